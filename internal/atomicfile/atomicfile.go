@@ -1,0 +1,61 @@
+// Package atomicfile replaces files so that a reader, and a machine that loses
+// power, sees either the old content or the new: write to a temporary file in
+// the same directory, sync it, rename it over the target, sync the directory.
+package atomicfile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// Write replaces the file name with data. The file gets mode perm, whatever it
+// had before; the umask does not widen or narrow it. The temporary file is
+// removed when anything fails. Concurrent writers of one name are safe: one of
+// them is last.
+func Write(name string, data []byte, perm os.FileMode) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".tmp*")
+	if err != nil {
+		return fmt.Errorf("creating temporary file: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if err := f.Chmod(perm); err != nil && runtime.GOOS != "windows" {
+		return fmt.Errorf("setting mode: %w", err)
+	}
+	if _, err := f.Write(data); err != nil {
+		return fmt.Errorf("writing: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("syncing: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("closing: %w", err)
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return fmt.Errorf("renaming: %w", err)
+	}
+	return syncDir(filepath.Dir(name))
+}
+
+// syncDir makes the rename itself durable. Windows cannot sync a directory and
+// does not need it.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("opening directory: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("syncing directory: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package xoauth2
+
+import "errors"
+
+// ErrUnexpectedChallenge is returned by Client.Next for a second challenge,
+// which the mechanism does not have.
+var ErrUnexpectedChallenge = errors.New("xoauth2: unexpected challenge")
+
+// Client is the client side of one exchange. It has the methods of go-sasl's
+// Client interface. It is not safe for concurrent use.
+type Client struct {
+	user, token string
+	started     bool
+	resent      bool // the initial response, after an empty challenge
+	result      *ErrorResult
+}
+
+// NewClient returns the client side for user (the mailbox) and token. Illegal
+// values are reported by Start.
+func NewClient(user, token string) *Client { return &Client{user: user, token: token} }
+
+// Start begins the exchange and returns the mechanism's name and the initial
+// response, which is never nil without an error. Its error is a *FieldError.
+func (c *Client) Start() (mechanism string, initialResponse []byte, err error) {
+	initialResponse, err = InitialResponse(c.user, c.token)
+	if err != nil {
+		return "", nil, err
+	}
+	c.started = true
+	return Mechanism, initialResponse, nil
+}
+
+// Next answers a challenge. An empty one asks for the initial response when
+// that was not sent with the command, so the response is sent (again); any
+// other is the server's error result, which is kept for Result and answered
+// with the empty response, upon which the server ends the exchange. Both may
+// come once, in this order; any other challenge is ErrUnexpectedChallenge.
+func (c *Client) Next(challenge []byte) (response []byte, err error) {
+	switch {
+	case !c.started || c.result != nil:
+		return nil, ErrUnexpectedChallenge
+	case len(challenge) > 0:
+		c.result = errorResultOf(challenge)
+		return []byte{}, nil
+	case c.resent:
+		return nil, ErrUnexpectedChallenge
+	}
+	c.resent = true
+	return InitialResponse(c.user, c.token)
+}
+
+// Result returns the error result that the server sent, nil when it sent none.
+// One that is not JSON has only its Raw field set.
+func (c *Client) Result() *ErrorResult { return c.result }

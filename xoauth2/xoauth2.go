@@ -1,0 +1,132 @@
+// Package xoauth2 implements the SASL mechanism XOAUTH2, with which Exchange
+// Online and Gmail take an OAuth 2.0 access token in place of a password. It
+// uses the standard library only, opens no connection and fetches no token.
+//
+// XOAUTH2 is no RFC. Microsoft documents it in "Authenticate an IMAP, POP or
+// SMTP connection using OAuth", Google in "OAuth 2.0 Mechanism"; it is close to
+// OAUTHBEARER (RFC 7628). The exchange has one or two steps:
+//
+//  1. The client sends the initial response, with the AUTH command or after an
+//     empty challenge: "user=" {mailbox} ^A "auth=Bearer " {token} ^A ^A, where
+//     ^A is the octet 0x01. (Both forms are base64 on the wire; that is the
+//     protocol's part, not this package's.)
+//  2. The server accepts, refuses, or sends a challenge that holds an error
+//     result in JSON. The client answers the last with an empty response, upon
+//     which the server refuses. Gmail does so; Exchange Online refuses at once.
+//
+// # Client side
+//
+// [NewClient] gives a mechanism with the methods Start and Next, as those of
+// package go-sasl have them. [InitialResponse] alone is enough where a library
+// asks for one string.
+//
+// # Server side
+//
+// [ParseInitialResponse] reads what a client sent, [ErrorResult.Challenge]
+// builds the challenge that says why it was refused.
+//
+// # Promise
+//
+// No value that this package accepts can break out of its field: a user or
+// token with CR, LF, NUL or ^A is refused in both directions. No error text
+// holds a token. All functions may be called concurrently; a Client is for one
+// exchange and one goroutine.
+package xoauth2
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Mechanism is the name after AUTH.
+const Mechanism = "XOAUTH2"
+
+// Limits of an initial response, before base64. An access token of Microsoft
+// Entra ID is 1 to 3 kB long; with group claims it can grow to some 10 kB.
+const (
+	MaxUser  = 1 << 10  // octets in a user
+	MaxToken = 64 << 10 // octets in a token
+)
+
+// ErrSyntax is wrapped by every error of ParseInitialResponse and
+// ParseErrorResult.
+var ErrSyntax = errors.New("xoauth2: malformed message")
+
+// FieldError says which field cannot be sent and why. It does not hold the
+// field's value.
+type FieldError struct {
+	Field  string // "user" or "token"
+	Reason string // such as "is empty" or "contains CR"
+}
+
+// Error names field and reason.
+func (e *FieldError) Error() string { return "xoauth2: " + e.Field + " " + e.Reason }
+
+// InitialResponse returns the client's message for user (the mailbox) and token
+// (the access token, without "Bearer"). An empty or too long value, or one with
+// CR, LF, NUL or ^A, is refused with a *FieldError.
+func InitialResponse(user, token string) ([]byte, error) {
+	if err := checkField("user", user, MaxUser); err != nil {
+		return nil, err
+	}
+	if err := checkField("token", token, MaxToken); err != nil {
+		return nil, err
+	}
+	return []byte("user=" + user + "\x01auth=Bearer " + token + "\x01\x01"), nil
+}
+
+// ParseInitialResponse reads a client's message, as a server has it after
+// decoding base64. The scheme "Bearer" is matched without regard to case, as
+// RFC 6750 and RFC 7235 have it. Fields other than user and auth are refused,
+// as are repeated ones. The error wraps ErrSyntax and does not quote the input.
+func ParseInitialResponse(message []byte) (user, token string, err error) {
+	body, ok := strings.CutSuffix(string(message), "\x01\x01")
+	if !ok {
+		return "", "", fmt.Errorf("%w: does not end with two ^A", ErrSyntax)
+	}
+	fields := strings.Split(body, "\x01")
+	if len(fields) != 2 {
+		return "", "", fmt.Errorf("%w: has %d fields, not user and auth", ErrSyntax, len(fields))
+	}
+	user, ok = strings.CutPrefix(fields[0], "user=")
+	if !ok {
+		return "", "", fmt.Errorf(`%w: first field is not "user="`, ErrSyntax)
+	}
+	auth, ok := strings.CutPrefix(fields[1], "auth=")
+	if !ok {
+		return "", "", fmt.Errorf(`%w: second field is not "auth="`, ErrSyntax)
+	}
+	scheme, token, ok := strings.Cut(auth, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return "", "", fmt.Errorf(`%w: scheme is not "Bearer"`, ErrSyntax)
+	}
+	if err := checkField("user", user, MaxUser); err != nil {
+		return "", "", fmt.Errorf("%w: %w", ErrSyntax, err)
+	}
+	if err := checkField("token", token, MaxToken); err != nil {
+		return "", "", fmt.Errorf("%w: %w", ErrSyntax, err)
+	}
+	return user, token, nil
+}
+
+// checkField refuses what would end a field early or break the line that the
+// message travels in. A token with a blank is refused too: it is either two
+// words of a copied header, or a token with quotes and line breaks around it.
+func checkField(field, value string, limit int) error {
+	switch {
+	case value == "":
+		return &FieldError{field, "is empty"}
+	case len(value) > limit:
+		return &FieldError{field, fmt.Sprintf("is longer than %d octets", limit)}
+	}
+	for name, c := range map[string]string{"CR": "\r", "LF": "\n", "NUL": "\x00", "^A": "\x01"} {
+		if strings.Contains(value, c) {
+			return &FieldError{field, "contains " + name}
+		}
+	}
+	if field == "token" && strings.ContainsAny(value, " \t") {
+		return &FieldError{field, "contains a blank"}
+	}
+	return nil
+}
