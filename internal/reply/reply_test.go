@@ -47,7 +47,7 @@ func TestReadRefusesWhatIsNoReply(t *testing.T) {
 		"250 half a li":      io.ErrUnexpectedEOF,
 		"250-one\r\n":        io.ErrUnexpectedEOF,
 		"250-one\r\n250 two": io.ErrUnexpectedEOF,
-		"250 " + strings.Repeat("x", reply.MaxLine) + "\r\n":                         reply.ErrTooLong,
+		"250 " + strings.Repeat("x", reply.MaxLine) + "\r\n":                           reply.ErrTooLong,
 		strings.Repeat("250-"+strings.Repeat("y", 1000)+"\r\n", reply.MaxReply/1000+1): reply.ErrTooLong,
 	} {
 		if _, err := read(in); !errors.Is(err, want) {
