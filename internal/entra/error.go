@@ -1,0 +1,251 @@
+package entra
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
+
+// Error says why there is no token. Microsoft's "error codes reference" warns
+// that AADSTS numbers and texts change: HTTPStatus and Code decide what to do,
+// AADSTS explains it. Correlation ID, trace ID and timestamp are what
+// Microsoft's support asks for.
+type Error struct {
+	HTTPStatus    int           `json:"http_status,omitempty"`       // 0 when no answer came
+	Code          string        `json:"error,omitempty"`             // RFC 6749 5.2, such as "invalid_client"; "" when the answer is no OAuth error
+	Description   string        `json:"error_description,omitempty"` // as sent, one line, without the IDs at its end
+	SubError      string        `json:"suberror,omitempty"`
+	AADSTS        []int         `json:"error_codes,omitempty"`
+	CorrelationID string        `json:"correlation_id,omitempty"`
+	TraceID       string        `json:"trace_id,omitempty"`
+	Timestamp     string        `json:"timestamp,omitempty"`   // as sent
+	RetryAfter    time.Duration `json:"retry_after,omitempty"` // what the endpoint asks to wait; 0 when it did not say
+	Attempts      int           `json:"attempts,omitempty"`    // requests made
+	Host          string        `json:"host,omitempty"`        // of the token endpoint
+	Body          string        `json:"body,omitempty"`        // start of an answer that is no OAuth error, as one line
+	Err           error         `json:"-"`                     // the network's error, nil when an answer came
+
+	kind string // what an answer is that is no OAuth error, such as "text/html"
+	json bool   // the answer is JSON all the same
+	told bool   // Retry-After was sent
+}
+
+// What of an answer gets into an error, in octets.
+const (
+	maxText = 2 << 10
+	maxBody = 256
+)
+
+// wireError is the endpoint's JSON. Every field is read leniently, so that one
+// of an unexpected type does not hide the others.
+type wireError struct {
+	Error, Description, SubError, Timestamp, TraceID, CorrelationID string
+	Codes                                                           []int
+}
+
+func (w *wireError) UnmarshalJSON(data []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return err
+	}
+	for name, target := range map[string]any{
+		"error": &w.Error, "error_description": &w.Description, "suberror": &w.SubError, "error_codes": &w.Codes,
+		"timestamp": &w.Timestamp, "trace_id": &w.TraceID, "correlation_id": &w.CorrelationID,
+	} {
+		// A member that is absent or of another type leaves its field empty.
+		_ = json.Unmarshal(fields[name], target)
+	}
+	return nil
+}
+
+// failure reads what the endpoint said in place of a token.
+func (r *recorder) failure(host string, hide *strings.Replacer) *Error {
+	var wire wireError
+	if err := json.Unmarshal(r.body, &wire); err != nil {
+		wire = wireError{}
+	}
+	clean := func(s string) string { return oneLine(hide.Replace(s)) }
+	e := &Error{
+		Host: host, HTTPStatus: r.status, Code: clean(wire.Error), SubError: clean(wire.SubError),
+		Description: clean(sentences(wire.Description)), AADSTS: numbers(wire),
+		CorrelationID: clean(wire.CorrelationID), TraceID: clean(wire.TraceID), Timestamp: clean(wire.Timestamp),
+	}
+	if e.TraceID == "" {
+		e.TraceID = clean(r.header.Get("X-Ms-Request-Id"))
+	}
+	if e.Code == "" {
+		e.kind, e.json = r.mediaType(), json.Valid(r.body)
+		e.Body = clean(string(r.body[:min(len(r.body), maxBody)]))
+	}
+	e.RetryAfter, e.told = retryAfter(r.header)
+	return e
+}
+
+// conceal returns what takes the credential out of a text, should an endpoint
+// repeat it.
+func conceal(params url.Values) *strings.Replacer {
+	var pairs []string
+	for _, values := range params {
+		for _, v := range values {
+			if len(v) >= 8 { // a shorter one would tear other words apart
+				pairs = append(pairs, v, secret.Redacted, url.QueryEscape(v), secret.Redacted)
+			}
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+var (
+	idsAtEnd = regexp.MustCompile(`(?s)\s*Trace ID: .*$`)
+	aadsts   = regexp.MustCompile(`\bAADSTS([0-9]{4,9})\b`)
+)
+
+// sentences cuts the IDs, which have fields of their own.
+func sentences(description string) string { return idsAtEnd.ReplaceAllString(description, "") }
+
+// numbers returns the AADSTS numbers; the text has one when error_codes is
+// missing.
+func numbers(w wireError) []int {
+	if len(w.Codes) > 0 {
+		return w.Codes
+	}
+	if m := aadsts.FindStringSubmatch(w.Description); m != nil {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			return []int{n}
+		}
+	}
+	return nil
+}
+
+// oneLine makes text of the network fit for a message: no control characters,
+// no line breaks, bounded.
+func oneLine(s string) string {
+	s = strings.ToValidUTF8(s[:min(len(s), maxText)], "")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// Error returns one line: what happened, the first sentence of the
+// description, and what support asks for.
+func (e *Error) Error() string {
+	switch {
+	case e.Err != nil:
+		return fmt.Sprintf("entra: asking %s for a token: %v%s", e.Host, e.Err, e.details())
+	case e.Code != "" && e.Refusal():
+		return fmt.Sprintf("entra: token refused: %s%s", e.firstSentence(), e.details())
+	case e.Throttled():
+		return fmt.Sprintf("entra: %s throttles token requests%s", e.Host, e.details())
+	case e.Code != "":
+		return fmt.Sprintf("entra: no token for now: %s%s", e.firstSentence(), e.details())
+	case e.HTTPStatus == http.StatusOK:
+		return fmt.Sprintf("entra: %s sent no token but %s%s", e.Host, e.kind, e.details())
+	}
+	return fmt.Sprintf("entra: %s sent no OAuth answer but %s%s", e.Host, e.kind, e.details())
+}
+
+// firstSentence returns the description up to a period that ends a sentence,
+// without the period.
+func (e *Error) firstSentence() string {
+	if e.Description == "" {
+		return e.Code
+	}
+	first, _, _ := strings.Cut(e.Description, ". ")
+	return strings.TrimSuffix(first, ".")
+}
+
+func (e *Error) details() string {
+	var parts []string
+	add := func(format string, arg any, present bool) {
+		if present {
+			parts = append(parts, fmt.Sprintf(format, arg))
+		}
+	}
+	add("HTTP %d", e.HTTPStatus, e.HTTPStatus != 0)
+	add("%s", e.Code, e.Code != "" && e.Description != "")
+	add("retry after %v", e.RetryAfter, e.RetryAfter > 0)
+	add("%d attempts", e.Attempts, e.Attempts > 1)
+	add("correlation ID %s", e.CorrelationID, e.CorrelationID != "")
+	add("trace ID %s", e.TraceID, e.TraceID != "")
+	add("at %s", e.Timestamp, e.Timestamp != "")
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Refusal reports that the endpoint refused for good: asking again with the
+// same credential is pointless.
+func (e *Error) Refusal() bool { return e.Code != "" && !e.Transient() }
+
+// Throttled reports that the client asked too often.
+func (e *Error) Throttled() bool {
+	return e.HTTPStatus == http.StatusTooManyRequests ||
+		slices.ContainsFunc(e.AADSTS, func(n int) bool { return n == 90055 || n == 50196 })
+}
+
+// Transient reports that a later request may succeed: no answer, 408, 429,
+// 5xx, an answer that is no OAuth error, or one that says so by itself. A
+// certificate that cannot be verified stays that way.
+func (e *Error) Transient() bool {
+	switch {
+	case e.Err != nil:
+		_, untrusted := errors.AsType[*tls.CertificateVerificationError](e.Err)
+		return !untrusted
+	case e.Throttled(), e.HTTPStatus == http.StatusRequestTimeout, e.HTTPStatus >= 500, e.Code == "":
+		return true
+	case e.Code == "temporarily_unavailable", e.Code == "server_error":
+		return true
+	}
+	return slices.ContainsFunc(e.AADSTS, transientNumber)
+}
+
+// transientNumber tells the numbers of a directory that does not answer just
+// now; some come with "invalid_request" and HTTP 400 (Microsoft's "error codes
+// reference").
+func transientNumber(n int) bool {
+	switch n {
+	case 50033, 90006, 90012, 90024, 90033, 90090:
+		return true
+	}
+	return false
+}
+
+// MarshalJSON encodes everything but Err, for --json and for a cache that
+// remembers a refusal.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	type plain Error // without this method
+	return json.Marshal((*plain)(e))
+}
+
+// RestoreError returns the *Error that MarshalJSON encoded, nil when data is
+// something else.
+func RestoreError(data []byte) error {
+	type plain Error
+	var e plain
+	if err := json.Unmarshal(data, &e); err != nil || e.HTTPStatus == 0 {
+		return nil
+	}
+	return (*Error)(&e)
+}

@@ -1,0 +1,70 @@
+package entra
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// maxAttempts with firstPause waits 4 to 8 s in all: enough for a failover
+	// behind the endpoint, short enough for someone who waits at a prompt. What
+	// takes longer is for the queue to try again.
+	maxAttempts = 5
+	firstPause  = 500 * time.Millisecond
+
+	// maxPause is the longest Retry-After that is waited for when the context
+	// has no deadline. Entra asks for 60 s.
+	maxPause = 5 * time.Minute
+)
+
+// pause tells whether to ask again after e and how long to wait before.
+func pause(ctx context.Context, e *Error) (wait time.Duration, again bool) {
+	if ctx.Err() != nil || !e.Transient() || e.Attempts >= maxAttempts {
+		return 0, false
+	}
+	if e.told {
+		// Never earlier than asked, and not all clients at the same instant.
+		wait = e.RetryAfter + jitter(min(e.RetryAfter/10, 2*time.Second))
+	} else {
+		full := firstPause << (e.Attempts - 1)
+		wait = full/2 + jitter(full/2)
+	}
+	if e.RetryAfter > maxPause {
+		return wait, false
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return wait, false
+	}
+	return wait, true
+}
+
+// jitter returns a time from 0 to limit.
+func jitter(limit time.Duration) time.Duration { return rand.N(limit + 1) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// retryAfter reads Retry-After, which is seconds or a date (RFC 9110 10.2.3).
+// A date in the past is 0.
+func retryAfter(h http.Header) (d time.Duration, told bool) {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, time.Until(at)), true
+	}
+	return 0, false
+}
