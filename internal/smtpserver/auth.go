@@ -1,0 +1,97 @@
+package smtpserver
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+)
+
+var (
+	errCancelled = errors.New("smtpserver: authentication cancelled")
+	errBase64    = errors.New("smtpserver: response is no base64")
+)
+
+// auth is RFC 4954 4, with and without initial response.
+func (c *conn) auth(ctx context.Context, arg string) bool {
+	mechanism, text, hasInitial := strings.Cut(arg, " ")
+	switch {
+	case c.helloName == "":
+		return c.send(c.count(helloFirst))
+	case c.authenticated || c.tx != nil:
+		return c.send(c.count(badSequence))
+	case mechanism == "":
+		return c.send(c.count(invalidArguments))
+	}
+	var initial []byte
+	if hasInitial {
+		var err error
+		if initial, err = decodeInitial(text); err != nil {
+			return c.send(c.count(invalidBase64))
+		}
+	}
+	var failure error
+	r := c.session.Auth(ctx, strings.ToUpper(mechanism), initial, func(challenge []byte) ([]byte, error) {
+		if failure != nil {
+			return nil, failure
+		}
+		var response []byte
+		response, failure = c.challenge(challenge)
+		return response, failure
+	})
+	return c.authDone(r, failure)
+}
+
+func (c *conn) authDone(r Reply, failure error) bool {
+	switch {
+	case errors.Is(failure, errCancelled):
+		return c.send(c.count(cancelled))
+	case errors.Is(failure, errBase64):
+		return c.send(c.count(invalidBase64))
+	case errors.Is(failure, errLineTooLong):
+		return c.send(c.count(lineTooLong))
+	case errors.Is(failure, errBareLineEnd):
+		return c.send(c.count(bareLineEnd))
+	case failure != nil:
+		return c.lost(failure)
+	case r.Code == 235:
+		c.authenticated, c.trusted = true, true
+		return c.send(r)
+	case r.Code/100 == 5 && !r.ends():
+		return c.send(c.count(r))
+	}
+	return c.send(r)
+}
+
+// challenge sends a 334 and reads the response.
+func (c *conn) challenge(text []byte) ([]byte, error) {
+	// An empty challenge is "334 " with the blank (RFC 4954 4), which clients
+	// split at.
+	line := "334 " + base64.StdEncoding.EncodeToString(text) + "\r\n"
+	if !c.send(Reply{Raw: []byte(line)}) {
+		return nil, errShutdown
+	}
+	response, err := c.readLine(c.opts.MaxResponse)
+	if err != nil {
+		return nil, err
+	}
+	if response == "*" {
+		return nil, errCancelled
+	}
+	out, err := base64.StdEncoding.DecodeString(response)
+	if err != nil {
+		return nil, errBase64
+	}
+	return out, nil
+}
+
+func decodeInitial(text string) ([]byte, error) {
+	if text == "=" {
+		return []byte{}, nil
+	}
+	out, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	if out == nil {
+		out = []byte{}
+	}
+	return out, err
+}

@@ -1,0 +1,135 @@
+package smtpserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// bdat is RFC 3030 2. The first BDAT of a transaction starts the session's
+// Content; the reader that it gets takes in the chunks that follow.
+func (c *conn) bdat(ctx context.Context, arg string) bool {
+	size, last, ok := parseChunk(arg)
+	if !ok {
+		// The octets that follow cannot be told from commands.
+		return c.send(invalidArguments.ThenClose())
+	}
+	refusal := Reply{Code: 354}
+	switch {
+	case c.tx == nil:
+		refusal = c.count(needMail)
+	case c.tx.recipients == 0:
+		refusal = c.count(needRcpt)
+	default:
+		refusal = c.session.Data(ctx)
+	}
+	chunks := &chunkReader{c: c, left: size, last: last}
+	if refusal.Code != 354 || refusal.ends() {
+		return c.refuseChunk(chunks, refusal)
+	}
+	more := c.content(ctx, chunks)
+	if chunks.aborted {
+		return c.send(chunks.reply)
+	}
+	return more
+}
+
+// refuseChunk answers a chunk that is not wanted, after its octets.
+func (c *conn) refuseChunk(chunks *chunkReader, r Reply) bool {
+	if !r.ends() {
+		if err := chunks.discard(c.opts.MaxMessageBytes); err != nil {
+			if errors.Is(err, errEndless) {
+				return c.send(tooLarge.ThenClose())
+			}
+			return c.lost(err)
+		}
+	}
+	return c.send(r)
+}
+
+func parseChunk(arg string) (size int64, last, ok bool) {
+	number, word, hasWord := strings.Cut(arg, " ")
+	n, err := strconv.ParseUint(number, 10, 62)
+	if err != nil || (hasWord && !strings.EqualFold(word, "LAST")) {
+		return 0, false, false
+	}
+	return int64(n), hasWord, true
+}
+
+// chunkReader reads the octets of all chunks of a transaction. Between them it
+// answers the chunk before and reads the command that follows.
+type chunkReader struct {
+	c       *conn
+	left    int64 // octets of this chunk
+	last    bool
+	taken   int64 // octets of this chunk's size, for its reply
+	aborted bool
+	reply   Reply // to the command that gave the content up
+}
+
+func (r *chunkReader) Read(p []byte) (int, error) {
+	for r.left == 0 {
+		if r.last {
+			return 0, io.EOF
+		}
+		if err := r.nextChunk(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := r.c.r.Read(p[:min(int64(len(p)), r.left)])
+	r.left -= int64(n)
+	r.taken += int64(n)
+	return n, noEOF(err, 1)
+}
+
+// nextChunk is the dialogue between two chunks.
+func (r *chunkReader) nextChunk() error {
+	said := Say(250, fmt.Sprintf("2.6.0 CHUNK received OK, %d octets", r.taken))
+	for {
+		if !r.c.send(said) {
+			return io.ErrUnexpectedEOF
+		}
+		line, err := r.c.readLine(r.c.opts.MaxLine)
+		if err != nil {
+			return noEOF(err, 1)
+		}
+		verb, arg, _ := strings.Cut(line, " ")
+		switch strings.ToUpper(verb) {
+		case "BDAT":
+			size, last, ok := parseChunk(strings.TrimSpace(arg))
+			if !ok {
+				return r.abort(invalidArguments.ThenClose())
+			}
+			r.left, r.last, r.taken = size, last, 0
+			return nil
+		case "NOOP":
+			said = Say(250, "2.0.0 OK")
+		case "RSET":
+			return r.abort(Say(250, "2.0.0 Resetting"))
+		case "QUIT":
+			return r.abort(Say(221, "2.0.0 Service closing transmission channel").ThenClose())
+		default:
+			if said = r.c.count(badSequence); said.ends() {
+				return r.abort(said)
+			}
+		}
+	}
+}
+
+func (r *chunkReader) abort(answer Reply) error {
+	r.aborted, r.reply = true, answer
+	return ErrAborted
+}
+
+// discard throws this chunk away.
+func (r *chunkReader) discard(limit int64) error {
+	if r.left > limit {
+		return errEndless
+	}
+	_, err := io.CopyN(io.Discard, r.c.r, r.left)
+	r.left = 0
+	return noEOF(err, 1)
+}

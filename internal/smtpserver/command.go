@@ -1,0 +1,124 @@
+package smtpserver
+
+import (
+	"context"
+	"strings"
+)
+
+// dispatch answers one command, and reports whether another may follow.
+func (c *conn) dispatch(ctx context.Context, verb, arg string) bool {
+	switch verb {
+	case "EHLO", "HELO":
+		return c.send(c.hello(ctx, arg, verb == "EHLO"))
+	case "STARTTLS":
+		return c.startTLS(ctx, arg)
+	case "AUTH":
+		return c.auth(ctx, arg)
+	case "MAIL":
+		return c.send(c.mail(ctx, arg))
+	case "RCPT":
+		return c.send(c.rcpt(ctx, arg))
+	case "DATA":
+		return c.data(ctx, arg)
+	case "BDAT":
+		return c.bdat(ctx, arg)
+	case "RSET":
+		c.reset()
+		return c.send(Say(250, "2.0.0 Resetting"))
+	case "NOOP":
+		return c.send(Say(250, "2.0.0 OK"))
+	case "VRFY":
+		return c.send(Say(252, "2.1.5 Cannot VRFY user"))
+	case "HELP":
+		return c.send(Say(214, "This server supports the following commands:",
+			"HELO EHLO STARTTLS RCPT DATA RSET MAIL QUIT HELP AUTH BDAT"))
+	case "QUIT":
+		return c.send(c.session.Quit(ctx).ThenClose())
+	}
+	return c.send(c.count(unrecognized))
+}
+
+func (c *conn) hello(ctx context.Context, name string, extended bool) Reply {
+	if name == "" || strings.Contains(name, " ") {
+		return c.count(invalidDomain)
+	}
+	r := c.session.Hello(ctx, name, extended)
+	if r.positive() {
+		c.helloName = name
+		c.reset() // RFC 5321 4.1.4: EHLO acts as RSET
+	}
+	return r
+}
+
+func (c *conn) reset() {
+	c.tx = nil
+	c.session.Reset()
+}
+
+// startTLS follows RFC 3207 4.2: whatever was learnt in clear is forgotten, and
+// what was sent along with the command must not be read as if it had come
+// through TLS (CVE-2011-0411). An honest client cannot have sent anything.
+func (c *conn) startTLS(ctx context.Context, arg string) bool {
+	switch {
+	case c.opts.TLSConfig == nil:
+		return c.send(c.count(unrecognized))
+	case arg != "":
+		return c.send(c.count(invalidArguments))
+	case c.stream != c.tcp:
+		return c.send(c.count(badSequence))
+	case c.helloName == "":
+		return c.send(c.count(helloFirst))
+	case c.r.Buffered() > 0:
+		return c.send(injected)
+	}
+	r := c.session.StartTLS(ctx)
+	if !c.send(r) || r.Code != 220 {
+		return !r.ends()
+	}
+	if c.w.Flush() != nil || !c.handshake(ctx) {
+		return false
+	}
+	c.helloName = ""
+	c.reset()
+	return true
+}
+
+func (c *conn) mail(ctx context.Context, arg string) Reply {
+	if c.helloName == "" {
+		return c.count(helloFirst)
+	}
+	if c.tx != nil {
+		return c.count(mailTwice)
+	}
+	m, refusal := parseMail(arg)
+	if refusal != nil {
+		return c.count(*refusal)
+	}
+	if m.Size > c.opts.MaxMessageBytes {
+		return tooLarge
+	}
+	r := c.session.Mail(ctx, m)
+	if r.positive() {
+		c.tx = &transaction{mail: m}
+		c.trusted = true
+	}
+	return r
+}
+
+func (c *conn) rcpt(ctx context.Context, arg string) Reply {
+	if c.tx == nil {
+		return c.count(needMail)
+	}
+	rc, refusal := parseRcpt(arg, c.tx.mail.UTF8)
+	if refusal != nil {
+		return c.count(*refusal)
+	}
+	if c.tx.recipients >= c.opts.MaxRecipients {
+		return tooManyRecipients
+	}
+	r := c.session.Rcpt(ctx, rc)
+	if r.positive() {
+		c.tx.recipients++
+	}
+	return r
+}

@@ -1,0 +1,101 @@
+package smtpserver
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+)
+
+// data is RFC 5321 4.1.1.4.
+func (c *conn) data(ctx context.Context, arg string) bool {
+	switch {
+	case arg != "":
+		return c.send(c.count(invalidArguments))
+	case c.tx == nil:
+		return c.send(c.count(needMail))
+	case c.tx.recipients == 0:
+		return c.send(c.count(needRcpt))
+	case c.tx.mail.Body == "BINARYMIME": // RFC 3030 3: only with BDAT
+		return c.send(c.count(badSequence))
+	}
+	r := c.session.Data(ctx)
+	if !c.send(r) || r.Code != 354 {
+		return !r.ends()
+	}
+	return c.content(ctx, &dotReader{r: c.r, lineStart: true})
+}
+
+// content lets the session read framed and sends its reply. The only way on
+// from here is a stream that stands exactly behind the content.
+func (c *conn) content(ctx context.Context, framed io.Reader) bool {
+	in := &contentReader{src: framed, left: c.opts.MaxMessageBytes, policy: c.opts.LineEnds}
+	if c.tx.mail.Body == "BINARYMIME" {
+		in.policy = KeepBare
+	}
+	r := c.session.Content(ctx, in)
+	c.reset()
+	if r.ends() && in.err == nil {
+		return c.send(r)
+	}
+	switch err := in.finish(c.opts.MaxMessageBytes); {
+	case err == nil:
+		return c.send(r)
+	case errors.Is(err, errEndless):
+		return c.send(tooLarge.ThenClose())
+	case errors.Is(err, ErrTooLarge):
+		return c.send(tooLarge)
+	case errors.Is(err, ErrBareLines):
+		return c.send(bareInContent)
+	default:
+		return c.lost(err)
+	}
+}
+
+// dotReader reads content up to CRLF "." CRLF and removes the stuffed dots (RFC
+// 5321 4.5.2). A line ends at CRLF only, and not at one that follows another
+// CR: some servers take CR CR LF for a line end and some do not, so that what
+// follows it may be content to one and command to the other.
+type dotReader struct {
+	r         *bufio.Reader
+	lineStart bool
+	last      [2]byte // octets before the next, within the content
+	rest      []byte  // part of r's buffer, read but not handed on
+	err       error
+}
+
+func (d *dotReader) Read(p []byte) (int, error) {
+	for len(d.rest) == 0 {
+		if d.err != nil {
+			return 0, d.err
+		}
+		d.fill()
+	}
+	n := copy(p, d.rest)
+	d.rest = d.rest[n:]
+	return n, nil
+}
+
+func (d *dotReader) fill() {
+	part, err := d.r.ReadSlice('\n')
+	if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+		d.err = noEOF(err, 1)
+		return
+	}
+	if d.lineStart && part[0] == '.' {
+		if string(part) == ".\r\n" {
+			d.err = io.EOF
+			return
+		}
+		part = part[1:]
+	}
+	if len(part) == 0 {
+		d.lineStart = false
+		return
+	}
+	tail := append(d.last[:], part[max(0, len(part)-3):]...)
+	d.lineStart = bytes.HasSuffix(tail, []byte("\r\n")) && !bytes.HasSuffix(tail, []byte("\r\r\n"))
+	d.last = [2]byte(tail[len(tail)-2:])
+	d.rest = part
+}

@@ -1,0 +1,85 @@
+package smtpserver
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Reply is what the server says and does next.
+type Reply struct {
+	Code  int      // decides how the dialogue goes on
+	Lines []string // one line each; one line feed inside begins another; none gives the code alone
+
+	// Raw, when not nil, is sent in place of Code and Lines: half a line, no
+	// line (empty), anything. For servers that misbehave on purpose.
+	Raw []byte
+	// Close closes the connection after the reply, Reset so that the client
+	// gets a TCP reset and perhaps no reply.
+	Close, Reset bool
+}
+
+// Say returns a reply of code and lines.
+func Say(code int, lines ...string) Reply { return Reply{Code: code, Lines: lines} }
+
+// ThenClose returns the reply with Close set.
+func (r Reply) ThenClose() Reply {
+	r.Close = true
+	return r
+}
+
+func (r Reply) positive() bool { return r.Code/100 == 2 }
+
+func (r Reply) ends() bool { return r.Close || r.Reset }
+
+func (r Reply) appendTo(out []byte) []byte {
+	if r.Raw != nil {
+		return append(out, r.Raw...)
+	}
+	lines := strings.Split(strings.ReplaceAll(strings.Join(r.Lines, "\n"), "\r", ""), "\n")
+	for i, line := range lines {
+		out = strconv.AppendInt(out, int64(r.Code), 10)
+		switch {
+		case i < len(lines)-1:
+			out = append(out, '-')
+		case line != "":
+			out = append(out, ' ')
+		}
+		out = append(append(out, line...), "\r\n"...)
+	}
+	return out
+}
+
+// The package's own replies, with the words of Exchange where those are known.
+var (
+	tooManyConnections = Say(421, "4.3.2 Too many connections, try again later").ThenClose()
+	timedOut           = Say(421, "4.4.1 Connection timed out").ThenClose()
+	shuttingDown       = Say(421, "4.3.2 Service not available, closing transmission channel").ThenClose()
+	tooManyErrors      = Say(421, "4.7.0 Too many errors on this connection, closing transmission channel").ThenClose()
+	authenticateFirst  = Say(421, "4.7.0 Too many commands without authentication, closing transmission channel").ThenClose()
+	injected           = Say(554, "5.5.1 Data after STARTTLS, closing transmission channel").ThenClose()
+)
+
+// Refusals of form and order. Each is counted towards Options.MaxErrors.
+var (
+	lineTooLong      = Say(500, "5.5.2 Line too long")
+	bareLineEnd      = Say(500, "5.5.2 Line must end with CRLF")
+	unrecognized     = Say(500, "5.3.3 Unrecognized command")
+	invalidArguments = Say(501, "5.5.4 Invalid arguments")
+	invalidDomain    = Say(501, "5.5.4 Invalid domain name")
+	invalidAddress   = Say(501, "5.1.7 Invalid address")
+	invalidRecipient = Say(501, "5.1.3 Invalid address")
+	invalidBase64    = Say(501, "5.5.2 Cannot decode response")
+	cancelled        = Say(501, "5.7.0 Authentication cancelled")
+	unknownParameter = Say(555, "5.5.4 Unsupported option")
+	helloFirst       = Say(503, "5.5.2 Send hello first")
+	needMail         = Say(503, "5.5.2 Need mail command")
+	needRcpt         = Say(503, "5.5.2 Need rcpt command")
+	mailTwice        = Say(503, "5.5.2 Sender already specified")
+	badSequence      = Say(503, "5.5.1 Bad sequence of commands")
+)
+
+var (
+	tooManyRecipients = Say(452, "4.5.3 Too many recipients")
+	tooLarge          = Say(552, "5.3.4 Message size exceeds fixed maximum message size")
+	bareInContent     = Say(550, "5.6.11 Invalid characters: a line end must be CRLF")
+)
