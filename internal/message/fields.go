@@ -1,0 +1,70 @@
+package message
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Header is an extra header field.
+type Header struct{ Name, Value string }
+
+// badControl returns why s cannot be in any field, or "".
+func badControl(s string) string {
+	if i := strings.IndexAny(s, "\r\n\x00"); i >= 0 {
+		name := map[byte]string{'\r': "carriage return", '\n': "line feed", 0: "NUL"}[s[i]]
+		return fmt.Sprintf("a %s at octet %d: a field is one line", name, i+1)
+	}
+	return ""
+}
+
+// ownedFields are those that Compose writes or that only a mail system may
+// write, with the way to set them. They are refused as extra headers: two From
+// fields are how one program sees another sender than the next.
+var ownedFields = map[string]string{
+	"from":           "use --from",
+	"to":             "use --to",
+	"cc":             "use --cc",
+	"bcc":            "use --bcc",
+	"reply-to":       "use --reply-to",
+	"subject":        "use --subject",
+	"date":           "is set to the time of composing",
+	"message-id":     "is made anew for each message",
+	"mime-version":   "is set by the composer",
+	"return-path":    "is written by the server that delivers; use --mailbox",
+	"received":       "is written by servers only",
+	"dkim-signature": "is written by servers only",
+	"apparently-to":  "use --to",
+}
+
+// checkHeader returns a *FieldError unless h may be an extra header field.
+func checkHeader(h Header) error {
+	field := "header " + h.Name
+	if reason := badControl(h.Name); reason != "" {
+		return &FieldError{"header", h.Name, reason}
+	}
+	if h.Name == "" {
+		return &FieldError{"header", h.Value, "no name before the colon"}
+	}
+	for i := 0; i < len(h.Name); i++ { // ftext, RFC 5322 3.6.8
+		if c := h.Name[i]; c <= ' ' || c > '~' || c == ':' {
+			return &FieldError{"header", h.Name, fmt.Sprintf("%q cannot be used in a header name", c)}
+		}
+	}
+	if len(h.Name) > 76 {
+		return &FieldError{"header", h.Name, "a name of more than 76 octets"}
+	}
+	if reason := badControl(h.Value); reason != "" {
+		return &FieldError{field, h.Value, reason}
+	}
+	name := strings.ToLower(h.Name)
+	if strings.HasPrefix(name, "content-") {
+		return &FieldError{field, h.Value, "is set by the composer for each part"}
+	}
+	if strings.HasPrefix(name, "resent-") || strings.HasPrefix(name, "arc-") {
+		return &FieldError{field, h.Value, "cannot be added to a new message"}
+	}
+	if reason, owned := ownedFields[name]; owned {
+		return &FieldError{field, h.Value, reason}
+	}
+	return nil
+}
