@@ -57,14 +57,16 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // retryAfter reads Retry-After, which is seconds or a date (RFC 9110 10.2.3).
-// A date in the past is 0.
+// A date in the past is 0; what is left until a date is rounded up, since dates
+// are cut to seconds.
 func retryAfter(h http.Header) (d time.Duration, told bool) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second, true
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return max(0, time.Until(at)), true
+		left := time.Until(at) + time.Second - 1
+		return max(0, left.Truncate(time.Second)), true
 	}
 	return 0, false
 }
