@@ -1,0 +1,219 @@
+package config
+
+import (
+	"bytes"
+	"encoding/pem"
+	"errors"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
+
+// maxCAFile is the size in octets up to which CA_FILE is read; the bundle of
+// all public roots has 230 kB.
+const maxCAFile = 4 << 20
+
+var errNoCertificate = errors.New("holds no PEM certificate")
+
+var (
+	guidShape   = regexp.MustCompile(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	domainShape = regexp.MustCompile(`^(?i)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
+	hostShape   = regexp.MustCompile(`^(?i)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$`)
+	ehloLiteral = regexp.MustCompile(`^\[(IPv6:)?[0-9A-Fa-f:.]+\]$`)
+)
+
+// wellFormed checks a value by itself, as text, before it is parsed. Numbers
+// are brought into the form without leading zeros, which envconfig would take
+// for octal ones.
+func (l *loader) wellFormed(s Setting, e *entry) bool {
+	text := e.text.Reveal()
+	reason := ""
+	switch {
+	case strings.TrimSpace(text) != text:
+		reason = "begins or ends with a blank or line end"
+	case inQuotes(text):
+		reason = "is in quotes that were taken for part of the value: write it without them"
+	case strings.ContainsFunc(text, isControl) || !utf8.ValidString(text):
+		reason = "holds a control character or is not UTF-8"
+	case s.Name == "SMTP_PORT" || s.Name == "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS":
+		reason = e.decimal()
+	}
+	if reason == "" {
+		return true
+	}
+	l.values[s.Name] = *e
+	l.problem(SeverityError, s.Name, reason)
+	return false
+}
+
+// inQuotes reports a quote at either end; "Reports" <a@b> begins with a quote
+// that belongs to it, so one end alone counts only without its partner.
+func inQuotes(s string) bool {
+	for _, q := range []string{`"`, `'`} {
+		first, last := strings.HasPrefix(s, q), strings.HasSuffix(s, q)
+		if first && last || (first || last) && strings.Count(s, q)%2 == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// decimal rewrites the text as a decimal number, or says why it is none.
+func (e *entry) decimal() string {
+	n, err := strconv.ParseInt(e.text.Reveal(), 10, 32)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return "is out of range"
+	case err != nil:
+		return "is not a whole number"
+	}
+	e.text = secret.New(strconv.FormatInt(n, 10))
+	return ""
+}
+
+// check looks at the parsed values and at how they fit together.
+func (l *loader) check(cfg *Config) {
+	l.checkMissing(cfg)
+	l.checkAddresses(cfg)
+	l.checkServer(cfg)
+	l.checkEndpoint(cfg)
+	l.checkIDs(cfg)
+	l.checkMixture()
+	l.checkLocal(cfg)
+}
+
+// good reports that a setting has a value and nothing was found wrong with it.
+func (l *loader) good(setting string) bool {
+	_, ok := l.values[setting]
+	return ok && !l.bad[setting]
+}
+
+func (l *loader) checkMissing(cfg *Config) {
+	if l.o.Offline || cfg.NoMails {
+		return
+	}
+	for _, s := range Settings() {
+		_, set := l.values[s.Name]
+		tenantUnused := s.Name == "OFFICE_TENANT_ID" && replaceTenant(cfg.OfficeTokenEndpoint, "") == cfg.OfficeTokenEndpoint
+		if s.Required && !set && !l.bad[s.Name] && !tenantUnused {
+			what, _, _ := strings.Cut(s.Comment, ".")
+			l.problem(SeverityError, s.Name, "is not set: "+strings.ToLower(what[:1])+what[1:])
+		}
+	}
+}
+
+func (l *loader) checkAddresses(cfg *Config) {
+	if l.good("MAIL_SENDER") && l.values["MAIL_SENDER"].origin.Source != SourceSetting {
+		if _, err := mail.ParseAddress(cfg.MailSender); err != nil {
+			l.problem(SeverityError, "MAIL_SENDER", "is not an address such as reports@contoso.example")
+		}
+	}
+	if !l.good("SMTP_USER_NAME") {
+		return
+	}
+	switch user := cfg.SMTPUserName; {
+	case strings.ContainsAny(user, " \t<>,;"):
+		l.problem(SeverityError, "SMTP_USER_NAME", "is not a bare address such as reports@contoso.example")
+	case !strings.Contains(user, "@"):
+		l.problem(SeverityWarning, "SMTP_USER_NAME", "has no @: Exchange Online takes the address of a mailbox")
+	}
+}
+
+func (l *loader) checkServer(cfg *Config) {
+	server := unbracket(cfg.MailServer)
+	if l.good("MAIL_SERVER") && !isHost(server) {
+		text := "is not a host name or IP address"
+		if strings.ContainsAny(server, ":/") {
+			text += ": no scheme, no path, and the port goes into " + Prefix + "SMTP_PORT"
+		}
+		l.problem(SeverityError, "MAIL_SERVER", text)
+	}
+	if l.good("SMTP_PORT") && (cfg.SMTPPort < 1 || cfg.SMTPPort > 65535) {
+		l.problem(SeverityError, "SMTP_PORT", "is not between 1 and 65535")
+	}
+	if l.good("SMTP_SECURITY") && l.good("MAIL_SERVER") {
+		l.checkSecurity(cfg, server)
+	}
+}
+
+func (l *loader) checkSecurity(cfg *Config, server string) {
+	exchange := strings.HasSuffix(strings.ToLower(server), ".office365.com") || strings.HasSuffix(strings.ToLower(server), ".office365.us")
+	switch s := cfg.SMTPSecurity; {
+	case s == SecurityNone && !isLoopback(server):
+		l.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"MAIL_SERVER is not this machine: the token would travel in the clear")
+	case s == SecurityImplicit && exchange:
+		l.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), which Exchange Online does not offer: use 2 with port 587")
+	case s == SecurityImplicit && cfg.SMTPPort == 587:
+		l.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), but port 587 begins in the clear: use 2, or port 465")
+	case s == SecuritySTARTTLS && cfg.SMTPPort == 465:
+		l.problem(SeverityWarning, "SMTP_SECURITY", "is 2 (STARTTLS), but port 465 speaks TLS from the start: use 1, or port 587")
+	}
+}
+
+func isHost(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil || len(s) <= 253 && hostShape.MatchString(s)
+}
+
+// isLoopback decides by the name alone: a name other than localhost could
+// resolve to anything later.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(unbracket(host))
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+func (l *loader) checkLocal(cfg *Config) {
+	if l.good("CA_FILE") {
+		data, err := readLimited(cfg.CAFile, maxCAFile)
+		switch {
+		case err != nil:
+			l.problem(SeverityError, "CA_FILE", "cannot be read: "+reasonOf(err))
+		case !hasCertificate(data):
+			l.problem(SeverityError, "CA_FILE", errNoCertificate.Error())
+		}
+	}
+	if l.good("PROXY") {
+		l.checkProxy(cfg)
+	}
+	if name := cfg.EHLOName; l.good("EHLO_NAME") && !hostShape.MatchString(name) && !ehloLiteral.MatchString(name) {
+		l.problem(SeverityError, "EHLO_NAME", "is neither a host name nor an address in brackets (RFC 5321 4.1.3)")
+	}
+	if seconds := cfg.OfficeTokenGraceTimeInSeconds; seconds < 0 || seconds > 86400 {
+		l.problem(SeverityError, "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS", "is not between 0 and 86400")
+	}
+}
+
+func (l *loader) checkProxy(cfg *Config) {
+	u, err := url.Parse(cfg.Proxy.Reveal())
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "":
+		l.problem(SeverityError, "PROXY", "is not a URL such as http://proxy.contoso.example:3128")
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5":
+		l.problem(SeverityError, "PROXY", "has a scheme that is none of http, https, socks5")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		l.problem(SeverityError, "PROXY", "has more than scheme, user, host and port")
+	}
+}
+
+func hasCertificate(data []byte) bool {
+	for len(bytes.TrimSpace(data)) > 0 {
+		block, rest := pem.Decode(data)
+		if block == nil {
+			return false
+		}
+		if block.Type == "CERTIFICATE" {
+			return true
+		}
+		data = rest
+	}
+	return false
+}

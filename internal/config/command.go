@@ -1,0 +1,154 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// Limits of a secret's command.
+const (
+	commandTimeout = 30 * time.Second
+	commandWait    = 2 * time.Second // for children that keep its output open
+	maxStderr      = 512             // octets of its standard error that are shown
+)
+
+// secretCommand runs the command of a secret and returns what it prints. The
+// value is split into words by itself: no shell sees it, so nothing in it is
+// expanded. Who wants a shell writes sh -c '...'. A program without a path is
+// looked for in PATH, never in the working directory. Standard input is empty.
+func (l *loader) secretCommand(ctx context.Context, e entry) (string, error) {
+	words, err := splitWords(e.text.Reveal())
+	if err != nil {
+		return "", err
+	}
+	limit := l.o.CommandTimeout
+	if limit == 0 {
+		limit = commandTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	stdout := &cappedBuffer{limit: maxSecret + 1}
+	stderr := &cappedBuffer{limit: maxStderr}
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Env = l.o.Environ
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.WaitDelay = commandWait
+	err = cmd.Run()
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return "", fmt.Errorf("took longer than %s%s", limit, said(stderr, stdout))
+	case err != nil:
+		return "", fmt.Errorf("did not run: %s%s", runReason(err), said(stderr, stdout))
+	case stdout.Len() > maxSecret:
+		return "", fmt.Errorf("printed more than %d octets", maxSecret)
+	}
+	text, err := secretText(stdout.Bytes())
+	if err != nil {
+		return "", fmt.Errorf("ran, but its output %w", err)
+	}
+	return text, nil
+}
+
+// runReason leaves out the command line, whose arguments may hold a secret.
+func runReason(err error) string {
+	var start *exec.Error
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &start):
+		return start.Err.Error()
+	case errors.As(err, &exit):
+		return exit.Error()
+	}
+	return reasonOf(err)
+}
+
+// said quotes what a command wrote to standard error. A word of it that also
+// stands in the output, thus perhaps in the secret, is masked: a command run
+// with tracing prints both.
+func said(stderr, stdout *cappedBuffer) string {
+	out := stdout.String()
+	var words []string
+	for _, word := range strings.Fields(stderr.String()) {
+		for _, line := range strings.Fields(out) {
+			if len(line) >= 4 {
+				word = strings.ReplaceAll(word, line, "[redacted]")
+			}
+		}
+		words = append(words, word)
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; it said: %q", strings.Join(words, " "))
+}
+
+// cappedBuffer keeps the first octets and lets the rest pass, so that a command
+// is not stopped by a full pipe.
+type cappedBuffer struct {
+	bytes.Buffer
+	limit int
+}
+
+// Write never fails.
+func (b *cappedBuffer) Write(p []byte) (int, error) {
+	_, _ = b.Buffer.Write(p[:min(len(p), b.limit-b.Len())])
+	return len(p), nil
+}
+
+// splitWords splits at blanks. Single quotes take everything as it is; in
+// double quotes \" and \\ stand for themselves. A backslash elsewhere is itself,
+// so that a Windows path needs no care.
+func splitWords(s string) ([]string, error) {
+	var words []string
+	var word strings.Builder
+	inWord := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case ' ', '\t':
+			if inWord {
+				words = append(words, word.String())
+				word.Reset()
+			}
+			inWord = false
+		case '\'', '"':
+			part, length, ok := quotedPart(s[i:])
+			if !ok {
+				return nil, errors.New("has an opening quote without a closing one")
+			}
+			word.WriteString(part)
+			inWord = true
+			i += length - 1
+		default:
+			word.WriteByte(c)
+			inWord = true
+		}
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	if len(words) == 0 || words[0] == "" {
+		return nil, errors.New("names no program")
+	}
+	return words, nil
+}
+
+// quotedPart reads a quoted part at the start of s; length counts its quotes.
+func quotedPart(s string) (part string, length int, ok bool) {
+	quote := s[0]
+	var b strings.Builder
+	for i := 1; i < len(s); i++ {
+		if s[i] == quote {
+			return b.String(), i + 1, true
+		}
+		if quote == '"' && s[i] == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\') {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return "", 0, false
+}

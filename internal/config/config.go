@@ -1,0 +1,154 @@
+// Package config turns flags, environment and one env file into an immutable
+// Config, and says where each value came from. Names and meanings are those of
+// enaio's registry entries, with the prefix SMTPSEND_.
+//
+// # How a value is found
+//
+// Load asks, for each setting by itself, in this order: flags, the SMTPSEND_
+// environment, the env file, the AZURE_ environment (ids, credential and
+// authority only), the default. The first value that is not empty holds; an
+// empty one counts as unset, because compose files produce those. Secrets may
+// also come from a file, a command, a systemd credential or standard input.
+//
+// The env file is the one asked for, else $SMTPSEND_ENV_FILE, else
+// smtpsend/smtpsend.env in the user's, then in the system's configuration
+// directory. The working directory is never searched: a checkout could bring a
+// file with another token endpoint, or a command. For the same reason relative
+// paths in an env file are relative to that file.
+//
+// # Promises
+//
+// Load opens no network connection. It reports every problem at once, by the
+// name of the variable and never with its value. A Config does not change once
+// loaded and may be used by any number of goroutines.
+package config
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
+
+// Prefix begins the name of every variable.
+const Prefix = "SMTPSEND_"
+
+// tenantPlaceholder stands in the token endpoint for the tenant, as enaio
+// writes it.
+const tenantPlaceholder = "#TenantID#"
+
+// Config is the configuration of one run. It has a field for each setting of
+// Settings, under the name that envconfig splits into the variable's. Secrets
+// are not for envconfig: they would have to stand in the environment for it.
+type Config struct {
+	MailSender string `split_words:"true"` // From address when a message names none; may hold a display name
+	NoMails    bool   `split_words:"true"` // compose and check, but open no connection
+
+	MailServer         string         `split_words:"true"` // host name or IP address
+	SMTPPort           int            `split_words:"true"` // 1 to 65535
+	SMTPSecurity       Security       `split_words:"true"`
+	SMTPAuthenticating Authentication `split_words:"true"`
+	SMTPUserName       string         `split_words:"true"` // mailbox named in XOAUTH2; "" = the header From
+
+	OfficeClientID                string        `split_words:"true"` // Application (client) ID
+	OfficeTenantID                string        `split_words:"true"` // GUID or domain
+	OfficeClientSecret            secret.String `ignored:"true"`
+	OfficeTokenEndpoint           string        `split_words:"true"` // as written, with #TenantID#; see TokenURL
+	OfficeAccessScopes            Scopes        `split_words:"true"`
+	OfficeTokenGraceTimeInSeconds int           `split_words:"true"` // 0 to 86400
+
+	Cloud        Cloud         `split_words:"true"`
+	CAFile       string        `split_words:"true"` // PEM with further roots; "" = the system's alone
+	Proxy        secret.String `ignored:"true"`     // may hold a password; see ProxyURL
+	EHLOName     string        `split_words:"true"` // "" = the address literal of our end
+	IPFamily     IPFamily      `split_words:"true"`
+	CacheDir     string        `split_words:"true"` // "" = no cache: no directory is known
+	IdentityFile string        `split_words:"true"` // opens sealed values; "" = the default place
+
+	envFile  string // the env file that was read, "" for none
+	shown    map[string]entry
+	warnings []Problem
+}
+
+// TokenURL returns the token endpoint with the tenant in the place of
+// #TenantID# (written in any case).
+func (c *Config) TokenURL() string {
+	return replaceTenant(c.OfficeTokenEndpoint, url.PathEscape(c.OfficeTenantID))
+}
+
+func replaceTenant(endpoint, tenant string) string {
+	i := strings.Index(strings.ToLower(endpoint), strings.ToLower(tenantPlaceholder))
+	if i < 0 {
+		return endpoint
+	}
+	return endpoint[:i] + tenant + endpoint[i+len(tenantPlaceholder):]
+}
+
+// Addr returns server and port as net.Dial takes them.
+func (c *Config) Addr() string {
+	return net.JoinHostPort(unbracket(c.MailServer), strconv.Itoa(c.SMTPPort))
+}
+
+// unbracket takes the brackets from an IPv6 address such as "[::1]".
+func unbracket(host string) string {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		return strings.TrimSuffix(inner, "]")
+	}
+	return host
+}
+
+// GraceTime returns the grace time of a token, before which it counts as
+// expired.
+func (c *Config) GraceTime() time.Duration {
+	return time.Duration(c.OfficeTokenGraceTimeInSeconds) * time.Second
+}
+
+// ProxyURL returns the proxy, nil when none is set. Its password is in the
+// clear: print it only with URL.Redacted.
+func (c *Config) ProxyURL() *url.URL {
+	if c.Proxy.IsZero() {
+		return nil
+	}
+	u, err := url.Parse(c.Proxy.Reveal())
+	if err != nil {
+		return nil // reported by Load
+	}
+	return u
+}
+
+// RootCAs returns the system's roots and those of CAFile. It is nil without
+// CAFile, which for crypto/tls means the system's roots.
+func (c *Config) RootCAs() (*x509.CertPool, error) {
+	if c.CAFile == "" {
+		return nil, nil
+	}
+	pem, err := readLimited(c.CAFile, maxCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading %sCA_FILE: %w", Prefix, err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a container may have no roots at all
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("reading %sCA_FILE: %w", Prefix, errNoCertificate)
+	}
+	return pool, nil
+}
+
+// EnvFile returns the path of the env file that was read, "" when there is none.
+func (c *Config) EnvFile() string { return c.envFile }
+
+// Warnings returns what is suspicious but does not stand in the way.
+func (c *Config) Warnings() []Problem { return append([]Problem(nil), c.warnings...) }
+
+// Origin returns where the value of a setting came from, by its name with or
+// without the prefix. An unknown or unset one has the zero Origin.
+func (c *Config) Origin(name string) Origin {
+	return c.shown[strings.TrimPrefix(name, Prefix)].origin
+}

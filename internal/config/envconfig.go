@@ -1,0 +1,59 @@
+package config
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/kelseyhightower/envconfig"
+)
+
+// fill parses the values into cfg. envconfig reads the process's environment
+// only, while our values also come from flags, files and other variables, so
+// they are lent to it under a prefix that nothing else can have. envconfig
+// stops at the first value that it cannot parse: that one is taken away and the
+// rest tried again, so that every problem is found.
+func (l *loader) fill(cfg *Config) {
+	prefix := "SMTPSEND" + rand.Text() // letters and digits, so no name of ours
+	for _, s := range Settings() {
+		e, ok := l.values[s.Name]
+		if !ok || s.Secret || s.Name == "PROXY" {
+			continue
+		}
+		key := prefix + "_" + s.Name
+		if err := os.Setenv(key, e.text.Reveal()); err != nil {
+			l.problem(SeverityError, s.Name, "cannot be an environment variable")
+			continue
+		}
+		defer os.Unsetenv(key)
+	}
+	for {
+		err := envconfig.Process(prefix, cfg)
+		var parse *envconfig.ParseError
+		if !errors.As(err, &parse) {
+			break
+		}
+		l.problem(SeverityError, strings.TrimPrefix(parse.KeyName, prefix+"_"), parseReason(parse))
+		if os.Unsetenv(parse.KeyName) != nil {
+			break
+		}
+	}
+	cfg.Proxy = l.values["PROXY"].text
+}
+
+// parseReason says why a value was refused. Only the errors of our own types
+// are quoted: the others hold the value.
+func parseReason(e *envconfig.ParseError) string {
+	var number *strconv.NumError
+	switch {
+	case !errors.As(e.Err, &number):
+		return e.Err.Error()
+	case e.TypeName == "bool":
+		return "is neither 0 nor 1"
+	case errors.Is(e.Err, strconv.ErrRange):
+		return "is out of range"
+	}
+	return "is not a whole number"
+}

@@ -1,0 +1,178 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
+
+// maxEnvFile is the size in octets up to which an env file is read.
+const maxEnvFile = 256 << 10
+
+// Assignment is one line of an env file.
+type Assignment struct {
+	Name  string
+	Value secret.String // kept as one, because any line may hold a secret
+	Line  int           // from 1
+}
+
+// LineError is a line that is no assignment. It does not quote the line.
+type LineError struct {
+	Line   int // from 1
+	Reason string
+}
+
+// Error gives line and reason.
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
+
+// errTooLarge says that a file exceeds its limit.
+var errTooLarge = errors.New("is larger than the limit")
+
+// ReadEnvFile reads KEY=VALUE lines: comments from # at the start of a line or
+// behind a blank, an optional "export ", values bare, in single quotes (taken
+// as they are) or in double quotes, where a backslash stands before ", \, $ and
+// ` as in a shell. Nothing is interpolated and no value spans lines. CRLF, a
+// byte order mark and UTF-16, which PowerShell writes, are understood. At most
+// 256 KiB are read. The error joins a *LineError for each bad line; the good
+// lines are returned all the same.
+func ReadEnvFile(r io.Reader) ([]Assignment, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxEnvFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading env file: %w", err)
+	}
+	if len(data) > maxEnvFile {
+		return nil, fmt.Errorf("reading env file: %w of %d octets", errTooLarge, maxEnvFile)
+	}
+	text, err := decodeText(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading env file: %w", err)
+	}
+	var all []Assignment
+	var bad []error
+	for i, line := range strings.Split(text, "\n") {
+		a, ok, reason := parseLine(strings.TrimSuffix(line, "\r"))
+		switch {
+		case reason != "":
+			bad = append(bad, &LineError{i + 1, reason})
+		case ok:
+			a.Line = i + 1
+			all = append(all, a)
+		}
+	}
+	return all, errors.Join(bad...)
+}
+
+// parseLine reads one line; ok is false for an empty one.
+func parseLine(line string) (a Assignment, ok bool, reason string) {
+	line = strings.Trim(line, " \t")
+	if line == "" || line[0] == '#' {
+		return a, false, ""
+	}
+	if rest, found := strings.CutPrefix(line, "export"); found && rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
+		line = strings.TrimLeft(rest, " \t")
+	}
+	name, rest, found := strings.Cut(line, "=")
+	if !found {
+		return a, false, "is not KEY=VALUE"
+	}
+	if !isName(name) {
+		return a, false, "has no variable name before the = (letters, digits and _, no blank)"
+	}
+	value, reason := parseValue(strings.TrimLeft(rest, " \t"), rest)
+	if reason == "" && strings.ContainsFunc(value, isControl) {
+		reason = "has a control character in its value"
+	}
+	if reason != "" {
+		return a, false, reason
+	}
+	return Assignment{Name: name, Value: secret.New(value)}, true, ""
+}
+
+func isName(s string) bool {
+	for i, c := range []byte(s) {
+		letter := c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isControl reports what has no place in any value, a tab excepted.
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
+// parseValue reads the part behind the "=", without (s) and with (whole) its
+// leading blanks: "KEY= # comment" is an empty value.
+func parseValue(s, whole string) (value, reason string) {
+	switch {
+	case s == "" || s[0] == '#' && s != whole:
+		return "", ""
+	case s[0] == '\'':
+		value, rest, ok := strings.Cut(s[1:], "'")
+		return closed(value, rest, ok)
+	case s[0] == '"':
+		return closed(doubleQuoted(s[1:]))
+	}
+	for i := 1; i < len(s); i++ {
+		if s[i] == '#' && (s[i-1] == ' ' || s[i-1] == '\t') {
+			s = s[:i]
+		}
+	}
+	return strings.TrimRight(s, " \t"), ""
+}
+
+// closed checks what stands behind a closing quote.
+func closed(value, rest string, ok bool) (string, string) {
+	tail := strings.TrimLeft(rest, " \t")
+	switch {
+	case !ok:
+		return "", "has an opening quote without a closing one"
+	case tail == "" || tail[0] == '#' && tail != rest:
+		return value, ""
+	}
+	return "", "goes on behind the closing quote"
+}
+
+func doubleQuoted(s string) (value, rest string, ok bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			return b.String(), s[i+1:], true
+		case s[i] == '\\' && i+1 < len(s) && strings.IndexByte("\"\\$`", s[i+1]) >= 0:
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return "", "", false
+}
+
+// formatAssignment writes a line that ReadEnvFile, a shell and systemd read
+// back as the same value. Quotes are used only where they must be, because
+// docker's --env-file takes them for part of the value.
+func formatAssignment(name, value string) (string, error) {
+	switch {
+	case !isName(name):
+		return "", fmt.Errorf("writing env file: %q is no variable name", name)
+	case strings.ContainsFunc(value, isControl) || !utf8.ValidString(value):
+		return "", fmt.Errorf("writing env file: the value of %s has a control character or is not UTF-8", name)
+	case !needsQuotes(value):
+		return name + "=" + value, nil
+	case !strings.Contains(value, "'"):
+		return name + "='" + value + "'", nil
+	}
+	return name + `="` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, `$`, `\$`, "`", "\\`").Replace(value) + `"`, nil
+}
+
+func needsQuotes(value string) bool {
+	if value != "" && (value[0] == '#' || value[0] == '~') {
+		return true
+	}
+	return strings.ContainsFunc(value, func(r rune) bool {
+		return r > '~' || strings.ContainsRune(" \t'\"\\$`;&|<>()*?[]{}!", r)
+	})
+}

@@ -1,0 +1,187 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
+
+// variableEnvFile names the env file. It is read from the environment only.
+const variableEnvFile = "ENV_FILE"
+
+// readEnvFile finds, checks and reads the env file and adds it as a layer.
+func (l *loader) readEnvFile() {
+	name, asked := l.findEnvFile()
+	if name == "" {
+		return
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		severity := SeverityError
+		if !asked { // such as the system's file, which is for a service alone
+			severity = SeverityWarning
+		}
+		l.fileProblem(name, 0, severity, "cannot be opened: "+reasonOf(err))
+		return
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = errors.New("is a directory")
+	}
+	if err == nil {
+		err = checkTrust(info)
+	}
+	if err != nil {
+		l.fileProblem(name, 0, SeverityError, err.Error())
+		return
+	}
+	l.envFile = name
+	l.addEnvFile(f, name, readableByOthers(info))
+}
+
+func (l *loader) addEnvFile(f *os.File, name string, readable bool) {
+	all, err := ReadEnvFile(f)
+	l.lineProblems(name, err)
+	file := layer{SourceEnvFile, map[string]entry{}}
+	lines := map[string]int{}
+	for _, a := range all {
+		origin := Origin{Source: SourceEnvFile, Name: a.Name, File: name, Line: a.Line}
+		if before := lines[a.Name]; before > 0 {
+			l.fileProblem(name, a.Line, SeverityWarning,
+				fmt.Sprintf("sets %s again, which line %d does too: the last one holds", a.Name, before))
+		}
+		lines[a.Name] = a.Line
+		short, ok := strings.CutPrefix(a.Name, Prefix)
+		if !ok {
+			l.foreignName(a.Name, origin)
+			continue
+		}
+		delete(file.values, short) // the last one holds, also when it is empty
+		file.add(short, relativeTo(filepath.Dir(name), short, a.Value), origin)
+		if s, ok := settingNamed(short); ok && s.Secret && readable && !a.Value.IsZero() &&
+			!strings.HasPrefix(a.Value.Reveal(), sealedPrefix) {
+			l.fileProblem(name, a.Line, SeverityWarning, "holds "+a.Name+" and may be read by others: chmod 600 "+name)
+		}
+	}
+	l.layers = append(l.layers, file)
+}
+
+// relativeTo makes the path in a setting that names one relative to the env
+// file that it stands in.
+func relativeTo(dir, setting string, value secret.String) string {
+	text := value.Reveal()
+	s, ok := settingNamed(setting)
+	secretFile := isSecretWay(setting, "_FILE") && text != "-"
+	if text == "" || filepath.IsAbs(text) || !(ok && s.Path || secretFile) {
+		return text
+	}
+	return filepath.Join(dir, text)
+}
+
+// lineProblems notes what ReadEnvFile could not read.
+func (l *loader) lineProblems(name string, err error) {
+	if err == nil {
+		return
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the join itself, not what it wraps
+	if !ok {
+		l.fileProblem(name, 0, SeverityError, err.Error())
+		return
+	}
+	for _, e := range joined.Unwrap() {
+		var line *LineError
+		if errors.As(e, &line) {
+			l.fileProblem(name, line.Line, SeverityError, line.Reason)
+		}
+	}
+}
+
+// fileProblem notes a problem with the env file itself. It is written as a
+// sentence about the file, so the source stays empty.
+func (l *loader) fileProblem(name string, line int, severity Severity, text string) {
+	where := "env file " + name
+	if line > 0 {
+		where = fmt.Sprintf("%s line %d", where, line)
+	}
+	l.problems = append(l.problems, Problem{Text: where + " " + text, Severity: severity})
+}
+
+// findEnvFile returns the file to read, and whether someone asked for it, so
+// that it must be there.
+func (l *loader) findEnvFile() (name string, asked bool) {
+	env := l.environ[Prefix+variableEnvFile]
+	switch {
+	case l.o.EnvFile != "" && l.o.Profile != "":
+		l.problems = append(l.problems, Problem{Text: "both an env file and a profile are asked for: name one", Severity: SeverityError})
+		return "", false
+	case l.o.EnvFile != "":
+		return l.o.EnvFile, true
+	case l.o.Profile != "":
+		return l.findProfile(), true
+	case env != "":
+		return env, true
+	}
+	name, _ = l.search("smtpsend.env")
+	return name, false
+}
+
+func (l *loader) findProfile() string {
+	profile := l.o.Profile
+	if strings.ContainsAny(profile, "/\\:\x00") || profile == "." || profile == ".." {
+		l.problems = append(l.problems, Problem{Text: "the profile's name is not a plain file name", Severity: SeverityError})
+		return ""
+	}
+	name, looked := l.search(profile + ".env")
+	if name == "" {
+		l.problems = append(l.problems, Problem{
+			Text: fmt.Sprintf("profile %q is not there: looked for %s", profile, strings.Join(looked, " and ")), Severity: SeverityError,
+		})
+	}
+	return name
+}
+
+// search looks in the user's, then in the system's configuration directory. A
+// file that is there but may not be examined counts as found, so that it is
+// reported; a home that is no directory, such as /dev/null, has none.
+func (l *loader) search(base string) (name string, looked []string) {
+	for _, dir := range []string{dirOr(l.o.UserConfigDir, os.UserConfigDir), l.systemConfigDir()} {
+		if dir == "" {
+			continue
+		}
+		name := filepath.Join(dir, "smtpsend", base)
+		_, err := os.Stat(name)
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return name, nil
+		}
+		looked = append(looked, name)
+	}
+	return "", looked
+}
+
+func (l *loader) systemConfigDir() string {
+	if l.o.SystemConfigDir != "" {
+		return l.o.SystemConfigDir
+	}
+	if runtime.GOOS == "windows" {
+		return l.environ["PROGRAMDATA"]
+	}
+	return "/etc"
+}
+
+// reasonOf gives the cause of a file error without its path, which the
+// sentence around it has already.
+func reasonOf(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,166 @@
+package config
+
+// Setting describes one setting. The table of all settings is what Load reads
+// by, what the example file and the manual are printed from, and what an import
+// is translated with.
+type Setting struct {
+	Name     string // without the prefix, such as "MAIL_SERVER"
+	Registry string // enaio server's registry entry, "" if it has none
+	YAML     string // enaio webclient's key below featureSwitches.sendEmail, "" if it has none
+	Azure    string // AZURE_ variable that stands in, "" for none
+	Default  string // for people; the value itself unless it is in brackets
+	Comment  string // one or more sentences for example file and manual
+	Example  string // a value that could stand here
+	Group    string // heading in the example file
+	Required bool   // no token can be had without it
+	Secret   bool   // masked when shown; also read from _FILE, _COMMAND and a systemd credential
+	Path     bool   // names a file or directory
+}
+
+// Variable returns the name of the environment variable.
+func (s Setting) Variable() string { return Prefix + s.Name }
+
+// Headings of the groups, in their order.
+const (
+	groupMail   = "Mail"
+	groupServer = "Server"
+	groupToken  = "Token"
+	groupLocal  = "Network and files"
+)
+
+// Settings returns the table of all settings, group by group. The caller may
+// change it.
+func Settings() []Setting {
+	var all []Setting
+	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings()} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+func settingNamed(name string) (Setting, bool) {
+	for _, s := range Settings() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
+
+func mailSettings() []Setting {
+	return []Setting{{
+		Name: "MAIL_SENDER", Registry: "MailSender", Group: groupMail,
+		Default: "(SMTP_USER_NAME)",
+		Comment: "Address in From when a message names none.",
+		Example: "reports@contoso.example",
+	}, {
+		Name: "NO_MAILS", Registry: "NoMails", Group: groupMail,
+		Default: "0",
+		Comment: "1 = compose and check every message, but submit none and open no connection.",
+		Example: "1",
+	}}
+}
+
+func serverSettings() []Setting {
+	return []Setting{{
+		Name: "MAIL_SERVER", Registry: "MailServer", YAML: "smtpServer", Group: groupServer,
+		Default: "smtp.office365.com",
+		Comment: "Host name or IP address of the SMTP server.",
+		Example: "smtp.office365.com",
+	}, {
+		Name: "SMTP_PORT", Registry: "SMTPPort", YAML: "smtpPort", Group: groupServer,
+		Default: "587",
+		Comment: "Port of the SMTP server.",
+		Example: "587",
+	}, {
+		Name: "SMTP_SECURITY", Registry: "SMTPSecurity", YAML: "smtpEncryption", Group: groupServer,
+		Default: "2",
+		Comment: "2 (TLS) = STARTTLS, required; 1 (SSL) = TLS from the start, usually port 465; 0 (NONE) = none, refused unless the server is loopback.",
+		Example: "2",
+	}, {
+		Name: "SMTP_AUTHENTICATING", Registry: "SMTPAuthenticating", YAML: "smtpAuthentication", Group: groupServer,
+		Default: "3",
+		Comment: "3 (MS_OAUTH) = OAuth2 Microsoft Office. There is no other method.",
+		Example: "3",
+	}, {
+		Name: "SMTP_USER_NAME", Registry: "SMTPUserName", YAML: "smtpUsername", Group: groupServer,
+		Default: "(the address in From)",
+		Comment: "Mailbox that is logged in to. Set it to send for others from one mailbox, which then needs the Send As right; leave it unset to log in to the mailbox of each From.",
+		Example: "reports@contoso.example",
+	}}
+}
+
+func tokenSettings() []Setting {
+	return []Setting{{
+		Name: "OFFICE_CLIENT_ID", Registry: "OfficeClientID", YAML: "oAuthClientId", Azure: "AZURE_CLIENT_ID", Group: groupToken,
+		Default: "(AZURE_CLIENT_ID)", Required: true,
+		Comment: "Application (client) ID of the app registration.",
+		Example: "11111111-2222-3333-4444-555555555555",
+	}, {
+		Name: "OFFICE_TENANT_ID", Registry: "OfficeTenantID", YAML: "oAuthTenantId", Azure: "AZURE_TENANT_ID", Group: groupToken,
+		Default: "(AZURE_TENANT_ID)", Required: true,
+		Comment: "Directory (tenant) ID, or a domain of the tenant.",
+		Example: "contoso.onmicrosoft.com",
+	}, {
+		Name: "OFFICE_CLIENT_SECRET", Registry: "OfficeClientSecret", YAML: "oAuthClientSecret", Azure: "AZURE_CLIENT_SECRET", Group: groupToken,
+		Default: "(AZURE_CLIENT_SECRET)", Required: true, Secret: true,
+		Comment: "Client secret: its Value, not its Secret ID. May be sealed (sealed:...). " +
+			"Instead of it, one of: OFFICE_CLIENT_SECRET_FILE (a path; - = standard input), " +
+			"OFFICE_CLIENT_SECRET_COMMAND (prints it; run without a shell, 30 seconds at most), " +
+			"the systemd credential " + credentialPrefix + "office_client_secret.",
+		Example: "~example~",
+	}, {
+		Name: "OFFICE_TOKEN_ENDPOINT", Registry: "OfficeTokenEndpoint", Group: groupToken,
+		Default: endpointAt("https://login.microsoftonline.com"),
+		Comment: "Where the token is fetched. #TenantID# is replaced by the tenant. AZURE_AUTHORITY_HOST, when set, replaces the host of the default.",
+		Example: endpointAt("https://login.microsoftonline.com"),
+	}, {
+		Name: "OFFICE_ACCESS_SCOPES", Registry: "OfficeAccessScopes", Group: groupToken,
+		Default: "https://outlook.office365.com/.default",
+		Comment: "Scopes of the token, with blanks or commas between them.",
+		Example: "https://outlook.office365.com/.default",
+	}, {
+		Name: "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS", Registry: "OfficeTokenGraceTimeInSeconds", Group: groupToken,
+		Default: "30",
+		Comment: "A token is renewed this long before it expires, at the latest in the middle of its life.",
+		Example: "30",
+	}, {
+		Name: "CLOUD", Group: groupToken,
+		Default: "public",
+		Comment: "public, usgov, usgov-dod or china: sets token endpoint, scope and server together, each still overridable. " +
+			"Scope and server of all but public, and both servers known for usgov-dod, are second-hand: check them against your tenant.",
+		Example: "public",
+	}}
+}
+
+func localSettings() []Setting {
+	return []Setting{{
+		Name: "CA_FILE", Group: groupLocal, Path: true,
+		Comment: "PEM file with further root certificates, for the token endpoint and the SMTP server.",
+		Example: "/etc/smtpsend/ca.pem",
+	}, {
+		Name: "PROXY", Group: groupLocal,
+		Comment: "Proxy for both: http:// or https:// (CONNECT), socks5:// (names resolved by the proxy). A password in it is masked when shown.",
+		Example: "http://proxy.contoso.example:3128",
+	}, {
+		Name: "EHLO_NAME", Group: groupLocal,
+		Default: "(address literal of our end)",
+		Comment: "Name, or address literal in brackets, that EHLO gives.",
+		Example: "mailer.contoso.example",
+	}, {
+		Name: "IP_FAMILY", Group: groupLocal,
+		Default: "any",
+		Comment: "any, ipv4 or ipv6.",
+		Example: "ipv4",
+	}, {
+		Name: "CACHE_DIR", Group: groupLocal, Path: true,
+		Default: "(smtpsend in the user's cache directory)",
+		Comment: "Directory for the encrypted token and for the locks that keep a mailbox to its connections.",
+		Example: "/var/cache/smtpsend",
+	}, {
+		Name: "IDENTITY_FILE", Group: groupLocal, Path: true,
+		Default: "(smtpsend/identity.txt in the user's configuration directory)",
+		Comment: "File with the key that opens sealed values.",
+		Example: "/etc/smtpsend/identity.txt",
+	}}
+}

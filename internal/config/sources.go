@@ -1,0 +1,197 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
+
+// sealedPrefix begins a value that is encrypted with the identity file.
+const sealedPrefix = "sealed:"
+
+// credentialPrefix begins the names of our systemd credentials; the setting's
+// name in lower case follows.
+const credentialPrefix = "smtpsend."
+
+// maxSecret is the size in octets up to which a secret is read. Entra's are 40
+// octets long.
+const maxSecret = 64 << 10
+
+// way is one way in which a secret is given.
+type way struct {
+	name string // the variable, or the credential's name
+	e    entry
+	read func(ctx context.Context) (string, error)
+}
+
+// resolveSecrets finds each secret. A source of higher precedence hides the
+// lower ones; two ways within one source contradict each other and are refused.
+func (l *loader) resolveSecrets(ctx context.Context, cfg *Config) {
+	for _, s := range Settings() {
+		if !s.Secret {
+			continue
+		}
+		ways := l.waysOf(s)
+		if len(ways) > 1 {
+			l.twoWays(s, ways)
+			continue
+		}
+		if len(ways) == 1 {
+			l.readSecret(ctx, s, ways[0], cfg.IdentityFile)
+		}
+	}
+	cfg.OfficeClientSecret = l.values["OFFICE_CLIENT_SECRET"].text
+}
+
+// waysOf returns the ways of the first source that has one.
+func (l *loader) waysOf(s Setting) []way {
+	for _, layer := range l.layers {
+		ways := l.waysIn(layer, s)
+		if layer.source == SourceEnvironment {
+			ways = append(ways, l.credentialOf(s)...)
+		}
+		if len(ways) > 0 {
+			return ways
+		}
+	}
+	if value := l.environ[s.Azure]; s.Azure != "" && value != "" {
+		e := entry{secret.New(value), Origin{Source: SourceAzure, Name: s.Azure}}
+		return []way{{s.Azure, e, plain(e)}}
+	}
+	return nil
+}
+
+func (l *loader) waysIn(layer layer, s Setting) []way {
+	var ways []way
+	if e, ok := layer.values[s.Name]; ok {
+		ways = append(ways, way{s.Variable(), e, plain(e)})
+	}
+	if e, ok := layer.values[s.Name+"_FILE"]; ok {
+		ways = append(ways, way{s.Variable() + "_FILE", e, func(context.Context) (string, error) { return l.secretFile(e) }})
+	}
+	if e, ok := layer.values[s.Name+"_COMMAND"]; ok {
+		ways = append(ways, way{s.Variable() + "_COMMAND", e, func(ctx context.Context) (string, error) { return l.secretCommand(ctx, e) }})
+	}
+	return ways
+}
+
+func plain(e entry) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return e.text.Reveal(), nil }
+}
+
+// credentialOf returns the systemd credential for a setting, if there is one
+// (systemd.exec(5), LoadCredential= and LoadCredentialEncrypted=).
+func (l *loader) credentialOf(s Setting) []way {
+	dir := l.environ["CREDENTIALS_DIRECTORY"]
+	if dir == "" {
+		return nil
+	}
+	name := credentialPrefix + strings.ToLower(s.Name)
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	e := entry{secret.New(path), Origin{Source: SourceCredential, Name: name}}
+	return []way{{"systemd credential " + name, e, func(context.Context) (string, error) { return l.secretFile(e) }}}
+}
+
+func (l *loader) twoWays(s Setting, ways []way) {
+	var names []string
+	for _, w := range ways {
+		names = append(names, w.name)
+	}
+	slices.Sort(names)
+	l.problem(SeverityError, s.Name, "is given in several ways, keep one: "+strings.Join(names, ", "))
+}
+
+// readSecret takes the secret from where it is, opens it if it is sealed, and
+// keeps it when it is usable.
+func (l *loader) readSecret(ctx context.Context, s Setting, w way, identityFile string) {
+	l.values[s.Name] = entry{origin: w.e.origin}
+	text, err := w.read(ctx)
+	if err != nil {
+		l.secretProblem(s, w, err)
+		return
+	}
+	e := entry{secret.New(text), w.e.origin}
+	if strings.HasPrefix(text, sealedPrefix) {
+		if e.text, err = l.unseal(ctx, identityFile, text); err != nil {
+			l.secretProblem(s, w, err)
+			return
+		}
+	}
+	l.values[s.Name] = e
+	if !e.text.IsZero() && !l.wellFormed(s, &e) {
+		l.values[s.Name] = entry{origin: e.origin}
+	}
+}
+
+func (l *loader) unseal(ctx context.Context, identityFile, sealed string) (secret.String, error) {
+	if l.o.Unseal == nil {
+		return secret.String{}, errors.New("is sealed and cannot be opened here")
+	}
+	return l.o.Unseal(ctx, identityFile, sealed)
+}
+
+// secretProblem names the variable that was used, which may be the one with
+// _FILE or _COMMAND.
+func (l *loader) secretProblem(s Setting, w way, err error) {
+	l.bad[s.Name] = true
+	variable := w.name
+	if w.e.origin.Source == SourceCredential {
+		variable = s.Variable()
+	}
+	l.problems = append(l.problems, Problem{Variable: variable, Text: err.Error(), Severity: SeverityError, Source: w.e.origin})
+}
+
+// secretFile reads a secret from the file that e names, "-" for standard
+// input. One line end at the end of the file does not belong to the secret.
+func (l *loader) secretFile(e entry) (string, error) {
+	name := e.text.Reveal()
+	var data []byte
+	var err error
+	switch {
+	case name != "-":
+		data, err = readLimited(name, maxSecret)
+	case l.o.Stdin == nil:
+		return "", errors.New("is -, but standard input is not to be read here")
+	default:
+		data, err = readAllLimited(l.o.Stdin, maxSecret)
+		name = "standard input"
+	}
+	if err != nil {
+		return "", fmt.Errorf("names %s, which cannot be read: %s", name, reasonOf(err))
+	}
+	text, err := secretText(data)
+	if err != nil {
+		return "", fmt.Errorf("names %s, which %w", name, err)
+	}
+	return text, nil
+}
+
+// secretText takes the line end that editors and echo put behind a secret, and
+// the byte order mark that PowerShell puts before it.
+func secretText(data []byte) (string, error) {
+	text, err := decodeText(data)
+	if err != nil {
+		return "", err
+	}
+	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+	if text == "" {
+		return "", errors.New("is empty")
+	}
+	return text, nil
+}
+
+// isSecretWay reports whether name is that of a secret with the given suffix.
+func isSecretWay(name, suffix string) bool {
+	base, ok := strings.CutSuffix(name, suffix)
+	s, known := settingNamed(base)
+	return ok && known && s.Secret
+}

@@ -1,0 +1,112 @@
+package config
+
+import (
+	"errors"
+	"strings"
+)
+
+// Security is how the connection to the server is encrypted, in enaio's
+// numbers.
+type Security int
+
+// The values of SMTP_SECURITY.
+const (
+	SecurityNone     Security = 0 // no TLS; to a loopback address only
+	SecurityImplicit Security = 1 // TLS from the first octet (RFC 8314 3.3), enaio's "SSL"
+	SecuritySTARTTLS Security = 2 // STARTTLS, required (RFC 3207), enaio's "TLS"
+)
+
+// UnmarshalText takes 0, 1, 2 or NONE, SSL, TLS in any case.
+func (s *Security) UnmarshalText(text []byte) error {
+	switch strings.ToUpper(string(text)) {
+	case "0", "NONE":
+		*s = SecurityNone
+	case "1", "SSL":
+		*s = SecurityImplicit
+	case "2", "TLS", "STARTTLS":
+		*s = SecuritySTARTTLS
+	default:
+		return errors.New("is none of 0 (none), 1 (SSL: TLS from the start), 2 (TLS: STARTTLS)")
+	}
+	return nil
+}
+
+// String returns enaio's word: NONE, SSL or TLS.
+func (s Security) String() string {
+	switch s {
+	case SecurityNone:
+		return "NONE"
+	case SecurityImplicit:
+		return "SSL"
+	}
+	return "TLS"
+}
+
+// Authentication is the method of AUTH, in enaio's numbers. There is one.
+type Authentication int
+
+// AuthenticationOAuth is SMTP_AUTHENTICATING=3, "OAuth2 Microsoft Office".
+const AuthenticationOAuth Authentication = 3
+
+// UnmarshalText takes 3 or MS_OAUTH.
+func (a *Authentication) UnmarshalText(text []byte) error {
+	switch strings.ToUpper(string(text)) {
+	case "3", "MS_OAUTH":
+		*a = AuthenticationOAuth
+		return nil
+	}
+	return errors.New("is not 3 (MS_OAUTH): smtpsend logs in with an OAuth token only, " +
+		"user name and password are what Exchange Online is switching off")
+}
+
+// String returns enaio's word, MS_OAUTH.
+func (a Authentication) String() string { return "MS_OAUTH" }
+
+// IPFamily restricts the addresses that are dialled.
+type IPFamily string
+
+// The values of IP_FAMILY.
+const (
+	IPAny IPFamily = "any"
+	IPv4  IPFamily = "ipv4"
+	IPv6  IPFamily = "ipv6"
+)
+
+// UnmarshalText takes any, ipv4 (or 4) and ipv6 (or 6) in any case.
+func (f *IPFamily) UnmarshalText(text []byte) error {
+	switch strings.ToLower(string(text)) {
+	case "any":
+		*f = IPAny
+	case "ipv4", "4":
+		*f = IPv4
+	case "ipv6", "6":
+		*f = IPv6
+	default:
+		return errors.New("is none of any, ipv4, ipv6")
+	}
+	return nil
+}
+
+// Network returns the network for net.Dial: "tcp", "tcp4" or "tcp6".
+func (f IPFamily) Network() string {
+	switch f {
+	case IPv4:
+		return "tcp4"
+	case IPv6:
+		return "tcp6"
+	}
+	return "tcp"
+}
+
+// Scopes are the scopes that a token is asked for.
+type Scopes []string
+
+// UnmarshalText takes scopes with blanks or commas between them: enaio's
+// registry has one, RFC 6749 3.3 uses blanks, envconfig's lists use commas.
+func (s *Scopes) UnmarshalText(text []byte) error {
+	*s = strings.FieldsFunc(string(text), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+	if len(*s) == 0 {
+		return errors.New("names no scope")
+	}
+	return nil
+}
