@@ -1,0 +1,74 @@
+package diagnosis
+
+import (
+	"slices"
+	"sync"
+)
+
+// Sure says how well the text of an entry is founded.
+type Sure string
+
+// The degrees, best first.
+const (
+	SureDocumented Sure = "documented"  // Microsoft's own text
+	SureSeen       Sure = "seen"        // a real server's words in public material
+	SureSecondHand Sure = "second-hand" // another's account of it
+	SureUnproven   Sure = "unproven"    // nobody has shown it yet; the wording may differ
+)
+
+// TokenSample is how a token endpoint refuses: the parts of its JSON.
+type TokenSample struct {
+	HTTPStatus int
+	Error      string // "invalid_client"; "" when the body is no JSON
+	AADSTS     int    // the number in "error_codes", 0 when there is none
+}
+
+// Entry is one known failure, as data. Texts may hold placeholders such as
+// {mailbox}, which Find and Explain fill.
+type Entry struct {
+	Code   string // stable, in kebab case
+	Class  Class
+	Stages []Stage // where it is met, the usual place first
+	Title  string
+	Cause  string
+	Fixes  []Fix
+
+	// Sample is real text: for SMTP the whole reply with its code, lines joined
+	// by "\n"; for the token endpoint its error_description (Token has the rest);
+	// else a line that a program prints. Several replies follow in Variants.
+	Sample   string
+	Variants []string
+	NoSample string // why there is no sample
+	Token    *TokenSample
+	Fault    Fault // what Symptom.Fault recognises it, "" for replies
+
+	// ServerCan says that a server can cause it: by Sample as its reply, by Token
+	// as its refusal, or, with Fault set, by its behaviour.
+	ServerCan bool
+
+	ClientDoes string
+	ReadOn     []string
+	Search     []string // strings that people search for
+	Sure       Sure
+
+	rules  []rule
+	orders []fixOrder
+}
+
+// theCatalogue is read once, at the first use, so that a program that meets no
+// failure pays nothing.
+var theCatalogue = sync.OnceValue(loadCatalogue)
+
+// Entries returns the catalogue in the order of its files: by theme, and within
+// one the more precise first. The slice is the caller's, what its entries point
+// to is not to be changed.
+func Entries() []Entry { return slices.Clone(theCatalogue().entries) }
+
+// Lookup returns the entry with this code.
+func Lookup(code string) (Entry, bool) {
+	i, ok := theCatalogue().byCode[code]
+	if !ok {
+		return Entry{}, false
+	}
+	return theCatalogue().entries[i], true
+}

@@ -1,0 +1,104 @@
+package diagnosis
+
+import (
+	"regexp"
+	"strings"
+)
+
+// completeFacts adds what the token's claims and the server's words tell. The
+// object id always comes from the token when there is one: it is the enterprise
+// application's, which people confuse with the app registration's.
+func completeFacts(f Facts, s Symptom) Facts {
+	if s.Claims != nil {
+		f.ObjectID = or(s.Claims.ObjectID, f.ObjectID)
+		f.ClientID = or(f.ClientID, s.Claims.AppID)
+		f.TenantID = or(f.TenantID, s.Claims.TenantID)
+	}
+	if m := notAllowed.FindStringSubmatch(s.Text); m != nil {
+		f.Mailbox = or(f.Mailbox, m[1])
+		f.From = or(f.From, m[2])
+	}
+	return f
+}
+
+// notAllowed finds the two addresses of a SendAsDenied reply.
+var notAllowed = regexp.MustCompile(`([^\s;<>"']+@[^\s;<>"']+)\s+not\s+allowed\s+to\s+send\s+as\s+([^\s;<>"']+@[^\s;<>"']+)`)
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+var placeholder = regexp.MustCompile(`\{[a-z-]+\}`)
+
+// fill replaces the placeholders of a sentence.
+func (f Facts) fill(text string) string {
+	return placeholder.ReplaceAllStringFunc(text, func(p string) string {
+		value, missing := f.value(p)
+		if !plain.MatchString(value) && !quotable.MatchString(value) {
+			return missing
+		}
+		return value
+	})
+}
+
+// fillCommand replaces the placeholders of a command, quoted where the shell
+// would take a character for its own.
+func (f Facts) fillCommand(text string) string {
+	return placeholder.ReplaceAllStringFunc(text, func(p string) string {
+		value, missing := f.value(p)
+		switch {
+		case plain.MatchString(value):
+			return value
+		case quotable.MatchString(value):
+			return "'" + strings.ReplaceAll(value, "'", "''") + "'"
+		}
+		return missing
+	})
+}
+
+// Values come from configuration, tokens and servers, and end in commands that
+// people paste into a shell of an administrator. What is neither plain nor
+// harmless in single quotes is not put there; curly quotes are quotes to
+// PowerShell and so stay out as well.
+var (
+	plain    = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._+@:/=-]*$`)
+	quotable = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} ._+@:/=#&!%'*?~|^{}$-]*$`)
+)
+
+// value returns the fact that a placeholder stands for, and what stands in its
+// place when it is not known.
+func (f Facts) value(p string) (value, missing string) {
+	switch p {
+	case "{client-id}":
+		return f.ClientID, "<client-id>"
+	case "{object-id}":
+		return f.ObjectID, "<enterprise-app-object-id>"
+	case "{tenant-id}":
+		return f.TenantID, "<tenant-id>"
+	case "{mailbox}":
+		return f.Mailbox, "<mailbox>"
+	case "{from}":
+		return f.From, "<from-address>"
+	case "{recipient}":
+		return f.Recipient, "<recipient>"
+	case "{server}":
+		return f.Server, "<server>"
+	case "{token-url}":
+		return f.TokenURL, "<token-url>"
+	}
+	return "", p
+}
+
+func (f Facts) fillFixes(fixes []Fix) []Fix {
+	out := make([]Fix, len(fixes))
+	for i, fix := range fixes {
+		out[i] = Fix{Text: f.fill(fix.Text), Who: fix.Who}
+		for _, c := range fix.Commands {
+			out[i].Commands = append(out[i].Commands, f.fillCommand(c))
+		}
+	}
+	return out
+}

@@ -1,0 +1,177 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxText is how much of a reply or description is looked at, in octets.
+const MaxText = 64 << 10
+
+// Find names what the symptom shows. It never fails: what the catalogue does
+// not know gets a code that begins with "unknown-", and a cause that says what
+// the first digit or the HTTP status means.
+func Find(s Symptom, f Facts) Finding {
+	if len(s.Text) > MaxText {
+		s.Text = s.Text[:MaxText]
+	}
+	f = completeFacts(f, s)
+	if e, ok := findEntry(s); ok {
+		return finish(e, s, f)
+	}
+	e, _ := Lookup(unknownCode(s))
+	return finish(e, s, f)
+}
+
+func findEntry(s Symptom) (Entry, bool) {
+	if s.Fault != "" {
+		for _, e := range theCatalogue().entries {
+			if e.Fault == s.Fault {
+				return e, true
+			}
+		}
+	}
+	text := squeeze(s.Text)
+	best, most := -1, 0
+	for i, e := range theCatalogue().entries {
+		for _, r := range e.rules {
+			if n := r.specific(); n > most && r.holds(s, text) {
+				best, most = i, n
+			}
+		}
+	}
+	if best < 0 {
+		return Entry{}, false
+	}
+	return theCatalogue().entries[best], true
+}
+
+// unknownCode is the entry of last resort.
+func unknownCode(s Symptom) string {
+	switch {
+	case s.HTTPStatus == 429 || s.HTTPStatus >= 500:
+		return "unknown-token-failure"
+	case s.HTTPStatus != 0 || s.OAuthError != "" || len(s.AADSTS) > 0:
+		return "unknown-token-refusal"
+	case s.Code/100 == 4:
+		return "unknown-transient"
+	case s.Code/100 == 5:
+		return "unknown-permanent"
+	case s.Code != 0:
+		return "unknown-reply"
+	}
+	return "unknown-failure"
+}
+
+// finish turns an entry into a finding about this symptom.
+func finish(e Entry, s Symptom, f Facts) Finding {
+	out := Finding{
+		Code: e.Code, Class: classOf(e, s), Title: e.Title, Cause: f.fill(e.Cause),
+		Fixes: f.fillFixes(orderFixes(e, s.Claims)), ClientDoes: e.ClientDoes,
+		ReadOn: slices.Clone(e.ReadOn), Matched: matchedBy(e, s), Text: Redact(s.Text),
+	}
+	if note := clockNote(s); note != "" {
+		out.Cause += " " + note
+	}
+	if note := claimsNote(e, s.Claims); note != "" {
+		out.Cause += " " + note
+	}
+	return out
+}
+
+// classOf is the entry's class, except that an endpoint which answers 429 or
+// 5xx is in trouble whatever it says, and that a refusal nobody knows goes by
+// its first digit.
+func classOf(e Entry, s Symptom) Class {
+	if s.HTTPStatus == 429 {
+		return ClassThrottled
+	}
+	if s.HTTPStatus >= 500 && e.Class != ClassThrottled {
+		return ClassTransient
+	}
+	return e.Class
+}
+
+func matchedBy(e Entry, s Symptom) []string {
+	var out []string
+	if s.Fault != "" && e.Fault == s.Fault {
+		return []string{string(s.Fault)}
+	}
+	if s.Code != 0 {
+		out = append(out, strings.TrimSpace(strconv.Itoa(s.Code)+" "+s.Enhanced))
+	}
+	if e.Token != nil && slices.Contains(s.AADSTS, e.Token.AADSTS) {
+		out = append(out, fmt.Sprintf("AADSTS%d", e.Token.AADSTS))
+	} else if len(s.AADSTS) > 0 {
+		out = append(out, fmt.Sprintf("AADSTS%d", s.AADSTS[0]))
+	}
+	if s.OAuthError != "" {
+		out = append(out, s.OAuthError)
+	}
+	return out
+}
+
+// conditions on the claims of a token, for "claim:" and "when:".
+var conditions = []string{"wrong-audience", "expired", "user-token", "smtp-role", "no-role", "other-role"}
+
+// conditionHolds is false without claims: what is not known decides nothing.
+func conditionHolds(name string, c *Claims) bool {
+	if c == nil {
+		return false
+	}
+	smtp := c.HasRole("SMTP.SendAsApp")
+	switch name {
+	case "wrong-audience":
+		return !c.ForExchange()
+	case "expired":
+		return !c.Expires.IsZero() && !time.Now().Before(c.Expires)
+	case "user-token":
+		return c.Scopes != ""
+	case "smtp-role":
+		return smtp
+	case "no-role":
+		return len(c.Roles) == 0
+	case "other-role":
+		return len(c.Roles) > 0 && !smtp
+	}
+	return false
+}
+
+// orderFixes brings those fixes to the front that the claims make likelier.
+func orderFixes(e Entry, c *Claims) []Fix {
+	fixes := slices.Clone(e.Fixes)
+	for _, o := range e.orders {
+		if !conditionHolds(o.condition, c) {
+			continue
+		}
+		slices.SortStableFunc(fixes, func(a, b Fix) int { return place(o.fixes, a.Text) - place(o.fixes, b.Text) })
+		break
+	}
+	return fixes
+}
+
+func place(order []string, text string) int {
+	if i := slices.Index(order, text); i >= 0 {
+		return i
+	}
+	return len(order)
+}
+
+// claimsNote says what the token tells about a refusal that gives no reason.
+func claimsNote(e Entry, c *Claims) string {
+	if c == nil || len(e.orders) == 0 {
+		return ""
+	}
+	switch {
+	case conditionHolds("smtp-role", c):
+		return "The token carries the role SMTP.SendAsApp: the classic way is meant, and with it Exchange also asks for a right on the mailbox."
+	case conditionHolds("no-role", c):
+		return "The token carries no roles, which is right for App RBAC and wrong for the classic way."
+	case conditionHolds("other-role", c):
+		return "The token carries roles (" + strings.Join(c.Roles, ", ") + ") but not SMTP.SendAsApp."
+	}
+	return ""
+}

@@ -1,0 +1,164 @@
+package diagnosis
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// rule is one way to recognise an entry. All that it names must hold; the rule
+// that names most wins. The words of a "match:" line are
+//
+//	"some words"   in the text, without regard to case, blanks and punctuation
+//	535            SMTP reply code
+//	5.7.139        enhanced status code
+//	AADSTS7000215  number of the token endpoint
+//	http:429       its HTTP status
+//	oauth:NAME     its "error"
+//	stage:auth     only at this stage (not asked of pasted text)
+//	claim:NAME     a condition on the token's claims (see conditions)
+//	weak           in pasted text: only beside a sign of Exchange or Entra
+//	network        in pasted text alone, as words that a program prints for a
+//	               failure of the network, and only beside a host of Microsoft's
+//	pasted         in pasted text alone
+type rule struct {
+	words    []string // squeezed
+	code     int
+	enhanced string
+	aadsts   int
+	http     int
+	oauth    string
+	stage    Stage
+	claim    string
+	weak     bool
+	network  bool
+	pasted   bool
+}
+
+var (
+	ruleToken     = regexp.MustCompile(`"[^"]*"|\S+`)
+	enhancedShape = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}$`)
+	codeShape     = regexp.MustCompile(`^[2-5]\d\d$`)
+)
+
+func parseRule(line string) (rule, error) {
+	var r rule
+	for _, t := range ruleToken.FindAllString(line, -1) {
+		if err := r.add(t); err != nil {
+			return rule{}, err
+		}
+	}
+	if r.specific() == 0 {
+		return rule{}, fmt.Errorf("rule %q recognises nothing", line)
+	}
+	return r, nil
+}
+
+func (r *rule) add(t string) (err error) {
+	key, value, _ := strings.Cut(t, ":")
+	switch {
+	case t[0] == '"':
+		w := squeeze(t)
+		if w == "" {
+			return fmt.Errorf("words %s hold no letter", t)
+		}
+		r.words = append(r.words, w)
+	case codeShape.MatchString(t):
+		r.code, err = strconv.Atoi(t)
+	case enhancedShape.MatchString(t):
+		r.enhanced = t
+	case strings.HasPrefix(t, "AADSTS"):
+		r.aadsts, err = strconv.Atoi(t[len("AADSTS"):])
+	case key == "http":
+		r.http, err = strconv.Atoi(value)
+	case key == "oauth":
+		r.oauth = value
+	case key == "stage":
+		r.stage = Stage(value)
+	case key == "claim":
+		r.claim = value
+		if !slices.Contains(conditions, value) {
+			return fmt.Errorf("condition %q is not known", value)
+		}
+	case t == "weak":
+		r.weak = true
+	case t == "network":
+		r.network, r.pasted = true, true
+	case t == "pasted":
+		r.pasted = true
+	default:
+		return fmt.Errorf("word %q of a rule is not known", t)
+	}
+	return err
+}
+
+// specific is how much the rule asks for: more letters, more certain.
+func (r rule) specific() int {
+	n := 0
+	for _, w := range r.words {
+		n += len(w)
+	}
+	if r.code != 0 {
+		n += 4
+	}
+	if r.enhanced != "" {
+		n += 8
+	}
+	if r.aadsts != 0 {
+		n += 1000 // a number of Entra says more than any words
+	}
+	if r.oauth != "" || r.http != 0 {
+		n += 6
+	}
+	if r.claim != "" {
+		n += 100
+	}
+	return n
+}
+
+// holds reports whether the rule fits the symptom, whose text is given squeezed.
+func (r rule) holds(s Symptom, squeezed string) bool {
+	switch {
+	case r.pasted,
+		r.code != 0 && r.code != s.Code,
+		r.enhanced != "" && r.enhanced != s.Enhanced,
+		r.aadsts != 0 && !slices.Contains(s.AADSTS, r.aadsts),
+		r.http != 0 && r.http != s.HTTPStatus,
+		r.oauth != "" && !strings.EqualFold(r.oauth, s.OAuthError),
+		r.stage != "" && r.stage != s.Stage,
+		r.claim != "" && !conditionHolds(r.claim, s.Claims):
+		return false
+	}
+	for _, w := range r.words {
+		if !strings.Contains(squeezed, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// squeeze keeps the ASCII letters, in lower case, and digits of a text. Words
+// are compared in this form because tools wrap, quote, escape and indent what a
+// server said, and none of that touches letters and digits.
+func squeeze(text string) string {
+	b := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		if c := squeezed(text[i]); c != 0 {
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
+
+// squeezed is one octet of squeeze, 0 for what is left out.
+func squeezed(c byte) byte {
+	switch {
+	case c >= 'A' && c <= 'Z':
+		return c + 'a' - 'A'
+	case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+		return c
+	}
+	return 0
+}
