@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -39,7 +40,7 @@ func (l *loader) wellFormed(s Setting, e *entry) bool {
 		reason = "begins or ends with a blank or line end"
 	case inQuotes(text):
 		reason = "is in quotes that were taken for part of the value: write it without them"
-	case strings.ContainsFunc(text, isControl) || !utf8.ValidString(text):
+	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
 		reason = "holds a control character or is not UTF-8"
 	case s.Name == "SMTP_PORT" || s.Name == "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS":
 		reason = e.decimal()
@@ -102,8 +103,9 @@ func (l *loader) checkMissing(cfg *Config) {
 		_, set := l.values[s.Name]
 		tenantUnused := s.Name == "OFFICE_TENANT_ID" && replaceTenant(cfg.OfficeTokenEndpoint, "") == cfg.OfficeTokenEndpoint
 		if s.Required && !set && !l.bad[s.Name] && !tenantUnused {
-			what, _, _ := strings.Cut(s.Comment, ".")
-			l.problem(SeverityError, s.Name, "is not set: "+strings.ToLower(what[:1])+what[1:])
+			what, _, _ := strings.Cut(s.Comment, ". ")
+			what = strings.TrimSuffix(what, ".")
+			l.problem(SeverityError, s.Name, "is not set: "+what)
 		}
 	}
 }

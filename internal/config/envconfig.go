@@ -19,7 +19,7 @@ func (l *loader) fill(cfg *Config) {
 	prefix := "SMTPSEND" + rand.Text() // letters and digits, so no name of ours
 	for _, s := range Settings() {
 		e, ok := l.values[s.Name]
-		if !ok || s.Secret || s.Name == "PROXY" {
+		if !ok || s.Secret || s.Name == "PROXY" || l.bad[s.Name] {
 			continue
 		}
 		key := prefix + "_" + s.Name

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/envfile"
 )
 
 // variableEnvFile names the env file. It is read from the environment only.
@@ -48,7 +48,7 @@ func (l *loader) readEnvFile() {
 }
 
 func (l *loader) addEnvFile(f *os.File, name string, readable bool) {
-	all, err := ReadEnvFile(f)
+	all, err := envfile.Read(f)
 	l.lineProblems(name, err)
 	file := layer{SourceEnvFile, map[string]entry{}}
 	lines := map[string]int{}
@@ -66,8 +66,8 @@ func (l *loader) addEnvFile(f *os.File, name string, readable bool) {
 		}
 		delete(file.values, short) // the last one holds, also when it is empty
 		file.add(short, relativeTo(filepath.Dir(name), short, a.Value), origin)
-		if s, ok := settingNamed(short); ok && s.Secret && readable && !a.Value.IsZero() &&
-			!strings.HasPrefix(a.Value.Reveal(), sealedPrefix) {
+		if s, ok := settingNamed(short); ok && s.Secret && readable && a.Value != "" &&
+			!strings.HasPrefix(a.Value, sealedPrefix) {
 			l.fileProblem(name, a.Line, SeverityWarning, "holds "+a.Name+" and may be read by others: chmod 600 "+name)
 		}
 	}
@@ -76,8 +76,7 @@ func (l *loader) addEnvFile(f *os.File, name string, readable bool) {
 
 // relativeTo makes the path in a setting that names one relative to the env
 // file that it stands in.
-func relativeTo(dir, setting string, value secret.String) string {
-	text := value.Reveal()
+func relativeTo(dir, setting, text string) string {
 	s, ok := settingNamed(setting)
 	secretFile := isSecretWay(setting, "_FILE") && text != "-"
 	if text == "" || filepath.IsAbs(text) || !(ok && s.Path || secretFile) {
@@ -86,21 +85,16 @@ func relativeTo(dir, setting string, value secret.String) string {
 	return filepath.Join(dir, text)
 }
 
-// lineProblems notes what ReadEnvFile could not read.
+// lineProblems notes what could not be read.
 func (l *loader) lineProblems(name string, err error) {
-	if err == nil {
-		return
-	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the join itself, not what it wraps
-	if !ok {
-		l.fileProblem(name, 0, SeverityError, err.Error())
-		return
-	}
-	for _, e := range joined.Unwrap() {
-		var line *LineError
-		if errors.As(e, &line) {
+	var lines *envfile.Error
+	switch {
+	case errors.As(err, &lines):
+		for _, line := range lines.Lines {
 			l.fileProblem(name, line.Line, SeverityError, line.Reason)
 		}
+	case err != nil:
+		l.fileProblem(name, 0, SeverityError, "cannot be read: "+reasonOf(err))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/envfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -178,7 +179,7 @@ func (l *loader) secretFile(e entry) (string, error) {
 // secretText takes the line end that editors and echo put behind a secret, and
 // the byte order mark that PowerShell puts before it.
 func secretText(data []byte) (string, error) {
-	text, err := decodeText(data)
+	text, err := envfile.Decode(data)
 	if err != nil {
 		return "", err
 	}

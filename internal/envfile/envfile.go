@@ -1,4 +1,16 @@
-package config
+// Package envfile reads and writes files of KEY=VALUE lines, as shells, systemd
+// and compose have them.
+//
+// The language is what these agree on: one assignment a line, comments from # at
+// the start of a line or behind a blank, an optional "export ", values bare, in
+// single quotes (taken as they are) or in double quotes, where a backslash
+// stands before ", \, $ and ` as in a shell. Nothing is interpolated and no value
+// spans lines. CRLF, a byte order mark and UTF-16, which PowerShell writes, are
+// understood.
+//
+// A line may hold a secret: no error quotes one, and an Assignment does not
+// print its value.
+package envfile
 
 import (
 	"errors"
@@ -6,19 +18,23 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
-// maxEnvFile is the size in octets up to which an env file is read.
-const maxEnvFile = 256 << 10
+// MaxSize is the size in octets up to which an env file is read.
+const MaxSize = 256 << 10
 
 // Assignment is one line of an env file.
 type Assignment struct {
 	Name  string
-	Value secret.String // kept as one, because any line may hold a secret
-	Line  int           // from 1
+	Value string // may be a secret
+	Line  int    // from 1
 }
+
+// String leaves out the value, because any line may hold a secret.
+func (a Assignment) String() string { return fmt.Sprintf("%s=[redacted] (line %d)", a.Name, a.Line) }
+
+// GoString is String, for %#v.
+func (a Assignment) GoString() string { return a.String() }
 
 // LineError is a line that is no assignment. It does not quote the line.
 type LineError struct {
@@ -29,30 +45,42 @@ type LineError struct {
 // Error gives line and reason.
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
-// errTooLarge says that a file exceeds its limit.
-var errTooLarge = errors.New("is larger than the limit")
+// ErrTooLarge says that a file exceeds MaxSize.
+var ErrTooLarge = errors.New("is larger than 256 KiB")
 
-// ReadEnvFile reads KEY=VALUE lines: comments from # at the start of a line or
-// behind a blank, an optional "export ", values bare, in single quotes (taken
-// as they are) or in double quotes, where a backslash stands before ", \, $ and
-// ` as in a shell. Nothing is interpolated and no value spans lines. CRLF, a
-// byte order mark and UTF-16, which PowerShell writes, are understood. At most
-// 256 KiB are read. The error joins a *LineError for each bad line; the good
-// lines are returned all the same.
-func ReadEnvFile(r io.Reader) ([]Assignment, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxEnvFile+1))
+// Error is what is wrong with a file, line by line.
+type Error struct{ Lines []*LineError }
+
+// Error gives all lines, one behind the other.
+func (e *Error) Error() string { return "reading env file: " + errors.Join(e.Unwrap()...).Error() }
+
+// Unwrap returns the lines.
+func (e *Error) Unwrap() []error {
+	all := make([]error, len(e.Lines))
+	for i, line := range e.Lines {
+		all[i] = line
+	}
+	return all
+}
+
+// Read reads a file of at most MaxSize octets. Where lines cannot be read, the
+// error is an *Error and the other lines are returned all the same. Else it is
+// that of r, or wraps ErrTooLarge or ErrEncoding. A name may occur more than
+// once.
+func Read(r io.Reader) ([]Assignment, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading env file: %w", err)
 	}
-	if len(data) > maxEnvFile {
-		return nil, fmt.Errorf("reading env file: %w of %d octets", errTooLarge, maxEnvFile)
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("reading env file: %w", ErrTooLarge)
 	}
-	text, err := decodeText(data)
+	text, err := Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading env file: %w", err)
 	}
 	var all []Assignment
-	var bad []error
+	var bad []*LineError
 	for i, line := range strings.Split(text, "\n") {
 		a, ok, reason := parseLine(strings.TrimSuffix(line, "\r"))
 		switch {
@@ -63,7 +91,10 @@ func ReadEnvFile(r io.Reader) ([]Assignment, error) {
 			all = append(all, a)
 		}
 	}
-	return all, errors.Join(bad...)
+	if len(bad) > 0 {
+		return all, &Error{bad}
+	}
+	return all, nil
 }
 
 // parseLine reads one line; ok is false for an empty one.
@@ -89,7 +120,7 @@ func parseLine(line string) (a Assignment, ok bool, reason string) {
 	if reason != "" {
 		return a, false, reason
 	}
-	return Assignment{Name: name, Value: secret.New(value)}, true, ""
+	return Assignment{Name: name, Value: value}, true, ""
 }
 
 func isName(s string) bool {
@@ -151,10 +182,11 @@ func doubleQuoted(s string) (value, rest string, ok bool) {
 	return "", "", false
 }
 
-// formatAssignment writes a line that ReadEnvFile, a shell and systemd read
-// back as the same value. Quotes are used only where they must be, because
-// docker's --env-file takes them for part of the value.
-func formatAssignment(name, value string) (string, error) {
+// Format returns the line, without its end, that Read, a shell and systemd read
+// back as name and value. Quotes are used only where they must be, because
+// docker's --env-file takes them for part of the value. A name or value that no
+// line can hold is an error, which does not quote the value.
+func Format(name, value string) (string, error) {
 	switch {
 	case !isName(name):
 		return "", fmt.Errorf("writing env file: %q is no variable name", name)
