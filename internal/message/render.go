@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	netmail "net/mail"
 	"strings"
 	"time"
 
@@ -26,11 +25,10 @@ func newPlaceholder() placeholder {
 	return placeholder{octets, base64.StdEncoding.EncodeToString(octets)}
 }
 
-// render has go-mail write the header section and the MIME structure around
-// placeholders, and puts the bodies in their places.
+// render has go-mail write the MIME structure around placeholders, and puts the
+// bodies in their places.
 func render(d Draft, messageID string, parts []*part) (*Content, error) {
-	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	setFields(msg, d, messageID)
+	msg := newMsg(d, messageID)
 	var marks []placeholder
 	var bodies []segment
 	for _, text := range d.texts() {
@@ -49,11 +47,7 @@ func render(d Draft, messageID string, parts []*part) (*Content, error) {
 	if _, err := msg.WriteTo(&skeleton); err != nil {
 		return nil, fmt.Errorf("rendering header and structure: %w", err)
 	}
-	text, err := addHeaders(skeleton.String(), d)
-	if err != nil {
-		return nil, err
-	}
-	return splice(text, marks, bodies)
+	return splice(d.fields()+skeleton.String(), marks, bodies)
 }
 
 type bodyText struct {
@@ -74,66 +68,44 @@ func (d *Draft) texts() []bodyText {
 	return list
 }
 
-func setFields(msg *gomail.Msg, d Draft, messageID string) {
+// newMsg starts a go-mail message with the fields that it renders.
+func newMsg(d Draft, messageID string) *gomail.Msg {
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	date := d.Date
 	if date.IsZero() {
 		date = time.Now()
 	}
 	msg.SetDateWithValue(date)
 	msg.SetMessageIDWithValue(strings.Trim(messageID, "<>"))
-	if d.Subject != "" {
-		msg.Subject(encodeText(d.Subject))
-	}
-	for _, f := range []struct {
-		name gomail.AddrHeader
-		list []Address
-	}{{gomail.HeaderFrom, []Address{d.From}}, {gomail.HeaderTo, d.To}, {gomail.HeaderCc, d.Cc}, {gomail.HeaderReplyTo, d.ReplyTo}} {
-		var list []*netmail.Address
-		for _, a := range f.list {
-			a.Name = cleanName(a.Name)
-			list = append(list, a.mail())
-		}
-		if len(list) > 0 {
-			msg.SetAddrHeaderFromMailAddress(f.name, list...)
-		}
-	}
+	return msg
 }
 
-// addHeaders puts our own fields before From: go-mail keeps one value for each
-// name. A message with Bcc alone gets an empty group as its To field, because
-// some receivers take a message without recipients for spam.
-func addHeaders(skeleton string, d Draft) (string, error) {
-	var extra strings.Builder
-	if len(d.To)+len(d.Cc) == 0 {
-		extra.WriteString("To: undisclosed-recipients:;\r\n")
+// fields renders what is ours: addresses and texts, whose folding and encoding
+// go-mail does in a way that some parsers misread, and extra fields, of which it
+// keeps one for each name. A message with Bcc alone gets an empty group as its
+// To field, because some receivers take one without recipients for spam.
+func (d *Draft) fields() string {
+	var b strings.Builder
+	b.WriteString(addressField("From", []Address{d.From}))
+	switch {
+	case len(d.To) > 0:
+		b.WriteString(addressField("To", d.To))
+	case len(d.Cc) == 0:
+		b.WriteString("To: undisclosed-recipients:;\r\n")
+	}
+	if len(d.Cc) > 0 {
+		b.WriteString(addressField("Cc", d.Cc))
+	}
+	if len(d.ReplyTo) > 0 {
+		b.WriteString(addressField("Reply-To", d.ReplyTo))
+	}
+	if d.Subject != "" {
+		b.WriteString(textField("Subject", d.Subject))
 	}
 	for _, h := range d.Headers {
-		extra.WriteString(foldField(h.Name, encodeText(strings.TrimSpace(h.Value))))
+		b.WriteString(textField(h.Name, strings.TrimSpace(h.Value)))
 	}
-	before, after, ok := strings.Cut(skeleton, "\r\nFrom: ")
-	if !ok {
-		if before, after, ok = strings.Cut(skeleton, "\r\nFrom:\r\n"); !ok {
-			return "", fmt.Errorf("rendering header and structure: no From field")
-		}
-		after = "\r\n" + after
-	}
-	text := before + "\r\n" + extra.String() + "From: " + after
-	return text, checkLines(text)
-}
-
-// checkLines refuses what cannot be folded: a word of a thousand letters in an
-// address, say.
-func checkLines(text string) error {
-	field := ""
-	for line := range strings.SplitSeq(text, "\r\n") {
-		if !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "\t") {
-			field, _, _ = strings.Cut(line, ":")
-		}
-		if len(line) > maxLine {
-			return &FieldError{field, line, fmt.Sprintf("a line of %d octets that cannot be folded, at most %d (RFC 5322 2.1.1)", len(line), maxLine)}
-		}
-	}
-	return nil
+	return b.String()
 }
 
 // splice replaces the placeholders by the bodies. go-mail ends the base64 of a

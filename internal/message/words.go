@@ -12,21 +12,22 @@ import (
 
 const (
 	foldAt   = 76          // RFC 2047 2; RFC 5322 2.1.1 would allow 78
-	maxLine  = 998         // octets without CRLF (RFC 5322 2.1.1)
-	maxWord  = 900         // longest word left as it is: it must fit a line with its field name
+	maxWord  = 900         // longest word left as it is: with its field name it stays under 998 octets (RFC 5322 2.1.1)
 	wordRoom = 75 - 10 - 2 // payload of an encoded word: "=?utf-8?b?" and "?="
 )
 
-// encodeText makes s fit for an unstructured field (RFC 5322 2.2.1) that is
-// folded at single blanks: as it is where possible, else in encoded words (RFC
-// 2047). Runs of blanks are encoded too, because folding within them would make
-// a line of blanks only, which some programs take for the end of the header.
-func encodeText(s string) string {
-	s = toUTF8(s)
-	if isPlainText(s) {
-		return s
+// textField renders an unstructured field (RFC 5322 2.2.1): as it is where
+// possible, else in encoded words (RFC 2047). Runs of blanks are encoded too,
+// because folding within them would make a line of blanks only, which some
+// programs take for the end of the header. The first encoded word is made to
+// fit behind the name: Python's parser takes a fold there for a blank that
+// belongs to the text.
+func textField(name, value string) string {
+	value = toUTF8(value)
+	if !isPlainText(value) {
+		value = strings.Join(encodedWords(value, max(20, foldAt-len(name)-2-len("=?utf-8?b??="))), " ")
 	}
-	return strings.Join(encodedWords(s), " ")
+	return foldField(name, value, false)
 }
 
 func isPlainText(s string) bool {
@@ -49,8 +50,10 @@ func isPlainText(s string) bool {
 }
 
 // encodedWords splits s at character boundaries (RFC 2047 5) and encodes it in
-// the shorter of both encodings: B for most scripts, Q for Latin ones.
-func encodedWords(s string) []string {
+// the shorter of both encodings: B for most scripts, Q for Latin ones. The
+// payload of the first word has at most room octets.
+func encodedWords(s string, room int) []string {
+	room = min(room, wordRoom)
 	q := qSize(s) <= base64.StdEncoding.EncodedLen(len(s))
 	var words []string
 	for s != "" {
@@ -60,7 +63,7 @@ func encodedWords(s string) []string {
 			if size = base64.StdEncoding.EncodedLen(n + w); q {
 				size = qSize(s[:n+w])
 			}
-			if size > wordRoom {
+			if size > room {
 				break
 			}
 			n += w
@@ -70,7 +73,7 @@ func encodedWords(s string) []string {
 		} else {
 			words = append(words, "=?utf-8?b?"+base64.StdEncoding.EncodeToString([]byte(s[:n]))+"?=")
 		}
-		s = s[n:]
+		s, room = s[n:], wordRoom
 	}
 	return words
 }
@@ -104,18 +107,21 @@ func qEncode(s string) string {
 // 5 rule 3).
 func isQSafe(c byte) bool { return isAlnum(c) || strings.IndexByte("!*+-/", c) >= 0 }
 
-// foldField renders one field, folded at blanks.
-func foldField(name, value string) string {
+// foldField renders one field, folded at blanks; behind the colon only when
+// foldFirst says so.
+func foldField(name, value string, foldFirst bool) string {
 	var b strings.Builder
 	b.WriteString(name + ":")
 	used := len(name) + 1
+	mayFold := foldFirst
 	for word := range strings.SplitSeq(value, " ") {
-		if used+1+len(word) > foldAt && used > 1 {
+		if mayFold && used+1+len(word) > foldAt {
 			b.WriteString("\r\n")
 			used = 0
 		}
 		b.WriteString(" " + word)
 		used += 1 + len(word)
+		mayFold = true
 	}
 	b.WriteString("\r\n")
 	return b.String()

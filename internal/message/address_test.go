@@ -1,0 +1,156 @@
+package message_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+func TestParseAddressListReadsWhatPeopleWrite(t *testing.T) {
+	for in, want := range map[string]string{
+		"a@b.example":                                          `["" "a" "b.example"]`,
+		" a@b.example , c@d.example,":                          `["" "a" "b.example"] ["" "c" "d.example"]`,
+		"Ann Lee <a@b.example>":                                `["Ann Lee" "a" "b.example"]`,
+		"Jörg Müller <j@b.example>":                            `["Jörg Müller" "j" "b.example"]`,
+		`"Müller, Jörg" <j@b.example>`:                         `["Müller, Jörg" "j" "b.example"]`,
+		`"O\"x\\y" <j@b.example>`:                              `["O\"x\\y" "j" "b.example"]`,
+		"John Q. Public <j@b.example>":                         `["John Q. Public" "j" "b.example"]`,
+		"=?utf-8?q?J=C3=B6rg?= =?utf-8?b?w5g=?= <j@b.example>": `["JörgØ" "j" "b.example"]`,
+		"=?iso-8859-15?q?=A4?= <j@b.example>":                  `["€" "j" "b.example"]`,
+		"=?no-such?q?=A4?= <j@b.example>":                      `["=?no-such?q?=A4?=" "j" "b.example"]`,
+		"a@b.example (Ann (the) Lee)":                          `["Ann (the) Lee" "a" "b.example"]`,
+		"(x) Ann (y) <a@b.example> (z), c@d.example":           `["Ann" "a" "b.example"] ["" "c" "d.example"]`,
+		"Team: a@b.example, Cy <c@d.example>;":                 `["" "a" "b.example"] ["Cy" "c" "d.example"]`,
+		"undisclosed-recipients:;":                             ``,
+		"A: a@b.example;, B:;, c@d.example":                    `["" "a" "b.example"] ["" "c" "d.example"]`,
+		"<@relay.example,@x.example:a@b.example>":              `["" "a" "b.example"]`,
+		"< a@b.example >":                                      `["" "a" "b.example"]`,
+		`"a..b"@b.example`:                                     `["" "a..b" "b.example"]`,
+		`"plain"@b.example`:                                    `["" "plain" "b.example"]`,
+		"x@[192.0.2.1]":                                        `["" "x" "[192.0.2.1]"]`,
+		"x@[IPv6:2001:db8::1]":                                 `["" "x" "[IPv6:2001:db8::1]"]`,
+		"x@localhost":                                          `["" "x" "localhost"]`,
+		"x@my_host.example":                                    `["" "x" "my_host.example"]`,
+		"info@bücher.example":                                  `["" "info" "xn--bcher-kva.example"]`,
+		"info@例え。テスト":                                          `["" "info" "xn--r8jz45g.xn--zckzah"]`,
+		"почта@пример.example":                                 `["" "почта" "xn--e1afmkfd.example"]`,
+		"":                                                     ``,
+	} {
+		list, err := message.ParseAddressList("To", in)
+		var got []string
+		for _, a := range list {
+			got = append(got, fmt.Sprintf("%q", []string{a.Name, a.Local, a.Domain}))
+		}
+		if s := strings.Join(got, " "); err != nil || s != want {
+			t.Errorf("ParseAddressList(%q) = %s, %v, want %s", in, s, err, want)
+		}
+	}
+}
+
+func TestParseAddressListSaysWhichAddressAndWhy(t *testing.T) {
+	long := strings.Repeat("x", 65)
+	for in, want := range map[string]string{
+		"ok@b.example, foo, c@d.example": `--to "foo": no @ and domain; a display name that contains a comma needs quotes`,
+		"Müller, Jörg <j@b.example>":     `--to "Müller": no @ and domain; a display name that contains a comma needs quotes`,
+		"Lee Ann, <j@b.example>":         `--to "Lee Ann": no @ and domain; a display name that contains a comma needs quotes`,
+		"a@b.example; c@d.example":       `--to "a@b.example; c@d.example": addresses are separated by commas, not semicolons`,
+		"a@b.example c@d.example":        `--to "a@b.example c@d.example": text after the address; addresses are separated by commas`,
+		"Ann a@b.example":                `--to "Ann a@b.example": a name before an address needs angle brackets: Name <user@domain>`,
+		"@b.example":                     `--to "@b.example": nothing before the @`,
+		"a@":                             `--to "a@": no domain after the @`,
+		"a@b..example":                   `--to "a@b..example": an empty label in the domain: a dot too many`,
+		"a@b.example.":                   `--to "a@b.example.": an empty label in the domain: a dot too many`,
+		"a@-b.example":                   `--to "a@-b.example": a label of the domain begins or ends with a hyphen`,
+		"a@b!c.example":                  `--to "a@b!c.example": '!' cannot be used in a domain`,
+		"a@b@c":                          `--to "a@b@c": text after the address; addresses are separated by commas`,
+		"<a@b.example":                   `--to "<a@b.example": no closing >`,
+		"<>":                             `--to "<>": empty angle brackets`,
+		"Ann <>":                         `--to "Ann <>": empty angle brackets`,
+		`"Ann <a@b.example>`:             `--to "\"Ann <a@b.example>": a quote is not closed`,
+		"Ann (x <a@b.example>":           `--to "Ann (x <a@b.example>": a parenthesis is not closed`,
+		"[Team] <a@b.example>":           `--to "[Team] <a@b.example>": '[' is not allowed here without quotes`,
+		"Team: a@b.example":              `--to "Team: a@b.example": the group has no closing semicolon`,
+		"A: B: a@b.example;;":            `--to "B: a@b.example;;": a group within a group`,
+		"a@[300.1.1.1]":                  `--to "a@[300.1.1.1]": no valid address literal: [192.0.2.1] or [IPv6:2001:db8::1]`,
+		"a@[fe80::1]":                    `--to "a@[fe80::1]": no valid address literal: [192.0.2.1] or [IPv6:2001:db8::1]`,
+		"a@[1.2.3.4":                     `--to "a@[1.2.3.4": the address literal has no closing ]`,
+		`"a b"@b.example`:                `--to "\"a b\"@b.example": ' ' cannot be used before the @`,
+		`"y> NOTIFY=NEVER"@b.example`:    `--to "\"y> NOTIFY=NEVER\"@b.example": '>' cannot be used before the @`,
+		"a\u202eb@b.example":             `--to "a\u202eb@b.example": '\u202e' cannot be used before the @`,
+		long + "@b.example":              `--to "` + long + `@b.example": 65 octets before the @, at most 64 (RFC 5321 4.5.3.1.1)`,
+		"a@" + strings.Repeat("y", 64):   `--to "a@` + strings.Repeat("y", 64) + `": a label of 64 octets in the domain, at most 63`,
+		"a@b.example\r\nBcc: x@y":        `--to "a@b.example\r\nBcc: x@y": a carriage return at octet 12: a field is one line`,
+		"a@b.example\x00":                `--to "a@b.example\x00": a NUL at octet 12: a field is one line`,
+	} {
+		_, err := message.ParseAddressList("--to", in)
+		var fe *message.FieldError
+		if !errors.As(err, &fe) || err.Error() != want {
+			t.Errorf("ParseAddressList(%q): %v, want %s", in, err, want)
+		}
+	}
+}
+
+func TestParseAddressWantsExactlyOne(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                         `--from: must be one address, not 0`,
+		"a@b.example, c@d.example": `--from "a@b.example, c@d.example": must be one address, not 2`,
+	} {
+		if _, err := message.ParseAddress("--from", in); err == nil || err.Error() != want {
+			t.Errorf("ParseAddress(%q): %v, want %s", in, err, want)
+		}
+	}
+}
+
+// nameRunes are the characters that have ever broken an address header.
+var nameRunes = []rune(`aZ09 .,;:<>()[]@\"'=?_-!#` + "äßЖשع日😀\u200d")
+
+func genAddress() *rapid.Generator[message.Address] {
+	return rapid.Custom(func(t *rapid.T) message.Address {
+		name := rapid.StringOfN(rapid.RuneFrom(nameRunes), 0, 40, -1).Draw(t, "name")
+		return message.Address{
+			Name:   strings.Join(strings.Fields(name), " "),
+			Local:  rapid.StringOfN(rapid.RuneFrom([]rune("ab.,@()[];:!#$%&'*+/=?^_`{|}~-äЖ")), 1, 20, 64).Draw(t, "local"),
+			Domain: rapid.StringMatching(`[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?(\.[a-z]{2,8}){0,3}`).Draw(t, "domain"),
+		}
+	})
+}
+
+func TestAddressSurvivesFormatAndParse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOfN(genAddress(), 1, 5).Draw(t, "addresses")
+		var texts []string
+		for _, a := range want {
+			texts = append(texts, a.String())
+		}
+		got, err := message.ParseAddressList("To", strings.Join(texts, ", "))
+		if err != nil || fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
+			t.Errorf("%q became %q, %v", want, got, err)
+		}
+	})
+}
+
+func FuzzParseAddressList(f *testing.F) {
+	for _, s := range []string{"a@b", "x: a@b;", `"q" <a@b> (c), d@e`, "<@r:a@b>", "=?utf-8?q?=41?= <a@[1.2.3.4]>", "((()", `"\`, "(\\", "a@b;;,,:<"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		list, err := message.ParseAddressList("To", s)
+		if err != nil {
+			return
+		}
+		for _, a := range list {
+			if strings.ContainsAny(a.Addr()+a.String(), "\r\n\x00") || strings.ContainsAny(a.Addr(), "<> ") || len(a.Addr()) > 254 {
+				t.Errorf("%q gave the address %q", s, a)
+			}
+			again, err := message.ParseAddress("To", a.String())
+			if err != nil || again != a {
+				t.Errorf("%q gave %q, which parses as %q, %v", s, a, again, err)
+			}
+		}
+	})
+}
