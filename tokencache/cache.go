@@ -1,0 +1,224 @@
+package tokencache
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// DefaultGrace is the grace time where Options leave it out: that of the mail
+// settings this package was first written for.
+const DefaultGrace = 30 * time.Second
+
+// Source gets a new token each time it is asked. Token must be safe for
+// concurrent use and end soon after ctx.
+type Source interface {
+	Token(ctx context.Context) (*oauth2.Token, error)
+}
+
+// Options shape a Cache. The zero value is a cache in memory.
+type Options struct {
+	// Store keeps tokens between runs and processes; nil means a new
+	// MemoryStore.
+	Store Store
+	// Key names the token in Store. The zero Key will do for a MemoryStore
+	// with one user; a FileStore has nothing to encrypt with then.
+	Key Key
+	// Grace is how long before its expiry a token is not handed out any more,
+	// because it would end on its way. Zero means DefaultGrace, below zero
+	// none. It is cut to half the token's life, so that tokens of a few
+	// minutes are reused too.
+	Grace time.Duration
+	// MinLife is how long a token must live to be handed out from the cache,
+	// such as 20 min for servers that refuse tokens near their end. It is not
+	// cut: a token that has less when new is handed out once.
+	MinLife time.Duration
+	// Warn is told of the first trouble with Store; nil means nobody is. It
+	// may be called from any goroutine.
+	Warn func(error)
+	// Restore makes the error again that a source returned for a refusal, from
+	// what its MarshalJSON gave; nil, or a nil result, means that a
+	// RefusedError has the text only.
+	Restore func(detail []byte) error
+}
+
+// Cache hands out tokens of one Source for one Key. Make it with New.
+type Cache struct {
+	source Source
+	o      Options
+	warned sync.Once
+
+	mu       sync.Mutex
+	memory   *Record  // guarded by mu; what was last seen, nil for nothing
+	rejected [32]byte // guarded by mu; SHA-256 of the token that was invalidated
+	flight   *flight  // guarded by mu; the search under way, nil for none
+}
+
+// New returns a cache of the tokens of source.
+func New(source Source, o Options) *Cache {
+	if o.Store == nil {
+		o.Store = NewMemoryStore()
+	}
+	switch {
+	case o.Grace == 0:
+		o.Grace = DefaultGrace
+	case o.Grace < 0:
+		o.Grace = 0
+	}
+	return &Cache{source: source, o: o}
+}
+
+// Entry is a token and where it came from.
+type Entry struct {
+	Token    *oauth2.Token // a copy that the caller may change
+	Obtained time.Time     // when the source was asked for it
+	// Cached says that the token was asked for before the call that returned
+	// this Entry. When a server refuses it, a new one may be better.
+	Cached bool
+}
+
+// Token returns a token that lives longer than Grace and MinLife, from the
+// cache or the source. The error is the source's, a *RefusedError, or wraps
+// the cause of ctx's end. A refresh token, and what Token.Extra gives, are not
+// stored: only the call that asked the source sees them.
+func (c *Cache) Token(ctx context.Context) (*oauth2.Token, error) {
+	e, err := c.Get(ctx)
+	return e.Token, err
+}
+
+// Get is Token with the token's origin.
+func (c *Cache) Get(ctx context.Context) (Entry, error) {
+	return c.get(ctx, false)
+}
+
+// Refresh returns a token that was asked for after the call began, whatever is
+// cached; callers at the same time still share one.
+func (c *Cache) Refresh(ctx context.Context) (Entry, error) {
+	return c.get(ctx, true)
+}
+
+// Invalidate makes the cache forget token, in memory and store, unless it has
+// another one by now. Call it when a server has refused the token. A nil token
+// is ignored.
+func (c *Cache) Invalidate(token *oauth2.Token) {
+	if token == nil || token.AccessToken == "" {
+		return
+	}
+	c.mu.Lock()
+	c.rejected = sha256.Sum256([]byte(token.AccessToken))
+	c.mu.Unlock()
+
+	// Without the store's lock: a new token that another process saves in
+	// between is lost at worst, which costs one request.
+	stored := c.load()
+	if stored == nil || stored.Token == nil || stored.Token.AccessToken != token.AccessToken {
+		return
+	}
+	if err := c.o.Store.Save(c.o.Key, &Record{Refusal: stored.Refusal}); err != nil {
+		c.warn(fmt.Errorf("tokencache: removing a refused token: %w", err))
+	}
+}
+
+// isRejected reports whether token was invalidated.
+func (c *Cache) isRejected(token *oauth2.Token) bool {
+	sum := sha256.Sum256([]byte(token.AccessToken))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rejected == sum
+}
+
+// maxRounds bounds how often a caller joins a search that ends with what it
+// cannot use: one that began before the caller's Refresh or Invalidate.
+const maxRounds = 3
+
+func (c *Cache) get(ctx context.Context, force bool) (Entry, error) {
+	q := query{start: now(), force: force}
+	record, err := c.find(ctx, q)
+	for round := 1; round < maxRounds && !c.fits(record, err, q); round++ {
+		record, err = c.find(ctx, q)
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	token := *record.Token
+	return Entry{Token: &token, Obtained: record.Obtained, Cached: !q.after(record.Obtained)}, nil
+}
+
+// fits reports whether the result of a search, which another caller may have
+// begun, serves q.
+func (c *Cache) fits(r *Record, err error, q query) bool {
+	if err != nil {
+		refused, ok := errors.AsType[*RefusedError](err)
+		return !ok || !q.force || q.after(refused.At)
+	}
+	return !c.isRejected(r.Token) && (!q.force || q.after(r.Obtained))
+}
+
+// load reads the store; trouble counts as nothing there.
+func (c *Cache) load() *Record {
+	r, err := c.o.Store.Load(c.o.Key)
+	if err != nil {
+		c.warn(fmt.Errorf("tokencache: reading a stored token: %w", err))
+		return nil
+	}
+	return r
+}
+
+// warn passes on the first trouble only: in a relay that runs for months, or a
+// report of a thousand mails, the same sentence a thousand times helps nobody.
+func (c *Cache) warn(err error) {
+	if c.o.Warn != nil {
+		c.warned.Do(func() { c.o.Warn(err) })
+	}
+}
+
+// fetch asks the source and saves what it says.
+func (c *Cache) fetch(ctx context.Context) (*Record, error) {
+	asked := now()
+	token, err := c.source.Token(ctx)
+	if err != nil {
+		c.remember(err)
+		return nil, err
+	}
+	if token == nil || token.AccessToken == "" {
+		return nil, errors.New("tokencache: source returned no token")
+	}
+	c.mu.Lock()
+	c.rejected = [32]byte{} // a source that gives the same token again is believed
+	c.mu.Unlock()
+	r := &Record{Token: token, Obtained: asked}
+	if !token.Expiry.IsZero() { // nothing would tell when to stop using it
+		c.save(r)
+	}
+	return r, nil
+}
+
+func (c *Cache) save(r *Record) {
+	c.keep(r)
+	if err := c.o.Store.Save(c.o.Key, r); err != nil {
+		c.warn(fmt.Errorf("tokencache: storing a token: %w", err))
+	}
+}
+
+// keep has r at hand for the next call.
+func (c *Cache) keep(r *Record) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.memory = r
+}
+
+// recall returns what keep was last given.
+func (c *Cache) recall() *Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.memory
+}
+
+// now is the wall clock alone: the monotonic clock stands still while a
+// machine sleeps, and tokens end all the same.
+func now() time.Time { return time.Now().Round(0) }

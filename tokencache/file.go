@@ -1,0 +1,135 @@
+package tokencache
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"github.com/smtpsend/smtpsend/internal/atomicfile"
+)
+
+// FileStore keeps each record encrypted in a file of its own, ID.token, in one
+// directory, and its lock in ID.lock beside it. The lock is the kernel's: it
+// ends with the process that holds it, however that ends. Make it with
+// NewFileStore.
+type FileStore struct{ dir string }
+
+// NewFileStore returns a store in the directory dir, which is made with mode
+// 0700, and its parents with it, when something is to be written. On Unix a
+// directory of someone else, or that others may write to, is not used.
+func NewFileStore(dir string) *FileStore { return &FileStore{dir} }
+
+// Path returns the name of the file that holds the record of key.
+func (s *FileStore) Path(key Key) string { return filepath.Join(s.dir, key.id+".token") }
+
+// Load reads and decrypts the record of key without a lock. A file that is
+// damaged, of another version, of someone else, readable by others (on Unix),
+// or too long is an error.
+func (s *FileStore) Load(key Key) (*Record, error) {
+	if key.IsZero() {
+		return nil, errNoKey
+	}
+	if err := s.checkDir(); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	sealed, err := readOwn(s.Path(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := openRecord(key, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", s.Path(key), err)
+	}
+	return r, nil
+}
+
+// readOwn reads a file that is ours alone.
+func readOwn(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|openFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", name)
+	}
+	if err := checkOwn(info, 0o077); err != nil {
+		return nil, fmt.Errorf("%s %w", name, err)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxSealed+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxSealed {
+		return nil, fmt.Errorf("%s is longer than %d octets", name, maxSealed)
+	}
+	return data, nil
+}
+
+// Save encrypts the record and replaces the file of key, with mode 0600.
+func (s *FileStore) Save(key Key, r *Record) error {
+	sealed, err := sealRecord(key, r)
+	if err != nil {
+		return err
+	}
+	if err := s.makeDir(); err != nil {
+		return err
+	}
+	if err := atomicfile.Write(s.Path(key), sealed, 0o600); err != nil {
+		return err
+	}
+	s.sweep()
+	return nil
+}
+
+// TryLock takes the lock of key.
+func (s *FileStore) TryLock(key Key) (unlock func(), locked bool, err error) {
+	if key.IsZero() {
+		return nil, false, errNoKey
+	}
+	if err := s.makeDir(); err != nil {
+		return nil, false, err
+	}
+	name := filepath.Join(s.dir, key.id+".lock")
+	lock := flock.New(name, flock.SetPermissions(0o600))
+	locked, err = lock.TryLock()
+	if err != nil || !locked {
+		return nil, false, err
+	}
+	// Closing is all that unlocking takes, and cannot be repeated or mended.
+	return func() { _ = lock.Close() }, true, nil
+}
+
+func (s *FileStore) makeDir() error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	return s.checkDir()
+}
+
+// checkDir refuses a directory in which others could put files in the way.
+func (s *FileStore) checkDir() error {
+	info, err := os.Stat(s.dir)
+	if err != nil {
+		return err
+	}
+	if err := checkOwn(info, 0o022); err != nil {
+		return fmt.Errorf("%s %w", s.dir, err)
+	}
+	return nil
+}

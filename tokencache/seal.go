@@ -1,0 +1,118 @@
+package tokencache
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// A sealed record is magic, version, line end, and the output of AES-256-GCM
+// with a random nonce in front, which authenticates the header and the ID.
+const (
+	magic  = "tokencache "
+	header = magic + "1\n"
+)
+
+// maxSealed bounds what is read, in octets. A token is a few kB; one with
+// 64 KiB, the most that package xoauth2 sends, still fits.
+const maxSealed = 256 << 10
+
+// What a file may be in place of a record of this version.
+var (
+	errForeign = errors.New("not a record of this package")
+	errVersion = errors.New("record of another version of this package")
+	errDamaged = errors.New("damaged, or encrypted with another credential")
+)
+
+// wireRecord is the plain text of a sealed record.
+type wireRecord struct {
+	AccessToken string       `json:"access_token,omitempty"`
+	TokenType   string       `json:"token_type,omitempty"`
+	Expiry      time.Time    `json:"expiry,omitzero"`
+	Obtained    time.Time    `json:"obtained,omitzero"`
+	Refusal     *wireRefusal `json:"refusal,omitempty"`
+}
+
+type wireRefusal struct {
+	Text   string    `json:"text"`
+	At     time.Time `json:"at"`
+	Detail []byte    `json:"detail,omitempty"`
+}
+
+func sealRecord(key Key, r *Record) ([]byte, error) {
+	var wire wireRecord
+	if r.Token != nil {
+		wire = wireRecord{
+			AccessToken: r.Token.AccessToken, TokenType: r.Token.TokenType,
+			Expiry: r.Token.Expiry.Round(0), Obtained: r.Obtained.Round(0),
+		}
+	}
+	if r.Refusal != nil {
+		wire.Refusal = &wireRefusal{Text: r.Refusal.Text, At: r.Refusal.At.Round(0), Detail: r.Refusal.Detail}
+	}
+	plain, err := json.Marshal(wire)
+	if err != nil {
+		return nil, fmt.Errorf("encoding: %w", err)
+	}
+	aead, err := key.aead()
+	if err != nil {
+		return nil, err
+	}
+	sealed := aead.Seal([]byte(header), nil, plain, []byte(header+key.id))
+	if len(sealed) > maxSealed {
+		return nil, fmt.Errorf("record is longer than %d octets", maxSealed)
+	}
+	return sealed, nil
+}
+
+func openRecord(key Key, sealed []byte) (*Record, error) {
+	body, ok := bytes.CutPrefix(sealed, []byte(header))
+	if !ok {
+		if bytes.HasPrefix(sealed, []byte(magic)) {
+			return nil, errVersion
+		}
+		return nil, errForeign
+	}
+	aead, err := key.aead()
+	if err != nil {
+		return nil, err
+	}
+	plain, err := aead.Open(nil, nil, body, []byte(header+key.id))
+	if err != nil {
+		return nil, errDamaged
+	}
+	var wire wireRecord
+	if err := json.Unmarshal(plain, &wire); err != nil {
+		return nil, errDamaged // the cause would quote what was decrypted
+	}
+	r := &Record{}
+	if wire.AccessToken != "" {
+		r.Token = &oauth2.Token{AccessToken: wire.AccessToken, TokenType: wire.TokenType, Expiry: wire.Expiry}
+		r.Obtained = wire.Obtained
+	}
+	if w := wire.Refusal; w != nil {
+		r.Refusal = &Refused{Text: w.Text, At: w.At, Detail: w.Detail}
+	}
+	return r, nil
+}
+
+func (k Key) aead() (cipher.AEAD, error) {
+	if k.IsZero() {
+		return nil, errNoKey
+	}
+	block, err := aes.NewCipher(k.seal[:])
+	if err != nil {
+		return nil, fmt.Errorf("making a cipher: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("making a cipher: %w", err)
+	}
+	return aead, nil
+}
