@@ -1,0 +1,27 @@
+package entra
+
+import (
+	"net/http"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+)
+
+// Symptom describes the error for the catalogue.
+func (e *Error) Symptom() diagnosis.Symptom {
+	s := diagnosis.Symptom{
+		Stage: diagnosis.StageToken, Text: e.Description,
+		HTTPStatus: e.HTTPStatus, OAuthError: e.Code, AADSTS: e.AADSTS,
+	}
+	switch {
+	case e.Err != nil:
+		s.Fault = diagnosis.FaultOf(e.Err)
+	case e.Code == "":
+		s.Text = e.Body
+		// Throttling answers in plain text, and a 5xx often comes from a proxy
+		// of Entra itself; a page in place of a token comes from somebody else.
+		if e.HTTPStatus != http.StatusTooManyRequests && e.HTTPStatus < 500 && !e.json {
+			s.Fault = diagnosis.FaultTokenNotJSON
+		}
+	}
+	return s
+}
