@@ -120,6 +120,8 @@ func (l *loader) findEnvFile() (name string, asked bool) {
 		return l.o.EnvFile, true
 	case l.o.Profile != "":
 		return l.findProfile(), true
+	case l.o.NoEnvFile:
+		return "", false
 	case env != "":
 		return env, true
 	}

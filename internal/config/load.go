@@ -21,6 +21,9 @@ type Options struct {
 	EnvFile string            // file asked for; "" = $SMTPSEND_ENV_FILE, else the usual places
 	Profile string            // NAME.env in place of smtpsend.env in the usual places
 
+	// NoEnvFile says that no env file is looked for, EnvFile and Profile aside.
+	NoEnvFile bool
+
 	UserConfigDir   string // "" = os.UserConfigDir
 	SystemConfigDir string // "" = /etc, on Windows %ProgramData%
 	UserCacheDir    string // "" = os.UserCacheDir

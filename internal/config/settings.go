@@ -105,8 +105,8 @@ func tokenSettings() []Setting {
 		Name: "OFFICE_CLIENT_SECRET", Registry: "OfficeClientSecret", YAML: "oAuthClientSecret", Azure: "AZURE_CLIENT_SECRET", Group: groupToken,
 		Default: "(AZURE_CLIENT_SECRET)", Required: true, Secret: true,
 		Comment: "Client secret: its Value, not its Secret ID. May be sealed (sealed:...). " +
-			"Instead of it, one of: OFFICE_CLIENT_SECRET_FILE (a path; - = standard input), " +
-			"OFFICE_CLIENT_SECRET_COMMAND (prints it; run without a shell, 30 seconds at most), " +
+			"Instead of it, one of: SMTPSEND_OFFICE_CLIENT_SECRET_FILE (a path; - = standard input), " +
+			"SMTPSEND_OFFICE_CLIENT_SECRET_COMMAND (prints it; run without a shell, 30 seconds at most), " +
 			"the systemd credential " + credentialPrefix + "office_client_secret.",
 		Example: "~example~",
 	}, {

@@ -1,0 +1,129 @@
+package enaio
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// readRegistry reads an export of regedit: version 5 (UTF-16, or UTF-8 after an
+// editor) and REGEDIT4. Values that are no text or number, and what the file
+// would delete, are left out; so are default values (@), which have no name.
+func readRegistry(text string) ([]pair, error) {
+	var pairs []pair
+	var path string
+	wide := true // hex strings are UTF-16
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		line := strings.TrimSpace(lines[i])
+		number := i + 1
+		switch {
+		case line == "" || line[0] == ';' || line[0] == '@' || strings.HasPrefix(line, "Windows Registry Editor"):
+			continue
+		case line == "REGEDIT4":
+			wide = false
+			continue
+		case line[0] == '[':
+			path = strings.Trim(line, "[]")
+			continue
+		}
+		name, data, ok := registryName(line)
+		if !ok {
+			return nil, &SyntaxError{Line: number, Reason: `is neither [key] nor "name"=value`}
+		}
+		for !strings.HasPrefix(data, `"`) && strings.HasSuffix(data, `\`) && i+1 < len(lines) {
+			i++
+			data = strings.TrimSuffix(data, `\`) + strings.TrimSpace(lines[i])
+		}
+		value, known, ok := registryValue(data, wide)
+		if !ok {
+			return nil, &SyntaxError{Line: number, Reason: "has a value that cannot be read"}
+		}
+		if known {
+			pairs = append(pairs, pair{path: path, key: name, text: value})
+		}
+	}
+	return pairs, nil
+}
+
+// registryName takes "name"= from the front of a line.
+func registryName(line string) (name, rest string, ok bool) {
+	name, rest, ok = registryString(line)
+	rest = strings.TrimSpace(rest)
+	if !ok || !strings.HasPrefix(rest, "=") {
+		return "", "", false
+	}
+	return name, strings.TrimSpace(rest[1:]), true
+}
+
+// registryString reads a string in quotes, in which \\ and \" are escaped.
+func registryString(s string) (value, rest string, ok bool) {
+	if !strings.HasPrefix(s, `"`) {
+		return "", "", false
+	}
+	var b strings.Builder
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			return b.String(), s[i+1:], true
+		case s[i] == '\\' && i+1 < len(s):
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return "", "", false
+}
+
+// registryValue reads what stands behind the =. known is false for kinds that
+// hold no setting: binary data, lists, deletions.
+func registryValue(data string, wide bool) (value string, known, ok bool) {
+	kind, digits, _ := strings.Cut(data, ":")
+	switch strings.ToLower(kind) {
+	case "dword":
+		n, err := strconv.ParseUint(strings.TrimSpace(digits), 16, 32)
+		return strconv.FormatUint(n, 10), true, err == nil
+	case "hex(1)", "hex(2)":
+		octets, ok := registryHex(digits)
+		return hexString(octets, wide), true, ok
+	case "hex(4)", "hex(b)":
+		octets, ok := registryHex(digits)
+		return littleEndian(octets), true, ok && len(octets) <= 8
+	}
+	if strings.HasPrefix(data, `"`) {
+		value, _, ok := registryString(data)
+		return value, true, ok
+	}
+	return "", false, data == "-" || strings.HasPrefix(strings.ToLower(kind), "hex")
+}
+
+func registryHex(digits string) ([]byte, bool) {
+	octets, err := hex.DecodeString(strings.NewReplacer(",", "", " ", "", "\t", "").Replace(digits))
+	return octets, err == nil
+}
+
+// hexString reads the octets of a string up to its NUL.
+func hexString(octets []byte, wide bool) string {
+	var runes []rune
+	if wide {
+		units := make([]uint16, len(octets)/2)
+		for i := range units {
+			units[i] = uint16(octets[2*i]) | uint16(octets[2*i+1])<<8
+		}
+		runes = utf16.Decode(units)
+	} else {
+		for _, b := range octets {
+			runes = append(runes, rune(b))
+		}
+	}
+	text, _, _ := strings.Cut(string(runes), "\x00")
+	return text
+}
+
+func littleEndian(octets []byte) string {
+	var n uint64
+	for i, b := range octets {
+		n |= uint64(b) << (8 * (i % 8))
+	}
+	return strconv.FormatUint(n, 10)
+}

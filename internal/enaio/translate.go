@@ -1,0 +1,156 @@
+package enaio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/envfile"
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
+
+// sendEmail is where the webclient keeps its mail settings, as normalised.
+const sendEmail = "featureswitches.sendemail."
+
+// entraSecret is the shape of the client secrets that Entra makes today.
+var entraSecret = regexp.MustCompile(`^[A-Za-z0-9_.~-]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,34}$`)
+
+// normal brings a key into the form that Spring's relaxed binding compares by:
+// case, hyphens and underscores do not count.
+func normal(key string) string {
+	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(key))
+}
+
+// settingOf returns the setting that a key stands for: enaio's registry entry,
+// the webclient's key with or without its path, or our own variable.
+func settingOf(key string) (config.Setting, bool) {
+	want := normal(key)
+	short := strings.TrimPrefix(want, sendEmail)
+	for _, s := range config.Settings() {
+		if want == normal(s.Variable()) || s.Registry != "" && want == normal(s.Registry) || s.YAML != "" && short == normal(s.YAML) {
+			return s, true
+		}
+	}
+	return config.Setting{}, false
+}
+
+// take carries over the pairs that mean something and reports those beside
+// them. A registry export may hold thousands of entries of other parts; only
+// their number is told.
+func (in *Imported) take(pairs []pair) {
+	ours := map[string]bool{} // registry keys that hold a setting of ours
+	for _, p := range pairs {
+		if s, ok := settingOf(p.key); ok {
+			ours[p.path] = true
+			in.takePair(s, p)
+		}
+	}
+	others := 0
+	for _, p := range pairs {
+		_, ok := settingOf(p.key)
+		switch {
+		case ok:
+		case in.Format == FormatRegistry && ours[p.path],
+			in.Format != FormatRegistry && strings.HasPrefix(normal(p.key), sendEmail),
+			in.Format == FormatProperties && !strings.Contains(p.key, "."):
+			in.warn(printable(p.key), "means nothing to smtpsend and was left out")
+		default:
+			others++
+		}
+	}
+	if others > 0 {
+		in.warn("", fmt.Sprintf("%d other entries, not about mail, were left out", others))
+	}
+}
+
+func (in *Imported) takePair(s config.Setting, p pair) {
+	key := printable(p.key)
+	value, err := translate(s, strings.TrimSpace(p.text))
+	switch before := in.values[s.Name]; {
+	case err != nil:
+		in.warn(key, err.Error()+": left out")
+	case value == "":
+	case !before.IsZero() && before.Reveal() != value:
+		in.warn(key, "stands there more than once with different values: the first one was taken")
+	default:
+		in.values[s.Name] = secret.New(value)
+		if s.Secret && in.Format == FormatRegistry && !entraSecret.MatchString(value) {
+			in.warn(key, "does not look like a secret of Entra: enaio server encrypts it before it stores it, so that it may have to be entered anew")
+		}
+	}
+}
+
+// printable keeps a key of a foreign file from doing anything to a terminal.
+func printable(key string) string {
+	quoted := strconv.QuoteToGraphic(key[:min(len(key), 100)])
+	return quoted[1 : len(quoted)-1]
+}
+
+// translate gives a value the form that we write. Empty means unset in both
+// worlds.
+func translate(s config.Setting, text string) (string, error) {
+	switch {
+	case strings.Contains(text, "${"):
+		return "", errors.New("has a placeholder that enaio fills in")
+	case strings.HasPrefix(text, "{cipher}"):
+		return "", errors.New("is encrypted by the service that enaio reads it from")
+	case text == "":
+		return "", nil
+	}
+	if _, err := envfile.Format(s.Variable(), text); err != nil {
+		return "", errors.New("holds a control character")
+	}
+	switch s.Name {
+	case "NO_MAILS":
+		return translateBool(text)
+	case "SMTP_SECURITY":
+		var security config.Security
+		if security.UnmarshalText([]byte(text)) != nil {
+			return "", errors.New("is an encryption that enaio does not document")
+		}
+		return strconv.Itoa(int(security)), nil
+	case "SMTP_AUTHENTICATING":
+		var method config.Authentication
+		if method.UnmarshalText([]byte(text)) != nil {
+			return "", errors.New("is another method than MS_OAUTH (3), the only one here")
+		}
+		return strconv.Itoa(int(method)), nil
+	}
+	return text, nil
+}
+
+func translateBool(text string) (string, error) {
+	switch strings.ToLower(text) {
+	case "1", "true", "yes", "on":
+		return "1", nil
+	case "0", "false", "no", "off":
+		return "0", nil
+	}
+	return "", errors.New("is neither 0 nor 1")
+}
+
+// check lets config judge the result, so that what it would refuse later is
+// told now. Nothing around the import plays a part: no environment, no file.
+func (in *Imported) check() {
+	environ := []string{}
+	for _, s := range config.Settings() {
+		if value := in.values[s.Name]; !value.IsZero() && !s.Path {
+			environ = append(environ, s.Variable()+"="+value.Reveal())
+		}
+	}
+	_, err := config.Load(context.Background(), config.Options{
+		Environ: environ, Offline: true, NoEnvFile: true,
+		Unseal: func(context.Context, string, string) (secret.String, error) { return secret.String{}, nil },
+	})
+	var problems *config.Problems
+	if !errors.As(err, &problems) {
+		return
+	}
+	for _, p := range problems.Errors() {
+		in.warn(p.Variable, p.Text)
+	}
+}
