@@ -1,0 +1,95 @@
+package submission
+
+import (
+	"bytes"
+	"time"
+)
+
+// dotWriter sends content as RFC 5321 4.5.2 has it: a dot at the start of a
+// line is doubled, and end adds the line end that may be missing and the final
+// dot. The content's line ends are CRLF already.
+type dotWriter struct {
+	w         *wire
+	last      [2]byte // the octets before the next one; CRLF at the start
+	writeErr  error   // of the connection, to tell it from the content's own
+	perWrite  time.Duration
+	octets    int64
+	lineStart bool
+}
+
+func newDotWriter(w *wire, perWrite time.Duration) *dotWriter {
+	return &dotWriter{w: w, perWrite: perWrite, lineStart: true, last: [2]byte{'\r', '\n'}}
+}
+
+// Write stuffs dots. Each call has the time limit of one block.
+func (d *dotWriter) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := d.w.conn.SetWriteDeadline(time.Now().Add(d.perWrite)); err != nil {
+		return d.failed(0, err)
+	}
+	done := 0
+	for rest := p; len(rest) > 0; {
+		if d.lineStart && rest[0] == '.' {
+			if err := d.w.bw.WriteByte('.'); err != nil {
+				return d.failed(done, err)
+			}
+		}
+		n := len(rest)
+		if i := bytes.Index(rest, []byte("\n.")); i >= 0 {
+			n = i + 1
+		}
+		if _, err := d.w.bw.Write(rest[:n]); err != nil {
+			return d.failed(done, err)
+		}
+		d.lineStart = rest[n-1] == '\n'
+		rest = rest[n:]
+		done += n
+	}
+	d.remember(p)
+	return len(p), nil
+}
+
+func (d *dotWriter) remember(p []byte) {
+	d.octets += int64(len(p))
+	if len(p) == 1 {
+		d.last = [2]byte{d.last[1], p[0]}
+		return
+	}
+	d.last = [2]byte{p[len(p)-2], p[len(p)-1]}
+}
+
+func (d *dotWriter) failed(n int, err error) (int, error) {
+	d.writeErr = err
+	return n, err
+}
+
+// end buffers the final dot; the caller flushes.
+func (d *dotWriter) end() error {
+	if err := d.w.conn.SetWriteDeadline(time.Now().Add(d.perWrite)); err != nil {
+		return err
+	}
+	terminator := ".\r\n"
+	if d.last != [2]byte{'\r', '\n'} {
+		terminator = "\r\n.\r\n"
+	}
+	_, err := d.w.bw.WriteString(terminator)
+	return err
+}
+
+// readPending reads a reply that the server may have sent before it closed the
+// connection on our content, such as a 421 or 552: it says more than "broken
+// pipe". What is to be read has arrived, or is about to.
+func (s *Session) readPending() *Error {
+	if err := s.wire.conn.SetReadDeadline(time.Now().Add(pendingTime)); err != nil {
+		return nil
+	}
+	r, err := s.wire.read()
+	if err != nil || !(r.Transient() || r.Permanent()) {
+		return nil
+	}
+	return unexpected(r)
+}
+
+const pendingTime = 2 * time.Second

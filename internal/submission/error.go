@@ -1,0 +1,92 @@
+package submission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/xoauth2"
+)
+
+// Error says at which stage a submission ended and keeps what the server said.
+// Every error of this package is of type *Error or wraps one.
+type Error struct {
+	Stage  diagnosis.Stage
+	Reply  reply.Reply          // the server's reply; zero when none came
+	Fault  diagnosis.Fault      // what went wrong without a reply
+	Result *xoauth2.ErrorResult // the error result that came with a 334 before the refusal
+	Server string               // host:port
+	Err    error                // the cause; nil when the reply says all
+}
+
+// Error names stage, server and either the reply or the cause.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s", e.Stage)
+	if e.Server != "" && e.Stage != diagnosis.StageToken {
+		fmt.Fprintf(&b, " (%s)", e.Server)
+	}
+	if !e.Reply.IsZero() {
+		fmt.Fprintf(&b, ": %s", e.Reply)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.Reply.IsZero() && e.Err == nil {
+		fmt.Fprintf(&b, ": %s", e.Fault)
+	}
+	if e.Result != nil {
+		fmt.Fprintf(&b, " (%v)", e.Result)
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Symptom describes the error for the catalogue. A cause that describes itself,
+// as the token endpoint's errors do, is asked first.
+func (e *Error) Symptom() diagnosis.Symptom {
+	var inner interface{ Symptom() diagnosis.Symptom }
+	if e.Err != nil && errors.As(e.Err, &inner) {
+		return inner.Symptom()
+	}
+	s := diagnosis.Symptom{Stage: e.Stage, Fault: e.Fault}
+	if !e.Reply.IsZero() {
+		s.Code, s.Enhanced, s.Text = e.Reply.Code, e.Reply.Enhanced.String(), e.Reply.Text()
+	} else if e.Err != nil {
+		s.Text = e.Err.Error()
+	}
+	return s
+}
+
+// Interrupted reports whether the caller's context was cancelled, which is
+// nobody's fault.
+func (e *Error) Interrupted() bool { return errors.Is(e.Err, context.Canceled) }
+
+// errTooLate is the cause when the caller's deadline passed.
+var errTooLate = fmt.Errorf("time limit passed: %w", context.DeadlineExceeded)
+
+// faultOf classifies a cause. A deadline of ours and a silent server look alike
+// on a socket; both mean that no answer came in time.
+func faultOf(err error) diagnosis.Fault {
+	var syntax *reply.SyntaxError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &syntax), errors.Is(err, reply.ErrTooLong):
+		return diagnosis.FaultNotSMTP
+	case errors.Is(err, ErrProxyRefused):
+		return diagnosis.FaultProxyRefused
+	}
+	return diagnosis.FaultOf(err)
+}
+
+// Faults that only a submission meets; each is the code of a catalogue entry.
+const (
+	faultTooLarge        diagnosis.Fault = "message-too-large"
+	faultSMTPUTF8Missing diagnosis.Fault = "smtputf8-missing"
+)

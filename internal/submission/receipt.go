@@ -1,0 +1,135 @@
+package submission
+
+import (
+	"regexp"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/reply"
+)
+
+// Outcome is what became of a message for one recipient.
+type Outcome string
+
+// The outcomes. Only Accepted means that the server took responsibility (RFC
+// 5321 4.1.1.4); NotAttempted is the only other one that says that the server
+// has nothing.
+const (
+	Accepted     Outcome = "accepted"
+	Transient    Outcome = "transient"     // refused with 4yz
+	Permanent    Outcome = "permanent"     // refused with 5yz, or by us because the server could not take it
+	InDoubt      Outcome = "in_doubt"      // the final dot was sent and no reply came
+	NotAttempted Outcome = "not_attempted" // the session failed before the final dot
+)
+
+// Recipient is one forward-path with its outcome.
+type Recipient struct {
+	ForwardPath string
+	Outcome     Outcome
+	Stage       diagnosis.Stage // where the outcome was decided
+	Reply       reply.Reply     // that decided it; zero when none came
+}
+
+// Attempt is one session's, or one transaction's, try at a message.
+type Attempt struct {
+	Started time.Time
+	Took    time.Duration
+	Waited  time.Duration // before it
+	Steps   []Step
+	Err     *Error // nil when the final dot was answered with 2yz
+}
+
+// Receipt is the whole account of a submission.
+type Receipt struct {
+	MessageID   string
+	Mailbox     string
+	ReversePath string
+	Server      string // host:port
+	Size        int64  // octets of content
+	Recipients  []Recipient
+	Reply       reply.Reply // to the final dot; zero when none came
+	QueueID     string      // the server's name for the message, when its reply gives one
+	Hostname    string      // Exchange's, from [Hostname=...]
+	Attempts    []Attempt
+	Started     time.Time
+	Took        time.Duration
+	Token       Token    // that was used last
+	Notes       []string // oddities of the server worth reporting to its operator
+}
+
+// newReceipt has every recipient of m not attempted.
+func newReceipt(o Options, m *message.Mail) *Receipt {
+	r := &Receipt{
+		MessageID: m.MessageID, Mailbox: o.Mailbox, ReversePath: m.Envelope.ReversePath,
+		Server: o.address(), Size: m.Content.Size(), Started: time.Now(),
+	}
+	for _, to := range m.Envelope.ForwardPaths {
+		r.Recipients = append(r.Recipients, Recipient{ForwardPath: to, Outcome: NotAttempted})
+	}
+	return r
+}
+
+// Err returns the error of the last attempt, nil when it had none.
+func (r *Receipt) Err() *Error {
+	if len(r.Attempts) == 0 {
+		return nil
+	}
+	return r.Attempts[len(r.Attempts)-1].Err
+}
+
+// Count returns how many recipients have the outcome.
+func (r *Receipt) Count(o Outcome) int {
+	n := 0
+	for _, rcpt := range r.Recipients {
+		if rcpt.Outcome == o {
+			n++
+		}
+	}
+	return n
+}
+
+// AllAccepted reports whether the server took responsibility for every
+// recipient.
+func (r *Receipt) AllAccepted() bool { return r.Count(Accepted) == len(r.Recipients) }
+
+// take records outcomes of a transaction.
+func (r *Receipt) take(res Result) {
+	outcomes := make(map[string]Recipient, len(res.Recipients))
+	for _, rcpt := range res.Recipients {
+		outcomes[rcpt.ForwardPath] = rcpt
+	}
+	for i, rcpt := range r.Recipients {
+		if now, ok := outcomes[rcpt.ForwardPath]; ok {
+			r.Recipients[i] = now
+		}
+	}
+	r.Notes = append(r.Notes, res.Notes...)
+	if !res.Reply.IsZero() {
+		r.Reply = res.Reply
+		r.QueueID, r.Hostname = identify(res.Reply)
+	}
+}
+
+var (
+	hostname = regexp.MustCompile(`\[Hostname=([^\]\s]+)\]`)
+	queuedAs = regexp.MustCompile(`(?i)\bqueued as ([^\s;,]+)`)
+	okID     = regexp.MustCompile(`(?i)\bOK\s+(<[^>\s]+>)`)
+)
+
+// identify reads from the reply to the final dot under which name and where
+// the server keeps the message: "2.0.0 OK <id> [Hostname=host]" is Exchange's
+// form, "2.0.0 Ok: queued as id" Postfix's.
+func identify(r reply.Reply) (queueID, host string) {
+	text := r.Text()
+	if m := hostname.FindStringSubmatch(text); m != nil {
+		host = m[1]
+	}
+	if m := queuedAs.FindStringSubmatch(text); m != nil {
+		return m[1], host
+	}
+	if m := okID.FindStringSubmatch(text); m != nil {
+		return m[1], host
+	}
+	return "", host
+}

@@ -1,0 +1,187 @@
+package submission
+
+import (
+	"errors"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/reply"
+)
+
+// envelopeReplies reads the replies to RSET, MAIL and every RCPT, by functions
+// that also send the command where commands go one by one. After a refused MAIL
+// a group's other replies are still read, to stay in step; stepwise there are
+// none.
+func (s *Session) envelopeReplies(t *transaction, mail, rcpt func() (reply.Reply, error)) error {
+	limit := s.opts.Timeouts.Command
+	if t.reset {
+		if err := s.wire.limit(limit); err != nil {
+			return s.fail(diagnosis.StageMail, err)
+		}
+		if _, err := s.wire.read(); err != nil {
+			return s.fail(diagnosis.StageMail, err)
+		}
+	}
+	if err := s.wire.limit(limit); err != nil {
+		return s.fail(diagnosis.StageMail, err)
+	}
+	r, err := mail()
+	if err != nil {
+		return s.fail(diagnosis.StageMail, err)
+	}
+	if !r.Positive() {
+		return s.mailRefused(t, r)
+	}
+	for i := range t.to {
+		if err := s.wire.limit(limit); err != nil {
+			return s.fail(diagnosis.StageRcpt, err)
+		}
+		r, err := rcpt()
+		if err != nil {
+			return s.brokenAfter(t, diagnosis.StageRcpt, err)
+		}
+		outcome := provisional
+		if !r.Positive() {
+			outcome = outcomeOf(r)
+		}
+		if outcome == InDoubt { // 3yz makes no sense here, and nothing was sent
+			return s.fail(diagnosis.StageRcpt, unexpected(r))
+		}
+		t.res.Recipients[i] = Recipient{t.to[i], outcome, diagnosis.StageRcpt, r}
+	}
+	return nil
+}
+
+// mailRefused ends a transaction whose MAIL was refused. In a group the replies
+// to RCPT and DATA are due as well; should the server ask for content all the
+// same, it gets none.
+func (s *Session) mailRefused(t *transaction, r reply.Reply) error {
+	refusal := &Error{Stage: diagnosis.StageMail, Reply: r}
+	if outcomeOf(r) == InDoubt {
+		return s.fail(diagnosis.StageMail, refusal)
+	}
+	t.settle(NotAttempted, diagnosis.StageMail, r)
+	if !s.grouped() {
+		return s.refuse(refusal)
+	}
+	due := len(t.to) + 1
+	if s.opts.AllOrNone {
+		due--
+	}
+	for range due {
+		later, err := s.wire.read()
+		if err != nil || later.Intermediate() {
+			s.broken = true
+			break
+		}
+	}
+	return s.refuse(refusal)
+}
+
+// refuse completes the error of a refusal, after which the session goes on
+// unless the server is leaving.
+func (s *Session) refuse(e *Error) *Error {
+	e.Server = s.opts.address()
+	if e.Reply.Code == 421 { // RFC 5321 3.8: the server closes the channel
+		s.broken = true
+	}
+	return e
+}
+
+// brokenAfter is the error for a connection that broke within the replies of a
+// group. When the last reply before was a 421, that is the reason.
+func (s *Session) brokenAfter(t *transaction, stage diagnosis.Stage, err error) error {
+	for _, rcpt := range t.res.Recipients {
+		if rcpt.Reply.Code == 421 {
+			s.broken = true
+			return s.refuse(&Error{Stage: rcpt.Stage, Reply: rcpt.Reply, Err: err})
+		}
+	}
+	return s.fail(stage, err)
+}
+
+// failWriting is the error for a group that could not be written. A server
+// that closed the connection may have said why.
+func (s *Session) failWriting(t *transaction, err error) error {
+	s.broken = true
+	if said := s.readPending(); said != nil {
+		said.Stage, said.Err = diagnosis.StageMail, err
+		t.settle(NotAttempted, diagnosis.StageMail, said.Reply)
+		return s.refuse(said)
+	}
+	return s.fail(diagnosis.StageMail, err)
+}
+
+// dataReply sends what is buffered and reads the reply to DATA.
+func (s *Session) dataReply(t *transaction) error {
+	if err := s.wire.limit(s.opts.Timeouts.Data); err != nil {
+		return s.fail(diagnosis.StageData, err)
+	}
+	r, err := s.wire.roundTrip()
+	if err != nil {
+		return s.brokenAfter(t, diagnosis.StageData, err)
+	}
+	refused := t.refusedAll()
+	switch {
+	case r.Code == 354 && refused == nil:
+		return nil
+	case r.Code == 354:
+		return s.loneDot(t, refused)
+	case refused != nil: // DATA had to be refused too (RFC 5321 3.3)
+		s.reset = true
+		s.broken = s.broken || r.Code == 421
+		return s.refuse(refused)
+	case r.Transient() || r.Permanent():
+		t.settle(provisional, diagnosis.StageData, r)
+		s.reset = true
+		return s.refuse(&Error{Stage: diagnosis.StageData, Reply: r})
+	}
+	return s.fail(diagnosis.StageData, unexpected(r))
+}
+
+// loneDot ends the data that a server asks for after it refused every
+// recipient, as RFC 2920 3.1 has it. Its acceptance would mean nothing.
+func (s *Session) loneDot(t *transaction, refused *Error) error {
+	if _, err := s.wire.bw.WriteString(".\r\n"); err != nil {
+		return s.refuse(refused)
+	}
+	s.opts.trace("C: .")
+	if err := s.wire.limit(s.opts.Timeouts.Data); err != nil {
+		s.broken = true
+		return s.refuse(refused)
+	}
+	r, err := s.wire.roundTrip()
+	if err != nil {
+		s.broken = true
+		return s.refuse(refused)
+	}
+	if r.Positive() {
+		t.res.Notes = append(t.res.Notes, "server accepted an empty message after it refused every recipient: "+r.String())
+	}
+	return s.refuse(refused)
+}
+
+// refusedAll is the error when no recipient was accepted: the first refusal.
+func (t *transaction) refusedAll() *Error {
+	for _, rcpt := range t.res.Recipients {
+		if rcpt.Outcome == provisional {
+			return nil
+		}
+	}
+	first := t.res.Recipients[0]
+	return &Error{Stage: first.Stage, Reply: first.Reply}
+}
+
+// ErrNotAll is wrapped by the error of a transaction that ended because a
+// recipient was refused and Options.AllOrNone is set.
+var ErrNotAll = errors.New("a recipient was refused, so nothing was submitted")
+
+// allOrNone is the error when any recipient was refused. The others go back to
+// not attempted.
+func (t *transaction) allOrNone() *Error {
+	for _, rcpt := range t.res.Recipients {
+		if rcpt.Outcome != provisional {
+			return &Error{Stage: rcpt.Stage, Reply: rcpt.Reply, Err: ErrNotAll}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package submission
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+// Policy says how long and how often one message is tried within a run.
+type Policy struct {
+	Deadline time.Time // for everything up to the final dot; zero: none
+	Attempts int       // at most; 0: as many as fit before the deadline
+
+	// FirstWait is the wait after a first failed attempt; zero means a second.
+	FirstWait time.Duration
+
+	// Waiting, when set, is told before each wait why and how long.
+	Waiting func(wait time.Duration, because diagnosis.Finding)
+}
+
+// refusedDials is how often a connection that is refused outright is tried:
+// nobody listens there, and few services start within a run.
+const refusedDials = 3
+
+// Submit submits m in a session of its own, trying again what the catalogue
+// calls transient or throttled, for the recipients that are still open, with a
+// growing, jittered wait. What is in doubt is never submitted again. After a
+// 535 a token that came from a cache is invalidated and the session tried once
+// more with a fresh one, which is believed. Every attempt has the same
+// Message-ID. The Receipt is complete whatever happened.
+func Submit(ctx context.Context, o Options, m *message.Mail, p Policy) *Receipt {
+	r := newReceipt(o, m)
+	defer func() { r.Took = time.Since(r.Started) }()
+	freshTried := false
+	var waited time.Duration
+	for n := 1; ; n++ {
+		err := r.attempt(ctx, o, m, p.Deadline, waited)
+		waited = 0
+		if staleToken(err) && r.Token.FromCache && !freshTried {
+			freshTried = true
+			o.Tokens.Invalidate(r.Token)
+			n--
+			continue
+		}
+		m = withRecipients(m, r.open())
+		finding, again := r.worthAnother(err)
+		if !again || (p.Attempts > 0 && n >= p.Attempts) || (finding.Code == refusedCode && n >= refusedDials) {
+			return r
+		}
+		waited = p.backoff(n, finding.Class)
+		if !p.Deadline.IsZero() && time.Until(p.Deadline) < waited {
+			return r
+		}
+		if p.Waiting != nil {
+			p.Waiting(waited, finding)
+		}
+		if !sleep(ctx, waited) {
+			return r
+		}
+	}
+}
+
+// refusedCode is the catalogue's code for a connection that is refused.
+const refusedCode = string(diagnosis.FaultConnectionRefused)
+
+// attempt runs one session for the recipients of m and records it.
+func (r *Receipt) attempt(ctx context.Context, o Options, m *message.Mail, deadline time.Time, waited time.Duration) *Error {
+	a := Attempt{Started: time.Now(), Waited: waited}
+	s, err := Open(ctx, o, deadline)
+	defer s.Close()
+	r.Token = s.Token()
+	if err != nil {
+		errors.As(err, &a.Err)
+		a.Steps = s.Steps()
+	} else {
+		res := s.Submit(ctx, deadline, m, nil)
+		r.take(res)
+		a.Err = res.Err
+		a.Steps = append(s.Steps(), res.Steps...)
+	}
+	a.Took = time.Since(a.Started)
+	r.Attempts = append(r.Attempts, a)
+	return a.Err
+}
+
+// staleToken reports a refusal that another token might change.
+func staleToken(e *Error) bool {
+	return e != nil && e.Stage == diagnosis.StageAuth && e.Reply.Code == 535
+}
+
+// open are the recipients that a further attempt could serve.
+func (r *Receipt) open() []string {
+	var paths []string
+	for _, rcpt := range r.Recipients {
+		if rcpt.Outcome == Transient || rcpt.Outcome == NotAttempted {
+			paths = append(paths, rcpt.ForwardPath)
+		}
+	}
+	return paths
+}
+
+// worthAnother says whether another attempt is, and what made it needed: the
+// error of the last one, or the reply to a single recipient.
+func (r *Receipt) worthAnother(e *Error) (diagnosis.Finding, bool) {
+	if r.Count(InDoubt) > 0 || len(r.open()) == 0 {
+		return diagnosis.Finding{}, false
+	}
+	if e != nil {
+		if e.Interrupted() || errors.Is(e.Err, ErrNotAll) {
+			return diagnosis.Finding{}, false
+		}
+		f := diagnosis.Find(e.Symptom(), diagnosis.Facts{})
+		return f, passes(f.Class) && !e.Reply.Permanent()
+	}
+	for _, rcpt := range r.Recipients {
+		if rcpt.Outcome == Transient {
+			f := diagnosis.Find(rcpt.Symptom(), diagnosis.Facts{})
+			if passes(f.Class) {
+				return f, true
+			}
+		}
+	}
+	return diagnosis.Finding{}, false
+}
+
+// passes reports a class that may pass by itself within a run.
+func passes(c diagnosis.Class) bool {
+	return c == diagnosis.ClassTransient || c == diagnosis.ClassThrottled
+}
+
+// Symptom describes the reply that decided the recipient's outcome.
+func (r Recipient) Symptom() diagnosis.Symptom {
+	return diagnosis.Symptom{
+		Stage: r.Stage, Code: r.Reply.Code, Enhanced: r.Reply.Enhanced.String(), Text: r.Reply.Text(),
+	}
+}
+
+// backoff is the wait after attempt n: FirstWait, doubling up to 30 s, five
+// times as long at first when throttled (the next connection is refused too
+// until another one ends), of which a random half is taken off so that many
+// senders do not come back together.
+func (p Policy) backoff(n int, class diagnosis.Class) time.Duration {
+	first := p.FirstWait
+	if first == 0 {
+		first = time.Second
+	}
+	if class == diagnosis.ClassThrottled {
+		first *= 5
+	}
+	full := min(first<<min(n-1, 10), 30*time.Second)
+	return full/2 + rand.N(full/2)
+}
+
+// sleep waits and reports whether ctx still stands.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// withRecipients is m for the recipients that are still open.
+func withRecipients(m *message.Mail, paths []string) *message.Mail {
+	copied := *m
+	copied.Envelope.ForwardPaths = paths
+	return &copied
+}

@@ -1,0 +1,308 @@
+package submission_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// TestSetUpFailures: what the server does, and the stage, reply code and fault
+// that must come of it.
+func TestSetUpFailures(t *testing.T) {
+	noStartTLS := replaceExt(exchangeExt, "STARTTLS", "")
+	for name, tt := range map[string]struct {
+		server *server
+		stage  diagnosis.Stage
+		code   int
+		fault  diagnosis.Fault
+	}{
+		"closed before the greeting":   {&server{closeAt: "greeting"}, diagnosis.StageGreeting, 0, diagnosis.FaultConnectionClosed},
+		"421 greeting":                 {&server{banner: "421 4.3.2 Service not available"}, diagnosis.StageGreeting, 421, ""},
+		"554 greeting":                 {&server{banner: "554 5.3.2 no"}, diagnosis.StageGreeting, 554, ""},
+		"another protocol":             {&server{banner: "+OK POP3 ready"}, diagnosis.StageGreeting, 0, diagnosis.FaultNotSMTP},
+		"endless greeting":             {&server{banner: strings.Repeat("220-x\r\n", 20000)}, diagnosis.StageGreeting, 0, diagnosis.FaultNotSMTP},
+		"mixed codes":                  {&server{say: map[string]string{"ehlo": "250-a\r\n500 b"}}, diagnosis.StageEHLO, 0, diagnosis.FaultNotSMTP},
+		"EHLO refused":                 {&server{say: map[string]string{"ehlo": "502 5.3.3 no"}}, diagnosis.StageEHLO, 502, ""},
+		"no STARTTLS":                  {&server{ext: noStartTLS}, diagnosis.StageStartTLS, 0, diagnosis.FaultStartTLSMissing},
+		"STARTTLS refused":             {&server{say: map[string]string{"starttls": "454 4.7.0 TLS not available"}}, diagnosis.StageStartTLS, 454, ""},
+		"words behind STARTTLS":        {&server{afterTLS: "250 injected\r\n"}, diagnosis.StageStartTLS, 0, diagnosis.FaultTLSFailure},
+		"EHLO after TLS refused":       {&server{say: map[string]string{"ehlo-tls": "421 4.7.66 TLS 1.0 and 1.1 are not supported."}}, diagnosis.StageEHLO, 421, ""},
+		"no XOAUTH2":                   {&server{extTLS: []string{"AUTH LOGIN PLAIN XOAUTH2X"}}, diagnosis.StageAuth, 0, diagnosis.FaultXOAUTH2Missing},
+		"AUTH refused":                 {&server{say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}}, diagnosis.StageAuth, 535, ""},
+		"closed at AUTH":               {&server{closeAt: "auth"}, diagnosis.StageAuth, 0, diagnosis.FaultConnectionClosed},
+		"challenge that is no base64":  {&server{say: map[string]string{"auth": "334 !!"}}, diagnosis.StageAuth, 500, ""},
+		"challenge again and again":    {&server{say: map[string]string{"auth": "334 ", "unknown": "334 "}}, diagnosis.StageAuth, 0, diagnosis.FaultConnectionTimeout},
+		"silent after the TCP connect": {&server{silentAt: "greeting"}, diagnosis.StageGreeting, 0, diagnosis.FaultConnectionTimeout},
+		"silent at STARTTLS":           {&server{silentAt: "starttls"}, diagnosis.StageStartTLS, 0, diagnosis.FaultConnectionTimeout},
+		"silent at AUTH":               {&server{silentAt: "auth"}, diagnosis.StageAuth, 0, diagnosis.FaultConnectionTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := setup(t, tt.server)
+			o.Timeouts.Command = 200 * time.Millisecond
+			r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
+			e := r.Err()
+			if e == nil || e.Stage != tt.stage || e.Reply.Code != tt.code || e.Fault != tt.fault {
+				t.Fatalf("err %v (fault %q), want stage %s code %d fault %q", e, e.Fault, tt.stage, tt.code, tt.fault)
+			}
+			if r.Count(submission.NotAttempted) != 1 || len(tt.server.stored()) != 0 {
+				t.Errorf("recipients %+v", r.Recipients)
+			}
+			if strings.Contains(e.Error(), accessToken) {
+				t.Errorf("the error holds the token: %v", e)
+			}
+		})
+	}
+}
+
+func TestUntrustedCertificateIsRefused(t *testing.T) {
+	s := &server{}
+	o := setup(t, s)
+	o.RootCAs = nil
+	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
+	if e == nil || e.Stage != diagnosis.StageStartTLS || e.Fault != diagnosis.FaultTLSUntrusted {
+		t.Errorf("err %v, want tls-untrusted", e)
+	}
+	if slices.ContainsFunc(s.commands(), func(l string) bool { return strings.HasPrefix(l, "AUTH") }) {
+		t.Error("AUTH was sent")
+	}
+}
+
+func TestErrorResultOfAChallengeIsKept(t *testing.T) {
+	s := &server{challenge: `{"status":"401","schemes":"bearer","scope":"https://outlook.office365.com/"}`}
+	e := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once).Err()
+	if e == nil || e.Result == nil || e.Result.Status != "401" || e.Reply.Code != 535 {
+		t.Errorf("err %v", e)
+	}
+}
+
+func TestTwoStepAUTH(t *testing.T) {
+	long := &tokens{list: []submission.Token{{Access: secret.New(strings.Repeat("x", 1500))}}}
+	for name, tt := range map[string]struct {
+		server *server
+		want   []string // AUTH lines, cut
+	}{
+		"other server, long token":      {&server{banner: "220 mail.example ESMTP Postfix"}, []string{"AUTH XOAUTH2"}},
+		"Exchange that finds it long":   {&server{twoStep: true}, []string{"AUTH XOAUTH2 dXNl", "AUTH XOAUTH2"}},
+		"Exchange that takes long ones": {&server{}, []string{"AUTH XOAUTH2 dXNl"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := setup(t, tt.server)
+			o.Tokens = long
+			r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
+			var got []string
+			for _, l := range tt.server.commands() {
+				if strings.HasPrefix(l, "AUTH") {
+					got = append(got, l[:min(len(l), len("AUTH XOAUTH2 dXNl"))])
+				}
+			}
+			if !r.AllAccepted() || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("recipients %+v, AUTH lines %q, want %q", r.Recipients, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestCachedTokenIsReplacedOnceAfter535(t *testing.T) {
+	s := &server{sayOnce: map[string][]string{"auth": {"535 5.7.3 Authentication unsuccessful"}}}
+	o := setup(t, s)
+	stale, fresh := submission.Token{Access: secret.New("stale"), FromCache: true}, submission.Token{Access: secret.New("fresh")}
+	source := &tokens{list: []submission.Token{stale, fresh}}
+	o.Tokens = source
+	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
+	if !r.AllAccepted() || !reflect.DeepEqual(source.invalidated, []submission.Token{stale}) || len(r.Attempts) != 2 {
+		t.Errorf("recipients %+v, invalidated %v, %d attempts", r.Recipients, source.invalidated, len(r.Attempts))
+	}
+
+	s = &server{say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}}
+	o = setup(t, s)
+	source = &tokens{list: []submission.Token{stale, {Access: secret.New("other"), FromCache: true}}}
+	o.Tokens = source
+	r = submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
+	if len(r.Attempts) != 2 || source.called != 2 || r.Err().Reply.Code != 535 {
+		t.Errorf("%d attempts, %d tokens, err %v", len(r.Attempts), source.called, r.Err())
+	}
+}
+
+func TestTokenIsFetchedWhileTheConnectionIsMade(t *testing.T) {
+	reached := make(chan struct{})
+	var hellos int
+	s := &server{onLine: func(line string) {
+		if strings.HasPrefix(line, "EHLO") {
+			if hellos++; hellos == 2 {
+				close(reached) // the session is ready for AUTH
+			}
+		}
+	}}
+	o := setup(t, s)
+	source := oneToken()
+	source.before = func(ctx context.Context) error {
+		select {
+		case <-reached:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	o.Tokens = source
+	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Attempts: 1, Deadline: time.Now().Add(10 * time.Second)})
+	if !r.AllAccepted() {
+		t.Errorf("the handshake waited for the token: %v", r.Err())
+	}
+}
+
+var errRefused = errors.New("AADSTS7000215: refused")
+
+func TestTokenRefusalEndsAConnectionThatHangs(t *testing.T) {
+	s := &server{silentAt: "greeting"}
+	o := setup(t, s)
+	o.Tokens = &tokens{err: errRefused}
+	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
+	if e == nil || e.Stage != diagnosis.StageToken || !errors.Is(e, errRefused) {
+		t.Errorf("err %v, want the token's refusal", e)
+	}
+}
+
+func TestInterruptEndsEveryStage(t *testing.T) {
+	for _, stage := range []string{"greeting", "ehlo", "starttls", "ehlo-tls", "auth", "mail", "rcpt", "data"} {
+		t.Run(stage, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			s := &server{silentAt: stage, silent: cancel}
+			o := setup(t, s)
+			r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), submission.Policy{})
+			if e := r.Err(); e == nil || !e.Interrupted() || r.Count(submission.NotAttempted) != 1 || len(r.Attempts) != 1 {
+				t.Errorf("err %v, recipients %+v", e, r.Recipients)
+			}
+		})
+	}
+}
+
+func TestParametersOnlyWhereOfferedAndNeeded(t *testing.T) {
+	s := &server{extTLS: []string{"AUTH XOAUTH2", "SIZE 1000"}}
+	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once)
+	if !r.AllAccepted() {
+		t.Fatalf("recipients %+v, err %v", r.Recipients, r.Err())
+	}
+	s = &server{extTLS: []string{"AUTH XOAUTH2", "SIZE 100"}}
+	r = submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once)
+	if e := r.Err(); e == nil || e.Fault != "message-too-large" || r.Count(submission.Permanent) != 1 {
+		t.Errorf("over SIZE: err %v, recipients %+v", e, r.Recipients)
+	}
+	s = &server{extTLS: []string{"AUTH XOAUTH2"}}
+	r = submission.Submit(t.Context(), setup(t, s), compose(t, "ö@contoso.example"), once)
+	if e := r.Err(); e == nil || e.Fault != "smtputf8-missing" {
+		t.Errorf("no SMTPUTF8: err %v", e)
+	}
+	s = &server{}
+	r = submission.Submit(t.Context(), setup(t, s), compose(t, "ö@contoso.example"), once)
+	if !r.AllAccepted() || !slices.ContainsFunc(s.commands(), func(l string) bool { return strings.HasSuffix(l, " SMTPUTF8") }) {
+		t.Errorf("SMTPUTF8: %q", s.commands())
+	}
+}
+
+func TestAuthRefusesWithoutTLS(t *testing.T) {
+	called := false
+	a := submission.NewAuth(t.Context(), mailbox, func(context.Context) (submission.Token, error) {
+		called = true
+		return submission.Token{Access: secret.New(accessToken)}, nil
+	})
+	if _, _, err := a.Start(&smtp.ServerInfo{Name: "127.0.0.1"}); !errors.Is(err, submission.ErrNoTLS) || called {
+		t.Errorf("err %v, token fetched: %v", err, called)
+	}
+	if mech, response, err := a.Start(&smtp.ServerInfo{TLS: true}); mech != "XOAUTH2" || !strings.Contains(string(response), accessToken) || err != nil {
+		t.Errorf("with TLS: %q, %q, %v", mech, response, err)
+	}
+}
+
+func TestPlaintextOnLoopbackByTheUsersOwnSetting(t *testing.T) {
+	s := &server{ext: []string{"AUTH XOAUTH2"}}
+	o := setup(t, s)
+	o.Security = submission.Plaintext
+	if r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once); !r.AllAccepted() {
+		t.Errorf("err %v", r.Err())
+	}
+}
+
+func TestTraceHasTheDialogueAndNoCredential(t *testing.T) {
+	s := &server{}
+	o := setup(t, s)
+	var lines []string
+	o.Trace = func(l string) { lines = append(lines, l) }
+	submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
+	all := strings.Join(lines, "\n")
+	if strings.Contains(all, accessToken) || strings.Contains(all, "dXNlcj1") {
+		t.Errorf("trace holds the token:\n%s", all)
+	}
+	for _, want := range []string{"C: STARTTLS", "S: 220 2.0.0 SMTP server ready", "C: AUTH XOAUTH2 [redacted, ", "S: 235 2.7.0", "C: [content, ", "C: ."} {
+		if !strings.Contains(all, want) {
+			t.Errorf("trace lacks %q:\n%s", want, all)
+		}
+	}
+}
+
+// TestProxy goes through a real CONNECT proxy.
+func TestProxy(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refuse atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			tunnel(conn, refuse.Load())
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	s := &server{}
+	o := setup(t, s)
+	o.Proxy = &url.URL{Scheme: "http", Host: l.Addr().String(), User: url.UserPassword("u", "p4ssw0rd")}
+	if r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once); !r.AllAccepted() {
+		t.Errorf("through the proxy: %v", r.Err())
+	}
+	refuse.Store(true)
+	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
+	if !errors.Is(e, submission.ErrProxyRefused) || e.Stage != diagnosis.StageDial || e.Fault != diagnosis.FaultProxyRefused || strings.Contains(e.Error(), "p4ssw0rd") {
+		t.Errorf("refused by the proxy: %v, fault %q", e, e.Fault)
+	}
+}
+
+func tunnel(conn net.Conn, refuse bool) {
+	defer conn.Close()
+	req, err := http.ReadRequest(bufio.NewReader(conn))
+	if err != nil {
+		return
+	}
+	if refuse || req.Header.Get("Proxy-Authorization") == "" {
+		io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+		return
+	}
+	to, err := net.Dial("tcp", req.Host)
+	if err != nil {
+		return
+	}
+	defer to.Close()
+	io.WriteString(conn, "HTTP/1.1 200 Connected\r\n\r\n")
+	go func() { io.Copy(to, conn); to.Close() }()
+	io.Copy(conn, to)
+}

@@ -1,0 +1,392 @@
+package submission_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	mailbox     = "noreply@contoso.example"
+	accessToken = "eyJ0eXAiOiJKV1QifQ.S3CRET-T0KEN.c2ln"
+)
+
+// tokens is a TokenSource of fixed tokens.
+type tokens struct {
+	list        []submission.Token // one a call, the last for ever
+	err         error
+	called      int
+	invalidated []submission.Token
+	before      func(ctx context.Context) error
+}
+
+func (s *tokens) Token(ctx context.Context) (submission.Token, error) {
+	if s.before != nil {
+		if err := s.before(ctx); err != nil {
+			return submission.Token{}, err
+		}
+	}
+	if s.err != nil {
+		return submission.Token{}, s.err
+	}
+	t := s.list[min(s.called, len(s.list)-1)]
+	s.called++
+	return t, nil
+}
+
+func (s *tokens) Invalidate(t submission.Token) { s.invalidated = append(s.invalidated, t) }
+
+func oneToken() *tokens {
+	return &tokens{list: []submission.Token{{Access: secret.New(accessToken)}}}
+}
+
+// setup starts s and returns options that lead to it.
+func setup(t *testing.T, s *server) submission.Options {
+	t.Helper()
+	host, port, roots := s.start(t)
+	return submission.Options{Host: host, Port: port, RootCAs: roots, Mailbox: mailbox, Tokens: oneToken(), EHLOName: "client.example"}
+}
+
+func compose(t *testing.T, to ...string) *mail.Mail {
+	t.Helper()
+	d := mail.Draft{Subject: "hi", Text: "first\n.dot at the start\n..two\nlast\n"}
+	var err error
+	if d.From, err = mail.ParseAddress("From", mailbox); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range to {
+		parsed, err := mail.ParseAddress("To", a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.To = append(d.To, parsed)
+	}
+	m, err := mail.Compose(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+func contentOf(t *testing.T, m *mail.Mail) string {
+	t.Helper()
+	var b strings.Builder
+	if _, err := m.Content.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// outcomes maps forward-paths to outcomes.
+func outcomes(list []submission.Recipient) map[string]submission.Outcome {
+	m := make(map[string]submission.Outcome)
+	for _, r := range list {
+		m[r.ForwardPath] = r.Outcome
+	}
+	return m
+}
+
+var once = submission.Policy{Attempts: 1}
+
+func TestSubmitSpeaksThisDialogueInEightTurns(t *testing.T) {
+	s := &server{}
+	o := setup(t, s)
+	m := compose(t, "a@contoso.example", "b@contoso.example")
+	r := submission.Submit(t.Context(), o, m, once)
+
+	want := []string{
+		"EHLO client.example", "STARTTLS", "EHLO client.example",
+		"AUTH XOAUTH2 dXNlcj1ub3JlcGx5QGNvbnRvc28uZXhhbXBsZQFhdXRoPUJlYXJlciBleUowZVhBaU9pSktWMVFpZlEuUzNDUkVULVQwS0VOLmMybG4BAQ==",
+		fmt.Sprintf("MAIL FROM:<%s> SIZE=%d", mailbox, m.Content.Size()),
+		"RCPT TO:<a@contoso.example>", "RCPT TO:<b@contoso.example>", "DATA",
+	}
+	if got := slices.DeleteFunc(s.commands(), func(l string) bool { return l == "QUIT" }); !reflect.DeepEqual(got, want) {
+		t.Errorf("commands:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if !r.AllAccepted() || r.Err() != nil {
+		t.Fatalf("receipt: %+v, err %v", r.Recipients, r.Err())
+	}
+	stored := s.stored()
+	if len(stored) != 1 || stored[0].content != contentOf(t, m) || int64(len(stored[0].content)) != m.Content.Size() {
+		t.Errorf("stored %q, want %q", stored, contentOf(t, m))
+	}
+	if s.turns != 8 {
+		t.Errorf("%d turns, want 8", s.turns)
+	}
+	if r.QueueID != "<0@lab>" || r.Hostname != "LAB.prod.outlook.com" || r.MessageID != m.MessageID {
+		t.Errorf("receipt names %q, %q, %q", r.QueueID, r.Hostname, r.MessageID)
+	}
+}
+
+func TestNoPipeliningSendsOneCommandAtATime(t *testing.T) {
+	s := &server{rcpt: map[string]string{"b@contoso.example": "550 5.1.1 unknown"}}
+	o := setup(t, s)
+	o.NoPipelining = true
+	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example", "b@contoso.example", "c@contoso.example"), once)
+	want := map[string]submission.Outcome{
+		"a@contoso.example": submission.Accepted, "b@contoso.example": submission.Permanent, "c@contoso.example": submission.Accepted,
+	}
+	if got := outcomes(r.Recipients); !reflect.DeepEqual(got, want) {
+		t.Errorf("outcomes %v, want %v", got, want)
+	}
+	if s.turns != 6+5+1 { // set-up; MAIL, three RCPT, DATA; content
+		t.Errorf("%d turns, want 12", s.turns)
+	}
+}
+
+func TestSomeRecipientsRefused(t *testing.T) {
+	s := &server{rcpt: map[string]string{"b@contoso.example": "550 5.1.1 unknown", "c@contoso.example": "451 4.3.0 later"}}
+	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example", "b@contoso.example", "c@contoso.example"), once)
+	want := map[string]submission.Outcome{
+		"a@contoso.example": submission.Accepted, "b@contoso.example": submission.Permanent, "c@contoso.example": submission.Transient,
+	}
+	if got := outcomes(r.Recipients); !reflect.DeepEqual(got, want) {
+		t.Errorf("outcomes %v, want %v", got, want)
+	}
+	if got := s.stored(); len(got) != 1 || !reflect.DeepEqual(got[0].to, []string{"a@contoso.example"}) {
+		t.Errorf("stored %+v", got)
+	}
+}
+
+func TestDeferredRecipientIsTriedAgainAlone(t *testing.T) {
+	s := &server{sayOnce: map[string][]string{"rcpt": {"250 2.1.5 ok", "451 4.3.0 later"}}}
+	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example", "b@contoso.example"),
+		submission.Policy{FirstWait: time.Millisecond})
+	if !r.AllAccepted() || len(r.Attempts) != 2 {
+		t.Fatalf("receipt %+v after %d attempts", r.Recipients, len(r.Attempts))
+	}
+	got := s.stored()
+	if len(got) != 2 || !reflect.DeepEqual(got[1].to, []string{"b@contoso.example"}) || got[0].content != got[1].content {
+		t.Errorf("stored %+v", got)
+	}
+}
+
+func TestAllRefusedEndsWithoutContent(t *testing.T) {
+	for name, data := range map[string]string{"DATA refused": "", "DATA taken": "354 go on"} {
+		t.Run(name, func(t *testing.T) {
+			s := &server{rcpt: map[string]string{"a@contoso.example": "550 5.1.1 unknown"}, say: map[string]string{}}
+			if data != "" {
+				s.say["data"] = data
+			}
+			r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once)
+			if r.Count(submission.Permanent) != 1 || r.Err() == nil || r.Err().Stage != diagnosis.StageRcpt || r.Err().Reply.Code != 550 {
+				t.Errorf("recipients %+v, err %v", r.Recipients, r.Err())
+			}
+			for _, m := range s.stored() {
+				if m.content != "" {
+					t.Errorf("server has content %q", m.content)
+				}
+			}
+			if (len(r.Notes) == 1) != (data != "") {
+				t.Errorf("notes %q", r.Notes)
+			}
+		})
+	}
+}
+
+func TestAllOrNone(t *testing.T) {
+	s := &server{rcpt: map[string]string{"b@contoso.example": "550 5.1.1 unknown"}}
+	o := setup(t, s)
+	o.AllOrNone = true
+	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example", "b@contoso.example"), once)
+	want := map[string]submission.Outcome{"a@contoso.example": submission.NotAttempted, "b@contoso.example": submission.Permanent}
+	if got := outcomes(r.Recipients); !reflect.DeepEqual(got, want) || len(s.stored()) != 0 {
+		t.Errorf("outcomes %v, want %v; stored %d", got, want, len(s.stored()))
+	}
+	if !errors.Is(r.Err(), submission.ErrNotAll) {
+		t.Errorf("err %v, want ErrNotAll", r.Err())
+	}
+	ok := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
+	if !ok.AllAccepted() {
+		t.Errorf("with good recipients only: %+v", ok.Recipients)
+	}
+}
+
+func TestContentThatFailsIsNeverEnded(t *testing.T) {
+	s := &server{}
+	o := setup(t, s)
+	file := filepath.Join(t.TempDir(), "a.bin")
+	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := mail.Draft{Subject: "x", Text: "x", Attachments: []mail.Attachment{{Path: file}}}
+	d.From, _ = mail.ParseAddress("From", mailbox)
+	d.To = []mail.Address{d.From}
+	m, err := mail.Compose(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := os.Truncate(file, 1000); err != nil {
+		t.Fatal(err)
+	}
+	r := submission.Submit(t.Context(), o, m, once)
+	var fileError *mail.FileError
+	if !errors.As(r.Err(), &fileError) || r.Err().Stage != diagnosis.StageContent || r.Count(submission.NotAttempted) != 1 {
+		t.Errorf("err %v, recipients %+v", r.Err(), r.Recipients)
+	}
+	if got := s.stored(); len(got) != 0 {
+		t.Errorf("server accepted %d octets of a truncated message", len(got[0].content))
+	}
+}
+
+func TestSilenceAfterTheDotIsDoubtAndNotTriedAgain(t *testing.T) {
+	for name, s := range map[string]*server{
+		"closed":   {closeAt: "dot"},
+		"garbage":  {say: map[string]string{"dot": "oops"}},
+		"mixed":    {say: map[string]string{"dot": "250-a\r\n550 b"}},
+		"silent":   {silentAt: "dot"},
+		"3yz":      {say: map[string]string{"dot": "354 more"}},
+		"too long": {say: map[string]string{"dot": "250 " + strings.Repeat("x", 20<<10)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := setup(t, s)
+			o.Timeouts.Dot = 50 * time.Millisecond
+			r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{FirstWait: time.Millisecond})
+			if r.Count(submission.InDoubt) != 1 || len(r.Attempts) != 1 || r.Err().Stage != diagnosis.StageContent {
+				t.Errorf("recipients %+v after %d attempts, err %v", r.Recipients, len(r.Attempts), r.Err())
+			}
+		})
+	}
+}
+
+func TestInterruptedAtTheDotIsDoubt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &server{silentAt: "dot"}
+	o := setup(t, s)
+	o.Trace = func(line string) {
+		if line == "C: ." {
+			cancel()
+		}
+	}
+	r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), once)
+	// The dot may or may not have left before the cut; what must not be is a
+	// definite outcome that the server does not know of.
+	if o := r.Recipients[0].Outcome; o != submission.InDoubt && o != submission.NotAttempted {
+		t.Errorf("outcome %v", o)
+	}
+	if r.Err() == nil || !r.Err().Interrupted() {
+		t.Errorf("err %v, want interrupted", r.Err())
+	}
+}
+
+func TestDeadlineDoesNotCutTheWaitForTheFinalReply(t *testing.T) {
+	deadline := time.Now().Add(300 * time.Millisecond)
+	passed, cancel := context.WithDeadline(t.Context(), deadline)
+	defer cancel()
+	s := &server{beforeDot: func() { <-passed.Done() }}
+	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), submission.Policy{Attempts: 1, Deadline: deadline})
+	if !r.AllAccepted() {
+		t.Errorf("recipients %+v, err %v", r.Recipients, r.Err())
+	}
+}
+
+func TestTransientReplyToTheDotIsTriedAgainWithTheSameMessageID(t *testing.T) {
+	s := &server{sayOnce: map[string][]string{"dot": {"432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending for more information. [Hostname=X]"}}}
+	var waits []string
+	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), submission.Policy{
+		FirstWait: time.Millisecond, Waiting: func(_ time.Duration, f diagnosis.Finding) { waits = append(waits, f.Code) },
+	})
+	if !r.AllAccepted() || len(r.Attempts) != 2 || r.Attempts[0].Err.Reply.Code != 432 {
+		t.Fatalf("recipients %+v, attempts %+v", r.Recipients, r.Attempts)
+	}
+	if !reflect.DeepEqual(waits, []string{"concurrent-connections"}) {
+		t.Errorf("waited because of %v", waits)
+	}
+	if got := s.stored(); len(got) != 1 || !strings.Contains(got[0].content, r.MessageID) {
+		t.Errorf("stored %+v", got)
+	}
+}
+
+func TestPermanentRefusalIsNotTriedAgain(t *testing.T) {
+	for stage, s := range map[diagnosis.Stage]*server{
+		diagnosis.StageMail:    {say: map[string]string{"mail": "550 5.1.8 Access denied, bad outbound sender"}},
+		diagnosis.StageData:    {say: map[string]string{"data": "554 5.5.1 no"}},
+		diagnosis.StageContent: {say: map[string]string{"dot": "554 5.2.252 SendAsDenied; a not allowed to send as b"}},
+		diagnosis.StageAuth:    {say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}},
+	} {
+		t.Run(string(stage), func(t *testing.T) {
+			r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), submission.Policy{FirstWait: time.Millisecond})
+			if len(r.Attempts) != 1 || r.Err() == nil || r.Err().Stage != stage || len(s.stored()) != 0 {
+				t.Errorf("%d attempts, err %v", len(r.Attempts), r.Err())
+			}
+		})
+	}
+}
+
+func TestManyMessagesOnOneSessionCostOneTurnEach(t *testing.T) {
+	s := &server{}
+	session, err := submission.Open(t.Context(), setup(t, s), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	var mails []*mail.Mail
+	for range 20 {
+		mails = append(mails, compose(t, "a@contoso.example"))
+	}
+	for i, m := range mails {
+		res := session.Submit(t.Context(), time.Time{}, m, func() *mail.Mail {
+			if i+1 < len(mails) {
+				return mails[i+1]
+			}
+			return nil
+		})
+		if res.Err != nil || res.Recipients[0].Outcome != submission.Accepted {
+			t.Fatalf("message %d: %+v", i, res)
+		}
+	}
+	stored := s.stored()
+	for i, m := range mails {
+		if stored[i].content != contentOf(t, m) {
+			t.Errorf("message %d differs", i)
+		}
+	}
+	if s.turns > 28 {
+		t.Errorf("%d turns for 20 messages, want at most 28", s.turns)
+	}
+}
+
+func TestManyRecipientsAreSplitOverTransactions(t *testing.T) {
+	var to []string
+	for i := range 1100 {
+		to = append(to, fmt.Sprintf("r%d@contoso.example", i))
+	}
+	s := &server{}
+	r := submission.Submit(t.Context(), setup(t, s), compose(t, to...), once)
+	if !r.AllAccepted() || len(s.stored()) != 3 {
+		t.Errorf("%d of %d accepted in %d transactions", r.Count(submission.Accepted), len(to), len(s.stored()))
+	}
+	var got []string
+	for _, m := range s.stored() {
+		got = append(got, m.to...)
+	}
+	if !reflect.DeepEqual(got, to) {
+		t.Errorf("recipients in the transactions differ: %d", len(got))
+	}
+}
+
+func TestTooManyRecipientsGoIntoTheNextTransaction(t *testing.T) {
+	s := &server{maxRcpt: 2}
+	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"), once)
+	if !r.AllAccepted() || len(s.stored()) != 3 || len(r.Attempts) != 1 {
+		t.Errorf("recipients %+v in %d transactions", r.Recipients, len(s.stored()))
+	}
+}
