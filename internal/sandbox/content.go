@@ -1,0 +1,190 @@
+package sandbox
+
+import (
+	"bufio"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/textproto"
+	"strings"
+
+	"golang.org/x/text/encoding/htmlindex"
+)
+
+// Limits of what is read of a message for showing it.
+const (
+	maxText  = 1 << 20 // octets of a text
+	maxParts = 1000    // parts of all levels
+	maxDepth = 20      // levels of multiparts
+)
+
+// detail is a message read for people: never written back, so a parser may err.
+type detail struct {
+	Message
+	Header      []headerField `json:"header"`
+	Text        string        `json:"text,omitempty"`
+	HTML        string        `json:"html,omitempty"`
+	Attachments []attachment  `json:"attachments"`
+	Problem     string        `json:"problem,omitempty"` // why the rest could not be read
+}
+
+type headerField struct {
+	Name  string `json:"name"`
+	Value string `json:"value"` // unfolded and decoded
+}
+
+type attachment struct {
+	Name        string `json:"name"`
+	ContentType string `json:"content_type"`
+	ContentID   string `json:"content_id,omitempty"`
+	Size        int64  `json:"size"` // octets, decoded
+}
+
+func readDetail(m Message, content io.Reader) detail {
+	d := detail{Message: m, Header: []headerField{}, Attachments: []attachment{}}
+	r := bufio.NewReader(content)
+	header, err := d.readHeader(r)
+	if err == nil {
+		parts := 0
+		err = d.readPart(header, r, 0, &parts)
+	}
+	if err != nil {
+		d.Problem = err.Error()
+	}
+	return d
+}
+
+// readHeader keeps the fields in order, as net/mail does not.
+func (d *detail) readHeader(r *bufio.Reader) (textproto.MIMEHeader, error) {
+	header := textproto.MIMEHeader{}
+	total := 0
+	for {
+		line, err := r.ReadString('\n')
+		total += len(line)
+		text := strings.TrimRight(line, "\r\n")
+		switch {
+		case total > maxHeader:
+			return nil, fmt.Errorf("reading header section: longer than %d octets", maxHeader)
+		case text == "":
+			d.decodeFields(header)
+			return header, nil
+		case (text[0] == ' ' || text[0] == '\t') && len(d.Header) > 0:
+			d.Header[len(d.Header)-1].Value += text
+		default:
+			name, value, _ := strings.Cut(text, ":")
+			d.Header = append(d.Header, headerField{name, strings.TrimSpace(value)})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading header section: %w", err)
+		}
+	}
+}
+
+func (d *detail) decodeFields(header textproto.MIMEHeader) {
+	for i, f := range d.Header {
+		header.Add(f.Name, f.Value)
+		d.Header[i].Value = decodeHeader(f.Value)
+	}
+}
+
+func (d *detail) readPart(header textproto.MIMEHeader, body io.Reader, depth int, parts *int) error {
+	if *parts++; *parts > maxParts || depth > maxDepth {
+		return fmt.Errorf("reading content: more than %d parts or %d levels", maxParts, maxDepth)
+	}
+	mediaType, params, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil {
+		mediaType, params = "text/plain", nil
+	}
+	if strings.HasPrefix(mediaType, "multipart/") && params["boundary"] != "" {
+		return d.readMultipart(multipart.NewReader(body, params["boundary"]), depth, parts)
+	}
+	disposition, dispositionParams, _ := mime.ParseMediaType(header.Get("Content-Disposition"))
+	decoded := decodeTransfer(header.Get("Content-Transfer-Encoding"), body)
+	if text := d.textOf(mediaType); text != nil && *text == "" && disposition != "attachment" {
+		*text, err = readText(decoded, params["charset"])
+		return err
+	}
+	size, err := io.Copy(io.Discard, decoded)
+	name := dispositionParams["filename"]
+	if name == "" {
+		name = params["name"]
+	}
+	d.Attachments = append(d.Attachments, attachment{decodeHeader(name), mediaType, strings.Trim(header.Get("Content-Id"), "<>"), size})
+	if err != nil {
+		return fmt.Errorf("reading attachment: %w", err)
+	}
+	return nil
+}
+
+func (d *detail) readMultipart(r *multipart.Reader, depth int, parts *int) error {
+	for {
+		part, err := r.NextRawPart()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading parts: %w", err)
+		}
+		if err := d.readPart(part.Header, part, depth+1, parts); err != nil {
+			return err
+		}
+	}
+}
+
+// textOf is where a part of this type is shown.
+func (d *detail) textOf(mediaType string) *string {
+	switch mediaType {
+	case "text/plain":
+		return &d.Text
+	case "text/html":
+		return &d.HTML
+	}
+	return nil
+}
+
+func readText(r io.Reader, charset string) (string, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxText))
+	if err != nil {
+		return string(data), fmt.Errorf("reading text: %w", err)
+	}
+	if decoder, err := charsetReader(charset, strings.NewReader(string(data))); err == nil {
+		if decoded, err := io.ReadAll(decoder); err == nil {
+			data = decoded
+		}
+	}
+	return strings.ToValidUTF8(string(data), "\uFFFD"), nil
+}
+
+func decodeTransfer(encoding string, r io.Reader) io.Reader {
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "base64":
+		return base64.NewDecoder(base64.StdEncoding, r)
+	case "quoted-printable":
+		return quotedprintable.NewReader(r)
+	}
+	return r
+}
+
+func charsetReader(charset string, r io.Reader) (io.Reader, error) {
+	if charset == "" {
+		charset = "utf-8"
+	}
+	e, err := htmlindex.Get(charset)
+	if err != nil {
+		return nil, fmt.Errorf("finding charset: %w", err)
+	}
+	return e.NewDecoder().Reader(r), nil
+}
+
+func wordDecoder() *mime.WordDecoder { return &mime.WordDecoder{CharsetReader: charsetReader} }
+
+// decodeHeader undoes RFC 2047; what cannot be decoded stays as it is.
+func decodeHeader(s string) string {
+	if decoded, err := wordDecoder().DecodeHeader(s); err == nil {
+		return decoded
+	}
+	return s
+}

@@ -1,0 +1,84 @@
+package sandbox
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/atomicfile"
+	"github.com/smtpsend/smtpsend/internal/envfile"
+)
+
+// ClientID, TenantID, ObjectID and ClientSecret are those of the first
+// application, random at each start unless the scenario says otherwise.
+func (s *Sandbox) ClientID() string { return s.tenant.apps[0].ClientID }
+
+// TenantID is the directory's.
+func (s *Sandbox) TenantID() string { return s.tenant.id }
+
+// ObjectID is that of the first application's enterprise application.
+func (s *Sandbox) ObjectID() string { return s.tenant.apps[0].ObjectID }
+
+// ClientSecret is a secret for this sandbox only.
+func (s *Sandbox) ClientSecret() string { return s.tenant.apps[0].ClientSecret }
+
+// MailSender is the mailbox that Env names: the scenario's first, else noreply
+// in its domain.
+func (s *Sandbox) MailSender() string {
+	if sc := s.opts.Scenario; sc != nil && len(sc.Mailboxes) > 0 {
+		return sc.Mailboxes[0].Address
+	}
+	return "noreply@" + s.tenant.domain
+}
+
+// TokenEndpoint is the URL of the token endpoint, with the placeholder
+// #TenantID#, as the setting has it.
+func (s *Sandbox) TokenEndpoint() string { return s.URL() + "/#TenantID#/oauth2/v2.0/token" }
+
+// Env returns the settings for a client in this process, as "NAME=value". The
+// authority's certificate is not among them: see CAPEM.
+func (s *Sandbox) Env() []string {
+	host, port, _ := net.SplitHostPort(s.SMTPAddr()) // an address of our own listener
+	security := "2"
+	if s.opts.ImplicitTLS {
+		security = "1"
+	}
+	return []string{
+		"SMTPSEND_MAIL_SERVER=" + host,
+		"SMTPSEND_SMTP_PORT=" + port,
+		"SMTPSEND_SMTP_SECURITY=" + security,
+		"SMTPSEND_OFFICE_CLIENT_ID=" + s.ClientID(),
+		"SMTPSEND_OFFICE_TENANT_ID=" + s.TenantID(),
+		"SMTPSEND_OFFICE_CLIENT_SECRET=" + s.ClientSecret(),
+		"SMTPSEND_OFFICE_TOKEN_ENDPOINT=" + s.TokenEndpoint(),
+		"SMTPSEND_MAIL_SENDER=" + s.MailSender(),
+	}
+}
+
+// WriteEnv writes the settings to file and the authority's certificate to
+// file.ca.pem, both by rename and readable by their owner alone. Both listeners
+// accept before Start returns, so whoever waits for the file may begin.
+func (s *Sandbox) WriteEnv(file string) error {
+	ca, err := filepath.Abs(file + ".ca.pem")
+	if err != nil {
+		return fmt.Errorf("finding directory of %s: %w", file, err)
+	}
+	if err := atomicfile.Write(ca, s.CAPEM(), 0o600); err != nil {
+		return fmt.Errorf("writing certificate: %w", err)
+	}
+	var b strings.Builder
+	b.WriteString("# Settings for a sandbox of smtpsend. They end with it.\n")
+	for _, line := range append(s.Env(), "SMTPSEND_CA_FILE="+ca) {
+		name, value, _ := strings.Cut(line, "=")
+		assignment, err := envfile.Format(name, value)
+		if err != nil {
+			return fmt.Errorf("writing settings: %w", err)
+		}
+		b.WriteString(assignment + "\n")
+	}
+	if err := atomicfile.Write(file, []byte(b.String()), 0o600); err != nil {
+		return fmt.Errorf("writing settings: %w", err)
+	}
+	return nil
+}

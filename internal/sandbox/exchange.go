@@ -1,0 +1,172 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
+)
+
+// session is one connection to the submission server. Its texts are those of
+// smtp.office365.com, captured in November 2025.
+type session struct {
+	box  *Sandbox
+	peer *smtpserver.Peer
+	host string // "SBXP123CA0045": front end, as in the banner
+	id   string // 16 hex digits
+
+	mailbox *Mailbox     // after AUTH
+	user    string       // of the last AUTH, accepted or not
+	app     *Application // whose token it was
+	placed  bool         // holds one of the mailbox's places
+	from    string       // reverse-path of the transaction
+	to      []string
+}
+
+func (s *Sandbox) newSession(_ context.Context, p *smtpserver.Peer) smtpserver.Session {
+	s.stats.connections.Add(1)
+	n := randomBytes(2)
+	return &session{
+		box: s, peer: p, id: strings.ToUpper(hex.EncodeToString(randomBytes(8))),
+		host: fmt.Sprintf("SBXP%03dCA%04d", n[0], n[1]),
+	}
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return b
+}
+
+// answer gives way to the hook and to faults before it says what is right.
+func (x *session) answer(ctx context.Context, stage diagnosis.Stage, right func() smtpserver.Reply) smtpserver.Reply {
+	r, done := x.disturb(ctx, stage)
+	if !done {
+		r = right()
+	}
+	x.box.log.LogAttrs(ctx, slog.LevelDebug, "smtp reply", slog.String("stage", string(stage)),
+		slog.Int("reply_code", r.Code), slog.String("session", x.id))
+	return r
+}
+
+func (x *session) disturb(ctx context.Context, stage diagnosis.Stage) (smtpserver.Reply, bool) {
+	if hook := x.box.opts.SMTPHook; hook != nil {
+		if r, ok := hook(ctx, stage, x.user); ok {
+			return r, true
+		}
+	}
+	f, entry, ok := x.box.faults.take(string(stage), x.user)
+	if !ok {
+		return smtpserver.Reply{}, false
+	}
+	return x.act(ctx, f, entry)
+}
+
+func (x *session) Greeting(ctx context.Context) smtpserver.Reply {
+	return x.answer(ctx, diagnosis.StageGreeting, func() smtpserver.Reply {
+		return smtpserver.Say(220, fmt.Sprintf("%s.outlook.office365.com Microsoft ESMTP MAIL Service ready at %s [%s]",
+			x.host, time.Now().UTC().Format(time.RFC1123Z), x.id))
+	})
+}
+
+func (x *session) Hello(ctx context.Context, _ string, extended bool) smtpserver.Reply {
+	return x.answer(ctx, diagnosis.StageEHLO, func() smtpserver.Reply {
+		client, _, err := net.SplitHostPort(x.peer.RemoteAddr().String())
+		if err != nil {
+			client = x.peer.RemoteAddr().String()
+		}
+		first := fmt.Sprintf("%s.outlook.office365.com Hello [%s]", x.host, client)
+		if !extended {
+			return smtpserver.Say(250, first)
+		}
+		return smtpserver.Say(250, append([]string{first}, x.keywords()...)...)
+	})
+}
+
+// keywords are in Exchange's order; after TLS, AUTH stands where STARTTLS was.
+func (x *session) keywords() []string {
+	offer, point, missing := "STARTTLS", pointHelloClear, ""
+	if x.peer.TLS() != nil {
+		offer, point, missing = "AUTH LOGIN XOAUTH2", pointHelloTLS, "AUTH LOGIN"
+	}
+	if _, _, ok := x.box.faults.take(point, ""); ok {
+		offer = missing
+	}
+	list := []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES"}
+	if offer != "" {
+		list = append(list, offer)
+	}
+	return append(list, "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8")
+}
+
+func (x *session) StartTLS(ctx context.Context) smtpserver.Reply {
+	return x.answer(ctx, diagnosis.StageStartTLS, func() smtpserver.Reply {
+		return smtpserver.Say(220, "2.0.0 SMTP server ready")
+	})
+}
+
+func (x *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply {
+	return x.answer(ctx, diagnosis.StageMail, func() smtpserver.Reply {
+		if x.peer.TLS() == nil {
+			return smtpserver.Say(451, "5.7.3 STARTTLS is required to send mail "+x.bracket())
+		}
+		if x.mailbox == nil {
+			return smtpserver.Say(530, "5.7.57 Client not authenticated to send mail. "+x.bracket())
+		}
+		x.from = m.ReversePath
+		return smtpserver.Say(250, "2.1.0 Sender OK")
+	})
+}
+
+func (x *session) Rcpt(ctx context.Context, r smtpserver.Rcpt) smtpserver.Reply {
+	return x.answer(ctx, diagnosis.StageRcpt, func() smtpserver.Reply {
+		// A bare local part is the one thing that is refused here: whether a
+		// recipient exists is found out after acceptance.
+		if !strings.Contains(r.ForwardPath, "@") {
+			return smtpserver.Say(501, "5.1.3 Invalid address")
+		}
+		x.to = append(x.to, r.ForwardPath)
+		return smtpserver.Say(250, "2.1.5 Recipient OK")
+	})
+}
+
+func (x *session) Data(ctx context.Context) smtpserver.Reply {
+	return x.answer(ctx, diagnosis.StageData, func() smtpserver.Reply {
+		return smtpserver.Say(354, "Start mail input; end with <CRLF>.<CRLF>")
+	})
+}
+
+func (x *session) Reset() { x.from, x.to = "", nil }
+
+func (x *session) Quit(ctx context.Context) smtpserver.Reply {
+	x.leave()
+	return x.answer(ctx, diagnosis.StageQuit, func() smtpserver.Reply {
+		return smtpserver.Say(221, "2.0.0 Service closing transmission channel")
+	})
+}
+
+func (x *session) Logout() { x.leave() }
+
+func (x *session) leave() {
+	if x.placed {
+		x.placed = false
+		x.box.limits.leave(x.mailbox.Address)
+	}
+}
+
+// bracket is what Exchange appends for its support: server, time, session.
+func (x *session) bracket() string {
+	return fmt.Sprintf("[%s.eurprd06.prod.outlook.com %s %s]", x.host, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), x.id)
+}
+
+// hostname is the mailbox server behind the front end.
+func (x *session) hostname() string {
+	return fmt.Sprintf("[Hostname=%s.eurprd06.prod.outlook.com]", strings.Replace(x.host, "CA", "MB", 1))
+}

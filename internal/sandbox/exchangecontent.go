@@ -1,0 +1,188 @@
+package sandbox
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
+)
+
+// Content takes the content and then decides: nearly all of Exchange's policy
+// waits for its end.
+func (x *session) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
+	if x.mailbox == nil { // a hook said yes to MAIL
+		return smtpserver.Say(530, "5.7.57 Client not authenticated to send mail. "+x.bracket())
+	}
+	header := &headerCopy{}
+	body, err := x.box.store.take(io.TeeReader(r, header))
+	if err != nil {
+		x.box.log.LogAttrs(ctx, slog.LevelDebug, "content not taken", slog.String("reason", err.Error()))
+		return smtpserver.Say(451, "4.3.0 Content could not be read")
+	}
+	f := x.fields(header.Bytes())
+	kept := false
+	reply := x.answer(ctx, diagnosis.StageContent, func() smtpserver.Reply {
+		if refusal := x.policy(f); refusal != nil {
+			return *refusal
+		}
+		kept = true
+		return x.accept(ctx, f, body)
+	})
+	if !kept && reply.Code == codeStored {
+		// A fault that loses the reply, not the mail.
+		x.accept(ctx, f, body)
+		return smtpserver.Reply{Raw: []byte{}, Close: true}
+	}
+	if !kept {
+		x.box.store.drop(body)
+	}
+	return reply
+}
+
+func (x *session) accept(ctx context.Context, f fields, body spool) smtpserver.Reply {
+	now := time.Now()
+	delay := x.box.limits.pace(x.mailbox.Address, now)
+	x.box.store.add(Message{
+		Mailbox: x.mailbox.Address, From: x.from, To: x.to,
+		Subject: f.subject, MessageID: f.messageID, Received: now,
+	}, body)
+	x.box.stats.accepted.Add(1)
+	_ = wait(ctx, delay)
+	id := f.messageID
+	if id == "" {
+		id = "<" + strings.ToLower(x.id) + "@" + x.host + ".eurprd06.prod.outlook.com>"
+	}
+	return smtpserver.Say(250, fmt.Sprintf("2.0.0 OK %s %s", id, x.hostname()))
+}
+
+// policy refuses in Exchange's order as far as that is known: the place among
+// the connections first, as it is the store's to give.
+func (x *session) policy(f fields) *smtpserver.Reply {
+	mailbox := x.mailbox.Address
+	if !x.placed {
+		x.placed = x.box.limits.enter(mailbox)
+	}
+	switch {
+	case !x.placed:
+		return say(432, "4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending for more information. "+x.hostname())
+	case x.box.limits.throttled(mailbox):
+		return say(550, "5.2.252 Sender throttled due to continuous send as denied errors. "+x.hostname())
+	case f.err != nil:
+		return say(550, "5.7.512 Access denied, message must be RFC 5322 section 3.6.2 compliant")
+	case len(f.from) > 1 && !f.hasSender:
+		return say(550, "5.1.20 Multiple From addresses are not allowed without Sender address "+x.hostname())
+	}
+	for _, from := range append(f.from, x.from) {
+		if !x.box.tenant.maySendAs(x.mailbox, x.app, from) {
+			x.box.limits.deny(mailbox)
+			return x.sendAsDenied(cmp.Or(from, "<>"))
+		}
+	}
+	if !x.box.limits.takeRecipients(mailbox, len(x.to), time.Now()) {
+		return say(554, "5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; "+
+			"Failed to process message due to a permanent exception with message [BeginDiagnosticData]"+
+			"The message can't be submitted because the sender's submission quota was exceeded. "+diagnostics()+"[EndDiagnosticData] "+x.hostname())
+	}
+	return nil
+}
+
+func say(code int, text string) *smtpserver.Reply {
+	r := smtpserver.Say(code, text)
+	return &r
+}
+
+func (x *session) sendAsDenied(from string) *smtpserver.Reply {
+	return say(554, fmt.Sprintf("5.2.252 SendAsDenied; %s not allowed to send as %s; "+
+		"STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; "+
+		"Failed to process message due to a permanent exception with message [BeginDiagnosticData]Cannot submit message. %s[EndDiagnosticData] %s",
+		x.mailbox.Address, from, diagnostics(), x.hostname()))
+}
+
+// diagnostics is a tail of the length and look of Exchange's, which overflows
+// clients that expect RFC 5321's 512 octets.
+func diagnostics() string {
+	var b strings.Builder
+	for i := range 120 {
+		fmt.Fprintf(&b, "%d.%d:%X, ", i%4*85, 1200+i*523%64000, randomBytes(4))
+	}
+	return strings.TrimSuffix(b.String(), ", ")
+}
+
+// fields are what policy and receipt need of the header section.
+type fields struct {
+	from               []string
+	hasSender          bool
+	subject, messageID string
+	err                error // the From field cannot be read
+}
+
+func (x *session) fields(header []byte) fields {
+	m, err := mail.ReadMessage(bytes.NewReader(header))
+	if err != nil {
+		return fields{err: fmt.Errorf("reading header section: %w", err)}
+	}
+	f := fields{
+		hasSender: m.Header.Get("Sender") != "", subject: decodeHeader(m.Header.Get("Subject")),
+		messageID: strings.TrimSpace(m.Header.Get("Message-Id")),
+	}
+	if strings.ContainsFunc(f.messageID, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		f.messageID = ""
+	}
+	parser := mail.AddressParser{WordDecoder: wordDecoder()}
+	list, err := parser.ParseList(m.Header.Get("From"))
+	if err != nil {
+		f.err = fmt.Errorf("reading From: %w", err)
+		return f
+	}
+	for _, a := range list {
+		f.from = append(f.from, a.Address)
+	}
+	return f
+}
+
+// headerCopy keeps what passes up to the end of the header section.
+type headerCopy struct {
+	bytes.Buffer
+	done bool
+}
+
+// Write never fails.
+func (h *headerCopy) Write(p []byte) (int, error) {
+	if h.done {
+		return len(p), nil
+	}
+	from := max(0, h.Len()-3)
+	h.Buffer.Write(p[:min(len(p), maxHeader-h.Len())])
+	if i := bytes.Index(h.Bytes()[from:], []byte("\r\n\r\n")); i >= 0 {
+		h.Truncate(from + i + 4)
+		h.done = true
+	}
+	h.done = h.done || h.Len() == maxHeader
+	return len(p), nil
+}
+
+var errStopped = errors.New("sandbox: stopped")
+
+// wait returns errStopped when ctx ends before d is over.
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return errStopped
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,178 @@
+package sandbox
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+)
+
+// Fault makes one thing go wrong. Its name is the code of an entry of the
+// catalogue that a server can cause, a tenant that looks healthy and is not
+// (wrong-object-id and so on; these hold from the start and take no options),
+// or one of the behaviours that no catalogue has, such as reply-lost.
+type Fault struct {
+	Name    string
+	Stage   diagnosis.Stage // "" is the entry's usual one
+	Mailbox string          // only when this one has authenticated; "" is any
+	After   int             // so many times nothing happens
+	Times   int             // then so many times it happens; 0 is always
+	Share   float64         // of those, this part, evenly spread; 0 is all
+	Delay   time.Duration   // of slow; 0 is 2 s
+}
+
+// FaultError says what is wrong with a fault's text.
+type FaultError struct{ Text, Reason string }
+
+// Error names both.
+func (e *FaultError) Error() string { return fmt.Sprintf("fault %q: %s", e.Text, e.Reason) }
+
+// ParseFault reads "NAME[,stage=S][,mailbox=M][,after=N][,times=N][,share=F]
+// [,delay=D]". Its error is a *FaultError.
+func ParseFault(s string) (Fault, error) {
+	words := strings.Split(s, ",")
+	f := Fault{Name: strings.TrimSpace(words[0])}
+	for _, word := range words[1:] {
+		key, value, _ := strings.Cut(strings.TrimSpace(word), "=")
+		if err := f.set(key, value); err != nil {
+			return Fault{}, &FaultError{s, fmt.Sprintf("%s: %v", key, err)}
+		}
+	}
+	if _, err := resolve(f); err != nil {
+		return Fault{}, &FaultError{s, err.Error()}
+	}
+	return f, nil
+}
+
+func (f *Fault) set(key, value string) (err error) {
+	switch key {
+	case "stage":
+		f.Stage = diagnosis.Stage(value)
+	case "mailbox":
+		f.Mailbox = value
+	case "after":
+		f.After, err = count(value)
+	case "times":
+		f.Times, err = count(value)
+	case "share":
+		if f.Share, err = strconv.ParseFloat(value, 64); err != nil || !(f.Share > 0 && f.Share <= 1) {
+			return fmt.Errorf("%q is not above 0 and up to 1", value)
+		}
+	case "delay":
+		f.Delay, err = time.ParseDuration(value)
+	default:
+		return fmt.Errorf("no such option; there are stage, mailbox, after, times, share, delay")
+	}
+	return err
+}
+
+func count(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%q is no count", s)
+	}
+	return n, nil
+}
+
+// FaultNames returns every name that a fault can have, sorted.
+func FaultNames() []string {
+	var names []string
+	for _, e := range diagnosis.Entries() {
+		if _, err := resolve(Fault{Name: e.Code}); err == nil {
+			names = append(names, e.Code)
+		}
+	}
+	for _, s := range setups() {
+		names = append(names, s.name)
+	}
+	for _, b := range behaviours() {
+		names = append(names, b.name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// armed is a fault at the point where it acts.
+type armed struct {
+	Fault
+	point string
+	entry diagnosis.Entry // zero for a behaviour of our own
+	seen  int             // times its point was passed
+	spent int             // times it acted
+	part  float64         // of Share, collected
+}
+
+// due counts one passing and reports whether the fault acts now.
+func (a *armed) due() bool {
+	a.seen++
+	if a.seen <= a.After || (a.Times > 0 && a.spent >= a.Times) {
+		return false
+	}
+	if a.Share > 0 {
+		if a.part += a.Share; a.part < 1 {
+			return false
+		}
+		a.part--
+	}
+	a.spent++
+	return true
+}
+
+// faults are those of a sandbox. Its methods are safe for concurrent use.
+type faults struct {
+	broken []setup
+	mu     sync.Mutex // guards the counters of armed
+	armed  []*armed
+}
+
+func newFaults(list []Fault) (*faults, error) {
+	fs := &faults{}
+	for _, f := range list {
+		a, err := resolve(f)
+		if err != nil {
+			return nil, &FaultError{f.Name, err.Error()}
+		}
+		if a == nil {
+			i := slices.IndexFunc(setups(), func(s setup) bool { return s.name == f.Name })
+			fs.broken = append(fs.broken, setups()[i])
+			continue
+		}
+		fs.armed = append(fs.armed, a)
+	}
+	return fs, nil
+}
+
+func (fs *faults) setups() []setup { return fs.broken }
+
+// take returns the first fault that acts at point for mailbox. Every fault of
+// the point counts the passing.
+func (fs *faults) take(point, mailbox string) (Fault, diagnosis.Entry, bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	var first *armed
+	for _, a := range fs.armed {
+		if a.point != point || (a.Mailbox != "" && !strings.EqualFold(a.Mailbox, mailbox)) {
+			continue
+		}
+		if first == nil && a.due() {
+			first = a
+		}
+	}
+	if first == nil {
+		return Fault{}, diagnosis.Entry{}, false
+	}
+	return first.Fault, first.entry, true
+}
+
+func (fs *faults) smtpCertificate() string { return fs.name(pointSMTPHandshake) }
+
+func (fs *faults) httpCertificate() string { return fs.name(pointHTTPHandshake) }
+
+func (fs *faults) name(point string) string {
+	f, _, _ := fs.take(point, "")
+	return f.Name
+}

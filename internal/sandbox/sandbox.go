@@ -1,0 +1,224 @@
+// Package sandbox is a stand-in for Microsoft Entra ID and Exchange Online on
+// loopback: a token endpoint over HTTPS and a submission server with STARTTLS
+// and XOAUTH2, as strict as the real ones and with their words. Nothing that a
+// client sends it leaves the machine.
+//
+// [Start] makes a certificate authority, a signing key, a tenant, an application
+// and its secret, all random, and listens on two ports, random unless told
+// otherwise and on loopback only; so nothing of it can be relied upon elsewhere.
+// [Sandbox.WriteEnv] writes settings with which every verb of smtpsend works
+// against it.
+//
+// The tenant holds the domain contoso.example, in which by default every address
+// is a mailbox that the application may send as. A [Scenario] describes other
+// tenants, with both ways of authorising an application: the role
+// SMTP.SendAsApp with mailbox permissions, and App RBAC with a scope. A [Fault]
+// makes one thing go wrong by its code in the catalogue of package diagnosis,
+// at the stage and with the words that the catalogue has for it.
+//
+// As the real service does, it says yes to MAIL, RCPT and DATA and refuses, when
+// it refuses, after the content. What it accepts is kept, in memory or beyond
+// 64 KiB in a temporary directory, and served as JSON and as an inbox on the
+// port of the token endpoint, there also without TLS:
+//
+//	GET    /                      the inbox
+//	GET    /api/messages          all messages, the newest last
+//	GET    /api/messages/{id}     one, with header, texts and attachments
+//	GET    /api/messages/{id}/raw its octets as sent
+//	DELETE /api/messages          empties the inbox
+package sandbox
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
+)
+
+// Options describe a sandbox. The zero value is a healthy one on random ports.
+type Options struct {
+	SMTPAddr, HTTPAddr string // host:port on loopback; "" is 127.0.0.1:0
+
+	Scenario *Scenario // nil: DefaultScenario()
+	Faults   []Fault
+	Logger   *slog.Logger // nil: discards
+
+	ImplicitTLS   bool            // TLS from the first octet on the SMTP port, which Exchange does not offer
+	SigningKey    *rsa.PrivateKey // of the tokens; nil: made at start (some 0.1 s)
+	TokenLifetime time.Duration   // 0: random, 60 to 90 minutes, as Entra's
+	RetryAfter    time.Duration   // in Entra's 429; 0: 60 s
+	IdleTimeout   time.Duration   // of SMTP; 0: 5 minutes, as Exchange's
+	MaxLine       int             // octets in a command line; 0: 32 KiB. 512 acts as Dovecot's submission service
+
+	// Limits of a mailbox. 0 is what is said here, a negative number no limit.
+	Connections       int // at once, else 432 after the content; 0: 3
+	SendAsDenied      int // refusals until the sender is throttled; 0: 10
+	MessagesPerMinute int // beyond it the reply to the content is delayed; 0: no limit (Exchange: 30)
+	RecipientsPerDay  int // beyond it 554 5.2.0; 0: no limit (Exchange: 10,000)
+	// TimeScale makes the minutes and days of these limits, and the scenario's
+	// propagation delay, pass that many times faster; 0: 1.
+	TimeScale float64
+
+	MaxMessages int // kept; the oldest go first; 0: 100,000
+
+	// SMTPHook, when not nil, is asked before everything else at each stage
+	// from greeting to quit (content: after the content was read) and may
+	// answer in the server's place. It is called concurrently.
+	SMTPHook func(ctx context.Context, stage diagnosis.Stage, mailbox string) (smtpserver.Reply, bool)
+	// TokenHook, when not nil, may answer a token request (returns true).
+	TokenHook func(w http.ResponseWriter, r *http.Request) bool
+}
+
+// Stats counts what the sandbox has seen since its start.
+type Stats struct {
+	TokenRequests int64 // POSTs to the token endpoint, refused ones included
+	Connections   int64 // TCP connections to the SMTP port
+	Auths         int64 // AUTH commands, refused ones included
+	Accepted      int64 // messages
+}
+
+// Sandbox is a running stand-in. Its methods are safe for concurrent use.
+type Sandbox struct {
+	opts   Options
+	log    *slog.Logger
+	tenant *tenant
+	faults *faults
+	tokens *tokenIssuer
+	certs  *authority
+	store  *store
+	limits *limits
+
+	smtp         *smtpserver.Server
+	smtpListener net.Listener
+	http         *http.Server
+	httpListener net.Listener
+
+	stats    struct{ tokenRequests, connections, auths, accepted atomic.Int64 }
+	wg       sync.WaitGroup // the two servers
+	handling sync.RWMutex   // held for reading by each HTTP handler
+	cancel   context.CancelFunc
+	closed   sync.Once
+}
+
+// Start starts a sandbox, which runs until Close or the end of ctx. A listen
+// address that is not on loopback is refused.
+func Start(ctx context.Context, o Options) (*Sandbox, error) {
+	s := &Sandbox{opts: o, log: o.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if err := s.build(); err != nil {
+		return nil, err
+	}
+	if err := s.listen(ctx); err != nil {
+		return nil, errors.Join(err, s.store.close())
+	}
+	ctx, s.cancel = context.WithCancel(ctx)
+	s.serve(ctx)
+	context.AfterFunc(ctx, func() { _ = s.http.Close() })
+	return s, nil
+}
+
+func (s *Sandbox) build() error {
+	scenario := s.opts.Scenario
+	if scenario == nil {
+		scenario = DefaultScenario()
+	}
+	var err error
+	if s.faults, err = newFaults(s.opts.Faults); err != nil {
+		return err
+	}
+	s.limits = newLimits(&s.opts)
+	if s.tenant, err = newTenant(scenario, s.faults.setups(), s.limits.scaled); err != nil {
+		return err
+	}
+	if s.tokens, err = newTokenIssuer(s.opts.SigningKey); err != nil {
+		return err
+	}
+	if s.certs, err = newAuthority(); err != nil {
+		return err
+	}
+	s.store, err = newStore(s.opts.MaxMessages)
+	return err
+}
+
+func (s *Sandbox) listen(ctx context.Context) error {
+	var err error
+	if s.smtpListener, err = listenLoopback(ctx, s.opts.SMTPAddr); err != nil {
+		return fmt.Errorf("listening for SMTP: %w", err)
+	}
+	if s.httpListener, err = listenLoopback(ctx, s.opts.HTTPAddr); err != nil {
+		_ = s.smtpListener.Close()
+		return fmt.Errorf("listening for HTTPS: %w", err)
+	}
+	return nil
+}
+
+func (s *Sandbox) serve(ctx context.Context) {
+	s.smtp = smtpserver.New(smtpserver.Options{
+		NewSession:      s.newSession,
+		TLSConfig:       s.certs.config(s.faults.smtpCertificate),
+		ImplicitTLS:     s.opts.ImplicitTLS,
+		IdleTimeout:     s.opts.IdleTimeout,
+		MaxLine:         s.opts.MaxLine,
+		MaxRecipients:   maxRecipients,
+		MaxMessageBytes: maxMessageBytes,
+		MaxConnections:  20_000,
+	})
+	s.http = s.newHTTPServer(ctx)
+	s.wg.Go(func() { _ = s.smtp.Serve(ctx, s.smtpListener) })
+	s.wg.Go(func() {
+		_ = s.http.Serve(&sniffListener{s.httpListener, s.certs.config(s.faults.httpCertificate)})
+	})
+}
+
+// Close ends the sandbox and forgets all mail. No goroutine, socket or file of
+// it is left.
+func (s *Sandbox) Close() error {
+	var err error
+	s.closed.Do(func() {
+		s.cancel()
+		err = errors.Join(s.smtp.Close(), s.http.Close())
+		s.wg.Wait()
+		s.handling.Lock() // no handler runs any more
+		s.handling.Unlock()
+		err = errors.Join(err, s.store.close())
+	})
+	return err
+}
+
+// SMTPAddr is host:port of the submission server.
+func (s *Sandbox) SMTPAddr() string { return s.smtpListener.Addr().String() }
+
+// URL is "https://host:port" of the token endpoint, API and inbox.
+func (s *Sandbox) URL() string { return "https://" + s.httpListener.Addr().String() }
+
+// CAPEM is the certificate of the authority that both servers' certificates
+// come from.
+func (s *Sandbox) CAPEM() []byte { return s.certs.pem }
+
+// Messages returns what was accepted and is still kept, the oldest first.
+func (s *Sandbox) Messages() []Message { return s.store.list() }
+
+// Raw returns the octets of a message as the client sent them, dots removed;
+// false when there is none of that id.
+func (s *Sandbox) Raw(id string) ([]byte, bool) { return s.store.raw(id) }
+
+// Stats returns the counters.
+func (s *Sandbox) Stats() Stats {
+	return Stats{
+		TokenRequests: s.stats.tokenRequests.Load(),
+		Connections:   s.stats.connections.Load(),
+		Auths:         s.stats.auths.Load(),
+		Accepted:      s.stats.accepted.Load(),
+	}
+}
