@@ -32,10 +32,7 @@ func readRegistry(text string) ([]pair, error) {
 		if !ok {
 			return nil, &SyntaxError{Line: number, Reason: `is neither [key] nor "name"=value`}
 		}
-		for !strings.HasPrefix(data, `"`) && strings.HasSuffix(data, `\`) && i+1 < len(lines) {
-			i++
-			data = strings.TrimSuffix(data, `\`) + strings.TrimSpace(lines[i])
-		}
+		data, i = wholeValue(data, lines, i)
 		value, known, ok := registryValue(data, wide)
 		if !ok {
 			return nil, &SyntaxError{Line: number, Reason: "has a value that cannot be read"}
@@ -45,6 +42,41 @@ func readRegistry(text string) ([]pair, error) {
 		}
 	}
 	return pairs, nil
+}
+
+// wholeValue adds the lines that a value goes on in: hexadecimal ones behind a
+// backslash, texts as they are until their closing quote. It returns the index
+// of the last line taken.
+func wholeValue(data string, lines []string, i int) (string, int) {
+	var b strings.Builder
+	if text, ok := strings.CutPrefix(data, `"`); ok {
+		b.WriteString(data)
+		for closed := hasQuote(text); !closed && i+1 < len(lines); closed = hasQuote(lines[i]) {
+			i++
+			b.WriteString("\n" + strings.TrimSuffix(lines[i], "\r"))
+		}
+		return b.String(), i
+	}
+	for strings.HasSuffix(data, `\`) && i+1 < len(lines) {
+		b.WriteString(strings.TrimSuffix(data, `\`))
+		i++
+		data = strings.TrimSpace(lines[i])
+	}
+	b.WriteString(data)
+	return b.String(), i
+}
+
+// hasQuote reports a quote that is not escaped.
+func hasQuote(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return true
+		}
+	}
+	return false
 }
 
 // registryName takes "name"= from the front of a line.

@@ -142,15 +142,19 @@ func (in *Imported) check() {
 			environ = append(environ, s.Variable()+"="+value.Reveal())
 		}
 	}
-	_, err := config.Load(context.Background(), config.Options{
+	cfg, err := config.Load(context.Background(), config.Options{
 		Environ: environ, Offline: true, NoEnvFile: true,
 		Unseal: func(context.Context, string, string) (secret.String, error) { return secret.String{}, nil },
 	})
-	var problems *config.Problems
-	if !errors.As(err, &problems) {
-		return
-	}
-	for _, p := range problems.Errors() {
+	for _, p := range append(errorsOf(err), cfg.Warnings()...) {
 		in.warn(p.Variable, p.Text)
 	}
+}
+
+func errorsOf(err error) []config.Problem {
+	var problems *config.Problems
+	if !errors.As(err, &problems) {
+		return nil
+	}
+	return problems.Errors()
 }
