@@ -1,9 +1,12 @@
 package xoauth2
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
-// ErrUnexpectedChallenge is returned by Client.Next for a second challenge,
-// which the mechanism does not have.
+// ErrUnexpectedChallenge is returned by Client.Next for a challenge that the
+// mechanism does not have at that point.
 var ErrUnexpectedChallenge = errors.New("xoauth2: unexpected challenge")
 
 // Client is the client side of one exchange. It has the methods of go-sasl's
@@ -18,6 +21,10 @@ type Client struct {
 // NewClient returns the client side for user (the mailbox) and token. Illegal
 // values are reported by Start.
 func NewClient(user, token string) *Client { return &Client{user: user, token: token} }
+
+// Format writes the user and no token, for every verb: a client in a log or a
+// panic shall not give the token away.
+func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "xoauth2.Client(%q)", c.user) }
 
 // Start begins the exchange and returns the mechanism's name and the initial
 // response, which is never nil without an error. Its error is a *FieldError.

@@ -3,6 +3,7 @@ package xoauth2_test
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -138,6 +139,18 @@ func TestClientEndsAfterTheEmptyChallengeAndAnErrorResult(t *testing.T) {
 	}
 	if _, _, err := xoauth2.NewClient("", "tok").Start(); err == nil || err.Error() != "xoauth2: user is empty" {
 		t.Errorf("Start with an empty user: %v", err)
+	}
+}
+
+func TestClientIsPrintedWithoutItsToken(t *testing.T) {
+	c := xoauth2.NewClient("a@b", "S3CRET")
+	for _, printed := range []any{c, struct{ C *xoauth2.Client }{c}, []any{c}} {
+		if s := fmt.Sprintf("%v %+v %#v %s %x", printed, printed, printed, printed, printed); strings.Contains(s, "S3CRET") || strings.Contains(s, "533343524554") {
+			t.Errorf("printed %s", s)
+		}
+	}
+	if s := fmt.Sprint(c); s != `xoauth2.Client("a@b")` {
+		t.Errorf("printed %s", s)
 	}
 }
 
