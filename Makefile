@@ -1,0 +1,35 @@
+# Each target does its own set-up; all that is needed is Go, git and make.
+export CGO_ENABLED = 0
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 1m
+
+.PHONY: build demo test race fuzz lint check clean
+
+build: # the binary, in bin/
+	go build -trimpath -ldflags=-s -o bin/smtpsend ./cmd/smtpsend
+
+demo: # a message through the whole path, against the sandbox
+	go run ./cmd/smtpsend demo
+
+test: # every test; skips, and says so, what needs root or a program that is missing
+	go test -shuffle=on ./...
+
+race: # every test under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -shuffle=on ./...
+
+fuzz: # every fuzz target for FUZZTIME
+	scripts/fuzz $(FUZZTIME)
+
+lint: # format, vet, staticcheck, tidy
+	test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go mod tidy -diff
+
+check: lint # what CI runs: lint, a tree as committed, then the tests
+	git diff --exit-code
+	$(MAKE) test
+
+clean: # what the targets above made
+	rm -rf bin
+	go clean -testcache

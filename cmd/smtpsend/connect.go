@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/tokencache"
+)
+
+// settings loads the configuration and shows its warnings. Offline, what only a
+// connection needs may be missing.
+func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, error) {
+	o := g.options()
+	o.Offline = offline
+	cfg, err := config.Load(ctx, o)
+	if err != nil {
+		return cfg, err
+	}
+	g.warnings(cfg.Warnings())
+	if file := cfg.EnvFile(); file != "" {
+		g.verbosef("settings from %s", file)
+	}
+	return cfg, nil
+}
+
+// connection maps settings onto the options of a session for mailbox.
+func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Options, error) {
+	roots, err := cfg.RootCAs()
+	if err != nil {
+		return submission.Options{}, withCode(exitConfig, err)
+	}
+	o := submission.Options{
+		Host: strings.Trim(cfg.MailServer, "[]"), Port: cfg.SMTPPort, Mailbox: mailbox,
+		Security: map[config.Security]submission.Security{
+			config.SecurityNone: submission.Plaintext, config.SecurityImplicit: submission.ImplicitTLS,
+		}[cfg.SMTPSecurity],
+		RootCAs: roots, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
+	}
+	cache, err := g.tokenCache(cfg, tokencache.Options{})
+	if err != nil {
+		return submission.Options{}, err
+	}
+	o.Tokens = cachedTokens{cache}
+	if g.trace {
+		o.Trace = func(line string) { fmt.Fprintln(g.stderr, visible(line)) }
+	}
+	return o, nil
+}
+
+// logger logs to standard error with -v.
+func (g *globals) logger() *slog.Logger {
+	if !g.verbose {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// facts fill the placeholders of the catalogue's commands. The token's claims
+// name the enterprise application, which no setting does.
+func facts(cfg *config.Config, mailbox, from string, token submission.Token) (diagnosis.Facts, *diagnosis.Claims) {
+	f := diagnosis.Facts{
+		ClientID: cfg.OfficeClientID, TenantID: cfg.OfficeTenantID, Mailbox: mailbox, From: from,
+		Server: cfg.MailServer, TokenURL: cfg.TokenURL(),
+	}
+	claims, err := diagnosis.ReadClaims(token.Access.Reveal())
+	if err != nil {
+		return f, nil
+	}
+	f.ObjectID = claims.ObjectID
+	return f, &claims
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/sandbox"
+)
+
+func newDemo(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "demo",
+		GroupID: groupTry,
+		Short:   "Submit a message to the sandbox, in this process, and show what arrived",
+		Long: `Start the sandbox in this process and submit a message with an HTML body and an
+attachment the whole way: token by HTTPS, STARTTLS, XOAUTH2, DATA. Shows the receipt
+and the message as the server stored it. Needs no settings and no network.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), g) },
+	}
+}
+
+const (
+	demoText = "Grüße aus dem Sandkasten.\n\nThis went through a token request, STARTTLS, XOAUTH2 and DATA.\n"
+	demoHTML = "<p>Grüße aus dem <b>Sandkasten</b>.</p><p>This went through a token request, STARTTLS, XOAUTH2 and DATA.</p>\n"
+	demoCSV  = "build;result\n4711;passed\n4712;passed\n"
+)
+
+// runDemo is "smtpsend sandbox" and "smtpsend send" in one process.
+func runDemo(ctx context.Context, g *globals) error {
+	dir, err := os.MkdirTemp("", "smtpsend-demo-")
+	if err != nil {
+		return withCode(exitCannotCreate, err)
+	}
+	defer os.RemoveAll(dir)
+	attachment := filepath.Join(dir, "übersicht.csv")
+	if err := os.WriteFile(attachment, []byte(demoCSV), 0o600); err != nil {
+		return withCode(exitCannotCreate, err)
+	}
+	box, err := sandbox.Start(ctx, sandbox.Options{Logger: g.logger()})
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	settings := filepath.Join(dir, "demo.env")
+	if err := box.WriteEnv(settings); err != nil {
+		return withCode(exitCannotCreate, err)
+	}
+	here := *g
+	here.envFile = settings
+	here.process = &process{stdin: g.stdin, stdout: g.stdout, stderr: g.stderr, environ: []string{"SMTPSEND_CACHE_DIR=" + dir}}
+	s := sendFlags{
+		to: []string{"Ada Lovelace <ada@contoso.example>"}, cc: []string{"team@contoso.example"},
+		subject: "Bericht: alles grün ✓", text: demoText, html: demoHTML, attach: []string{attachment},
+	}
+	given := map[string]bool{"text": true, "html": true}
+	g.printf("submitted to the sandbox (SMTP at %s, tokens from %s):\n\n", box.SMTPAddr(), box.URL())
+	if err := runSend(ctx, &here, &s, func(flag string) bool { return given[flag] }); err != nil {
+		return err
+	}
+	return showArrived(g, box)
+}
+
+// showArrived prints the messages in the sandbox as they were stored.
+func showArrived(g *globals, box *sandbox.Sandbox) error {
+	for _, m := range box.Messages() {
+		raw, ok := box.Raw(m.ID)
+		if !ok {
+			return fmt.Errorf("message %s is gone from the sandbox", m.ID)
+		}
+		g.printf("\narrived in the sandbox as message %s:\n\n%s\n", m.ID, raw)
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+// Command smtpsend submits mail to Exchange Online by SMTP with OAuth 2.
+//
+// The way of a message can be read from send.go on: the flags become a draft
+// (draft.go), the settings become a connection (connect.go), the submission
+// gives a receipt (receipt.go), and failure ends in the catalogue's words
+// (report.go) and one exit code (exit.go).
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := notified()
+	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	code := run(ctx, p, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// notified is the context that SIGINT and SIGTERM end.
+func notified() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// process is what a verb sees of the process that it runs in.
+type process struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	environ        []string
+}
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, p *process, args []string) int {
+	root, g := newRoot(p)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	return g.conclude(err)
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// schemaVersion is the version of every JSON object that smtpsend prints. It
+// grows when a member changes its meaning or goes; new members do not count.
+const schemaVersion = 1
+
+// printf writes a result to standard output.
+func (g *globals) printf(format string, args ...any) { fmt.Fprintf(g.stdout, format, args...) }
+
+// printJSON writes an object with the schema version in front.
+func (g *globals) printJSON(object any) {
+	body, err := json.MarshalIndent(object, "", "  ")
+	if err != nil {
+		g.errorf("encoding JSON: %v", err)
+		return
+	}
+	head := fmt.Sprintf("{\n  \"schema_version\": %d", schemaVersion)
+	if len(body) > 2 {
+		head += ","
+	}
+	g.printf("%s%s\n", head, body[1:])
+}

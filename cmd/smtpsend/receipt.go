@@ -1,0 +1,214 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// receiptView is a receipt as it is shown, the same for people and for --json.
+type receiptView struct {
+	Summary     string             `json:"summary"`
+	ExitCode    int                `json:"exit_code"`
+	MessageID   string             `json:"message_id"`
+	Mailbox     string             `json:"mailbox"`
+	ReversePath string             `json:"reverse_path"`
+	Server      string             `json:"server"`
+	Size        int64              `json:"size"`
+	Recipients  []recipientView    `json:"recipients"`
+	Reply       string             `json:"reply,omitempty"`
+	QueueID     string             `json:"queue_id,omitempty"`
+	Hostname    string             `json:"hostname,omitempty"`
+	Attempts    []attemptView      `json:"attempts"`
+	Started     time.Time          `json:"started"`
+	Took        float64            `json:"took_ms"`
+	Notes       []string           `json:"notes,omitempty"`
+	Finding     *diagnosis.Finding `json:"finding,omitempty"`
+
+	said string // what the server or the endpoint said, for people
+}
+
+type recipientView struct {
+	ForwardPath string             `json:"forward_path"`
+	Outcome     submission.Outcome `json:"outcome"`
+	Stage       diagnosis.Stage    `json:"stage,omitempty"`
+	Reply       string             `json:"reply,omitempty"`
+	Finding     *diagnosis.Finding `json:"finding,omitempty"`
+}
+
+type attemptView struct {
+	Started time.Time  `json:"started"`
+	Took    float64    `json:"took_ms"`
+	Waited  float64    `json:"waited_ms,omitempty"`
+	Steps   []stepView `json:"steps"`
+	Error   string     `json:"error,omitempty"`
+}
+
+type stepView struct {
+	Stage diagnosis.Stage `json:"stage"`
+	Took  float64         `json:"took_ms"`
+}
+
+func newReceiptView(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.Claims) receiptView {
+	v := receiptView{
+		MessageID: r.MessageID, Mailbox: r.Mailbox, ReversePath: r.ReversePath, Server: r.Server, Size: r.Size,
+		Reply: r.Reply.String(), QueueID: r.QueueID, Hostname: r.Hostname,
+		Started: r.Started, Took: milliseconds(r.Took), Notes: r.Notes,
+	}
+	for _, a := range r.Attempts {
+		v.Attempts = append(v.Attempts, newAttemptView(a))
+	}
+	for _, rcpt := range r.Recipients {
+		v.Recipients = append(v.Recipients, newRecipientView(rcpt, f, claims))
+	}
+	var whole diagnosis.Finding
+	if e := r.Err(); e != nil {
+		symptom := e.Symptom()
+		symptom.Claims = claims
+		whole = diagnosis.Find(symptom, f)
+		v.Finding, v.said = &whole, said(e)
+	} else if !r.AllAccepted() {
+		v.Finding, v.said = v.firstRefusal()
+	}
+	v.ExitCode = receiptCode(r, whole)
+	v.Summary = summary(r)
+	return v
+}
+
+// firstRefusal is what is explained when the session went well and single
+// recipients were refused.
+func (v receiptView) firstRefusal() (*diagnosis.Finding, string) {
+	for _, rcpt := range v.Recipients {
+		if rcpt.Finding != nil {
+			return rcpt.Finding, rcpt.Reply
+		}
+	}
+	return nil, ""
+}
+
+func newAttemptView(a submission.Attempt) attemptView {
+	v := attemptView{Started: a.Started, Took: milliseconds(a.Took), Waited: milliseconds(a.Waited)}
+	for _, step := range a.Steps {
+		v.Steps = append(v.Steps, stepView{step.Stage, milliseconds(step.Took)})
+	}
+	if a.Err != nil {
+		v.Error = a.Err.Error()
+	}
+	return v
+}
+
+func newRecipientView(r submission.Recipient, f diagnosis.Facts, claims *diagnosis.Claims) recipientView {
+	v := recipientView{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Stage: r.Stage, Reply: r.Reply.String()}
+	if r.Outcome != submission.Accepted && !r.Reply.IsZero() {
+		f.Recipient = r.ForwardPath
+		symptom := r.Symptom()
+		symptom.Claims = claims
+		finding := diagnosis.Find(symptom, f)
+		v.Finding = &finding
+	}
+	return v
+}
+
+// said is what stands behind "said:": the server's reply, else the cause.
+func said(e *submission.Error) string {
+	text := e.Reply.String()
+	if e.Reply.IsZero() && e.Err != nil {
+		text = e.Err.Error()
+	}
+	if e.Result != nil {
+		text += fmt.Sprintf(" (%v)", e.Result)
+	}
+	return text
+}
+
+// summary is the receipt in one line: how many recipients had which outcome.
+func summary(r *submission.Receipt) string {
+	var parts []string
+	for _, o := range []submission.Outcome{
+		submission.Accepted, submission.Transient, submission.Permanent, submission.InDoubt, submission.NotAttempted,
+	} {
+		if n := r.Count(o); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, outcomeWord(o)))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// outcomeWord is the outcome in the field's words.
+func outcomeWord(o submission.Outcome) string {
+	switch o {
+	case submission.Transient:
+		return "deferred"
+	case submission.Permanent:
+		return "refused"
+	case submission.InDoubt:
+		return "in doubt"
+	case submission.NotAttempted:
+		return "not attempted"
+	}
+	return string(o)
+}
+
+// printReceipt writes the receipt to standard output, and why it is not all
+// accepted to standard error.
+func (g *globals) printReceipt(v receiptView) {
+	for _, rcpt := range v.Recipients {
+		g.printf("%-14s%s%s\n", outcomeWord(rcpt.Outcome), rcpt.ForwardPath, atMost(visible(tail(rcpt.Reply)), 160))
+	}
+	g.printf("message-id:   %s\nmailbox:      %s\nserver:       %s%s\n", v.MessageID, v.Mailbox, v.Server, tail(v.Hostname))
+	if v.QueueID != "" && v.QueueID != v.MessageID {
+		g.printf("queue id:     %s\n", visible(v.QueueID))
+	}
+	g.printf("size:         %d octets\ntime:         %s\n", v.Size, v.times())
+	for _, note := range v.Notes {
+		g.line("note", "%s", note)
+	}
+	if v.ExitCode == exitInterrupted {
+		g.errorf("interrupted")
+		return
+	}
+	if v.Finding != nil {
+		g.finding(*v.Finding, atMost(v.said, 400))
+	}
+}
+
+// times lists the stages of the last attempt.
+func (v receiptView) times() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%.0f ms", v.Took)
+	if len(v.Attempts) > 1 {
+		fmt.Fprintf(&b, " in %d attempts", len(v.Attempts))
+	}
+	if len(v.Attempts) == 0 {
+		return b.String()
+	}
+	var steps []string
+	for _, s := range v.Attempts[len(v.Attempts)-1].Steps {
+		steps = append(steps, fmt.Sprintf("%s %.0f", s.Stage, s.Took))
+	}
+	fmt.Fprintf(&b, " (%s)", strings.Join(steps, ", "))
+	return b.String()
+}
+
+func tail(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "  " + s
+}
+
+// atMost cuts long text for people; --json has it whole.
+func atMost(s string, n int) string {
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	return string(runes[:n]) + " ..."
+}
+
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
+}

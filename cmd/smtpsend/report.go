@@ -1,0 +1,106 @@
+package main
+
+// This file alone writes to people on standard error. Its rules: a line begins
+// with "smtpsend: ", then "error", "warning", "cause", "fix" or "note"; no
+// capitalised initial and no full stop unless a whole sentence is quoted from
+// the catalogue; commands stand on lines of their own, four blanks in, ready to
+// paste.
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+)
+
+func (g *globals) errorf(format string, args ...any)   { g.line("error", format, args...) }
+func (g *globals) warningf(format string, args ...any) { g.line("warning", format, args...) }
+
+func (g *globals) line(kind, format string, args ...any) {
+	fmt.Fprintf(g.stderr, "smtpsend: %s: %s\n", kind, visible(fmt.Sprintf(format, args...)))
+}
+
+// visible keeps a server's or a file's text from steering the terminal.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// verbosef says what happens, with -v.
+func (g *globals) verbosef(format string, args ...any) {
+	if g.verbose {
+		fmt.Fprintf(g.stderr, "smtpsend: %s\n", visible(fmt.Sprintf(format, args...)))
+	}
+}
+
+// conclude tells the reader of the error that ended a verb, if nobody did, and
+// returns the exit code.
+func (g *globals) conclude(err error) int {
+	code := codeOf(err)
+	var exit *exitError
+	if err == nil || (errors.As(err, &exit) && exit.shown) {
+		return code
+	}
+	var problems *config.Problems
+	switch {
+	case g.json:
+		g.printJSON(map[string]any{"error": err.Error(), "exit_code": code})
+	case errors.As(err, &problems):
+		g.problems(problems)
+	case code == exitInterrupted:
+		g.errorf("interrupted")
+	case code == exitBug:
+		g.errorf("%v (a bug in smtpsend, or an error that it does not know)", err)
+	default:
+		g.errorf("%v", err)
+	}
+	return code
+}
+
+// problems prints what is wrong with the settings, a line each.
+func (g *globals) problems(p *config.Problems) {
+	for _, problem := range p.Errors() {
+		g.errorf("%s", problem)
+	}
+	g.warnings(p.Warnings())
+}
+
+func (g *globals) warnings(list []config.Problem) {
+	for _, problem := range list {
+		g.warningf("%s", problem)
+	}
+}
+
+// finding prints title, the server's words, cause and the first fix.
+func (g *globals) finding(f diagnosis.Finding, said string) {
+	g.errorf("%s", f.Title)
+	if said != "" {
+		g.line("said", "%s", said)
+	}
+	if f.Cause != "" {
+		g.line("cause", "%s", f.Cause)
+	}
+	if len(f.Fixes) > 0 {
+		g.fix(f.Fixes[0])
+	}
+}
+
+func (g *globals) fix(fix diagnosis.Fix) {
+	text := fix.Text
+	if fix.Who != "" {
+		text += " (" + fix.Who + ")"
+	}
+	g.line("fix", "%s", text)
+	for _, command := range fix.Commands {
+		fmt.Fprintf(g.stderr, "    %s\n", visible(command))
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+)
+
+// globals are the flags that every verb has, and the way out to the reader.
+type globals struct {
+	*process
+	envFile string
+	profile string
+	json    bool
+	verbose bool
+	trace   bool
+	timeout time.Duration
+}
+
+// The groups in which help lists the verbs.
+const (
+	groupSubmit = "submit"
+	groupSetUp  = "setup"
+	groupTry    = "try"
+)
+
+func newRoot(p *process) (*cobra.Command, *globals) {
+	g := &globals{process: p}
+	root := &cobra.Command{
+		Use:   "smtpsend",
+		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",
+		Long: `smtpsend submits mail to Exchange Online by SMTP with OAuth 2 (XOAUTH2), without
+Microsoft Graph. It fetches a token with client credentials, connects to
+smtp.office365.com:587 with STARTTLS and submits as a mailbox.
+
+` + exitHelp,
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		TraverseChildren: true,
+		Args:             noArguments,
+		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(p.stdin)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	root.SetFlagErrorFunc(flagError)
+	f := root.PersistentFlags()
+	f.StringVar(&g.envFile, "env-file", "", "read settings from `FILE` (KEY=VALUE lines)")
+	f.StringVar(&g.profile, "profile", "", "read settings from `NAME`.env in the configuration directory")
+	f.BoolVar(&g.json, "json", false, "print the result as JSON")
+	f.BoolVarP(&g.verbose, "verbose", "v", false, "say on standard error what happens")
+	f.BoolVar(&g.trace, "trace", false, "print the SMTP dialogue on standard error, without credentials and content")
+	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, such as 90s or 5m")
+	root.AddGroup(
+		&cobra.Group{ID: groupSubmit, Title: "Submit:"},
+		&cobra.Group{ID: groupSetUp, Title: "Set up:"},
+		&cobra.Group{ID: groupTry, Title: "Try:"},
+	)
+	for _, v := range verbs {
+		root.AddCommand(v(g))
+	}
+	root.CompletionOptions.HiddenDefaultCmd = false
+	return root, g
+}
+
+// verbs is the one table of what smtpsend can do.
+var verbs = []func(*globals) *cobra.Command{
+	newSend, newConfig, newSandbox, newDemo, newVersion,
+}
+
+// noArguments refuses what follows a verb that takes nothing.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasParent() || !cmd.HasSubCommands() {
+		return usagef("%q takes no argument, got %q", cmd.CommandPath(), args[0])
+	}
+	return usagef("no command %q; see smtpsend --help", args[0])
+}
+
+// flagHints say what to use in the place of short flags that mean different
+// things in different mail programs and therefore nothing here.
+var flagHints = map[string]string{
+	"'a'": "-a means a header in one mail program and an attachment in another: use -A (--attach), -H (--header) or --profile",
+	"'t'": "-t means recipients from the header in sendmail and a recipient in others: use --to",
+}
+
+func flagError(cmd *cobra.Command, err error) error {
+	for flag, hint := range flagHints {
+		if strings.Contains(err.Error(), "unknown shorthand flag: "+flag) {
+			return usagef("%s", hint)
+		}
+	}
+	return usagef("%v; see %s --help", err, cmd.CommandPath())
+}
+
+// options say where the settings of this run are.
+func (g *globals) options() config.Options {
+	return config.Options{Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin}
+}

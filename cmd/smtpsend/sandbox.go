@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/sandbox"
+)
+
+// sandboxFlags are what "sandbox" is told.
+type sandboxFlags struct {
+	listenSMTP, listenHTTP, writeEnv string
+	faults                           []string
+}
+
+func newSandbox(g *globals) *cobra.Command {
+	var s sandboxFlags
+	cmd := &cobra.Command{
+		Use:     "sandbox [flags]",
+		GroupID: groupTry,
+		Short:   "Run a stand-in for Entra ID and Exchange Online on this host",
+		Long: `Run a stand-in for Microsoft Entra ID and Exchange Online on loopback: a token
+endpoint, an SMTP server that takes XOAUTH2, and an inbox that shows what arrived.
+Keys, ids and the secret are made anew at each start. With the file of --write-env
+every other verb works against it:
+
+  smtpsend sandbox --write-env e.env &
+  smtpsend --env-file e.env send --to a@contoso.example --subject hi --text hi
+
+Ends on SIGINT and SIGTERM.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd.Context(), g, &s) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&s.listenSMTP, "listen-smtp", "", "`ADDRESS` for SMTP, loopback only (default 127.0.0.1 and a free port)")
+	f.StringVar(&s.listenHTTP, "listen-http", "", "`ADDRESS` for the token endpoint, the inbox and its API (default as above)")
+	f.StringVar(&s.writeEnv, "write-env", "", "write the settings to `FILE` as soon as both addresses accept connections")
+	f.StringArrayVar(&s.faults, "fault", nil, "fail as `NAME[,after=N][,times=N]` says; repeatable")
+	return cmd
+}
+
+func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
+	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.logger()}
+	for _, text := range s.faults {
+		fault, err := sandbox.ParseFault(text)
+		if err != nil {
+			return usagef("--fault %q: %v", text, err)
+		}
+		o.Faults = append(o.Faults, fault)
+	}
+	box, err := sandbox.Start(ctx, o)
+	if err != nil {
+		return withCode(exitRefused, err)
+	}
+	defer box.Close()
+	if s.writeEnv != "" {
+		if err := box.WriteEnv(s.writeEnv); err != nil {
+			return withCode(exitCannotCreate, err)
+		}
+	}
+	if g.json {
+		g.printJSON(map[string]any{"smtp": box.SMTPAddr(), "url": box.URL(), "env_file": s.writeEnv})
+	} else {
+		g.printf("smtp:     %s\ntokens:   %s\ninbox:    %s/\n", box.SMTPAddr(), box.URL(), strings.Replace(box.URL(), "https:", "http:", 1))
+		if s.writeEnv != "" {
+			g.printf("settings: %s\n", s.writeEnv)
+		}
+	}
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// sendFlags are what "send" is told.
+type sendFlags struct {
+	from, subject, mailbox string
+	to, cc, bcc, replyTo   []string
+	text, textFile         string
+	html, htmlFile         string
+	attach, header         []string
+	dryRun, noPipelining   bool
+	allOrNone              bool
+	attempts               int
+}
+
+func newSend(g *globals) *cobra.Command {
+	var s sendFlags
+	cmd := &cobra.Command{
+		Use:     "send [flags] [RECIPIENT...]",
+		GroupID: groupSubmit,
+		Short:   "Compose a message and submit it",
+		Long: `Compose a message and submit it, to the recipients of --to, --cc and --bcc and to
+those given as arguments. Without --text, --text-file, --html and --html-file the
+text is read from standard input. Ends with a receipt: what became of the message
+for each recipient, in the server's words.
+
+` + exitHelp,
+		Example: `  smtpsend send --to a@contoso.com --subject "Nightly report" --attach report.pdf < report.txt
+  echo "disk full" | smtpsend send -s "db1: disk full" ops@contoso.com`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s.to = append(s.to, args...)
+			return runSend(cmd.Context(), g, &s, cmd.Flags().Changed)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVarP(&s.from, "from", "r", "", "`ADDRESS` in From, with or without a display name (default SMTPSEND_MAIL_SENDER)")
+	f.StringArrayVar(&s.to, "to", nil, "recipient `ADDRESS`; repeatable, several separated by commas")
+	f.StringArrayVarP(&s.cc, "cc", "c", nil, "`ADDRESS` in Cc; repeatable")
+	f.StringArrayVarP(&s.bcc, "bcc", "b", nil, "recipient `ADDRESS` that no header field shows; repeatable")
+	f.StringArrayVar(&s.replyTo, "reply-to", nil, "`ADDRESS` that replies go to; repeatable")
+	f.StringVarP(&s.subject, "subject", "s", "", "subject `TEXT`")
+	f.StringVar(&s.text, "text", "", "plain text body")
+	f.StringVar(&s.textFile, "text-file", "", "plain text body from `FILE`, - for standard input")
+	f.StringVar(&s.html, "html", "", "HTML body; with a text body both are sent as alternatives")
+	f.StringVar(&s.htmlFile, "html-file", "", "HTML body from `FILE`, - for standard input")
+	f.StringArrayVarP(&s.attach, "attach", "A", nil, "attach `FILE`; a pattern such as 'out/*.pdf' attaches each match; repeatable")
+	f.StringArrayVarP(&s.header, "header", "H", nil, "extra header field, as `'Name: value'`; repeatable")
+	f.StringVar(&s.mailbox, "mailbox", "", "submit as the mailbox `ADDRESS` (default SMTPSEND_SMTP_USER_NAME, else From)")
+	f.BoolVar(&s.dryRun, "dry-run", false, "compose and check, but open no connection")
+	f.BoolVar(&s.allOrNone, "all-or-none", false, "submit nothing when a recipient is refused")
+	f.IntVar(&s.attempts, "attempts", 0, "try at most `N` times (default: as often as --timeout allows)")
+	f.BoolVar(&s.noPipelining, "no-pipelining", false, "send one command at a time, for servers that trip over a group")
+	return cmd
+}
+
+// runSend is the whole way of a message: settings, draft, mail object,
+// submission, receipt.
+func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) bool) error {
+	if s.attempts < 0 {
+		return usagef("--attempts %d is negative", s.attempts)
+	}
+	cfg, err := g.settings(ctx, s.dryRun)
+	if err != nil {
+		return err
+	}
+	draft, err := s.draft(g, cfg, given)
+	if err != nil {
+		return err
+	}
+	mail, err := message.Compose(draft)
+	if err != nil {
+		return asFlags(err)
+	}
+	defer mail.Close()
+	if s.dryRun || cfg.NoMails {
+		return notSubmitted(g, mail, s.dryRun)
+	}
+	o, err := g.connection(cfg, mail.Envelope.ReversePath)
+	if err != nil {
+		return err
+	}
+	o.NoPipelining, o.AllOrNone = s.noPipelining, s.allOrNone
+	receipt := submission.Submit(ctx, o, mail, submission.Policy{
+		Deadline: time.Now().Add(g.timeout), Attempts: s.attempts, Waiting: g.waiting,
+	})
+	return g.conclusion(cfg, draft, receipt)
+}
+
+// waiting says why nothing happens.
+func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
+	if g.verbose || isTerminal(g.stderr) {
+		g.line("waiting", "%v: %s", wait.Round(100*time.Millisecond), because.Title)
+	}
+}
+
+// conclusion shows the receipt and ends the verb with its exit code.
+func (g *globals) conclusion(cfg *config.Config, d message.Draft, r *submission.Receipt) error {
+	known, claims := facts(cfg, r.Mailbox, d.From.Addr(), r.Token)
+	shown := newReceiptView(r, known, claims)
+	if g.json {
+		g.printJSON(shown)
+	} else {
+		g.printReceipt(shown)
+	}
+	if shown.ExitCode == exitOK {
+		return nil
+	}
+	return &exitError{code: shown.ExitCode, err: errors.New(shown.Summary), shown: true}
+}
+
+// notSubmitted says what would have been submitted, and why it was not.
+func notSubmitted(g *globals, m *message.Mail, dryRun bool) error {
+	why := "SMTPSEND_NO_MAILS=1"
+	if dryRun {
+		why = "--dry-run"
+	}
+	if g.json {
+		g.printJSON(map[string]any{
+			"submitted": false, "reason": why, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
+			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exitOK,
+		})
+		return nil
+	}
+	g.printf("not submitted: %s\n", why)
+	for _, path := range m.Envelope.ForwardPaths {
+		g.printf("recipient:  %s\n", path)
+	}
+	g.printf("mailbox:    %s\nmessage-id: %s\nsize:       %d octets\n", m.Envelope.ReversePath, m.MessageID, m.Content.Size())
+	return nil
+}

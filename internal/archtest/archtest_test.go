@@ -1,0 +1,292 @@
+// Package archtest holds the rules of the house that a machine can check: which
+// package may import which, how long files and functions may be, that every
+// package says what it is for, and that go.mod has no replace.
+package archtest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/smtpsend/smtpsend/"
+
+// ranks orders the packages. One may import only packages of a lower rank.
+var ranks = map[string]int{
+	"xoauth2": 0, "internal/secret": 0, "internal/reply": 0, "internal/atomicfile": 0,
+	"internal/envfile": 0, "internal/seal": 0, "internal/nodump": 0, "internal/htmltext": 0,
+	"tokencache": 1, "internal/config": 1, "internal/message": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
+	"internal/entra": 2, "internal/sandbox": 2,
+	"internal/submission": 3, "internal/outbox": 3,
+	"internal/courier": 4,
+	"internal/doctor":  5, "internal/batch": 5,
+	"cmd/smtpsend": 6,
+}
+
+type listed struct {
+	ImportPath, Dir, Doc string
+	Imports              []string
+	GoFiles              []string
+}
+
+func TestPackagesImportOnlyLowerRanks(t *testing.T) {
+	packages := list(t)
+	for _, p := range packages {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if len(p.GoFiles) == 0 {
+			continue // tests only
+		}
+		rank, ok := ranks[name]
+		if !ok {
+			t.Errorf("%s has no rank: give it one here", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			lower, ours := strings.CutPrefix(imported, module)
+			if ours && ranks[lower] >= rank {
+				t.Errorf("%s (rank %d) imports %s (rank %d)", name, rank, lower, ranks[lower])
+			}
+		}
+	}
+	for name := range ranks {
+		if !slices.ContainsFunc(packages, func(p listed) bool { return p.ImportPath == module+name }) && !planned[name] {
+			t.Errorf("%s has a rank but does not exist", name)
+		}
+	}
+}
+
+// planned packages have their place before they exist, so that nobody takes it.
+var planned = map[string]bool{
+	"internal/outbox": true, "internal/courier": true, "internal/doctor": true, "internal/batch": true,
+}
+
+func TestPublicPackagesImportLittle(t *testing.T) {
+	allowed := map[string][]string{
+		"xoauth2":    {},
+		"tokencache": {"golang.org/x/oauth2", "github.com/gofrs/flock"},
+	}
+	for _, p := range list(t) {
+		permitted, public := allowed[strings.TrimPrefix(p.ImportPath, module)]
+		if !public {
+			continue
+		}
+		for _, imported := range p.Imports {
+			first, _, _ := strings.Cut(imported, "/")
+			std := !strings.Contains(first, ".")
+			if !std && !strings.HasPrefix(imported, module) && !slices.Contains(permitted, imported) {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+func TestEveryPackageHasOneComment(t *testing.T) {
+	for dir, files := range goFiles(t) {
+		var with []string
+		for _, f := range files {
+			if !strings.HasSuffix(f.name, "_test.go") && f.ast.Doc != nil {
+				with = append(with, f.name)
+			}
+		}
+		hasCode := slices.ContainsFunc(files, func(f file) bool { return !strings.HasSuffix(f.name, "_test.go") })
+		if hasCode && len(with) != 1 {
+			t.Errorf("%s has %d package comments (%v), want one", dir, len(with), with)
+		}
+	}
+}
+
+// The size limits; 60 and 500 lines are the aim, these the end.
+const (
+	maxFunction, maxFile, maxTestFile = 100, 800, 1000
+	softFunction, softFile            = 60, 500
+)
+
+func TestSizes(t *testing.T) {
+	functions, long := 0, 0
+	for _, files := range goFiles(t) {
+		for _, f := range files {
+			test := strings.HasSuffix(f.name, "_test.go")
+			if f.lines > maxTestFile || (!test && f.lines > maxFile) {
+				t.Errorf("%s has %d lines", f.name, f.lines)
+			}
+			if !test && f.lines > softFile {
+				t.Logf("%s has %d lines, more than %d", f.name, f.lines, softFile)
+			}
+			for _, d := range f.ast.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if !ok || test {
+					continue
+				}
+				functions++
+				n := f.set.Position(fn.End()).Line - f.set.Position(fn.Pos()).Line + 1
+				if n > softFunction {
+					long++
+					t.Logf("%s: %s has %d lines, more than %d", f.name, fn.Name, n, softFunction)
+				}
+				if n > maxFunction {
+					t.Errorf("%s: %s has %d lines", f.name, fn.Name, n)
+				}
+			}
+		}
+	}
+	t.Logf("%d functions, %d of them over %d lines", functions, long, softFunction)
+}
+
+func TestExportedNamesHaveComments(t *testing.T) {
+	for _, files := range goFiles(t) {
+		for _, f := range files {
+			if strings.HasSuffix(f.name, "_test.go") {
+				continue
+			}
+			for _, d := range f.ast.Decls {
+				for _, name := range undocumented(d) {
+					t.Errorf("%s: %s has no comment", f.name, name)
+				}
+			}
+		}
+	}
+}
+
+func undocumented(d ast.Decl) []string {
+	var names []string
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) {
+			names = append(names, d.Name.Name)
+		}
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				if s.Name.IsExported() && d.Doc == nil && s.Doc == nil {
+					names = append(names, s.Name.Name)
+				}
+			case *ast.ValueSpec:
+				if s.Names[0].IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
+					names = append(names, s.Names[0].Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// exportedReceiver reports whether a method can be called from outside by its
+// own name: those of unexported types only fulfil interfaces.
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	typ := d.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	if generic, ok := typ.(*ast.IndexExpr); ok {
+		typ = generic.X
+	}
+	ident, ok := typ.(*ast.Ident)
+	return ok && ident.IsExported()
+}
+
+func TestTestsDoNotSleep(t *testing.T) {
+	for _, files := range goFiles(t) {
+		for _, f := range files {
+			if strings.HasSuffix(f.name, "_test.go") && bytes.Contains(f.text, []byte("time."+"Sleep(")) {
+				t.Errorf("%s sleeps: wait for the event", f.name)
+			}
+		}
+	}
+}
+
+func TestGoModHasNoReplace(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root(t), "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(text, []byte("\nreplace ")) {
+		t.Error("go.mod has a replace: dependents would not see it")
+	}
+}
+
+// list asks the go command for all packages of the module.
+func list(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Doc,Imports,GoFiles", "./...")
+	cmd.Dir = root(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var p listed
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) < 5 {
+		t.Fatalf("go list found only %d packages", len(packages))
+	}
+	return packages
+}
+
+type file struct {
+	name  string
+	text  []byte
+	lines int
+	set   *token.FileSet
+	ast   *ast.File
+}
+
+// goFiles parses every Go file of the module, by directory.
+func goFiles(t *testing.T) map[string][]file {
+	t.Helper()
+	byDir := make(map[string][]file)
+	top := root(t)
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() == "node_modules" || (strings.HasPrefix(d.Name(), ".") && path != top)) {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		set := token.NewFileSet()
+		parsed, err := parser.ParseFile(set, path, text, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(top, path)
+		byDir[filepath.Dir(name)] = append(byDir[filepath.Dir(name)], file{name, text, bytes.Count(text, []byte("\n")), set, parsed})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return byDir
+}
+
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Dir(filepath.Dir(dir))
+}
