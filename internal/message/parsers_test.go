@@ -67,7 +67,7 @@ func parseGo(t testing.TB, raw string) parsed {
 
 func goPart(t testing.TB, p *parsed, h textproto.MIMEHeader, body io.Reader) {
 	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil {
+	if err != nil && h.Get("Content-Type") != "" { // absent: text/plain (RFC 2045 5.2)
 		t.Errorf("Content-Type %q: %v", h.Get("Content-Type"), err)
 	}
 	if strings.HasPrefix(media, "multipart/") {

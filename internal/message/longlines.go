@@ -1,0 +1,220 @@
+package message
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"strings"
+)
+
+// leaf is a text part with a line that is too long, which is written in
+// quoted-printable.
+type leaf struct {
+	encoding rawField // its Content-Transfer-Encoding; empty when there is none
+	blank    int64    // the empty line between its header and its body
+	end      int64    // of the body; the line end before a boundary is not part of it
+}
+
+// edits returns the changes that put the part into quoted-printable.
+func (l leaf) edits(s *spool) []edit {
+	body := quotedStretch{stretch: stretch{s, l.blank + 2, l.end - l.blank - 2}}
+	counter := &countingWriter{w: io.Discard}
+	_ = body.write(counter) // an error of reading comes again when it matters
+	body.encoded = counter.n
+	return []edit{
+		{from: l.encoding.from, to: l.encoding.to},
+		{from: l.blank, to: l.blank, put: literal("Content-Transfer-Encoding: quoted-printable\r\n")},
+		{from: l.blank + 2, to: l.end, put: body},
+	}
+}
+
+// quotedStretch is a run of a spool in quoted-printable.
+type quotedStretch struct {
+	stretch
+	encoded int64
+}
+
+func (q quotedStretch) size() int64 { return q.encoded }
+
+func (q quotedStretch) write(w io.Writer) error {
+	buffered := bufio.NewWriterSize(w, 32<<10)
+	enc := quotedprintable.NewWriter(buffered)
+	if err := q.stretch.write(enc); err != nil {
+		return err
+	}
+	if err := enc.Close(); err != nil {
+		return err
+	}
+	return buffered.Flush()
+}
+
+// partWalker goes through the lines of a message and keeps track of its MIME
+// structure (RFC 2046 5.1), as far as it is needed to know which part a line
+// belongs to.
+type partWalker struct {
+	boundaries []string // of the multiparts around the line, outermost first
+	inHeader   bool
+	outside    bool // in a preamble or epilogue
+	signed     bool // in a part that must not change
+	header     []rawField
+	part       leaf
+	media      string
+	cte        string
+	long       place
+	found      []leaf
+}
+
+// longParts finds the parts with lines over 998 octets. It returns an error
+// where re-encoding would not be safe: first is the place of the first long line.
+func longParts(s *spool, size int64, first place) ([]leaf, error) {
+	w := &partWalker{inHeader: true}
+	br := bufio.NewReaderSize(io.NewSectionReader(s, 0, size), 32<<10)
+	at, off := place{line: 1}, int64(0)
+	for {
+		start, length, err := readLine(br)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		at.octets = length - 2
+		if reason := w.line(start, at, off, off+length); reason != "" {
+			return nil, longLineError(first, "it cannot be re-encoded: "+reason)
+		}
+		at.line, off = at.line+1, off+length
+	}
+	w.end(size)
+	return w.found, nil
+}
+
+// readLine reads one line with CRLF and returns its beginning, as far as a
+// boundary or a header field of interest can reach, and its length.
+func readLine(br *bufio.Reader) (start string, length int64, err error) {
+	for {
+		part, err := br.ReadSlice('\n')
+		if length < 2000 {
+			start += string(part[:min(len(part), 2000)])
+		}
+		length += int64(len(part))
+		if err == nil {
+			return start, length, nil
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return start, length, err
+		}
+	}
+}
+
+// line takes one line; off and end are its place. It returns why the message
+// cannot be re-encoded, or "".
+func (w *partWalker) line(text string, at place, off, end int64) string {
+	text = strings.TrimRight(text, "\r\n")
+	tooLong := at.octets > 998
+	if i, closing, ok := w.boundary(text); ok {
+		w.next(i, closing, off)
+		return ""
+	}
+	if w.inHeader {
+		if tooLong {
+			return "it is in a header"
+		}
+		w.headerLine(text, off, end)
+		return ""
+	}
+	if !tooLong || w.long.line > 0 {
+		return ""
+	}
+	w.long = at
+	switch {
+	case w.outside:
+		return "it is outside of every part"
+	case w.signed:
+		return "the message is signed or encrypted"
+	case !strings.HasPrefix(w.media, "text/"):
+		return "it is in a part of type " + w.media
+	case w.cte != "" && w.cte != "7bit" && w.cte != "8bit" && w.cte != "binary":
+		return "it is in a part that is encoded already"
+	}
+	return ""
+}
+
+// boundary reports whether text is a delimiter line, and of which multipart.
+func (w *partWalker) boundary(text string) (level int, closing, ok bool) {
+	if !strings.HasPrefix(text, "--") {
+		return 0, false, false
+	}
+	text = strings.TrimRight(text[2:], " \t")
+	for i := len(w.boundaries) - 1; i >= 0; i-- {
+		rest, found := strings.CutPrefix(text, w.boundaries[i])
+		if found && (rest == "" || rest == "--") {
+			return i, rest == "--", true
+		}
+	}
+	return 0, false, false
+}
+
+// next ends a part at a delimiter line that begins at off.
+func (w *partWalker) next(level int, closing bool, off int64) {
+	w.end(off - 2)
+	w.boundaries = w.boundaries[:level+1]
+	w.inHeader, w.outside = !closing, closing
+	if closing {
+		w.boundaries = w.boundaries[:level]
+	}
+	w.header, w.part, w.media, w.cte = nil, leaf{}, "", ""
+}
+
+// end closes the part that is being read.
+func (w *partWalker) end(off int64) {
+	if w.long.line > 0 {
+		w.part.end = off
+		w.found = append(w.found, w.part)
+		w.long = place{}
+	}
+}
+
+// headerLine collects the header of a part, and reads it at its empty line.
+func (w *partWalker) headerLine(text string, off, end int64) {
+	if text != "" {
+		if n := len(w.header); n > 0 && (text[0] == ' ' || text[0] == '\t') {
+			w.header[n-1].value += text
+			w.header[n-1].to = end
+			return
+		}
+		name, value, _ := strings.Cut(text, ":")
+		w.header = append(w.header, rawField{strings.ToLower(strings.TrimSpace(name)), off, end, value})
+		return
+	}
+	w.inHeader, w.media = false, "text/plain"
+	w.part.blank = off
+	for _, f := range w.header {
+		switch f.name {
+		case "content-type":
+			w.contentType(f.value)
+		case "content-transfer-encoding":
+			w.part.encoding, w.cte = f, strings.ToLower(strings.TrimSpace(f.value))
+		case "dkim-signature", "arc-message-signature":
+			w.signed = true
+		}
+	}
+}
+
+// contentType opens a multipart. What cannot be parsed is no text.
+func (w *partWalker) contentType(value string) {
+	media, params, err := mime.ParseMediaType(value)
+	w.media = media
+	if err != nil {
+		w.media = "unknown"
+	}
+	if !strings.HasPrefix(media, "multipart/") {
+		return
+	}
+	w.outside = true
+	w.signed = w.signed || media == "multipart/signed" || media == "multipart/encrypted"
+	if b := params["boundary"]; b != "" {
+		w.boundaries = append(w.boundaries, b)
+	}
+}

@@ -1,0 +1,167 @@
+package message
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// MaxRaw is the largest ready message that is taken: what Exchange Online says
+// in SIZE, 150 MiB.
+const MaxRaw = 157_286_400
+
+// maxHeader bounds the header section of a ready message.
+const maxHeader = 1 << 20
+
+// Raw is a ready RFC 5322 message of somebody else. It was never parsed and
+// written again: its octets are kept, and only whole header fields are left out
+// or put on top. Line ends are CRLF, whatever they were before.
+type Raw struct {
+	spool    *spool
+	fields   []rawField
+	body     int64 // where the body begins; the empty line before it is part of the header
+	hasBlank bool  // the empty line between header section and body is there
+	eightBit bool
+	quotes   []leaf // parts to be written in quoted-printable
+}
+
+// RawOptions say how a ready message is read.
+type RawOptions struct {
+	MaxSize           int64  // octets, 0 = MaxRaw
+	TempDir           string // for messages of more than 1 MiB; "" = the system's
+	ReencodeLongLines bool   // put text with lines over 998 octets into quoted-printable instead of refusing it
+}
+
+// ReadRaw reads a ready message to its end: from a file, from standard input,
+// from a connection. Bare LF and bare CR become CRLF; a leading mbox line
+// ("From user date") is dropped. It refuses with *FieldError, and says the place: NUL, lines over 998
+// octets (RFC 5322 2.1.1), a message or a header section that is too large. Other errors are
+// those of r and of the temporary file. The caller closes the result, or the Mail made of it.
+func ReadRaw(r io.Reader, o RawOptions) (raw *Raw, err error) {
+	s := &spool{dir: o.TempDir}
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	lines := &lineNormaliser{w: s, max: o.MaxSize}
+	if lines.max == 0 {
+		lines.max = MaxRaw
+	}
+	if _, err := io.CopyBuffer(lines, onlyReader{r}, make([]byte, 32<<10)); err != nil {
+		return nil, err
+	}
+	if err := lines.close(); err != nil {
+		return nil, err
+	}
+	raw = &Raw{spool: s, eightBit: lines.eightBit}
+	if err := raw.scanHeader(); err != nil {
+		return nil, err
+	}
+	if lines.long.line == 0 {
+		return raw, nil
+	}
+	if !o.ReencodeLongLines {
+		return nil, longLineError(lines.long, "")
+	}
+	if raw.quotes, err = longParts(s, s.n, lines.long); err != nil {
+		return nil, err
+	}
+	return raw, nil
+}
+
+// OpenRaw is ReadRaw of a file. A missing or unreadable file is a *FileError.
+func OpenRaw(path string, o RawOptions) (*Raw, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, &FileError{path, err}
+	}
+	defer f.Close()
+	raw, err := ReadRaw(f, o)
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) && pathErr.Path == path {
+		return nil, &FileError{path, err}
+	}
+	return raw, err
+}
+
+// onlyReader hides WriteTo, so that the copy goes through our buffer.
+type onlyReader struct{ io.Reader }
+
+// Close removes the temporary file, if there is one.
+func (r *Raw) Close() error { return r.spool.Close() }
+
+// place is where something is in a message, both counted from 1.
+type place struct {
+	line   int64
+	octets int64 // length of the line, or position in it
+}
+
+func longLineError(p place, why string) error {
+	reason := fmt.Sprintf("line %d has %d octets, at most 998 (RFC 5322 2.1.1)", p.line, p.octets)
+	if why != "" {
+		reason += "; " + why
+	}
+	return &FieldError{"message", "", reason}
+}
+
+// lineNormaliser makes every line end CRLF (RFC 5321 2.3.8), and notes what
+// cannot be sent. A message without a last line end gets one.
+type lineNormaliser struct {
+	w        io.Writer
+	max      int64
+	n        int64
+	out      []byte
+	cr       bool  // the last octet was CR
+	at       place // line so far, and its length
+	long     place // first line over 998
+	eightBit bool
+}
+
+func (l *lineNormaliser) Write(p []byte) (int, error) {
+	l.out = l.out[:0]
+	for i, c := range p {
+		if c == '\n' && l.cr {
+			l.cr = false
+			continue
+		}
+		l.cr = c == '\r'
+		switch {
+		case c == '\n' || c == '\r':
+			l.endLine()
+		case c == 0:
+			return i, &FieldError{"message", "", fmt.Sprintf("NUL at octet %d of line %d", l.at.octets+1, l.at.line+1)}
+		default:
+			l.out = append(l.out, c)
+			l.at.octets++
+			l.eightBit = l.eightBit || c >= 0x80
+		}
+	}
+	return len(p), l.flush()
+}
+
+func (l *lineNormaliser) endLine() {
+	l.out = append(l.out, '\r', '\n')
+	l.at.line++
+	if l.at.octets > 998 && l.long.line == 0 {
+		l.long = l.at
+	}
+	l.at.octets = 0
+}
+
+func (l *lineNormaliser) flush() error {
+	if l.n += int64(len(l.out)); l.n > l.max {
+		return &FieldError{"message", "", fmt.Sprintf("more than %d octets", l.max)}
+	}
+	_, err := l.w.Write(l.out)
+	return err
+}
+
+func (l *lineNormaliser) close() error {
+	l.out = l.out[:0]
+	if l.at.octets > 0 {
+		l.endLine()
+	}
+	return l.flush()
+}

@@ -1,0 +1,273 @@
+package message_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+func readRaw(t testing.TB, s string, o message.RawOptions) *message.Raw {
+	t.Helper()
+	raw, err := message.ReadRaw(strings.NewReader(s), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	return raw
+}
+
+var (
+	someone = message.Envelope{ReversePath: "f@contoso.example", ForwardPaths: []string{"t@contoso.example"}}
+	atNoon  = message.RawChanges{From: message.Address{Name: "Cron", Local: "cron", Domain: "contoso.example"}, Now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+)
+
+func rawMail(t testing.TB, raw *message.Raw, c message.RawChanges) *message.Mail {
+	t.Helper()
+	m, err := raw.Mail(someone, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+const complete = "From: a@b.example\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@b.example>\r\n"
+
+func TestRawChangesNothingButWhatIsListed(t *testing.T) {
+	for name, tt := range map[string]struct{ in, want string }{
+		"complete":          {complete + "X: \ty  \r\n\r\nbody\r\n..\r\n", complete + "X: \ty  \r\n\r\nbody\r\n..\r\n"},
+		"bare LF":           {"From: a@b.example\nDate: x\nMessage-ID: <1>\n\nbody\n\nend", "From: a@b.example\r\nDate: x\r\nMessage-ID: <1>\r\n\r\nbody\r\n\r\nend\r\n"},
+		"bare CR and mixed": {complete + "\r\na\rb\nc\r\r\nd\n\re", complete + "\r\na\r\nb\r\nc\r\n\r\nd\r\n\r\ne\r\n"},
+		"Bcc":               {complete + "BCC : x@y.example,\r\n z@y.example\r\nTo: q@y.example\r\nbcc:\r\n\r\nBcc: in the body\r\n", complete + "To: q@y.example\r\n\r\nBcc: in the body\r\n"},
+		"Bcc first":         {"Bcc: x@y.example\r\n\t,z@y.example\r\n" + complete + "\r\n", complete + "\r\n"},
+		"Bcc last":          {complete + "Bcc: x@y.example\r\n (folded)", complete},
+		"Resent-Bcc":        {"Resent-Bcc: x@y.example\r\n" + complete + "\r\n", complete + "\r\n"},
+		"mbox line":         {"From root Sat Nov 21 10:00:00 2026\n" + complete + "\r\nx", complete + "\r\nx\r\n"},
+		"all missing": {"Subject: x\n\ny\n", "From: Cron <cron@contoso.example>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n" +
+			"Message-ID: ID\r\nSubject: x\r\n\r\ny\r\n"},
+		"no header at all": {"hello world\nsecond: line\n", "From: Cron <cron@contoso.example>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n" +
+			"Message-ID: ID\r\n\r\nhello world\r\nsecond: line\r\n"},
+		"body without empty line": {complete + "not a field\r\n", complete + "\r\nnot a field\r\n"},
+		"empty":                   {"", "From: Cron <cron@contoso.example>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: ID\r\n"},
+		"Latin-1 stays":           {complete + "Subject: \xe4\r\n\r\n\xf6", complete + "Subject: \xe4\r\n\r\n\xf6\r\n"},
+	} {
+		m := rawMail(t, readRaw(t, tt.in, message.RawOptions{}), atNoon)
+		got := strings.ReplaceAll(octets(t, m), "Message-ID: "+m.MessageID, "Message-ID: ID")
+		if want := strings.ReplaceAll(tt.want, "Message-ID: "+m.MessageID, "Message-ID: ID"); got != want {
+			t.Errorf("%s:\n%q\nwant:\n%q", name, got, want)
+		}
+		if m.Content.EightBit() != strings.ContainsAny(tt.in, "\xe4") {
+			t.Errorf("%s: EightBit %v", name, m.Content.EightBit())
+		}
+	}
+}
+
+func TestRawKeepsBccAndForcesFromWhenAsked(t *testing.T) {
+	c := atNoon
+	c.KeepBcc, c.ForceFrom = true, true
+	c.Prepend = []message.Header{{"Received", "by relay (smtpsend)"}}
+	in := "Date: x\r\nfrom: a@b.example,\r\n c@d.example\r\nMessage-ID:\r\n <1@b.example>\r\nBcc: z@b.example\r\n\r\n"
+	m := rawMail(t, readRaw(t, in, message.RawOptions{}), c)
+	want := "Received: by relay (smtpsend)\r\nFrom: Cron <cron@contoso.example>\r\nDate: x\r\nMessage-ID:\r\n <1@b.example>\r\nBcc: z@b.example\r\n\r\n"
+	if got := octets(t, m); got != want || m.MessageID != "<1@b.example>" {
+		t.Errorf("%q, Message-ID %q, want %q", got, m.MessageID, want)
+	}
+}
+
+func TestRawRecipients(t *testing.T) {
+	for name, tt := range map[string]struct{ in, want string }{
+		"three fields":  {"To: a@x.example, B <b@x.example>\nCc: c@x.example\nTo: d@x.example\nbcc: e@x.example,\n\tf@x.example\n\nTo: no@x.example", "a@x.example b@x.example c@x.example d@x.example e@x.example f@x.example"},
+		"groups":        {"To: undisclosed-recipients:;\nCc: Team: a@x.example, c@x.example;\n\n", "a@x.example c@x.example"},
+		"local names":   {"To: root, \"Ann\" <ann>\n\n", "root ann"},
+		"IDN":           {"To: a@bücher.example\n\n", "a@xn--bcher-kva.example"},
+		"Latin-1 name":  {"To: \xe4 <a@x.example>\n\n", "a@x.example"},
+		"comma in word": {"To: =?utf-8?Q?M=C3=BCller,_J=C3=B6rg?= <a@x.example>\n\n", "a@x.example"},
+		"resent":        {"Received: x\nResent-To: r@x.example\nResent-Bcc: s@x.example\nReceived: y\nResent-To: old@x.example\nTo: a@x.example\n\n", "r@x.example s@x.example"},
+		"resent twice":  {"Resent-To: new@x.example\nResent-From: n@x.example\nResent-To: old@x.example\nTo: a@x.example\n\n", "new@x.example"},
+		"none":          {"Subject: x\n\nTo: a@x.example", ""},
+	} {
+		list, err := readRaw(t, tt.in, message.RawOptions{}).Recipients()
+		var got []string
+		for _, a := range list {
+			got = append(got, a.Addr())
+		}
+		if s := strings.Join(got, " "); err != nil || s != tt.want {
+			t.Errorf("%s: %s, %v, want %s", name, s, err, tt.want)
+		}
+	}
+	_, err := readRaw(t, "To: a@x.example, b@@\n\n", message.RawOptions{}).Recipients()
+	if err == nil || err.Error() != `To "b@@": no domain after the @` {
+		t.Errorf("bad address: %v", err)
+	}
+	from, err := readRaw(t, "Resent-From: r@x.example\nFrom: a@x.example\n\n", message.RawOptions{}).From()
+	if err != nil || len(from) != 1 || from[0].Addr() != "r@x.example" {
+		t.Errorf("From of a resent message: %v, %v", from, err)
+	}
+}
+
+func TestRawRefusesWithThePlace(t *testing.T) {
+	for in, want := range map[string]string{
+		"a: b\r\n\r\nx\ny\x00z":                          `message: NUL at octet 2 of line 4`,
+		"a: b\n\nx\n" + strings.Repeat("y", 999) + "\n":  `message: line 4 has 999 octets, at most 998 (RFC 5322 2.1.1)`,
+		strings.Repeat("x", 1000) + ": y":                `message: line 1 has 1003 octets, at most 998 (RFC 5322 2.1.1)`,
+		strings.Repeat("a: b\r\n", 1<<20/6+1) + "\r\nxx": `message: the header section has more than 1048576 octets`,
+	} {
+		_, err := message.ReadRaw(strings.NewReader(in), message.RawOptions{})
+		var fe *message.FieldError
+		if !errors.As(err, &fe) || err.Error() != want {
+			t.Errorf("%.20q: %v, want %s", in, err, want)
+		}
+	}
+	if _, err := message.ReadRaw(strings.NewReader("a: b\n\n"+strings.Repeat("x\n", 100)), message.RawOptions{MaxSize: 100}); err == nil || err.Error() != "message: more than 100 octets" {
+		t.Errorf("too large: %v", err)
+	}
+	if _, err := message.OpenRaw(filepath.Join(t.TempDir(), "no.eml"), message.RawOptions{}); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, new(*message.FileError)) {
+		t.Errorf("missing file: %v", err)
+	}
+	if _, err := message.OpenRaw(t.TempDir(), message.RawOptions{}); !errors.As(err, new(*message.FileError)) {
+		t.Errorf("directory: %v", err)
+	}
+	broken := errors.New("cable cut")
+	if _, err := message.ReadRaw(io.MultiReader(strings.NewReader("a: b"), errReader{broken}), message.RawOptions{}); !errors.Is(err, broken) {
+		t.Errorf("reader's error: %v", err)
+	}
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+func TestRawMailRefusesTheEnvelope(t *testing.T) {
+	for want, tt := range map[string]struct {
+		e message.Envelope
+		c message.RawChanges
+	}{
+		`recipients: none; at least one is needed`:                                             {message.Envelope{ReversePath: "f@x.example"}, atNoon},
+		`recipient "root": no @ and domain; a display name that contains a comma needs quotes`: {message.Envelope{ForwardPaths: []string{"root"}}, atNoon},
+		`reverse-path "a@b\r\nRCPT": a carriage return at octet 4: a field is one line`:        {message.Envelope{ReversePath: "a@b\r\nRCPT", ForwardPaths: []string{"a@b"}}, atNoon},
+		`From: missing in the message, and none was given`:                                     {someone, message.RawChanges{}},
+		`header R "a\nb": a line feed at octet 3: a field is one line`:                         {someone, message.RawChanges{From: atNoon.From, Prepend: []message.Header{{"R", "a\nb"}}}},
+	} {
+		if _, err := readRaw(t, "x: y\n\n", message.RawOptions{}).Mail(tt.e, tt.c); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+func TestLargeRawGoesThroughANamelessFile(t *testing.T) {
+	dir := t.TempDir()
+	in := complete + "Bcc: x@y.example\r\n\r\n" + strings.Repeat("0123456789 \xe4\r\n", 300_000)
+	raw := readRaw(t, in, message.RawOptions{TempDir: dir})
+	if names, err := os.ReadDir(dir); err != nil || (len(names) > 0 && os.PathSeparator == '/') {
+		t.Errorf("directory holds %v, %v", names, err)
+	}
+	m := rawMail(t, raw, atNoon)
+	for range 2 {
+		if got := octets(t, m); got != strings.Replace(in, "Bcc: x@y.example\r\n", "", 1) {
+			t.Errorf("content of %d octets differs", len(got))
+		}
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	if names, _ := os.ReadDir(dir); len(names) > 0 {
+		t.Errorf("directory holds %v after Close", names)
+	}
+	if _, err := message.ReadRaw(strings.NewReader(in), message.RawOptions{TempDir: filepath.Join(dir, "none")}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no directory for the copy: %v", err)
+	}
+}
+
+func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
+	long := strings.Repeat("wört = ", 400) + "end"
+	for name, tt := range map[string]struct{ in, want, refused string }{
+		"plain": {in: complete + "Bcc: x@y.example\r\n\r\nfirst\r\n" + long + "\r\nlast \r\n", want: "first\r\n" + long + "\r\nlast \r\n"},
+		"declared, Bcc behind": {in: complete + "Content-Type: text/plain;\r\n charset=utf-8\r\nContent-Transfer-Encoding:\r\n 8bit\r\nBcc: q@y.example\r\nX: y\r\n\r\n" + long,
+			want: long + "\r\n"},
+		"multipart": {in: complete + "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=outer\r\n\r\npreamble\r\n--outer\r\n" +
+			"Content-Type: multipart/alternative; boundary=\"in ner\"\r\n\r\n--in ner\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nshort\r\n--in ner\r\n" +
+			"Content-Transfer-Encoding: 8bit\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + long + "\r\n--in ner--\r\nepilogue\r\n" +
+			"--outer\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=a.pdf\r\n\r\nQUJD\r\n--outer--\r\n", want: long},
+		"base64":    {in: complete + "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + long, refused: "it is in a part that is encoded already"},
+		"no text":   {in: complete + "Content-Type: application/json\r\n\r\n" + long, refused: "it is in a part of type application/json"},
+		"signed":    {in: complete + "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n" + long, refused: "the message is signed or encrypted"},
+		"DKIM":      {in: complete + "DKIM-Signature: x\r\n\r\n" + long, refused: "the message is signed or encrypted"},
+		"preamble":  {in: complete + "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + long, refused: "it is outside of every part"},
+		"header":    {in: complete + "X: " + long + "\r\n\r\n", refused: "it is in a header"},
+		"forwarded": {in: complete + "Content-Type: message/rfc822\r\n\r\n" + long, refused: "it is in a part of type message/rfc822"},
+	} {
+		raw, err := message.ReadRaw(strings.NewReader(tt.in), message.RawOptions{ReencodeLongLines: true})
+		if tt.refused != "" {
+			if err == nil || !strings.HasSuffix(err.Error(), "(RFC 5322 2.1.1); it cannot be re-encoded: "+tt.refused) {
+				t.Errorf("%s: %v, want %s", name, err, tt.refused)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		m := rawMail(t, raw, atNoon)
+		got := octets(t, m)
+		p := parseGo(t, got)
+		if p.Text != tt.want && p.HTML != tt.want {
+			t.Errorf("%s: text %q, HTML %q, want %q", name, p.Text, p.HTML, tt.want)
+		}
+		if p.Headers["Mime-Version"] == nil || strings.Contains(got, "@y.example") || strings.Count(got, "quoted-printable") != 1 {
+			t.Errorf("%s:\n%.900s", name, got)
+		}
+		_ = m.Close()
+	}
+}
+
+func FuzzRaw(f *testing.F) {
+	for _, s := range []string{complete + "\r\nx", "From x\nBcc: a\n b\n\n\x00", "a:\n \n:\n", "Resent-To: a@b\nResent-Bcc: c\n\nBcc: x", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n" + strings.Repeat("x", 1200) + "\n--b--\n", "\n\n", "\r\r\n"} {
+		f.Add(s, true)
+	}
+	f.Fuzz(func(t *testing.T, s string, reencode bool) {
+		raw, err := message.ReadRaw(strings.NewReader(s), message.RawOptions{ReencodeLongLines: reencode})
+		if err != nil {
+			return
+		}
+		defer raw.Close()
+		checkRaw(t, raw)
+	})
+}
+
+// checkRaw asserts what holds for every ready message that is taken.
+func checkRaw(t testing.TB, raw *message.Raw) {
+	m, err := raw.Mail(someone, atNoon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := octets(t, m)
+	again := readRaw(t, content, message.RawOptions{})
+	for _, name := range []string{"Bcc", "Resent-Bcc"} {
+		if value, ok := again.Field(name); ok {
+			t.Errorf("%s: %s in the content", name, value)
+		}
+	}
+	for _, name := range []string{"From", "Date", "Message-ID"} {
+		if _, ok := again.Field(name); !ok {
+			t.Errorf("no %s in the content", name)
+		}
+	}
+	if got := octets(t, rawMail(t, again, atNoon)); got != content {
+		t.Errorf("taken again it changed:\n%q\n%q", content, got)
+	}
+	if list, err := again.Recipients(); err == nil {
+		for _, a := range list {
+			if strings.ContainsAny(a.Addr(), "\r\n\x00<> ") {
+				t.Errorf("recipient %q", a.Addr())
+			}
+		}
+	}
+	_ = fmt.Sprint(again.From())
+}

@@ -1,0 +1,167 @@
+package message
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// RawChanges are the changes to a ready message that were asked for. Nothing
+// else is changed, but for a From, Date or Message-ID field that is missing and
+// is put on top (RFC 6409 8), and the Bcc fields.
+type RawChanges struct {
+	From      Address   // for a message without From; zero = refuse such a message
+	ForceFrom bool      // put From in the place of the message's own
+	KeepBcc   bool      // leave Bcc fields where they are: only a relay that was given the envelope does so
+	Prepend   []Header  // trace fields on top, such as Received
+	Now       time.Time // for a missing Date; zero = now
+}
+
+// Mail makes a mail object of the message. The envelope's paths may be as
+// people write them; they come out as MAIL and RCPT take them. Errors are
+// *FieldError; the Raw stays open then. Afterwards the Mail owns the temporary file.
+func (r *Raw) Mail(e Envelope, c RawChanges) (*Mail, error) {
+	envelope, err := checkedEnvelope(e)
+	if err != nil {
+		return nil, err
+	}
+	m := &Mail{Envelope: envelope}
+	top, err := r.newFields(m, c)
+	if err != nil {
+		return nil, err
+	}
+	m.Content = newContent(append([]segment{literal(top)}, r.edited(c)...))
+	m.Content.eightBit = m.Content.eightBit || r.eightBit
+	m.closers = append(m.closers, r.spool)
+	return m, nil
+}
+
+// edit puts something in the place of a run of the message.
+type edit struct {
+	from, to int64
+	put      segment // nil = nothing
+}
+
+// edited returns the message with all changes made but the new fields.
+func (r *Raw) edited(c RawChanges) []segment {
+	var edits []edit
+	for _, f := range r.fields {
+		if dropped(f.name, c) {
+			edits = append(edits, edit{from: f.from, to: f.to})
+		}
+	}
+	if !r.hasBlank && r.body < r.spool.n {
+		edits = append(edits, edit{r.body, r.body, literal("\r\n")})
+	}
+	for _, part := range r.quotes {
+		edits = append(edits, part.edits(r.spool)...)
+	}
+	slices.SortStableFunc(edits, func(a, b edit) int { return cmp.Compare(a.from, b.from) })
+	var segments []segment
+	pos := int64(0)
+	for _, e := range edits {
+		segments = append(segments, stretch{r.spool, pos, e.from - pos})
+		if e.put != nil {
+			segments = append(segments, e.put)
+		}
+		pos = e.to
+	}
+	return append(segments, stretch{r.spool, pos, r.spool.n - pos})
+}
+
+// dropped reports whether a field is left out. Return-Path belongs to the
+// server that delivers (RFC 5321 4.4), but a foreign one is not ours to remove.
+func dropped(name string, c RawChanges) bool {
+	switch name {
+	case mboxLine:
+		return true
+	case "bcc", "resent-bcc":
+		return !c.KeepBcc
+	case "from":
+		return c.ForceFrom
+	}
+	return false
+}
+
+// newFields renders what goes on top, and sets the Message-ID of m.
+func (r *Raw) newFields(m *Mail, c RawChanges) (string, error) {
+	var b strings.Builder
+	for _, h := range c.Prepend {
+		if reason := badControl(h.Name + h.Value); reason != "" {
+			return "", &FieldError{"header " + h.Name, h.Value, reason}
+		}
+		b.WriteString(foldField(h.Name, h.Value, false))
+	}
+	if _, ok := r.Field("From"); !ok || c.ForceFrom {
+		if c.From.IsZero() {
+			return "", &FieldError{"From", "", "missing in the message, and none was given"}
+		}
+		if err := c.From.check("From"); err != nil {
+			return "", err
+		}
+		b.WriteString(addressField("From", []Address{c.From}))
+		m.utf8Header = !isASCII(c.From.Local)
+	}
+	if _, ok := r.Field("Date"); !ok {
+		now := c.Now
+		if now.IsZero() {
+			now = time.Now()
+		}
+		b.WriteString("Date: " + now.Format(time.RFC1123Z) + "\r\n")
+	}
+	if _, ok := r.Field("MIME-Version"); !ok && len(r.quotes) > 0 {
+		b.WriteString("MIME-Version: 1.0\r\n")
+	}
+	if id, ok := r.Field("Message-ID"); ok {
+		m.MessageID = id
+		return b.String(), nil
+	}
+	id, err := messageID("", r.idDomain(m, c))
+	if err != nil {
+		return "", err
+	}
+	m.MessageID = id
+	b.WriteString("Message-ID: " + id + "\r\n")
+	return b.String(), nil
+}
+
+// idDomain is the right side of a new Message-ID: the domain of From, else of
+// the reverse-path.
+func (r *Raw) idDomain(m *Mail, c RawChanges) string {
+	if from, err := r.From(); err == nil && len(from) > 0 && from[0].Domain != "" {
+		return from[0].Domain
+	}
+	if c.From.Domain != "" {
+		return c.From.Domain
+	}
+	if _, domain, ok := strings.Cut(m.Envelope.ReversePath, "@"); ok {
+		return domain
+	}
+	return "smtpsend.invalid" // RFC 2606: nobody's; the host's name stays our secret
+}
+
+// checkedEnvelope parses the paths and leaves each forward-path once.
+func checkedEnvelope(e Envelope) (Envelope, error) {
+	var out Envelope
+	if e.ReversePath != "" {
+		a, err := ParseAddress("reverse-path", e.ReversePath)
+		if err != nil {
+			return out, err
+		}
+		out.ReversePath = a.Addr()
+	}
+	var list []Address
+	for _, path := range e.ForwardPaths {
+		a, err := ParseAddress("recipient", path)
+		if err != nil {
+			return out, err
+		}
+		list = append(list, a)
+	}
+	if len(list) == 0 {
+		return out, &FieldError{"recipients", "", "none; at least one is needed"}
+	}
+	out.ForwardPaths = forwardPaths(list)
+	return out, nil
+}

@@ -1,0 +1,109 @@
+package message
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// spoolMemory is how much of a message is kept in memory before it goes to a
+// file. Mail from cron and PHP fits, so that a full disk does not silence the
+// report about the full disk.
+const spoolMemory = 1 << 20
+
+// spool keeps octets for repeated reading: in memory at first, beyond
+// spoolMemory in a temporary file of mode 0600. The file has no name any more
+// where the system allows that, so nothing stays behind after a crash.
+type spool struct {
+	dir  string // "" = the system's directory for temporary files
+	mem  []byte
+	file *os.File
+	n    int64
+}
+
+func (s *spool) Write(p []byte) (int, error) {
+	if s.file == nil && len(s.mem)+len(p) <= spoolMemory {
+		s.mem = append(s.mem, p...)
+		s.n += int64(len(p))
+		return len(p), nil
+	}
+	if s.file == nil {
+		if err := s.spill(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := s.file.Write(p)
+	s.n += int64(n)
+	if err != nil {
+		return n, fmt.Errorf("writing the temporary copy of the message: %w", err)
+	}
+	return n, nil
+}
+
+// spill moves what is in memory to a file.
+func (s *spool) spill() error {
+	f, err := os.CreateTemp(s.dir, "smtpsend-*") // 0600
+	if err != nil {
+		return fmt.Errorf("making a temporary copy of the message: %w", err)
+	}
+	s.file = f
+	_ = os.Remove(f.Name()) // Windows refuses while it is open; Close tries again
+	if _, err := f.Write(s.mem); err != nil {
+		_ = s.Close()
+		return fmt.Errorf("writing the temporary copy of the message: %w", err)
+	}
+	s.mem = nil
+	return nil
+}
+
+// ReadAt makes the spool an io.ReaderAt, safe for concurrent use once nothing
+// is written any more.
+func (s *spool) ReadAt(p []byte, off int64) (int, error) {
+	if s.file != nil {
+		return s.file.ReadAt(p, off)
+	}
+	if off >= int64(len(s.mem)) {
+		return 0, io.EOF
+	}
+	n := copy(p, s.mem[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Close removes the file.
+func (s *spool) Close() error {
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	if rm := os.Remove(s.file.Name()); rm != nil && !errors.Is(rm, os.ErrNotExist) {
+		err = errors.Join(err, rm)
+	}
+	return err
+}
+
+// stretch is a run of a spool, as it is.
+type stretch struct {
+	from   io.ReaderAt
+	off, n int64
+}
+
+func (s stretch) size() int64 { return s.n }
+
+func (s stretch) write(w io.Writer) error {
+	buf := make([]byte, 32<<10)
+	for off, end := s.off, s.off+s.n; off < end; {
+		n, err := s.from.ReadAt(buf[:min(int64(len(buf)), end-off)], off)
+		if n == 0 {
+			return &FileError{"temporary copy of the message", err}
+		}
+		if _, err := w.Write(buf[:n]); err != nil {
+			return err
+		}
+		off += int64(n)
+	}
+	return nil
+}
