@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"net/mail"
@@ -212,7 +213,7 @@ func hasCertificate(data []byte) bool {
 		if block == nil {
 			return false
 		}
-		if block.Type == "CERTIFICATE" {
+		if _, err := x509.ParseCertificate(block.Bytes); block.Type == "CERTIFICATE" && err == nil {
 			return true
 		}
 		data = rest
