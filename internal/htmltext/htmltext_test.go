@@ -1,0 +1,65 @@
+package htmltext_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/htmltext"
+)
+
+func TestFromHTMLReadsAsAPersonWould(t *testing.T) {
+	for name, tt := range map[string]struct{ in, want string }{
+		"empty":             {"", ""},
+		"text":              {"  a \n b&amp;c  ", "a b&c"},
+		"inline":            {"a<b>b</b> <i>c</i>d", "ab cd"},
+		"paragraphs":        {"<p>one</p>\n<p>two</p><p></p>three", "one\n\ntwo\n\nthree"},
+		"breaks, divs":      {"a<br>b<div>c</div><div>d</div>e", "a\nb\nc\nd\ne"},
+		"head":              {"<html><head><title>T</title><style>p{}</style></head><body><script>x()</script><!-- c -->b</body></html>", "b"},
+		"hidden":            {`<div style="display: none">preview</div><span hidden>x</span>seen`, "seen"},
+		"link":              {`see <a href="https://contoso.example/a?b=1&amp;c=2">the report</a>.`, "see the report <https://contoso.example/a?b=1&c=2>."},
+		"link is its text":  {`<a href="https://contoso.example/">contoso.example</a> <a href="mailto:a@b.example">a@b.example</a> <a href="#top">up</a> <a href="javascript:x()">js</a>`, "contoso.example a@b.example up js"},
+		"link of a picture": {`<a href="https://x.example"><img src="l.png" alt="Logo"></a>`, "Logo <https://x.example>"},
+		"headings":          {"<h1>Über uns</h1>a<h2>Two</h2><p>b</p><h3>Three</h3>c", "Über uns\n========\n\na\n\nTwo\n---\n\nb\n\nThree\n\nc"},
+		"lists":             {"x<ul><li>a<li><p>b</p><ol start=9><li>c<li>d</ol></ul>y", "x\n\n* a\n* b\n  9. c\n  10. d\n\ny"},
+		"quotation":         {"a<blockquote><p>b</p><p>c</p></blockquote>d", "a\n\n> b\n>\n> c\n\nd"},
+		"pre":               {"<p>a</p><pre>\n  x\n\n    y  \n</pre>b", "a\n\n  x\n\n    y\n\nb"},
+		"rule":              {"a<hr>b", "a\n\n" + strings.Repeat("-", 40) + "\n\nb"},
+		"definition":        {"<dl><dt>a<dd>b</dl>", "a\n  b"},
+		"table": {`<table><tr><th>Name<th>Größe</tr><tr><td>a</td><td align=right>12</td></tr><tr><td>a longer one<td align=right>3</table>`,
+			"Name          Größe\n------------  -----\na                12\na longer one      3"},
+		"layout table":  {"<table><tr><td><table><tr><td><p>Hello</p><p>World</p></td></tr></table></td></tr></table>", "Hello\n\nWorld"},
+		"uneven table":  {"<table><tr><td>a</td></tr><tr><td>b</td><td>c</td></tr></table>", "a\nb  c"},
+		"wrapping":      {strings.Repeat("word ", 20), strings.TrimSpace(strings.Repeat("word ", 15)) + "\n" + strings.TrimSpace(strings.Repeat("word ", 5))},
+		"right to left": {"<p dir=rtl>שלום <b>עולם</b></p>", "שלום עולם"},
+		"no-break":      {"a&nbsp;b", "a b"},
+	} {
+		if got := htmltext.FromHTML(tt.in); got != tt.want {
+			t.Errorf("%s:\n%q\nwant:\n%q", name, got, tt.want)
+		}
+	}
+}
+
+func TestFromHTMLEndsOnAnyInput(t *testing.T) {
+	for name, in := range map[string]string{
+		"nested":        strings.Repeat("<div>", 5000) + "x",
+		"nested tables": strings.Repeat("<table><tr><td>a<td>", 100) + "x",
+		"nested lists":  strings.Repeat("<ul><li>", 1000) + "x",
+		"broken":        "<<<a <b href='\"><p/<!--",
+	} {
+		if got := htmltext.FromHTML(in); len(got) > 1<<20 || (name != "broken" && name != "nested lists" && !strings.HasSuffix(got, "x")) {
+			t.Errorf("%s: %d octets", name, len(got))
+		}
+	}
+}
+
+func FuzzFromHTML(f *testing.F) {
+	for _, s := range []string{"<p>a", "<table><tr><td>a<td>b", "<ul><li>a<ol><li>b", "<pre> a\n b", "<a href='x'>y</a>", "<blockquote><p>a<p>b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := htmltext.FromHTML(s)
+		if strings.HasPrefix(got, "\n") || strings.HasSuffix(got, "\n") || strings.Contains(got, " \n") {
+			t.Errorf("%q became %q", s, got)
+		}
+	})
+}
