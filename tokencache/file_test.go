@@ -261,15 +261,36 @@ func TestZeroKeyHasNoFile(t *testing.T) {
 	}
 }
 
+// version1 is the file of a record that was saved under newKey(t, "secret") by
+// the first version of the package.
+func version1(t testing.TB) []byte {
+	t.Helper()
+	sealed, err := os.ReadFile(filepath.Join("testdata", "version-1.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed
+}
+
+func TestFileOfTheFirstVersionIsRead(t *testing.T) {
+	store, key := stored(t)
+	must(t, os.WriteFile(store.Path(key), version1(t), 0o600))
+	r, err := store.Load(key)
+	must(t, err)
+	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	if r.Token.AccessToken != "tok-stored" || r.Token.TokenType != "Bearer" || !r.Token.Expiry.Equal(at.Add(time.Hour)) || !r.Obtained.Equal(at) {
+		t.Errorf("token %+v of %v", r.Token, r.Obtained)
+	}
+	if r.Refusal.Text != "refusal-text" || !r.Refusal.At.Equal(at.Add(time.Minute)) || string(r.Refusal.Detail) != `"detail"` {
+		t.Errorf("refusal %+v", r.Refusal)
+	}
+}
+
 // FuzzFile holds that no change to a file, of whatever size, gives a record:
 // it is an error. It also holds that no error tells what was stored.
 func FuzzFile(f *testing.F) {
 	store, key := stored(f)
-	path := store.Path(key)
-	sealed, err := os.ReadFile(path)
-	if err != nil {
-		f.Fatal(err)
-	}
+	path, sealed := store.Path(key), version1(f)
 	f.Add(sealed)
 	f.Add(sealed[:len(sealed)-1])
 	f.Add([]byte("tokencache 1\n"))
