@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,11 @@ func Find(s Symptom, f Facts) Finding {
 	if len(s.Text) > MaxText {
 		s.Text = s.Text[:MaxText]
 	}
+	// reply.Read does not believe an enhanced code whose class contradicts the
+	// reply code, and Exchange sends some (451 5.7.3), so the text counts too.
+	if m := enhancedStart.FindString(s.Text); m != "" && s.Enhanced == "" {
+		s.Enhanced = m
+	}
 	f = completeFacts(f, s)
 	if e, ok := findEntry(s); ok {
 		return finish(e, s, f)
@@ -25,6 +31,8 @@ func Find(s Symptom, f Facts) Finding {
 	e, _ := Lookup(unknownCode(s))
 	return finish(e, s, f)
 }
+
+var enhancedStart = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}\b`)
 
 func findEntry(s Symptom) (Entry, bool) {
 	if s.Fault != "" {

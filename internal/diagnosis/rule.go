@@ -13,7 +13,7 @@ import (
 //
 //	"some words"   in the text, without regard to case, blanks and punctuation
 //	535            SMTP reply code
-//	5.7.139        enhanced status code
+//	5.7.139        enhanced status code, or a range such as 4.7.500-699
 //	AADSTS7000215  number of the token endpoint
 //	http:429       its HTTP status
 //	oauth:NAME     its "error"
@@ -23,10 +23,12 @@ import (
 //	network        in pasted text alone, as words that a program prints for a
 //	               failure of the network, and only beside a host of Microsoft's
 //	pasted         in pasted text alone
+//	generic        gives way to every rule that is not
 type rule struct {
 	words    []string // squeezed
 	code     int
 	enhanced string
+	upTo     int // last detail of a range such as 4.7.500-699, else 0
 	aadsts   int
 	http     int
 	oauth    string
@@ -35,11 +37,12 @@ type rule struct {
 	weak     bool
 	network  bool
 	pasted   bool
+	generic  bool
 }
 
 var (
 	ruleToken     = regexp.MustCompile(`"[^"]*"|\S+`)
-	enhancedShape = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}$`)
+	enhancedShape = regexp.MustCompile(`^([245]\.\d{1,3}\.\d{1,3})(?:-(\d{1,3}))?$`)
 	codeShape     = regexp.MustCompile(`^[2-5]\d\d$`)
 )
 
@@ -50,7 +53,7 @@ func parseRule(line string) (rule, error) {
 			return rule{}, err
 		}
 	}
-	if r.specific() == 0 {
+	if r.specific()%ordinary == 0 {
 		return rule{}, fmt.Errorf("rule %q recognises nothing", line)
 	}
 	return r, nil
@@ -68,7 +71,11 @@ func (r *rule) add(t string) (err error) {
 	case codeShape.MatchString(t):
 		r.code, err = strconv.Atoi(t)
 	case enhancedShape.MatchString(t):
-		r.enhanced = t
+		m := enhancedShape.FindStringSubmatch(t)
+		r.enhanced = m[1]
+		if m[2] != "" {
+			r.upTo, err = strconv.Atoi(m[2])
+		}
 	case strings.HasPrefix(t, "AADSTS"):
 		r.aadsts, err = strconv.Atoi(t[len("AADSTS"):])
 	case key == "http":
@@ -88,15 +95,23 @@ func (r *rule) add(t string) (err error) {
 		r.network, r.pasted = true, true
 	case t == "pasted":
 		r.pasted = true
+	case t == "generic":
+		r.generic = true
 	default:
 		return fmt.Errorf("word %q of a rule is not known", t)
 	}
 	return err
 }
 
+// ordinary is what a rule that is not generic counts more than one that is.
+const ordinary = 10_000
+
 // specific is how much the rule asks for: more letters, more certain.
 func (r rule) specific() int {
-	n := 0
+	n := ordinary
+	if r.generic {
+		n = 0
+	}
 	for _, w := range r.words {
 		n += len(w)
 	}
@@ -123,7 +138,7 @@ func (r rule) holds(s Symptom, squeezed string) bool {
 	switch {
 	case r.pasted,
 		r.code != 0 && r.code != s.Code,
-		r.enhanced != "" && r.enhanced != s.Enhanced,
+		r.enhanced != "" && !r.hasEnhanced(s.Enhanced),
 		r.aadsts != 0 && !slices.Contains(s.AADSTS, r.aadsts),
 		r.http != 0 && r.http != s.HTTPStatus,
 		r.oauth != "" && !strings.EqualFold(r.oauth, s.OAuthError),
@@ -137,6 +152,18 @@ func (r rule) holds(s Symptom, squeezed string) bool {
 		}
 	}
 	return true
+}
+
+// hasEnhanced compares an enhanced status code with the rule's code or range.
+func (r rule) hasEnhanced(code string) bool {
+	if r.upTo == 0 || code == r.enhanced {
+		return code == r.enhanced
+	}
+	dot := strings.LastIndexByte(r.enhanced, '.')
+	detail, ok := strings.CutPrefix(code, r.enhanced[:dot+1])
+	first, err1 := strconv.Atoi(r.enhanced[dot+1:])
+	n, err2 := strconv.Atoi(detail)
+	return ok && err1 == nil && err2 == nil && first <= n && n <= r.upTo
 }
 
 // squeeze keeps the ASCII letters, in lower case, and digits of a text. Words

@@ -1,0 +1,232 @@
+package diagnosis_test
+
+import (
+	"bufio"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/reply"
+)
+
+// symptomOf makes of a sample what our client would see.
+func symptomOf(t *testing.T, e diagnosis.Entry, sample string) diagnosis.Symptom {
+	t.Helper()
+	if e.Token != nil {
+		return diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: e.Token.HTTPStatus, OAuthError: e.Token.Error, AADSTS: []int{e.Token.AADSTS}, Text: sample}
+	}
+	wire := sample[:3] + " " + sample[4:] + "\r\n"
+	r, err := reply.Read(bufio.NewReader(strings.NewReader(wire)))
+	if err != nil {
+		t.Fatalf("reading sample %q: %v", sample, err)
+	}
+	return diagnosis.Symptom{Stage: e.Stages[0], Code: r.Code, Enhanced: r.Enhanced.String(), Text: r.Text()}
+}
+
+// TestSamplesAreFound walks the catalogue: what a server can send is named by
+// its own entry.
+func TestSamplesAreFound(t *testing.T) {
+	for _, e := range diagnosis.Entries() {
+		if !e.ServerCan || e.Sample == "" || e.Fault != "" {
+			continue
+		}
+		for _, sample := range append([]string{e.Sample}, e.Variants...) {
+			s := symptomOf(t, e, sample)
+			if got := diagnosis.Find(s, diagnosis.Facts{}); got.Code != e.Code {
+				t.Errorf("%s: sample %q is found as %s", e.Code, sample, got.Code)
+			}
+		}
+		if e.Token != nil {
+			s := diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: e.Token.HTTPStatus, OAuthError: e.Token.Error, AADSTS: []int{e.Token.AADSTS}}
+			if got := diagnosis.Find(s, diagnosis.Facts{}); got.Code != e.Code {
+				t.Errorf("%s: AADSTS%d alone is found as %s", e.Code, e.Token.AADSTS, got.Code)
+			}
+		}
+	}
+}
+
+func TestFaultsAreFound(t *testing.T) {
+	n := 0
+	for _, e := range diagnosis.Entries() {
+		if e.Fault == "" {
+			continue
+		}
+		n++
+		if got := diagnosis.Find(diagnosis.Symptom{Stage: e.Stages[0], Fault: e.Fault}, diagnosis.Facts{}); got.Code != e.Code || string(e.Fault) != e.Code {
+			t.Errorf("fault %s is found as %s", e.Fault, got.Code)
+		}
+	}
+	if n < 20 {
+		t.Errorf("%d faults, want all of them", n)
+	}
+}
+
+func TestUnknownSaysWhatTheFirstDigitMeans(t *testing.T) {
+	tests := []struct {
+		name    string
+		symptom diagnosis.Symptom
+		code    string
+		class   diagnosis.Class
+		words   string
+	}{
+		{"4yz", diagnosis.Symptom{Stage: diagnosis.StageContent, Code: 455, Text: "4.9.9 later"}, "unknown-transient", diagnosis.ClassTransient, "not now"},
+		{"5yz", diagnosis.Symptom{Stage: diagnosis.StageContent, Code: 555, Text: "5.9.9 no"}, "unknown-permanent", diagnosis.ClassPermanent, "refused again"},
+		{"2yz out of place", diagnosis.Symptom{Stage: diagnosis.StageData, Code: 250, Text: "2.0.0 ok"}, "unknown-reply", diagnosis.ClassPermanent, "neither"},
+		{"refusal of the endpoint", diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: 400, OAuthError: "odd", AADSTS: []int{99}}, "unknown-token-refusal", diagnosis.ClassConfiguration, "definite"},
+		{"failure of the endpoint", diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: 502, Text: "<html>"}, "unknown-token-failure", diagnosis.ClassTransient, "nothing about the credential"},
+		{"nothing at all", diagnosis.Symptom{}, "unknown-failure", diagnosis.ClassTransient, "no reply"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := diagnosis.Find(tt.symptom, diagnosis.Facts{})
+			if got.Code != tt.code || got.Class != tt.class || !strings.Contains(got.Cause, tt.words) {
+				t.Errorf("got %s, %s, %q", got.Code, got.Class, got.Cause)
+			}
+			if got.Text != tt.symptom.Text {
+				t.Errorf("text is %q, want %q kept", got.Text, tt.symptom.Text)
+			}
+		})
+	}
+}
+
+func TestHTTPStatusDecidesTheClass(t *testing.T) {
+	s := diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: 503, OAuthError: "invalid_client", AADSTS: []int{7000215}}
+	if got := diagnosis.Find(s, diagnosis.Facts{}); got.Class != diagnosis.ClassTransient {
+		t.Errorf("class is %s, want transient: the endpoint itself is in trouble", got.Class)
+	}
+	s.HTTPStatus = 429
+	if got := diagnosis.Find(s, diagnosis.Facts{}); got.Class != diagnosis.ClassThrottled {
+		t.Errorf("class is %s, want throttled", got.Class)
+	}
+}
+
+func refused(c *diagnosis.Claims) diagnosis.Symptom {
+	return diagnosis.Symptom{Stage: diagnosis.StageAuth, Code: 535, Enhanced: "5.7.3", Text: "5.7.3 Authentication unsuccessful", Claims: c}
+}
+
+const exchange = "https://outlook.office365.com"
+
+// TestClaimsTellCausesApart: the reply is the same for ten causes, the token is not.
+func TestClaimsTellCausesApart(t *testing.T) {
+	later, before := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
+	tests := []struct {
+		name   string
+		claims *diagnosis.Claims
+		code   string
+		first  string // words of the first fix
+		cause  string
+	}{
+		{"no claims", nil, "auth-unsuccessful", "step 1", "does not exist"},
+		{"role of the classic way", &diagnosis.Claims{Audience: exchange, Roles: []string{"SMTP.SendAsApp"}, Expires: later}, "auth-unsuccessful", "step 1", "also asks for a right"},
+		{"no roles is no error by itself", &diagnosis.Claims{Audience: exchange, Expires: later}, "auth-unsuccessful", "step 1", "right for App RBAC"},
+		{"other roles only", &diagnosis.Claims{Audience: exchange, Roles: []string{"Mail.Send"}, Expires: later}, "auth-unsuccessful", "SMTP.SendAsApp", "Mail.Send"},
+		{"token for Graph", &diagnosis.Claims{Audience: "https://graph.microsoft.com", Expires: later}, "token-not-for-exchange", ".default", "audience"},
+		{"expired", &diagnosis.Claims{Audience: exchange, Expires: before}, "token-expired", "fresh", "expiry"},
+		{"token of a user", &diagnosis.Claims{Audience: exchange, Scopes: "SMTP.Send", Expires: later}, "token-of-user", "SMTP.Send", "signed-in user"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := diagnosis.Find(refused(tt.claims), diagnosis.Facts{})
+			if got.Code != tt.code || !strings.Contains(got.Fixes[0].Text, tt.first) || !strings.Contains(got.Cause, tt.cause) {
+				t.Errorf("got %s, first fix %q, cause %q", got.Code, got.Fixes[0].Text, got.Cause)
+			}
+		})
+	}
+	norole := diagnosis.Find(refused(&diagnosis.Claims{Audience: exchange, Expires: later}), diagnosis.Facts{})
+	if !strings.Contains(norole.Fixes[1].Text, "App RBAC") {
+		t.Errorf("without roles the second fix is %q, want App RBAC", norole.Fixes[1].Text)
+	}
+}
+
+func TestCommandsCarryTheRealIDs(t *testing.T) {
+	claims := &diagnosis.Claims{Audience: exchange, AppID: "11111111-2222-3333-4444-555555555555", ObjectID: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", TenantID: "99999999-8888-7777-6666-555555555555"}
+	got := diagnosis.Find(refused(claims), diagnosis.Facts{Mailbox: "noreply@contoso.example", ObjectID: "of-the-registration"})
+	var all []string
+	for _, f := range got.Fixes {
+		all = append(all, f.Commands...)
+	}
+	for _, want := range []string{
+		"Connect-ExchangeOnline -Organization 99999999-8888-7777-6666-555555555555",
+		`New-ServicePrincipal -AppId 11111111-2222-3333-4444-555555555555 -ObjectId aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee -DisplayName "smtpsend"`,
+		"Add-MailboxPermission -Identity noreply@contoso.example -User $sp.Identity -AccessRights FullAccess",
+	} {
+		if !slices.Contains(all, want) {
+			t.Errorf("no command %q in\n%s", want, strings.Join(all, "\n"))
+		}
+	}
+}
+
+func TestWhatIsNotKnownStaysAPlaceholder(t *testing.T) {
+	got := diagnosis.Find(refused(nil), diagnosis.Facts{})
+	if want := `New-ServicePrincipal -AppId <client-id> -ObjectId <enterprise-app-object-id> -DisplayName "smtpsend"`; !slices.Contains(got.Fixes[0].Commands, want) {
+		t.Errorf("commands are %q", got.Fixes[0].Commands)
+	}
+}
+
+// TestCommandsCannotBeInjected: the addresses may come from a server.
+func TestCommandsCannotBeInjected(t *testing.T) {
+	for _, evil := range []string{"a@b; Remove-Mailbox x", "$(calc)@b.example", "`whoami`@b", "a\"@b", "a@b\nRemove-Mailbox", "-Mailbox", "@args", "a’; calc ’@b.example"} {
+		got := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageContent, Code: 554, Enhanced: "5.2.252", Text: "5.2.252 SendAsDenied"}, diagnosis.Facts{Mailbox: evil, From: evil, ClientID: evil})
+		for _, f := range got.Fixes {
+			for _, c := range f.Commands {
+				if strings.Contains(c, evil) {
+					t.Errorf("command %q carries %q", c, evil)
+				}
+			}
+		}
+	}
+	quoted := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageContent, Code: 554, Text: "SendAsDenied"}, diagnosis.Facts{From: "o'neill@contoso.example"})
+	if want := "smtpsend send --from 'o''neill@contoso.example' --mailbox 'o''neill@contoso.example'"; quoted.Fixes[0].Commands[0] != want {
+		t.Errorf("command is %q, want %q", quoted.Fixes[0].Commands[0], want)
+	}
+}
+
+func TestSendAsDeniedNamesBothAddresses(t *testing.T) {
+	e, _ := diagnosis.Lookup("sendas-denied")
+	got := diagnosis.Find(symptomOf(t, e, e.Sample), diagnosis.Facts{})
+	if !strings.Contains(got.Cause, "noreply@contoso.example authenticated, but the message says From reports@contoso.example") {
+		t.Errorf("cause is %q", got.Cause)
+	}
+	if len(got.Fixes) < 2 {
+		t.Errorf("%d fixes, want both ways out", len(got.Fixes))
+	}
+}
+
+func TestClockIsComputedFromTheText(t *testing.T) {
+	tests := map[string]string{
+		"AADSTS700024: Client assertion is not within its valid time range. Current time: 2023-04-19T12:32:57.4367221Z, assertion valid from 2023-04-19T11:18:06.0000000Z, expiry time of assertion 2023-04-19T12:18:06.0000000Z.": "expired 14 min before",
+		"Current time: 2023-04-19T12:00:00Z, assertion valid from 2023-04-19T12:05:00Z, expiry time of assertion 2023-04-19T12:15:00Z.":                                                                                            "valid only 5 min after",
+	}
+	for text, want := range tests {
+		got := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: 401, AADSTS: []int{700024}, Text: text}, diagnosis.Facts{})
+		if !strings.Contains(got.Cause, want) {
+			t.Errorf("cause is %q, want %q", got.Cause, want)
+		}
+	}
+}
+
+func TestTextIsKeptButSecretsAreNot(t *testing.T) {
+	jwt := "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL291dGxvb2sub2ZmaWNlMzY1LmNvbSJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+	text := "5.7.3 Authentication unsuccessful " + jwt + " client_secret=abc~def Bearer 0123456789012345678901234567890"
+	got := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageAuth, Code: 535, Text: text}, diagnosis.Facts{})
+	for _, secret := range []string{jwt, "abc~def", "0123456789012345678901234567890"} {
+		if strings.Contains(got.Text, secret) {
+			t.Errorf("text %q carries %q", got.Text, secret)
+		}
+	}
+	if !strings.HasPrefix(got.Text, "5.7.3 Authentication unsuccessful") {
+		t.Errorf("text is %q", got.Text)
+	}
+}
+
+func TestLookupOfAnUnknownCode(t *testing.T) {
+	if _, ok := diagnosis.Lookup("no-such-code"); ok {
+		t.Error("found a code that does not exist")
+	}
+	if n, err := strconv.Atoi("1"); n != len(diagnosis.Find(refused(nil), diagnosis.Facts{}).Matched) || err != nil {
+		t.Error("want the reply's codes as what was matched")
+	}
+}
