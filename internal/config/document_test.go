@@ -1,0 +1,153 @@
+package config_test
+
+import (
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/envfile"
+)
+
+// Names of design.md D6, in its order of groups.
+const settings = `MAIL_SENDER NO_MAILS MAIL_SERVER SMTP_PORT SMTP_SECURITY SMTP_AUTHENTICATING SMTP_USER_NAME
+OFFICE_CLIENT_ID OFFICE_TENANT_ID OFFICE_CLIENT_SECRET OFFICE_TOKEN_ENDPOINT OFFICE_ACCESS_SCOPES OFFICE_TOKEN_GRACE_TIME_IN_SECONDS
+CLOUD CA_FILE PROXY EHLO_NAME IP_FAMILY CACHE_DIR IDENTITY_FILE`
+
+func TestTableAndStructAgree(t *testing.T) {
+	var names []string
+	flat := map[string]bool{}
+	for _, s := range config.Settings() {
+		names = append(names, s.Name)
+		flat[strings.ReplaceAll(s.Name, "_", "")] = true
+		if s.Comment == "" || s.Group == "" || s.Example == "" {
+			t.Errorf("%s lacks comment, group or example", s.Name)
+		}
+	}
+	if got, want := strings.Join(names, " "), strings.Join(strings.Fields(settings), " "); got != want {
+		t.Errorf("the table has\n%s\nwant\n%s", got, want)
+	}
+	typ := reflect.TypeFor[config.Config]()
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		if f.IsExported() && !flat[strings.ToUpper(f.Name)] {
+			t.Errorf("field %s has no setting", f.Name)
+		}
+		delete(flat, strings.ToUpper(f.Name))
+	}
+	for name := range flat {
+		t.Errorf("setting %s has no field", name)
+	}
+}
+
+// envconfig must split each field's name into the variable of the table.
+// A value that only the environment gives proves it.
+func TestEveryVariableReachesItsField(t *testing.T) {
+	ca := filepath.Join(t.TempDir(), "none.pem")
+	for _, s := range config.Settings() {
+		value := s.Example
+		if s.Name == "CA_FILE" {
+			value = ca
+		}
+		with, _ := config.Load(t.Context(), options(t, s.Variable()+"="+value))
+		without, _ := config.Load(t.Context(), options(t))
+		field := strings.ReplaceAll(s.Name, "_", "")
+		get := func(c *config.Config) any {
+			return reflect.ValueOf(c).Elem().FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, field) }).Interface()
+		}
+		if s.Default == value {
+			continue // the same with and without; TestValuesAreParsed sets others
+		}
+		if reflect.DeepEqual(get(with), get(without)) {
+			t.Errorf("%s=%s leaves the field at %v", s.Variable(), value, get(with))
+		}
+	}
+}
+
+func TestExampleFileIsReadWithoutARemark(t *testing.T) {
+	all, err := envfile.Read(strings.NewReader(config.Example()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, a := range all {
+		if a.Value != "" {
+			t.Errorf("%s has a value that nobody entered", a.Name)
+		}
+		names = append(names, a.Name)
+	}
+	if got := strings.Join(names, " "); got != "SMTPSEND_OFFICE_CLIENT_ID SMTPSEND_OFFICE_TENANT_ID SMTPSEND_OFFICE_CLIENT_SECRET" {
+		t.Errorf("to be filled in: %s", got)
+	}
+	o := options(t)
+	o.Offline = true
+	o.EnvFile = write(t, filepath.Join(t.TempDir(), "x.env"), config.Example())
+	wantLines(t, problems(t, o))
+	for i, line := range strings.Split(config.Example(), "\n") {
+		if len(line) > 100 {
+			t.Errorf("line %d has %d columns", i+1, len(line))
+		}
+	}
+}
+
+// Every line that is commented out can be used by taking its # away.
+func TestExampleLinesAreValid(t *testing.T) {
+	text := config.Example()
+	for _, s := range config.Settings() {
+		if !s.Required {
+			if !strings.Contains(text, "\n#"+s.Variable()+"=") {
+				t.Errorf("%s is not in the example file", s.Variable())
+			}
+			text = strings.ReplaceAll(text, "\n#"+s.Variable()+"=", "\n"+s.Variable()+"=")
+		}
+	}
+	text = strings.ReplaceAll(text, "SMTPSEND_CA_FILE=", "#")
+	o := options(t)
+	o.Offline = true
+	o.EnvFile = write(t, filepath.Join(t.TempDir(), "x.env"), text)
+	wantLines(t, problems(t, o))
+}
+
+func TestMarkdownTableHasARowForEverySetting(t *testing.T) {
+	lines := strings.Split(strings.TrimSuffix(config.MarkdownTable(), "\n"), "\n")
+	if len(lines) != len(config.Settings())+2 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for i, s := range config.Settings() {
+		line := lines[i+2]
+		if !strings.HasPrefix(line, "| `"+s.Variable()+"` | ") || strings.Count(line, "|")-strings.Count(line, `\|`) != 5 {
+			t.Errorf("row %d: %s", i, line)
+		}
+	}
+	if want := "| `SMTPSEND_SMTP_PORT` | SMTPPort / smtpPort | `587` | Port of the SMTP server. |"; lines[5] != want {
+		t.Errorf("got  %s\nwant %s", lines[5], want)
+	}
+}
+
+// No input to Load makes it panic or print the secret beside it.
+func FuzzLoad(f *testing.F) {
+	f.Add("SMTP_PORT", "587", "SMTPSEND_EHLO_NAME=x")
+	f.Add("PROXY", "http://u:p@h:1", "A='")
+	f.Add("OFFICE_TOKEN_ENDPOINT", "https://h/#TenantID#", "SMTPSEND_CLOUD=china")
+	f.Add("OFFICE_CLIENT_SECRET_COMMAND", "", "STMPSEND_X=1")
+	f.Fuzz(func(t *testing.T, name, value, file string) {
+		if strings.HasSuffix(name, "_COMMAND") || strings.Contains(file, "_COMMAND") || strings.ContainsRune(name, '=') {
+			t.Skip("would run a program")
+		}
+		o := options(t, complete("SMTPSEND_"+name+"="+value)...)
+		o.EnvFile = write(t, filepath.Join(t.TempDir(), "x.env"), file+"\nSMTPSEND_OFFICE_CLIENT_SECRET="+hidden)
+		cfg, err := config.Load(t.Context(), o)
+		_, _, _ = cfg.TokenURL(), cfg.Addr(), cfg.ProxyURL()
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		for _, s := range cfg.Show() {
+			text += s.Value + s.Origin
+		}
+		if !strings.Contains(name+value+file, hidden) && strings.Contains(text, hidden) {
+			t.Fatalf("the secret is in %s", text)
+		}
+	})
+}
