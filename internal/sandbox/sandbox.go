@@ -190,7 +190,7 @@ func (s *Sandbox) Close() error {
 		err = errors.Join(s.smtp.Close(), s.http.Close())
 		s.wg.Wait()
 		s.handling.Lock() // no handler runs any more
-		s.handling.Unlock()
+		defer s.handling.Unlock()
 		err = errors.Join(err, s.store.close())
 	})
 	return err

@@ -31,8 +31,11 @@ func (c *conn) bdat(ctx context.Context, arg string) bool {
 		return c.refuseChunk(chunks, refusal)
 	}
 	more := c.content(ctx, chunks)
-	if chunks.aborted {
-		return c.send(chunks.reply)
+	switch {
+	case chunks.invalid:
+		return c.send(invalidArguments.ThenClose())
+	case chunks.verb != "":
+		return c.dispatch(ctx, chunks.verb, chunks.arg)
 	}
 	return more
 }
@@ -62,12 +65,12 @@ func parseChunk(arg string) (size int64, last, ok bool) {
 // chunkReader reads the octets of all chunks of a transaction. Between them it
 // answers the chunk before and reads the command that follows.
 type chunkReader struct {
-	c       *conn
-	left    int64 // octets of this chunk
-	last    bool
-	taken   int64 // octets of this chunk's size, for its reply
-	aborted bool
-	reply   Reply // to the command that gave the content up
+	c         *conn
+	left      int64 // octets of this chunk that are not read yet
+	taken     int64 // octets of it that are
+	last      bool
+	invalid   bool   // a BDAT that cannot be read gave the content up
+	verb, arg string // the command that did
 }
 
 func (r *chunkReader) Read(p []byte) (int, error) {
@@ -97,31 +100,25 @@ func (r *chunkReader) nextChunk() error {
 			return noEOF(err, 1)
 		}
 		verb, arg, _ := strings.Cut(line, " ")
-		switch strings.ToUpper(verb) {
+		verb, arg = strings.ToUpper(verb), strings.TrimSpace(arg)
+		switch verb {
 		case "BDAT":
-			size, last, ok := parseChunk(strings.TrimSpace(arg))
-			if !ok {
-				return r.abort(invalidArguments.ThenClose())
+			var ok bool
+			if r.left, r.last, ok = parseChunk(arg); !ok {
+				r.invalid = true
+				return ErrAborted
 			}
-			r.left, r.last, r.taken = size, last, 0
+			r.taken = 0
 			return nil
 		case "NOOP":
 			said = Say(250, "2.0.0 OK")
-		case "RSET":
-			return r.abort(Say(250, "2.0.0 Resetting"))
-		case "QUIT":
-			return r.abort(Say(221, "2.0.0 Service closing transmission channel").ThenClose())
+		case "RSET", "EHLO", "HELO", "QUIT":
+			r.verb, r.arg = verb, arg
+			return ErrAborted
 		default:
-			if said = r.c.count(badSequence); said.ends() {
-				return r.abort(said)
-			}
+			said = r.c.count(badSequence)
 		}
 	}
-}
-
-func (r *chunkReader) abort(answer Reply) error {
-	r.aborted, r.reply = true, answer
-	return ErrAborted
 }
 
 // discard throws this chunk away.
