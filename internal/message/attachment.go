@@ -24,6 +24,7 @@ type part struct {
 	body        *fileBody
 	name        string
 	contentType string // media type with parameters, without name
+	cid         string // Content-ID of an inline part
 }
 
 // openPart opens and checks an attachment. Errors are *FileError and
@@ -112,13 +113,17 @@ func kindOf(mode os.FileMode) string {
 // Content-Disposition after RFC 2231, which is the standard, and in
 // Content-Type after RFC 2047, which no standard allows and which Outlook and
 // other old programs read. Not twice in one field: parsers disagree which wins.
-func (p *part) header(disposition, contentID string) textproto.MIMEHeader {
+func (p *part) header() textproto.MIMEHeader {
+	disposition := "attachment"
+	if p.cid != "" {
+		disposition = "inline"
+	}
 	h := textproto.MIMEHeader{}
 	h.Set("Content-Transfer-Encoding", "base64")
 	h.Set("Content-Type", p.contentType+";\r\n name="+legacyName(p.name))
 	h.Set("Content-Disposition", disposition+fileNameParameter(p.name))
-	if contentID != "" {
-		h.Set("Content-ID", "<"+contentID+">")
+	if p.cid != "" {
+		h.Set("Content-ID", "<"+p.cid+">")
 	}
 	return h
 }

@@ -2,8 +2,11 @@ package message
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/htmltext"
 )
 
 // Draft is what people say about a message. From and one recipient are all that
@@ -16,12 +19,20 @@ type Draft struct {
 	ReplyTo []Address
 	Mailbox Address // the reverse-path; zero = From (design D7)
 
-	Subject string
-	Text    string // any line ends; octets that are no UTF-8 are read as Windows-1252
-	HTML    string
+	Subject  string
+	Text     string // any line ends; octets that are no UTF-8 are read as Windows-1252; "" = made from HTML
+	HTML     string
+	Markdown string // in place of HTML
+	EmbedDir string // when set, images that HTML names relative to this directory are sent along
 
+	Inline      []Inline
 	Attachments []Attachment
 	Headers     []Header
+
+	Priority        Priority
+	InReplyTo       string   // Message-ID of the message this one answers
+	References      []string // Message-IDs of the thread, oldest first; none = InReplyTo
+	ListUnsubscribe []string // https: and mailto: addresses
 
 	Date      time.Time // zero = now
 	MessageID string    // with or without angle brackets; "" = random, in the domain of From
@@ -34,6 +45,9 @@ func Compose(d Draft) (*Mail, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
+	if err := d.complete(); err != nil {
+		return nil, err
+	}
 	m := &Mail{Envelope: d.envelope()}
 	var err error
 	if m.MessageID, err = messageID(d.MessageID, d.From.Domain); err != nil {
@@ -44,21 +58,74 @@ func Compose(d Draft) (*Mail, error) {
 			m.utf8Header = m.utf8Header || !isASCII(a.Local)
 		}
 	}
-	var parts []*part
-	for _, a := range d.Attachments {
-		p, err := openPart(a)
-		if err != nil {
-			_ = m.Close()
-			return nil, err
-		}
-		m.closers = append(m.closers, p.body.file)
-		parts = append(parts, p)
+	parts, err := d.open(m)
+	if err == nil {
+		m.Content, err = render(d, m.MessageID, parts)
 	}
-	if m.Content, err = render(d, m.MessageID, parts); err != nil {
+	if err != nil {
 		_ = m.Close()
 		return nil, err
 	}
+	m.parts = parts
 	return m, nil
+}
+
+// complete makes the bodies that were not given: HTML of Markdown, Content-IDs
+// for images, the text alternative.
+func (d *Draft) complete() (err error) {
+	if d.Markdown != "" {
+		if d.HTML, err = FromMarkdown(d.Markdown); err != nil {
+			return err
+		}
+	}
+	if d.EmbedDir != "" && d.HTML != "" {
+		html, images, err := embedImages(d.HTML, d.EmbedDir, d.From.Domain)
+		if err != nil {
+			return err
+		}
+		d.HTML, d.Inline = html, slices.Concat(d.Inline, images)
+	}
+	if len(d.Inline) > 0 && d.HTML == "" {
+		return &FieldError{"inline image", d.Inline[0].CID, "needs an HTML body that shows it"}
+	}
+	if d.Text == "" && d.HTML != "" {
+		if d.Text = htmltext.FromHTML(toUTF8(d.HTML)); d.Text != "" {
+			d.Text += "\n"
+		}
+	}
+	if len(d.References) == 0 && d.InReplyTo != "" {
+		d.References = []string{d.InReplyTo}
+	}
+	if d.References, err = checkIDs("References", d.References); err != nil {
+		return err
+	}
+	return checkInline(d.Inline)
+}
+
+// open opens all files; m closes them.
+func (d *Draft) open(m *Mail) ([]*part, error) {
+	var parts []*part
+	add := func(a Attachment, cid string) error {
+		p, err := openPart(a)
+		if err != nil {
+			return err
+		}
+		p.cid = cid
+		m.closers = append(m.closers, p.body.file)
+		parts = append(parts, p)
+		return nil
+	}
+	for _, in := range d.Inline {
+		if err := add(Attachment{Path: in.Path, ContentType: in.ContentType}, in.CID); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range d.Attachments {
+		if err := add(a, ""); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
 }
 
 func (d *Draft) check() error {
@@ -86,8 +153,44 @@ func (d *Draft) check() error {
 		if err := checkHeader(h); err != nil {
 			return err
 		}
+		if flag := d.ownsToo(h.Name); flag != "" {
+			return &FieldError{"header " + h.Name, h.Value, "is set by " + flag + " already"}
+		}
 	}
-	return nil
+	if d.Markdown != "" && d.HTML != "" {
+		return &FieldError{"Markdown", "", "given together with HTML; one of them is enough"}
+	}
+	if _, err := checkIDs("In-Reply-To", []string{d.InReplyTo}); err != nil {
+		return err
+	}
+	if err := checkUnsubscribe(d.ListUnsubscribe); err != nil {
+		return err
+	}
+	return d.Priority.check()
+}
+
+// ownsToo returns the flag that writes a field in this draft, or "". These
+// fields may be extra headers as long as their flag is not used.
+func (d *Draft) ownsToo(name string) string {
+	switch strings.ToLower(name) {
+	case "x-priority", "importance":
+		if d.Priority != "" {
+			return "--priority"
+		}
+	case "in-reply-to":
+		if d.InReplyTo != "" {
+			return "--in-reply-to"
+		}
+	case "references":
+		if len(d.References) > 0 || d.InReplyTo != "" {
+			return "--references or --in-reply-to"
+		}
+	case "list-unsubscribe", "list-unsubscribe-post":
+		if len(d.ListUnsubscribe) > 0 {
+			return "--list-unsubscribe"
+		}
+	}
+	return ""
 }
 
 func (d *Draft) mailboxes() []Address {
@@ -144,7 +247,7 @@ func forwardPaths(lists ...[]Address) []string {
 // tell strangers about the network.
 func messageID(given, domain string) (string, error) {
 	if given == "" {
-		return "<" + strings.ToLower(rand.Text()) + "@" + domain + ">", nil
+		return "<" + randomID() + "@" + domain + ">", nil
 	}
 	id := strings.TrimSuffix(strings.TrimPrefix(given, "<"), ">")
 	if reason := badMessageID(id); reason != "" {
@@ -152,6 +255,8 @@ func messageID(given, domain string) (string, error) {
 	}
 	return "<" + id + ">", nil
 }
+
+func randomID() string { return strings.ToLower(rand.Text()) }
 
 // badMessageID returns why id, without its angle brackets, is none.
 func badMessageID(id string) string {

@@ -36,6 +36,7 @@ type Mail struct {
 	Content   *Content
 
 	utf8Header bool
+	parts      []*part // of a composed mail
 	closers    []io.Closer
 }
 

@@ -1,7 +1,9 @@
 package message_test
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,14 +68,18 @@ func scriptDraft(t testing.TB, text string) message.Draft {
 }
 
 func TestThreeParsersAgreeInEveryScript(t *testing.T) {
-	for script, text := range scripts {
-		for parser, parse := range parsers {
-			t.Run(script+"/"+parser, func(t *testing.T) {
-				t.Parallel()
-				d := scriptDraft(t, text)
-				checkParsed(t, parser, d, parse(t, octets(t, compose(t, d))))
-			})
-		}
+	var drafts []message.Draft
+	var raws []string
+	for _, script := range slices.Sorted(maps.Keys(scripts)) {
+		d := scriptDraft(t, scripts[script])
+		drafts, raws = append(drafts, d), append(raws, octets(t, compose(t, d)))
+	}
+	for parser, parse := range parsers {
+		t.Run(parser, func(t *testing.T) {
+			for i, got := range parse(t, raws) {
+				checkParsed(t, parser, drafts[i], got)
+			}
+		})
 	}
 }
 
@@ -128,7 +134,7 @@ func TestLongNamesAndManyRecipientsAreFolded(t *testing.T) {
 	}
 	raw := octets(t, compose(t, d))
 	for _, parser := range []string{"go", "go-message"} {
-		got := parsers[parser](t, raw)
+		got := parsers[parser](t, []string{raw})[0]
 		if got.Subject != d.Subject || got.Addresses["From"][0][0] != d.From.Name || len(got.Addresses["To"]) != 501 ||
 			got.Addresses["Cc"][0][0] != d.Cc[0].Name || got.Addresses["Cc"][1][0] != d.Cc[1].Name {
 			t.Errorf("%s read %q, %q", parser, got.Subject, got.Addresses)

@@ -37,8 +37,17 @@ type parsed struct {
 type parsedFile struct{ Name, TypeName, Type, CID, Disposition, SHA256 string }
 
 // parsers are three programs that know nothing of each other.
-var parsers = map[string]func(t testing.TB, raw string) parsed{
-	"go": parseGo, "go-message": parseGoMessage, "python": parsePython,
+var parsers = map[string]func(t testing.TB, raws []string) []parsed{
+	"go": each(parseGo), "go-message": each(parseGoMessage), "python": parsePython,
+}
+
+func each(parse func(testing.TB, string) parsed) func(testing.TB, []string) []parsed {
+	return func(t testing.TB, raws []string) (all []parsed) {
+		for _, raw := range raws {
+			all = append(all, parse(t, raw))
+		}
+		return all
+	}
 }
 
 func sum(b []byte) string { h := sha256.Sum256(b); return hex.EncodeToString(h[:]) }
@@ -162,9 +171,9 @@ func parseGoMessage(t testing.TB, raw string) parsed {
 	return p
 }
 
-// parsePython asks the email package of Python 3. Without one on this machine
-// the test is skipped, but never in continuous integration.
-func parsePython(t testing.TB, raw string) parsed {
+// parsePython asks the email package of Python 3, once for all messages. Without
+// one on this machine the test is skipped, but never in continuous integration.
+func parsePython(t testing.TB, raws []string) []parsed {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -172,19 +181,29 @@ func parsePython(t testing.TB, raw string) parsed {
 		}
 		t.Skip("python3 is not installed")
 	}
+	var in [][]byte
+	for _, raw := range raws {
+		in = append(in, []byte(raw))
+	}
+	stdin, err := json.Marshal(in) // []byte becomes base64
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(python, "testdata/parse.py")
-	cmd.Stdin = strings.NewReader(raw)
+	cmd.Stdin = bytes.NewReader(stdin)
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("python: %v\n%s", err, stderr.String())
 	}
-	var p parsed
-	if err := json.Unmarshal(out.Bytes(), &p); err != nil {
-		t.Fatal(err)
+	var all []parsed
+	if err := json.Unmarshal(out.Bytes(), &all); err != nil || len(all) != len(raws) {
+		t.Fatalf("python gave %d messages of %d: %v", len(all), len(raws), err)
 	}
-	if len(p.Defects) > 0 {
-		t.Errorf("python found defects: %v", p.Defects)
+	for _, p := range all {
+		if len(p.Defects) > 0 {
+			t.Errorf("python found defects in %q: %v", p.Subject, p.Defects)
+		}
 	}
-	return p
+	return all
 }

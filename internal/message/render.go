@@ -39,15 +39,29 @@ func render(d Draft, messageID string, parts []*part) (*Content, error) {
 	}
 	for _, p := range parts {
 		mark := newPlaceholder()
-		header := p.header("attachment", "")
-		msg.AttachReadSeeker("", bytes.NewReader(mark.octets), func(f *gomail.File) { f.Header = header })
+		add := msg.AttachReadSeeker
+		if p.cid != "" {
+			add = msg.EmbedReadSeeker
+		}
+		add("", bytes.NewReader(mark.octets), func(f *gomail.File) { f.Header = p.header() })
 		marks, bodies = append(marks, mark), append(bodies, p.body)
 	}
 	var skeleton bytes.Buffer
 	if _, err := msg.WriteTo(&skeleton); err != nil {
 		return nil, fmt.Errorf("rendering header and structure: %w", err)
 	}
-	return splice(d.fields()+skeleton.String(), marks, bodies)
+	return splice(d.fields()+withRootType(skeleton.String(), len(d.texts()) > 1), marks, bodies)
+}
+
+// withRootType adds the parameter that RFC 2387 3.1 requires of multipart/related
+// and go-mail leaves out.
+func withRootType(skeleton string, alternative bool) string {
+	root := "text/html"
+	if alternative {
+		root = "multipart/alternative"
+	}
+	const related = "Content-Type: multipart/related;\r\n"
+	return strings.Replace(skeleton, related, related+" type=\""+root+"\";\r\n", 1)
 }
 
 type bodyText struct {
@@ -102,6 +116,15 @@ func (d *Draft) fields() string {
 	if d.Subject != "" {
 		b.WriteString(textField("Subject", d.Subject))
 	}
+	b.WriteString(d.Priority.fields())
+	if d.InReplyTo != "" {
+		ids, _ := checkIDs("In-Reply-To", []string{d.InReplyTo}) // checked before
+		b.WriteString(foldField("In-Reply-To", strings.Join(ids, " "), false))
+	}
+	if len(d.References) > 0 {
+		b.WriteString(foldField("References", strings.Join(d.References, " "), false))
+	}
+	b.WriteString(unsubscribeFields(d.ListUnsubscribe))
 	for _, h := range d.Headers {
 		b.WriteString(textField(h.Name, strings.TrimSpace(h.Value)))
 	}

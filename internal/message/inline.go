@@ -1,0 +1,123 @@
+package message
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// Inline is a file that the HTML body shows, by the address "cid:CID".
+type Inline struct {
+	CID         string // Content-ID without angle brackets (RFC 2392)
+	Path        string
+	ContentType string // "" = by extension, then by content
+}
+
+const maxCID = 200
+
+// checkInline refuses Content-IDs that could be anything else, and two equal ones.
+func checkInline(list []Inline) error {
+	seen := map[string]bool{}
+	for _, in := range list {
+		if in.CID == "" || len(in.CID) > maxCID {
+			return &FieldError{"inline image", in.Path, fmt.Sprintf("needs a content id of 1 to %d characters: cid=FILE", maxCID)}
+		}
+		for i := 0; i < len(in.CID); i++ {
+			if c := in.CID[i]; !isAlnum(c) && strings.IndexByte("@.-_+$", c) < 0 {
+				return &FieldError{"inline image", in.CID, fmt.Sprintf("%q cannot be used in a content id", c)}
+			}
+		}
+		if seen[in.CID] {
+			return &FieldError{"inline image", in.CID, "this content id is given twice"}
+		}
+		seen[in.CID] = true
+	}
+	return nil
+}
+
+// embedImages finds the images that an HTML text names relative to dir and
+// gives each a Content-ID of domain. Only img tags that name such a file are
+// written anew; everything else stays as it is. Addresses with a scheme or a
+// host, and absolute paths, are left alone. A file outside dir is refused, by
+// name or by symbolic link: an HTML text from elsewhere must not be able to
+// mail the files of this machine.
+func embedImages(source, dir, domain string) (string, []Inline, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", nil, &FileError{dir, err}
+	}
+	defer root.Close()
+	var out strings.Builder
+	var list []Inline
+	cids := map[string]string{}
+	z := html.NewTokenizer(strings.NewReader(source))
+	for z.Next() != html.ErrorToken {
+		raw := string(z.Raw())
+		token := z.Token()
+		i := imageSource(token)
+		if i < 0 {
+			out.WriteString(raw)
+			continue
+		}
+		name, err := imageFile(root, token.Attr[i].Val)
+		if err != nil {
+			return "", nil, err
+		}
+		if cids[name] == "" {
+			cids[name] = fmt.Sprintf("image%d.%s@%s", len(cids)+1, randomID(), domain)
+			list = append(list, Inline{CID: cids[name], Path: filepath.Join(dir, name)})
+		}
+		token.Attr[i].Val = "cid:" + cids[name]
+		out.WriteString(token.String())
+	}
+	return out.String(), list, nil
+}
+
+// imageSource returns which attribute of a token names a file by a relative
+// address, or -1.
+func imageSource(t html.Token) int {
+	if t.DataAtom != atom.Img || (t.Type != html.StartTagToken && t.Type != html.SelfClosingTagToken) {
+		return -1
+	}
+	for i, a := range t.Attr {
+		if a.Key != "src" {
+			continue
+		}
+		u, err := url.Parse(strings.TrimSpace(a.Val))
+		if err != nil || u.Scheme != "" || u.Host != "" || u.Path == "" || u.Path[0] == '/' {
+			return -1
+		}
+		return i
+	}
+	return -1
+}
+
+// imageFile is the name below root of the file that an address means.
+func imageFile(root *os.Root, address string) (string, error) {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil {
+		return "", &FieldError{"HTML image", address, "is no address"}
+	}
+	name := filepath.Clean(filepath.FromSlash(u.Path))
+	if !filepath.IsLocal(name) {
+		return "", &FieldError{"HTML image", address, "is outside of the directory of the HTML file"}
+	}
+	info, err := root.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", &FileError{filepath.Join(root.Name(), name), err}
+	}
+	if err != nil { // a symbolic link that leads out
+		return "", &FieldError{"HTML image", address, fmt.Sprintf("cannot be embedded (%v)", bareCause(err))}
+	}
+	if !info.Mode().IsRegular() {
+		return "", &FileError{filepath.Join(root.Name(), name), ErrNotRegular}
+	}
+	return name, nil
+}

@@ -1,0 +1,85 @@
+package message
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Priority is what the sender thinks of the urgency. The zero value says
+// nothing, and no field is written.
+type Priority string
+
+// The priorities.
+const (
+	PriorityHigh   Priority = "high"
+	PriorityNormal Priority = "normal"
+	PriorityLow    Priority = "low"
+)
+
+// fields returns Importance (RFC 2156 5.3.4, which Exchange reads) and
+// X-Priority (which everybody else reads).
+func (p Priority) fields() string {
+	number := map[Priority]string{PriorityHigh: "1", PriorityNormal: "3", PriorityLow: "5"}[p]
+	if number == "" {
+		return ""
+	}
+	return "X-Priority: " + number + "\r\nImportance: " + string(p) + "\r\n"
+}
+
+func (p Priority) check() error {
+	if p != "" && p.fields() == "" {
+		return &FieldError{"priority", string(p), "is none of high, normal and low"}
+	}
+	return nil
+}
+
+// checkIDs checks Message-IDs given by people and adds angle brackets where
+// they are missing.
+func checkIDs(field string, ids []string) ([]string, error) {
+	var out []string
+	for _, text := range ids {
+		if reason := badControl(text); reason != "" {
+			return nil, &FieldError{field, text, reason}
+		}
+		for id := range strings.FieldsSeq(text) {
+			id = strings.TrimSuffix(strings.TrimPrefix(id, "<"), ">")
+			if reason := badMessageID(id); reason != "" {
+				return nil, &FieldError{field, id, reason}
+			}
+			out = append(out, "<"+id+">")
+		}
+	}
+	return out, nil
+}
+
+// checkUnsubscribe checks the addresses of List-Unsubscribe (RFC 2369 3.2).
+func checkUnsubscribe(list []string) error {
+	for _, s := range list {
+		u, err := url.Parse(s)
+		if err != nil || !isASCII(s) || strings.ContainsAny(s, "<>, \t\r\n\x00") {
+			return &FieldError{"list-unsubscribe", s, "is no URL; non-ASCII characters and commas must be percent-encoded"}
+		}
+		switch u.Scheme {
+		case "https", "http", "mailto":
+		default:
+			return &FieldError{"list-unsubscribe", s, fmt.Sprintf("must be https: or mailto:, not %q", u.Scheme)}
+		}
+	}
+	return nil
+}
+
+// unsubscribeFields adds List-Unsubscribe-Post (RFC 8058 3.1) where there is an
+// https address: Gmail and Yahoo ask bulk senders for it.
+func unsubscribeFields(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	fields := foldField("List-Unsubscribe", "<"+strings.Join(list, ">, <")+">", false)
+	for _, s := range list {
+		if strings.HasPrefix(s, "https:") {
+			return fields + "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+		}
+	}
+	return fields
+}
