@@ -13,12 +13,62 @@ func newConfig(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
 		GroupID: groupSetUp,
-		Short:   "Show the settings",
+		Short:   "Check, show and import the settings",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newConfigShow(g))
+	cmd.AddCommand(newConfigCheck(g), newConfigShow(g), newConfigExample(g), newConfigImport(g))
 	return cmd
+}
+
+func newConfigCheck(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Check the settings without any network; every problem at once, exit code 78",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runConfigCheck(cmd.Context(), g) },
+	}
+}
+
+func runConfigCheck(ctx context.Context, g *globals) error {
+	cfg, err := config.Load(ctx, g.options())
+	problems := cfg.Warnings()
+	var all *config.Problems
+	if errors.As(err, &all) {
+		problems = all.List
+	}
+	switch {
+	case g.json:
+		g.printJSON(map[string]any{"problems": append([]config.Problem{}, problems...), "env_file": cfg.EnvFile(), "exit_code": codeOf(err)})
+	case err != nil:
+		return err
+	default:
+		g.warnings(problems)
+		g.printf("no error in the settings%s\n", from(cfg.EnvFile()))
+	}
+	if err != nil {
+		return &exitError{code: exitConfig, err: err, shown: true}
+	}
+	return nil
+}
+
+func from(file string) string {
+	if file == "" {
+		return ""
+	}
+	return " of the environment and " + file
+}
+
+func newConfigExample(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "example",
+		Short: "Print an env file with every setting, to fill in",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			g.printf("%s", config.Example())
+			return nil
+		},
+	}
 }
 
 func newConfigShow(g *globals) *cobra.Command {
@@ -49,10 +99,10 @@ func runConfigShow(ctx context.Context, g *globals) error {
 	}
 	width := 0
 	for _, s := range shown {
-		width = max(width, len(s.Variable)+len(s.Value))
+		width = max(width, len(s.Variable)+1+len(s.Value))
 	}
 	for _, s := range shown {
-		g.printf("%s=%s%*s%s\n", s.Variable, visible(s.Value), min(width, 90)-len(s.Variable)-len(s.Value)+2, "", origin(s))
+		g.printf("%-*s  %s\n", min(width, 90), s.Variable+"="+visible(s.Value), origin(s))
 	}
 	if err == nil {
 		g.warnings(cfg.Warnings())

@@ -12,9 +12,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/smtpsend/smtpsend/internal/nodump"
 )
 
 func main() {
+	// A second line of defence; where the system refuses, there is none.
+	_ = nodump.Disable()
 	ctx, stop := notified()
 	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	code := run(ctx, p, os.Args[1:])

@@ -80,7 +80,11 @@ func (g *globals) warnings(list []config.Problem) {
 	}
 }
 
-// finding prints title, the server's words, cause and the first fix.
+// shownFixes is how many fixes follow a failure: the likeliest, and the other
+// way out where there are two.
+const shownFixes = 2
+
+// finding prints title, the server's words, cause and the first fixes.
 func (g *globals) finding(f diagnosis.Finding, said string) {
 	g.errorf("%s", f.Title)
 	if said != "" {
@@ -89,8 +93,8 @@ func (g *globals) finding(f diagnosis.Finding, said string) {
 	if f.Cause != "" {
 		g.line("cause", "%s", f.Cause)
 	}
-	if len(f.Fixes) > 0 {
-		g.fix(f.Fixes[0])
+	for _, fix := range f.Fixes[:min(len(f.Fixes), shownFixes)] {
+		g.fix(fix)
 	}
 }
 

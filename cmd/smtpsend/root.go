@@ -68,7 +68,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 
 // verbs is the one table of what smtpsend can do.
 var verbs = []func(*globals) *cobra.Command{
-	newSend, newConfig, newSandbox, newDemo, newVersion,
+	newSend, newToken, newConfig, newSecret, newSandbox, newDemo, newVersion,
 }
 
 // noArguments refuses what follows a verb that takes nothing.
@@ -100,5 +100,5 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // options say where the settings of this run are.
 func (g *globals) options() config.Options {
-	return config.Options{Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin}
+	return config.Options{Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal}
 }

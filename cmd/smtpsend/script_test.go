@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,9 @@ func mainForTest() {
 		stdin: os.Stdin, environ: os.Environ(),
 		stdout: io.MultiWriter(os.Stdout, f), stderr: io.MultiWriter(os.Stderr, f),
 	}
+	if slices.Contains(os.Args, "token") {
+		p.stdout = os.Stdout // prints a token because it was asked to
+	}
 	ctx, stop := notified()
 	code := run(ctx, p, os.Args[1:])
 	stop()
@@ -67,6 +71,7 @@ func TestScripts(t *testing.T) {
 				scriptsRun.Add(1)
 				env.Setenv(outputDir, output)
 				env.Setenv("HOME", env.WorkDir)
+				env.Setenv("INJECTED", "a\nBcc: evil@contoso.example") // a script's line cannot hold it
 				env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
 				env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 				env.Values[secretsKey{}] = secrets
@@ -74,7 +79,7 @@ func TestScripts(t *testing.T) {
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"sandbox": cmdSandbox, "stored": cmdStored, "waitfor": cmdWaitFor, "exits": cmdExits,
-				"get": cmdGet, "count": cmdCount, "tokens": cmdTokens, "random": cmdRandom,
+				"get": cmdGet, "count": cmdCount, "tokens": cmdTokens, "random": cmdRandom, "fill": cmdFill,
 			},
 		})
 	})
@@ -217,4 +222,22 @@ func cmdRandom(ts *testscript.TestScript, neg bool, args []string) {
 		data[i] = byte(x)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+// cmdFill is "fill FILE": ${NAME} in the file becomes the sandbox's setting
+// SMTPSEND_NAME.
+func cmdFill(ts *testscript.TestScript, neg bool, args []string) {
+	settings := make(map[string]string)
+	for _, kv := range boxOf(ts).Env() {
+		name, value, _ := strings.Cut(kv, "=")
+		settings[strings.TrimPrefix(name, "SMTPSEND_")] = value
+	}
+	text := os.Expand(ts.ReadFile(args[0]), func(name string) string {
+		value, ok := settings[name]
+		if !ok {
+			ts.Fatalf("the sandbox has no setting %s", name)
+		}
+		return value
+	})
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }

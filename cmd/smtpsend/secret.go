@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/seal"
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
+
+func newSecret(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "secret",
+		GroupID: groupSetUp,
+		Short:   "Seal the client secret, and prove that it opens",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "seal",
+		Short: "Read the client secret and print it sealed, as a line for the env file",
+		Long: `Read the client secret from the terminal, without echo, or from standard input, and
+print it encrypted, as a line for the env file. The identity that opens it is made
+at the first use, readable by this user alone: run this as the user who will submit.
+A sealed secret protects against an env file that leaks or is committed, not against
+somebody who can read the identity file. Where systemd is at hand, its credentials
+do better.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSecretSeal(cmd.Context(), g) },
+	}, &cobra.Command{
+		Use:   "check",
+		Short: "Prove that the client secret of the settings can be had, without showing it",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runSecretCheck(cmd.Context(), g) },
+	})
+	return cmd
+}
+
+// unseal opens a sealed value of the settings.
+func unseal(_ context.Context, identityFile, sealed string) (secret.String, error) {
+	return seal.Open(identityFile, sealed)
+}
+
+func runSecretSeal(ctx context.Context, g *globals) error {
+	o := g.options()
+	o.Offline, o.Unseal = true, nil
+	// Of the settings only the identity's place counts here; they may be half
+	// filled in, that is what sealing is for.
+	cfg, _ := config.Load(ctx, o)
+	value, err := readSecret(g)
+	if err != nil {
+		return err
+	}
+	sealed, err := seal.Seal(cfg.IdentityFile, value)
+	if err != nil {
+		return withCode(exitCannotCreate, err)
+	}
+	g.printf("%sOFFICE_CLIENT_SECRET=%s\n", config.Prefix, sealed)
+	return nil
+}
+
+// readSecret reads one line, from the terminal without echo.
+func readSecret(g *globals) (secret.String, error) {
+	var data []byte
+	var err error
+	if isTerminal(g.stdin) {
+		fmt.Fprint(g.stderr, "client secret (not shown): ")
+		data, err = term.ReadPassword(int(g.stdin.(*os.File).Fd()))
+		fmt.Fprintln(g.stderr)
+	} else {
+		data, err = io.ReadAll(io.LimitReader(g.stdin, seal.MaxSecret+2))
+	}
+	if err != nil {
+		return secret.String{}, withCode(exitNoInput, fmt.Errorf("reading the secret: %w", err))
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	if text == "" {
+		return secret.String{}, withCode(exitNoInput, errors.New("the secret is empty"))
+	}
+	return secret.New(text), nil
+}
+
+func runSecretCheck(ctx context.Context, g *globals) error {
+	cfg, err := g.settings(ctx, false)
+	if err != nil {
+		return err
+	}
+	origin := cfg.Origin("OFFICE_CLIENT_SECRET")
+	if g.json {
+		g.printJSON(map[string]any{"origin": origin, "length": len(cfg.OfficeClientSecret.Reveal()), "exit_code": exitOK})
+		return nil
+	}
+	g.printf("the client secret opens: %d octets, from %s\n", len(cfg.OfficeClientSecret.Reveal()), origin)
+	return nil
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/tokencache"
+	"github.com/smtpsend/smtpsend/xoauth2"
+)
+
+// tokenFlags are what "token" is told.
+type tokenFlags struct {
+	raw, xoauth2, refresh bool
+	mailbox               string
+	minLife               time.Duration
+}
+
+func newToken(g *globals) *cobra.Command {
+	var t tokenFlags
+	cmd := &cobra.Command{
+		Use:     "token [flags]",
+		GroupID: groupSubmit,
+		Short:   "Print an access token, for other programs",
+		Long: `Print an access token, from the cache or from Entra ID: for msmtp's passwordeval,
+curl's --oauth2-bearer and everything else that asks for one. The token is a
+password for the mailboxes of the application: do not let it into a log.
+
+` + exitHelp,
+		Example: `  curl --oauth2-bearer "$(smtpsend token)" --user noreply@contoso.com ...
+  passwordeval "smtpsend --env-file /home/me/smtpsend.env token"      # in ~/.msmtprc, with: auth xoauth2`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runToken(cmd.Context(), g, &t) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&t.raw, "raw", false, "print the token alone (the default)")
+	f.BoolVar(&t.xoauth2, "xoauth2", false, "print the base64 response for AUTH XOAUTH2")
+	f.StringVar(&t.mailbox, "mailbox", "", "the mailbox `ADDRESS` in that response (default SMTPSEND_SMTP_USER_NAME, else SMTPSEND_MAIL_SENDER)")
+	f.DurationVar(&t.minLife, "min-life", 0, "a token that lives at least `DURATION`, such as 20m")
+	f.BoolVar(&t.refresh, "refresh", false, "a new token, whatever is in the cache")
+	return cmd
+}
+
+func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
+	if (t.raw && t.xoauth2) || (g.json && (t.raw || t.xoauth2)) {
+		return usagef("--raw, --xoauth2 and --json exclude each other")
+	}
+	cfg, err := g.settings(ctx, false)
+	if err != nil {
+		return err
+	}
+	mailbox, err := t.user(cfg)
+	if err != nil {
+		return err
+	}
+	cache, err := g.tokenCache(cfg, tokencache.Options{MinLife: t.minLife})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	get := cache.Get
+	if t.refresh {
+		get = cache.Refresh
+	}
+	entry, err := get(ctx)
+	if err != nil {
+		return g.noToken(cfg, mailbox, err)
+	}
+	return g.printToken(t, mailbox, entry)
+}
+
+// user is the mailbox for --xoauth2, as MAIL SENDER may have a display name.
+func (t *tokenFlags) user(cfg *config.Config) (string, error) {
+	for _, from := range [][2]string{
+		{"--mailbox", t.mailbox}, {config.Prefix + "SMTP_USER_NAME", cfg.SMTPUserName}, {config.Prefix + "MAIL_SENDER", cfg.MailSender},
+	} {
+		if from[1] != "" {
+			a, err := message.ParseAddress(from[0], from[1])
+			return a.Addr(), err
+		}
+	}
+	if t.xoauth2 {
+		return "", usagef("no mailbox for --xoauth2: use --mailbox, or set %sSMTP_USER_NAME", config.Prefix)
+	}
+	return "", nil
+}
+
+func (g *globals) printToken(t *tokenFlags, mailbox string, entry tokencache.Entry) error {
+	token := entry.Token.AccessToken
+	switch {
+	case g.json:
+		g.printJSON(newTokenView(entry))
+	case t.xoauth2:
+		response, err := xoauth2.InitialResponse(mailbox, token)
+		if err != nil {
+			return withCode(exitProtocol, err)
+		}
+		g.printf("%s\n", base64.StdEncoding.EncodeToString(response))
+	default:
+		g.printf("%s\n", token)
+	}
+	return nil
+}
+
+// noToken explains why there is none, as send would.
+func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	e := &submission.Error{Stage: diagnosis.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
+	known, _ := facts(cfg, mailbox, "", submission.Token{})
+	finding := diagnosis.Find(e.Symptom(), known)
+	code := findingCode(e, finding)
+	if g.json {
+		g.printJSON(map[string]any{"error": err.Error(), "exit_code": code, "finding": finding})
+	} else {
+		g.finding(finding, err.Error())
+	}
+	return &exitError{code: code, err: err, shown: true}
+}
+
+// tokenView is a token for --json: the claims that tell why a server may refuse
+// it, and how long it lives.
+type tokenView struct {
+	AccessToken string    `json:"access_token"`
+	Obtained    time.Time `json:"obtained"`
+	Expires     time.Time `json:"expires"`
+	Age         float64   `json:"age_s"`
+	Life        float64   `json:"remaining_life_s"`
+	Cached      bool      `json:"cached"`
+	Claims      any       `json:"claims,omitempty"`
+	ExitCode    int       `json:"exit_code"`
+}
+
+func newTokenView(entry tokencache.Entry) tokenView {
+	v := tokenView{
+		AccessToken: entry.Token.AccessToken, Obtained: entry.Obtained, Expires: entry.Token.Expiry,
+		Age: time.Since(entry.Obtained).Round(time.Second).Seconds(), Cached: entry.Cached,
+		Life: time.Until(entry.Token.Expiry).Round(time.Second).Seconds(),
+	}
+	if c, err := diagnosis.ReadClaims(entry.Token.AccessToken); err == nil {
+		v.Claims = map[string]any{
+			"aud": c.Audience, "appid": c.AppID, "oid": c.ObjectID, "tid": c.TenantID, "roles": append([]string{}, c.Roles...),
+			"scp": c.Scopes, "appidacr": c.AppIDACR, "uti": c.TokenID, "iat": c.IssuedAt, "nbf": c.NotBefore, "exp": c.Expires,
+		}
+	}
+	return v
+}
