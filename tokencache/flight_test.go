@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,35 @@ func TestSearchEndsWhenNobodyWaits(t *testing.T) {
 		src.enter, src.leave = nil, nil
 		if e := get(t, c); e.Token.AccessToken != "tok-2" {
 			t.Errorf("next call: %+v", e)
+		}
+	})
+}
+
+// stubborn is a source whose first call takes 3 s to notice that its context
+// ended.
+type stubborn struct{ called atomic.Bool }
+
+func (s *stubborn) Token(ctx context.Context) (*oauth2.Token, error) {
+	if !s.called.Swap(true) {
+		<-ctx.Done()
+		pass(3 * time.Second)
+		return nil, context.Cause(ctx)
+	}
+	return &oauth2.Token{AccessToken: "new", Expiry: time.Now().Add(time.Hour)}, nil
+}
+
+func TestSearchThatEndsIsNotJoined(t *testing.T) {
+	forEachStore(t, func(t *testing.T, store tokencache.Store) {
+		c := run(t, &stubborn{}, store)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := c.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("err = %v", err)
+		}
+		start := time.Now()
+		e := get(t, c)
+		if took := time.Since(start); e.Token.AccessToken != "new" || took < 3*time.Second || took > 4*time.Second {
+			t.Errorf("next call: %s after %v, want a token of its own when the lock is free", e.Token.AccessToken, took)
 		}
 	})
 }
@@ -215,6 +245,56 @@ func TestTokenThatAppearsWhileTheLockIsTakenIsUsed(t *testing.T) {
 		e := get(t, run(t, src, store))
 		if took := time.Since(start); e.Token.AccessToken != "of-another" || took > 4*time.Second || src.count() != 0 {
 			t.Errorf("%s after %v and %d requests", e.Token.AccessToken, took, src.count())
+		}
+	})
+}
+
+// overtaken is a store into which another process saves a token just before
+// the lock is had.
+type overtaken struct{ tokencache.Store }
+
+func (s overtaken) TryLock(key tokencache.Key) (func(), bool, error) {
+	if err := s.Save(key, &tokencache.Record{
+		Token:    &oauth2.Token{AccessToken: "of-another", Expiry: time.Now().Add(time.Hour)},
+		Obtained: time.Now(),
+	}); err != nil {
+		return nil, false, err
+	}
+	return s.Store.TryLock(key)
+}
+
+func TestTokenThatAppearsBeforeTheLockIsUsed(t *testing.T) {
+	forEachStore(t, func(t *testing.T, store tokencache.Store) {
+		src := &source{life: time.Hour}
+		if e := get(t, run(t, src, overtaken{store})); e.Token.AccessToken != "of-another" || src.count() != 0 {
+			t.Errorf("%s after %d requests", e.Token.AccessToken, src.count())
+		}
+	})
+}
+
+func TestRefreshDoesNotTakeARefusalOfAnOlderSearch(t *testing.T) {
+	forEachStore(t, func(t *testing.T, store tokencache.Store) {
+		key := newKey(t, "secret")
+		unlock, locked, err := store.TryLock(key)
+		if err != nil || !locked {
+			t.Fatalf("TryLock = %v, %v", locked, err)
+		}
+		c := run(t, &source{life: time.Hour}, store)
+		refused := &tokencache.Record{Refusal: &tokencache.Refused{Text: "refused", At: time.Now()}}
+		asked, refreshed := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := c.Get(t.Context()); asked <- err }()
+		pass(time.Second)
+		go func() { _, err := c.Refresh(t.Context()); refreshed <- err }()
+		pass(time.Second)
+		if err := store.Save(key, refused); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := errors.AsType[*tokencache.RefusedError](<-asked); !ok {
+			t.Error("Get did not take the refusal that another process stored")
+		}
+		unlock()
+		if err := <-refreshed; err != nil {
+			t.Errorf("Refresh: %v", err)
 		}
 	})
 }

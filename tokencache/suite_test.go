@@ -309,6 +309,18 @@ func TestInvalidateTakesThatTokenOnly(t *testing.T) {
 	})
 }
 
+func TestInvalidateTakesTheTokenFromOtherRuns(t *testing.T) {
+	forEachStore(t, func(t *testing.T, store tokencache.Store) {
+		src := &source{life: time.Hour}
+		first := run(t, src, store)
+		first.Invalidate(get(t, first).Token)
+		pass(time.Second)
+		if e := get(t, run(t, src, store)); e.Token.AccessToken != "tok-2" {
+			t.Errorf("another run: %s", e.Token.AccessToken)
+		}
+	})
+}
+
 // sameToken is a source like a managed identity's, which has a cache itself.
 type sameToken struct{ expiry time.Time }
 

@@ -30,7 +30,7 @@ type Error struct {
 	CorrelationID string        `json:"correlation_id,omitempty"`
 	TraceID       string        `json:"trace_id,omitempty"`
 	Timestamp     string        `json:"timestamp,omitempty"`   // as sent
-	RetryAfter    time.Duration `json:"retry_after,omitempty"` // what the endpoint asks to wait; 0 when it did not say
+	RetryAfter    time.Duration `json:"-"`                     // what the endpoint asks to wait; 0 when it did not say
 	Attempts      int           `json:"attempts,omitempty"`    // requests made
 	Host          string        `json:"host,omitempty"`        // of the token endpoint
 	Body          string        `json:"body,omitempty"`        // start of an answer that is no OAuth error, as one line
@@ -232,20 +232,28 @@ func transientNumber(n int) bool {
 	return false
 }
 
+// errorJSON is an Error without its methods, and with seconds.
+type errorJSON struct {
+	*plainError
+	Seconds int64 `json:"retry_after_seconds,omitempty"`
+}
+
+type plainError Error
+
 // MarshalJSON encodes everything but Err, for --json and for a cache that
 // remembers a refusal.
 func (e *Error) MarshalJSON() ([]byte, error) {
-	type plain Error // without this method
-	return json.Marshal((*plain)(e))
+	return json.Marshal(errorJSON{(*plainError)(e), int64(e.RetryAfter / time.Second)})
 }
 
 // RestoreError returns the *Error that MarshalJSON encoded, nil when data is
 // something else.
 func RestoreError(data []byte) error {
-	type plain Error
-	var e plain
-	if err := json.Unmarshal(data, &e); err != nil || e.HTTPStatus == 0 {
+	wire := errorJSON{plainError: &plainError{}}
+	if err := json.Unmarshal(data, &wire); err != nil || wire.HTTPStatus == 0 {
 		return nil
 	}
-	return (*Error)(&e)
+	e := (*Error)(wire.plainError)
+	e.RetryAfter = time.Duration(wire.Seconds) * time.Second
+	return e
 }

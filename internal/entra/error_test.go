@@ -13,11 +13,14 @@ import (
 )
 
 func TestErrorSurvivesJSON(t *testing.T) {
-	e := newEndpoint(t, answer(401, wrongSecret, isJSON))
+	e := newEndpoint(t, answer(401, wrongSecret, isJSON, "Retry-After: 7"))
 	_, err := e.source().Token(t.Context())
 	data, marshalErr := json.Marshal(err)
 	if marshalErr != nil {
 		t.Fatal(marshalErr)
+	}
+	if want := `"retry_after_seconds":7`; !strings.Contains(string(data), want) {
+		t.Errorf("JSON = %s, want %s in it", data, want)
 	}
 	restored := entra.RestoreError(data)
 	if restored == nil || restored.Error() != err.Error() {

@@ -1,0 +1,59 @@
+package entra_test
+
+import (
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
+
+// tunnel is an HTTP proxy that knows CONNECT only, and what hosts it was asked
+// for.
+func tunnel(hosts chan<- string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		hosts <- r.Host
+		server, err := net.Dial("tcp", r.Host)
+		if r.Method != http.MethodConnect || err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer server.Close()
+		w.WriteHeader(http.StatusOK)
+		client, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer client.Close()
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = io.Copy(server, client); _ = server.Close() })
+		_, _ = io.Copy(client, server)
+		_ = client.Close()
+		wg.Wait()
+	}
+}
+
+func TestRequestGoesThroughTheProxy(t *testing.T) {
+	e := newEndpoint(t, answer(200, goodAnswer, isJSON))
+	hosts := make(chan string, 1)
+	proxy := httptest.NewServer(tunnel(hosts))
+	defer proxy.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(e.Certificate())
+	s := entra.New(entra.Options{
+		TokenURL: e.URL, ClientID: clientID, Credential: entra.Secret(secret.New(clientSecret)),
+		HTTPClient: entra.NewHTTPClient(roots, func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }),
+	})
+	if _, err := s.Token(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if host := <-hosts; "https://"+host != e.URL {
+		t.Errorf("proxy was asked for %s, want %s", host, e.URL)
+	}
+}
