@@ -29,12 +29,12 @@ type Error struct {
 	AADSTS        []int         `json:"error_codes,omitempty"`
 	CorrelationID string        `json:"correlation_id,omitempty"`
 	TraceID       string        `json:"trace_id,omitempty"`
-	Timestamp     string        `json:"timestamp,omitempty"`   // as sent
-	RetryAfter    time.Duration `json:"-"`                     // what the endpoint asks to wait; 0 when it did not say
-	Attempts      int           `json:"attempts,omitempty"`    // requests made
-	Host          string        `json:"host,omitempty"`        // of the token endpoint
-	Body          string        `json:"body,omitempty"`        // start of an answer that is no OAuth error, as one line
-	Err           error         `json:"-"`                     // the network's error, nil when an answer came
+	Timestamp     string        `json:"timestamp,omitempty"` // as sent
+	RetryAfter    time.Duration `json:"-"`                   // what the endpoint asks to wait; 0 when it did not say
+	Attempts      int           `json:"attempts,omitempty"`  // requests made
+	Host          string        `json:"host,omitempty"`      // of the token endpoint
+	Body          string        `json:"body,omitempty"`      // start of an answer that is no OAuth error, as one line
+	Err           error         `json:"-"`                   // the network's error, nil when an answer came
 
 	kind string // what an answer is that is no OAuth error, such as "text/html"
 	json bool   // the answer is JSON all the same
