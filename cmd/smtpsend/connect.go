@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/config"
@@ -46,10 +47,22 @@ func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Opt
 		return submission.Options{}, err
 	}
 	o.Tokens = cachedTokens{cache}
+	if cfg.CacheDir != "" {
+		slots := submission.NewLockSlots(filepath.Join(cfg.CacheDir, "slots"), 0)
+		slots.Waiting = g.waitingForSlot
+		o.Slots = slots
+	}
 	if g.trace {
 		o.Trace = func(line string) { fmt.Fprintln(g.stderr, visible(line)) }
 	}
 	return o, nil
+}
+
+// waitingForSlot says why nothing happens.
+func (g *globals) waitingForSlot(mailbox string) {
+	if g.verbose || isTerminal(g.stderr) {
+		g.line("waiting", "Exchange allows %d connections per mailbox, and %s has them", submission.MaxConnections, mailbox)
+	}
 }
 
 // logger logs to standard error with -v.

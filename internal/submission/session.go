@@ -32,6 +32,7 @@ type Session struct {
 	ahead    *transaction // whose MAIL group is written already
 	reset    bool         // a transaction was left open: RSET is due
 	broken   bool
+	release  func() // gives the connection slot back; nil when there is none
 }
 
 // Open makes a session: connection, greeting, EHLO, STARTTLS, EHLO, AUTH. It
@@ -49,11 +50,15 @@ func Open(ctx context.Context, o Options, deadline time.Time) (*Session, error) 
 	}()
 
 	s := &Session{opts: o}
+	if err := s.takeSlot(setup); err != nil {
+		return s, s.blame(setup, s.fail(diagnosis.StageDial, err))
+	}
 	err := s.step(diagnosis.StageDial, func() (err error) {
 		s.raw, err = dial(setup, o)
 		return err
 	})
 	if err != nil {
+		s.Close()
 		return s, s.blame(setup, err)
 	}
 	stop := context.AfterFunc(setup, s.cut)
@@ -67,6 +72,20 @@ func Open(ctx context.Context, o Options, deadline time.Time) (*Session, error) 
 		return s, err
 	}
 	return s, nil
+}
+
+// takeSlot waits for a connection slot. Slots that cannot be used are no reason
+// not to submit.
+func (s *Session) takeSlot(ctx context.Context) (err error) {
+	if s.opts.Slots == nil {
+		return nil
+	}
+	s.release, err = s.opts.Slots.Acquire(ctx, s.opts.Mailbox)
+	if errors.Is(err, ErrNoSlots) {
+		s.opts.trace("*: " + err.Error())
+		return nil
+	}
+	return err
 }
 
 // withDeadline bounds ctx by deadline, zero meaning none.
@@ -160,9 +179,14 @@ func (s *Session) Token() Token { return s.token }
 // is empty by then, so more would never help.
 const quitTime = time.Second
 
-// Close ends the session with QUIT, whose reply is not waited for, and closes
-// the connection. A session that is broken or within a transaction is cut.
+// Close ends the session with QUIT, whose reply is not waited for, closes the
+// connection and gives its slot back. A session that is within a transaction is
+// cut. Close may be called again.
 func (s *Session) Close() {
+	if s.release != nil {
+		defer s.release()
+		s.release = nil
+	}
 	if s.raw == nil {
 		return
 	}

@@ -101,6 +101,7 @@ type Options struct {
 	IPFamily     string         // "" or "any", "ipv4", "ipv6"
 	NoPipelining bool           // one command at a time, as a way out
 	AllOrNone    bool           // submit nothing when a recipient is refused
+	Slots        Slots          // nil: connections are not limited
 	Timeouts     Timeouts
 
 	// Trace, when set, gets each line of the dialogue without credentials and

@@ -1,0 +1,101 @@
+package submission
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// MaxConnections is how many connections a mailbox may have at once: Exchange
+// Online's limit, which cannot be raised and counts all programs together (432
+// 4.3.2).
+const MaxConnections = 3
+
+// Slots hands out the right to have a connection.
+type Slots interface {
+	// Acquire waits until mailbox may have one more connection, and returns what
+	// gives it back. Its error is that of ctx, or says why there are no slots.
+	Acquire(ctx context.Context, mailbox string) (release func(), err error)
+}
+
+// LockSlots are the slots of one host: a lock file each, shared by all
+// processes that use the directory. The lock is the kernel's and ends with the
+// process. It is safe for concurrent use.
+type LockSlots struct {
+	dir string
+	max int
+	// Waiting, when set, is called once when no slot is free.
+	Waiting func(mailbox string)
+}
+
+// NewLockSlots returns slots in dir, which is made with mode 0700 when needed;
+// max is MaxConnections when zero.
+func NewLockSlots(dir string, max int) *LockSlots {
+	if max == 0 {
+		max = MaxConnections
+	}
+	return &LockSlots{dir: dir, max: max}
+}
+
+// ErrNoSlots is wrapped when the lock files cannot be used. Submission goes on
+// without them: Exchange has its own limit.
+var ErrNoSlots = errors.New("connection slots cannot be used")
+
+// slotPoll is how often a busy set of slots is looked at again. There is no
+// lock that waits for any of several files.
+const slotPoll = 50 * time.Millisecond
+
+// Acquire takes the first free slot of mailbox. The error wraps ErrNoSlots or
+// the cause of ctx's end.
+func (l *LockSlots) Acquire(ctx context.Context, mailbox string) (func(), error) {
+	if err := os.MkdirAll(l.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoSlots, err)
+	}
+	tick := time.NewTicker(slotPoll)
+	defer tick.Stop()
+	for told := false; ; {
+		release, err := l.try(mailbox)
+		if release != nil || err != nil {
+			return release, err
+		}
+		if !told && l.Waiting != nil {
+			l.Waiting(mailbox)
+		}
+		told = true
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// try takes a slot if one is free.
+func (l *LockSlots) try(mailbox string) (release func(), err error) {
+	for n := range l.max {
+		lock := flock.New(l.file(mailbox, n), flock.SetPermissions(0o600))
+		ok, err := lock.TryLock()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoSlots, err)
+		}
+		if ok {
+			return func() { _ = lock.Unlock() }, nil
+		}
+	}
+	return nil, nil
+}
+
+// file is named by a hash, because an address may hold what a file name may
+// not. Exchange compares addresses without case.
+func (l *LockSlots) file(mailbox string, n int) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(mailbox)))
+	return filepath.Join(l.dir, fmt.Sprintf("%s.slot%d", hex.EncodeToString(sum[:8]), n))
+}

@@ -1,0 +1,103 @@
+package submission_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+func TestSlotsAreNeverMoreThanTheirNumber(t *testing.T) {
+	dir := t.TempDir()
+	var now, most atomic.Int32
+	var wg sync.WaitGroup
+	for range 10 {
+		slots := submission.NewLockSlots(dir, 0) // each as in a process of its own
+		wg.Go(func() {
+			for range 5 {
+				release, err := slots.Acquire(t.Context(), "A@contoso.example")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				n := now.Add(1)
+				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+				}
+				now.Add(-1)
+				release()
+			}
+		})
+	}
+	wg.Wait()
+	if m := most.Load(); m < 1 || m > submission.MaxConnections {
+		t.Errorf("%d slots at once, want 1 to %d", m, submission.MaxConnections)
+	}
+}
+
+func TestSlotsOfAMailbox(t *testing.T) {
+	slots := submission.NewLockSlots(filepath.Join(t.TempDir(), "new"), 1)
+	waited := make(chan string, 1)
+	slots.Waiting = func(m string) { waited <- m }
+	release, err := slots.Acquire(t.Context(), "a@contoso.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := slots.Acquire(t.Context(), "b@contoso.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-waited; cancel() }()
+	if _, err := slots.Acquire(ctx, "A@Contoso.Example"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a second slot of one: %v", err)
+	}
+	release()
+	again, err := slots.Acquire(t.Context(), "a@contoso.example")
+	if err != nil {
+		t.Fatalf("after the release: %v", err)
+	}
+	again()
+}
+
+func TestSlotsThatCannotBeUsedDoNotStopTheMail(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := setup(t, &server{})
+	var notes []string
+	o.Slots, o.Trace = submission.NewLockSlots(filepath.Join(file, "x"), 0), func(l string) { notes = append(notes, l) }
+	if _, err := o.Slots.Acquire(t.Context(), mailbox); !errors.Is(err, submission.ErrNoSlots) {
+		t.Errorf("err %v, want ErrNoSlots", err)
+	}
+	if r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once); !r.AllAccepted() {
+		t.Errorf("err %v", r.Err())
+	}
+}
+
+func TestSessionHoldsItsSlotUntilClosed(t *testing.T) {
+	o := setup(t, &server{})
+	slots := submission.NewLockSlots(t.TempDir(), 1)
+	o.Slots = slots
+	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
+	if !r.AllAccepted() {
+		t.Fatal(r.Err())
+	}
+	release, err := slots.Acquire(t.Context(), mailbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	ctx, cancel := context.WithCancel(t.Context())
+	slots.Waiting = func(string) { cancel() }
+	if r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), once); r.AllAccepted() || !r.Err().Interrupted() {
+		t.Errorf("submitted without a slot: %+v", r.Recipients)
+	}
+}
