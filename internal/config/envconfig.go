@@ -47,13 +47,8 @@ func (l *loader) fill(cfg *Config) {
 // are quoted: the others hold the value.
 func parseReason(e *envconfig.ParseError) string {
 	var number *strconv.NumError
-	switch {
-	case !errors.As(e.Err, &number):
-		return e.Err.Error()
-	case e.TypeName == "bool":
-		return "is neither 0 nor 1"
-	case errors.Is(e.Err, strconv.ErrRange):
-		return "is out of range"
+	if errors.As(e.Err, &number) {
+		return "is neither 0 nor 1" // whole numbers were looked at before, by wellFormed
 	}
-	return "is not a whole number"
+	return e.Err.Error()
 }

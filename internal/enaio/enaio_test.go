@@ -52,7 +52,7 @@ const registry = `Windows Registry Editor Version 5.00
 [HKEY_LOCAL_MACHINE\SOFTWARE\OPTIMAL SYSTEMS\enaio\Other]
 "Folder"="C:\\Data \"x\""
 "List"=hex(7):61,00,00,00,00,00
-"Two lines"="a
+"Two lines"="a \"
 b"
 
 [HKEY_LOCAL_MACHINE\SOFTWARE\OPTIMAL SYSTEMS\enaio\Mail]
@@ -179,13 +179,13 @@ func TestOldRegistryExport(t *testing.T) {
 func TestProperties(t *testing.T) {
 	in := importText(t, "mail.properties", "# comment\n! another\n\nMailServer = mx.example\nfeatureSwitches.sendEmail.smtpPort:25\n"+
 		"SMTPUserName\tgr\\u00fc\\u00DFe@contoso\\\n   .example\nOfficeClientSecret=a\\=b\\\\c\\:\\u0020d\nOfficeTenantID=\n"+
-		"logging.level=DEBUG\nfeatureSwitches.sendEmail.enabled=true\nSMTPSEND_IP_FAMILY=ipv4\n")
+		"logging.path=C:\\\\logs\\\\\nlogging.level=DEBUG\nfeatureSwitches.sendEmail.enabled=true\nSMTPSEND_IP_FAMILY=ipv4\n")
 	want := "SMTPSEND_MAIL_SERVER=mx.example\nSMTPSEND_SMTP_PORT=25\nSMTPSEND_SMTP_USER_NAME='grüße@contoso.example'\n" +
 		"SMTPSEND_OFFICE_CLIENT_SECRET='a=b\\c: d'\nSMTPSEND_IP_FAMILY=ipv4\n"
 	if body(in) != want {
 		t.Errorf("got\n%s want\n%s", body(in), want)
 	}
-	if want := "featureSwitches.sendEmail.enabled means nothing to smtpsend and was left out\n1 other entries, not about mail, were left out"; lines(in) != want {
+	if want := "featureSwitches.sendEmail.enabled means nothing to smtpsend and was left out\n2 other entries, not about mail, were left out"; lines(in) != want {
 		t.Errorf("problems\n%s\nwant\n%s", lines(in), want)
 	}
 }

@@ -182,13 +182,15 @@ func FuzzRead(f *testing.F) {
 }
 
 func FuzzFormat(f *testing.F) {
+	const mark = "-S3CRET" // ends every value, so that one is recognised in an error
 	for _, seed := range []string{"", "x", " x ", "#x", "it's", `"$\`, "x #y", "~", "\ufeff", "Grüße"} {
 		f.Add("NAME", seed)
 	}
 	f.Fuzz(func(t *testing.T, name, value string) {
+		value += mark
 		line, err := envfile.Format(name, value)
 		if err != nil {
-			if len(value) > 8 && !strings.Contains(name, value) && strings.Contains(err.Error(), value) {
+			if !strings.Contains(name, mark) && strings.Contains(err.Error(), mark) {
 				t.Fatalf("error holds the value: %v", err)
 			}
 			return

@@ -177,6 +177,23 @@ func TestConcurrentFirstUseMakesOneIdentity(t *testing.T) {
 	}
 }
 
+func TestIdentityThatIsThereIsNotOverwritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "identity.txt")
+	if err := seal.MakeIdentity(file); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := seal.MakeIdentity(file); err != nil {
+		t.Fatal(err)
+	}
+	if second, err := os.ReadFile(file); err != nil || string(second) != string(first) {
+		t.Errorf("the second identity replaced the first (%v)", err)
+	}
+}
+
 func TestDefaultIdentityFile(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
