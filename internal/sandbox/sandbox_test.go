@@ -162,6 +162,10 @@ func (c *smtpClient) startTLS(s *sandbox.Sandbox) error {
 	if r := c.cmd("STARTTLS"); r.Code != 220 {
 		c.t.Fatalf("STARTTLS: got %v", r)
 	}
+	return c.handshake(s)
+}
+
+func (c *smtpClient) handshake(s *sandbox.Sandbox) error {
 	tc := tls.Client(c.conn, tlsConfig(s))
 	if err := tc.Handshake(); err != nil {
 		return err

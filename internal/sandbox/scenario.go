@@ -108,7 +108,7 @@ func setups() []setup {
 			}},
 		{"propagation-delay", "all right, but not yet known to Exchange",
 			func(a *Application) { a.EffectiveAfterSeconds = int(propagation / time.Second) }},
-		{"wrong-cloud", "a token for the US government cloud",
+		{"token-for-other-cloud", "a token for the US government cloud",
 			func(a *Application) { a.Audience = "https://outlook.office365.us" }},
 		{"token-for-graph", "a token for Microsoft Graph, whatever scope was asked for",
 			func(a *Application) {

@@ -1,0 +1,248 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/sandbox"
+)
+
+func TestParseFault(t *testing.T) {
+	f, err := sandbox.ParseFault("sendas-denied,mailbox=a@contoso.example,after=2,times=3,share=0.1,stage=mail,delay=3s")
+	want := sandbox.Fault{Name: "sendas-denied", Stage: "mail", Mailbox: "a@contoso.example", After: 2, Times: 3, Share: 0.1, Delay: 3 * time.Second}
+	if err != nil || f != want {
+		t.Errorf("got %+v, %v", f, err)
+	}
+	for text, reason := range map[string]string{
+		"":                               "unknown name",
+		"no-such-fault":                  "unknown name",
+		"sendas-denied,after=-1":         `after: "-1" is no count`,
+		"sendas-denied,times=x":          `times: "x" is no count`,
+		"sendas-denied,share=2":          `share: "2" is not above 0 and up to 1`,
+		"sendas-denied,share=NaN":        `share: "NaN" is not above 0 and up to 1`,
+		"sendas-denied,color=red":        "color: no such option; there are stage, mailbox, after, times, share, delay",
+		"sendas-denied,stage=token":      `cannot happen at stage "token"`,
+		"secret-wrong,stage=auth":        `cannot happen at stage "auth"`,
+		"connection-closed,stage=dial":   `cannot happen at stage "dial"`,
+		"xoauth2-missing,stage=greeting": `cannot happen at stage "greeting"`,
+		"dns-not-found":                  "no server can cause it",
+		"wrong-object-id,times=1":        "takes no options: it holds from the start",
+	} {
+		_, err := sandbox.ParseFault(text)
+		var fault *sandbox.FaultError
+		if !errors.As(err, &fault) || fault.Reason != reason || fault.Text != text {
+			t.Errorf("%q: got %v; want %s", text, err, reason)
+		}
+	}
+}
+
+func TestFaultCounts(t *testing.T) {
+	tests := map[string]string{ // the codes of eight AUTHs
+		"auth-unsuccessful":                                         "535 535 535 535 535 535 535 535",
+		"auth-unsuccessful,after=2":                                 "235 235 535 535 535 535 535 535",
+		"auth-unsuccessful,times=2":                                 "535 535 235 235 235 235 235 235",
+		"auth-unsuccessful,after=1,times=1":                         "235 535 235 235 235 235 235 235",
+		"auth-unsuccessful,share=0.25":                              "235 235 235 535 235 235 235 535",
+		"auth-unsuccessful,share=0.5,times=2":                       "235 535 235 535 235 235 235 235",
+		"auth-unsuccessful,mailbox=other@contoso.example":           "235 235 235 235 235 235 235 235",
+		"auth-unsuccessful,mailbox=NOREPLY@contoso.example,times=1": "535 235 235 235 235 235 235 235",
+	}
+	for text, want := range tests {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, withFaults(t, sandbox.Options{}, text))
+			secret := initial(t, mailbox, token(t, s))
+			var got []string
+			for range 8 {
+				got = append(got, fmt.Sprint(secure(t, s).cmd("AUTH XOAUTH2 %s", secret).Code))
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("got %s; want %s", strings.Join(got, " "), want)
+			}
+		})
+	}
+}
+
+// Every entry that a server can cause is a fault of its code, and what the
+// fault shows a client is recognised as that entry.
+func TestFaultForEveryEntry(t *testing.T) {
+	walked := 0
+	for _, e := range diagnosis.Entries() {
+		if !e.ServerCan {
+			continue
+		}
+		walked++
+		t.Run(e.Code, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, withFaults(t, sandbox.Options{}, e.Code))
+			symptom := meet(t, s)
+			if e.Fault != "" {
+				symptom.Fault = e.Fault // told from the network's errors by the client's own code
+			}
+			facts := diagnosis.Facts{ClientID: s.ClientID(), TenantID: s.TenantID(), Mailbox: mailbox}
+			if got := diagnosis.Find(symptom, facts); got.Code != e.Code {
+				t.Errorf("met %+v, which is named %s", symptom, got.Code)
+			}
+		})
+	}
+	t.Logf("%d entries that a server can cause", walked)
+}
+
+// meet goes through a submission up to the first thing that is not as it
+// should be, and says what that was.
+func meet(t *testing.T, s *sandbox.Sandbox) diagnosis.Symptom {
+	t.Helper()
+	if symptom, met := meetToken(t, s); met {
+		return symptom
+	}
+	c := &prober{t: t, s: s}
+	for _, step := range c.steps() {
+		if symptom, met := step(); met {
+			return symptom
+		}
+	}
+	t.Fatal("met nothing")
+	return diagnosis.Symptom{}
+}
+
+func meetToken(t *testing.T, s *sandbox.Sandbox) (diagnosis.Symptom, bool) {
+	a := post(t, s, s.TenantID(), form(s))
+	if a.status == 200 && strings.Contains(a.body, "access_token") {
+		return diagnosis.Symptom{}, false
+	}
+	symptom := diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: a.status, Text: a.body}
+	var refusal struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+		Codes       []int  `json:"error_codes"`
+	}
+	if json.Unmarshal([]byte(a.body), &refusal) == nil && refusal.Error != "" {
+		symptom.OAuthError, symptom.Text, symptom.AADSTS = refusal.Error, refusal.Description, refusal.Codes
+	}
+	return symptom, true
+}
+
+type prober struct {
+	t *testing.T
+	s *sandbox.Sandbox
+	c *smtpClient
+}
+
+// steps are those of a session; each reports what it met.
+func (p *prober) steps() []func() (diagnosis.Symptom, bool) {
+	say := func(stage diagnosis.Stage, want int, line string) func() (diagnosis.Symptom, bool) {
+		return func() (diagnosis.Symptom, bool) {
+			if line != "" {
+				fmt.Fprint(p.c.conn, line+"\r\n")
+			}
+			return p.expect(stage, want, "")
+		}
+	}
+	hello := func(keyword string) func() (diagnosis.Symptom, bool) {
+		return func() (diagnosis.Symptom, bool) {
+			fmt.Fprint(p.c.conn, "EHLO client.example\r\n")
+			return p.expect(diagnosis.StageEHLO, 250, keyword)
+		}
+	}
+	return []func() (diagnosis.Symptom, bool){
+		p.greeting, hello("STARTTLS"), p.startTLS, hello("AUTH LOGIN XOAUTH2"), p.auth,
+		say(diagnosis.StageMail, 250, "MAIL FROM:<"+mailbox+">"), say(diagnosis.StageRcpt, 250, "RCPT TO:<a@contoso.example>"),
+		say(diagnosis.StageData, 354, "DATA"), say(diagnosis.StageContent, 250, content(mailbox)+"."), say(diagnosis.StageQuit, 221, "QUIT"),
+	}
+}
+
+func (p *prober) expect(stage diagnosis.Stage, want int, keyword string) (diagnosis.Symptom, bool) {
+	if stage == diagnosis.StageGreeting {
+		_ = p.c.conn.SetDeadline(time.Now().Add(2 * time.Second))
+	}
+	r, err := reply.Read(p.c.r)
+	switch {
+	case err != nil:
+		return diagnosis.Symptom{Stage: stage, Fault: diagnosis.FaultOf(err)}, true
+	case r.Code != want:
+		return diagnosis.Symptom{Stage: stage, Code: r.Code, Enhanced: r.Enhanced.String(), Text: r.Text()}, true
+	case !strings.Contains(r.Text(), keyword):
+		return diagnosis.Symptom{Stage: stage, Text: r.Text()}, true
+	}
+	return diagnosis.Symptom{}, false
+}
+
+func (p *prober) greeting() (diagnosis.Symptom, bool) {
+	p.c = dial(p.t, p.s)
+	return p.expect(diagnosis.StageGreeting, 220, "Microsoft ESMTP MAIL Service")
+}
+
+func (p *prober) startTLS() (diagnosis.Symptom, bool) {
+	fmt.Fprint(p.c.conn, "STARTTLS\r\n")
+	if symptom, met := p.expect(diagnosis.StageStartTLS, 220, ""); met {
+		return symptom, true
+	}
+	if err := p.c.handshake(p.s); err != nil {
+		return diagnosis.Symptom{Stage: diagnosis.StageStartTLS, Fault: diagnosis.FaultOf(err)}, true
+	}
+	return diagnosis.Symptom{}, false
+}
+
+func (p *prober) auth() (diagnosis.Symptom, bool) {
+	fmt.Fprintf(p.c.conn, "AUTH XOAUTH2 %s\r\n", initial(p.t, mailbox, token(p.t, p.s)))
+	return p.expect(diagnosis.StageAuth, 235, "")
+}
+
+func TestCertificateFaults(t *testing.T) {
+	for name, want := range map[string]diagnosis.Fault{
+		"tls-untrusted": diagnosis.FaultTLSUntrusted, "tls-intercepted": diagnosis.FaultTLSUntrusted,
+		"tls-hostname": diagnosis.FaultTLSHostname, "tls-expired": diagnosis.FaultTLSExpired,
+		"tls-version": diagnosis.FaultTLSVersion, "tls-failure": diagnosis.FaultTLSFailure,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, withFaults(t, sandbox.Options{}, name, name+",stage=token"))
+			c := dial(t, s)
+			c.read()
+			c.cmd("EHLO client.example")
+			if got := diagnosis.FaultOf(c.startTLS(s)); got != want {
+				t.Errorf("SMTP: got %q; want %q", got, want)
+			}
+			_, err := httpClient(t, s).Get(s.URL())
+			if got := diagnosis.FaultOf(err); got != want {
+				t.Errorf("HTTPS: got %q, %v; want %q", got, err, want)
+			}
+		})
+	}
+}
+
+func TestReplyLostKeepsTheMail(t *testing.T) {
+	s := start(t, withFaults(t, sandbox.Options{}, "reply-lost,times=1"))
+	c := login(t, s)
+	for _, line := range []string{"MAIL FROM:<" + mailbox + ">", "RCPT TO:<a@contoso.example>", "DATA"} {
+		c.cmd("%s", line)
+	}
+	fmt.Fprint(c.conn, content(mailbox)+".\r\n")
+	if rest, err := io.ReadAll(c.r); err != nil || len(rest) > 0 {
+		t.Errorf("got %q, %v; want a closed connection", rest, err)
+	}
+	if got := s.Messages(); len(got) != 1 || got[0].Subject != "Grüße" {
+		t.Errorf("kept %+v; want the message", got)
+	}
+}
+
+func TestNamesOfFaultsAreExplained(t *testing.T) {
+	names := sandbox.FaultNames()
+	for _, name := range names {
+		if _, err := sandbox.ParseFault(name); err != nil {
+			t.Error(err)
+		}
+		if sandbox.AboutFault(name) == "" {
+			t.Errorf("%s: nothing is said about it", name)
+		}
+	}
+	if len(names) < 50 {
+		t.Errorf("got %d names: %v", len(names), names)
+	}
+}
