@@ -66,7 +66,7 @@ func Compose(d Draft) (*Mail, error) {
 		_ = m.Close()
 		return nil, err
 	}
-	m.parts = parts
+	m.parts, m.text, m.html = parts, d.Text, d.HTML
 	return m, nil
 }
 

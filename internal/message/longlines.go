@@ -13,20 +13,21 @@ import (
 // quoted-printable.
 type leaf struct {
 	encoding rawField // its Content-Transfer-Encoding; empty when there is none
-	blank    int64    // the empty line between its header and its body
-	end      int64    // of the body; the line end before a boundary is not part of it
+	fields   int64    // the end of its header fields
+	body     int64    // the begin of its body
+	end      int64    // the line end before a boundary is not part of the body
 }
 
 // edits returns the changes that put the part into quoted-printable.
 func (l leaf) edits(s *spool) []edit {
-	body := quotedStretch{stretch: stretch{s, l.blank + 2, l.end - l.blank - 2}}
+	body := quotedStretch{stretch: stretch{s, l.body, l.end - l.body}}
 	counter := &countingWriter{w: io.Discard}
 	_ = body.write(counter) // an error of reading comes again when it matters
 	body.encoded = counter.n
 	return []edit{
 		{from: l.encoding.from, to: l.encoding.to},
-		{from: l.blank, to: l.blank, put: literal("Content-Transfer-Encoding: quoted-printable\r\n")},
-		{from: l.blank + 2, to: l.end, put: body},
+		{from: l.fields, to: l.fields, put: literal("Content-Transfer-Encoding: quoted-printable\r\n")},
+		{from: l.body, to: l.end, put: body},
 	}
 }
 
@@ -62,17 +63,24 @@ type partWalker struct {
 	part       leaf
 	media      string
 	cte        string
-	long       place
+	long       bool // the part has a line that is too long
 	found      []leaf
 }
 
-// longParts finds the parts with lines over 998 octets. It returns an error
-// where re-encoding would not be safe: first is the place of the first long line.
-func longParts(s *spool, size int64, first place) ([]leaf, error) {
-	w := &partWalker{inHeader: true}
-	br := bufio.NewReaderSize(io.NewSectionReader(s, 0, size), 32<<10)
-	at, off := place{line: 1}, int64(0)
-	for {
+// longParts finds the parts of a message with lines over 998 octets. It returns
+// an error where re-encoding would not be safe: first is the place of the first
+// long line.
+func longParts(r *Raw, first place) ([]leaf, error) {
+	if first.offset <= r.body {
+		return nil, longLineError(first, "it cannot be re-encoded: it is in a header")
+	}
+	w := &partWalker{header: r.fields}
+	w.endHeader(r.body, r.body)
+	if r.hasBlank {
+		w.part.fields -= 2
+	}
+	br := bufio.NewReaderSize(io.NewSectionReader(r.spool, r.body, r.spool.n-r.body), 32<<10)
+	for off := r.body; ; {
 		start, length, err := readLine(br)
 		if errors.Is(err, io.EOF) {
 			break
@@ -80,13 +88,12 @@ func longParts(s *spool, size int64, first place) ([]leaf, error) {
 		if err != nil {
 			return nil, err
 		}
-		at.octets = length - 2
-		if reason := w.line(start, at, off, off+length); reason != "" {
+		if reason := w.line(start, off, off+length); reason != "" {
 			return nil, longLineError(first, "it cannot be re-encoded: "+reason)
 		}
-		at.line, off = at.line+1, off+length
+		off += length
 	}
-	w.end(size)
+	w.end(r.spool.n)
 	return w.found, nil
 }
 
@@ -110,9 +117,9 @@ func readLine(br *bufio.Reader) (start string, length int64, err error) {
 
 // line takes one line; off and end are its place. It returns why the message
 // cannot be re-encoded, or "".
-func (w *partWalker) line(text string, at place, off, end int64) string {
+func (w *partWalker) line(text string, off, end int64) string {
 	text = strings.TrimRight(text, "\r\n")
-	tooLong := at.octets > 998
+	tooLong := end-off-2 > 998
 	if i, closing, ok := w.boundary(text); ok {
 		w.next(i, closing, off)
 		return ""
@@ -124,10 +131,10 @@ func (w *partWalker) line(text string, at place, off, end int64) string {
 		w.headerLine(text, off, end)
 		return ""
 	}
-	if !tooLong || w.long.line > 0 {
+	if !tooLong || w.long {
 		return ""
 	}
-	w.long = at
+	w.long = true
 	switch {
 	case w.outside:
 		return "it is outside of every part"
@@ -169,10 +176,10 @@ func (w *partWalker) next(level int, closing bool, off int64) {
 
 // end closes the part that is being read.
 func (w *partWalker) end(off int64) {
-	if w.long.line > 0 {
+	if w.long {
 		w.part.end = off
 		w.found = append(w.found, w.part)
-		w.long = place{}
+		w.long = false
 	}
 }
 
@@ -188,8 +195,14 @@ func (w *partWalker) headerLine(text string, off, end int64) {
 		w.header = append(w.header, rawField{strings.ToLower(strings.TrimSpace(name)), off, end, value})
 		return
 	}
+	w.endHeader(off, end)
+}
+
+// endHeader reads the header of a part whose fields end at fields and whose
+// body begins at body.
+func (w *partWalker) endHeader(fields, body int64) {
 	w.inHeader, w.media = false, "text/plain"
-	w.part.blank = off
+	w.part.fields, w.part.body = fields, body
 	for _, f := range w.header {
 		switch f.name {
 		case "content-type":

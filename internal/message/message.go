@@ -36,7 +36,8 @@ type Mail struct {
 	Content   *Content
 
 	utf8Header bool
-	parts      []*part // of a composed mail
+	parts      []*part // these three of a composed mail
+	text, html string
 	closers    []io.Closer
 }
 

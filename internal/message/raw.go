@@ -65,7 +65,7 @@ func ReadRaw(r io.Reader, o RawOptions) (raw *Raw, err error) {
 	if !o.ReencodeLongLines {
 		return nil, longLineError(lines.long, "")
 	}
-	if raw.quotes, err = longParts(s, s.n, lines.long); err != nil {
+	if raw.quotes, err = longParts(raw, lines.long); err != nil {
 		return nil, err
 	}
 	return raw, nil
@@ -92,10 +92,11 @@ type onlyReader struct{ io.Reader }
 // Close removes the temporary file, if there is one.
 func (r *Raw) Close() error { return r.spool.Close() }
 
-// place is where something is in a message, both counted from 1.
+// place is where a line is in a message; lines are counted from 1.
 type place struct {
 	line   int64
-	octets int64 // length of the line, or position in it
+	octets int64 // length of the line
+	offset int64 // of its end in the message
 }
 
 func longLineError(p place, why string) error {
@@ -145,7 +146,7 @@ func (l *lineNormaliser) endLine() {
 	l.out = append(l.out, '\r', '\n')
 	l.at.line++
 	if l.at.octets > 998 && l.long.line == 0 {
-		l.long = l.at
+		l.long = place{l.at.line, l.at.octets, l.n + int64(len(l.out))}
 	}
 	l.at.octets = 0
 }

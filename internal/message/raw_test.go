@@ -188,7 +188,9 @@ func TestLargeRawGoesThroughANamelessFile(t *testing.T) {
 func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
 	long := strings.Repeat("wört = ", 400) + "end"
 	for name, tt := range map[string]struct{ in, want, refused string }{
-		"plain": {in: complete + "Bcc: x@y.example\r\n\r\nfirst\r\n" + long + "\r\nlast \r\n", want: "first\r\n" + long + "\r\nlast \r\n"},
+		"plain":         {in: complete + "Bcc: x@y.example\r\n\r\nfirst\r\n" + long + "\r\nlast \r\n", want: "first\r\n" + long + "\r\nlast \r\n"},
+		"no empty line": {in: complete + long + "\r\n", want: long + "\r\n"},
+		"no header":     {in: long + "\n\nBcc: x", want: long + "\r\n\r\nBcc: x\r\n"},
 		"declared, Bcc behind": {in: complete + "Content-Type: text/plain;\r\n charset=utf-8\r\nContent-Transfer-Encoding:\r\n 8bit\r\nBcc: q@y.example\r\nX: y\r\n\r\n" + long,
 			want: long + "\r\n"},
 		"multipart": {in: complete + "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=outer\r\n\r\npreamble\r\n--outer\r\n" +

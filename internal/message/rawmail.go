@@ -51,13 +51,15 @@ func (r *Raw) edited(c RawChanges) []segment {
 			edits = append(edits, edit{from: f.from, to: f.to})
 		}
 	}
-	if !r.hasBlank && r.body < r.spool.n {
-		edits = append(edits, edit{r.body, r.body, literal("\r\n")})
-	}
 	for _, part := range r.quotes {
 		edits = append(edits, part.edits(r.spool)...)
 	}
-	slices.SortStableFunc(edits, func(a, b edit) int { return cmp.Compare(a.from, b.from) })
+	if !r.hasBlank && r.body < r.spool.n {
+		edits = append(edits, edit{r.body, r.body, literal("\r\n")})
+	}
+	slices.SortStableFunc(edits, func(a, b edit) int { // insertions before what is replaced
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
+	})
 	var segments []segment
 	pos := int64(0)
 	for _, e := range edits {

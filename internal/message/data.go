@@ -1,0 +1,77 @@
+package message
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxData bounds the data file of a template.
+const maxData = 16 << 20
+
+// ParseData reads the data of a template: one JSON or YAML mapping, told apart
+// by the extension of name (.json), else by its first character. Empty data is
+// an empty map. The error is *FieldError.
+func ParseData(name string, source []byte) (map[string]any, error) {
+	data := map[string]any{}
+	if len(source) > maxData {
+		return nil, &FieldError{"data " + name, "", fmt.Sprintf("more than %d octets", maxData)}
+	}
+	text := []byte(strings.TrimSpace(toUTF8(string(source))))
+	var err error
+	if strings.HasSuffix(strings.ToLower(name), ".json") || bytes.HasPrefix(text, []byte("{")) {
+		err = parseJSON(text, &data)
+	} else {
+		err = yaml.Unmarshal(text, &data)
+	}
+	if err != nil {
+		return nil, &FieldError{"data " + name, "", oneLine(err)}
+	}
+	return data, nil
+}
+
+// parseJSON keeps numbers as they are written: a customer number of 17 digits
+// must not become 1.2345e+16.
+func parseJSON(text []byte, data *map[string]any) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(data); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if dec.More() {
+		return errors.New("more than one value")
+	}
+	return nil
+}
+
+// SetData sets one value from an assignment as on the command line, "key=value"
+// or "outer.inner=value". Values are text. The error is *FieldError.
+func SetData(data map[string]any, assignment string) error {
+	path, value, ok := strings.Cut(assignment, "=")
+	if !ok || path == "" {
+		return &FieldError{"--set", assignment, "must be key=value"}
+	}
+	keys := strings.Split(path, ".")
+	for _, key := range keys[:len(keys)-1] {
+		inner, ok := data[key].(map[string]any)
+		if !ok {
+			if data[key] != nil {
+				return &FieldError{"--set", assignment, fmt.Sprintf("%s is a value, not a group of values", key)}
+			}
+			inner = map[string]any{}
+			data[key] = inner
+		}
+		data = inner
+	}
+	data[keys[len(keys)-1]] = value
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

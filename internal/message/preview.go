@@ -1,0 +1,117 @@
+package message
+
+import (
+	"encoding/base64"
+	"fmt"
+	"html"
+	"io"
+	"strings"
+	"time"
+)
+
+// maxPreviewImage is the largest inline image that a preview carries in itself.
+const maxPreviewImage = 5 << 20
+
+// Preview writes one HTML page that shows the composed mail as its reader will
+// see it: header, body, attachments. The page loads nothing from anywhere, runs
+// no script, and holds the body in a sandboxed frame. Bcc is shown, and marked
+// as not visible to the recipients. d is the draft that m was composed of.
+// Errors are those of w, and *FileError for an inline image.
+func Preview(w io.Writer, d Draft, m *Mail) error {
+	if d.Date.IsZero() {
+		d.Date = time.Now()
+	}
+	var b strings.Builder
+	title := html.EscapeString(toUTF8(d.Subject))
+	b.WriteString(previewHead + "<title>" + title + "</title>\n</head>\n<body>\n<h1>" + title + "</h1>\n<table>\n")
+	for _, row := range []struct{ name, value string }{
+		{"From", plainList([]Address{d.From})}, {"To", plainList(d.To)}, {"Cc", plainList(d.Cc)},
+		{"Bcc (hidden from all recipients)", plainList(d.Bcc)}, {"Reply-To", plainList(d.ReplyTo)},
+		{"Date", d.Date.Format(time.RFC1123Z)}, {"Reverse-path", m.Envelope.ReversePath},
+		{"Size", mebibytes(m.Content.Size())},
+	} {
+		if row.value != "" {
+			fmt.Fprintf(&b, "<tr><th>%s</th><td>%s</td></tr>\n", row.name, html.EscapeString(row.value))
+		}
+	}
+	b.WriteString("</table>\n")
+	if m.html != "" {
+		body, err := withImages(toUTF8(m.html), m.parts)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "<iframe sandbox=\"\" title=\"body\" srcdoc=\"%s\"></iframe>\n", html.EscapeString(body))
+	}
+	if m.text != "" || m.html == "" {
+		open := ""
+		if m.html == "" {
+			open = " open"
+		}
+		fmt.Fprintf(&b, "<details%s><summary>Text</summary><pre>%s</pre></details>\n", open, html.EscapeString(toUTF8(m.text)))
+	}
+	b.WriteString(attachmentList(m.parts) + "</body>\n</html>\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// previewHead forbids everything but inline styles and images within the page.
+const previewHead = `<!DOCTYPE html>
+<html>
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<style>
+body { font-family: sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }
+h1 { font-size: 1.3em; }
+th { text-align: left; vertical-align: top; padding-right: 1em; font-weight: normal; color: #666; }
+iframe { width: 100%; height: 36em; border: 1px solid #ccc; margin: 1em 0; }
+pre { white-space: pre-wrap; }
+</style>
+`
+
+// plainList is addresses as a mail program shows them, not encoded.
+func plainList(list []Address) string {
+	var texts []string
+	for _, a := range list {
+		if a.Name != "" {
+			texts = append(texts, a.Name+" <"+a.Addr()+">")
+			continue
+		}
+		texts = append(texts, a.Addr())
+	}
+	return strings.Join(texts, ", ")
+}
+
+// withImages puts the inline images into the body itself, where the frame can
+// show them without loading anything.
+func withImages(body string, parts []*part) (string, error) {
+	var pairs []string
+	for _, p := range parts {
+		if p.cid == "" || p.body.length > maxPreviewImage || !strings.Contains(body, "cid:"+p.cid) {
+			continue
+		}
+		data := make([]byte, p.body.length)
+		if _, err := p.body.file.ReadAt(data, 0); err != nil && len(data) > 0 {
+			return "", &FileError{p.body.path, err}
+		}
+		media, _, _ := strings.Cut(p.contentType, ";")
+		uri := "data:" + media + ";base64," + base64.StdEncoding.EncodeToString(data)
+		for _, quote := range []string{`"`, `'`} {
+			pairs = append(pairs, quote+"cid:"+p.cid+quote, quote+uri+quote)
+		}
+	}
+	return strings.NewReplacer(pairs...).Replace(body), nil
+}
+
+func attachmentList(parts []*part) string {
+	var b strings.Builder
+	for _, p := range parts {
+		if p.cid == "" {
+			fmt.Fprintf(&b, "<li>%s (%s, %s)</li>\n", html.EscapeString(p.name), html.EscapeString(p.contentType), mebibytes(p.body.length))
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "<h2>Attachments</h2>\n<ul>\n" + b.String() + "</ul>\n"
+}

@@ -1,0 +1,135 @@
+package message_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+// fill executes a template on a draft with From only.
+func fill(t testing.TB, name, source string, data map[string]any) (message.Draft, error) {
+	t.Helper()
+	d := message.Draft{From: addr(t, "build@contoso.example")}
+	tmpl, err := message.ParseTemplate(name, source)
+	if err != nil {
+		return d, err
+	}
+	return d, tmpl.Fill(&d, data)
+}
+
+func TestTemplateFillsSubjectRecipientsAndBody(t *testing.T) {
+	data := map[string]any{"name": `Müller, "Jörg"`, "email": "j@contoso.example", "items": []any{"a<b", 2}, "n": json.Number("12345678901234567")}
+	front := "---\nsubject: 'Report {{.n}} for {{.name}}'\nto: {{address .name .email}}\ncc:\n  - c@contoso.example\n  - {{.email}}\nbcc: x@contoso.example, y@contoso.example\n" +
+		"from: \"Reports <r@contoso.example>\"\npriority: low\nheaders:\n  X-Number: '{{.n}}'\n---\n"
+	for name, tt := range map[string]struct{ body, text, html, markdown string }{
+		"m.txt":       {body: "Dear {{.name}},\r\n{{range .items}}* {{.}}\n{{end}}", text: "Dear Müller, \"Jörg\",\n* a<b\n* 2\n"},
+		"m.html":      {body: `<a href="https://x.example/?n={{.name}}">{{index .items 0}}</a>`, html: `<a href="https://x.example/?n=M%c3%bcller%2c%20%22J%c3%b6rg%22">a&lt;b</a>`},
+		"m.md.tmpl":   {body: "# {{.n}}\n", markdown: "# 12345678901234567\n"},
+		"m.HTML.tmpl": {body: "{{.n}}", html: "12345678901234567"},
+	} {
+		d, err := fill(t, name, front+tt.body, data)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if d.Text != tt.text || d.HTML != tt.html || d.Markdown != tt.markdown {
+			t.Errorf("%s: text %q, HTML %q, Markdown %q", name, d.Text, d.HTML, d.Markdown)
+		}
+		got := fmt.Sprint(d.Subject, "|", d.From, "|", d.To, "|", d.Cc, "|", d.Bcc, "|", d.Priority, "|", d.Headers)
+		want := `Report 12345678901234567 for Müller, "Jörg"|Reports <r@contoso.example>|[` + d.To[0].String() + `]|[c@contoso.example j@contoso.example]|[x@contoso.example y@contoso.example]|low|[{X-Number 12345678901234567}]`
+		if got != want || len(d.To) != 1 || d.To[0].Name != `Müller, "Jörg"` {
+			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+		}
+		octets(t, compose(t, d))
+	}
+}
+
+func TestTemplateWithoutFrontMatterChangesTheBodyOnly(t *testing.T) {
+	for source, want := range map[string]string{"hi {{.a}}": "hi 1", "---\n---\nx": "x", "---\n# nothing\n---\nx\n": "x\n", "": "", "-- \nx": "-- \nx"} {
+		d, err := fill(t, "m", source, map[string]any{"a": 1})
+		if err != nil || d.Text != want || d.Subject != "" || d.To != nil {
+			t.Errorf("%q: %+v, %v, want text %q", source, d, err, want)
+		}
+	}
+}
+
+func TestTemplateSaysWhatIsWrong(t *testing.T) {
+	for source, want := range map[string]string{
+		"hi {{.nmae}}":                              `template m.txt: body: m.txt:1:5: executing "m.txt" at <.nmae>: map has no entry for key "nmae"`,
+		"---\nsubject: '{{.x}}'\n---\n":             `template m.txt: subject: m.txt:1:2: executing "m.txt" at <.x>: map has no entry for key "x"`,
+		"a\n{{if}}":                                 `template m.txt: m.txt:2: missing value for if`,
+		"---\nsubject: a\n":                         `template m.txt: front matter: no second line of ---`,
+		"---\nsubjetc: a\n---\n":                    `template m.txt: front matter: line 1: field subjetc not found in type message.frontMatter`,
+		"---\nto: '{{.evil}}'\n---\n":               `to "a@b.example\nBcc: x@y.example": a line feed at octet 12: a field is one line`,
+		"---\nto: '{{.name}}'\n---\n":               `to "Ann": no @ and domain; a display name that contains a comma needs quotes`,
+		"---\nto: '{{address .name .name}}'\n---\n": `template m.txt: to: m.txt:1:2: executing "m.txt" at <address .name .name>: error calling address: address "Ann": no @ and domain; a display name that contains a comma needs quotes`,
+		"{{range $i := 1000000000}}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{{end}}": `template m.txt: body: the result has more than 33554432 octets`,
+	} {
+		_, err := fill(t, "m.txt", source, map[string]any{"evil": "a@b.example\nBcc: x@y.example", "name": "Ann"})
+		var fe *message.FieldError
+		if !errors.As(err, &fe) || err.Error() != want {
+			t.Errorf("%.60q: %v, want %s", source, err, want)
+		}
+	}
+}
+
+func TestTemplateSubjectCannotInjectAField(t *testing.T) {
+	d, err := fill(t, "m", "---\nsubject: '{{.x}}'\nto: a@contoso.example\n---\n", map[string]any{"x": "a\r\nBcc: b@c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := message.Compose(d); err == nil || err.Error() != `Subject "a\r\nBcc: b@c": a carriage return at octet 2: a field is one line` {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestDataOfJSONAndYAML(t *testing.T) {
+	for in, want := range map[string]string{
+		`a.json {"a": {"b": 12345678901234567}, "c": [1.50]}`: `map[a:map[b:12345678901234567] c:[1.50]]`,
+		"a.yaml a:\n  b: ü\nc: [x, y]":                        `map[a:map[b:ü] c:[x y]]`,
+		`- {"a": 1}`:                                          `map[a:1]`,
+		"a.json ":                                             `map[]`,
+		"a.yml ":                                              `map[]`,
+	} {
+		name, source, _ := strings.Cut(in, " ")
+		data, err := message.ParseData(name, []byte(source))
+		if got := fmt.Sprint(data); err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", in, got, err, want)
+		}
+	}
+	for in, want := range map[string]string{
+		`a.json [1]`:        `data a.json: json: cannot unmarshal array into Go value of type map[string]interface {}`,
+		`a.json {"a":1} {}`: `data a.json: more than one value`,
+		"a.yaml - x":        "data a.yaml: line 1: cannot unmarshal !!seq into map[string]interface {}",
+	} {
+		name, source, _ := strings.Cut(in, " ")
+		if _, err := message.ParseData(name, []byte(source)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", in, err, want)
+		}
+	}
+}
+
+func TestSetDataSetsNestedValues(t *testing.T) {
+	data := map[string]any{"a": "x", "c": map[string]any{"d": 1}}
+	for _, s := range []string{"a=1=2", "c.e= y", "n.m.o=z"} {
+		if err := message.SetData(data, s); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, want := fmt.Sprint(data), "map[a:1=2 c:map[d:1 e: y] n:map[m:map[o:z]]]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for in, want := range map[string]string{
+		"abc":   `--set "abc": must be key=value`,
+		"=x":    `--set "=x": must be key=value`,
+		"a.b=x": `--set "a.b=x": a is a value, not a group of values`,
+	} {
+		if err := message.SetData(data, in); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
