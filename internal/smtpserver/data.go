@@ -65,15 +65,24 @@ type dotReader struct {
 	err       error
 }
 
-func (d *dotReader) Read(p []byte) (int, error) {
-	for len(d.rest) == 0 {
-		if d.err != nil {
-			return 0, d.err
+// Read hands on as many lines as are here, so that whoever writes them to a file
+// does not write line by line.
+func (d *dotReader) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if len(d.rest) == 0 {
+			if d.err != nil || (n > 0 && d.r.Buffered() == 0) {
+				break
+			}
+			d.fill()
+			continue
 		}
-		d.fill()
+		k := copy(p[n:], d.rest)
+		d.rest = d.rest[k:]
+		n += k
 	}
-	n := copy(p, d.rest)
-	d.rest = d.rest[n:]
+	if n == 0 {
+		return 0, d.err
+	}
 	return n, nil
 }
 
