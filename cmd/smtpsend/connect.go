@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -31,18 +32,16 @@ func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, e
 
 // connection maps settings onto the options of a session for mailbox.
 func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Options, error) {
-	roots, err := cfg.RootCAs()
-	if err != nil {
-		return submission.Options{}, withCode(exitConfig, err)
-	}
+	roots := sync.OnceValues(cfg.RootCAs)
+	go roots() // while the connection is made
 	o := submission.Options{
 		Host: strings.Trim(cfg.MailServer, "[]"), Port: cfg.SMTPPort, Mailbox: mailbox,
 		Security: map[config.Security]submission.Security{
 			config.SecurityNone: submission.Plaintext, config.SecurityImplicit: submission.ImplicitTLS,
 		}[cfg.SMTPSecurity],
-		RootCAs: roots, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
+		LoadRoots: roots, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
 	}
-	cache, err := g.tokenCache(cfg, tokencache.Options{})
+	cache, err := g.tokenCache(cfg, roots, tokencache.Options{})
 	if err != nil {
 		return submission.Options{}, err
 	}

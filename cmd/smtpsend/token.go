@@ -61,7 +61,7 @@ func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
 	if err != nil {
 		return err
 	}
-	cache, err := g.tokenCache(cfg, tokencache.Options{MinLife: t.minLife})
+	cache, err := g.tokenCache(cfg, cfg.RootCAs, tokencache.Options{MinLife: t.minLife})
 	if err != nil {
 		return err
 	}

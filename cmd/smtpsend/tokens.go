@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,22 +16,37 @@ import (
 	"github.com/smtpsend/smtpsend/tokencache"
 )
 
-// tokenCache is the one token that every process with the same settings shares:
-// entra asks for it, tokencache keeps it.
-func (g *globals) tokenCache(cfg *config.Config, o tokencache.Options) (*tokencache.Cache, error) {
-	roots, err := cfg.RootCAs()
+// roots gives the root certificates to trust, once they are needed: a token
+// from the cache needs none.
+type roots func() (*x509.CertPool, error)
+
+// endpoint asks Entra ID for tokens.
+type endpoint struct {
+	*globals
+	cfg        *config.Config
+	roots      roots
+	credential entra.Credential
+}
+
+func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
+	pool, err := e.roots()
 	if err != nil {
-		return nil, withCode(exitConfig, err)
+		return nil, err
 	}
 	var proxy func(*http.Request) (*url.URL, error)
-	if u := cfg.ProxyURL(); u != nil {
+	if u := e.cfg.ProxyURL(); u != nil {
 		proxy = http.ProxyURL(u)
 	}
+	return entra.New(entra.Options{
+		TokenURL: e.cfg.TokenURL(), ClientID: e.cfg.OfficeClientID, Credential: e.credential,
+		Scopes: e.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(pool, proxy), Logger: e.logger(),
+	}).Token(ctx)
+}
+
+// tokenCache is the one token that every process with the same settings shares:
+// entra asks for it, tokencache keeps it.
+func (g *globals) tokenCache(cfg *config.Config, r roots, o tokencache.Options) (*tokencache.Cache, error) {
 	credential := entra.Secret(cfg.OfficeClientSecret)
-	source := entra.New(entra.Options{
-		TokenURL: cfg.TokenURL(), ClientID: cfg.OfficeClientID, Credential: credential,
-		Scopes: cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(roots, proxy), Logger: g.logger(),
-	})
 	o.Grace = cfg.GraceTime()
 	if o.Grace == 0 {
 		o.Grace = -1 // in tokencache 0 means its default
@@ -42,12 +58,14 @@ func (g *globals) tokenCache(cfg *config.Config, o tokencache.Options) (*tokenca
 			Authority: cfg.TokenURL(), Tenant: cfg.OfficeTenantID, Client: cfg.OfficeClientID,
 			Scope: strings.Join(cfg.OfficeAccessScopes, " "),
 		}
-		if o.Key, err = tokencache.NewKey(identity, fingerprint[:]); err != nil {
+		key, err := tokencache.NewKey(identity, fingerprint[:])
+		if err != nil {
 			return nil, err
 		}
+		o.Key = key
 		o.Store = tokencache.NewFileStore(cfg.CacheDir)
 	}
-	return tokencache.New(source, o), nil
+	return tokencache.New(endpoint{g, cfg, r, credential}, o), nil
 }
 
 // cachedTokens is a cache as a session wants it.

@@ -75,7 +75,11 @@ func dialConnect(ctx context.Context, d *net.Dialer, o Options) (net.Conn, error
 		return nil, fmt.Errorf("connecting to proxy %s: %w", o.Proxy.Redacted(), err)
 	}
 	if o.Proxy.Scheme == "https" {
-		conn = tls.Client(conn, &tls.Config{ServerName: o.Proxy.Hostname(), RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12})
+		roots, err := o.roots()
+		if err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		conn = tls.Client(conn, &tls.Config{ServerName: o.Proxy.Hostname(), RootCAs: roots, MinVersion: tls.VersionTLS12})
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	tunnel, err := connect(conn, o)

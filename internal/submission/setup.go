@@ -3,6 +3,7 @@ package submission
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -90,9 +91,13 @@ func (s *Session) handshake(ctx context.Context) error {
 	if err := s.wire.limit(s.opts.Timeouts.Command); err != nil {
 		return err
 	}
+	roots, err := s.opts.roots()
+	if err != nil {
+		return err
+	}
 	conn := tls.Client(s.raw, &tls.Config{
 		ServerName: s.opts.Host,
-		RootCAs:    s.opts.RootCAs,
+		RootCAs:    roots,
 		MinVersion: tls.VersionTLS12, // Exchange Online takes no less (421 4.7.66)
 	})
 	if err := conn.HandshakeContext(ctx); err != nil {
@@ -103,6 +108,13 @@ func (s *Session) handshake(ctx context.Context) error {
 	s.wire = newWire(conn, s.opts.trace)
 	s.tls = true
 	return nil
+}
+
+func (o Options) roots() (*x509.CertPool, error) {
+	if o.LoadRoots != nil {
+		return o.LoadRoots()
+	}
+	return o.RootCAs, nil
 }
 
 // tlsError gives the handshake's failure a fault: what is no certificate and no

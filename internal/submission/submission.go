@@ -95,13 +95,16 @@ type Options struct {
 	Mailbox  string      // the XOAUTH2 user: the mailbox to submit as
 	Tokens   TokenSource // where the access token comes from
 
-	RootCAs      *x509.CertPool // nil: the system's
-	EHLOName     string         // "": the connection's own address literal, never this host's name
-	Proxy        *url.URL       // nil: none; http, https (CONNECT) or socks5
-	IPFamily     string         // "" or "any", "ipv4", "ipv6"
-	NoPipelining bool           // one command at a time, as a way out
-	AllOrNone    bool           // submit nothing when a recipient is refused
-	Slots        Slots          // nil: connections are not limited
+	RootCAs *x509.CertPool // nil: the system's
+	// LoadRoots, when set, gives RootCAs once TLS begins: reading the system's
+	// roots takes longer than making the connection.
+	LoadRoots    func() (*x509.CertPool, error)
+	EHLOName     string   // "": the connection's own address literal, never this host's name
+	Proxy        *url.URL // nil: none; http, https (CONNECT) or socks5
+	IPFamily     string   // "" or "any", "ipv4", "ipv6"
+	NoPipelining bool     // one command at a time, as a way out
+	AllOrNone    bool     // submit nothing when a recipient is refused
+	Slots        Slots    // nil: connections are not limited
 	Timeouts     Timeouts
 
 	// Trace, when set, gets each line of the dialogue without credentials and
