@@ -1,4 +1,4 @@
-package message
+package mailtemplate
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // maxData bounds the data file of a template.
@@ -18,13 +20,13 @@ const maxData = 16 << 20
 
 // ParseData reads the data of a template: one JSON or YAML mapping, told apart
 // by the extension of name (.json), else by its first character. Empty data is
-// an empty map. The error is *FieldError.
+// an empty map. The error is *message.FieldError.
 func ParseData(name string, source []byte) (map[string]any, error) {
 	data := map[string]any{}
 	if len(source) > maxData {
-		return nil, &FieldError{"data " + name, "", fmt.Sprintf("more than %d octets", maxData)}
+		return nil, refused("data "+name, "", fmt.Sprintf("more than %d octets", maxData))
 	}
-	text := []byte(strings.TrimSpace(toUTF8(string(source))))
+	text := []byte(strings.TrimSpace(mimetext.ToUTF8(string(source))))
 	var err error
 	if strings.HasSuffix(strings.ToLower(name), ".json") || bytes.HasPrefix(text, []byte("{")) {
 		err = parseJSON(text, &data)
@@ -32,7 +34,7 @@ func ParseData(name string, source []byte) (map[string]any, error) {
 		err = yaml.Unmarshal(text, &data)
 	}
 	if err != nil {
-		return nil, &FieldError{"data " + name, "", oneLine(err)}
+		return nil, refused("data "+name, "", oneLine(err))
 	}
 	return data, nil
 }
@@ -52,18 +54,18 @@ func parseJSON(text []byte, data *map[string]any) error {
 }
 
 // SetData sets one value from an assignment as on the command line, "key=value"
-// or "outer.inner=value". Values are text. The error is *FieldError.
+// or "outer.inner=value". Values are text. The error is *message.FieldError.
 func SetData(data map[string]any, assignment string) error {
 	path, value, ok := strings.Cut(assignment, "=")
 	if !ok || path == "" {
-		return &FieldError{"--set", assignment, "must be key=value"}
+		return refused("--set", assignment, "must be key=value")
 	}
 	keys := strings.Split(path, ".")
 	for _, key := range keys[:len(keys)-1] {
 		inner, ok := data[key].(map[string]any)
 		if !ok {
 			if data[key] != nil {
-				return &FieldError{"--set", assignment, fmt.Sprintf("%s is a value, not a group of values", key)}
+				return refused("--set", assignment, fmt.Sprintf("%s is a value, not a group of values", key))
 			}
 			inner = map[string]any{}
 			data[key] = inner

@@ -1,4 +1,6 @@
-package message
+// Package mailtemplate fills messages from templates and data: front matter that
+// gives subject and recipients, and a body in text, HTML or Markdown.
+package mailtemplate
 
 import (
 	"bytes"
@@ -12,10 +14,12 @@ import (
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
-// Template is a message with places for data: front matter that gives subject
-// and recipients, and a body.
+// Template is a message with places for data.
 //
 //	---
 //	subject: Invoice {{.number}}
@@ -69,15 +73,15 @@ func (l *textList) UnmarshalYAML(n *yaml.Node) error {
 // maxTemplate bounds source and result of a template.
 const maxTemplate = 32 << 20
 
-// ParseTemplate reads a template. The extension of name tells what its body is:
+// Parse reads a template. The extension of name tells what its body is:
 // .html and .htm HTML, .md and .markdown Markdown, everything else text; a further
-// .tmpl or .gotmpl is ignored. The error is *FieldError with the line where it can be known.
-func ParseTemplate(name, source string) (*Template, error) {
+// .tmpl or .gotmpl is ignored. The error is *message.FieldError with the line where it can be known.
+func Parse(name, source string) (*Template, error) {
 	if len(source) > maxTemplate {
-		return nil, &FieldError{"template " + name, "", fmt.Sprintf("more than %d octets", maxTemplate)}
+		return nil, refused("template "+name, "", fmt.Sprintf("more than %d octets", maxTemplate))
 	}
 	t := &Template{name: name, kind: kindOfBody(name)}
-	source = strings.ReplaceAll(toUTF8(source), "\r\n", "\n")
+	source = strings.ReplaceAll(mimetext.ToUTF8(source), "\r\n", "\n")
 	front, body, err := splitFrontMatter(source)
 	if err == nil && front != "" {
 		dec := yaml.NewDecoder(strings.NewReader(quoteActions(front)))
@@ -87,7 +91,7 @@ func ParseTemplate(name, source string) (*Template, error) {
 		}
 	}
 	if err != nil {
-		return nil, &FieldError{"template " + name, "", "front matter: " + oneLine(err)}
+		return nil, refused("template "+name, "", "front matter: "+oneLine(err))
 	}
 	t.body = body
 	if t.kind == htmlBody {
@@ -96,7 +100,7 @@ func ParseTemplate(name, source string) (*Template, error) {
 		_, err = template.New(name).Funcs(templateFuncs()).Parse(body)
 	}
 	if err != nil {
-		return nil, &FieldError{"template " + name, "", oneLine(err)}
+		return nil, refused("template "+name, "", oneLine(err))
 	}
 	return t, nil
 }
@@ -152,11 +156,11 @@ func oneLine(err error) string {
 func templateFuncs() map[string]any {
 	return map[string]any{
 		"address": func(name, addr any) (string, error) {
-			a, err := ParseAddress("address", fmt.Sprint(addr))
+			a, err := message.ParseAddress("address", fmt.Sprint(addr))
 			if err != nil {
 				return "", err
 			}
-			a.Name = cleanName(fmt.Sprint(name))
+			a.Name = mimetext.CleanName(fmt.Sprint(name))
 			return a.String(), nil
 		},
 	}
@@ -164,8 +168,8 @@ func templateFuncs() map[string]any {
 
 // Fill executes the template with data and sets what it has in d: only fields
 // that the template mentions are changed, recipients are added to those of d.
-// Errors are *FieldError and name the part of the template.
-func (t *Template) Fill(d *Draft, data map[string]any) error {
+// Errors are *message.FieldError and name the part of the template.
+func (t *Template) Fill(d *message.Draft, data map[string]any) error {
 	run := &filling{t: t, data: data}
 	if subject := run.text("subject", t.front.Subject); subject != "" {
 		d.Subject = subject
@@ -178,10 +182,10 @@ func (t *Template) Fill(d *Draft, data map[string]any) error {
 	d.Bcc = append(d.Bcc, run.addresses("bcc", t.front.Bcc)...)
 	d.ReplyTo = append(d.ReplyTo, run.addresses("reply_to", t.front.ReplyTo)...)
 	if priority := run.text("priority", t.front.Priority); priority != "" {
-		d.Priority = Priority(priority)
+		d.Priority = message.Priority(priority)
 	}
 	for _, name := range sortedKeys(t.front.Headers) {
-		d.Headers = append(d.Headers, Header{name, run.text("header "+name, t.front.Headers[name])})
+		d.Headers = append(d.Headers, message.Header{Name: name, Value: run.text("header "+name, t.front.Headers[name])})
 	}
 	if text := run.text("text", t.front.Text); text != "" {
 		d.Text = text
@@ -206,7 +210,7 @@ type filling struct {
 
 func (f *filling) fail(part string, err error) {
 	if f.err == nil && err != nil {
-		f.err = &FieldError{"template " + f.t.name, "", part + ": " + oneLine(err)}
+		f.err = refused("template "+f.t.name, "", part+": "+oneLine(err))
 	}
 }
 
@@ -240,10 +244,10 @@ func (f *filling) html(source string) string {
 
 // addresses fills in a list and reads it. The text must be addresses after
 // filling in, so that a line feed in the data is refused here.
-func (f *filling) addresses(part string, sources textList) []Address {
-	var list []Address
+func (f *filling) addresses(part string, sources textList) []message.Address {
+	var list []message.Address
 	for _, source := range sources {
-		as, err := ParseAddressList(part, f.text(part, source))
+		as, err := message.ParseAddressList(part, f.text(part, source))
 		if err != nil && f.err == nil {
 			f.err = err
 		}
@@ -263,3 +267,7 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 }
 
 func (b *limitedBuffer) String() string { return b.buf.String() }
+
+func refused(field, value, reason string) error {
+	return &message.FieldError{Field: field, Value: value, Reason: reason}
+}

@@ -1,4 +1,4 @@
-package message_test
+package mailtemplate_test
 
 import (
 	"encoding/json"
@@ -7,14 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
 // fill executes a template on a draft with From only.
 func fill(t testing.TB, name, source string, data map[string]any) (message.Draft, error) {
 	t.Helper()
-	d := message.Draft{From: addr(t, "build@contoso.example")}
-	tmpl, err := message.ParseTemplate(name, source)
+	d := message.Draft{From: message.Address{Local: "build", Domain: "contoso.example"}}
+	tmpl, err := mailtemplate.Parse(name, source)
 	if err != nil {
 		return d, err
 	}
@@ -44,7 +45,12 @@ func TestTemplateFillsSubjectRecipientsAndBody(t *testing.T) {
 		if got != want || len(d.To) != 1 || d.To[0].Name != `Müller, "Jörg"` {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
 		}
-		octets(t, compose(t, d))
+		m, err := message.Compose(d)
+		if err != nil {
+			t.Errorf("%s: composing: %v", name, err)
+			continue
+		}
+		_ = m.Close()
 	}
 }
 
@@ -63,7 +69,7 @@ func TestTemplateSaysWhatIsWrong(t *testing.T) {
 		"---\nsubject: '{{.x}}'\n---\n":             `template m.txt: subject: m.txt:1:2: executing "m.txt" at <.x>: map has no entry for key "x"`,
 		"a\n{{if}}":                                 `template m.txt: m.txt:2: missing value for if`,
 		"---\nsubject: a\n":                         `template m.txt: front matter: no second line of ---`,
-		"---\nsubjetc: a\n---\n":                    `template m.txt: front matter: line 1: field subjetc not found in type message.frontMatter`,
+		"---\nsubjetc: a\n---\n":                    `template m.txt: front matter: line 1: field subjetc not found in type mailtemplate.frontMatter`,
 		"---\nto: '{{.evil}}'\n---\n":               `to "a@b.example\nBcc: x@y.example": a line feed at octet 12: a field is one line`,
 		"---\nto: '{{.name}}'\n---\n":               `to "Ann": no @ and domain; a display name that contains a comma needs quotes`,
 		"---\nto: '{{address .name .name}}'\n---\n": `template m.txt: to: m.txt:1:2: executing "m.txt" at <address .name .name>: error calling address: address "Ann": no @ and domain; a display name that contains a comma needs quotes`,
@@ -96,7 +102,7 @@ func TestDataOfJSONAndYAML(t *testing.T) {
 		"a.yml ":                                              `map[]`,
 	} {
 		name, source, _ := strings.Cut(in, " ")
-		data, err := message.ParseData(name, []byte(source))
+		data, err := mailtemplate.ParseData(name, []byte(source))
 		if got := fmt.Sprint(data); err != nil || got != want {
 			t.Errorf("%s: %s, %v, want %s", in, got, err, want)
 		}
@@ -107,7 +113,7 @@ func TestDataOfJSONAndYAML(t *testing.T) {
 		"a.yaml - x":        "data a.yaml: line 1: cannot unmarshal !!seq into map[string]interface {}",
 	} {
 		name, source, _ := strings.Cut(in, " ")
-		if _, err := message.ParseData(name, []byte(source)); err == nil || err.Error() != want {
+		if _, err := mailtemplate.ParseData(name, []byte(source)); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", in, err, want)
 		}
 	}
@@ -116,7 +122,7 @@ func TestDataOfJSONAndYAML(t *testing.T) {
 func TestSetDataSetsNestedValues(t *testing.T) {
 	data := map[string]any{"a": "x", "c": map[string]any{"d": 1}}
 	for _, s := range []string{"a=1=2", "c.e= y", "n.m.o=z"} {
-		if err := message.SetData(data, s); err != nil {
+		if err := mailtemplate.SetData(data, s); err != nil {
 			t.Error(err)
 		}
 	}
@@ -128,7 +134,7 @@ func TestSetDataSetsNestedValues(t *testing.T) {
 		"=x":    `--set "=x": must be key=value`,
 		"a.b=x": `--set "a.b=x": a is a value, not a group of values`,
 	} {
-		if err := message.SetData(data, in); err == nil || err.Error() != want {
+		if err := mailtemplate.SetData(data, in); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

@@ -2,9 +2,10 @@ package message
 
 import (
 	"fmt"
-	"mime"
 	"regexp"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // Address is one mailbox (RFC 5322 3.4) with its parts decoded.
@@ -36,32 +37,17 @@ func (a Address) String() string {
 	if a.Name == "" {
 		return a.Addr()
 	}
-	return formatName(a.Name) + " <" + a.Addr() + ">"
-}
-
-// formatName is a display name as atoms, as a quoted string, or in encoded
-// words. Most names fit one encoded word, which matters: Python before 3.13
-// reads the blank between two as part of the name.
-func formatName(name string) string {
-	if !isPlainText(name) {
-		return strings.Join(encodedWords(toUTF8(name), wordRoom), " ")
-	}
-	for i := 0; i < len(name); i++ {
-		if name[i] != ' ' && (!isAtomByte(name[i]) || name[i] == '.') {
-			return `"` + quotedEscape(name) + `"`
-		}
-	}
-	return name
+	return mimetext.DisplayName(a.Name) + " <" + a.Addr() + ">"
 }
 
 // addressField renders a field of addresses, folded between words.
 func addressField(name string, list []Address) string {
 	texts := make([]string, len(list))
 	for i, a := range list {
-		a.Name = cleanName(a.Name)
+		a.Name = mimetext.CleanName(a.Name)
 		texts[i] = a.String()
 	}
-	return foldField(name, strings.Join(texts, ", "), true)
+	return mimetext.Fold(name, strings.Join(texts, ", "), true)
 }
 
 // key is equal for addresses that are one forward-path. Only the domain is
@@ -245,7 +231,7 @@ func (p *addressParser) afterAt(local string) (a Address, isGroup bool, reason s
 		return a, false, reason
 	}
 	a, reason = newAddress(local, domain)
-	a.Name = cleanName(comment)
+	a.Name = mimetext.CleanName(comment)
 	return a, false, reason
 }
 
@@ -337,7 +323,7 @@ func (ph phrase) name() string {
 	var parts, atoms []string
 	flush := func() {
 		if len(atoms) > 0 {
-			parts = append(parts, decodeWords(strings.Join(atoms, " ")))
+			parts = append(parts, mimetext.DecodeWords(strings.Join(atoms, " ")))
 			atoms = nil
 		}
 	}
@@ -350,26 +336,7 @@ func (ph phrase) name() string {
 		atoms = append(atoms, w.text)
 	}
 	flush()
-	return cleanName(strings.Join(parts, " "))
-}
-
-// cleanName leaves single blanks and nothing unprintable: a folded line of
-// blanks only would end the header section for some programs.
-func cleanName(s string) string {
-	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, toUTF8(s))), " ")
-}
-
-func decodeWords(s string) string {
-	dec := mime.WordDecoder{CharsetReader: charsetReader}
-	if out, err := dec.DecodeHeader(s); err == nil {
-		return out
-	}
-	return s
+	return mimetext.CleanName(strings.Join(parts, " "))
 }
 
 // phrase reads words and comments up to something else.
@@ -450,7 +417,7 @@ func (p *addressParser) blanks() (comment, reason string) {
 			}
 			p.pos++
 		}
-		comment = decodeWords(p.s[from:p.pos])
+		comment = mimetext.DecodeWords(p.s[from:p.pos])
 		p.pos++
 	}
 }

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // Attachment is a file that is sent along.
@@ -46,7 +48,7 @@ func openPart(a Attachment) (p *part, err error) {
 			_ = body.file.Close()
 		}
 	}()
-	p = &part{body: body, name: cleanName(name)}
+	p = &part{body: body, name: mimetext.CleanName(name)}
 	if p.contentType, err = contentType(a, body.file); err != nil {
 		return nil, err
 	}
@@ -120,70 +122,25 @@ func (p *part) header() textproto.MIMEHeader {
 	}
 	h := textproto.MIMEHeader{}
 	h.Set("Content-Transfer-Encoding", "base64")
-	h.Set("Content-Type", p.contentType+";\r\n name="+legacyName(p.name))
-	h.Set("Content-Disposition", disposition+fileNameParameter(p.name))
+	h.Set("Content-Type", p.contentType+";\r\n name="+mimetext.LegacyName(p.name))
+	h.Set("Content-Disposition", disposition+mimetext.FileNameParameter(p.name))
 	if p.cid != "" {
 		h.Set("Content-ID", "<"+p.cid+">")
 	}
 	return h
 }
 
-// legacyName is the name as a quoted string, of encoded words if need be.
-func legacyName(name string) string {
-	if isPlainText(name) {
-		return `"` + quotedEscape(name) + `"`
+// contentType is the media type given, or that of the name and the first octets.
+func contentType(a Attachment, f *os.File) (string, error) {
+	if a.ContentType != "" {
+		return checkedType(a.ContentType)
 	}
-	return `"` + strings.Join(encodedWords(name, wordRoom-len(` name="`)), "\r\n ") + `"`
-}
-
-func quotedEscape(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }
-
-// chunkRoom keeps a parameter's line under 78 octets.
-const chunkRoom = 55
-
-// fileNameParameter is the parameter after RFC 2231: quoted when it is plain
-// ASCII, else percent-encoded, in numbered pieces when it is long.
-func fileNameParameter(name string) string {
-	if isPlainText(name) && len(name) <= chunkRoom {
-		return ";\r\n filename=\"" + quotedEscape(name) + `"`
+	head := make([]byte, 4096)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", &FileError{a.Path, err}
 	}
-	var pieces []string
-	var piece strings.Builder
-	for rest := name; rest != ""; {
-		_, w := utf8.DecodeRuneInString(rest)
-		enc := percentEncode(rest[:w])
-		if piece.Len()+len(enc) > chunkRoom {
-			pieces = append(pieces, piece.String())
-			piece.Reset()
-		}
-		piece.WriteString(enc)
-		rest = rest[w:]
-	}
-	pieces = append(pieces, piece.String())
-	if len(pieces) == 1 {
-		return ";\r\n filename*=utf-8''" + pieces[0]
-	}
-	var b strings.Builder
-	for i, s := range pieces {
-		charset := ""
-		if i == 0 {
-			charset = "utf-8''"
-		}
-		fmt.Fprintf(&b, ";\r\n filename*%d*=%s%s", i, charset, s)
-	}
-	return b.String()
-}
-
-func percentEncode(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if isAlnum(s[i]) || strings.IndexByte("-._~", s[i]) >= 0 {
-			b.WriteByte(s[i])
-			continue
-		}
-		fmt.Fprintf(&b, "%%%02X", s[i])
-	}
-	return b.String()
+	return mimetext.MediaType(cmp.Or(a.Name, a.Path), head[:n]), nil
 }
 
 // checkedType accepts a media type given by people and formats it anew, so that
@@ -198,7 +155,7 @@ func checkedType(value string) (string, error) {
 	}
 	delete(params, "name")
 	formatted := mime.FormatMediaType(media, params)
-	if formatted == "" || len(formatted) > maxWord {
+	if formatted == "" || len(formatted) > mimetext.MaxWord {
 		return "", &FieldError{"content type", value, "has parameters that cannot be written"}
 	}
 	return formatted, nil

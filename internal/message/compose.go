@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/htmltext"
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // Draft is what people say about a message. From and one recipient are all that
@@ -55,7 +56,7 @@ func Compose(d Draft) (*Mail, error) {
 	}
 	for _, list := range [][]Address{{d.From}, d.To, d.Cc, d.ReplyTo} {
 		for _, a := range list {
-			m.utf8Header = m.utf8Header || !isASCII(a.Local)
+			m.utf8Header = m.utf8Header || !mimetext.IsASCII(a.Local)
 		}
 	}
 	parts, err := d.open(m)
@@ -89,7 +90,7 @@ func (d *Draft) complete() (err error) {
 		return &FieldError{"inline image", d.Inline[0].CID, "needs an HTML body that shows it"}
 	}
 	if d.Text == "" && d.HTML != "" {
-		if d.Text = htmltext.FromHTML(toUTF8(d.HTML)); d.Text != "" {
+		if d.Text = htmltext.FromHTML(mimetext.ToUTF8(d.HTML)); d.Text != "" {
 			d.Text += "\n"
 		}
 	}
@@ -264,7 +265,7 @@ func badMessageID(id string) string {
 	if !ok || left == "" || right == "" || strings.Contains(right, "@") {
 		return "must look like <left@right>"
 	}
-	if len(id) > maxWord {
+	if len(id) > mimetext.MaxWord {
 		return "too long"
 	}
 	for i := 0; i < len(id); i++ {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"mime/quotedprintable"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // Content is the header section and body as they go after DATA (RFC 5321
@@ -28,7 +30,7 @@ func newContent(segments []segment) *Content {
 	c := &Content{segments: segments}
 	for _, s := range segments {
 		c.length += s.size()
-		if b, ok := s.(literal); ok && !isASCII(string(b)) {
+		if b, ok := s.(literal); ok && !mimetext.IsASCII(string(b)) {
 			c.eightBit = true
 		}
 	}
@@ -132,4 +134,13 @@ func (q quoted) write(w io.Writer) error {
 	}
 	_, err := buf.WriteTo(w)
 	return err
+}
+
+// textSegment encodes a text as little as it allows.
+func textSegment(text string) (encoding string, s segment) {
+	text = mimetext.NormaliseLines(mimetext.ToUTF8(text))
+	if mimetext.FitsSevenBit(text) {
+		return "7bit", sevenBit(text)
+	}
+	return "quoted-printable", newQuoted(text)
 }

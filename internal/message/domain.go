@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // Limits of an address in octets (RFC 5321 4.5.3.1.1 to 4.5.3.1.3; a path is
@@ -79,7 +81,7 @@ func asciiDomain(domain string) (ascii, reason string) {
 	if !utf8.ValidString(domain) {
 		return "", "the domain is neither ASCII nor UTF-8"
 	}
-	if !isASCII(domain) {
+	if !mimetext.IsASCII(domain) {
 		converted, err := idna.Lookup.ToASCII(domain)
 		if err != nil {
 			return "", fmt.Sprintf("the domain is no valid internationalised name (%v)", err)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // FromMarkdown renders Markdown (CommonMark with tables, strikethrough, task
@@ -15,7 +17,7 @@ import (
 func FromMarkdown(source string) (string, error) {
 	md := goldmark.New(goldmark.WithExtensions(extension.GFM))
 	var body bytes.Buffer
-	if err := md.Convert([]byte(toUTF8(source)), &body); err != nil {
+	if err := md.Convert([]byte(mimetext.ToUTF8(source)), &body); err != nil {
 		return "", fmt.Errorf("rendering Markdown: %w", err)
 	}
 	return markdownHead + body.String() + "</body>\n</html>\n", nil

@@ -18,6 +18,8 @@ package message
 import (
 	"errors"
 	"io"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // Envelope is the originator address and the recipients (RFC 5321 2.3.1), in
@@ -56,22 +58,13 @@ func (m *Mail) Close() error {
 // offers SMTPUTF8 (RFC 6531 3.4). Display names, subjects, file names and
 // domains never need it: they are encoded.
 func (m *Mail) NeedsSMTPUTF8() bool {
-	if m.utf8Header || !isASCII(m.Envelope.ReversePath) {
+	if m.utf8Header || !mimetext.IsASCII(m.Envelope.ReversePath) {
 		return true
 	}
 	for _, path := range m.Envelope.ForwardPaths {
-		if !isASCII(path) {
+		if !mimetext.IsASCII(path) {
 			return true
 		}
 	}
 	return false
-}
-
-func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // maxPreviewImage is the largest inline image that a preview carries in itself.
@@ -22,7 +24,7 @@ func Preview(w io.Writer, d Draft, m *Mail) error {
 		d.Date = time.Now()
 	}
 	var b strings.Builder
-	title := html.EscapeString(toUTF8(d.Subject))
+	title := html.EscapeString(mimetext.ToUTF8(d.Subject))
 	b.WriteString(previewHead + "<title>" + title + "</title>\n</head>\n<body>\n<h1>" + title + "</h1>\n<table>\n")
 	for _, row := range []struct{ name, value string }{
 		{"From", plainList([]Address{d.From})}, {"To", plainList(d.To)}, {"Cc", plainList(d.Cc)},
@@ -36,7 +38,7 @@ func Preview(w io.Writer, d Draft, m *Mail) error {
 	}
 	b.WriteString("</table>\n")
 	if m.html != "" {
-		body, err := withImages(toUTF8(m.html), m.parts)
+		body, err := withImages(mimetext.ToUTF8(m.html), m.parts)
 		if err != nil {
 			return err
 		}
@@ -47,7 +49,7 @@ func Preview(w io.Writer, d Draft, m *Mail) error {
 		if m.html == "" {
 			open = " open"
 		}
-		fmt.Fprintf(&b, "<details%s><summary>Text</summary><pre>%s</pre></details>\n", open, html.EscapeString(toUTF8(m.text)))
+		fmt.Fprintf(&b, "<details%s><summary>Text</summary><pre>%s</pre></details>\n", open, html.EscapeString(mimetext.ToUTF8(m.text)))
 	}
 	b.WriteString(attachmentList(m.parts) + "</body>\n</html>\n")
 	_, err := io.WriteString(w, b.String())

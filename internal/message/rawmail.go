@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // RawChanges are the changes to a ready message that were asked for. Nothing
@@ -93,7 +95,7 @@ func (r *Raw) newFields(m *Mail, c RawChanges) (string, error) {
 		if reason := badControl(h.Name + h.Value); reason != "" {
 			return "", &FieldError{"header " + h.Name, h.Value, reason}
 		}
-		b.WriteString(foldField(h.Name, h.Value, false))
+		b.WriteString(mimetext.Fold(h.Name, h.Value, false))
 	}
 	if _, ok := r.Field("From"); !ok || c.ForceFrom {
 		if c.From.IsZero() {
@@ -103,7 +105,7 @@ func (r *Raw) newFields(m *Mail, c RawChanges) (string, error) {
 			return "", err
 		}
 		b.WriteString(addressField("From", []Address{c.From}))
-		m.utf8Header = !isASCII(c.From.Local)
+		m.utf8Header = !mimetext.IsASCII(c.From.Local)
 	}
 	if _, ok := r.Field("Date"); !ok {
 		now := c.Now

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // placeholder stands in go-mail's output where a body goes. It is octets whose
@@ -114,19 +116,19 @@ func (d *Draft) fields() string {
 		b.WriteString(addressField("Reply-To", d.ReplyTo))
 	}
 	if d.Subject != "" {
-		b.WriteString(textField("Subject", d.Subject))
+		b.WriteString(mimetext.Field("Subject", d.Subject))
 	}
 	b.WriteString(d.Priority.fields())
 	if d.InReplyTo != "" {
 		ids, _ := checkIDs("In-Reply-To", []string{d.InReplyTo}) // checked before
-		b.WriteString(foldField("In-Reply-To", strings.Join(ids, " "), false))
+		b.WriteString(mimetext.Fold("In-Reply-To", strings.Join(ids, " "), false))
 	}
 	if len(d.References) > 0 {
-		b.WriteString(foldField("References", strings.Join(d.References, " "), false))
+		b.WriteString(mimetext.Fold("References", strings.Join(d.References, " "), false))
 	}
 	b.WriteString(unsubscribeFields(d.ListUnsubscribe))
 	for _, h := range d.Headers {
-		b.WriteString(textField(h.Name, strings.TrimSpace(h.Value)))
+		b.WriteString(mimetext.Field(h.Name, strings.TrimSpace(h.Value)))
 	}
 	return b.String()
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // Priority is what the sender thinks of the urgency. The zero value says
@@ -57,7 +59,7 @@ func checkIDs(field string, ids []string) ([]string, error) {
 func checkUnsubscribe(list []string) error {
 	for _, s := range list {
 		u, err := url.Parse(s)
-		if err != nil || !isASCII(s) || strings.ContainsAny(s, "<>, \t\r\n\x00") {
+		if err != nil || !mimetext.IsASCII(s) || strings.ContainsAny(s, "<>, \t\r\n\x00") {
 			return &FieldError{"list-unsubscribe", s, "is no URL; non-ASCII characters and commas must be percent-encoded"}
 		}
 		switch u.Scheme {
@@ -75,7 +77,7 @@ func unsubscribeFields(list []string) string {
 	if len(list) == 0 {
 		return ""
 	}
-	fields := foldField("List-Unsubscribe", "<"+strings.Join(list, ">, <")+">", false)
+	fields := mimetext.Fold("List-Unsubscribe", "<"+strings.Join(list, ">, <")+">", false)
 	for _, s := range list {
 		if strings.HasPrefix(s, "https:") {
 			return fields + "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"

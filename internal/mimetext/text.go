@@ -1,4 +1,4 @@
-package message
+package mimetext
 
 import (
 	"strings"
@@ -12,19 +12,10 @@ import (
 // for at most 78.
 const maxPlainLine = 78
 
-// textSegment encodes a text as little as it allows.
-func textSegment(text string) (encoding string, s segment) {
-	text = normaliseLines(toUTF8(text))
-	if isPlain(text) {
-		return "7bit", sevenBit(text)
-	}
-	return "quoted-printable", newQuoted(text)
-}
-
-// isPlain reports whether text with CRLF line ends survives every mail system
+// FitsSevenBit reports whether text with CRLF line ends survives every mail system
 // unencoded: printable ASCII, short lines, and no blank at the end of a line,
 // which some systems drop (RFC 2045 6.7 rule 3).
-func isPlain(text string) bool {
+func FitsSevenBit(text string) bool {
 	for len(text) > 0 {
 		line, rest, _ := strings.Cut(text, "\r\n")
 		if len(line) > maxPlainLine || strings.HasSuffix(line, " ") || strings.HasSuffix(line, "\t") {
@@ -40,9 +31,9 @@ func isPlain(text string) bool {
 	return true
 }
 
-// normaliseLines makes every line end CRLF. A bare CR counts as one, as in a
+// NormaliseLines makes every line end CRLF. A bare CR counts as one, as in a
 // file from a classic Mac; it must never reach the wire (RFC 5321 2.3.8).
-func normaliseLines(s string) string {
+func NormaliseLines(s string) string {
 	if !strings.ContainsAny(s, "\r\n") {
 		return s
 	}
@@ -51,11 +42,11 @@ func normaliseLines(s string) string {
 	return strings.ReplaceAll(s, "\n", "\r\n")
 }
 
-// toUTF8 reads octets that are no UTF-8 as Windows-1252, and all as UTF-16 when
+// ToUTF8 reads octets that are no UTF-8 as Windows-1252, and all as UTF-16 when
 // they begin with its byte order mark, as what PowerShell 5.1 redirects to a
 // file does. Output of old programs comes that way, and to lose a report
 // because of one umlaut helps nobody. The mark itself is no text.
-func toUTF8(s string) string {
+func ToUTF8(s string) string {
 	if strings.HasPrefix(s, "\xff\xfe") || strings.HasPrefix(s, "\xfe\xff") {
 		if out, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().String(s); err == nil {
 			return out
@@ -76,4 +67,14 @@ func toUTF8(s string) string {
 		i += n
 	}
 	return b.String()
+}
+
+// IsASCII reports whether s has no octet above 127.
+func IsASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }

@@ -1,36 +1,41 @@
-package message
+// Package mimetext turns text into what mail can carry, and back: header fields
+// folded and in encoded words (RFC 5322, RFC 2047), file names (RFC 2231),
+// charsets, line ends, media types. Its functions are pure; values that hold
+// line ends must be refused before they come here.
+package mimetext
 
 import (
 	"encoding/base64"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/htmlindex"
 )
 
+// Limits of words, in octets.
 const (
 	foldAt   = 76          // RFC 2047 2; RFC 5322 2.1.1 would allow 78
-	maxWord  = 900         // longest word left as it is: with its field name it stays under 998 octets (RFC 5322 2.1.1)
-	wordRoom = 75 - 10 - 2 // payload of an encoded word: "=?utf-8?b?" and "?="
+	MaxWord  = 900         // longest word left as it is: with its field name it stays under 998 octets (RFC 5322 2.1.1)
+	WordRoom = 75 - 10 - 2 // payload of an encoded word: "=?utf-8?b?" and "?="
 )
 
-// textField renders an unstructured field (RFC 5322 2.2.1): as it is where
+// Field renders an unstructured field (RFC 5322 2.2.1): as it is where
 // possible, else in encoded words (RFC 2047). Runs of blanks are encoded too,
 // because folding within them would make a line of blanks only, which some
 // programs take for the end of the header. The first encoded word is made to
 // fit behind the name: Python's parser takes a fold there for a blank that
 // belongs to the text.
-func textField(name, value string) string {
-	value = toUTF8(value)
-	if !isPlainText(value) {
-		value = strings.Join(encodedWords(value, max(20, foldAt-len(name)-2-len("=?utf-8?b??="))), " ")
+func Field(name, value string) string {
+	value = ToUTF8(value)
+	if !IsPlain(value) {
+		value = strings.Join(EncodedWords(value, max(20, foldAt-len(name)-2-len("=?utf-8?b??="))), " ")
 	}
-	return foldField(name, value, false)
+	return Fold(name, value, false)
 }
 
-func isPlainText(s string) bool {
+// IsPlain reports whether s can stand in a header field as it is: printable
+// ASCII, single blanks, no word that could not be folded, and nothing that looks
+// like an encoded word.
+func IsPlain(s string) bool {
 	if strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") || strings.Contains(s, "  ") || strings.Contains(s, "=?") {
 		return false
 	}
@@ -42,18 +47,18 @@ func isPlainText(s string) bool {
 		if run++; s[i] == ' ' {
 			run = 0
 		}
-		if run > maxWord {
+		if run > MaxWord {
 			return false
 		}
 	}
 	return true
 }
 
-// encodedWords splits s at character boundaries (RFC 2047 5) and encodes it in
+// EncodedWords splits s at character boundaries (RFC 2047 5) and encodes it in
 // the shorter of both encodings: B for most scripts, Q for Latin ones. The
 // payload of the first word has at most room octets.
-func encodedWords(s string, room int) []string {
-	room = min(room, wordRoom)
+func EncodedWords(s string, room int) []string {
+	room = min(room, WordRoom)
 	q := qSize(s) <= base64.StdEncoding.EncodedLen(len(s))
 	var words []string
 	for s != "" {
@@ -73,7 +78,7 @@ func encodedWords(s string, room int) []string {
 		} else {
 			words = append(words, "=?utf-8?b?"+base64.StdEncoding.EncodeToString([]byte(s[:n]))+"?=")
 		}
-		s, room = s[n:], wordRoom
+		s, room = s[n:], WordRoom
 	}
 	return words
 }
@@ -107,9 +112,9 @@ func qEncode(s string) string {
 // 5 rule 3).
 func isQSafe(c byte) bool { return isAlnum(c) || strings.IndexByte("!*+-/", c) >= 0 }
 
-// foldField renders one field, folded at blanks; behind the colon only when
+// Fold renders one field, folded at blanks; behind the colon only when
 // foldFirst says so.
-func foldField(name, value string, foldFirst bool) string {
+func Fold(name, value string, foldFirst bool) string {
 	var b strings.Builder
 	b.WriteString(name + ":")
 	used := len(name) + 1
@@ -127,12 +132,6 @@ func foldField(name, value string, foldFirst bool) string {
 	return b.String()
 }
 
-// charsetReader reads the charsets of the web's encoding standard, for names in
-// mail of others.
-func charsetReader(charset string, r io.Reader) (io.Reader, error) {
-	enc, err := htmlindex.Get(charset)
-	if err != nil {
-		return nil, fmt.Errorf("reading charset %q: %w", charset, err)
-	}
-	return enc.NewDecoder().Reader(r), nil
+func isAlnum(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }

@@ -1,10 +1,7 @@
-package message
+package mimetext
 
 import (
-	"errors"
-	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -38,23 +35,10 @@ var knownTypes = map[string]string{
 	"zip": "application/zip", "zst": "application/zstd",
 }
 
-// contentType chooses the media type: given, by extension, by the first octets.
-// A text gets charset=utf-8 only when its beginning is UTF-8 beyond ASCII or
-// all ASCII; a wrong charset is worse than none.
-func contentType(a Attachment, f *os.File) (string, error) {
-	if a.ContentType != "" {
-		return checkedType(a.ContentType)
-	}
-	head := make([]byte, 4096)
-	n, err := f.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", &FileError{a.Path, err}
-	}
-	head = head[:n]
-	name := a.Name
-	if name == "" {
-		name = a.Path
-	}
+// MediaType chooses the media type of a file by the extension of its name, else
+// by its first octets. A text gets charset=utf-8 only when its beginning is
+// UTF-8; a wrong charset is worse than none.
+func MediaType(name string, head []byte) string {
 	media := knownTypes[strings.ToLower(strings.TrimPrefix(filepath.Ext(name), "."))]
 	if media == "" {
 		media, _, _ = strings.Cut(http.DetectContentType(head), ";")
@@ -62,7 +46,7 @@ func contentType(a Attachment, f *os.File) (string, error) {
 	if strings.HasPrefix(media, "text/") && isUTF8Beginning(head) {
 		media += "; charset=utf-8"
 	}
-	return media, nil
+	return media
 }
 
 // isUTF8Beginning reports whether head is UTF-8, but for a character cut at its

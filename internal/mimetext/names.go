@@ -1,0 +1,115 @@
+package mimetext
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/htmlindex"
+)
+
+// DisplayName is a display name as atoms, as a quoted string, or in encoded
+// words. Most names fit one encoded word, which matters: Python before 3.13
+// reads the blank between two as part of the name.
+func DisplayName(name string) string {
+	if !IsPlain(name) {
+		return strings.Join(EncodedWords(ToUTF8(name), WordRoom), " ")
+	}
+	for i := 0; i < len(name); i++ {
+		if name[i] != ' ' && (!isAlnum(name[i]) && strings.IndexByte("!#$%&'*+-/=?^_`{|}~", name[i]) < 0) {
+			return `"` + quotedEscape(name) + `"`
+		}
+	}
+	return name
+}
+
+// CleanName leaves single blanks and nothing unprintable: a folded line of
+// blanks only would end the header section for some programs.
+func CleanName(s string) string {
+	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, ToUTF8(s))), " ")
+}
+
+// DecodeWords decodes the encoded words in s; a charset that is not known leaves
+// all as it is.
+func DecodeWords(s string) string {
+	dec := mime.WordDecoder{CharsetReader: charsetReader}
+	if out, err := dec.DecodeHeader(s); err == nil {
+		return out
+	}
+	return s
+}
+
+// charsetReader reads the charsets of the web's encoding standard, for names in
+// mail of others.
+func charsetReader(charset string, r io.Reader) (io.Reader, error) {
+	enc, err := htmlindex.Get(charset)
+	if err != nil {
+		return nil, fmt.Errorf("reading charset %q: %w", charset, err)
+	}
+	return enc.NewDecoder().Reader(r), nil
+}
+
+// LegacyName is the name as a quoted string, of encoded words if need be.
+func LegacyName(name string) string {
+	if IsPlain(name) {
+		return `"` + quotedEscape(name) + `"`
+	}
+	return `"` + strings.Join(EncodedWords(name, WordRoom-len(` name="`)), "\r\n ") + `"`
+}
+
+func quotedEscape(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }
+
+// chunkRoom keeps a parameter's line under 78 octets.
+const chunkRoom = 55
+
+// FileNameParameter is the parameter after RFC 2231: quoted when it is plain
+// ASCII, else percent-encoded, in numbered pieces when it is long.
+func FileNameParameter(name string) string {
+	if IsPlain(name) && len(name) <= chunkRoom {
+		return ";\r\n filename=\"" + quotedEscape(name) + `"`
+	}
+	var pieces []string
+	var piece strings.Builder
+	for rest := name; rest != ""; {
+		_, w := utf8.DecodeRuneInString(rest)
+		enc := percentEncode(rest[:w])
+		if piece.Len()+len(enc) > chunkRoom {
+			pieces = append(pieces, piece.String())
+			piece.Reset()
+		}
+		piece.WriteString(enc)
+		rest = rest[w:]
+	}
+	pieces = append(pieces, piece.String())
+	if len(pieces) == 1 {
+		return ";\r\n filename*=utf-8''" + pieces[0]
+	}
+	var b strings.Builder
+	for i, s := range pieces {
+		charset := ""
+		if i == 0 {
+			charset = "utf-8''"
+		}
+		fmt.Fprintf(&b, ";\r\n filename*%d*=%s%s", i, charset, s)
+	}
+	return b.String()
+}
+
+func percentEncode(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if isAlnum(s[i]) || strings.IndexByte("-._~", s[i]) >= 0 {
+			b.WriteByte(s[i])
+			continue
+		}
+		fmt.Fprintf(&b, "%%%02X", s[i])
+	}
+	return b.String()
+}
