@@ -206,10 +206,10 @@ func (a Address) check(field string) error {
 	if reason := badControl(a.Name); reason != "" {
 		return &FieldError{field, a.Name, reason}
 	}
-	checked, reason := newAddress(a.Local, a.Domain)
-	if reason == "" && a.Domain == "" {
-		reason = "no domain"
+	if a.Domain == "" {
+		return &FieldError{field, a.Local, "no @ and domain"}
 	}
+	checked, reason := newAddress(a.Local, a.Domain)
 	if reason == "" && checked.Domain != a.Domain {
 		reason = "the domain is not in A-labels"
 	}

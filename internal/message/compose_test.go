@@ -172,7 +172,7 @@ func TestComposeRefusesFields(t *testing.T) {
 		"NUL in value":    {func(d *message.Draft) { d.Headers = []message.Header{{"X-A", "b\x00"}} }, `header X-A "b\x00": a NUL at octet 2: a field is one line`},
 		"LF in name":      {func(d *message.Draft) { d.Headers = []message.Header{{"X-A: b\nBcc", "c"}} }, `header "X-A: b\nBcc": a line feed at octet 7: a field is one line`},
 		"blank in name":   {func(d *message.Draft) { d.Headers = []message.Header{{"X A", "c"}} }, `header "X A": ' ' cannot be used in a header name`},
-		"umlaut in name":  {func(d *message.Draft) { d.Headers = []message.Header{{"Xä", "c"}} }, `header "Xä": 'Ã' cannot be used in a header name`},
+		"umlaut in name":  {func(d *message.Draft) { d.Headers = []message.Header{{"Xä", "c"}} }, `header "Xä": 'ä' cannot be used in a header name`},
 		"empty name":      {func(d *message.Draft) { d.Headers = []message.Header{{"", "c"}} }, `header "c": no name before the colon`},
 		"owned subject":   {func(d *message.Draft) { d.Headers = []message.Header{{"SUBJECT", "c"}} }, `header SUBJECT "c": use --subject`},
 		"owned bcc":       {func(d *message.Draft) { d.Headers = []message.Header{{"bcc", "c@d"}} }, `header bcc "c@d": use --bcc`},
@@ -181,7 +181,7 @@ func TestComposeRefusesFields(t *testing.T) {
 		"LF in name part": {func(d *message.Draft) { d.From.Name = "x\r\nBcc: y@z" }, `From "x\r\nBcc: y@z": a carriage return at octet 2: a field is one line`},
 		"LF in local":     {func(d *message.Draft) { d.To[0].Local = "x\ny" }, `To "x\ny@contoso.example": '\n' cannot be used before the @`},
 		"IDN by hand":     {func(d *message.Draft) { d.Cc = []message.Address{{Local: "x", Domain: "ä.example"}} }, `Cc "x@ä.example": the domain is not in A-labels`},
-		"local mailbox":   {func(d *message.Draft) { d.Mailbox = message.Address{Local: "root"} }, `mailbox "root@": an empty label in the domain: a dot too many`},
+		"local mailbox":   {func(d *message.Draft) { d.Mailbox = message.Address{Local: "root"} }, `mailbox "root": no @ and domain`},
 		"bad Message-ID":  {func(d *message.Draft) { d.MessageID = "<a b@c>" }, `Message-ID "<a b@c>": holds a character that is not allowed in it`},
 		"Message-ID, two": {func(d *message.Draft) { d.MessageID = "abc" }, `Message-ID "abc": must look like <left@right>`},
 	} {

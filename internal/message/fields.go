@@ -45,8 +45,8 @@ func checkHeader(h Header) error {
 	if h.Name == "" {
 		return &FieldError{"header", h.Value, "no name before the colon"}
 	}
-	for i := 0; i < len(h.Name); i++ { // ftext, RFC 5322 3.6.8
-		if c := h.Name[i]; c <= ' ' || c > '~' || c == ':' {
+	for _, c := range h.Name { // ftext, RFC 5322 3.6.8
+		if c <= ' ' || c > '~' || c == ':' {
 			return &FieldError{"header", h.Name, fmt.Sprintf("%q cannot be used in a header name", c)}
 		}
 	}

@@ -29,8 +29,8 @@ func checkInline(list []Inline) error {
 		if in.CID == "" || len(in.CID) > maxCID {
 			return &FieldError{"inline image", in.Path, fmt.Sprintf("needs a content id of 1 to %d characters: cid=FILE", maxCID)}
 		}
-		for i := 0; i < len(in.CID); i++ {
-			if c := in.CID[i]; !isAlnum(c) && strings.IndexByte("@.-_+$", c) < 0 {
+		for _, c := range in.CID {
+			if c >= 0x80 || !isAlnum(byte(c)) && !strings.ContainsRune("@.-_+$", c) {
 				return &FieldError{"inline image", in.CID, fmt.Sprintf("%q cannot be used in a content id", c)}
 			}
 		}

@@ -34,10 +34,11 @@ type RawOptions struct {
 }
 
 // ReadRaw reads a ready message to its end: from a file, from standard input,
-// from a connection. Bare LF and bare CR become CRLF; a leading mbox line
-// ("From user date") is dropped. It refuses with *FieldError, and says the place: NUL, lines over 998
-// octets (RFC 5322 2.1.1), a message or a header section that is too large. Other errors are
-// those of r and of the temporary file. The caller closes the result, or the Mail made of it.
+// from a connection. Bare LF and bare CR become CRLF; a leading mbox line ("From
+// user date") is never sent. It refuses with *FieldError, and says the place:
+// NUL, lines over 998 octets (RFC 5322 2.1.1), a message or a header section
+// that is too large. Other errors are those of r and of the temporary file. The
+// caller closes the result, or the Mail made of it.
 func ReadRaw(r io.Reader, o RawOptions) (raw *Raw, err error) {
 	s := &spool{dir: o.TempDir}
 	defer func() {
