@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"encoding/base64"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -49,8 +50,12 @@ func TestExpiredToken(t *testing.T) {
 }
 
 func TestTokenOfAnotherSandbox(t *testing.T) {
-	s, other := start(t, sandbox.Options{}), start(t, sandbox.Options{})
-	// The tests share a signing key; the tenant tells the two apart.
+	// Signing key and application are the same; the tenant tells the two apart.
+	same := &sandbox.Scenario{Applications: []sandbox.Application{{
+		ClientID: "11111111-1111-1111-1111-111111111111", ObjectID: "22222222-2222-2222-2222-222222222222",
+		Roles: []string{"SMTP.SendAsApp"}, FullAccess: []string{"*"},
+	}}}
+	s, other := start(t, sandbox.Options{Scenario: same}), start(t, sandbox.Options{Scenario: same})
 	r := secure(t, s).cmd("AUTH XOAUTH2 %s", initial(t, mailbox, token(t, other)))
 	if r.Code != 535 {
 		t.Errorf("got %q", r)
@@ -240,6 +245,18 @@ func TestManyMessagesAndLargeOnes(t *testing.T) {
 	list = s.Messages()
 	if raw, ok := s.Raw(list[len(list)-1].ID); !ok || string(raw) != large {
 		t.Errorf("got %d octets; want %d", len(raw), len(large))
+	}
+}
+
+func TestRefusedContentLeavesNoFile(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	s := start(t, sandbox.Options{})
+	if r := login(t, s).submit(mailbox, content("ceo@contoso.example")+strings.Repeat("0123456789abcdef\r\n", 10_000)); r.Code != 554 {
+		t.Fatalf("got %q", r)
+	}
+	if files, err := filepath.Glob(dir + "/*/*"); err != nil || len(files) != 0 {
+		t.Errorf("left %v, %v", files, err)
 	}
 }
 

@@ -156,6 +156,15 @@ func TestRefusalBeforeTheEndIsSaidAfterIt(t *testing.T) {
 	c.want("554 5.7.1 no", "250 2.0.0 OK")
 }
 
+// A session that answers early has not heard the end: its yes is no acceptance.
+func TestEarlyAcceptanceIsNotSaidWhenTheContentFails(t *testing.T) {
+	o := smtpserver.Options{IdleTimeout: 50 * time.Millisecond}
+	c := serve(t, o, map[string]smtpserver.Reply{"unread": smtpserver.Say(250, "too early")}).dial(t)
+	c.dialogue(opening + envelope + "C: DATA\nS: 354 go\nC: x")
+	c.want("421 4.4.1 Connection timed out")
+	c.wantClosed()
+}
+
 func TestChunks(t *testing.T) {
 	tests := map[string]struct {
 		in     string
