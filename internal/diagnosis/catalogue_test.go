@@ -106,6 +106,8 @@ var cmdlets = map[string][]string{
 	"Set-CASMailbox":                     {"Identity", "SmtpClientAuthenticationDisabled"},
 	"Get-CASMailbox":                     {"Identity"},
 	"Get-TransportConfig":                {},
+	"Get-ApplicationAccessPolicy":        {},
+	"Install-Module":                     {"Name"},
 	"Set-TransportConfig":                {"AllowLegacyTLSClients"},
 	"New-ServicePrincipal":               {"AppId", "ObjectId", "DisplayName"},
 	"Get-ServicePrincipal":               {"Identity"},

@@ -40,6 +40,7 @@ var catalogueFiles embed.FS
 type catalogue struct {
 	entries []Entry
 	byCode  map[string]int
+	numbers map[int]bool // AADSTS numbers that a rule names
 }
 
 // fixOrder moves the named fixes to the front when the condition holds.
@@ -92,7 +93,7 @@ func assemble(blocks []block) (*catalogue, error) {
 			fixes[name] = e.Fixes[0]
 		}
 	}
-	c := &catalogue{byCode: map[string]int{}}
+	c := &catalogue{byCode: map[string]int{}, numbers: map[int]bool{}}
 	for _, b := range blocks {
 		if strings.HasPrefix(b.name, "fix ") {
 			continue
@@ -106,6 +107,9 @@ func assemble(blocks []block) (*catalogue, error) {
 		}
 		c.byCode[e.Code] = len(c.entries)
 		c.entries = append(c.entries, e)
+		for _, r := range e.rules {
+			c.numbers[r.aadsts] = true
+		}
 	}
 	return c, nil
 }

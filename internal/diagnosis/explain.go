@@ -1,0 +1,290 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// MaxPaste is how much of a pasted text is read, in octets: of a longer one the
+// first and the last half of it.
+const MaxPaste = 1 << 20
+
+// Explain names every failure of Exchange Online or Entra in a text that was
+// pasted from any tool, the root first: a refused token before the refused
+// sign-in before the refused mail. What is not Exchange's or Entra's gives
+// nothing, as other servers use many of the same codes. A code of the catalogue
+// by itself is explained too. Explain is pure: it depends on nothing but its
+// arguments, and its time grows with the length of the text alone.
+func Explain(text string, f Facts) []Finding {
+	if len(text) > MaxPaste {
+		text = text[:MaxPaste/2] + "\n" + text[len(text)-MaxPaste/2:]
+	}
+	if e, ok := Lookup(strings.TrimSpace(text)); ok {
+		return []Finding{finish(e, Symptom{}, f)}
+	}
+	p := newPaste(text)
+	hits := p.bestOfEach(append(p.ruleHits(), p.numberHits()...))
+	hits = append(hits, p.networkHits(hits)...)
+	if len(hits) == 0 {
+		hits = p.unknownHits()
+	}
+	return p.findings(rootFirst(hits), f)
+}
+
+// hit is a recognised failure at a place of the text.
+type hit struct {
+	entry  Entry
+	at     region
+	score  int
+	number int // AADSTS number, 0 for others
+	line   region
+	worded bool // by words alone
+	words  []string
+}
+
+// ruleHits tries every rule that does not ask for the network's words or a number.
+func (p *paste) ruleHits() []hit {
+	var hits []hit
+	for _, e := range theCatalogue().entries {
+		for _, r := range e.rules {
+			if r.network || r.aadsts != 0 || r.claim != "" || r.http != 0 || r.oauth != "" {
+				continue
+			}
+			for _, at := range p.places(r) {
+				if p.microsofts(at, r.weak) {
+					hits = append(hits, hit{
+						entry: e, at: at, line: p.line(at.start), score: r.specific(),
+						worded: r.code == 0 && r.enhanced == "", words: []string{p.quote(at)},
+					})
+				}
+			}
+		}
+	}
+	return hits
+}
+
+// places are where everything that the rule names stands together.
+func (p *paste) places(r rule) []region {
+	if r.code == 0 && r.enhanced == "" {
+		return p.words(r.words)
+	}
+	var out []region
+	var spots []region
+	if len(r.words) > 0 {
+		spots = p.words(r.words)
+	}
+	for _, q := range p.replies {
+		if !r.fits(q) {
+			continue
+		}
+		if len(r.words) == 0 {
+			if q.code != 0 || q.credible || p.alone(q) {
+				out = append(out, region{q.start, q.end})
+			}
+			continue
+		}
+		if i := slices.IndexFunc(spots, func(s region) bool { return s.start >= q.start && s.start-q.end < 300 }); i >= 0 {
+			out = append(out, region{q.start, spots[i].end})
+		}
+	}
+	return out
+}
+
+// fits compares the codes. A tool may have taken the reply code away, which is
+// made up for by an enhanced code, never by nothing.
+func (r rule) fits(q pastedReply) bool {
+	if r.enhanced == "" {
+		return q.code == r.code
+	}
+	return r.hasEnhanced(q.enhanced) && (r.code == 0 || q.code == r.code || q.code == 0 && q.credible)
+}
+
+// alone reports whether the text is nothing but this code, as somebody types it.
+func (p *paste) alone(q pastedReply) bool {
+	return strings.TrimSpace(p.text) == p.text[q.start:q.end]
+}
+
+func (p *paste) numberHits() []hit {
+	var hits []hit
+	for _, n := range p.numbers {
+		e, ok := findEntry(Symptom{Stage: StageToken, AADSTS: []int{n.number}})
+		if !ok {
+			e, _ = Lookup("unknown-token-refusal")
+		}
+		hits = append(hits, hit{
+			entry: e, at: region{n.start, n.end}, score: 10 * ordinary, number: n.number,
+			words: []string{fmt.Sprintf("AADSTS%d", n.number)},
+		})
+	}
+	return hits
+}
+
+// bestOfEach keeps, between one reply or number and the next, the hit of the
+// most specific rule.
+func (p *paste) bestOfEach(hits []hit) []hit {
+	cuts := p.boundaries()
+	best := map[int]hit{}
+	for _, h := range hits {
+		part := sort.SearchInts(cuts, h.at.start+1)
+		if b, ok := best[part]; !ok || h.score > b.score {
+			best[part] = h
+		}
+	}
+	out := make([]hit, 0, len(best))
+	for _, h := range best {
+		out = append(out, h)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].at.start < out[j].at.start })
+	return out
+}
+
+// networkHits are the failures that nobody replied to. Words behind a reply on
+// its own line belong to that reply ("421 4.4.1 Connection timed out").
+func (p *paste) networkHits(replies []hit) []hit {
+	var hits []hit
+	for _, e := range theCatalogue().entries {
+		for _, r := range e.rules {
+			if !r.network {
+				continue
+			}
+			for _, at := range p.words(r.words) {
+				h := hit{entry: e, at: at, score: r.specific(), words: []string{p.quote(at)}}
+				if !p.partOfReply(at, replies) && p.connects(&h) {
+					hits = append(hits, h)
+				}
+			}
+		}
+	}
+	return dropEchoes(hits)
+}
+
+func (p *paste) partOfReply(at region, replies []hit) bool {
+	line := p.line(at.start)
+	return slices.ContainsFunc(replies, func(r hit) bool {
+		return r.at.start >= line.start && r.at.start <= at.start || r.at.start <= at.start && at.start < r.at.end
+	})
+}
+
+// connects reports whether the failure is one of a connection to Microsoft's,
+// and tells the machine itself from it.
+func (p *paste) connects(h *hit) bool {
+	if h.entry.Fault == FaultConnectionRefused && p.onLoopback(h.at) {
+		h.entry, _ = Lookup("connection-refused-loopback")
+		return p.microsofts(h.at, true)
+	}
+	return p.namesMicrosoftHost(h.at)
+}
+
+// dropEchoes keeps the most specific of the hits that stand close together:
+// one failure is told in several words ("connect ETIMEDOUT", "timed out").
+func dropEchoes(hits []hit) []hit {
+	sort.SliceStable(hits, func(i, j int) bool { return hits[i].score > hits[j].score })
+	var out []hit
+	for _, h := range hits {
+		if !slices.ContainsFunc(out, func(o hit) bool { return max(h.at.start-o.at.end, o.at.start-h.at.end) < 600 }) {
+			out = append(out, h)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].at.start < out[j].at.start })
+	return out
+}
+
+// unknownHits takes replies that Exchange surely gave and the catalogue lacks.
+func (p *paste) unknownHits() []hit {
+	for _, q := range p.replies {
+		if q.code >= 400 && q.enhanced != "" && p.spokenByMicrosoft(q.start) {
+			e, _ := Lookup(unknownCode(Symptom{Code: q.code}))
+			at := region{q.start, q.end}
+			return []hit{{entry: e, at: at, words: []string{p.quote(at)}}}
+		}
+	}
+	return nil
+}
+
+// rootFirst orders by what causes what, then by place, and drops doubles and
+// what only repeats a better finding in general words.
+func rootFirst(hits []hit) []hit {
+	first := -1
+	for _, h := range hits {
+		if h.entry.Fault == "" && (first < 0 || h.at.start < first) {
+			first = h.at.start
+		}
+	}
+	sort.SliceStable(hits, func(i, j int) bool {
+		a, b := depth(hits[i], first), depth(hits[j], first)
+		return a < b || a == b && hits[i].at.start < hits[j].at.start
+	})
+	var out []hit
+	for _, h := range hits {
+		double := slices.ContainsFunc(out, func(o hit) bool { return o.entry.Code == h.entry.Code })
+		better := func(o hit) bool {
+			return o.score >= ordinary && (o.entry.Stages[0] == h.entry.Stages[0] || h.worded && o.line == h.line)
+		}
+		if !double && (h.score >= ordinary || !slices.ContainsFunc(hits, better)) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// depth is the place of a failure in the chain of causes. A broken connection
+// after a reply is its consequence, before one its cause.
+func depth(h hit, firstReply int) int {
+	switch {
+	case h.entry.Fault != "" && firstReply >= 0 && h.at.start > firstReply:
+		return 9
+	case h.entry.Fault != "":
+		return 0
+	case h.entry.Stages[0] == StageConfig, h.entry.Stages[0] == StageToken:
+		return 1
+	case h.entry.Code == "not-authenticated":
+		return 4
+	case h.entry.Stages[0] == StageAuth:
+		return 2
+	}
+	return 5
+}
+
+// findings turns hits into findings, with the part of the text that each is about.
+func (p *paste) findings(hits []hit, f Facts) []Finding {
+	cuts := p.boundaries()
+	claims := p.claims()
+	var out []Finding
+	for _, h := range hits {
+		s := Symptom{Stage: h.entry.Stages[0], Text: p.part(h, cuts)}
+		if h.number != 0 {
+			s.AADSTS = []int{h.number}
+		}
+		e := h.entry
+		if e.Code == "auth-unsuccessful" && claims != nil {
+			s.Claims = claims
+			if better, ok := findEntry(Symptom{Code: 535, Claims: claims}); ok {
+				e = better
+			}
+		}
+		finding := finish(e, s, completeFacts(p.factsOf(f, s.Text), s))
+		finding.Matched = h.words
+		out = append(out, finding)
+	}
+	return out
+}
+
+// part is the text from the hit up to the next error, at most 8 KiB.
+func (p *paste) part(h hit, cuts []int) string {
+	end := min(len(p.text), h.at.start+8<<10)
+	if i := sort.SearchInts(cuts, h.at.end); i < len(cuts) && cuts[i] < end {
+		end = cuts[i]
+	}
+	return strings.TrimSpace(strings.ToValidUTF8(p.text[h.at.start:max(end, h.at.end)], ""))
+}
+
+// quote is what was recognised, on one line and short.
+func (p *paste) quote(at region) string {
+	q := strings.Join(strings.Fields(p.text[at.start:at.end]), " ")
+	if len(q) > 160 {
+		q = strings.ToValidUTF8(q[:160], "")
+	}
+	return Redact(q)
+}

@@ -1,0 +1,151 @@
+package diagnosis
+
+import (
+	"regexp"
+	"sort"
+	"strings"
+)
+
+// mark is a place in a text that tells whose server speaks.
+type mark struct {
+	start, end int
+	microsoft  bool
+	foreign    bool // a known other provider or server program; a mark that is neither is a host nobody knows
+}
+
+// Whose words they are decides about everything that other servers say in the
+// same way. Addresses of people say nothing about servers, so what stands
+// behind an @ is passed over.
+var (
+	microsoftWords = regexp.MustCompile(`(?i)\b(?:office[ -]?365|outlook ?365|microsoft ?365|[om]365|exchange[ -]online|exchange ?server|microsoft exchange|ms exchange|exchangelabs|entra(?: id)?|azure[ -]?ad\b|azure active directory|microsoft identity|aadsts\d|storedrv|microsoft ESMTP|msal(?:\w*exception)?|microsoft\.identity|azure\.identity|onmicrosoft\.com|exo powershell|graph\.microsoft|wascl|hve account|high volume email)`)
+	foreignWords   = regexp.MustCompile(`(?i)\b(?:gsmtp|google|gmail|yahoo|aol|exim|dovecot|postfix/smtpd|ESMTP Postfix|sendgrid|mailgun|mailjet|postmark|sparkpost|amazon ?ses|zoho|icloud|fastmail|proton ?mail|mailtrap|brevo|sendinblue|hmailserver|mailenable|smartermail|mdaemon|kerio|zimbra|cyrus|courier|qmail|opensmtpd|okta|auth0|cognito|onelogin|strato|ionos|mimecast|proofpoint|spamassassin|amavis|rspamd|mailcow|plesk|cpanel|axigen|icewarp|lotus domino|groupwise|gmx|yandex)\b`)
+	hostName       = regexp.MustCompile(`(?i)\b[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+`)
+	microsoftHost  = regexp.MustCompile(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
+	// misspeltHost looks like one of Microsoft's and is none: the mistake itself.
+	misspeltHost = regexp.MustCompile(`(?i)(?:off?ice?|of+ice)\.?(?:365|356|635|36)|outlo+k\.?(?:365|office)|microsoft-?online|micros[oi]ftonline|outlook\.office`)
+	publicSuffix = regexp.MustCompile(`(?i)\.(?:com|net|org|de|fr|io|co|uk|us|es|it|ru|cn|jp|local|lan|example|internal|eu|nl|ch|at|be|pl|br|in|info|biz|me|cloud|dev|email|corp|gov|edu|mx|ca|au|microsoft|se|no|dk|fi|cz|test|invalid|localdomain)$`)
+	packageName  = regexp.MustCompile(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
+)
+
+const maxMarks = 2000
+
+func findMarks(text string) (marks, hosts []mark) {
+	for _, m := range microsoftWords.FindAllStringIndex(text, maxMarks) {
+		marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
+	}
+	for _, m := range foreignWords.FindAllStringIndex(text, maxMarks) {
+		if !ofPerson(text, m[0]) {
+			marks = append(marks, mark{start: m[0], end: m[1], foreign: true})
+		}
+	}
+	for _, m := range hostName.FindAllStringIndex(text, maxMarks) {
+		h := text[m[0]:m[1]]
+		if ofPerson(text, m[0]) || inPath(text, m[0]) || !publicSuffix.MatchString(h) || packageName.MatchString(h) {
+			continue
+		}
+		if k := (mark{start: m[0], end: m[1], microsoft: microsoftHost.MatchString(h) || misspeltHost.MatchString(h)}); k.microsoft {
+			marks, hosts = append(marks, k), append(hosts, k)
+		} else {
+			hosts = append(hosts, k)
+		}
+	}
+	sort.Slice(marks, func(i, j int) bool { return marks[i].start < marks[j].start })
+	return marks, hosts
+}
+
+// inPath reports whether the name at start is a part of a path or URL and not
+// its host.
+func inPath(text string, start int) bool {
+	return start > 0 && text[start-1] == '/' && (start == 1 || text[start-2] != '/')
+}
+
+// ofPerson reports whether the name at start belongs to an address of a person.
+func ofPerson(text string, start int) bool {
+	for i := start - 1; i >= 0 && i > start-64; i-- {
+		switch c := text[i]; {
+		case c == '@':
+			return true
+		case c != '.' && c != '-' && squeezed(c) == 0:
+			return false
+		}
+	}
+	return false
+}
+
+// microsofts reports whether a failure at this place is Exchange's or Entra's.
+// A weak one, which others word alike, needs a mark of Microsoft's nearer than
+// one of another's; a strong one is doubted only beside another's mark with
+// none of Microsoft's in the whole text.
+func (p *paste) microsofts(at region, weak bool) bool {
+	mine, other := p.nearest(at)
+	switch {
+	case !weak && mine >= 0:
+		return true
+	case !weak:
+		return other < 0 || other > 300
+	case mine < 0:
+		return false
+	}
+	return other < 0 || mine <= other
+}
+
+// nearest returns the distances to the nearest marks, -1 for none. What stands
+// on another line counts as farther.
+func (p *paste) nearest(at region) (mine, other int) {
+	mine, other = -1, -1
+	line := p.line(at.start)
+	for _, m := range p.marks {
+		d := max(at.start-m.end, m.start-at.end, 0)
+		if m.start < line.start || m.start > max(line.end, at.end) {
+			d += 200
+		}
+		if m.microsoft && (mine < 0 || d < mine) {
+			mine = d
+		}
+		if m.foreign && (other < 0 || d < other) {
+			other = d
+		}
+	}
+	return mine, other
+}
+
+// namesMicrosoftHost reports whether the failure of a connection at this place
+// is one to Microsoft's: a host of Microsoft's on the same line says so, else
+// the nearest host decides, and where no host is named, words such as "Office 365".
+func (p *paste) namesMicrosoftHost(at region) bool {
+	line := p.line(at.start)
+	best, mine := -1, false
+	for _, h := range p.hosts {
+		d := max(at.start-h.end, h.start-at.end, 0)
+		if h.start < line.start || h.start > line.end {
+			d += 1000
+		} else if h.microsoft {
+			return true
+		}
+		if best < 0 || d < best || d == best && h.microsoft {
+			best, mine = d, h.microsoft
+		}
+	}
+	if best >= 0 {
+		return mine
+	}
+	return p.microsofts(at, true)
+}
+
+// onLoopback reports whether the line names the machine itself.
+func (p *paste) onLoopback(at region) bool {
+	line := p.line(at.start)
+	return loopback.MatchString(p.text[line.start:line.end])
+}
+
+var loopback = regexp.MustCompile(`(?i)\b127\.0\.0\.1\b|::1\b|\blocalhost\b`)
+
+// spokenByMicrosoft reports whether the line itself bears a sign of an Exchange
+// server, as needed to call a reply Exchange's that the catalogue lacks.
+func (p *paste) spokenByMicrosoft(at int) bool {
+	line := p.line(at)
+	l := p.text[line.start:line.end]
+	return strings.Contains(strings.ToLower(l), ".outlook.com") && bracketed.MatchString(l) || strings.Contains(l, "STOREDRV")
+}
+
+var bracketed = regexp.MustCompile(`(?i)\[[^\]]*\.(?:prod|protection)\.outlook\.com|Hostname=`)

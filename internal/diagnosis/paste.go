@@ -1,0 +1,161 @@
+package diagnosis
+
+import (
+	"bytes"
+	"regexp"
+	"sort"
+	"strings"
+)
+
+// paste is a text made ready for the search.
+type paste struct {
+	text    string // cleaned
+	views   []view // the text squeezed, and squeezed without the prefixes of lines
+	replies []pastedReply
+	numbers []pastedNumber
+	marks   []mark
+	hosts   []mark
+}
+
+// view is a squeezed text whose octets know where they came from.
+type view struct {
+	letters []byte
+	at      []int32 // position in paste.text
+}
+
+// region is a piece of paste.text.
+type region struct{ start, end int }
+
+func newPaste(text string) *paste {
+	p := &paste{text: clean(text)}
+	whole := newView(p.text, nil)
+	p.views = []view{whole}
+	if cuts := linePrefixes(p.text); len(cuts) > 0 {
+		p.views = append(p.views, newView(p.text, cuts))
+	}
+	p.replies = findReplies(p.text)
+	p.numbers = findNumbers(p.text, whole)
+	p.marks, p.hosts = findMarks(p.text)
+	return p
+}
+
+// newView squeezes the text, leaving out the cuts, which are in order.
+func newView(text string, cuts []region) view {
+	v := view{letters: make([]byte, 0, len(text)), at: make([]int32, 0, len(text))}
+	for i := 0; i < len(text); i++ {
+		for len(cuts) > 0 && i >= cuts[0].end {
+			cuts = cuts[1:]
+		}
+		if len(cuts) > 0 && i >= cuts[0].start {
+			i = cuts[0].end - 1
+			continue
+		}
+		if c := squeezed(text[i]); c != 0 {
+			v.letters = append(v.letters, c)
+			v.at = append(v.at, int32(i))
+		}
+	}
+	return v
+}
+
+// linePrefix is what logs, quotations and transcripts put before each line, and
+// what SMTP puts before each line of a reply.
+var linePrefix = regexp.MustCompile(`^(?:` + strings.Join([]string{
+	`[ \t>|*#]+`,
+	`//+`,
+	`\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?\]?:?`,
+	`\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?`,
+	`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? `,
+	`(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}\d{1,2} \d\d:\d\d:\d\d \S+ [\w./-]+(?:\[\d+\])?:`,
+	`[\w./-]{2,30}\[\d+\]:`,
+	`\[?(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|TRACE|FATAL|CRITICAL|SEVERE|debug|info|warn|error)\]?[: -]`,
+	`SERVER -> CLIENT:|CLIENT -> SERVER:|[SC]:|<<<|>>>|<--|-->|<~\*?|~>|<\*\*|<-|->|<=|=>`,
+	`[2-5]\d\d-(?:[245]\.\d{1,3}\.\d{1,3} )?`,
+	`\w{2,20} {1,4}\| `, // docker compose
+}, "|") + `)`)
+
+const maxPrefixes = 6 // parts of one line's prefix
+
+func linePrefixes(text string) []region {
+	var cuts []region
+	for start := 0; start < len(text); {
+		end := strings.IndexByte(text[start:], '\n')
+		if end < 0 {
+			end = len(text)
+		} else {
+			end += start
+		}
+		at := start
+		for range maxPrefixes {
+			m := linePrefix.FindString(text[at:min(end, at+200)])
+			if m == "" {
+				break
+			}
+			at += len(m)
+		}
+		// The first line of all keeps its prefix: it is where the words begin.
+		if at > start && start > 0 {
+			cuts = append(cuts, region{start, at})
+		}
+		start = end + 1
+	}
+	return cuts
+}
+
+const (
+	maxOccurrences = 16   // of one phrase in one text
+	wordWindow     = 2500 // squeezed octets in which all words of a rule lie
+)
+
+// words finds the places where all words lie near the first.
+func (p *paste) words(words []string) []region {
+	var found []region
+	for _, v := range p.views {
+		for from := 0; len(found) < maxOccurrences; {
+			i := bytes.Index(v.letters[from:], []byte(words[0]))
+			if i < 0 {
+				break
+			}
+			i += from
+			from = i + len(words[0])
+			if v.near(i, words[1:]) {
+				found = append(found, region{int(v.at[i]), int(v.at[from-1]) + 1})
+			}
+		}
+	}
+	return found
+}
+
+func (v view) near(i int, words []string) bool {
+	around := v.letters[max(0, i-wordWindow):min(len(v.letters), i+wordWindow)]
+	for _, w := range words {
+		if !bytes.Contains(around, []byte(w)) {
+			return false
+		}
+	}
+	return true
+}
+
+// line is the line around a position, without its end.
+func (p *paste) line(at int) region {
+	start := strings.LastIndexByte(p.text[:at], '\n') + 1
+	end := strings.IndexByte(p.text[at:], '\n')
+	if end < 0 {
+		return region{start, len(p.text)}
+	}
+	return region{start, at + end}
+}
+
+// boundaries are the positions at which a new error begins: replies and
+// AADSTS numbers.
+func (p *paste) boundaries() []int {
+	var b []int
+	for _, r := range p.replies {
+		b = append(b, r.start)
+	}
+	for _, n := range p.numbers {
+		b = append(b, n.start)
+	}
+	sort.Ints(b)
+	return b
+}

@@ -1,0 +1,161 @@
+package diagnosis
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// pastedReply is a reply code, an enhanced status code or both, as found in a text.
+type pastedReply struct {
+	start, end int
+	code       int    // 0 when the tool has taken it away
+	enhanced   string // "" when there is none
+	credible   bool   // an enhanced code without reply code: the words before it speak of a reply
+}
+
+// pastedNumber is a number of the token endpoint.
+type pastedNumber struct{ start, end, number int }
+
+const maxReplies = 400
+
+// Tools write "535 5.7.3", "535: 5.7.3", "(535, b'5.7.3", "535-5.7.3", "smtp;535 5.7.3", "[535] 5.7.3", "code 535, 5.7.3".
+var pastedCode = regexp.MustCompile(`(?:([2-5][0-5]\d)([^0-9A-Za-z\n.]{1,6}b?['"]?[ #]*|[ \t]*\n[ \t>]*))?([245]\.\d{1,3}\.\d{1,3})`)
+
+// loneCode is a reply code at the start of a line or behind "said:" and the like.
+var loneCode = regexp.MustCompile(`(?im)(?:^[ \t>]*|said: |response: |response was: |reply: |returned: |server: |failed: |error: |login: |code[ =:]{1,3}|\(|"|')([45][0-5]\d)[ \-:,]`)
+
+func findReplies(text string) []pastedReply {
+	var out []pastedReply
+	for _, m := range pastedCode.FindAllStringSubmatchIndex(text, -1) {
+		if !boundary(text, m[0], m[1]) {
+			continue
+		}
+		r := pastedReply{start: m[0], end: m[1], enhanced: text[m[6]:m[7]]}
+		if m[2] >= 0 {
+			r.code, _ = strconv.Atoi(text[m[2]:m[3]])
+		} else {
+			r.credible = credible(text, m[0], m[1])
+		}
+		if out = append(out, r); len(out) == maxReplies {
+			return out
+		}
+	}
+	for _, m := range loneCode.FindAllStringSubmatchIndex(text, maxReplies) {
+		if !slices.ContainsFunc(out, func(r pastedReply) bool { return r.start <= m[2] && m[2] < r.end }) {
+			code, _ := strconv.Atoi(text[m[2]:m[3]])
+			out = append(out, pastedReply{start: m[2], end: m[3], code: code})
+		}
+	}
+	slices.SortFunc(out, func(a, b pastedReply) int { return a.start - b.start })
+	return out
+}
+
+// boundary refuses what is part of a longer number: an address, a version.
+func boundary(text string, start, end int) bool {
+	if start > 0 {
+		if c := text[start-1]; c >= '0' && c <= '9' || c == '.' || c == '_' || c == '@' || c == '/' ||
+			c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			return false
+		}
+	}
+	if end < len(text) {
+		c := text[end]
+		if c >= '0' && c <= '9' || c == '_' || c == '-' && end+1 < len(text) && text[end+1] != ' ' {
+			return false
+		}
+		if c == '.' && end+1 < len(text) && text[end+1] >= '0' && text[end+1] <= '9' {
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	speaksOfReply = regexp.MustCompile(`(?i)(?:said|response(?: was)?|respuesta(?: fue)?|r[ée]ponse|antwort(?: war| lautete)?|error|errore|fehler|erreur|code|status|returned|reply|replied|smtp;|unsuccessful|credentials|exception|server|serveur|servidor|diagnostic-code|refused|rejected|login|failed|#)['"]?[ \t:=>#(\[-]*(?:is|was|:)?[ \t:]*['"]?(?:host \S+ )?$`)
+	speaksOfBuild = regexp.MustCompile(`(?i)(?:version|ver|v|release|build|upgrade|upgraded|mysql|php|node|npm|mariadb|nodemailer|phpmailer|library|package|module|kernel|firmware|driver)[ \t:="'/@(-]*$`)
+)
+
+// credible reports whether an enhanced code without reply code is one, and not
+// the version of something.
+func credible(text string, start, end int) bool {
+	before := text[max(0, start-60):start]
+	if speaksOfBuild.MatchString(before) {
+		return false
+	}
+	if speaksOfReply.MatchString(before) {
+		return true
+	}
+	// At the start of a line, with words behind it: what System.Net.Mail and others quote.
+	if strings.TrimSpace(text[strings.LastIndexByte(text[:start], '\n')+1:start]) != "" {
+		return false
+	}
+	rest := strings.TrimLeft(text[end:min(len(text), end+40)], " ")
+	return rest == "" || len(rest) > 3 && rest[0] != '\n' && squeezed(rest[0]) > '9'
+}
+
+var (
+	errorCodes = regexp.MustCompile(`(?i)error_?codes?["']?\s*[:=]\s*\[\s*(\d{4,10})`)
+	errorURI   = regexp.MustCompile(`(?i)login\.microsoftonline\.com/error\?code=(\d{4,10})`)
+	signInCode = regexp.MustCompile(`(?i)sign-?in error code\W{1,8}(\d{5,10})`)
+)
+
+// findNumbers finds AADSTS numbers, also where the word or the number was
+// wrapped, and the other forms in which the endpoint names them.
+func findNumbers(text string, whole view) []pastedNumber {
+	var out []pastedNumber
+	letters := string(whole.letters)
+	for from := 0; len(out) < maxReplies; {
+		i := strings.Index(letters[from:], "aadsts")
+		if i < 0 {
+			break
+		}
+		i += from
+		from = i + len("aadsts")
+		if n, end := whole.number(text, from); n > 0 {
+			out = append(out, pastedNumber{int(whole.at[i]), end, n})
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, re := range []*regexp.Regexp{errorCodes, errorURI, signInCode} {
+		for _, m := range re.FindAllStringSubmatchIndex(text, maxReplies) {
+			if n, err := strconv.Atoi(text[m[2]:m[3]]); err == nil {
+				out = append(out, pastedNumber{m[0], m[1], n})
+			}
+		}
+	}
+	return out
+}
+
+// number reads the digits at letter i. Digits behind a line end belong to it
+// when the number is in the catalogue with them.
+func (v view) number(text string, i int) (n, end int) {
+	var digits, wrapped string
+	var wrappedEnd int
+	for ; i < len(v.letters) && len(digits)+len(wrapped) < 10; i++ {
+		c, at := v.letters[i], int(v.at[i])
+		if c < '0' || c > '9' {
+			break
+		}
+		gap := text[int(v.at[i-1])+1 : at]
+		switch {
+		case digits == "" && len(gap) < 4, gap == "" && wrapped == "":
+			digits, end = digits+string(c), at+1
+		case gap == "" || wrapped == "" && len(gap) < 12 && strings.Contains(gap, "\n") && !strings.Contains(gap, ":"):
+			wrapped, wrappedEnd = wrapped+string(c), at+1
+		default:
+			i = len(v.letters)
+		}
+	}
+	if n, err := strconv.Atoi(digits + wrapped); err == nil && wrapped != "" && theCatalogue().numbers[n] {
+		return n, wrappedEnd
+	}
+	if len(digits) < 4 {
+		return 0, 0
+	}
+	n, _ = strconv.Atoi(digits)
+	return n, end
+}
