@@ -11,7 +11,9 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/smtpsend/smtpsend/internal/atomicfile"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -19,17 +21,86 @@ import (
 // held in memory, unlike attachments; Exchange takes 35 MB by default in all.
 const maxBody = 25 << 20
 
+// mail makes of the flags a mail object and says who it is from. It is nil
+// when --skip-empty found nothing to submit.
+func (s *sendFlags) mail(g *globals, cfg *config.Config, given func(string) bool) (*message.Mail, string, error) {
+	if err := s.excluded(given); err != nil {
+		return nil, "", err
+	}
+	if s.message != "" {
+		return s.ready(g, cfg)
+	}
+	d, err := s.draft(g, cfg, given)
+	if err != nil {
+		return nil, "", err
+	}
+	if s.skipEmpty && strings.TrimSpace(d.Text+d.HTML+d.Markdown) == "" && len(d.Attachments) == 0 {
+		g.printf("not submitted: the body is empty (--skip-empty)\n")
+		return nil, "", nil
+	}
+	m, err := message.Compose(d)
+	if err != nil {
+		return nil, "", asFlags(err)
+	}
+	if report := m.SizeReport(); report.NearLimit() {
+		g.warningf("%s", report)
+	}
+	if err := s.keep(d, m); err != nil {
+		_ = m.Close()
+		return nil, "", err
+	}
+	return m, d.From.Addr(), nil
+}
+
+// exclusive are the flags that contradict each other.
+var exclusive = [][2]string{
+	{"text", "text-file"}, {"html", "html-file"}, {"markdown-file", "html"}, {"markdown-file", "html-file"},
+	{"template", "text"}, {"template", "text-file"}, {"template", "html"}, {"template", "html-file"}, {"template", "markdown-file"},
+	{"message", "text"}, {"message", "text-file"}, {"message", "html"}, {"message", "html-file"}, {"message", "markdown-file"},
+	{"message", "template"}, {"message", "attach"}, {"message", "inline"}, {"message", "subject"}, {"message", "header"},
+	{"message", "reply-to"}, {"message", "preview"}, {"message", "priority"}, {"message", "in-reply-to"},
+	{"message", "references"}, {"message", "list-unsubscribe"}, {"message", "embed"},
+}
+
+// excluded refuses flags that contradict each other.
+func (s *sendFlags) excluded(given func(string) bool) error {
+	for _, pair := range exclusive {
+		if given(pair[0]) && given(pair[1]) {
+			return usagef("--%s and --%s exclude each other", pair[0], pair[1])
+		}
+	}
+	stdin := ""
+	for _, f := range []struct{ flag, value string }{
+		{"--text-file", s.textFile}, {"--html-file", s.htmlFile}, {"--markdown-file", s.markdownFile},
+		{"--data", s.data}, {"--message", s.message},
+	} {
+		if f.value != "-" {
+			continue
+		}
+		if stdin != "" {
+			return usagef("only one of %s and %s can be standard input", stdin, f.flag)
+		}
+		stdin = f.flag
+	}
+	if (s.data != "" || len(s.set) > 0) && s.template == "" {
+		return usagef("--data and --set need --template")
+	}
+	return nil
+}
+
 // draft makes of the flags what message.Compose needs. given reports whether a
 // flag was set, because an empty --text is a text.
 func (s *sendFlags) draft(g *globals, cfg *config.Config, given func(string) bool) (message.Draft, error) {
 	var d message.Draft
+	if err := s.content(&d, g.stdin, given); err != nil {
+		return d, err
+	}
 	if err := s.addresses(&d, cfg); err != nil {
 		return d, err
 	}
-	if err := s.bodies(&d, g.stdin, given); err != nil {
-		return d, err
+	if s.subject != "" || given("subject") {
+		d.Subject = s.subject
 	}
-	d.Subject = s.subject
 	for _, h := range s.header {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {
@@ -37,84 +108,126 @@ func (s *sendFlags) draft(g *globals, cfg *config.Config, given func(string) boo
 		}
 		d.Headers = append(d.Headers, message.Header{Name: name, Value: strings.TrimSpace(value)})
 	}
+	if s.priority != "" {
+		d.Priority = message.Priority(s.priority)
+	}
+	d.InReplyTo, d.References, d.ListUnsubscribe = s.inReplyTo, s.references, s.unsubscribe
+	return d, s.files(&d)
+}
+
+// files are what is sent along.
+func (s *sendFlags) files(d *message.Draft) error {
 	for _, pattern := range s.attach {
 		paths, err := matches(pattern)
 		if err != nil {
-			return d, err
+			return err
 		}
 		for _, path := range paths {
 			d.Attachments = append(d.Attachments, message.Attachment{Path: path})
 		}
 	}
-	return d, nil
-}
-
-// addresses fills in who writes to whom. The mailbox follows From unless a flag
-// or SMTP_USER_NAME names another.
-func (s *sendFlags) addresses(d *message.Draft, cfg *config.Config) (err error) {
-	from, field := s.from, "--from"
-	if from == "" {
-		from, field = cfg.MailSender, config.Prefix+"MAIL_SENDER"
-	}
-	if from == "" {
-		return usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
-	}
-	if d.From, err = message.ParseAddress(field, from); err != nil {
-		return err
-	}
-	mailbox, field := s.mailbox, "--mailbox"
-	if mailbox == "" {
-		mailbox, field = cfg.SMTPUserName, config.Prefix+"SMTP_USER_NAME"
-	}
-	if mailbox != "" {
-		if d.Mailbox, err = message.ParseAddress(field, mailbox); err != nil {
-			return err
+	for _, inline := range s.inline {
+		cid, path, ok := strings.Cut(inline, "=")
+		if !ok || cid == "" || path == "" {
+			return usagef("--inline %q: write CID=FILE", inline)
 		}
+		d.Inline = append(d.Inline, message.Inline{CID: cid, Path: path})
 	}
-	for _, list := range []struct {
-		flag   string
-		values []string
-		target *[]message.Address
-	}{{"--to", s.to, &d.To}, {"--cc", s.cc, &d.Cc}, {"--bcc", s.bcc, &d.Bcc}, {"--reply-to", s.replyTo, &d.ReplyTo}} {
-		for _, value := range list.values {
-			parsed, err := message.ParseAddressList(list.flag, value)
-			if err != nil {
-				return err
+	if s.embed {
+		d.EmbedDir = "."
+		for _, file := range []string{s.htmlFile, s.markdownFile, s.template} {
+			if file != "" && file != "-" {
+				d.EmbedDir = filepath.Dir(file)
 			}
-			*list.target = append(*list.target, parsed...)
 		}
-	}
-	if len(d.To)+len(d.Cc)+len(d.Bcc) == 0 {
-		return usagef("no recipient: use --to, --cc or --bcc, or name them as arguments")
 	}
 	return nil
 }
 
-// bodies reads text and HTML from where the flags say, the text from standard
-// input when they say nothing.
-func (s *sendFlags) bodies(d *message.Draft, stdin io.Reader, given func(string) bool) (err error) {
-	for _, pair := range [][2]string{{"text", "text-file"}, {"html", "html-file"}} {
-		if given(pair[0]) && given(pair[1]) {
-			return usagef("--%s and --%s exclude each other", pair[0], pair[1])
-		}
-	}
-	if s.textFile == "-" && s.htmlFile == "-" {
-		return usagef("only one of --text-file and --html-file can be standard input")
-	}
-	textFile := s.textFile
-	if !given("text") && !given("text-file") && !given("html") && !given("html-file") {
-		textFile = "-"
+// content fills in the body, and what else a template has, from where the flags
+// say; the text comes from standard input when they say nothing.
+func (s *sendFlags) content(d *message.Draft, stdin io.Reader, given func(string) bool) (err error) {
+	if s.template != "" {
+		return s.fill(d, stdin)
 	}
 	d.Text, d.HTML = s.text, s.html
-	if textFile != "" {
-		if d.Text, err = readBody(textFile, stdin); err != nil {
+	textFile := s.textFile
+	if !given("text") && !given("text-file") && !given("html") && !given("html-file") && !given("markdown-file") {
+		textFile = "-"
+	}
+	for _, body := range []struct {
+		file   string
+		target *string
+	}{{textFile, &d.Text}, {s.htmlFile, &d.HTML}, {s.markdownFile, &d.Markdown}} {
+		if body.file == "" {
+			continue
+		}
+		if *body.target, err = readBody(body.file, stdin); err != nil {
 			return err
 		}
 	}
-	if s.htmlFile != "" {
-		d.HTML, err = readBody(s.htmlFile, stdin)
+	return nil
+}
+
+// fill executes the template.
+func (s *sendFlags) fill(d *message.Draft, stdin io.Reader) error {
+	source, err := readBody(s.template, nil)
+	if err != nil {
+		return err
 	}
-	return err
+	t, err := mailtemplate.Parse(s.template, source)
+	if err != nil {
+		return err
+	}
+	data := map[string]any{}
+	if s.data != "" {
+		text, err := readBody(s.data, stdin)
+		if err != nil {
+			return err
+		}
+		if data, err = mailtemplate.ParseData(s.data, []byte(text)); err != nil {
+			return err
+		}
+	}
+	for _, assignment := range s.set {
+		if err := mailtemplate.SetData(data, assignment); err != nil {
+			return err
+		}
+	}
+	return t.Fill(d, data)
+}
+
+// keep writes the message, and the page that shows it, where the flags say.
+func (s *sendFlags) keep(d message.Draft, m *message.Mail) error {
+	if s.preview != "" {
+		var page strings.Builder
+		if err := message.Preview(&page, d, m); err != nil {
+			return err
+		}
+		if err := atomicfile.Write(s.preview, []byte(page.String()), 0o600); err != nil {
+			return withCode(exitCannotCreate, err)
+		}
+	}
+	return s.saveMail(m)
+}
+
+// saveMail writes the octets that go after DATA.
+func (s *sendFlags) saveMail(m *message.Mail) error {
+	if s.save == "" {
+		return nil
+	}
+	f, err := os.OpenFile(s.save, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return withCode(exitCannotCreate, err)
+	}
+	if _, err := m.Content.WriteTo(f); err != nil {
+		_ = f.Close()
+		return withCode(exitIO, err)
+	}
+	if err := f.Close(); err != nil {
+		return withCode(exitIO, err)
+	}
+	return nil
 }
 
 // readBody reads a file, or standard input for "-", up to maxBody.
@@ -171,7 +284,7 @@ func asFlags(err error) error {
 	return &named
 }
 
-// isTerminal reports whether w or r is a terminal.
+// isTerminal reports whether stream is a terminal.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

@@ -15,14 +15,23 @@ import (
 
 // sendFlags are what "send" is told.
 type sendFlags struct {
-	from, subject, mailbox string
-	to, cc, bcc, replyTo   []string
-	text, textFile         string
-	html, htmlFile         string
-	attach, header         []string
-	dryRun, noPipelining   bool
-	allOrNone              bool
-	attempts               int
+	from, subject, mailbox  string
+	to, cc, bcc, replyTo    []string
+	toFile, ccFile, bccFile []string
+	text, textFile          string
+	html, htmlFile          string
+	markdownFile            string
+	embed, skipEmpty        bool
+	attach, inline, header  []string
+	priority, inReplyTo     string
+	references, unsubscribe []string
+	message                 string
+	template, data          string
+	set                     []string
+	save, preview           string
+	dryRun, noPipelining    bool
+	allOrNone               bool
+	attempts                int
 }
 
 func newSend(g *globals) *cobra.Command {
@@ -32,9 +41,9 @@ func newSend(g *globals) *cobra.Command {
 		GroupID: groupSubmit,
 		Short:   "Compose a message and submit it",
 		Long: `Compose a message and submit it, to the recipients of --to, --cc and --bcc and to
-those given as arguments. Without --text, --text-file, --html and --html-file the
-text is read from standard input. Ends with a receipt: what became of the message
-for each recipient, in the server's words.
+those given as arguments. Without a body among the flags the text is read from
+standard input. Ends with a receipt: what became of the message for each
+recipient, in the server's words.
 
 ` + exitHelp,
 		Example: `  smtpsend send --to a@contoso.com --subject "Nightly report" --attach report.pdf < report.txt
@@ -44,30 +53,12 @@ for each recipient, in the server's words.
 			return runSend(cmd.Context(), g, &s, cmd.Flags().Changed)
 		},
 	}
-	f := cmd.Flags()
-	f.SortFlags = false
-	f.StringVarP(&s.from, "from", "r", "", "`ADDRESS` in From, with or without a display name (default SMTPSEND_MAIL_SENDER)")
-	f.StringArrayVar(&s.to, "to", nil, "recipient `ADDRESS`; repeatable, several separated by commas")
-	f.StringArrayVarP(&s.cc, "cc", "c", nil, "`ADDRESS` in Cc; repeatable")
-	f.StringArrayVarP(&s.bcc, "bcc", "b", nil, "recipient `ADDRESS` that no header field shows; repeatable")
-	f.StringArrayVar(&s.replyTo, "reply-to", nil, "`ADDRESS` that replies go to; repeatable")
-	f.StringVarP(&s.subject, "subject", "s", "", "subject `TEXT`")
-	f.StringVar(&s.text, "text", "", "plain text body")
-	f.StringVar(&s.textFile, "text-file", "", "plain text body from `FILE`, - for standard input")
-	f.StringVar(&s.html, "html", "", "HTML body; with a text body both are sent as alternatives")
-	f.StringVar(&s.htmlFile, "html-file", "", "HTML body from `FILE`, - for standard input")
-	f.StringArrayVarP(&s.attach, "attach", "A", nil, "attach `FILE`; a pattern such as 'out/*.pdf' attaches each match; repeatable")
-	f.StringArrayVarP(&s.header, "header", "H", nil, "extra header field, as `'Name: value'`; repeatable")
-	f.StringVar(&s.mailbox, "mailbox", "", "submit as the mailbox `ADDRESS` (default SMTPSEND_SMTP_USER_NAME, else From)")
-	f.BoolVar(&s.dryRun, "dry-run", false, "compose and check, but open no connection")
-	f.BoolVar(&s.allOrNone, "all-or-none", false, "submit nothing when a recipient is refused")
-	f.IntVar(&s.attempts, "attempts", 0, "try at most `N` times (default: as often as --timeout allows)")
-	f.BoolVar(&s.noPipelining, "no-pipelining", false, "send one command at a time, for servers that trip over a group")
+	s.define(cmd.Flags())
 	return cmd
 }
 
-// runSend is the whole way of a message: settings, draft, mail object,
-// submission, receipt.
+// runSend is the whole way of a message: settings, mail object, submission,
+// receipt.
 func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) bool) error {
 	if s.attempts < 0 {
 		return usagef("--attempts %d is negative", s.attempts)
@@ -76,13 +67,12 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if err != nil {
 		return err
 	}
-	draft, err := s.draft(g, cfg, given)
+	mail, from, err := s.mail(g, cfg, given)
 	if err != nil {
 		return err
 	}
-	mail, err := message.Compose(draft)
-	if err != nil {
-		return asFlags(err)
+	if mail == nil {
+		return nil // --skip-empty
 	}
 	defer mail.Close()
 	if s.dryRun || cfg.NoMails {
@@ -96,7 +86,7 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	receipt := submission.Submit(ctx, o, mail, submission.Policy{
 		Deadline: time.Now().Add(g.timeout), Attempts: s.attempts, Waiting: g.waiting,
 	})
-	return g.conclusion(cfg, draft, receipt)
+	return g.conclusion(cfg, from, receipt)
 }
 
 // waiting says why nothing happens.
@@ -107,8 +97,8 @@ func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
 }
 
 // conclusion shows the receipt and ends the verb with its exit code.
-func (g *globals) conclusion(cfg *config.Config, d message.Draft, r *submission.Receipt) error {
-	known, claims := facts(cfg, r.Mailbox, d.From.Addr(), r.Token)
+func (g *globals) conclusion(cfg *config.Config, from string, r *submission.Receipt) error {
+	known, claims := facts(cfg, r.Mailbox, from, r.Token)
 	shown := newReceiptView(r, known, claims)
 	if g.json {
 		g.printJSON(shown)

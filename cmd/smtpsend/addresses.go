@@ -1,0 +1,109 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+// addresses fills in who writes to whom, beside what a template has said. The
+// mailbox follows From unless a flag or SMTP_USER_NAME names another.
+func (s *sendFlags) addresses(d *message.Draft, cfg *config.Config) error {
+	from, err := s.sender(cfg)
+	if err != nil {
+		return err
+	}
+	if s.from != "" || d.From.IsZero() {
+		d.From = from
+	}
+	if d.From.IsZero() {
+		return usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
+	}
+	if d.Mailbox, err = s.submitter(cfg); err != nil {
+		return err
+	}
+	for _, list := range s.recipientLists() {
+		parsed, err := list.parse()
+		if err != nil {
+			return err
+		}
+		target := map[string]*[]message.Address{"--to": &d.To, "--cc": &d.Cc, "--bcc": &d.Bcc, "--reply-to": &d.ReplyTo}[list.flag]
+		*target = append(*target, parsed...)
+	}
+	if len(d.To)+len(d.Cc)+len(d.Bcc) == 0 {
+		return errNoRecipient()
+	}
+	return nil
+}
+
+func errNoRecipient() error {
+	return usagef("no recipient: use --to, --cc or --bcc, or name them as arguments")
+}
+
+// sender is the address in From, zero when neither a flag nor a setting has
+// one.
+func (s *sendFlags) sender(cfg *config.Config) (message.Address, error) {
+	if s.from != "" {
+		return message.ParseAddress("--from", s.from)
+	}
+	if cfg.MailSender != "" {
+		return message.ParseAddress(config.Prefix+"MAIL_SENDER", cfg.MailSender)
+	}
+	return message.Address{}, nil
+}
+
+// submitter is the mailbox to submit as, zero when it follows From.
+func (s *sendFlags) submitter(cfg *config.Config) (message.Address, error) {
+	if s.mailbox != "" {
+		return message.ParseAddress("--mailbox", s.mailbox)
+	}
+	if cfg.SMTPUserName != "" {
+		return message.ParseAddress(config.Prefix+"SMTP_USER_NAME", cfg.SMTPUserName)
+	}
+	return message.Address{}, nil
+}
+
+// addressList is what one flag and its file have.
+type addressList struct {
+	flag   string
+	values []string
+	files  []string
+}
+
+func (s *sendFlags) recipientLists() []addressList {
+	return []addressList{
+		{"--to", s.to, s.toFile}, {"--cc", s.cc, s.ccFile}, {"--bcc", s.bcc, s.bccFile}, {"--reply-to", s.replyTo, nil},
+	}
+}
+
+// parse reads the addresses; those of a file stand one a line, and what is
+// wrong is said with the file's name.
+func (l addressList) parse() ([]message.Address, error) {
+	var all []message.Address
+	for _, value := range l.values {
+		parsed, err := message.ParseAddressList(l.flag, value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, parsed...)
+	}
+	for _, file := range l.files {
+		text, err := readBody(file, nil)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+			line = strings.TrimSpace(line)
+			if line == "" || strings.HasPrefix(line, "#") {
+				continue
+			}
+			parsed, err := message.ParseAddressList(l.flag+"-file "+file, line)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, parsed...)
+		}
+	}
+	return all, nil
+}

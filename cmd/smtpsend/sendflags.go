@@ -1,0 +1,47 @@
+package main
+
+import "github.com/spf13/pflag"
+
+// define declares the flags of send, in the order in which help shows them:
+// who, what, how.
+func (s *sendFlags) define(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.StringVarP(&s.from, "from", "r", "", "`ADDRESS` in From, with or without a display name (default SMTPSEND_MAIL_SENDER)")
+	f.StringArrayVar(&s.to, "to", nil, "recipient `ADDRESS`; repeatable, several separated by commas")
+	f.StringArrayVarP(&s.cc, "cc", "c", nil, "`ADDRESS` in Cc; repeatable")
+	f.StringArrayVarP(&s.bcc, "bcc", "b", nil, "recipient `ADDRESS` that no header field shows; repeatable")
+	f.StringArrayVar(&s.toFile, "to-file", nil, "recipients from `FILE`, an address a line, # for comments; repeatable")
+	f.StringArrayVar(&s.ccFile, "cc-file", nil, "the same for Cc")
+	f.StringArrayVar(&s.bccFile, "bcc-file", nil, "the same for Bcc")
+	f.StringArrayVar(&s.replyTo, "reply-to", nil, "`ADDRESS` that replies go to; repeatable")
+	f.StringVar(&s.mailbox, "mailbox", "", "submit as the mailbox `ADDRESS` (default SMTPSEND_SMTP_USER_NAME, else From)")
+	f.StringVarP(&s.subject, "subject", "s", "", "subject `TEXT`")
+	s.defineBody(f)
+	f.BoolVar(&s.dryRun, "dry-run", false, "compose and check, but open no connection")
+	f.StringVar(&s.save, "save", "", "write the message as it is sent into `FILE`.eml")
+	f.StringVar(&s.preview, "preview", "", "write a page into `FILE`.html that shows the message as its reader will see it")
+	f.BoolVar(&s.allOrNone, "all-or-none", false, "submit nothing when a recipient is refused")
+	f.IntVar(&s.attempts, "attempts", 0, "try at most `N` times (default: as often as --timeout allows)")
+	f.BoolVar(&s.noPipelining, "no-pipelining", false, "send one command at a time, for servers that trip over a group")
+}
+
+func (s *sendFlags) defineBody(f *pflag.FlagSet) {
+	f.StringVar(&s.text, "text", "", "plain text body")
+	f.StringVar(&s.textFile, "text-file", "", "plain text body from `FILE`, - for standard input")
+	f.StringVar(&s.html, "html", "", "HTML body; a text body is made from it unless one is given")
+	f.StringVar(&s.htmlFile, "html-file", "", "HTML body from `FILE`, - for standard input")
+	f.StringVar(&s.markdownFile, "markdown-file", "", "Markdown body from `FILE`, - for standard input: sent as HTML and text")
+	f.BoolVar(&s.embed, "embed", false, "send along the local images that the HTML names")
+	f.StringArrayVar(&s.inline, "inline", nil, "send an image along that the HTML shows as cid:CID, as `CID=FILE`; repeatable")
+	f.StringArrayVarP(&s.attach, "attach", "A", nil, "attach `FILE`; a pattern such as 'out/*.pdf' attaches each match; repeatable")
+	f.BoolVarP(&s.skipEmpty, "skip-empty", "E", false, "submit nothing when the body is empty and nothing is attached")
+	f.StringArrayVarP(&s.header, "header", "H", nil, "extra header field, as `'Name: value'`; repeatable")
+	f.StringVar(&s.priority, "priority", "", "`LEVEL` high, normal or low")
+	f.StringVar(&s.inReplyTo, "in-reply-to", "", "`MESSAGE-ID` of the message that this one answers")
+	f.StringArrayVar(&s.references, "references", nil, "`MESSAGE-ID` of the thread, oldest first; repeatable")
+	f.StringArrayVar(&s.unsubscribe, "list-unsubscribe", nil, "https: or mailto: `ADDRESS` in List-Unsubscribe; repeatable")
+	f.StringVar(&s.template, "template", "", "body, and subject and recipients in its front matter, from a template `FILE`")
+	f.StringVar(&s.data, "data", "", "data for the template from `FILE`.json or .yaml, - for standard input")
+	f.StringArrayVar(&s.set, "set", nil, "one value for the template, as `KEY=VALUE`; repeatable")
+	f.StringVar(&s.message, "message", "", "submit a ready message from `FILE`, - for standard input, byte for byte but for Bcc; recipients from its header unless given")
+}
