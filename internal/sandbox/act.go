@@ -10,10 +10,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
-// codeStored marks, between a fault and Content, that the mail is to be kept
-// and its reply lost. It is no reply code.
-const codeStored = -1
-
 // silence is how long a server that never replies holds the connection: longer
 // than any client waits (RFC 5321 4.5.3.2.6), and not for ever.
 const silence = 20 * time.Minute
@@ -38,7 +34,7 @@ func (x *session) act(ctx context.Context, f Fault, entry diagnosis.Entry) (smtp
 	case faultHalfReply:
 		return smtpserver.Reply{Raw: []byte("250-2.0"), Close: true}, true
 	case faultReplyLost:
-		return smtpserver.Reply{Code: codeStored}, true
+		return smtpserver.Reply{Code: 250, Raw: []byte{}, Close: true}, true
 	case faultNotSMTP:
 		return smtpserver.Reply{Raw: []byte("SSH-2.0-OpenSSH_9.6p1 Ubuntu-3ubuntu13\r\n"), Close: true}, true
 	case faultNotExchange:

@@ -14,6 +14,7 @@ const (
 	pointHTTPHandshake = "http-handshake"
 	pointHelloClear    = "ehlo-clear" // keywords of EHLO before TLS
 	pointHelloTLS      = "ehlo-tls"
+	pointContentStart  = "content-start"
 	pointTokenDate     = "token-date"
 	pointTokenGrant    = "token-grant" // a token that is granted
 )
@@ -41,6 +42,7 @@ const (
 const (
 	faultSlow             = "slow"
 	faultReplyLost        = "reply-lost"
+	faultContentCut       = "content-cut"
 	faultHalfReply        = "half-reply"
 	faultConnectionReset  = "connection-reset"
 	faultTokenThrottled   = "token-throttled"
@@ -70,6 +72,7 @@ func behaviours() []behaviour {
 		{faultSlow, "replies after delay=", diagnosis.StageContent, ""},
 		{faultHalfReply, "sends half a reply line and closes", diagnosis.StageContent, ""},
 		{faultReplyLost, "accepts the content and closes without a reply", diagnosis.StageContent, string(diagnosis.StageContent)},
+		{faultContentCut, "closes the connection when the content begins", diagnosis.StageContent, pointContentStart},
 		{faultNotSMTP, "greets as no SMTP server does", diagnosis.StageGreeting, string(diagnosis.StageGreeting)},
 		{faultNotExchange, "greets as another SMTP server", diagnosis.StageGreeting, string(diagnosis.StageGreeting)},
 		{faultStartTLSMissing, "offers no STARTTLS", diagnosis.StageEHLO, pointHelloClear},

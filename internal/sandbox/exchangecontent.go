@@ -22,6 +22,9 @@ func (x *session) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
 	if x.mailbox == nil { // a hook said yes to MAIL
 		return smtpserver.Say(530, "5.7.57 Client not authenticated to send mail. "+x.bracket())
 	}
+	if _, _, ok := x.box.faults.take(pointContentStart, x.user); ok {
+		return smtpserver.Reply{Raw: []byte{}, Close: true}
+	}
 	header := &headerCopy{}
 	body, err := x.box.store.take(io.TeeReader(r, header))
 	if err != nil {
@@ -37,12 +40,11 @@ func (x *session) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
 		kept = true
 		return x.accept(ctx, f, body)
 	})
-	if !kept && reply.Code == codeStored {
-		// A fault that loses the reply, not the mail.
+	switch {
+	case kept:
+	case reply.Code/100 == 2: // a hook, or the fault that loses the reply and not the mail
 		x.accept(ctx, f, body)
-		return smtpserver.Reply{Raw: []byte{}, Close: true}
-	}
-	if !kept {
+	default:
 		x.box.store.drop(body)
 	}
 	return reply

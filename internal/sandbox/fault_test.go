@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/reply"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
 func TestParseFault(t *testing.T) {
@@ -229,6 +231,42 @@ func TestReplyLostKeepsTheMail(t *testing.T) {
 	}
 	if got := s.Messages(); len(got) != 1 || got[0].Subject != "Grüße" {
 		t.Errorf("kept %+v; want the message", got)
+	}
+}
+
+func TestContentCut(t *testing.T) {
+	s := start(t, withFaults(t, sandbox.Options{}, "content-cut,times=1"))
+	c := login(t, s)
+	for _, line := range []string{"MAIL FROM:<" + mailbox + ">", "RCPT TO:<a@contoso.example>", "DATA"} {
+		c.cmd("%s", line)
+	}
+	if rest, err := io.ReadAll(c.r); err != nil || len(rest) > 0 {
+		t.Errorf("got %q, %v; want a closed connection", rest, err)
+	}
+}
+
+func TestHookAnswersInTheServersPlace(t *testing.T) {
+	s := start(t, sandbox.Options{SMTPHook: func(_ context.Context, stage diagnosis.Stage, who string) (smtpserver.Reply, bool) {
+		switch {
+		case stage == diagnosis.StageRcpt && who == mailbox:
+			return smtpserver.Say(450, "4.2.1 later"), true
+		case stage == diagnosis.StageContent:
+			return smtpserver.Say(250, "2.0.0 kept by the hook"), true
+		}
+		return smtpserver.Reply{}, false
+	}})
+	c := login(t, s)
+	c.cmd("MAIL FROM:<" + mailbox + ">")
+	if r := c.cmd("RCPT TO:<a@contoso.example>"); r.String() != "450 4.2.1 later" {
+		t.Errorf("got %q", r)
+	}
+	if r := c.cmd("DATA"); r.String() != "503 5.5.2 Need rcpt command" {
+		t.Errorf("got %q", r)
+	}
+	other := secure(t, s)
+	other.cmd("AUTH XOAUTH2 %s", initial(t, "other@contoso.example", token(t, s)))
+	if r := other.submit("other@contoso.example", content("other@contoso.example")); r.String() != "250 2.0.0 kept by the hook" || len(s.Messages()) != 1 {
+		t.Errorf("got %q, %d messages", r, len(s.Messages()))
 	}
 }
 

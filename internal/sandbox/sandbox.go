@@ -71,8 +71,9 @@ type Options struct {
 	MaxMessages int // kept; the oldest go first; 0: 100,000
 
 	// SMTPHook, when not nil, is asked before everything else at each stage
-	// from greeting to quit (content: after the content was read) and may
-	// answer in the server's place. It is called concurrently.
+	// from greeting to quit and may answer in the server's place. A reply's
+	// code decides even where Raw hides it; at content, which is asked when all
+	// of it is there, 2yz keeps the mail. It is called concurrently.
 	SMTPHook func(ctx context.Context, stage diagnosis.Stage, mailbox string) (smtpserver.Reply, bool)
 	// TokenHook, when not nil, may answer a token request (returns true).
 	TokenHook func(w http.ResponseWriter, r *http.Request) bool
@@ -109,8 +110,8 @@ type Sandbox struct {
 	closed   sync.Once
 }
 
-// Start starts a sandbox, which runs until Close or the end of ctx. A listen
-// address that is not on loopback is refused.
+// Start starts a sandbox. The end of ctx stops it; Close is to be called in any
+// case. A listen address that is not on loopback is refused.
 func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	s := &Sandbox{opts: o, log: o.Logger}
 	if s.log == nil {

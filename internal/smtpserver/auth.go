@@ -17,17 +17,17 @@ func (c *conn) auth(ctx context.Context, arg string) bool {
 	mechanism, text, hasInitial := strings.Cut(arg, " ")
 	switch {
 	case c.helloName == "":
-		return c.send(c.count(helloFirst))
+		return c.send(c.refuse(helloFirst))
 	case c.authenticated || c.tx != nil:
-		return c.send(c.count(badSequence))
+		return c.send(c.refuse(badSequence))
 	case mechanism == "":
-		return c.send(c.count(invalidArguments))
+		return c.send(c.refuse(invalidArguments))
 	}
 	var initial []byte
 	if hasInitial {
 		var err error
 		if initial, err = decodeInitial(text); err != nil {
-			return c.send(c.count(invalidBase64))
+			return c.send(c.refuse(invalidBase64))
 		}
 	}
 	var failure error
@@ -45,13 +45,13 @@ func (c *conn) auth(ctx context.Context, arg string) bool {
 func (c *conn) authDone(r Reply, failure error) bool {
 	switch {
 	case errors.Is(failure, errCancelled):
-		return c.send(c.count(cancelled))
+		return c.send(c.refuse(cancelled))
 	case errors.Is(failure, errBase64):
-		return c.send(c.count(invalidBase64))
+		return c.send(c.refuse(invalidBase64))
 	case errors.Is(failure, errLineTooLong):
-		return c.send(c.count(lineTooLong))
+		return c.send(c.refuse(lineTooLong))
 	case errors.Is(failure, errBareLineEnd):
-		return c.send(c.count(bareLineEnd))
+		return c.send(c.refuse(bareLineEnd))
 	case failure != nil:
 		return c.lost(failure)
 	case r.Code == 235:

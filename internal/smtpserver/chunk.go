@@ -15,14 +15,14 @@ func (c *conn) bdat(ctx context.Context, arg string) bool {
 	size, last, ok := parseChunk(arg)
 	if !ok {
 		// The octets that follow cannot be told from commands.
-		return c.send(invalidArguments.ThenClose())
+		return c.send(fixed(invalidArguments).ThenClose())
 	}
 	refusal := Reply{Code: 354}
 	switch {
 	case c.tx == nil:
-		refusal = c.count(needMail)
+		refusal = c.refuse(needMail)
 	case c.tx.recipients == 0:
-		refusal = c.count(needRcpt)
+		refusal = c.refuse(needRcpt)
 	default:
 		refusal = c.session.Data(ctx)
 	}
@@ -33,7 +33,7 @@ func (c *conn) bdat(ctx context.Context, arg string) bool {
 	more := c.content(ctx, chunks)
 	switch {
 	case chunks.invalid:
-		return c.send(invalidArguments.ThenClose())
+		return c.send(fixed(invalidArguments).ThenClose())
 	case chunks.verb != "":
 		return c.dispatch(ctx, chunks.verb, chunks.arg)
 	}
@@ -45,7 +45,7 @@ func (c *conn) refuseChunk(chunks *chunkReader, r Reply) bool {
 	if !r.ends() {
 		if err := chunks.discard(c.opts.MaxMessageBytes); err != nil {
 			if errors.Is(err, errEndless) {
-				return c.send(tooLarge.ThenClose())
+				return c.send(fixed(tooLarge).ThenClose())
 			}
 			return c.lost(err)
 		}
@@ -116,7 +116,7 @@ func (r *chunkReader) nextChunk() error {
 			r.verb, r.arg = verb, arg
 			return ErrAborted
 		default:
-			said = r.c.count(badSequence)
+			said = r.c.refuse(badSequence)
 		}
 	}
 }

@@ -35,12 +35,12 @@ func (c *conn) dispatch(ctx context.Context, verb, arg string) bool {
 	case "QUIT":
 		return c.send(c.session.Quit(ctx).ThenClose())
 	}
-	return c.send(c.count(unrecognized))
+	return c.send(c.refuse(unrecognized))
 }
 
 func (c *conn) hello(ctx context.Context, name string, extended bool) Reply {
 	if name == "" || strings.Contains(name, " ") {
-		return c.count(invalidDomain)
+		return c.refuse(invalidDomain)
 	}
 	r := c.session.Hello(ctx, name, extended)
 	if r.positive() {
@@ -61,15 +61,15 @@ func (c *conn) reset() {
 func (c *conn) startTLS(ctx context.Context, arg string) bool {
 	switch {
 	case c.opts.TLSConfig == nil:
-		return c.send(c.count(unrecognized))
+		return c.send(c.refuse(unrecognized))
 	case arg != "":
-		return c.send(c.count(invalidArguments))
+		return c.send(c.refuse(invalidArguments))
 	case c.stream != c.tcp:
-		return c.send(c.count(badSequence))
+		return c.send(c.refuse(badSequence))
 	case c.helloName == "":
-		return c.send(c.count(helloFirst))
+		return c.send(c.refuse(helloFirst))
 	case c.r.Buffered() > 0:
-		return c.send(injected)
+		return c.send(fixed(injected).ThenClose())
 	}
 	r := c.session.StartTLS(ctx)
 	if !c.send(r) || r.Code != 220 {
@@ -85,17 +85,17 @@ func (c *conn) startTLS(ctx context.Context, arg string) bool {
 
 func (c *conn) mail(ctx context.Context, arg string) Reply {
 	if c.helloName == "" {
-		return c.count(helloFirst)
+		return c.refuse(helloFirst)
 	}
 	if c.tx != nil {
-		return c.count(mailTwice)
+		return c.refuse(mailTwice)
 	}
 	m, refusal := parseMail(arg)
-	if refusal != nil {
-		return c.count(*refusal)
+	if refusal != "" {
+		return c.refuse(refusal)
 	}
 	if m.Size > c.opts.MaxMessageBytes {
-		return tooLarge
+		return fixed(tooLarge)
 	}
 	r := c.session.Mail(ctx, m)
 	if r.positive() {
@@ -107,14 +107,14 @@ func (c *conn) mail(ctx context.Context, arg string) Reply {
 
 func (c *conn) rcpt(ctx context.Context, arg string) Reply {
 	if c.tx == nil {
-		return c.count(needMail)
+		return c.refuse(needMail)
 	}
 	rc, refusal := parseRcpt(arg, c.tx.mail.UTF8)
-	if refusal != nil {
-		return c.count(*refusal)
+	if refusal != "" {
+		return c.refuse(refusal)
 	}
 	if c.tx.recipients >= c.opts.MaxRecipients {
-		return tooManyRecipients
+		return fixed(tooManyRecipients)
 	}
 	r := c.session.Rcpt(ctx, rc)
 	if r.positive() {

@@ -152,19 +152,19 @@ func (c *conn) next(ctx context.Context) bool {
 	defer c.setInCommand(false)
 	switch {
 	case errors.Is(err, errLineTooLong):
-		return c.send(c.count(lineTooLong))
+		return c.send(c.refuse(lineTooLong))
 	case errors.Is(err, errBareLineEnd):
-		return c.send(c.count(bareLineEnd))
+		return c.send(c.refuse(bareLineEnd))
 	case err != nil:
 		return c.lost(err)
 	}
 	if !c.trusted {
 		if c.commands++; c.commands > c.opts.UnauthenticatedCommands {
-			return c.send(authenticateFirst)
+			return c.send(fixed(authenticateFirst))
 		}
 	}
 	if strings.ContainsFunc(line, isControl) {
-		return c.send(c.count(invalidArguments))
+		return c.send(c.refuse(invalidArguments))
 	}
 	verb, arg, _ := strings.Cut(line, " ")
 	return c.dispatch(ctx, strings.ToUpper(verb), strings.TrimSpace(arg))
@@ -178,9 +178,9 @@ func (c *conn) lost(err error) bool {
 	var r Reply
 	switch {
 	case errors.Is(err, errShutdown):
-		r = shuttingDown
+		r = fixed(shuttingDown)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		r = timedOut
+		r = fixed(timedOut)
 	default:
 		return false
 	}
@@ -237,10 +237,13 @@ func noEOF(err error, read int) error {
 	return err
 }
 
+// refuse is the counted reply to a command of wrong form or order.
+func (c *conn) refuse(text string) Reply { return c.count(fixed(text)) }
+
 // count turns a refusal into the last word when there have been too many.
 func (c *conn) count(r Reply) Reply {
 	if c.refusals++; c.refusals >= c.opts.MaxErrors {
-		return tooManyErrors
+		return fixed(tooManyErrors)
 	}
 	return r
 }

@@ -12,13 +12,13 @@ import (
 func (c *conn) data(ctx context.Context, arg string) bool {
 	switch {
 	case arg != "":
-		return c.send(c.count(invalidArguments))
+		return c.send(c.refuse(invalidArguments))
 	case c.tx == nil:
-		return c.send(c.count(needMail))
+		return c.send(c.refuse(needMail))
 	case c.tx.recipients == 0:
-		return c.send(c.count(needRcpt))
+		return c.send(c.refuse(needRcpt))
 	case c.tx.mail.Body == "BINARYMIME": // RFC 3030 3: only with BDAT
-		return c.send(c.count(badSequence))
+		return c.send(c.refuse(badSequence))
 	}
 	r := c.session.Data(ctx)
 	if !c.send(r) || r.Code != 354 {
@@ -43,11 +43,11 @@ func (c *conn) content(ctx context.Context, framed io.Reader) bool {
 	case err == nil:
 		return c.send(r)
 	case errors.Is(err, errEndless):
-		return c.send(tooLarge.ThenClose())
+		return c.send(fixed(tooLarge).ThenClose())
 	case errors.Is(err, ErrTooLarge):
-		return c.send(tooLarge)
+		return c.send(fixed(tooLarge))
 	case errors.Is(err, ErrBareLines):
-		return c.send(bareInContent)
+		return c.send(fixed(bareInContent))
 	default:
 		return c.lost(err)
 	}

@@ -7,84 +7,84 @@ import (
 )
 
 // parseMail reads the argument of MAIL (RFC 5321 4.1.1.2).
-func parseMail(arg string) (Mail, *Reply) {
+func parseMail(arg string) (m Mail, refusal string) {
 	path, rest, ok := cutPath(arg, "FROM:")
 	if !ok {
-		return Mail{}, &invalidArguments
+		return Mail{}, invalidArguments
 	}
-	m := Mail{ReversePath: path}
+	m.ReversePath = path
 	for word := range strings.FieldsSeq(rest) {
-		if refusal := m.set(word); refusal != nil {
+		if refusal := m.set(word); refusal != "" {
 			return Mail{}, refusal
 		}
 	}
 	if !validPath(path, m.UTF8) {
-		return Mail{}, &invalidAddress
+		return Mail{}, invalidAddress
 	}
-	return m, nil
+	return m, ""
 }
 
-func (m *Mail) set(word string) *Reply {
+func (m *Mail) set(word string) (refusal string) {
 	name, value, hasValue := strings.Cut(word, "=")
 	switch name = strings.ToUpper(name); name {
 	case "SIZE":
 		n, err := strconv.ParseUint(value, 10, 62)
 		if err != nil {
-			return &invalidArguments
+			return invalidArguments
 		}
 		m.Size = int64(n)
 	case "BODY":
 		switch m.Body = strings.ToUpper(value); m.Body {
 		case "7BIT", "8BITMIME", "BINARYMIME":
 		default:
-			return &invalidArguments
+			return invalidArguments
 		}
 	case "SMTPUTF8":
 		if hasValue {
-			return &invalidArguments
+			return invalidArguments
 		}
 		m.UTF8 = true
 	case "AUTH", "RET", "ENVID":
 		return setParam(&m.Params, name, value)
 	default:
-		return &unknownParameter
+		return unknownParameter
 	}
-	return nil
+	return ""
 }
 
 // parseRcpt reads the argument of RCPT (RFC 5321 4.1.1.3).
-func parseRcpt(arg string, allowUTF8 bool) (Rcpt, *Reply) {
+func parseRcpt(arg string, allowUTF8 bool) (r Rcpt, refusal string) {
 	path, rest, ok := cutPath(arg, "TO:")
 	if !ok {
-		return Rcpt{}, &invalidArguments
+		return Rcpt{}, invalidArguments
 	}
-	r := Rcpt{ForwardPath: path}
+	r.ForwardPath = path
 	for word := range strings.FieldsSeq(rest) {
 		name, value, _ := strings.Cut(word, "=")
 		switch name = strings.ToUpper(name); name {
 		case "NOTIFY", "ORCPT":
-			if refusal := setParam(&r.Params, name, value); refusal != nil {
+			if refusal := setParam(&r.Params, name, value); refusal != "" {
 				return Rcpt{}, refusal
 			}
 		default:
-			return Rcpt{}, &unknownParameter
+			return Rcpt{}, unknownParameter
 		}
 	}
 	if path == "" || !validPath(path, allowUTF8) {
-		return Rcpt{}, &invalidRecipient
+		return Rcpt{}, invalidRecipient
 	}
-	return r, nil
+	return r, ""
 }
 
-func setParam(params *map[string]string, name, value string) *Reply {
+func setParam(params *map[string]string, name, value string) (refusal string) {
 	if _, twice := (*params)[name]; twice || value == "" {
-		return &invalidArguments
+		return invalidArguments
 	}
 	if *params == nil {
 		*params = map[string]string{}
 	}
 	(*params)[name] = value
-	return nil
+	return ""
 }
 
 // cutPath takes "FROM:<path> rest" apart. A blank after the colon is no part of

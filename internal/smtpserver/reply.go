@@ -50,36 +50,40 @@ func (r Reply) appendTo(out []byte) []byte {
 }
 
 // The package's own replies, with the words of Exchange where those are known.
-var (
-	tooManyConnections = Say(421, "4.3.2 Too many connections, try again later").ThenClose()
-	timedOut           = Say(421, "4.4.1 Connection timed out").ThenClose()
-	shuttingDown       = Say(421, "4.3.2 Service not available, closing transmission channel").ThenClose()
-	tooManyErrors      = Say(421, "4.7.0 Too many errors on this connection, closing transmission channel").ThenClose()
-	authenticateFirst  = Say(421, "4.7.0 Too many commands without authentication, closing transmission channel").ThenClose()
-	injected           = Say(554, "5.5.1 Data after STARTTLS, closing transmission channel").ThenClose()
+// After 421 the connection is closed (RFC 5321 3.8).
+const (
+	tooManyConnections = "421 4.3.2 Too many connections, try again later"
+	timedOut           = "421 4.4.1 Connection timed out"
+	shuttingDown       = "421 4.3.2 Service not available, closing transmission channel"
+	tooManyErrors      = "421 4.7.0 Too many errors on this connection, closing transmission channel"
+	authenticateFirst  = "421 4.7.0 Too many commands without authentication, closing transmission channel"
+	injected           = "554 5.5.1 Data after STARTTLS, closing transmission channel"
+	tooManyRecipients  = "452 4.5.3 Too many recipients"
+	tooLarge           = "552 5.3.4 Message size exceeds fixed maximum message size"
+	bareInContent      = "550 5.6.11 Invalid characters: a line end must be CRLF"
 )
 
 // Refusals of form and order. Each is counted towards Options.MaxErrors.
-var (
-	lineTooLong      = Say(500, "5.5.2 Line too long")
-	bareLineEnd      = Say(500, "5.5.2 Line must end with CRLF")
-	unrecognized     = Say(500, "5.3.3 Unrecognized command")
-	invalidArguments = Say(501, "5.5.4 Invalid arguments")
-	invalidDomain    = Say(501, "5.5.4 Invalid domain name")
-	invalidAddress   = Say(501, "5.1.7 Invalid address")
-	invalidRecipient = Say(501, "5.1.3 Invalid address")
-	invalidBase64    = Say(501, "5.5.2 Cannot decode response")
-	cancelled        = Say(501, "5.7.0 Authentication cancelled")
-	unknownParameter = Say(555, "5.5.4 Unsupported option")
-	helloFirst       = Say(503, "5.5.2 Send hello first")
-	needMail         = Say(503, "5.5.2 Need mail command")
-	needRcpt         = Say(503, "5.5.2 Need rcpt command")
-	mailTwice        = Say(503, "5.5.2 Sender already specified")
-	badSequence      = Say(503, "5.5.1 Bad sequence of commands")
+const (
+	lineTooLong      = "500 5.5.2 Line too long"
+	bareLineEnd      = "500 5.5.2 Line must end with CRLF"
+	unrecognized     = "500 5.3.3 Unrecognized command"
+	invalidArguments = "501 5.5.4 Invalid arguments"
+	invalidDomain    = "501 5.5.4 Invalid domain name"
+	invalidAddress   = "501 5.1.7 Invalid address"
+	invalidRecipient = "501 5.1.3 Invalid address"
+	invalidBase64    = "501 5.5.2 Cannot decode response"
+	cancelled        = "501 5.7.0 Authentication cancelled"
+	unknownParameter = "555 5.5.4 Unsupported option"
+	helloFirst       = "503 5.5.2 Send hello first"
+	needMail         = "503 5.5.2 Need mail command"
+	needRcpt         = "503 5.5.2 Need rcpt command"
+	mailTwice        = "503 5.5.2 Sender already specified"
+	badSequence      = "503 5.5.1 Bad sequence of commands"
 )
 
-var (
-	tooManyRecipients = Say(452, "4.5.3 Too many recipients")
-	tooLarge          = Say(552, "5.3.4 Message size exceeds fixed maximum message size")
-	bareInContent     = Say(550, "5.6.11 Invalid characters: a line end must be CRLF")
-)
+// fixed makes a reply of one of these.
+func fixed(text string) Reply {
+	code, _ := strconv.Atoi(text[:3]) // the constants above have one
+	return Reply{Code: code, Lines: []string{text[4:]}, Close: code == 421}
+}

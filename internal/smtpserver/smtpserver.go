@@ -182,7 +182,7 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 func refuse(nc net.Conn, implicitTLS bool) {
 	if !implicitTLS {
 		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = nc.Write(tooManyConnections.appendTo(nil))
+		_, _ = nc.Write(fixed(tooManyConnections).appendTo(nil))
 	}
 	_ = nc.Close()
 }
