@@ -81,14 +81,15 @@ func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 // tester may know; Exchange itself says nothing.
 func (t *tokenIssuer) verify(token string, now time.Time) (claims, error) {
 	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
+	// encoding/base64 skips line ends; a token has none.
+	if len(parts) != 3 || strings.ContainsAny(token, "\r\n") {
 		return claims{}, fmt.Errorf("%w: no JWT", errToken)
 	}
 	var header struct{ Alg string }
 	if err := decodePart(parts[0], &header); err != nil || header.Alg != "RS256" {
 		return claims{}, fmt.Errorf("%w: header is not one of RS256", errToken)
 	}
-	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	signature, err := base64.RawURLEncoding.Strict().DecodeString(parts[2])
 	if err != nil {
 		return claims{}, fmt.Errorf("%w: signature is no base64url", errToken)
 	}
@@ -110,7 +111,7 @@ func (t *tokenIssuer) verify(token string, now time.Time) (claims, error) {
 }
 
 func decodePart(part string, into any) error {
-	raw, err := base64.RawURLEncoding.DecodeString(part)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	if err != nil {
 		return fmt.Errorf("%w: a part is no base64url", errToken)
 	}
