@@ -97,6 +97,9 @@ func receiptCode(r *submission.Receipt, f diagnosis.Finding) int {
 	if e != nil && (e.Stage != diagnosis.StageRcpt || e.Reply.IsZero()) {
 		return findingCode(e, f)
 	}
+	if f.Class == diagnosis.ClassConfiguration {
+		return exitNotAuthorised
+	}
 	return recipientsCode(r)
 }
 

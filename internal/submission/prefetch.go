@@ -1,6 +1,9 @@
 package submission
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // prefetch is a token being fetched while the connection is made.
 type prefetch struct {
@@ -24,12 +27,17 @@ func startPrefetch(ctx context.Context, source TokenSource, failed context.Cance
 	return p
 }
 
-// wait returns the token when it is there, or the error of ctx.
+// wait returns the token when it is there, or why ctx ended, which may be that
+// there is none.
 func (p *prefetch) wait(ctx context.Context) (Token, error) {
 	select {
 	case <-p.done:
 		return p.token, p.err
 	case <-ctx.Done():
+		var none *TokenError
+		if errors.As(context.Cause(ctx), &none) {
+			return Token{}, none.Err
+		}
 		return Token{}, context.Cause(ctx)
 	}
 }
