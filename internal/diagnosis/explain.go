@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -80,7 +81,7 @@ func (p *paste) places(r rule) []region {
 			continue
 		}
 		if len(r.words) == 0 {
-			if q.code != 0 || q.credible || p.alone(q) {
+			if q.code != 0 || p.alone(q) || q.credible && p.aboutMail(q) {
 				out = append(out, region{q.start, q.end})
 			}
 			continue
@@ -96,7 +97,7 @@ func (p *paste) places(r rule) []region {
 // made up for by an enhanced code, never by nothing.
 func (r rule) fits(q pastedReply) bool {
 	if r.enhanced == "" {
-		return q.code == r.code
+		return q.code == r.code && (len(r.words) > 0 || q.enhanced == "")
 	}
 	return r.hasEnhanced(q.enhanced) && (r.code == 0 || q.code == r.code || q.code == 0 && q.credible)
 }
@@ -105,6 +106,13 @@ func (r rule) fits(q pastedReply) bool {
 func (p *paste) alone(q pastedReply) bool {
 	return strings.TrimSpace(p.text) == p.text[q.start:q.end]
 }
+
+// aboutMail reports whether mail is spoken of near the code.
+func (p *paste) aboutMail(q pastedReply) bool {
+	return mailWords.MatchString(p.text[max(0, q.start-200):min(len(p.text), q.end+200)])
+}
+
+var mailWords = regexp.MustCompile(`(?i)smtp|mail|auth|recipient|sender|delivery|exchange|outlook|submi|ndr\b|dsn\b|office ?365`)
 
 func (p *paste) numberHits() []hit {
 	var hits []hit
@@ -151,7 +159,9 @@ func (p *paste) networkHits(replies []hit) []hit {
 			}
 			for _, at := range p.words(r.words) {
 				h := hit{entry: e, at: at, score: r.specific(), words: []string{p.quote(at)}}
-				if !p.partOfReply(at, replies) && p.connects(&h) {
+				// That "no connection" came about is moot where somebody replied.
+				moot := r.generic && len(replies) > 0 || p.partOfReply(at, replies)
+				if !moot && p.connects(&h) {
 					hits = append(hits, h)
 				}
 			}
@@ -170,9 +180,11 @@ func (p *paste) partOfReply(at region, replies []hit) bool {
 // connects reports whether the failure is one of a connection to Microsoft's,
 // and tells the machine itself from it.
 func (p *paste) connects(h *hit) bool {
-	if h.entry.Fault == FaultConnectionRefused && p.onLoopback(h.at) {
-		h.entry, _ = Lookup("connection-refused-loopback")
-		return p.microsofts(h.at, true)
+	if h.entry.Fault == FaultConnectionRefused {
+		if local, mailPort := p.onLoopback(h.at); local {
+			h.entry, _ = Lookup("connection-refused-loopback")
+			return mailPort && p.microsofts(h.at, true)
+		}
 	}
 	return p.namesMicrosoftHost(h.at)
 }

@@ -70,3 +70,29 @@ func TestPastedTexts(t *testing.T) {
 		t.Errorf("%d texts, want at least 200", len(all))
 	}
 }
+
+// TestSamplesAreExplained walks the catalogue: the words alone name the same
+// code as the structured symptom. Words of programs for the network need a host.
+func TestSamplesAreExplained(t *testing.T) {
+	for _, e := range diagnosis.Entries() {
+		if e.Sample == "" {
+			continue
+		}
+		for _, text := range append([]string{e.Sample}, e.Variants...) {
+			if e.Fault != "" || !e.ServerCan && e.Token == nil {
+				text += "\nsmtp.office365.com:587"
+			}
+			if got := diagnosis.Explain(text, diagnosis.Facts{}); len(got) == 0 || got[0].Code != e.Code {
+				t.Errorf("%s: sample %q is explained as %q", e.Code, text, codesOf(got))
+			}
+		}
+	}
+}
+
+func TestExplainACode(t *testing.T) {
+	for _, e := range diagnosis.Entries() {
+		if got := diagnosis.Explain(" "+e.Code+"\n", diagnosis.Facts{}); codesOf(got) != e.Code {
+			t.Errorf("code %s is explained as %q", e.Code, codesOf(got))
+		}
+	}
+}

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -23,6 +24,8 @@ var (
 	microsoftHost  = regexp.MustCompile(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
 	// misspeltHost looks like one of Microsoft's and is none: the mistake itself.
 	misspeltHost = regexp.MustCompile(`(?i)(?:off?ice?|of+ice)\.?(?:365|356|635|36)|outlo+k\.?(?:365|office)|microsoft-?online|micros[oi]ftonline|outlook\.office`)
+	// clientHost is one of Microsoft's that sends, and never answers.
+	clientHost   = regexp.MustCompile(`(?i)\.outbound\.protection\.outlook\.com$`)
 	publicSuffix = regexp.MustCompile(`(?i)\.(?:com|net|org|de|fr|io|co|uk|us|es|it|ru|cn|jp|local|lan|example|internal|eu|nl|ch|at|be|pl|br|in|info|biz|me|cloud|dev|email|corp|gov|edu|mx|ca|au|microsoft|se|no|dk|fi|cz|test|invalid|localdomain)$`)
 	packageName  = regexp.MustCompile(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
 )
@@ -40,7 +43,7 @@ func findMarks(text string) (marks, hosts []mark) {
 	}
 	for _, m := range hostName.FindAllStringIndex(text, maxMarks) {
 		h := text[m[0]:m[1]]
-		if ofPerson(text, m[0]) || inPath(text, m[0]) || !publicSuffix.MatchString(h) || packageName.MatchString(h) {
+		if ofPerson(text, m[0]) || clientHost.MatchString(h) || inPath(text, m[0]) || !publicSuffix.MatchString(h) || packageName.MatchString(h) {
 			continue
 		}
 		if k := (mark{start: m[0], end: m[1], microsoft: microsoftHost.MatchString(h) || misspeltHost.MatchString(h)}); k.microsoft {
@@ -132,13 +135,21 @@ func (p *paste) namesMicrosoftHost(at region) bool {
 	return p.microsofts(at, true)
 }
 
-// onLoopback reports whether the line names the machine itself.
-func (p *paste) onLoopback(at region) bool {
+// onLoopback reports whether the line names the machine itself, and whether
+// the port, where one is named, is one of mail.
+func (p *paste) onLoopback(at region) (local, mailPort bool) {
 	line := p.line(at.start)
-	return loopback.MatchString(p.text[line.start:line.end])
+	m := loopback.FindStringSubmatch(p.text[line.start:line.end])
+	if m == nil {
+		return false, false
+	}
+	return true, m[1] == "" || slices.Contains(mailPorts, m[1])
 }
 
-var loopback = regexp.MustCompile(`(?i)\b127\.0\.0\.1\b|::1\b|\blocalhost\b`)
+var (
+	loopback  = regexp.MustCompile(`(?i)(?:\b127\.0\.0\.1|::1\]?|\blocalhost)\b(?:(?::|, |,? port:? )(\d+))?`)
+	mailPorts = []string{"25", "465", "587", "1025", "1587", "2525", "2587", "8025"}
+)
 
 // spokenByMicrosoft reports whether the line itself bears a sign of an Exchange
 // server, as needed to call a reply Exchange's that the catalogue lacks.
