@@ -97,11 +97,12 @@ func TestGreetingComesAfterSetUpAndHalfATurnEach(t *testing.T) {
 }
 
 func TestClientThatSpeaksFirstPaysForSetUp(t *testing.T) {
-	const rtt = 40 * time.Millisecond
+	const rtt = 100 * time.Millisecond
 	p := start(t, serve(t, func(c *net.TCPConn) { io.Copy(c, c) }), rtt)
 	begin := time.Now()
 	c := dial(t, p)
-	for i, least := range []time.Duration{2 * rtt, 3 * rtt} {
+	<-time.After(rtt / 2) // what the client does before it speaks takes its time, too
+	for i, least := range []time.Duration{2*rtt + rtt/2, 3*rtt + rtt/2} {
 		io.WriteString(c, "x")
 		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
 			t.Fatal(err)
