@@ -50,7 +50,7 @@ func (p *paste) ruleHits() []hit {
 	var hits []hit
 	for _, e := range theCatalogue().entries {
 		for _, r := range e.rules {
-			if r.network || r.aadsts != 0 || r.claim != "" || r.http != 0 || r.oauth != "" {
+			if r.network || r.stage != "" || r.aadsts != 0 || r.claim != "" || r.http != 0 || r.oauth != "" {
 				continue
 			}
 			for _, at := range p.places(r) {

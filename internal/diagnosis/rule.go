@@ -17,7 +17,7 @@ import (
 //	AADSTS7000215  number of the token endpoint
 //	http:429       its HTTP status
 //	oauth:NAME     its "error"
-//	stage:auth     only at this stage (not asked of pasted text)
+//	stage:auth     only at this stage, never in pasted text
 //	claim:NAME     a condition on the token's claims (see conditions)
 //	weak           in pasted text: only beside a sign of Exchange or Entra
 //	network        in pasted text alone, as words that a program prints for a
