@@ -1,6 +1,7 @@
 package diagnosis_test
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,6 +94,76 @@ func TestExplainACode(t *testing.T) {
 	for _, e := range diagnosis.Entries() {
 		if got := diagnosis.Explain(" "+e.Code+"\n", diagnosis.Facts{}); codesOf(got) != e.Code {
 			t.Errorf("code %s is explained as %q", e.Code, codesOf(got))
+		}
+	}
+}
+
+// FuzzExplain: whatever is pasted, every finding is in the catalogue, says what
+// it was recognised by, and carries no token.
+func FuzzExplain(f *testing.F) {
+	for _, p := range readPastes(f) {
+		f.Add(p.text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		seen := map[string]bool{}
+		for _, got := range diagnosis.Explain(text, diagnosis.Facts{}) {
+			if !got.Known() || seen[got.Code] {
+				t.Errorf("%q: code %q is unknown or double", text, got.Code)
+			}
+			seen[got.Code] = true
+			if len(got.Matched) == 0 && strings.TrimSpace(text) != got.Code {
+				t.Errorf("%q: %s does not say by which words", text, got.Code)
+			}
+		}
+	})
+}
+
+// TestExplainIsBounded gives Explain the longest texts of the worst kinds; the
+// limit of the whole test run is the bound.
+func TestExplainIsBounded(t *testing.T) {
+	for name, unit := range map[string]string{
+		"letters": "a", "codes": "535 5.7.3 ", "numbers": "AADSTS7000215 ", "escapes": `\\\\u003e`, "entities": "&amp;amp;lt;",
+		"percent": "%2520", "base64": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQQ== ", "lines": "535-5.7.139 x\n", "hosts": "smtp.office365.com ETIMEDOUT\n",
+		"dots": "5.7.\n", "tags": "<b ", "quoted-printable": "=3D=\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Repeat(unit, 2*diagnosis.MaxPaste/len(unit))
+			if got := diagnosis.Explain(text, diagnosis.Facts{}); len(got) > 4 {
+				t.Errorf("%d findings in a text of one kind", len(got))
+			}
+		})
+	}
+}
+
+func TestExplainSaysByWhichWords(t *testing.T) {
+	got := diagnosis.Explain("x: 535 5.7.139 Authentication unsuccessful, SmtpClientAuth\nentication is disabled for the Tenant. Visit", diagnosis.Facts{Mailbox: "a@contoso.example"})
+	if len(got) != 1 || len(got[0].Matched) != 1 || got[0].Matched[0] != "SmtpClientAuth entication is disabled for the Tenant" {
+		t.Fatalf("got %+v", got)
+	}
+	if want := "Set-CASMailbox -Identity a@contoso.example -SmtpClientAuthenticationDisabled $false"; got[0].Fixes[0].Commands[1] != want {
+		t.Errorf("command is %q, want %q", got[0].Fixes[0].Commands[1], want)
+	}
+}
+
+func TestExplainTakesIDsFromTheText(t *testing.T) {
+	id := "11111111-2222-3333-4444-555555555555"
+	got := diagnosis.Explain("AADSTS7000215: Invalid client secret provided. Ensure the secret is for a secret added to app '"+id+"'.", diagnosis.Facts{})
+	if len(got) != 1 || !strings.Contains(got[0].Fixes[0].Commands[0], id) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestExplainReadsATokenInATranscript: the SASL response shows whom the token is for.
+func TestExplainReadsATokenInATranscript(t *testing.T) {
+	token := jwt(`{"aud":"https://graph.microsoft.com","appid":"a","exp":1}`)
+	sasl := base64.StdEncoding.EncodeToString([]byte("user=a@contoso.example\x01auth=Bearer " + token + "\x01\x01"))
+	got := diagnosis.Explain("C: AUTH XOAUTH2 "+sasl+"\nS: 535 5.7.3 Authentication unsuccessful", diagnosis.Facts{})
+	if codesOf(got) != "token-not-for-exchange" {
+		t.Errorf("named %q", codesOf(got))
+	}
+	for _, f := range got {
+		if strings.Contains(f.Text, token) || strings.Contains(strings.Join(f.Matched, ""), token) {
+			t.Error("the finding carries the token")
 		}
 	}
 }
