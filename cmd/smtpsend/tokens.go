@@ -76,7 +76,7 @@ func (t cachedTokens) Token(ctx context.Context) (submission.Token, error) {
 	if err != nil {
 		return submission.Token{}, err
 	}
-	return submission.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached}, nil
+	return submission.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached, Expires: entry.Token.Expiry}, nil
 }
 
 func (t cachedTokens) Invalidate(token submission.Token) {

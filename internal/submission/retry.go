@@ -26,66 +26,51 @@ type Policy struct {
 // nobody listens there, and few services start within a run.
 const refusedDials = 3
 
-// Submit submits m in a session of its own, trying again what the catalogue
-// calls transient or throttled, for the recipients that are still open, with a
-// growing, jittered wait. What is in doubt is never submitted again. After a
-// 535 a token that came from a cache is invalidated and the session tried once
-// more with a fresh one, which is believed. Every attempt has the same
-// Message-ID. The Receipt is complete whatever happened.
+// Submit submits m in a session of its own, as a Sender does.
 func Submit(ctx context.Context, o Options, m *message.Mail, p Policy) *Receipt {
-	r := newReceipt(o, m)
-	defer func() { r.Took = time.Since(r.Started) }()
+	s := NewSender(o)
+	defer s.Close()
+	return s.Submit(ctx, m, p, nil)
+}
+
+// persist makes attempts at m until no further one is worth it.
+func (s *Sender) persist(ctx context.Context, r *Receipt, m *message.Mail, p Policy, next func() *message.Mail) {
 	freshTried := false
 	var waited time.Duration
 	for n := 1; ; n++ {
-		err := r.attempt(ctx, o, m, p.Deadline, waited)
+		err, ended := s.attempt(ctx, r, m, p.Deadline, waited, next)
 		waited = 0
-		if staleToken(err) && r.Token.FromCache && !freshTried {
-			freshTried = true
-			o.Tokens.Invalidate(r.Token)
+		if ended {
 			n--
 			continue
 		}
-		m = withRecipients(m, r.open())
+		if staleToken(err) && r.Token.FromCache && !freshTried {
+			freshTried = true
+			s.o.Tokens.Invalidate(r.Token)
+			n--
+			continue
+		}
 		finding, again := r.worthAnother(err)
 		if !again || (p.Attempts > 0 && n >= p.Attempts) || (finding.Code == refusedCode && n >= refusedDials) {
-			return r
+			return
 		}
+		m = withRecipients(m, r.open())
 		waited = p.backoff(n, finding.Class)
 		if !p.Deadline.IsZero() && time.Until(p.Deadline) < waited {
-			return r
+			return
 		}
 		if p.Waiting != nil {
 			p.Waiting(waited, finding)
 		}
+		s.drop() // others may use the slot meanwhile, and another front end may do better
 		if !sleep(ctx, waited) {
-			return r
+			return
 		}
 	}
 }
 
 // refusedCode is the catalogue's code for a connection that is refused.
 const refusedCode = string(diagnosis.FaultConnectionRefused)
-
-// attempt runs one session for the recipients of m and records it.
-func (r *Receipt) attempt(ctx context.Context, o Options, m *message.Mail, deadline time.Time, waited time.Duration) *Error {
-	a := Attempt{Started: time.Now(), Waited: waited}
-	s, err := Open(ctx, o, deadline)
-	defer s.Close()
-	r.Token = s.Token()
-	if err != nil {
-		errors.As(err, &a.Err)
-		a.Steps = s.Steps()
-	} else {
-		res := s.Submit(ctx, deadline, m, nil)
-		r.take(res)
-		a.Err = res.Err
-		a.Steps = append(s.Steps(), res.Steps...)
-	}
-	a.Took = time.Since(a.Started)
-	r.Attempts = append(r.Attempts, a)
-	return a.Err
-}
 
 // staleToken reports a refusal that another token might change.
 func staleToken(e *Error) bool {
@@ -106,7 +91,7 @@ func (r *Receipt) open() []string {
 // worthAnother says whether another attempt is, and what made it needed: the
 // error of the last one, or the reply to a single recipient.
 func (r *Receipt) worthAnother(e *Error) (diagnosis.Finding, bool) {
-	if r.Count(InDoubt) > 0 || len(r.open()) == 0 {
+	if len(r.open()) == 0 {
 		return diagnosis.Finding{}, false
 	}
 	if e != nil {

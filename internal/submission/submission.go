@@ -16,8 +16,9 @@
 //     in doubt, and nothing in doubt is submitted again.
 //  6. QUIT, whose reply is not waited for: it can change nothing.
 //
-// A Session serves one mailbox and any number of messages, one after another.
-// Submit opens sessions as needed and tries again what deserves it. Each
+// A Session serves one mailbox and any number of messages, one after another. A
+// Sender opens sessions as needed and tries again what deserves it; Submit is a
+// Sender for one message. Each
 // recipient gets one outcome (RFC 5321 3.3: a transaction may be accepted for
 // some), gathered in a Receipt.
 //
@@ -49,7 +50,8 @@ const (
 // Token is an access token on its way to AUTH.
 type Token struct {
 	Access    secret.String
-	FromCache bool // whether it was fetched by an earlier run or message
+	FromCache bool      // whether it was fetched by an earlier run or message
+	Expires   time.Time // zero when it is not known
 }
 
 // TokenSource gives access tokens. It is called from one goroutine at a time
@@ -69,6 +71,8 @@ type Timeouts struct {
 	Data    time.Duration // reply to DATA: 2 min (4.5.3.2.4)
 	Block   time.Duration // each write of content: 3 min (4.5.3.2.5)
 	Dot     time.Duration // reply to the final dot: 10 min (4.5.3.2.6)
+	Idle    time.Duration // a Sender's session without a message: 90 s
+	Session time.Duration // a Sender's session in all: 10 min
 }
 
 func (t Timeouts) withDefaults() Timeouts {
@@ -78,6 +82,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	}{
 		{&t.Dial, 30 * time.Second}, {&t.Command, 5 * time.Minute}, {&t.Data, 2 * time.Minute},
 		{&t.Block, 3 * time.Minute}, {&t.Dot, 10 * time.Minute},
+		{&t.Idle, idleLimit}, {&t.Session, sessionLimit},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value

@@ -38,7 +38,7 @@ func (s *Session) Submit(ctx context.Context, deadline time.Time, m *message.Mai
 		pending = slices.Concat(pending, again)
 		all.add(res)
 		if res.Err != nil && (s.broken || res.Err.Stage != diagnosis.StageRcpt) {
-			s.broken = s.broken || s.ahead != nil
+			s.broken = s.broken || (s.ahead != nil && s.ahead.mail == m) // whose turn will not come
 			break
 		}
 	}

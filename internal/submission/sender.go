@@ -1,0 +1,153 @@
+package submission
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+// The life of a session. Exchange's front ends cut idle sessions after some
+// five minutes and old ones after some twenty; a session that ends before that
+// by our own hand never ends within a message.
+const (
+	idleLimit    = 90 * time.Second
+	sessionLimit = 10 * time.Minute
+	tokenMargin  = time.Minute // no new message on a session whose token has less life left
+)
+
+// Sender submits messages one after another as one mailbox, over one session as
+// long as that is good and over a new one when it is not: after 90 s without a
+// message, ten minutes in all, a 421, a broken connection, or when its token
+// ends. It holds at most one connection and one slot. A Sender is for one
+// goroutine; Close it at the end.
+type Sender struct {
+	o Options
+
+	mu      sync.Mutex // guards the rest between Submit and the idle timer
+	session *Session
+	opened  time.Time
+	idle    *time.Timer
+}
+
+// NewSender returns a Sender, which connects when there is something to submit.
+func NewSender(o Options) *Sender {
+	o.Timeouts = o.Timeouts.withDefaults()
+	return &Sender{o: o}
+}
+
+// Submit submits m, trying again what the catalogue calls transient or
+// throttled, for the recipients that are still open, with a growing, jittered
+// wait. What is in doubt is never submitted again. After a 535 a token that came
+// from a cache is invalidated and the session tried once more with a fresh one,
+// which is believed. Every attempt has the same Message-ID. The Receipt is
+// complete whatever happened.
+//
+// next, when not nil, is asked just before the final dot for the mail object of
+// the next call, which must then be made with it: its MAIL group goes out behind
+// the dot (one turn a message).
+func (s *Sender) Submit(ctx context.Context, m *message.Mail, p Policy, next func() *message.Mail) *Receipt {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.idle != nil {
+		s.idle.Stop()
+	}
+	r := newReceipt(s.o, m)
+	s.persist(ctx, r, m, p, next)
+	r.Took = time.Since(r.Started)
+	if s.session != nil {
+		s.idle = time.AfterFunc(s.o.Timeouts.Idle, s.Close)
+	}
+	return r
+}
+
+// Close ends the session, if there is one. A later Submit makes another.
+func (s *Sender) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.idle != nil {
+		s.idle.Stop()
+	}
+	s.drop()
+}
+
+func (s *Sender) drop() {
+	if s.session != nil {
+		s.session.Close()
+		s.session = nil
+	}
+}
+
+// take returns the session for m: the one at hand when it is good and not at
+// its end, else a new one. reused tells which.
+func (s *Sender) take(ctx context.Context, deadline time.Time, m *message.Mail) (session *Session, reused bool, err error) {
+	if s.session != nil && s.session.readyFor(m) && (s.session.ahead != nil || !s.ending()) {
+		return s.session, true, nil
+	}
+	s.drop()
+	session, err = Open(ctx, s.o, deadline)
+	if err != nil {
+		session.Close()
+		return session, false, err
+	}
+	s.session, s.opened = session, time.Now()
+	return session, false, nil
+}
+
+// ending reports a session on which nothing new should begin.
+func (s *Sender) ending() bool {
+	expires := s.session.token.Expires
+	return time.Since(s.opened) > s.o.Timeouts.Session || (!expires.IsZero() && time.Until(expires) < tokenMargin)
+}
+
+// attempt runs one session, or goes on with the one at hand, for the recipients
+// of m, and records it in r. again reports a session that had ended in silence
+// before the message began, which is no attempt.
+func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, deadline time.Time, waited time.Duration, next func() *message.Mail) (err *Error, again bool) {
+	a := Attempt{Started: time.Now(), Waited: waited}
+	session, reused, openErr := s.take(ctx, deadline, m)
+	r.Token = session.Token()
+	if openErr != nil {
+		errors.As(openErr, &a.Err)
+		a.Steps = session.Steps()
+	} else {
+		if next != nil && s.ending() {
+			next = nil
+		}
+		res := session.Submit(ctx, deadline, m, next)
+		if reused && endedInSilence(res.Err) {
+			s.drop()
+			return res.Err, true
+		}
+		r.take(res)
+		a.Err = res.Err
+		a.Steps = append(session.takeSteps(), res.Steps...)
+		if !session.Usable() {
+			s.drop()
+		}
+	}
+	a.Took = time.Since(a.Started)
+	r.Attempts = append(r.Attempts, a)
+	return a.Err, false
+}
+
+// endedInSilence reports that the server had closed the connection while it was
+// idle: nothing of the message was answered.
+func endedInSilence(e *Error) bool {
+	return e != nil && e.Stage == diagnosis.StageMail && e.Reply.IsZero() && e.Fault == diagnosis.FaultConnectionClosed
+}
+
+// readyFor reports whether m may be the next message of the session.
+func (s *Session) readyFor(m *message.Mail) bool {
+	return !s.broken && (s.ahead == nil || s.ahead.mail == m)
+}
+
+// takeSteps returns the steps of the set-up to the first message only.
+func (s *Session) takeSteps() []Step {
+	steps := s.steps
+	s.steps = nil
+	return steps
+}

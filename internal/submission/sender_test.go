@@ -1,0 +1,117 @@
+package submission_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// submitAll submits n messages with a Sender, each told of the next.
+func submitAll(t *testing.T, s *submission.Sender, n int) []*submission.Receipt {
+	t.Helper()
+	var mails []*mail.Mail
+	for range n {
+		mails = append(mails, compose(t, "a@contoso.example"))
+	}
+	var receipts []*submission.Receipt
+	for i, m := range mails {
+		receipts = append(receipts, s.Submit(t.Context(), m, submission.Policy{FirstWait: time.Millisecond}, func() *mail.Mail {
+			if i+1 < n {
+				return mails[i+1]
+			}
+			return nil
+		}))
+	}
+	return receipts
+}
+
+func allAccepted(t *testing.T, receipts []*submission.Receipt) {
+	t.Helper()
+	for i, r := range receipts {
+		if !r.AllAccepted() {
+			t.Errorf("message %d: %+v, err %v", i, r.Recipients, r.Err())
+		}
+	}
+}
+
+func TestSenderUsesOneSessionAndOneTurnAMessage(t *testing.T) {
+	s := &server{}
+	sender := submission.NewSender(setup(t, s))
+	defer sender.Close()
+	allAccepted(t, submitAll(t, sender, 20))
+	if s.conns != 1 || s.turns > 28 || len(s.stored()) != 20 {
+		t.Errorf("%d connections, %d turns, %d stored", s.conns, s.turns, len(s.stored()))
+	}
+}
+
+func TestSenderGoesOnAfterASessionThatEnds(t *testing.T) {
+	old := submission.Timeouts{Session: time.Nanosecond}
+	expired := &tokens{list: []submission.Token{{Access: secret.New(accessToken), Expires: time.Now().Add(time.Second)}}}
+	for name, tt := range map[string]struct {
+		server *server
+		change func(*submission.Options)
+		conns  int
+		stored int
+	}{
+		"ten minutes old":    {&server{}, func(o *submission.Options) { o.Timeouts = old }, 3, 3},
+		"token at its end":   {&server{}, func(o *submission.Options) { o.Tokens = expired }, 3, 3},
+		"421 to MAIL":        {&server{sayOnce: map[string][]string{"mail": {"250 ok", "421 4.4.1 Session too long"}}}, nil, 2, 3},
+		"421 to the dot":     {&server{sayOnce: map[string][]string{"dot": {"421 4.3.2 going away"}}}, nil, 2, 3},
+		"refused in between": {&server{sayOnce: map[string][]string{"dot": {"250 ok", "554 5.6.0 bad"}}}, nil, 1, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := setup(t, tt.server)
+			if tt.change != nil {
+				tt.change(&o)
+			}
+			sender := submission.NewSender(o)
+			defer sender.Close()
+			receipts := submitAll(t, sender, 3)
+			if tt.stored == 3 {
+				allAccepted(t, receipts)
+			}
+			if tt.server.conns != tt.conns || len(tt.server.stored()) != tt.stored {
+				t.Errorf("%d connections, %d stored, want %d and %d", tt.server.conns, len(tt.server.stored()), tt.conns, tt.stored)
+			}
+		})
+	}
+}
+
+func TestSenderTakesANewSessionForOneThatWasCutWhileIdle(t *testing.T) {
+	s := &server{}
+	sender := submission.NewSender(setup(t, s))
+	defer sender.Close()
+	allAccepted(t, submitAll(t, sender, 1))
+	s.mu.Lock()
+	for _, c := range s.raw {
+		c.Close()
+	}
+	s.mu.Unlock()
+	receipts := submitAll(t, sender, 1)
+	allAccepted(t, receipts)
+	if s.conns != 2 || len(receipts[0].Attempts) != 1 {
+		t.Errorf("%d connections, %d attempts, want 2 and 1", s.conns, len(receipts[0].Attempts))
+	}
+}
+
+func TestSenderEndsAnIdleSession(t *testing.T) {
+	quit := make(chan struct{})
+	s := &server{onLine: func(line string) {
+		if strings.HasPrefix(line, "QUIT") {
+			close(quit)
+		}
+	}}
+	o := setup(t, s)
+	o.Timeouts.Idle = time.Millisecond
+	sender := submission.NewSender(o)
+	defer sender.Close()
+	allAccepted(t, submitAll(t, sender, 1))
+	<-quit
+	if s.conns != 1 {
+		t.Errorf("%d connections", s.conns)
+	}
+}
