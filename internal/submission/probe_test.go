@@ -1,0 +1,123 @@
+package submission_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+func soon() time.Time { return time.Now().Add(30 * time.Second) }
+
+func TestGreetStopsBeforeAuthAndGoesOn(t *testing.T) {
+	s := &server{}
+	o := setup(t, s)
+	o.Tokens = nil
+	session, err := submission.Greet(t.Context(), o, soon())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	if got := stages(session.Steps()); got != "dial greeting ehlo starttls ehlo" {
+		t.Errorf("steps %s", got)
+	}
+	if slices.ContainsFunc(s.commands(), func(l string) bool { return strings.HasPrefix(l, "AUTH") }) {
+		t.Errorf("AUTH was sent without a token: %q", s.commands())
+	}
+	if state, ok := session.TLS(); !ok || len(state.PeerCertificates) == 0 {
+		t.Errorf("TLS state %v, %v", ok, state.PeerCertificates)
+	}
+	if !session.Exchange() {
+		t.Error("Exchange's greeting was not recognised")
+	}
+	if err := session.Authenticate(t.Context(), submission.Token{Access: secret.New(accessToken)}, soon()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := session.Command(t.Context(), diagnosis.StageMail, "MAIL FROM:<"+mailbox+">", soon())
+	if err != nil || r.Code != 250 {
+		t.Fatalf("MAIL: %v, %v", r, err)
+	}
+	if got := stages(session.Steps()); got != "dial greeting ehlo starttls ehlo auth mail" {
+		t.Errorf("steps %s", got)
+	}
+}
+
+func stages(steps []submission.Step) string {
+	var names []string
+	for _, s := range steps {
+		names = append(names, string(s.Stage))
+	}
+	return strings.Join(names, " ")
+}
+
+func TestGreetNamesTheStageThatFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		server *server
+		stage  diagnosis.Stage
+		fault  diagnosis.Fault
+	}{
+		"greeting":       {&server{closeAt: "greeting"}, diagnosis.StageGreeting, diagnosis.FaultConnectionClosed},
+		"no STARTTLS":    {&server{ext: []string{"SIZE 1000"}}, diagnosis.StageStartTLS, diagnosis.FaultStartTLSMissing},
+		"no XOAUTH2":     {&server{extTLS: []string{"AUTH LOGIN"}}, diagnosis.StageAuth, diagnosis.FaultXOAUTH2Missing},
+		"no SMTP at all": {&server{banner: "SSH-2.0-OpenSSH_9.6"}, diagnosis.StageGreeting, diagnosis.FaultNotSMTP},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, err := submission.Greet(t.Context(), setup(t, c.server), soon())
+			defer session.Close()
+			var e *submission.Error
+			if !errors.As(err, &e) || e.Stage != c.stage || e.Fault != c.fault {
+				t.Errorf("error %v, want stage %s and fault %s", err, c.stage, c.fault)
+			}
+		})
+	}
+}
+
+func TestCommandKeepsTheRefusalAndTheSession(t *testing.T) {
+	s := &server{rcpt: map[string]string{"b@contoso.example": "550 5.1.1 no such user"}}
+	session, err := submission.Greet(t.Context(), setup(t, s), soon())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	if err := session.Authenticate(t.Context(), submission.Token{Access: secret.New(accessToken)}, soon()); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"MAIL FROM:<" + mailbox + ">", "RCPT TO:<a@contoso.example>"} {
+		if _, err := session.Command(t.Context(), diagnosis.StageMail, line, soon()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var e *submission.Error
+	_, err = session.Command(t.Context(), diagnosis.StageRcpt, "RCPT TO:<b@contoso.example>", soon())
+	if !errors.As(err, &e) || e.Reply.Code != 550 || e.Stage != diagnosis.StageRcpt {
+		t.Errorf("error %v, want the 550", err)
+	}
+	if _, err := session.Command(t.Context(), diagnosis.StageRcpt, "RCPT TO:<x>\r\nDATA", soon()); err == nil {
+		t.Error("a command broke out of its line")
+	}
+}
+
+func TestGreetEndsWithItsDeadlineAndItsContext(t *testing.T) {
+	reached := make(chan struct{}, 1)
+	o := setup(t, &server{silentAt: "ehlo", silent: func() { reached <- struct{}{} }})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-reached; cancel() }()
+	session, err := submission.Greet(ctx, o, soon())
+	defer session.Close()
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+	o.Timeouts.Command = 50 * time.Millisecond
+	session, err = submission.Greet(t.Context(), o, soon())
+	defer session.Close()
+	var e *submission.Error
+	if !errors.As(err, &e) || e.Fault != diagnosis.FaultConnectionTimeout || e.Stage != diagnosis.StageEHLO {
+		t.Errorf("error %v, want no answer to EHLO", err)
+	}
+}
