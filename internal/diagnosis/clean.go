@@ -40,7 +40,6 @@ var (
 	percentOctets = regexp.MustCompile(`(?:%[0-9A-Fa-f]{2})+`)
 	percentEvery  = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 	plusInQuery   = regexp.MustCompile(`([A-Za-z0-9.,:;'")])\+([A-Za-z0-9'"(])`)
-	htmlTag       = regexp.MustCompile(`(?i)</?(?:a|abbr|b|body|br|center|code|dd|div|dl|dt|em|font|h[1-6]|head|hr|html|i|img|li|meta|o:p|ol|p|pre|s|small|span|strong|style|sub|table|tbody|td|th|thead|title|tr|tt|u|ul|wbr|string|message|error|cause|exception)(?:\s[^<>]{0,400})?/?>`)
 	// brokenNumber is an enhanced status code that was wrapped at a dot.
 	brokenNumber = regexp.MustCompile(`(\b[245]\.(?:\d{1,3}\.)?)[ \t]*\n[ \t>]*(\d{1,3}\b)`)
 )
@@ -66,13 +65,38 @@ func unescapeHTML(text string) string {
 	if !strings.ContainsAny(text, "&<") {
 		return text
 	}
-	text = htmlTag.ReplaceAllStringFunc(text, func(tag string) string {
-		if strings.HasPrefix(strings.ToLower(tag), "<wbr") {
-			return ""
+	return html.UnescapeString(stripTags(text))
+}
+
+// tagNames are the elements that tools wrap messages in. Others, such as an
+// address in angle brackets, are no tags.
+var tagNames = regexp.MustCompile(`(?i)^</?(?:a|abbr|b|body|br|center|code|dd|div|dl|dt|em|font|h[1-6]|head|hr|html|i|img|li|meta|o:p|ol|p|pre|s|small|span|strong|style|sub|table|tbody|td|th|thead|title|tr|tt|u|ul|wbr|string|message|error|cause|exception)[\s/>]`)
+
+const maxTag = 400 // octets of one tag
+
+// stripTags puts a line end in place of each tag, but nothing for <wbr>, which
+// stands within words.
+func stripTags(text string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(text, '<')
+		if i < 0 {
+			return b.String() + text
 		}
-		return "\n"
-	})
-	return html.UnescapeString(text)
+		b.WriteString(text[:i])
+		text = text[i:]
+		near := text[:min(len(text), maxTag)]
+		end := strings.IndexByte(near, '>')
+		if end < 0 || !tagNames.MatchString(near[:min(len(near), 24)]) {
+			b.WriteByte('<')
+			text = text[1:]
+			continue
+		}
+		if !strings.HasPrefix(strings.ToLower(near), "<wbr") {
+			b.WriteByte('\n')
+		}
+		text = text[end+1:]
+	}
 }
 
 // unescapePercent undoes URL encoding where at least two octets are encoded,
@@ -143,37 +167,60 @@ func writeEscape(b *strings.Builder, rest string) int {
 	return 1
 }
 
-const maxDecoded = 32 // base64 runs that are opened
-
-var (
-	base64Run   = regexp.MustCompile(`[A-Za-z0-9+/_-]{24,}={0,2}`)
-	wrappedRun  = regexp.MustCompile(`([A-Za-z0-9+/]{56,})\n[ \t]*([A-Za-z0-9+/])`)
-	notSASLText = regexp.MustCompile(`^[0-9a-fA-F-]+$`)
+const (
+	maxDecoded  = 32 // base64 runs that are opened
+	minBase64   = 24 // octets of a run that is looked at
+	wrappedLine = 56 // octets from which a run at a line's end goes on in the next line
 )
 
 // revealBase64 puts the text that a base64 run hides behind the run: challenges
 // of a server, bodies of non-delivery reports.
 func revealBase64(text string) string {
-	if !base64Run.MatchString(text) {
-		return text
+	var b strings.Builder
+	done, left := 0, maxDecoded
+	for i := 0; i < len(text) && left > 0; i++ {
+		if !base64Octet(text[i]) {
+			continue
+		}
+		end := base64End(text, i)
+		if end-i >= minBase64 {
+			if hidden, ok := readable(text[i:end]); ok {
+				b.WriteString(text[done:end] + "\n" + hidden + "\n")
+				done = end
+				left--
+			}
+		}
+		i = end
 	}
-	text = wrappedRun.ReplaceAllString(text, "$1$2")
-	left := maxDecoded
-	return base64Run.ReplaceAllStringFunc(text, func(run string) string {
-		if left == 0 || notSASLText.MatchString(run) {
-			return run
+	return b.String() + text[done:]
+}
+
+func base64Octet(c byte) bool {
+	return squeezed(c) != 0 || c == '+' || c == '/' || c == '_' || c == '-'
+}
+
+// base64End is the end of the run that begins at i, over the line ends that
+// MIME and mail programs put into long runs.
+func base64End(text string, i int) int {
+	line := i
+	for ; i < len(text); i++ {
+		switch c := text[i]; {
+		case base64Octet(c):
+		case c == '=' && i+1 < len(text) && text[i+1] == '=':
+			return i + 2
+		case c == '=':
+			return i + 1
+		case c == '\n' && i-line >= wrappedLine && i+1 < len(text) && base64Octet(text[i+1]):
+			line = i + 1
+		default:
+			return i
 		}
-		hidden, ok := readable(run)
-		if !ok {
-			return run
-		}
-		left--
-		return run + "\n" + hidden + "\n"
-	})
+	}
+	return i
 }
 
 func readable(run string) (string, bool) {
-	run = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(run, "="))
+	run = strings.NewReplacer("-", "+", "_", "/", "\n", "").Replace(strings.TrimRight(run, "="))
 	data, err := base64.RawStdEncoding.DecodeString(run)
 	if err != nil || !utf8.Valid(data) {
 		return "", false

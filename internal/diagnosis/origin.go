@@ -15,13 +15,23 @@ type mark struct {
 }
 
 // Whose words they are decides about everything that other servers say in the
-// same way. Addresses of people say nothing about servers, so what stands
-// behind an @ is passed over.
+// same way. Each stands at the start of a word; those of others stand alone.
 var (
-	microsoftWords = regexp.MustCompile(`(?i)\b(?:office[ -]?365|outlook ?365|microsoft ?365|[om]365|exchange[ -]online|exchange ?server|microsoft exchange|ms exchange|exchangelabs|entra(?: id)?|azure[ -]?ad\b|azure active directory|microsoft identity|aadsts\d|storedrv|microsoft ESMTP|msal(?:\w*exception)?|microsoft\.identity|azure\.identity|onmicrosoft\.com|exo powershell|graph\.microsoft|wascl|hve account|high volume email)`)
-	foreignWords   = regexp.MustCompile(`(?i)\b(?:gsmtp|google|gmail|yahoo|aol|exim|dovecot|postfix/smtpd|ESMTP Postfix|sendgrid|mailgun|mailjet|postmark|sparkpost|amazon ?ses|zoho|icloud|fastmail|proton ?mail|mailtrap|brevo|sendinblue|hmailserver|mailenable|smartermail|mdaemon|kerio|zimbra|cyrus|courier|qmail|opensmtpd|okta|auth0|cognito|onelogin|strato|ionos|mimecast|proofpoint|spamassassin|amavis|rspamd|mailcow|plesk|cpanel|axigen|icewarp|lotus domino|groupwise|gmx|yandex)\b`)
-	hostName       = regexp.MustCompile(`(?i)\b[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+`)
-	microsoftHost  = regexp.MustCompile(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
+	microsoftWords = strings.Split("office 365|office365|office-365|outlook365|outlook 365|microsoft 365|microsoft365|"+
+		"o365|m365|exchange online|exchange-online|exchangeonline|exchange server|microsoft exchange|ms exchange|"+
+		"exchangelabs|entra|azure ad|azuread|azure-ad|azure active directory|microsoft identity|microsoft.identity|"+
+		"aadsts|storedrv|microsoft esmtp|msal|azure.identity|onmicrosoft.com|wascl|high volume email", "|")
+	foreignWords = strings.Split("gsmtp|google|gmail|yahoo|aol|exim|dovecot|postfix/smtpd|esmtp postfix|sendgrid|"+
+		"mailgun|mailjet|postmark|sparkpost|amazon ses|amazonses|zoho|icloud|fastmail|protonmail|proton mail|mailtrap|"+
+		"brevo|sendinblue|hmailserver|mailenable|smartermail|mdaemon|kerio|zimbra|cyrus|courier|qmail|opensmtpd|okta|"+
+		"auth0|cognito|onelogin|strato|ionos|mimecast|proofpoint|spamassassin|amavis|rspamd|mailcow|plesk|cpanel|axigen|"+
+		"icewarp|lotus domino|groupwise|gmx|yandex", "|")
+)
+
+// Addresses of people say nothing about servers, so what stands behind an @ is
+// passed over.
+var (
+	microsoftHost = regexp.MustCompile(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
 	// misspeltHost looks like one of Microsoft's and is none: the mistake itself.
 	misspeltHost = regexp.MustCompile(`(?i)(?:off?ice?|of+ice)\.?(?:365|356|635|36)|outlo+k\.?(?:365|office)|microsoft-?online|micros[oi]ftonline|outlook\.office`)
 	// clientHost is one of Microsoft's that sends, and never answers.
@@ -33,27 +43,83 @@ var (
 const maxMarks = 2000
 
 func findMarks(text string) (marks, hosts []mark) {
-	for _, m := range microsoftWords.FindAllStringIndex(text, maxMarks) {
-		marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
-	}
-	for _, m := range foreignWords.FindAllStringIndex(text, maxMarks) {
-		if !ofPerson(text, m[0]) {
-			marks = append(marks, mark{start: m[0], end: m[1], foreign: true})
+	lower := asciiLower(text)
+	for _, w := range microsoftWords {
+		for _, at := range wordStarts(lower, w) {
+			marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
 		}
 	}
-	for _, m := range hostName.FindAllStringIndex(text, maxMarks) {
-		h := text[m[0]:m[1]]
-		if ofPerson(text, m[0]) || clientHost.MatchString(h) || inPath(text, m[0]) || !publicSuffix.MatchString(h) || packageName.MatchString(h) {
+	for _, w := range foreignWords {
+		for _, at := range wordStarts(lower, w) {
+			if end := at + len(w); (end == len(lower) || squeezed(lower[end]) == 0) && !ofPerson(text, at) {
+				marks = append(marks, mark{start: at, end: end, foreign: true})
+			}
+		}
+	}
+	for _, m := range hostNames(lower) {
+		h := lower[m.start:m.end]
+		if ofPerson(text, m.start) || clientHost.MatchString(h) || inPath(text, m.start) || !publicSuffix.MatchString(h) || packageName.MatchString(h) {
 			continue
 		}
-		if k := (mark{start: m[0], end: m[1], microsoft: microsoftHost.MatchString(h) || misspeltHost.MatchString(h)}); k.microsoft {
-			marks, hosts = append(marks, k), append(hosts, k)
-		} else {
-			hosts = append(hosts, k)
+		k := mark{start: m.start, end: m.end, microsoft: microsoftHost.MatchString(h) || misspeltHost.MatchString(h)}
+		hosts = append(hosts, k)
+		if k.microsoft {
+			marks = append(marks, k)
 		}
 	}
 	sort.Slice(marks, func(i, j int) bool { return marks[i].start < marks[j].start })
 	return marks, hosts
+}
+
+func asciiLower(text string) string {
+	b := []byte(text)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+const maxOfOneWord = 100
+
+// wordStarts are the places where a word begins with w.
+func wordStarts(text, w string) []int {
+	var out []int
+	for from := 0; len(out) < maxOfOneWord; {
+		i := strings.Index(text[from:], w)
+		if i < 0 {
+			break
+		}
+		i += from
+		from = i + len(w)
+		if i == 0 || squeezed(text[i-1]) == 0 {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// hostNames are the runs of letters, digits, hyphens and dots with a dot inside.
+func hostNames(text string) []region {
+	var out []region
+	for i := 0; i < len(text) && len(out) < maxMarks; i++ {
+		if squeezed(text[i]) == 0 {
+			continue
+		}
+		end, dots := i, 0
+		for end < len(text) && (squeezed(text[end]) != 0 || (text[end] == '.' || text[end] == '-') && end+1 < len(text) && squeezed(text[end+1]) != 0) {
+			if text[end] == '.' {
+				dots++
+			}
+			end++
+		}
+		if dots > 0 && end-i <= 253 {
+			out = append(out, region{i, end})
+		}
+		i = end
+	}
+	return out
 }
 
 // inPath reports whether the name at start is a part of a path or URL and not

@@ -20,32 +20,52 @@ type pastedNumber struct{ start, end, number int }
 
 const maxReplies = 400
 
-// Tools write "535 5.7.3", "535: 5.7.3", "(535, b'5.7.3", "535-5.7.3", "smtp;535 5.7.3", "[535] 5.7.3", "code 535, 5.7.3".
-var pastedCode = regexp.MustCompile(`(?:([2-5][0-5]\d)([^0-9A-Za-z\n.]{1,6}b?['"]?[ #]*|[ \t]*\n[ \t>]*))?([245]\.\d{1,3}\.\d{1,3})`)
-
-// loneCode is a reply code at the start of a line or behind "said:" and the like.
-var loneCode = regexp.MustCompile(`(?im)(?:^[ \t>]*|said: |response: |response was: |reply: |returned: |server: |failed: |error: |login: |code[ =:]{1,3}|\(|"|')([45][0-5]\d)[ \-:,]`)
+// What stands between a reply code and its enhanced code: tools write "535 5.7.3",
+// "535: 5.7.3", "(535, b'5.7.3", "535-5.7.3", "smtp;535 5.7.3", "code 535, 5.7.3".
+var (
+	enhancedHere = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}`)
+	codeBefore   = regexp.MustCompile(`([2-5][0-5]\d)(?:[^0-9A-Za-z\n.]{1,6}b?['"]?[ #]*|[ \t]*\n[ \t>]*)$`)
+	codeHere     = regexp.MustCompile(`[45][0-5]\d[ \-:,]`)
+	// beforeCode is the start of a line, or "said:" and the like.
+	beforeCode = regexp.MustCompile(`(?i)(?:^|\n[ \t>]*|said: |response: |response was: |reply: |returned: |server: |failed: |error: |login: |code[ =:]{1,3}|\(|"|')$`)
+)
 
 func findReplies(text string) []pastedReply {
 	var out []pastedReply
-	for _, m := range pastedCode.FindAllStringSubmatchIndex(text, -1) {
-		if !boundary(text, m[0], m[1]) {
+	for i := 1; i < len(text) && len(out) < maxReplies; i++ {
+		if text[i] != '.' || text[i-1] != '2' && text[i-1] != '4' && text[i-1] != '5' {
 			continue
 		}
-		r := pastedReply{start: m[0], end: m[1], enhanced: text[m[6]:m[7]]}
-		if m[2] >= 0 {
-			r.code, _ = strconv.Atoi(text[m[2]:m[3]])
-		} else {
-			r.credible = credible(text, m[0], m[1])
+		start := i - 1
+		end := start + len(enhancedHere.FindString(text[start:min(len(text), start+10)]))
+		if end == start {
+			continue
 		}
-		if out = append(out, r); len(out) == maxReplies {
-			return out
+		r := pastedReply{start: start, end: end, enhanced: text[start:end]}
+		if m := codeBefore.FindStringSubmatch(text[max(0, start-24):start]); m != nil {
+			r.code, _ = strconv.Atoi(m[1])
+			r.start -= len(m[0])
+		}
+		if boundary(text, r.start, r.end) {
+			r.credible = r.code == 0 && credible(text, r.start, r.end)
+			out = append(out, r)
 		}
 	}
-	for _, m := range loneCode.FindAllStringSubmatchIndex(text, maxReplies) {
-		if !slices.ContainsFunc(out, func(r pastedReply) bool { return r.start <= m[2] && m[2] < r.end }) {
-			code, _ := strconv.Atoi(text[m[2]:m[3]])
-			out = append(out, pastedReply{start: m[2], end: m[3], code: code})
+	return withLoneCodes(text, out)
+}
+
+// withLoneCodes adds the reply codes that stand without an enhanced code.
+func withLoneCodes(text string, out []pastedReply) []pastedReply {
+	left := maxReplies
+	for _, m := range codeHere.FindAllStringIndex(text, -1) {
+		if left == 0 {
+			break
+		}
+		taken := func(r pastedReply) bool { return r.start <= m[0] && m[0] < r.end }
+		if beforeCode.MatchString(text[max(0, m[0]-20):m[0]]) && !slices.ContainsFunc(out, taken) {
+			code, _ := strconv.Atoi(text[m[0] : m[0]+3])
+			out = append(out, pastedReply{start: m[0], end: m[0] + 3, code: code})
+			left--
 		}
 	}
 	slices.SortFunc(out, func(a, b pastedReply) int { return a.start - b.start })
