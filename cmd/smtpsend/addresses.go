@@ -20,8 +20,12 @@ func (s *sendFlags) addresses(d *message.Draft, cfg *config.Config) error {
 	if d.From.IsZero() {
 		return usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
 	}
-	if d.Mailbox, err = s.submitter(cfg); err != nil {
+	mailbox, err := s.submitter(cfg)
+	if err != nil {
 		return err
+	}
+	if s.mailbox != "" || d.Mailbox.IsZero() {
+		d.Mailbox = mailbox
 	}
 	for _, list := range s.recipientLists() {
 		parsed, err := list.parse()

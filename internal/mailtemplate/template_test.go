@@ -69,7 +69,7 @@ func TestTemplateSaysWhatIsWrong(t *testing.T) {
 		"---\nsubject: '{{.x}}'\n---\n":             `template m.txt: subject: m.txt:1:2: executing "m.txt" at <.x>: map has no entry for key "x"`,
 		"a\n{{if}}":                                 `template m.txt: m.txt:2: missing value for if`,
 		"---\nsubject: a\n":                         `template m.txt: front matter: no second line of ---`,
-		"---\nsubjetc: a\n---\n":                    `template m.txt: front matter: line 1: field subjetc not found in type mailtemplate.frontMatter`,
+		"---\nsubjetc: a\n---\n":                    `template m.txt: front matter: line 1: field subjetc not found in type mailtemplate.Source`,
 		"---\nto: '{{.evil}}'\n---\n":               `to "a@b.example\nBcc: x@y.example": a line feed at octet 12: a field is one line`,
 		"---\nto: '{{.name}}'\n---\n":               `to "Ann": no @ and domain; a display name that contains a comma needs quotes`,
 		"---\nto: '{{address .name .name}}'\n---\n": `template m.txt: to: m.txt:1:2: executing "m.txt" at <address .name .name>: error calling address: address "Ann": no @ and domain; a display name that contains a comma needs quotes`,

@@ -1,0 +1,230 @@
+package mailtemplate
+
+import (
+	"bytes"
+	"fmt"
+	htmltemplate "html/template"
+
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mimetext"
+)
+
+// Template is a compiled Source. It is safe for concurrent use.
+type Template struct {
+	name    string
+	parts   map[string]*template.Template // by the name of the part; absent = empty
+	headers []string                      // names, sorted
+	html    *htmltemplate.Template        // nil: no HTML body
+	lists   map[string]int                // how many texts a list has
+}
+
+// Compile compiles a source; name stands in errors, which are
+// *message.FieldError.
+func Compile(name string, s Source) (*Template, error) {
+	t := &Template{name: name, parts: make(map[string]*template.Template), lists: make(map[string]int)}
+	for part, text := range map[string]string{
+		"subject": s.Subject, "from": s.From, "mailbox": s.Mailbox, "priority": s.Priority, "at": s.At,
+		"body": s.Text, "markdown": s.Markdown,
+	} {
+		if err := t.add(part, text); err != nil {
+			return nil, err
+		}
+	}
+	for part, list := range map[string]List{
+		"to": s.To, "cc": s.Cc, "bcc": s.Bcc, "reply_to": s.ReplyTo, "attach": s.Attach,
+	} {
+		t.lists[part] = len(list)
+		for i, text := range list {
+			if err := t.add(listPart(part, i), text); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for header, text := range s.Headers {
+		t.headers = append(t.headers, header)
+		if err := t.add("header "+header, text); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(t.headers)
+	return t, t.addHTML(s.HTML)
+}
+
+func listPart(part string, i int) string { return fmt.Sprintf("%s %d", part, i+1) }
+
+func (t *Template) add(part, text string) error {
+	if text == "" {
+		return nil
+	}
+	parsed, err := template.New(t.name).Funcs(templateFuncs()).Option("missingkey=error").Parse(text)
+	if err != nil {
+		return refused("template "+t.name, "", oneLine(err))
+	}
+	t.parts[part] = parsed
+	return nil
+}
+
+func (t *Template) addHTML(text string) (err error) {
+	if text == "" {
+		return nil
+	}
+	t.html, err = htmltemplate.New(t.name).Funcs(templateFuncs()).Option("missingkey=error").Parse(text)
+	if err != nil {
+		return refused("template "+t.name, "", oneLine(err))
+	}
+	return nil
+}
+
+// templateFuncs adds what mail needs to Go's own functions. address makes one
+// address of a name and an addr-spec, whatever commas the name holds.
+func templateFuncs() map[string]any {
+	return map[string]any{
+		"address": func(name, addr any) (string, error) {
+			a, err := message.ParseAddress("address", fmt.Sprint(addr))
+			if err != nil {
+				return "", err
+			}
+			a.Name = mimetext.CleanName(fmt.Sprint(name))
+			return a.String(), nil
+		},
+	}
+}
+
+// Fill executes the template with data and sets what it has in d: only fields
+// that the template mentions are changed; recipients, headers and attachments
+// are added to those of d. Errors are *message.FieldError and name the part of
+// the template.
+func (t *Template) Fill(d *message.Draft, data map[string]any) error {
+	run := &filling{t: t, data: data}
+	if subject := run.text("subject"); subject != "" {
+		d.Subject = subject
+	}
+	for part, target := range map[string]*message.Address{"from": &d.From, "mailbox": &d.Mailbox} {
+		if list := run.addressesIn(part, run.text(part)); len(list) > 0 {
+			*target = list[0]
+		}
+	}
+	d.To = append(d.To, run.addresses("to")...)
+	d.Cc = append(d.Cc, run.addresses("cc")...)
+	d.Bcc = append(d.Bcc, run.addresses("bcc")...)
+	d.ReplyTo = append(d.ReplyTo, run.addresses("reply_to")...)
+	if priority := run.text("priority"); priority != "" {
+		d.Priority = message.Priority(priority)
+	}
+	for _, name := range t.headers {
+		d.Headers = append(d.Headers, message.Header{Name: name, Value: run.text("header " + name)})
+	}
+	for i := range t.lists["attach"] {
+		if path := run.textOf(listPart("attach", i), "attach"); path != "" {
+			d.Attachments = append(d.Attachments, message.Attachment{Path: path})
+		}
+	}
+	if t.parts["body"] != nil {
+		d.Text = run.text("body")
+	}
+	if t.parts["markdown"] != nil {
+		d.Markdown = run.textOf("markdown", "body")
+	}
+	if t.html != nil {
+		d.HTML = run.html()
+	}
+	return run.err
+}
+
+// At executes the template's time, which is RFC 3339, or date and time without
+// a zone ("2026-12-24 08:00"), then in the local one. It is zero when the
+// template has none or it comes out empty. The error is *message.FieldError.
+func (t *Template) At(data map[string]any) (time.Time, error) {
+	run := &filling{t: t, data: data}
+	text := strings.TrimSpace(run.text("at"))
+	if run.err != nil || text == "" {
+		return time.Time{}, run.err
+	}
+	return ParseTime("at", text)
+}
+
+// ParseTime reads a time as people write it; see Template.At.
+func ParseTime(field, text string) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02"} {
+		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, refused(field, text, `is no time such as "2026-12-24 08:00" or "2026-12-24T08:00:00+01:00"`)
+}
+
+// filling is one execution; the first error stays.
+type filling struct {
+	t    *Template
+	data map[string]any
+	err  error
+}
+
+func (f *filling) fail(part string, err error) {
+	if f.err == nil && err != nil {
+		f.err = refused("template "+f.t.name, "", part+": "+oneLine(err))
+	}
+}
+
+func (f *filling) text(part string) string { return f.textOf(part, part) }
+
+// textOf is text with another name for the part in errors.
+func (f *filling) textOf(part, shown string) string {
+	t := f.t.parts[part]
+	if t == nil || f.err != nil {
+		return ""
+	}
+	var out limitedBuffer
+	f.fail(shown, t.Execute(&out, f.data))
+	return out.String()
+}
+
+func (f *filling) html() string {
+	if f.err != nil {
+		return ""
+	}
+	var out limitedBuffer
+	f.fail("body", f.t.html.Execute(&out, f.data))
+	return out.String()
+}
+
+func (f *filling) addresses(part string) []message.Address {
+	var list []message.Address
+	for i := range f.t.lists[part] {
+		list = append(list, f.addressesIn(part, f.textOf(listPart(part, i), part))...)
+	}
+	return list
+}
+
+// addressesIn reads addresses. The text must be addresses after filling in, so
+// that a line feed in the data is refused here.
+func (f *filling) addressesIn(part, text string) []message.Address {
+	if text == "" || f.err != nil {
+		return nil
+	}
+	list, err := message.ParseAddressList(part, text)
+	if err != nil {
+		f.err = err
+	}
+	return list
+}
+
+// limitedBuffer stops a template that would fill the memory.
+type limitedBuffer struct{ buf bytes.Buffer }
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if b.buf.Len()+len(p) > maxTemplate {
+		return 0, fmt.Errorf("the result has more than %d octets", maxTemplate)
+	}
+	return b.buf.Write(p)
+}
+
+func (b *limitedBuffer) String() string { return b.buf.String() }
