@@ -25,7 +25,6 @@ const maxReplies = 400
 var (
 	enhancedHere = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}`)
 	codeBefore   = regexp.MustCompile(`([2-5][0-5]\d)(?:[^0-9A-Za-z\n.]{1,6}b?['"]?[ #]*|[ \t]*\n[ \t>]*)$`)
-	codeHere     = regexp.MustCompile(`[45][0-5]\d[ \-:,]`)
 	// beforeCode is the start of a line, or "said:" and the like.
 	beforeCode = regexp.MustCompile(`(?i)(?:^|\n[ \t>]*|said: |response: |response was: |reply: |returned: |server: |failed: |error: |login: |code[ =:]{1,3}|\(|"|')$`)
 )
@@ -57,14 +56,14 @@ func findReplies(text string) []pastedReply {
 // withLoneCodes adds the reply codes that stand without an enhanced code.
 func withLoneCodes(text string, out []pastedReply) []pastedReply {
 	left := maxReplies
-	for _, m := range codeHere.FindAllStringIndex(text, -1) {
-		if left == 0 {
-			break
+	for i := 0; i+3 < len(text) && left > 0; i++ {
+		if c := text[i]; c != '4' && c != '5' || !codeShape.MatchString(text[i:i+3]) || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && squeezed(text[i-1]) != 0 {
+			continue
 		}
-		taken := func(r pastedReply) bool { return r.start <= m[0] && m[0] < r.end }
-		if beforeCode.MatchString(text[max(0, m[0]-20):m[0]]) && !slices.ContainsFunc(out, taken) {
-			code, _ := strconv.Atoi(text[m[0] : m[0]+3])
-			out = append(out, pastedReply{start: m[0], end: m[0] + 3, code: code})
+		taken := func(r pastedReply) bool { return r.start <= i && i < r.end }
+		if beforeCode.MatchString(text[max(0, i-20):i]) && !slices.ContainsFunc(out, taken) {
+			code, _ := strconv.Atoi(text[i : i+3])
+			out = append(out, pastedReply{start: i, end: i + 3, code: code})
 			left--
 		}
 	}
@@ -137,7 +136,7 @@ func findNumbers(text string, whole view) []pastedNumber {
 			out = append(out, pastedNumber{int(whole.at[i]), end, n})
 		}
 	}
-	if len(out) > 0 {
+	if len(out) > 0 || !strings.Contains(letters, "errorcode") {
 		return out
 	}
 	for _, re := range []*regexp.Regexp{errorCodes, errorURI, signInCode} {
