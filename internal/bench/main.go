@@ -1,0 +1,113 @@
+//go:build unix
+
+// Command bench measures smtpsend and the programs that people use in its place,
+// side by side in one run: what they cost in time, processor and memory, and how
+// often they wait for the server (turns). "make bench" runs it and writes
+// docs/benchmarks.md.
+//
+// One run goes so: what is ours is built and the peers are looked for; the
+// sandbox of this project is started, near (no proxy) and 40 ms away (package
+// delayproxy), token endpoint included; then in each case each program is run in
+// turn, as often as -runs says, and the medians are printed. A program is run by
+// a small launcher of its own, so that its memory is its own. After each run the
+// sandbox is asked whether it accepted what should have been sent.
+//
+// The peers are used as their documentation shows, with the fastest settings
+// that it names. With a warm token they read it from a file, which costs them
+// nothing; we read our encrypted cache. With a cold one each asks the token
+// endpoint as it naturally would: curl for shell programs, the language's HTTP
+// client for the others.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run is the program for one command line.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	runs := f.Int("runs", 11, "how often each program runs in each case (less where a run is long)")
+	quick := f.Bool("quick", false, "one run of a few cases")
+	only := f.String("only", "", "the programs of this comma-separated list alone")
+	output := f.String("o", "", "write the table to this file, too")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	list := scenarios(*runs)
+	if *quick {
+		list = quickScenarios()
+	}
+	result, err := bench(ctx, list, *only, stderr)
+	if err != nil {
+		return err
+	}
+	text := result.document()
+	if _, err := io.WriteString(stdout, text); err != nil {
+		return err
+	}
+	if *output == "" {
+		return nil
+	}
+	return os.WriteFile(*output, []byte(text), 0o644)
+}
+
+// result is a whole run.
+type result struct {
+	began    time.Time
+	took     time.Duration
+	machine  machine
+	programs []program
+	rows     []row
+}
+
+// bench sets up, measures and cleans up.
+func bench(ctx context.Context, list []scenario, only string, progress io.Writer) (_ *result, err error) {
+	r := &result{began: time.Now(), machine: thisMachine(ctx)}
+	l, err := newLab(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	if r.programs, err = programs(ctx, l.dir, only); err != nil {
+		return nil, err
+	}
+	if err := l.primeToken(ctx, filepath.Join(l.dir, "smtpsend")); err != nil {
+		return nil, err
+	}
+	if err := l.attachments(list); err != nil {
+		return nil, err
+	}
+	r.rows, err = l.measureAll(ctx, filepath.Join(l.dir, "launch"), list, r.programs, progress)
+	r.took = time.Since(r.began)
+	return r, err
+}
+
+// find returns the row of a case, nil when it was not measured.
+func (r *result) find(s scenario) *row {
+	i := slices.IndexFunc(r.rows, func(o row) bool { return o.sibling(s) && o.rtt == s.rtt })
+	if i < 0 {
+		return nil
+	}
+	return &r.rows[i]
+}

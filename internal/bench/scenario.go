@@ -1,0 +1,84 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// farRTT is the distance of a service in the same part of the world.
+const farRTT = 40 * time.Millisecond
+
+// scenario is one case of the table: what every program has to do.
+type scenario struct {
+	messages int // on one session
+	attach   int // MB (2^20 octets) attached to each
+	rtt      time.Duration
+	cold     bool // no token yet
+	runs     int  // of each program
+	// count asks for one more run at farRTT, before the others, to count turns:
+	// without distance they cannot be told.
+	count bool
+}
+
+func (s scenario) name() string {
+	what := "1 message"
+	switch {
+	case s.attach > 0:
+		what = fmt.Sprintf("%d MB attached", s.attach)
+	case s.messages > 1:
+		what = fmt.Sprintf("%d messages on one session", s.messages)
+	}
+	token := "warm token"
+	if s.cold {
+		token = "cold token"
+	}
+	if s.messages > 1 || s.attach > 0 {
+		return fmt.Sprintf("%s, %d ms", what, s.rtt.Milliseconds())
+	}
+	return fmt.Sprintf("%s, %s, %d ms", what, token, s.rtt.Milliseconds())
+}
+
+// sibling reports whether o differs by distance alone, so that it has the same
+// turns.
+func (s scenario) sibling(o scenario) bool {
+	return s.messages == o.messages && s.attach == o.attach && s.cold == o.cold
+}
+
+// The cases that the targets name.
+var (
+	warmFar   = scenario{messages: 1, rtt: farRTT}
+	coldFar   = scenario{messages: 1, rtt: farRTT, cold: true}
+	warmNear  = scenario{messages: 1}
+	twentyFar = scenario{messages: 20, rtt: farRTT}
+	hundredMB = scenario{messages: 1, attach: 100}
+)
+
+// quickScenarios are one run each of what shows the most.
+func quickScenarios() []scenario {
+	list := []scenario{warmNear, warmFar, coldFar, twentyFar}
+	for i := range list {
+		list[i].runs = 1
+	}
+	return list
+}
+
+// scenarios are all cases with n runs each, fewer where a run is long and
+// distance alone decides how long. Programs without pipelining need up to a
+// minute for 200 messages.
+func scenarios(n int) []scenario {
+	cold := scenario{messages: 1, cold: true}
+	return []scenario{
+		warmNear.times(n), warmFar.times(n), cold.times(n), coldFar.times(n),
+		{messages: 20, runs: n}, twentyFar.times((n + 2) / 3),
+		{messages: 200, runs: (n + 2) / 3}, {messages: 200, rtt: farRTT, runs: 1},
+		{messages: 1, attach: 25, runs: (n + 1) / 2, count: true},
+		{messages: 1, attach: hundredMB.attach, runs: (n + 1) / 2, count: true},
+	}
+}
+
+func (s scenario) times(n int) scenario {
+	s.runs = n
+	return s
+}
