@@ -190,6 +190,9 @@ func (l *loader) checkLocal(cfg *Config) {
 	if name := cfg.EHLOName; l.good("EHLO_NAME") && !hostShape.MatchString(name) && !ehloLiteral.MatchString(name) {
 		l.problem(SeverityError, "EHLO_NAME", "is neither a host name nor an address in brackets (RFC 5321 4.1.3)")
 	}
+	if l.good("DEFAULT_DOMAIN") && !domainShape.MatchString(cfg.DefaultDomain) {
+		l.problem(SeverityError, "DEFAULT_DOMAIN", "is not a domain such as contoso.example")
+	}
 	if seconds := cfg.OfficeTokenGraceTimeInSeconds; seconds < 0 || seconds > 86400 {
 		l.problem(SeverityError, "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS", "is not between 0 and 86400")
 	}

@@ -70,6 +70,11 @@ type Config struct {
 	CacheDir     string        `split_words:"true"` // "" = no cache: no directory is known
 	IdentityFile string        `split_words:"true"` // opens sealed values; "" = the default place
 
+	DefaultDomain     string `split_words:"true"` // for recipients without domain and alias; "" = they are refused
+	AliasesFile       string `split_words:"true"` // "" = /etc/aliases, when it can be read
+	DeadLetterDir     string `split_words:"true"` // "" = dead.letter in the home directory
+	ReencodeLongLines bool   `split_words:"true"` // quoted-printable for text with lines over 998 octets
+
 	envFile  string // the env file that was read, "" for none
 	shown    map[string]entry
 	warnings []Problem

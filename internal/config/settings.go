@@ -26,13 +26,14 @@ const (
 	groupServer = "Server"
 	groupToken  = "Token"
 	groupLocal  = "Network and files"
+	groupLink   = "The sendmail command"
 )
 
 // Settings returns the table of all settings, group by group. The caller may
 // change it.
 func Settings() []Setting {
 	var all []Setting
-	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings()} {
+	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings(), sendmailSettings()} {
 		all = append(all, group...)
 	}
 	return all
@@ -162,5 +163,28 @@ func localSettings() []Setting {
 		Default: "(smtpsend/identity.txt in the user's configuration directory)",
 		Comment: "File with the key that opens sealed values.",
 		Example: "/etc/smtpsend/identity.txt",
+	}}
+}
+
+func sendmailSettings() []Setting {
+	return []Setting{{
+		Name: "DEFAULT_DOMAIN", Group: groupLink,
+		Comment: "Domain for recipients without one that have no alias, such as root.",
+		Example: "contoso.example",
+	}, {
+		Name: "ALIASES_FILE", Group: groupLink, Path: true,
+		Default: "(/etc/aliases, when it can be read)",
+		Comment: "File that says whose mail goes where, as /etc/aliases does for Postfix. /dev/null = no aliases.",
+		Example: "/etc/smtpsend/aliases",
+	}, {
+		Name: "DEAD_LETTER_DIR", Group: groupLink, Path: true,
+		Default: "(dead.letter in the home directory)",
+		Comment: "Directory that keeps what could not be submitted: each message in a file, and beside it why, and for whom. It must exist.",
+		Example: "/var/spool/smtpsend/dead",
+	}, {
+		Name: "REENCODE_LONG_LINES", Group: groupLink,
+		Default: "0",
+		Comment: "1 = put text with lines over 998 octets into quoted-printable, in place of refusing the message.",
+		Example: "1",
 	}}
 }
