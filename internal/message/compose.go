@@ -43,7 +43,7 @@ type Draft struct {
 // are *FieldError for what is wrong in the draft and *FileError for a file; no
 // file stays open then.
 func Compose(d Draft) (*Mail, error) {
-	if err := d.check(); err != nil {
+	if err := d.Check(); err != nil {
 		return nil, err
 	}
 	if err := d.complete(); err != nil {
@@ -129,7 +129,9 @@ func (d *Draft) open(m *Mail) ([]*part, error) {
 	return parts, nil
 }
 
-func (d *Draft) check() error {
+// Check reports as *FieldError what Compose would refuse in the draft itself. It
+// looks at no file.
+func (d *Draft) Check() error {
 	if d.From.IsZero() {
 		return &FieldError{"From", "", "no address"}
 	}

@@ -1,0 +1,129 @@
+package batch
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// decoded drops a byte order mark and reads UTF-16 by it.
+func decoded(r io.Reader) (*bufio.Reader, error) {
+	br := bufio.NewReaderSize(r, 64<<10)
+	start, err := br.Peek(3)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, &RowError{0, 0, fmt.Errorf("reading rows: %w", err)}
+	}
+	switch {
+	case bytes.Equal(start, []byte("\xef\xbb\xbf")):
+		_, err = br.Discard(3)
+		return br, err
+	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
+		utf16 := unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder()
+		return bufio.NewReaderSize(transform.NewReader(br, utf16), 64<<10), nil
+	}
+	return br, nil
+}
+
+// csvRows reads CSV (RFC 4180) with a line of names.
+type csvRows struct {
+	rows    *Rows
+	csv     *csv.Reader
+	columns []string
+	n       int
+}
+
+func newCSVRows(rows *Rows, br *bufio.Reader) (*csvRows, error) {
+	// The line of names is looked at before csv.Reader consumes it; 64 KiB of
+	// names are enough to count delimiters in.
+	start, err := br.Peek(br.Size())
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, &RowError{0, 0, fmt.Errorf("reading rows: %w", err)}
+	}
+	c := &csvRows{rows: rows, csv: csv.NewReader(br)}
+	c.csv.Comma = delimiter(start)
+	c.csv.FieldsPerRecord = -1 // checked here, to name the row
+	c.csv.ReuseRecord = true
+	names, err := c.csv.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, &RowError{0, 0, errors.New("no line of column names")}
+	}
+	if err != nil {
+		return nil, &RowError{0, 0, fmt.Errorf("reading the column names: %w", err)}
+	}
+	for _, name := range names {
+		name = strings.TrimSpace(rows.text(name, 1))
+		switch {
+		case name == "":
+			return nil, &RowError{0, 0, fmt.Errorf("column %d has no name in line 1", len(c.columns)+1)}
+		case slices.Contains(c.columns, name):
+			return nil, &RowError{0, 0, fmt.Errorf("two columns have the name %q", name)}
+		}
+		c.columns = append(c.columns, name)
+	}
+	return c, nil
+}
+
+// delimiter is what occurs most often in the first line outside quotes; a comma
+// when nothing does.
+func delimiter(start []byte) rune {
+	counts := map[byte]int{}
+	quoted := false
+	for _, b := range start {
+		if b == '"' {
+			quoted = !quoted
+		}
+		if b == '\n' && !quoted {
+			break
+		}
+		if !quoted {
+			counts[b]++
+		}
+	}
+	best := byte(',')
+	for _, d := range []byte{';', '\t', '|'} {
+		if counts[d] > counts[best] {
+			best = d
+		}
+	}
+	return rune(best)
+}
+
+func (c *csvRows) read() (Row, error) {
+	record, err := c.csv.Read()
+	if errors.Is(err, io.EOF) {
+		return Row{}, io.EOF
+	}
+	c.n++
+	var parse *csv.ParseError
+	if errors.As(err, &parse) {
+		// Behind a stray quote the reader cannot know where a row begins.
+		return Row{}, &RowError{0, 0, fmt.Errorf("row %d (line %d): %w", c.n, parse.Line, parse.Err)}
+	}
+	if err != nil {
+		return Row{}, &RowError{0, 0, fmt.Errorf("reading row %d: %w", c.n, err)}
+	}
+	line, _ := c.csv.FieldPos(0)
+	if len(record) == 1 && record[0] == "" {
+		c.n--
+		return c.read() // a line of blanks at the end
+	}
+	if len(record) != len(c.columns) {
+		return Row{N: c.n, Line: line}, &RowError{c.n, line, fmt.Errorf("has %d fields, the line of names %d", len(record), len(c.columns))}
+	}
+	row := Row{N: c.n, Line: line, Data: make(map[string]any, len(record))}
+	fields := make([][]byte, len(record))
+	for i, value := range record {
+		fields[i] = []byte(value)
+		row.Data[c.columns[i]] = c.rows.text(value, line)
+	}
+	row.Key = hashOf(fields...)
+	return row, nil
+}

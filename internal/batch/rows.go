@@ -1,0 +1,169 @@
+package batch
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
+)
+
+// Row is one message to be: the data for the template.
+type Row struct {
+	N    int            // from 1, without the line of names
+	Line int            // in the file, from 1
+	Key  string         // names the row within its batch
+	Data map[string]any // by column
+}
+
+// RowError is a row that cannot be used, or the whole file when N is 0.
+type RowError struct {
+	N, Line int
+	Err     error
+}
+
+// Error names row and line.
+func (e *RowError) Error() string {
+	if e.N == 0 {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("row %d (line %d): %v", e.N, e.Line, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *RowError) Unwrap() error { return e.Err }
+
+// Rows reads rows one after another. It is for one goroutine.
+type Rows struct {
+	next func() (Row, error)
+	key  string // column of the key, "" = a hash of the row
+
+	// Legacy is the first line that was no UTF-8 and was read as Windows-1252, 0
+	// for none.
+	Legacy int
+}
+
+// maxLine bounds one row.
+const maxLine = 16 << 20
+
+// ReadRows reads rows from r: JSON objects, one a line, when name ends in .jsonl
+// or .ndjson or the first octet is "{"; else CSV with a line of column names. Of
+// CSV the delimiter (comma, semicolon, tab) is found in that line, a byte order
+// mark is dropped (UTF-16 is read by it), and a line that is no UTF-8 is read as
+// Windows-1252, which Excel writes. key names the column that names the row.
+func ReadRows(name string, r io.Reader, key string) (*Rows, error) {
+	br, err := decoded(r)
+	if err != nil {
+		return nil, err
+	}
+	rows := &Rows{key: key}
+	if isJSON(name, br) {
+		rows.next = (&jsonRows{rows: rows, scanner: scanner(br)}).read
+		return rows, nil
+	}
+	c, err := newCSVRows(rows, br)
+	if err != nil {
+		return nil, err
+	}
+	rows.next = c.read
+	return rows, nil
+}
+
+// Next returns the next row, io.EOF at the end, or a *RowError, after which the
+// rows behind it can still be read, unless its N is 0.
+func (r *Rows) Next() (Row, error) {
+	row, err := r.next()
+	if err != nil {
+		return row, err
+	}
+	if r.key == "" {
+		return row, nil
+	}
+	value, ok := row.Data[r.key]
+	if !ok {
+		return row, &RowError{row.N, row.Line, fmt.Errorf("no column %q, which --key names", r.key)}
+	}
+	if row.Key = strings.TrimSpace(fmt.Sprint(value)); row.Key == "" {
+		return row, &RowError{row.N, row.Line, fmt.Errorf("column %q, which --key names, is empty", r.key)}
+	}
+	return row, nil
+}
+
+// text returns a value as UTF-8 and notes that it was not.
+func (r *Rows) text(s string, line int) string {
+	utf8 := mimetext.ToUTF8(s)
+	if utf8 != s && r.Legacy == 0 {
+		r.Legacy = line
+	}
+	return utf8
+}
+
+func isJSON(name string, br *bufio.Reader) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".jsonl", ".ndjson":
+		return true
+	case ".csv", ".tsv", ".txt":
+		return false
+	}
+	first, err := br.Peek(1)
+	return err == nil && first[0] == '{'
+}
+
+func scanner(r io.Reader) *bufio.Scanner {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 64<<10), maxLine)
+	return s
+}
+
+// jsonRows reads JSON Lines.
+type jsonRows struct {
+	rows    *Rows
+	scanner *bufio.Scanner
+	n, line int
+}
+
+func (j *jsonRows) read() (Row, error) {
+	for j.scanner.Scan() {
+		j.line++
+		text := bytes.TrimSpace(j.scanner.Bytes())
+		if len(text) == 0 {
+			continue
+		}
+		j.n++
+		row := Row{N: j.n, Line: j.line, Key: hashOf(text)}
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.UseNumber() // 12345678901234567890 stays what it is
+		if err := dec.Decode(&row.Data); err != nil || row.Data == nil {
+			return row, &RowError{j.n, j.line, errors.New("is no JSON object")}
+		}
+		if dec.More() {
+			return row, &RowError{j.n, j.line, errors.New("has something behind its JSON object")}
+		}
+		return row, nil
+	}
+	if err := j.scanner.Err(); err != nil {
+		return Row{}, &RowError{0, 0, fmt.Errorf("reading line %d: %w", j.line+1, err)}
+	}
+	return Row{}, io.EOF
+}
+
+// hashOf is the key of a row that has no column for it: 128 bits, so that two
+// rows of one batch never share one by chance.
+func hashOf(fields ...[]byte) string {
+	h := sha256.New()
+	for _, f := range fields {
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(f)))
+		h.Write(size[:])
+		h.Write(f)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+}
