@@ -84,6 +84,10 @@ func ParseAddressList(field, s string) ([]Address, error) {
 	return list, nil
 }
 
+// ParseMailboxes is ParseAddressList that lets local names pass, which have no
+// Domain: "sendmail root" means somebody, once there are aliases.
+func ParseMailboxes(field, s string) ([]Address, error) { return parseMailboxes(field, s) }
+
 // parseMailboxes is ParseAddressList that lets local names pass: the header of
 // a message from cron says "To: root".
 func parseMailboxes(field, s string) ([]Address, error) {

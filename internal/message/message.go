@@ -29,6 +29,7 @@ import (
 type Envelope struct {
 	ReversePath  string
 	ForwardPaths []string // no address twice; domains compared without case
+	DSN          DSN      // which notifications are asked for
 }
 
 // Mail is a mail object. It holds open files until Close.

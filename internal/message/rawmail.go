@@ -147,7 +147,10 @@ func (r *Raw) idDomain(m *Mail, c RawChanges) string {
 
 // checkedEnvelope parses the paths and leaves each forward-path once.
 func checkedEnvelope(e Envelope) (Envelope, error) {
-	var out Envelope
+	out := Envelope{DSN: e.DSN}
+	if err := e.DSN.Check(); err != nil {
+		return out, err
+	}
 	if e.ReversePath != "" {
 		a, err := ParseAddress("reverse-path", e.ReversePath)
 		if err != nil {

@@ -174,7 +174,7 @@ func (s *Session) mailCommand(m *message.Mail) string {
 	if m.NeedsSMTPUTF8() {
 		cmd += " SMTPUTF8"
 	}
-	return cmd
+	return cmd + s.mailDSN(m.Envelope.DSN)
 }
 
 // putGroup buffers the commands up to DATA. With AllOrNone it ends before DATA,
@@ -191,7 +191,7 @@ func (s *Session) putGroup(t *transaction) error {
 		return err
 	}
 	for _, path := range t.to {
-		if err := s.wire.put("RCPT TO:<" + path + ">"); err != nil {
+		if err := s.wire.put(s.rcptCommand(t.mail, path)); err != nil {
 			return err
 		}
 	}
@@ -243,7 +243,7 @@ func (s *Session) converseStepwise(t *transaction) error {
 	}
 	i := -1
 	mail := func() (reply.Reply, error) { return s.wire.command(limit, s.mailCommand(t.mail)) }
-	rcpt := func() (reply.Reply, error) { i++; return s.wire.command(limit, "RCPT TO:<"+t.to[i]+">") }
+	rcpt := func() (reply.Reply, error) { i++; return s.wire.command(limit, s.rcptCommand(t.mail, t.to[i])) }
 	if err := s.envelopeReplies(t, mail, rcpt); err != nil {
 		return err
 	}

@@ -1,0 +1,44 @@
+package message
+
+import (
+	"slices"
+	"strings"
+)
+
+// DSN says which delivery status notifications are asked for (RFC 3461 4). Each
+// empty field asks for nothing, so that the server does as it always does. A
+// server that does not offer DSN never sees any of it.
+type DSN struct {
+	Notify     string // NEVER, or a list of SUCCESS, FAILURE, DELAY with commas between them
+	Return     string // FULL or HDRS
+	EnvelopeID string // at most 100 printable ASCII characters
+}
+
+// maxEnvelopeID is the limit of DSN.EnvelopeID in octets (RFC 3461 4.4).
+const maxEnvelopeID = 100
+
+// Check returns a *FieldError for what could not be written into MAIL or RCPT.
+// Raw.Mail checks by itself.
+func (d DSN) Check() error {
+	switch {
+	case d.Notify != "" && !isNotify(d.Notify):
+		return &FieldError{"notify", d.Notify, "is neither NEVER nor a list of SUCCESS, FAILURE, DELAY (RFC 3461 4.1)"}
+	case d.Return != "" && d.Return != "FULL" && d.Return != "HDRS":
+		return &FieldError{"return", d.Return, "is neither FULL nor HDRS (RFC 3461 4.3)"}
+	case len(d.EnvelopeID) > maxEnvelopeID || strings.ContainsFunc(d.EnvelopeID, func(r rune) bool { return r < ' ' || r > '~' }):
+		return &FieldError{"envelope id", d.EnvelopeID, "at most 100 printable ASCII characters (RFC 3461 4.4)"}
+	}
+	return nil
+}
+
+func isNotify(s string) bool {
+	if s == "NEVER" {
+		return true
+	}
+	for word := range strings.SplitSeq(s, ",") {
+		if !slices.Contains([]string{"SUCCESS", "FAILURE", "DELAY"}, word) {
+			return false
+		}
+	}
+	return true
+}
