@@ -138,7 +138,7 @@ var cmdlets = map[string][]string{
 	"Add-HVEAppAccess":                   {"Identity", "AppIds"},
 	"Set-HVEAccountSettings":             {"Identity", "ReplyTo"},
 	"Get-MailUser":                       {"HVEAccount"},
-	"New-MailUser":                       {"HVEAccount", "Name", "PrimarySmtpAddress", "Password"},
+	"New-MailUser":                       {"HVEAccount", "Name", "PrimarySmtpAddress", "Password", "AsSecureString"},
 }
 
 // TestCommandsUseKnownParameters is the guard against invented parameters.

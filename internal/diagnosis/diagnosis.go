@@ -111,6 +111,7 @@ type Finding struct {
 	Fixes      []Fix    `json:"fixes,omitempty"`       // the likeliest first
 	ClientDoes string   `json:"client_does,omitempty"` // what smtpsend itself does about it
 	ReadOn     []string `json:"read_on,omitempty"`     // URLs
+	Sure       Sure     `json:"sure,omitempty"`        // how well the entry is founded
 	Matched    []string `json:"matched,omitempty"`     // the words that it was recognised by
 	Text       string   `json:"text,omitempty"`        // the server's words in full, tokens and secrets taken out
 }

@@ -79,7 +79,7 @@ func finish(e Entry, s Symptom, f Facts) Finding {
 	out := Finding{
 		Code: e.Code, Class: classOf(e, s), Title: e.Title, Cause: f.fill(e.Cause),
 		Fixes: f.fillFixes(orderFixes(e, s.Claims)), ClientDoes: e.ClientDoes,
-		ReadOn: slices.Clone(e.ReadOn), Matched: matchedBy(e, s), Text: Redact(s.Text),
+		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: Redact(s.Text),
 	}
 	if note := clockNote(s); note != "" {
 		out.Cause += " " + note

@@ -180,7 +180,8 @@ func (p *paste) nearest(at region) (mine, other int) {
 
 // namesMicrosoftHost reports whether the failure of a connection at this place
 // is one to Microsoft's: a host of Microsoft's on the same line says so, else
-// the nearest host decides, and where no host is named, words such as "Office 365".
+// the nearest host decides, and where no host and no private address is named,
+// words such as "Office 365".
 func (p *paste) namesMicrosoftHost(at region) bool {
 	line := p.line(at.start)
 	best, mine := -1, false
@@ -198,8 +199,10 @@ func (p *paste) namesMicrosoftHost(at region) bool {
 	if best >= 0 {
 		return mine
 	}
-	return p.microsofts(at, true)
+	return !privateAddress.MatchString(p.text[line.start:line.end]) && p.microsofts(at, true)
 }
+
+var privateAddress = regexp.MustCompile(`\b(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
 
 // onLoopback reports whether the line names the machine itself, and whether
 // the port, where one is named, is one of mail.

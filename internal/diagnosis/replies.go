@@ -61,7 +61,8 @@ func withLoneCodes(text string, out []pastedReply) []pastedReply {
 			continue
 		}
 		taken := func(r pastedReply) bool { return r.start <= i && i < r.end }
-		if beforeCode.MatchString(text[max(0, i-20):i]) && !slices.ContainsFunc(out, taken) {
+		led := beforeCode.MatchString(text[max(0, i-20):i]) || strings.HasPrefix(strings.ToLower(text[i+4:min(len(text), i+8)]), "auth")
+		if led && !slices.ContainsFunc(out, taken) {
 			code, _ := strconv.Atoi(text[i : i+3])
 			out = append(out, pastedReply{start: i, end: i + 3, code: code})
 			left--
@@ -125,6 +126,9 @@ var (
 func findNumbers(text string, whole view) []pastedNumber {
 	var out []pastedNumber
 	letters := string(whole.letters)
+	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && n > 9999 && theCatalogue().numbers[n] {
+		return []pastedNumber{{0, len(text), n}}
+	}
 	for from := 0; len(out) < maxReplies; {
 		i := strings.Index(letters[from:], "aadsts")
 		if i < 0 {
