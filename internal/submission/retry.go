@@ -18,6 +18,11 @@ type Policy struct {
 	// FirstWait is the wait after a first failed attempt; zero means a second.
 	FirstWait time.Duration
 
+	// BeforeContent, when set, is called each time the server waits for content:
+	// in every attempt, and for each of its transactions. With an error nothing
+	// goes out and the connection is cut.
+	BeforeContent func(context.Context) error
+
 	// Waiting, when set, is told before each wait why and how long.
 	Waiting func(wait time.Duration, because diagnosis.Finding)
 }
@@ -38,7 +43,7 @@ func (s *Sender) persist(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 	freshTried := false
 	var waited time.Duration
 	for n := 1; ; n++ {
-		err, ended := s.attempt(ctx, r, m, p.Deadline, waited, next)
+		err, ended := s.attempt(ctx, r, m, p, waited, next)
 		waited = 0
 		if ended {
 			n--

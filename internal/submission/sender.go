@@ -106,9 +106,9 @@ func (s *Sender) ending() bool {
 // attempt runs one session, or goes on with the one at hand, for the recipients
 // of m, and records it in r. again reports a session that had ended in silence
 // before the message began, which is no attempt.
-func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, deadline time.Time, waited time.Duration, next func() *message.Mail) (err *Error, again bool) {
+func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, p Policy, waited time.Duration, next func() *message.Mail) (err *Error, again bool) {
 	a := Attempt{Started: time.Now(), Waited: waited}
-	session, reused, openErr := s.take(ctx, deadline, m)
+	session, reused, openErr := s.take(ctx, p.Deadline, m)
 	r.Token = session.Token()
 	if openErr != nil {
 		errors.As(openErr, &a.Err)
@@ -117,7 +117,8 @@ func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, deadl
 		if next != nil && s.ending() {
 			next = nil
 		}
-		res := session.Submit(ctx, deadline, m, next)
+		session.beforeContent = p.BeforeContent
+		res := session.Submit(ctx, p.Deadline, m, next)
 		if reused && endedInSilence(res.Err) {
 			s.drop()
 			return res.Err, true

@@ -1,10 +1,13 @@
 package submission_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	mail "github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -113,5 +116,28 @@ func TestSenderEndsAnIdleSession(t *testing.T) {
 	<-quit
 	if s.conns != 1 {
 		t.Errorf("%d connections", s.conns)
+	}
+}
+
+func TestContentGoesOutOnlyWhenAllowed(t *testing.T) {
+	no := errors.New("a limit is reached")
+	s := &server{}
+	sender := submission.NewSender(setup(t, s))
+	defer sender.Close()
+	calls := 0
+	policy := submission.Policy{Attempts: 1, BeforeContent: func(context.Context) error {
+		calls++
+		if calls == 1 {
+			return no
+		}
+		return nil
+	}}
+	r := sender.Submit(t.Context(), compose(t, "a@contoso.example"), policy, nil)
+	if !errors.Is(r.Err(), no) || r.Err().Stage != diagnosis.StageData || r.Count(submission.NotAttempted) != 1 || len(s.stored()) != 0 {
+		t.Errorf("err %v, recipients %+v, %d stored", r.Err(), r.Recipients, len(s.stored()))
+	}
+	allAccepted(t, []*submission.Receipt{sender.Submit(t.Context(), compose(t, "a@contoso.example"), policy, nil)})
+	if calls != 2 || len(s.stored()) != 1 {
+		t.Errorf("asked %d times, %d stored", calls, len(s.stored()))
 	}
 }

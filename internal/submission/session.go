@@ -32,7 +32,10 @@ type Session struct {
 	ahead    *transaction // whose MAIL group is written already
 	reset    bool         // a transaction was left open: RSET is due
 	broken   bool
-	release  func() // gives the connection slot back; nil when there is none
+	// beforeContent, when set, is asked once a server waits for content.
+	beforeContent func(context.Context) error
+
+	release func() // gives the connection slot back; nil when there is none
 }
 
 // Open makes a session: connection, greeting, EHLO, STARTTLS, EHLO, AUTH. It

@@ -70,6 +70,9 @@ func outcomeOf(r reply.Reply) Outcome {
 func (s *Session) run(ctx, early context.Context, t *transaction, next func() *transaction) Result {
 	stop := context.AfterFunc(early, s.cut)
 	err := s.converse(t)
+	if err == nil {
+		err = s.mayBegin(early)
+	}
 	var sent bool
 	if err == nil {
 		sent, err = s.sendContent(t, next)
@@ -89,6 +92,19 @@ func (s *Session) run(ctx, early context.Context, t *transaction, next func() *t
 		t.res.Err = e
 	}
 	return t.res
+}
+
+// mayBegin asks the caller whether the content may go out. When it may not, the
+// connection is cut: after 354 there is no other way back.
+func (s *Session) mayBegin(ctx context.Context) error {
+	if s.beforeContent == nil {
+		return nil
+	}
+	if err := s.beforeContent(ctx); err != nil {
+		s.cut()
+		return s.fail(diagnosis.StageData, err)
+	}
+	return nil
 }
 
 // end turns what is still provisional into what it means.
