@@ -28,6 +28,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"syscall"
 	"time"
@@ -50,6 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	runs := f.Int("runs", 11, "how often each program runs in each case (less where a run is long)")
 	quick := f.Bool("quick", false, "one run of a few cases")
 	only := f.String("only", "", "the programs of this comma-separated list alone")
+	cases := f.String("cases", "", "the cases whose name matches this regular expression alone")
 	output := f.String("o", "", "write the table to this file, too")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -58,6 +60,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *quick {
 		list = quickScenarios()
 	}
+	pattern, err := regexp.Compile(*cases)
+	if err != nil {
+		return fmt.Errorf("reading -cases: %w", err)
+	}
+	list = slices.DeleteFunc(list, func(s scenario) bool { return !pattern.MatchString(s.name()) })
 	result, err := bench(ctx, list, *only, stderr)
 	if err != nil {
 		return err

@@ -120,14 +120,17 @@ func findNodemailer(ctx context.Context) program {
 		return p
 	}
 	modules := filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), ".peers", "node_modules")
+	manifest := filepath.Join(modules, "nodemailer", "package.json")
 	node, missing := reallyAt(ctx, "node", "-p", "process.execPath")
 	if missing == "" {
-		p.version, missing = version(ctx, node, "-p", `require(`+fmt.Sprintf("%q", filepath.Join(modules, "nodemailer/package.json"))+`).version+" on Node.js "+process.version`)
+		p.version, missing = version(ctx, node, "-p", fmt.Sprintf("require(%q).version", manifest))
 	}
-	if p.missing = missing; missing != "" {
+	if missing != "" {
 		p.missing = "not installed (make peers installs it)"
 		return p
 	}
+	runtime, _ := version(ctx, node, "--version")
+	p.version += " on Node.js " + runtime
 	p.command = func(j job) (invocation, error) {
 		script, err := j.write("nodemailer.js", nodemailerScript)
 		return invocation{
