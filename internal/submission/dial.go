@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -102,16 +104,22 @@ func connect(conn net.Conn, o Options) (net.Conn, error) {
 	if err := req.Write(conn); err != nil {
 		return nil, err
 	}
-	br := bufio.NewReader(conn)
+	answer := &io.LimitedReader{R: conn, N: maxProxyAnswer}
+	br := bufio.NewReader(answer)
 	resp, err := http.ReadResponse(br, req)
 	if err != nil {
 		return nil, err
 	}
+	answer.N = math.MaxInt64
 	if resp.StatusCode/100 != 2 {
 		return nil, fmt.Errorf("%w: %s", ErrProxyRefused, resp.Status)
 	}
 	return &bufferedConn{conn, br}, nil
 }
+
+// maxProxyAnswer bounds the header of the proxy's answer, which net/http does
+// not.
+const maxProxyAnswer = 64 << 10
 
 // bufferedConn gives back what was read together with the proxy's answer: the
 // server's greeting may come in the same packet.

@@ -21,6 +21,9 @@ func (s *Session) sendContent(t *transaction, next func() *transaction) (sent bo
 		return false, s.contentFailed(t, d, err)
 	}
 	s.opts.trace(fmt.Sprintf("C: [content, %d octets]", d.octets))
+	if err := s.heardEarly(t); err != nil {
+		return false, err
+	}
 	var ahead *transaction
 	if next != nil && s.grouped() {
 		ahead = next()

@@ -1,0 +1,64 @@
+package submission
+
+import (
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+)
+
+// errEarly is the cause when the server replied to a final dot that it had not
+// got.
+var errEarly = errors.New("server replied before the end of data")
+
+// earlyTime is how long a TLS record that has begun to arrive may take to turn
+// out to hold a reply.
+const earlyTime = 100 * time.Millisecond
+
+// heardEarly ends a transaction in which the server speaks, or leaves, before
+// it has the final dot. Its words cannot be the reply to what it did not get:
+// with a stray 451 behind the 354 taken for that reply, a message that the
+// server stores would be submitted again, and with a stray 250 one that it
+// refuses would be lost. So the connection is cut before the dot, after which a
+// refusal is true and everything else can be tried again. Words that arrive
+// later than this look around cannot be told from the reply.
+func (s *Session) heardEarly(t *transaction) error {
+	if s.wire.br.Buffered() == 0 && !(pending(s.raw) && s.wire.audible()) {
+		return nil
+	}
+	defer s.cut()
+	s.broken = true
+	if err := s.wire.conn.SetReadDeadline(time.Now().Add(pendingTime)); err != nil {
+		return s.fail(diagnosis.StageContent, err)
+	}
+	r, err := s.wire.read()
+	if err != nil {
+		return s.fail(diagnosis.StageContent, err)
+	}
+	if r.Transient() || r.Permanent() {
+		t.settle(provisional, diagnosis.StageContent, r)
+		return s.refuse(&Error{Stage: diagnosis.StageContent, Reply: r})
+	}
+	return s.fail(diagnosis.StageContent, &Error{Reply: r, Err: errEarly})
+}
+
+// audible reports whether what has arrived holds words, or is the end of the
+// connection, rather than something of TLS's own such as a new ticket.
+func (w *wire) audible() bool {
+	if w.conn.SetReadDeadline(time.Now().Add(earlyTime)) != nil {
+		return true
+	}
+	_, err := w.br.Peek(1)
+	return !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// pending reports whether something has arrived on conn that was not read yet,
+// its end included. Where that cannot be told without waiting it reports false.
+func pending(conn net.Conn) bool {
+	if b, ok := conn.(*bufferedConn); ok {
+		return b.br.Buffered() > 0 || pending(b.Conn)
+	}
+	return arrived(conn)
+}

@@ -1,0 +1,71 @@
+package submission_test
+
+import (
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+func TestWordsBeforeTheFinalDotAreNotItsReply(t *testing.T) {
+	for name, tt := range map[string]struct {
+		words string
+		want  submission.Outcome
+	}{
+		"acceptance": {"250 2.0.0 OK", submission.NotAttempted},
+		"deferral":   {"451 4.3.0 stray", submission.Transient},
+		"refusal":    {"552 5.3.4 too big", submission.Permanent},
+		"garbage":    {"hello", submission.NotAttempted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &server{say: map[string]string{"data": "354 go on\r\n" + tt.words}}
+			r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once)
+			if got := r.Recipients[0].Outcome; got != tt.want || r.Err() == nil || r.Err().Stage != diagnosis.StageContent {
+				t.Errorf("outcome %s, want %s; err %v", got, tt.want, r.Err())
+			}
+			if n := len(s.stored()); n != 0 {
+				t.Errorf("%d messages are stored", n)
+			}
+		})
+	}
+}
+
+func TestEndlessAnswerOfAProxyIsCut(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrote := make(chan int64, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		n, _ := io.Copy(conn, io.MultiReader(strings.NewReader("HTTP/1.1 200 OK\r\nX: "), io.LimitReader(endless{}, 1<<30)))
+		wrote <- n
+	}()
+	defer l.Close()
+	o := submission.Options{Host: "127.0.0.1", Port: 25, Mailbox: mailbox, Tokens: oneToken(),
+		Proxy: &url.URL{Scheme: "http", Host: l.Addr().String()}}
+	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
+	if e == nil || e.Stage != diagnosis.StageDial {
+		t.Errorf("err %v, want one of the dial", e)
+	}
+	if n := <-wrote; n >= 1<<30 {
+		t.Errorf("%d octets of the answer were taken", n)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
