@@ -1,0 +1,5 @@
+package faultmatrix_test
+
+const serverRole = "FAULTMATRIX_SERVER"
+
+func serveUntilKilled() {}

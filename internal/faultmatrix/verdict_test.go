@@ -1,0 +1,166 @@
+package faultmatrix_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// judge compares what a client believes with what the server did, for every
+// recipient of a message whose content is text. What it returns is wrong
+// whatever the fault was.
+func (s *server) judge(recipients []submission.Recipient, text string) (wrong []string) {
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	copies := make(map[string]int)
+	for _, m := range s.kept() {
+		if m.content != text {
+			say("stored %d octets that are not the message of %d", len(m.content), len(text))
+		}
+		for _, to := range m.to {
+			copies[to]++
+		}
+	}
+	for _, r := range recipients {
+		n := copies[r.ForwardPath]
+		switch r.Outcome {
+		case submission.Accepted:
+			if n != 1 || !r.Reply.Positive() {
+				say("%s is accepted (%v) and stored %d times", r.ForwardPath, r.Reply, n)
+			}
+		case submission.Transient:
+			if n != 0 || !r.Reply.Transient() {
+				say("%s is deferred (%v) and stored %d times", r.ForwardPath, r.Reply, n)
+			}
+		case submission.Permanent:
+			if n != 0 || !r.Reply.Permanent() {
+				say("%s is refused (%v) and stored %d times", r.ForwardPath, r.Reply, n)
+			}
+		case submission.NotAttempted:
+			if n != 0 {
+				say("%s is not attempted and stored %d times", r.ForwardPath, n)
+			}
+		case submission.InDoubt:
+			if n > 1 {
+				say("%s is in doubt and stored %d times", r.ForwardPath, n)
+			}
+			if last := s.conns[len(s.conns)-1]; !last.asked {
+				say("%s is in doubt, and no content was asked for", r.ForwardPath)
+			} else if last.definite && s.cell.fault != reset && !s.cell.fault.timed() {
+				say("%s is in doubt, and the server gave a definite answer", r.ForwardPath)
+			}
+		default:
+			say("%s has the outcome %q", r.ForwardPath, r.Outcome)
+		}
+	}
+	return wrong
+}
+
+// judgeReceipt is judge for a receipt, which also tells the attempts.
+func (s *server) judgeReceipt(r *submission.Receipt, text string) []string {
+	wrong := s.judge(r.Recipients, text)
+	if got := s.connections(); got != len(r.Attempts) {
+		wrong = append(wrong, fmt.Sprintf("%d attempts, and %d connections", len(r.Attempts), got))
+	}
+	if r.Err() == nil && !r.AllAccepted() && r.Count(submission.Transient)+r.Count(submission.Permanent) == 0 {
+		wrong = append(wrong, "no error, and neither accepted nor refused")
+	}
+	if e := r.Err(); e != nil && strings.Contains(e.Error(), accessToken) {
+		wrong = append(wrong, "the error holds the token")
+	}
+	return wrong
+}
+
+// allowed says which outcomes of the only attempt are right in a cell with one
+// recipient. Several are where the fault races with what the client sends.
+func (c cell) allowed() []submission.Outcome {
+	switch {
+	case c.stage == response && !c.empty334: // the server refuses AUTH in the end
+		return []submission.Outcome{submission.NotAttempted}
+	case c.fault == slow, c.stage == quit, c.healthy:
+		return []submission.Outcome{submission.Accepted}
+	case c.stage < mailFrom && !(c.place == after && (c.stage == auth || c.stage == response)):
+		return []submission.Outcome{submission.NotAttempted}
+	case c.stage == content:
+		return c.allowedInContent()
+	case c.stage == dot:
+		return c.allowedAtDot()
+	case c.stage == data && c.place == after:
+		return c.allowedBehind354()
+	case c.place == before && c.fault.refusing():
+		return c.refusal()
+	case c.fault.refusing():
+		return append(c.refusal(), submission.NotAttempted)
+	}
+	return []submission.Outcome{submission.NotAttempted}
+}
+
+// refusal is what a reply of the cell's kind means.
+func (c cell) refusal() []submission.Outcome {
+	if c.fault == permanent {
+		return []submission.Outcome{submission.Permanent}
+	}
+	return []submission.Outcome{submission.Transient}
+}
+
+// allowedBehind354: what comes together with the 354 is seen before the dot is
+// sent, so that nothing is believed of it; what cuts the connection may be seen
+// only later.
+func (c cell) allowedBehind354() []submission.Outcome {
+	switch c.fault {
+	case transient, permanent:
+		return c.refusal()
+	case closing:
+		return append(c.refusal(), submission.InDoubt)
+	case garbage, megabyte, mixed, stray:
+		return []submission.Outcome{submission.NotAttempted}
+	}
+	return []submission.Outcome{submission.NotAttempted, submission.InDoubt}
+}
+
+func (c cell) allowedInContent() []submission.Outcome {
+	switch c.fault {
+	case transient, permanent, closing:
+		return c.refusal()
+	case stray:
+		return []submission.Outcome{submission.Accepted, submission.NotAttempted}
+	case garbage, megabyte, mixed:
+		return []submission.Outcome{submission.InDoubt, submission.NotAttempted}
+	}
+	return []submission.Outcome{submission.NotAttempted, submission.InDoubt}
+}
+
+func (c cell) allowedAtDot() []submission.Outcome {
+	switch {
+	case c.place == after && c.fault == reset: // the reply may be lost with the connection
+		return []submission.Outcome{submission.Accepted, submission.InDoubt}
+	case c.place == after, c.fault == stray:
+		return []submission.Outcome{submission.Accepted}
+	case c.place != within && c.fault.refusing():
+		return c.refusal()
+	case c.place == line && c.fault != silence:
+		return []submission.Outcome{submission.InDoubt, submission.NotAttempted}
+	}
+	return []submission.Outcome{submission.InDoubt}
+}
+
+// recovers reports whether a second connection, which has no fault, must end in
+// acceptance: the first failed in a way that passes, and without doubt.
+func (c cell) recovers() bool {
+	if c.stage == response && !c.empty334 || c.stage >= content || c.place != before {
+		return false
+	}
+	switch c.fault {
+	case transient, closing:
+		return c.stage != dial && c.stage != handshake
+	case silence, halfLine, drip, reset, fin, truncated:
+		return c.stage != dial && c.stage != handshake
+	}
+	return false
+}
+
+// right reports whether the outcomes of all recipients are among those allowed.
+func right(recipients []submission.Recipient, allowed []submission.Outcome) bool {
+	return !slices.ContainsFunc(recipients, func(r submission.Recipient) bool { return !slices.Contains(allowed, r.Outcome) })
+}
