@@ -1,0 +1,122 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+)
+
+// Action is what an operator does to messages.
+type Action string
+
+// The actions. None touches a message that is being submitted.
+const (
+	Retry   Action = "retry"   // ready, held and dead ones are due now; recipients that were accepted stay so
+	Hold    Action = "hold"    // ready ones wait until released
+	Free    Action = "release" // held ones are ready again
+	Cancel  Action = "cancel"  // ready and held ones are never submitted; their history stays
+	Discard Action = "rm"      // any are gone without a trace
+)
+
+// Act does the action to the messages that f names, and returns to how many it
+// applied. Large numbers go in several transactions, so that others write in
+// between. ErrNoFilter is returned for a filter without bounds, unless it says
+// All.
+func (ob *Outbox) Act(ctx context.Context, a Action, f Filter) (n int, err error) {
+	if !f.bounded() {
+		return 0, ErrNoFilter
+	}
+	limit := f.Limit
+	f.Oldest = false
+	for {
+		f.Limit = some
+		if limit > 0 {
+			f.Limit = min(some, limit)
+		}
+		list, ids, err := ob.list(ctx, f)
+		if err != nil {
+			return n, fmt.Errorf("finding messages to %s: %w", a, err)
+		}
+		done, err := ob.actOn(ctx, a, ids)
+		if n += done; err != nil {
+			return n, fmt.Errorf("doing %s: %w", a, err)
+		}
+		if limit -= len(ids); len(ids) < f.Limit || limit == 0 {
+			ob.signal()
+			return n, nil
+		}
+		f.Before = list[len(list)-1].QID
+	}
+}
+
+// actOn does the action to messages, in one transaction but for large contents.
+func (ob *Outbox) actOn(ctx context.Context, a Action, ids []int64) (n int, err error) {
+	var dropped []int64
+	err = ob.write(ctx, func(t *tx) error {
+		n, dropped = 0, nil
+		for _, id := range ids {
+			ok, err := t.act(a, id)
+			if err != nil {
+				return err
+			}
+			if ok {
+				n++
+				dropped = append(dropped, id)
+			}
+		}
+		return nil
+	})
+	if a != Cancel {
+		dropped = nil
+	}
+	for _, id := range dropped {
+		if err == nil {
+			err = ob.dropBody(ctx, id)
+		}
+	}
+	return n, err
+}
+
+// act does the action to one message when its state allows.
+func (t *tx) act(a Action, id int64) (done bool, err error) {
+	var n int64
+	var kind EventKind
+	switch a {
+	case Retry:
+		return t.retry(id)
+	case Hold:
+		kind = EventHeld
+		n, err = t.exec("UPDATE mail SET state = 'held' WHERE id = ?1 AND state = 'ready'", id)
+	case Free:
+		kind = EventReleased
+		n, err = t.exec("UPDATE mail SET state = 'ready' WHERE id = ?1 AND state = 'held'", id)
+	case Cancel:
+		kind = EventCancelled
+		n, err = t.exec("UPDATE mail SET state = 'cancelled', finished_at = ?2, body_left = 1 WHERE id = ?1 AND state IN ('ready', 'held')", id, t.now)
+	case Discard:
+		n, err = t.exec("DELETE FROM mail WHERE id = ?1 AND state NOT IN ('sending', 'receiving')", id)
+		return n > 0, err
+	default:
+		return false, fmt.Errorf("there is no action %q", string(a))
+	}
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, t.event(id, Event{Kind: kind, Text: "by the operator"})
+}
+
+// retry makes a message due, as if it had just been taken, for every recipient
+// that was not accepted.
+func (t *tx) retry(id int64) (bool, error) {
+	n, err := t.exec(`UPDATE mail SET state = 'ready', ready_at = ?2, waited = 0, attempts = 0, finished_at = NULL,
+		expires_at = CASE WHEN expires_at <= ?2 THEN 0 ELSE expires_at END WHERE id = ?1 AND state IN ('ready', 'held', 'dead')`, id, t.now)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if _, err := t.exec("UPDATE rcpt SET state = 'open' WHERE mail_id = ?1 AND state = 'refused'", id); err != nil {
+		return false, err
+	}
+	if _, err := t.exec("UPDATE mail SET rcpt_open = (SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND state = 'open') WHERE id = ?1", id); err != nil {
+		return false, err
+	}
+	return true, t.event(id, Event{Kind: EventRetry, Text: "by the operator"})
+}

@@ -1,0 +1,118 @@
+package outbox
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+)
+
+// Body reads the content of a message as it was taken, one chunk in memory at a
+// time and without holding a transaction open. Reading to the end checks size
+// and sum: ErrDamaged comes in place of io.EOF. Errors wrap ErrNotFound when message
+// or content are gone.
+func (ob *Outbox) Body(ctx context.Context, q QID) (io.ReadCloser, error) {
+	id, err := ob.id(q)
+	if err != nil {
+		return nil, err
+	}
+	b := &body{v: view{ctx, ob.store}, q: q, id: id, hash: sha256.New()}
+	row := ob.readers.QueryRowContext(ctx, "SELECT size, sha256 FROM mail WHERE id = ?1 AND state <> 'receiving'", id)
+	if err := row.Scan(&b.left, &b.sum); errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, q)
+	} else if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", q, named(err))
+	}
+	if err := b.next(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+type body struct {
+	v    view
+	q    QID
+	id   int64
+	seq  int
+	left int64 // octets that are still to come
+	sum  []byte
+	hash hash.Hash
+	data []byte // rest of the present chunk
+}
+
+// next fetches a chunk.
+func (b *body) next() error {
+	found := false
+	err := each(b.v, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(&b.data)
+	}, "SELECT data FROM body WHERE mail_id = ?1 AND seq = ?2", b.id, b.seq)
+	if err != nil {
+		return fmt.Errorf("reading content of %s: %w", b.q, err)
+	}
+	if !found {
+		return fmt.Errorf("%w: content of %s", ErrNotFound, b.q)
+	}
+	b.seq++
+	b.left -= int64(len(b.data))
+	b.hash.Write(b.data)
+	return nil
+}
+
+// Read is io.Reader's.
+func (b *body) Read(p []byte) (int, error) {
+	for len(b.data) == 0 {
+		if b.left <= 0 {
+			return 0, b.end()
+		}
+		if err := b.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, b.data)
+	b.data = b.data[n:]
+	return n, nil
+}
+
+func (b *body) end() error {
+	if b.left < 0 || !bytes.Equal(b.hash.Sum(nil), b.sum) {
+		return fmt.Errorf("reading content of %s: %w", b.q, ErrDamaged)
+	}
+	return io.EOF
+}
+
+// Close is io.Closer's. There is nothing to let go.
+func (b *body) Close() error { return nil }
+
+// dropBody deletes the content of a message chunk by chunk, so that nobody waits
+// long for the deletion of a large one.
+func (ob *Outbox) dropBody(ctx context.Context, id int64) error {
+	for n := int64(1); n > 0; {
+		err := ob.write(ctx, func(t *tx) (err error) {
+			n, err = t.exec("DELETE FROM body WHERE mail_id = ?1 AND seq IN (SELECT seq FROM body WHERE mail_id = ?1 ORDER BY seq DESC LIMIT 16)", id)
+			if err == nil && n == 0 {
+				_, err = t.exec("UPDATE mail SET body_left = 0 WHERE id = ?1", id)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove deletes a message without a trace.
+func (ob *Outbox) remove(ctx context.Context, id int64) error {
+	if err := ob.dropBody(ctx, id); err != nil {
+		return err
+	}
+	return ob.write(ctx, func(t *tx) error {
+		_, err := t.exec("DELETE FROM mail WHERE id = ?1 AND state <> 'sending'", id)
+		return err
+	})
+}

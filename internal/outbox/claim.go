@@ -1,0 +1,194 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+// Claim is a message that is the caller's until Finish.
+type Claim struct {
+	QID       QID
+	Mailbox   string
+	Envelope  message.Envelope // with the recipients that are still open
+	MessageID string
+	Size      int64
+	EightBit  bool // the content holds octets above 127
+	Attempt   int  // 1 for the first
+	InDoubt   int  // attempts before this one whose outcome is in doubt
+	Source    string
+	Notice    bool
+	CreatedAt time.Time
+
+	id     int64
+	holder string
+	open   []int // rows of Envelope.ForwardPaths
+}
+
+// picked is what Claim reads of a message.
+type picked struct {
+	id, expiresAt, createdAt int64
+	open                     int
+}
+
+// Claim takes the most urgent due message of mailbox, and writes the attempt
+// ahead. The error is ErrIdle when nothing is due, or wraps *WaitError when the
+// mailbox may not submit, ErrFull, ErrBroken.
+func (s *Sender) Claim(ctx context.Context, mailbox string) (*Claim, error) {
+	if err := s.watchClock(ctx); err != nil {
+		return nil, fmt.Errorf("claiming a message of %s: %w", mailbox, err)
+	}
+	var c *Claim
+	var wait *WaitError
+	err := s.ob.write(ctx, func(t *tx) (err error) {
+		c, wait, err = s.claim(t, mailboxKey(mailbox))
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("claiming a message of %s: %w", mailbox, err)
+	case wait != nil:
+		return nil, wait
+	case c == nil:
+		return nil, ErrIdle
+	}
+	return c, nil
+}
+
+// claim returns nothing at all when nothing is due.
+func (s *Sender) claim(t *tx, name string) (*Claim, *WaitError, error) {
+	box, err := t.lockMailbox(name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if w := box.waits(t.now); w != nil {
+		return nil, w, nil
+	}
+	p, err := s.ob.pick(t, name)
+	if err != nil || p.id == 0 {
+		return nil, nil, err
+	}
+	// What others have claimed will count soon.
+	if w, err := s.ob.limit(t, box, p.open, true); w != nil || err != nil {
+		return nil, w, err
+	}
+	c := &Claim{id: p.id, QID: s.ob.qid(p.id), holder: fmt.Sprintf("%s/%d", s.run, s.claims.Add(1))}
+	return c, nil, s.take(t, c)
+}
+
+// pick finds the message that is next, and ends those that have expired.
+func (ob *Outbox) pick(t *tx, name string) (picked, error) {
+	for prio := range 4 {
+		for {
+			var p picked
+			err := t.row(pickQuery, []any{name, prio, t.now}, &p.id, &p.expiresAt, &p.createdAt, &p.open)
+			if errors.Is(err, sql.ErrNoRows) {
+				break
+			}
+			if err != nil || p.expiresAt == 0 || p.expiresAt > t.now {
+				return p, err
+			}
+			if err := ob.expire(t, p.id); err != nil {
+				return p, err
+			}
+		}
+	}
+	return picked{}, nil
+}
+
+const pickQuery = `SELECT id, expires_at, created_at, rcpt_open FROM mail
+	WHERE mailbox = ?1 AND prio = ?2 AND state = 'ready' AND ready_at <= ?3 ORDER BY ready_at, id LIMIT 1`
+
+// take makes the message the caller's.
+func (s *Sender) take(t *tx, c *Claim) error {
+	var created int64
+	var eightBit, notice int
+	err := t.row(`UPDATE mail SET state = 'sending', holder = ?2, phase = '', attempts = attempts + 1 WHERE id = ?1
+		RETURNING mailbox, reverse_path, message_id, size, eight_bit, attempts, doubts, source, notice, created_at`,
+		[]any{c.id, c.holder}, &c.Mailbox, &c.Envelope.ReversePath, &c.MessageID, &c.Size, &eightBit, &c.Attempt, &c.InDoubt, &c.Source, &notice, &created)
+	if err != nil {
+		return err
+	}
+	c.EightBit, c.Notice, c.CreatedAt = eightBit == 1, notice == 1, moment(created)
+	return each(t, func(rows *sql.Rows) error {
+		var n int
+		var addr string
+		err := rows.Scan(&n, &addr)
+		c.open = append(c.open, n)
+		c.Envelope.ForwardPaths = append(c.Envelope.ForwardPaths, addr)
+		return err
+	}, "SELECT n, addr FROM rcpt WHERE mail_id = ?1 AND state = 'open' ORDER BY n", c.id)
+}
+
+// limit checks whether the mailbox may submit one more message, to n recipients,
+// and writes down from when on it may. With claimed, what is claimed counts as
+// if its data was allowed.
+func (ob *Outbox) limit(t *tx, box *mailbox, n int, claimed bool) (*WaitError, error) {
+	l, err := ob.load(t, box.name, t.now)
+	if err != nil {
+		return nil, err
+	}
+	if claimed {
+		if err := t.row("SELECT count(*), coalesce(sum(rcpt_open), 0) FROM mail WHERE mailbox = ?1 AND state = 'sending'", []any{box.name}, &l.inFlight, &l.inFlightTo); err != nil {
+			return nil, err
+		}
+	}
+	limits := box.limits.or(ob.o.Limits)
+	until, why := ob.wait(l, limits, min(n, limits.RecipientsPerDay), t.now)
+	if why == "" {
+		return nil, nil
+	}
+	box.nextAt, box.nextText = until, why
+	return &WaitError{Mailbox: box.name, Until: moment(until), Reason: why}, t.saveMailbox(box)
+}
+
+// AllowData says that the content of c may go out now, and counts it: call it
+// just before DATA. From here on a crash leaves the message in doubt. The error
+// wraps *WaitError when a limit is reached or the mailbox was stopped meanwhile
+// (the claim stays the caller's: wait, or give it back by Finish), or ErrLost.
+// With any error the content must not go out.
+func (s *Sender) AllowData(ctx context.Context, c *Claim) error {
+	var wait *WaitError
+	err := s.ob.write(ctx, func(t *tx) (err error) {
+		wait, err = s.allow(t, c)
+		return err
+	})
+	if err == nil && wait != nil {
+		err = wait
+	}
+	if err != nil {
+		return fmt.Errorf("allowing the content of %s: %w", c.QID, err)
+	}
+	return nil
+}
+
+func (s *Sender) allow(t *tx, c *Claim) (*WaitError, error) {
+	if err := s.ob.setBack(t, 0); err != nil {
+		return nil, err
+	}
+	box, err := t.lockMailbox(c.Mailbox)
+	if err != nil {
+		return nil, err
+	}
+	if w := box.waits(t.now); w != nil && w.Pause != "" {
+		return w, nil
+	}
+	if w, err := s.ob.limit(t, box, len(c.open), false); w != nil || err != nil {
+		return w, err
+	}
+	n, err := t.exec("UPDATE mail SET phase = 'data' WHERE id = ?1 AND state = 'sending' AND holder = ?2 AND phase = ''", c.id, c.holder)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, ErrLost
+	}
+	return nil, t.event(c.id, Event{Kind: EventAttempt, Attempt: c.Attempt})
+}

@@ -1,0 +1,94 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+)
+
+// shared is how many messages at most share one commit, and with it one sync.
+const shared = 64
+
+// add is a small message on its way into a commit.
+type add struct {
+	m    *Message
+	c    stored
+	done chan struct{} // closed when the fields below are set
+
+	id  int64
+	dup bool
+	err error
+}
+
+// commit hands a message to the committer and waits until it is on disk. It does
+// not end early with ctx once the committer has it: whoever is told that
+// nothing was taken must be able to rely on it.
+func (ob *Outbox) commit(ctx context.Context, m *Message, c stored) (id int64, dup bool, err error) {
+	a := &add{m: m, c: c, done: make(chan struct{})}
+	select {
+	case ob.adds <- a:
+	case <-ctx.Done():
+		return 0, false, context.Cause(ctx)
+	case <-ob.quit:
+		return 0, false, errClosed
+	}
+	<-a.done
+	return a.id, a.dup, a.err
+}
+
+// commitLoop takes what waits, up to shared messages, into one commit. While
+// its sync runs the next ones gather.
+func (ob *Outbox) commitLoop() {
+	for {
+		select {
+		case a := <-ob.adds:
+			ob.commitGroup(ob.gather(a))
+		case <-ob.quit:
+			return
+		}
+	}
+}
+
+func (ob *Outbox) gather(first *add) []*add {
+	group := []*add{first}
+	for len(group) < shared {
+		select {
+		case a := <-ob.adds:
+			group = append(group, a)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commitGroup writes a group. When it cannot, each is tried alone, so that one
+// message that cannot be taken does not stop others; but not after a failed
+// sync, which must not be tried again.
+func (ob *Outbox) commitGroup(group []*add) {
+	err := ob.writeGroup(group)
+	if err != nil && len(group) > 1 && !errors.Is(err, ErrBroken) {
+		for _, a := range group {
+			ob.commitGroup([]*add{a})
+		}
+		return
+	}
+	for _, a := range group {
+		if a.err = err; err == nil {
+			ob.boxes.Store(a.m.Mailbox, true)
+		}
+		close(a.done)
+	}
+}
+
+func (ob *Outbox) writeGroup(group []*add) error {
+	return ob.write(context.Background(), func(t *tx) error {
+		for _, a := range group {
+			_, have := ob.boxes.Load(a.m.Mailbox)
+			var err error
+			if a.id, a.dup, err = t.insertSmall(a.m, a.c, have); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

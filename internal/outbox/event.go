@@ -1,0 +1,137 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// EventKind says what happened to a message.
+type EventKind string
+
+// The events. Events are only ever added.
+const (
+	EventAttempt     EventKind = "attempt"     // the content may go out from here on; written ahead
+	EventAccepted    EventKind = "accepted"    // by the server, for all that were open
+	EventDeferred    EventKind = "deferred"    // due again later
+	EventRefused     EventKind = "refused"     // for good
+	EventInDoubt     EventKind = "in doubt"    // the server may have it
+	EventThrottled   EventKind = "throttled"   // no attempt; the mailbox pauses
+	EventUnreachable EventKind = "unreachable" // no attempt; the mailbox pauses
+	EventHeld        EventKind = "held"        // no attempt; the mailbox, or by an operator the message, is held
+	EventReturned    EventKind = "returned"    // no attempt; given back
+	EventRecovered   EventKind = "recovered"   // a process ended before anything was submitted
+	EventGivenUp     EventKind = "given up"    // the waits added up
+	EventExpired     EventKind = "expired"     // the message's own time is over
+	EventRetry       EventKind = "retry"       // an operator wants it now
+	EventReleased    EventKind = "released"
+	EventCancelled   EventKind = "cancelled"
+)
+
+// Event is one line of a message's history.
+type Event struct {
+	At        time.Time
+	Kind      EventKind
+	Attempt   int
+	Recipient string // "" when it is about all that were open
+	Code      int    // the server's reply, verbatim
+	Enhanced  string
+	Text      string
+	Took      time.Duration
+}
+
+// Limits of stored words: Exchange's diagnostics run to kilobytes and matter in
+// the history, not in a list.
+const (
+	maxWords = 16 << 10
+	maxLast  = 1000
+)
+
+// cut shortens text to n octets without leaving half a character.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "")
+}
+
+func (t *tx) event(id int64, e Event) error {
+	_, err := t.exec("INSERT INTO event (mail_id, at, kind, attempt, rcpt, code, enhanced, text, took) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+		id, t.now, string(e.Kind), e.Attempt, e.Recipient, e.Code, e.Enhanced, cut(e.Text, maxWords), e.Took.Milliseconds())
+	return err
+}
+
+// events reads the history of a message.
+func events(r reader, id int64) (list []Event, err error) {
+	err = each(r, func(rows *sql.Rows) error {
+		var e Event
+		var at, took int64
+		err := rows.Scan(&at, &e.Kind, &e.Attempt, &e.Recipient, &e.Code, &e.Enhanced, &e.Text, &took)
+		e.At, e.Took = moment(at), time.Duration(took)*time.Millisecond
+		list = append(list, e)
+		return err
+	}, "SELECT at, kind, attempt, rcpt, code, enhanced, text, took FROM event WHERE mail_id = ?1 ORDER BY id", id)
+	return list, err
+}
+
+// NoticeKind says what the operator should hear of.
+type NoticeKind string
+
+// The notices.
+const (
+	NoticeHeld    NoticeKind = "held"     // a mailbox submits nothing until it is released
+	NoticePaused  NoticeKind = "paused"   // a mailbox pauses for long
+	NoticeDead    NoticeKind = "dead"     // a message was given up; its content is kept
+	NoticeInDoubt NoticeKind = "in doubt" // a message may have been submitted
+)
+
+// Notice is something that the operator has not been told yet.
+type Notice struct {
+	ID      int64
+	At      time.Time
+	Kind    NoticeKind
+	Mailbox string
+	QID     QID    // "" when it is about the mailbox
+	Code    string // of the catalogue
+	Text    string // the server's words
+}
+
+func (t *tx) notice(k NoticeKind, mailbox string, id int64, code, text string) error {
+	_, err := t.exec("INSERT INTO notice (at, kind, mailbox, mail_id, code, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+		t.now, string(k), mailbox, id, code, cut(text, maxLast))
+	return err
+}
+
+// Notices lists the oldest limit notices that are not done. Compose one mail of
+// them, accept it with Message.Notice, then call NoticesDone.
+func (ob *Outbox) Notices(ctx context.Context, limit int) ([]Notice, error) {
+	var list []Notice
+	err := each(view{ctx, ob.store}, func(rows *sql.Rows) error {
+		var n Notice
+		var at, mail int64
+		err := rows.Scan(&n.ID, &at, &n.Kind, &n.Mailbox, &mail, &n.Code, &n.Text)
+		if n.At = moment(at); mail != 0 {
+			n.QID = ob.qid(mail)
+		}
+		list = append(list, n)
+		return err
+	}, "SELECT id, at, kind, mailbox, mail_id, code, text FROM notice ORDER BY id LIMIT ?1", limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading notices: %w", err)
+	}
+	return list, nil
+}
+
+// NoticesDone forgets the notices up to and including id.
+func (ob *Outbox) NoticesDone(ctx context.Context, id int64) error {
+	err := ob.write(ctx, func(t *tx) error {
+		_, err := t.exec("DELETE FROM notice WHERE id <= ?1", id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("removing notices: %w", err)
+	}
+	return nil
+}

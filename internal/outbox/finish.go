@@ -1,0 +1,255 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/reply"
+)
+
+// Outcome is what became of a message for one recipient in one attempt. The
+// values are those of submission's.
+type Outcome string
+
+// The outcomes.
+const (
+	Accepted     Outcome = "accepted"
+	Transient    Outcome = "transient"
+	Permanent    Outcome = "permanent"
+	InDoubt      Outcome = "in_doubt"
+	NotAttempted Outcome = "not_attempted"
+)
+
+// Recipient is the outcome for one of Claim.Envelope.ForwardPaths.
+type Recipient struct {
+	ForwardPath string
+	Outcome     Outcome
+	Class       diagnosis.Class // of its reply; "": Result.Class
+	Reply       reply.Reply     // zero when none came
+}
+
+// Result is the account of one attempt. The zero value gives a claim back as if
+// it had never been taken.
+type Result struct {
+	Recipients []Recipient     // those that are missing were not attempted
+	Stage      diagnosis.Stage // where it ended
+	Class      diagnosis.Class // what the failure means, "" when there was none
+	Kind       string          // its code in the catalogue
+	Reply      reply.Reply     // that decided; zero when none came
+	Text       string          // our words when there is no reply
+	ServerID   string          // the server's name for what it accepted
+	Pause      time.Duration   // how long the server, or the catalogue, wants a throttled mailbox to pause; 0: growing
+	Took       time.Duration
+}
+
+// words are the server's, or ours.
+func (r *Result) words() string {
+	if r.Reply.IsZero() {
+		return r.Text
+	}
+	return r.Reply.String()
+}
+
+// session reports a failure before any mail transaction: it says nothing about
+// the message.
+func (r *Result) session() bool {
+	switch r.Stage {
+	case diagnosis.StageConfig, diagnosis.StageToken, diagnosis.StageDial, diagnosis.StageGreeting,
+		diagnosis.StageEHLO, diagnosis.StageStartTLS, diagnosis.StageAuth:
+		return true
+	}
+	return false
+}
+
+// Settled says what Finish decided.
+type Settled struct {
+	State   State
+	ReadyAt time.Time // when State is Ready
+	Event   EventKind
+	Pause   Pause // set when the mailbox submits nothing more, for now or until released
+}
+
+// Finish records what became of a claim and decides what is next (see the
+// package comment, 5). It can be called again after an error that wraps ErrFull;
+// until it succeeds the message counts as under way. ErrLost says that the claim
+// was no longer the caller's.
+func (s *Sender) Finish(ctx context.Context, c *Claim, r Result) (Settled, error) {
+	var out Settled
+	var drop bool
+	err := s.ob.write(ctx, func(t *tx) error {
+		f := &finish{ob: s.ob, t: t, c: c, r: r}
+		err := f.run()
+		out, drop = f.out, f.drop
+		return err
+	})
+	if err == nil && drop {
+		err = s.ob.dropBody(ctx, c.id)
+	}
+	if err != nil {
+		return Settled{}, fmt.Errorf("recording the outcome of %s: %w", c.QID, err)
+	}
+	s.ob.signal()
+	return out, nil
+}
+
+// finish is one Finish under way.
+type finish struct {
+	ob  *Outbox
+	t   *tx
+	c   *Claim
+	r   Result
+	box *mailbox
+
+	phase              string
+	attempts, doubts   int
+	waited             int64
+	accepted, inDoubt  int // recipients, by this attempt
+	refused, attempted int
+	stillOpen          int
+
+	state   State
+	readyAt int64
+	out     Settled
+	drop    bool // a large content is to be deleted
+}
+
+func (f *finish) run() (err error) {
+	if f.box, err = f.t.lockMailbox(f.c.Mailbox); err != nil {
+		return err
+	}
+	err = f.t.row("SELECT phase, attempts, doubts, waited FROM mail WHERE id = ?1 AND state = 'sending' AND holder = ?2",
+		[]any{f.c.id, f.c.holder}, &f.phase, &f.attempts, &f.doubts, &f.waited)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrLost
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.recipients(); err != nil {
+		return err
+	}
+	if err := f.usage(); err != nil {
+		return err
+	}
+	if err := f.decide(); err != nil {
+		return err
+	}
+	if err := f.t.saveMailbox(f.box); err != nil {
+		return err
+	}
+	f.out.State, f.out.Pause = f.state, f.pauseNow()
+	if f.state == Ready {
+		f.out.ReadyAt = moment(f.readyAt)
+	}
+	return f.save()
+}
+
+func (f *finish) pauseNow() Pause {
+	if w := f.box.waits(f.t.now); w != nil {
+		return w.Pause
+	}
+	return ""
+}
+
+// recipients records the outcome of each, with the words when they are its own.
+func (f *finish) recipients() error {
+	given := make(map[string]Recipient, len(f.r.Recipients))
+	for _, rcpt := range f.r.Recipients {
+		given[rcpt.ForwardPath] = rcpt
+	}
+	for i, path := range f.c.Envelope.ForwardPaths {
+		rcpt, ok := given[path]
+		if !ok || rcpt.Outcome == NotAttempted {
+			f.stillOpen++
+			continue
+		}
+		f.attempted++
+		if err := f.recipient(f.c.open[i], rcpt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *finish) recipient(n int, rcpt Recipient) error {
+	state := "open"
+	switch {
+	case rcpt.Outcome == Accepted:
+		state = "accepted"
+		f.accepted++
+	case rcpt.Outcome == InDoubt:
+		f.inDoubt++
+	case rcpt.Outcome == Permanent && f.final(rcpt):
+		state = "refused"
+		f.refused++
+	}
+	if state == "open" {
+		f.stillOpen++
+	}
+	_, err := f.t.exec("UPDATE rcpt SET state = ?3, code = ?4, enhanced = ?5, text = ?6 WHERE mail_id = ?1 AND n = ?2",
+		f.c.id, n, state, rcpt.Reply.Code, rcpt.Reply.Enhanced.String(), cut(rcpt.Reply.Text(), maxWords))
+	if err != nil || rcpt.Reply.IsZero() || rcpt.Reply.String() == f.r.Reply.String() {
+		return err
+	}
+	return f.t.event(f.c.id, Event{
+		Kind: EventKind(rcpt.Outcome), Attempt: f.c.Attempt, Recipient: rcpt.ForwardPath,
+		Code: rcpt.Reply.Code, Enhanced: rcpt.Reply.Enhanced.String(), Text: rcpt.Reply.Text(),
+	})
+}
+
+// final reports whether a 5yz reply is about this recipient or message. One
+// about the mailbox or the tenant says nothing about either: the message is not
+// burned.
+func (f *finish) final(rcpt Recipient) bool {
+	class := rcpt.Class
+	if class == "" {
+		class = f.r.Class
+	}
+	return class == "" || class == diagnosis.ClassPermanent
+}
+
+// usage counts what may have reached the server. What did not frees its place.
+func (f *finish) usage() error {
+	if f.phase != "data" || f.attempted == 0 {
+		f.box.nextAt = 0
+		return nil
+	}
+	return f.ob.count(f.t, f.c.Mailbox, f.attempted)
+}
+
+// save writes the row of the message and the event.
+func (f *finish) save() error {
+	done := any(nil)
+	if f.state.finished() {
+		done = f.t.now
+	}
+	keep := f.state != Sent || f.ob.o.KeepSent
+	f.drop = !keep && f.c.Size > chunk
+	_, err := f.t.exec(`UPDATE mail SET state = ?2, ready_at = ?3, attempts = ?4, doubts = ?5, waited = ?6, rcpt_open = ?7, holder = '', phase = '',
+		body_left = ?8, finished_at = ?9, last_code = ?10, last_enhanced = ?11, last_kind = ?12, last_text = ?13,
+		server_id = CASE WHEN ?14 = '' THEN server_id ELSE ?14 END WHERE id = ?1`,
+		f.c.id, string(f.state), f.readyAt, f.attempts, f.doubts, f.waited, f.stillOpen, flag(f.drop), done,
+		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, cut(f.text(), maxLast), cut(f.r.ServerID, maxText))
+	if err != nil {
+		return err
+	}
+	if !keep && !f.drop {
+		if _, err := f.t.exec("DELETE FROM body WHERE mail_id = ?1", f.c.id); err != nil {
+			return err
+		}
+	}
+	return f.t.event(f.c.id, Event{
+		Kind: f.out.Event, Attempt: f.c.Attempt, Code: f.r.Reply.Code, Enhanced: f.r.Reply.Enhanced.String(), Text: f.text(), Took: f.r.Took,
+	})
+}
+
+func (f *finish) text() string {
+	if f.r.Reply.IsZero() {
+		return f.r.Text
+	}
+	return f.r.Reply.Text()
+}

@@ -1,0 +1,118 @@
+package outbox
+
+import (
+	"database/sql"
+	"errors"
+)
+
+// stored is what is written about a content.
+type stored struct {
+	state    string
+	body     []byte // of a small message
+	size     int64
+	sum      []byte
+	eightBit bool
+	lease    int64
+}
+
+// insertMail writes the row of a message; 0 when its key is known.
+func (t *tx) insertMail(m *Message, c stored) (int64, error) {
+	var key, batch any
+	if m.Key != "" && c.state == "ready" { // a content that breaks off must not keep its key
+		key = m.Key
+	}
+	if m.Batch != 0 {
+		batch = m.Batch
+	}
+	var id int64
+	err := t.row(`INSERT INTO mail (mailbox, state, prio, ready_at, expires_at, lease_until, dedupe_key, batch_id, row_key,
+			message_id, reverse_path, rcpt_count, rcpt_open, size, sha256, eight_bit, source, client, notice, created_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+		ON CONFLICT DO NOTHING RETURNING id`,
+		[]any{m.Mailbox, c.state, int(m.Priority) + 1, max(t.now, millis(m.ReadyAt)), millis(m.ExpiresAt), c.lease, key, batch, m.Row,
+			m.MessageID, m.Envelope.ReversePath, len(m.Envelope.ForwardPaths), c.size, c.sum, flag(c.eightBit), m.Source, m.Client, flag(m.Notice), t.now}, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return id, err
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (t *tx) insertChunk(id int64, seq int, data []byte) error {
+	_, err := t.exec("INSERT INTO body (mail_id, seq, data) VALUES (?1, ?2, ?3)", id, seq, data)
+	return err
+}
+
+func (t *tx) insertRecipients(id int64, paths []string) error {
+	for n, p := range paths {
+		if _, err := t.exec("INSERT INTO rcpt (mail_id, n, addr, state) VALUES (?1, ?2, ?3, 'open')", id, n, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) ensureMailbox(name string) error {
+	_, err := t.exec("INSERT INTO mailbox (name) VALUES (?1) ON CONFLICT DO NOTHING", name)
+	return err
+}
+
+// known finds the message with key, 0 when there is none.
+func (t *tx) known(key string) (int64, error) {
+	if key == "" {
+		return 0, nil
+	}
+	var id int64
+	err := t.row("SELECT id FROM mail WHERE dedupe_key = ?1", []any{key}, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return id, err
+}
+
+// insertSmall writes a whole message.
+func (t *tx) insertSmall(m *Message, c stored, haveMailbox bool) (id int64, dup bool, err error) {
+	if !haveMailbox {
+		if err := t.ensureMailbox(m.Mailbox); err != nil {
+			return 0, false, err
+		}
+	}
+	if id, err = t.insertMail(m, c); err != nil {
+		return 0, false, err
+	}
+	if id == 0 {
+		id, err = t.known(m.Key)
+		return id, true, err
+	}
+	if err := t.insertRecipients(id, m.Envelope.ForwardPaths); err != nil {
+		return 0, false, err
+	}
+	return id, false, t.insertChunk(id, 0, c.body)
+}
+
+// completeMail makes a large message, whose pieces are there, ready.
+func (t *tx) completeMail(id int64, m *Message, c stored) error {
+	var key any
+	if m.Key != "" {
+		key = m.Key
+	}
+	n, err := t.exec(`UPDATE mail SET state = 'ready', dedupe_key = ?2, size = ?3, sha256 = ?4, eight_bit = ?5,
+		ready_at = ?6, created_at = ?7, lease_until = 0 WHERE id = ?1 AND state = 'receiving'`,
+		id, key, c.size, c.sum, flag(c.eightBit), max(t.now, millis(m.ReadyAt)), t.now)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrLost
+	}
+	if err := t.ensureMailbox(m.Mailbox); err != nil {
+		return err
+	}
+	return t.insertRecipients(id, m.Envelope.ForwardPaths)
+}

@@ -1,0 +1,196 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// Pause says why a mailbox submits nothing.
+type Pause string
+
+// The pauses. The first three end by themselves, the others when somebody calls
+// ReleaseMailbox.
+const (
+	PauseThrottled     Pause = "throttled"     // the server asked for less
+	PauseUnreachable   Pause = "unreachable"   // no session could be opened
+	PauseRefusals      Pause = "refusals"      // too many refusals of one kind in a row
+	PauseConfiguration Pause = "configuration" // an administrator or a setting has to change
+	PauseBlocked       Pause = "blocked"       // Microsoft stopped the mailbox or the tenant
+	PauseOperator      Pause = "operator"      // somebody held it
+)
+
+// mailbox is the row that every transaction about one mailbox goes through.
+type mailbox struct {
+	name        string
+	limits      Limits
+	nextAt      int64
+	nextText    string
+	pause       Pause
+	pausedUntil int64
+	pauseKind   string
+	pauseText   string
+	throttles   int
+	streak      int
+	streakKind  string
+}
+
+const mailboxColumns = "name, per_minute, rcpt_day, next_at, next_text, pause, paused_until, pause_kind, pause_text, throttles, streak, streak_kind"
+
+func (m *mailbox) fields() []any {
+	return []any{&m.name, &m.limits.PerMinute, &m.limits.RecipientsPerDay, &m.nextAt, &m.nextText, &m.pause, &m.pausedUntil,
+		&m.pauseKind, &m.pauseText, &m.throttles, &m.streak, &m.streakKind}
+}
+
+// lockMailbox reads the row and keeps others from it.
+func (t *tx) lockMailbox(name string) (*mailbox, error) {
+	m := new(mailbox)
+	err := t.row("SELECT "+mailboxColumns+" FROM mailbox WHERE name = ?1"+lockRow, []any{name}, m.fields()...)
+	return m, err
+}
+
+func (t *tx) saveMailbox(m *mailbox) error {
+	_, err := t.exec(`UPDATE mailbox SET next_at = ?2, next_text = ?3, pause = ?4, paused_until = ?5, pause_kind = ?6, pause_text = ?7,
+		throttles = ?8, streak = ?9, streak_kind = ?10 WHERE name = ?1`,
+		m.name, m.nextAt, m.nextText, string(m.pause), m.pausedUntil, m.pauseKind, m.pauseText, m.throttles, m.streak, m.streakKind)
+	return err
+}
+
+// waits says what keeps the mailbox from submitting now, nil when nothing does.
+func (m *mailbox) waits(now int64) *WaitError {
+	switch {
+	case m.pause != "" && (m.pausedUntil == 0 || m.pausedUntil > now):
+		return &WaitError{m.name, moment(m.pausedUntil), m.pause, m.pauseReason()}
+	case m.nextAt > now:
+		return &WaitError{Mailbox: m.name, Until: moment(m.nextAt), Reason: m.nextText}
+	}
+	return nil
+}
+
+// pauseReason puts a pause in words.
+func (m *mailbox) pauseReason() string {
+	words := map[Pause]string{
+		PauseThrottled:     "the server asked for a pause",
+		PauseUnreachable:   "the server cannot be reached",
+		PauseRefusals:      fmt.Sprintf("%d refusals of one kind in a row", m.streak),
+		PauseConfiguration: "held: something has to be mended first",
+		PauseBlocked:       "held: the server has blocked the mailbox",
+		PauseOperator:      "held by the operator",
+	}[m.pause]
+	if m.pauseText != "" {
+		words += ": " + m.pauseText
+	}
+	return words
+}
+
+// stop holds the mailbox until it is released.
+func (m *mailbox) stop(p Pause, kind, text string) {
+	m.pause, m.pausedUntil, m.pauseKind, m.pauseText = p, 0, kind, text
+}
+
+// rest pauses the mailbox until a time, unless it is held.
+func (m *mailbox) rest(p Pause, until int64, kind, text string) {
+	if m.pause != "" && (m.pausedUntil == 0 || m.pausedUntil > until) {
+		return // several connections may fail at once; the longest pause counts
+	}
+	m.pause, m.pausedUntil, m.pauseKind, m.pauseText = p, until, kind, text
+}
+
+// SetLimits lowers the limits of one mailbox; a zero field is the default again.
+// Values above Exchange Online's count as those.
+func (ob *Outbox) SetLimits(ctx context.Context, mailbox string, l Limits) error {
+	if l.PerMinute < 0 || l.RecipientsPerDay < 0 {
+		return &InputError{"limits", "are negative"}
+	}
+	err := ob.write(ctx, func(t *tx) error {
+		if err := t.ensureMailbox(mailboxKey(mailbox)); err != nil {
+			return err
+		}
+		_, err := t.exec("UPDATE mailbox SET per_minute = ?2, rcpt_day = ?3, next_at = 0 WHERE name = ?1", mailboxKey(mailbox), l.PerMinute, l.RecipientsPerDay)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("setting limits of %s: %w", mailbox, err)
+	}
+	ob.signal()
+	return nil
+}
+
+// HoldMailbox keeps a mailbox from submitting until ReleaseMailbox. What is
+// under way goes on.
+func (ob *Outbox) HoldMailbox(ctx context.Context, mailbox, reason string) error {
+	err := ob.write(ctx, func(t *tx) error {
+		if err := t.ensureMailbox(mailboxKey(mailbox)); err != nil {
+			return err
+		}
+		m, err := t.lockMailbox(mailboxKey(mailbox))
+		if err != nil {
+			return err
+		}
+		m.stop(PauseOperator, "", reason)
+		return t.saveMailbox(m)
+	})
+	if err != nil {
+		return fmt.Errorf("holding %s: %w", mailbox, err)
+	}
+	return nil
+}
+
+// ReleaseMailbox ends every pause of a mailbox. Its limits stay: what was
+// counted counts. The error wraps ErrNotFound for a mailbox that never had a
+// message.
+func (ob *Outbox) ReleaseMailbox(ctx context.Context, mailbox string) error {
+	err := ob.write(ctx, func(t *tx) error {
+		m, err := t.lockMailbox(mailboxKey(mailbox))
+		if err == sql.ErrNoRows {
+			return fmt.Errorf("%w: no message of this mailbox was ever queued", ErrNotFound)
+		}
+		if err != nil {
+			return err
+		}
+		m.rested()
+		return t.saveMailbox(m)
+	})
+	if err != nil {
+		return fmt.Errorf("releasing %s: %w", mailbox, err)
+	}
+	ob.signal()
+	return nil
+}
+
+// rested forgets pauses and what led to them.
+func (m *mailbox) rested() {
+	m.pause, m.pausedUntil, m.pauseKind, m.pauseText = "", 0, "", ""
+	m.throttles, m.streak, m.streakKind = 0, 0, ""
+}
+
+// times of the schedule, also told in the package comment.
+const (
+	firstWait      = time.Minute
+	longestWait    = 4 * time.Hour
+	firstThrottle  = 30 * time.Second
+	longThrottle   = 15 * time.Minute
+	streakAllowed  = 5
+	firstBreak     = 10 * time.Minute
+	longestBreak   = 4 * time.Hour
+	jitterFraction = 0.1
+)
+
+// growing is first, doubled n-1 times, at most longest.
+func growing(first, longest time.Duration, n int) time.Duration {
+	for d := first; ; d *= 2 {
+		if d >= longest {
+			return longest
+		}
+		if n--; n <= 0 {
+			return d
+		}
+	}
+}
+
+// jittered lengthens d by up to a tenth, so that what failed together does not
+// come back together.
+func (ob *Outbox) jittered(d time.Duration) int64 {
+	return (d + time.Duration(ob.o.Jitter()*jitterFraction*float64(d))).Milliseconds()
+}

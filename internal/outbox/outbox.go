@@ -1,0 +1,260 @@
+// Package outbox keeps mail objects until a server has taken them, in one
+// SQLite file that needs nothing installed. What happens to a message:
+//
+//  1. Accept writes envelope and content. It returns when the commit is on disk,
+//     and only then is the message taken. Up to 64 messages share a commit; a
+//     content of more than 1 MiB goes in piece by piece, so that small messages
+//     flow on beside it, and is taken with the last commit.
+//  2. One process at a time submits: Lock proves it by a lock file, and first
+//     settles what the last one left (6).
+//  3. Claim takes the most urgent due message of a mailbox, the oldest first, and
+//     writes the attempt ahead: trouble on our side cannot repeat it for nothing.
+//  4. AllowData, just before the content goes out, checks the limits (never more
+//     than 30 messages in any 60 s and 10,000 recipients in any 24 h, or less) and
+//     marks the message as maybe submitted, in one transaction. Until Finish, and
+//     for 60 s after it, the message counts.
+//  5. Finish records what became of it. Accepted by all: sent. A recipient refused
+//     for good: dead, with its content kept. Transient: again after 1, 2, 4 ...
+//     minutes, at most 4 hours, until the waits add up to 5 days. Throttled: the
+//     mailbox pauses, and no attempt counts. Configuration: the mailbox is held
+//     until somebody releases it, and the message stays as it was. Blocked: the
+//     same. Five refusals of one kind in a row: the mailbox pauses for 10 minutes,
+//     after a sixth for 20, and so on to 4 hours. In doubt: once more, with the
+//     same Message-ID, or held; a second doubt is always held.
+//  6. After a crash a message that was claimed only is due again. One whose data
+//     was allowed is in doubt, and treated and recorded so.
+//
+// Duplicates can arise in one place only: what was in doubt and is submitted
+// again. Each such case has an event that says so.
+//
+// A clock that is set back moves due times and counts with it: nothing is
+// submitted too fast, and nothing waits for the hour to come again.
+//
+// An Outbox is safe for concurrent use, and any number of processes may have the
+// same one open.
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+// file and lockFile are all that the directory holds, with SQLite's own
+// companions of file.
+const (
+	file     = "queue.db"
+	lockFile = "lock"
+)
+
+// Doubt says what becomes of a message that is in doubt.
+type Doubt string
+
+// The zero value submits it once more: a message twice is a smaller evil than a
+// message lost, for most.
+const (
+	DoubtAgain Doubt = ""
+	DoubtHold  Doubt = "hold"
+)
+
+// Limits bound one mailbox. A zero field is the default.
+type Limits struct {
+	PerMinute        int // messages in any 60 s
+	RecipientsPerDay int // recipients in any 24 h
+}
+
+// Exchange Online's limits per mailbox, which cannot be raised
+// (learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements).
+const (
+	MaxPerMinute        = 30
+	MaxRecipientsPerDay = 10_000
+)
+
+// Options say how an outbox behaves. The zero value is the default of each.
+type Options struct {
+	Limits    Limits        // of a mailbox that has none of its own
+	InDoubt   Doubt         // again, once
+	GiveUp    time.Duration // sum of the waits after which a message is dead: 5 days (RFC 5321 4.5.4.1)
+	Retention time.Duration // how long what is finished is kept: 30 days; also how long a key is known
+	KeepSent  bool          // keep the content of what was sent, too
+	MaxSize   int64         // octets of one message: message.MaxRaw
+	Reserve   int64         // octets of disk that stay free: 256 MiB; negative: none
+
+	// AnyFileSystem turns the refusal of a network file system into a warning.
+	AnyFileSystem bool
+	// Warn, when set, is told oddities that do not stop anything.
+	Warn func(string)
+	// Clock is time.Now, and Jitter rand.Float64, when nil.
+	Clock  func() time.Time
+	Jitter func() float64
+	// Minute and Day are the lengths of the two limits' windows, for use beside a
+	// stand-in whose time runs faster: 60 s and 24 h.
+	Minute, Day time.Duration
+
+	synchronous string                                      // tests: not FULL
+	checkpoint  int                                         // tests: pages of log between checkpoints
+	fileSystem  func(dir string) (kind string, level trust) // tests: another than dir's
+}
+
+func (o Options) withDefaults() Options {
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{{&o.GiveUp, 5 * 24 * time.Hour}, {&o.Retention, 30 * 24 * time.Hour}, {&o.Minute, time.Minute}, {&o.Day, 24 * time.Hour}} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	o.Limits = o.Limits.or(Limits{MaxPerMinute, MaxRecipientsPerDay})
+	if o.MaxSize == 0 {
+		o.MaxSize = message.MaxRaw
+	}
+	if o.Reserve == 0 {
+		o.Reserve = 256 << 20
+	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	if o.fileSystem == nil {
+		o.fileSystem = fileSystem
+	}
+	return o
+}
+
+// or fills zero fields from other, and lowers what is above Exchange's limits.
+func (l Limits) or(other Limits) Limits {
+	if l.PerMinute == 0 {
+		l.PerMinute = other.PerMinute
+	}
+	if l.RecipientsPerDay == 0 {
+		l.RecipientsPerDay = other.RecipientsPerDay
+	}
+	return Limits{min(l.PerMinute, MaxPerMinute), min(l.RecipientsPerDay, MaxRecipientsPerDay)}
+}
+
+// Outbox is an open outbox.
+type Outbox struct {
+	dir string
+	o   Options
+	*store
+	tag  string // first part of every QID
+	wake chan struct{}
+
+	adds chan *add
+	quit chan struct{}
+	done sync.WaitGroup
+
+	boxes sync.Map // mailboxes that surely have a row
+}
+
+// Open opens the outbox in dir, which is made, with mode 0700, when it does not
+// exist. It brings an older schema up to date; a newer one is a *SchemaError. It
+// refuses network and FUSE file systems with *FileSystemError.
+func Open(ctx context.Context, dir string, o Options) (*Outbox, error) {
+	o = o.withDefaults()
+	ob, err := open(ctx, dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("opening outbox %s: %w", dir, err)
+	}
+	ob.done.Go(ob.commitLoop)
+	return ob, nil
+}
+
+func open(ctx context.Context, dir string, o Options) (*Outbox, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareDir(dir, o); err != nil {
+		return nil, err
+	}
+	s, err := openStore(ctx, filepath.Join(dir, file), o)
+	if err != nil {
+		return nil, err
+	}
+	ob := &Outbox{
+		dir: dir, o: o, store: s, wake: make(chan struct{}, 1),
+		adds: make(chan *add), quit: make(chan struct{}),
+	}
+	if err := ob.migrate(ctx, schemas); err != nil {
+		_ = s.close()
+		return nil, err
+	}
+	return ob, nil
+}
+
+// prepareDir makes the directory and the file, with modes that let nobody else
+// read mail. SQLite gives its other files the mode of the first.
+func prepareDir(dir string, o Options) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := checkFileSystem(dir, o); err != nil {
+		return err
+	}
+	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o077 != 0 && modesMean {
+		o.Warn(fmt.Sprintf("%s may be read by others (mode %#o): mail waits there in plain text", dir, info.Mode().Perm()))
+	}
+	f, err := os.OpenFile(filepath.Join(dir, file), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().Perm() != 0o600 && modesMean {
+		_ = f.Chmod(0o600)
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func checkFileSystem(dir string, o Options) error {
+	kind, level := o.fileSystem(dir)
+	switch {
+	case level == refused && !o.AnyFileSystem:
+		return &FileSystemError{dir, kind}
+	case level == refused:
+		o.Warn((&FileSystemError{dir, kind}).Error())
+	case level == doubtful:
+		o.Warn(fmt.Sprintf("%s is on %s: what waits there is gone with the container or at the next start of the machine", dir, kind))
+	}
+	return nil
+}
+
+// Close ends the outbox. What was taken stays. Calls that run meanwhile may
+// fail.
+func (ob *Outbox) Close() error {
+	close(ob.quit)
+	ob.done.Wait()
+	if err := ob.close(); err != nil {
+		return fmt.Errorf("closing outbox: %w", err)
+	}
+	return nil
+}
+
+// Wake is sent to after something in this process made a message due sooner.
+// Other processes' messages show in Due.
+func (ob *Outbox) Wake() <-chan struct{} { return ob.wake }
+
+func (ob *Outbox) signal() {
+	select {
+	case ob.wake <- struct{}{}:
+	default:
+	}
+}
+
+// errClosed is for calls after Close.
+var errClosed = errors.New("the outbox is closed")

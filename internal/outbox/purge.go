@@ -1,0 +1,136 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// some is how many messages one transaction handles: others write in between.
+const some = 500
+
+// Purge ends what has expired in mailboxes that submit nothing just now (Claim
+// sees to the others), removes what was finished longer ago than
+// Options.Retention and contents that broke off, and gives space back. It
+// returns how many messages were removed. Call it now and then.
+func (s *Sender) Purge(ctx context.Context) (removed int, err error) {
+	for n := some; n == some && err == nil; {
+		err = s.ob.write(ctx, func(t *tx) (err error) {
+			n, err = s.ob.expireSome(t)
+			return err
+		})
+	}
+	if err == nil {
+		err = s.ob.sweep(ctx)
+	}
+	for n := some; n == some && err == nil; {
+		n, err = s.ob.purgeSome(ctx)
+		removed += n
+	}
+	if err == nil && s.ob.dialect.vacuum != "" {
+		err = s.ob.write(ctx, func(t *tx) error {
+			_, err := t.s.writer.ExecContext(t.ctx, t.s.dialect.vacuum)
+			return err
+		})
+	}
+	if err != nil {
+		return removed, fmt.Errorf("purging outbox: %w", err)
+	}
+	return removed, nil
+}
+
+func (ob *Outbox) expireSome(t *tx) (int, error) {
+	ids, err := t.ids("SELECT id FROM mail WHERE expires_at > 0 AND expires_at <= ?1 AND (state = 'ready' OR state = 'held') LIMIT 500", t.now)
+	for _, id := range ids {
+		if err == nil {
+			err = ob.expire(t, id)
+		}
+	}
+	return len(ids), err
+}
+
+// ids reads a column of ids.
+func (t *tx) ids(query string, args ...any) (ids []int64, err error) {
+	err = each(t, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, query, args...)
+	return ids, err
+}
+
+// sweep deletes contents of which a crash left pieces: of large messages that
+// were sent, and of those that never came in whole.
+func (ob *Outbox) sweep(ctx context.Context) error {
+	var done, broken []int64
+	err := ob.write(ctx, func(t *tx) (err error) {
+		if done, err = t.ids("SELECT id FROM mail WHERE body_left = 1"); err != nil {
+			return err
+		}
+		broken, err = t.ids("SELECT id FROM mail WHERE state = 'receiving' AND lease_until < ?1", t.now)
+		return err
+	})
+	for _, id := range done {
+		if err == nil {
+			err = ob.dropBody(ctx, id)
+		}
+	}
+	for _, id := range broken {
+		if err == nil {
+			err = ob.remove(ctx, id)
+		}
+	}
+	return err
+}
+
+// purgeSome removes up to 500 old messages; recipients, events and contents go
+// with them.
+func (ob *Outbox) purgeSome(ctx context.Context) (n int, err error) {
+	err = ob.write(ctx, func(t *tx) error {
+		old := t.now - ob.o.Retention.Milliseconds()
+		rows, err := t.exec("DELETE FROM mail WHERE id IN (SELECT id FROM mail WHERE finished_at IS NOT NULL AND finished_at < ?1 ORDER BY finished_at LIMIT 500)", old)
+		n = int(rows)
+		if err != nil || n == some {
+			return err
+		}
+		_, err = t.exec("DELETE FROM usage WHERE span = ?1 AND bucket < ?2", ob.daySpan(), t.now/ob.daySpan()-2*dayBuckets)
+		return err
+	})
+	return n, err
+}
+
+// Backup writes a copy of the outbox to a file that must not exist, mode 0600,
+// while everything goes on.
+func (ob *Outbox) Backup(ctx context.Context, name string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("backing up outbox: %w", err)
+	}
+	// VACUUM INTO takes an empty file, whose mode stays.
+	if err = f.Close(); err == nil {
+		_, err = ob.pool.ExecContext(ctx, "VACUUM INTO ?1", name)
+	}
+	if err == nil {
+		err = syncFile(name)
+	}
+	if err != nil {
+		_ = os.Remove(name)
+		return fmt.Errorf("backing up outbox: %w", named(err))
+	}
+	return nil
+}
+
+func syncFile(name string) error {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(name))
+}

@@ -1,0 +1,92 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+)
+
+// left is a message that the last sender did not finish.
+type left struct {
+	id                       int64
+	mailbox, phase           string
+	open, attempts, inDoubts int
+	notice                   int
+}
+
+// recover settles, under the lock, what the last sender left: the lock proves
+// that it is gone.
+func (s *Sender) recover(ctx context.Context) (r Recovered, err error) {
+	for more := true; more && err == nil; {
+		err = s.ob.write(ctx, func(t *tx) (err error) {
+			if err := s.ob.setBack(t, 0); err != nil {
+				return err
+			}
+			more, err = s.recoverSome(t, &r)
+			return err
+		})
+	}
+	if err != nil {
+		return r, err
+	}
+	return r, s.ob.sweep(ctx)
+}
+
+// recoverSome settles up to 500 messages; a mailbox has three under way at most,
+// but there may be many mailboxes.
+func (s *Sender) recoverSome(t *tx, r *Recovered) (more bool, err error) {
+	var list []left
+	err = each(t, func(rows *sql.Rows) error {
+		var l left
+		err := rows.Scan(&l.id, &l.mailbox, &l.phase, &l.open, &l.attempts, &l.inDoubts, &l.notice)
+		list = append(list, l)
+		return err
+	}, "SELECT id, mailbox, phase, rcpt_open, attempts, doubts, notice FROM mail WHERE state = 'sending' LIMIT 500")
+	for _, l := range list {
+		if err == nil && l.phase == "data" {
+			err = s.doubt(t, l, r)
+		} else if err == nil {
+			r.Again++
+			err = s.again(t, l)
+		}
+	}
+	return len(list) == 500, err
+}
+
+// again makes a message due that was surely not submitted: at once, but after a
+// second time with growing waits, because the message may be what ends the
+// process.
+func (s *Sender) again(t *tx, l left) error {
+	readyAt := t.now
+	if l.attempts > 1 {
+		readyAt += s.ob.jittered(growing(firstWait, longestWait, l.attempts-1))
+	}
+	if _, err := t.exec("UPDATE mail SET state = 'ready', holder = '', ready_at = ?2 WHERE id = ?1", l.id, readyAt); err != nil {
+		return err
+	}
+	return t.event(l.id, Event{Kind: EventRecovered, Attempt: l.attempts, Text: "the process ended before the content went out"})
+}
+
+// doubt settles a message that may have been submitted. It counts as submitted
+// now, which errs on the safe side.
+func (s *Sender) doubt(t *tx, l left, r *Recovered) error {
+	if err := s.ob.count(t, l.mailbox, l.open); err != nil {
+		return err
+	}
+	state, text := Ready, "the process ended while the content went out: submitted once more, with the same Message-ID"
+	if s.ob.o.InDoubt == DoubtHold || l.inDoubts > 0 {
+		state, text = Held, "the process ended while the content went out: held"
+		r.Held++
+		if l.notice == 0 {
+			if err := t.notice(NoticeInDoubt, l.mailbox, l.id, "", text); err != nil {
+				return err
+			}
+		}
+	} else {
+		r.InDoubt++
+	}
+	if _, err := t.exec("UPDATE mail SET state = ?2, holder = '', phase = '', ready_at = ?3, doubts = doubts + 1, last_text = ?4 WHERE id = ?1",
+		l.id, string(state), t.now, text); err != nil {
+		return err
+	}
+	return t.event(l.id, Event{Kind: EventInDoubt, Attempt: l.attempts, Text: text})
+}

@@ -1,0 +1,130 @@
+package outbox
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Sender is the right to submit from an outbox. It is safe for concurrent use:
+// one process serves many mailboxes, each with several connections.
+type Sender struct {
+	ob     *Outbox
+	lock   *flock.Flock
+	run    string // names this process in claims
+	claims atomic.Int64
+	seen   atomic.Int64 // latest time that was seen
+}
+
+// Recovered counts what the last sender left.
+type Recovered struct {
+	Again   int // claimed, surely not submitted: due again
+	InDoubt int // maybe submitted: due once more, recorded
+	Held    int // maybe submitted: held
+}
+
+// Lock makes this process the one that submits, and settles what the last one
+// left: that must be done before anything is claimed. The error wraps ErrLocked
+// when another process has the lock; it ends with the process.
+func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
+	name := filepath.Join(ob.dir, lockFile)
+	lock := flock.New(name, flock.SetPermissions(0o600))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, Recovered{}, fmt.Errorf("locking outbox: %w", err)
+	}
+	if !ok {
+		return nil, Recovered{}, fmt.Errorf("%w%s", ErrLocked, lockedBy(name))
+	}
+	if modesMean { // elsewhere a locked file cannot be written
+		_ = os.WriteFile(name, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
+	}
+	s := &Sender{ob: ob, lock: lock, run: rand.Text()}
+	r, err := s.recover(ctx)
+	if err != nil {
+		_ = lock.Unlock()
+		return nil, Recovered{}, fmt.Errorf("recovering outbox: %w", err)
+	}
+	return s, r, nil
+}
+
+// lockedBy names the other process when it has left its number.
+func lockedBy(name string) string {
+	b, err := os.ReadFile(name)
+	if pid := strings.TrimSpace(string(b)); err == nil && pid != "" && len(pid) < 20 {
+		return ": process " + pid
+	}
+	return ""
+}
+
+// Release gives the lock back. What is still claimed is settled by the next
+// Lock, as after a crash: finish everything before.
+func (s *Sender) Release() error { return s.lock.Unlock() }
+
+// Due is a mailbox and when it may go on.
+type Due struct {
+	Mailbox string
+	At      time.Time // now or earlier: it has something to claim
+}
+
+// Due lists the mailboxes that have, or will have, something due without anybody
+// doing anything, the soonest first is not promised. It costs four index probes
+// a mailbox, however long the backlog, and sees what other processes added: ask
+// once a second.
+func (s *Sender) Due(ctx context.Context) ([]Due, error) {
+	if err := s.watchClock(ctx); err != nil {
+		return nil, err
+	}
+	now := s.ob.now()
+	var due []Due
+	err := each(view{ctx, s.ob.store}, func(rows *sql.Rows) error {
+		var name string
+		var next, paused int64
+		var first [4]sql.NullInt64
+		if err := rows.Scan(&name, &next, &paused, &first[0], &first[1], &first[2], &first[3]); err != nil {
+			return err
+		}
+		if at, ok := earliest(first); ok {
+			due = append(due, Due{name, moment(max(at, next, paused, min(now, at)))})
+		}
+		return nil
+	}, dueQuery)
+	if err != nil {
+		return nil, fmt.Errorf("looking for due mail: %w", err)
+	}
+	return due, nil
+}
+
+const dueQuery = `SELECT name, next_at, paused_until,
+	(SELECT min(ready_at) FROM mail WHERE mailbox = name AND prio = 0 AND state = 'ready'),
+	(SELECT min(ready_at) FROM mail WHERE mailbox = name AND prio = 1 AND state = 'ready'),
+	(SELECT min(ready_at) FROM mail WHERE mailbox = name AND prio = 2 AND state = 'ready'),
+	(SELECT min(ready_at) FROM mail WHERE mailbox = name AND prio = 3 AND state = 'ready')
+	FROM mailbox WHERE pause = '' OR paused_until > 0`
+
+func earliest(times [4]sql.NullInt64) (at int64, ok bool) {
+	for _, t := range times {
+		if t.Valid && (!ok || t.Int64 < at) {
+			at, ok = t.Int64, true
+		}
+	}
+	return at, ok
+}
+
+// watchClock settles a clock that was set back.
+func (s *Sender) watchClock(ctx context.Context) error {
+	now := s.ob.now()
+	if last := s.seen.Swap(now); last-now <= settled {
+		return nil
+	} else {
+		return s.ob.write(ctx, func(t *tx) error { return s.ob.setBack(t, last) })
+	}
+}

@@ -1,0 +1,104 @@
+package outbox
+
+import (
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// A window is watched in buckets: those of a minute are a tenth of a second
+// wide, those of a day ten minutes. A bucket counts as long as any moment in it
+// is within the window, so a window spans one bucket more than its length
+// divided by the width, and no window of the true length ever holds too much.
+const (
+	minuteBuckets = 600
+	dayBuckets    = 144
+)
+
+func (ob *Outbox) minuteSpan() int64 { return max(1, ob.o.Minute.Milliseconds()/minuteBuckets) }
+func (ob *Outbox) daySpan() int64    { return max(2, ob.o.Day.Milliseconds()/dayBuckets) }
+
+// load is what a mailbox has submitted within its windows and has under way.
+type load struct {
+	minute, day          []bucket // oldest first
+	messages, recipients int      // sums of the buckets
+	inFlight, inFlightTo int      // whose data was allowed, not yet finished
+}
+
+type bucket struct {
+	n          int64
+	msgs, rcpt int
+}
+
+func (ob *Outbox) load(r reader, mailbox string, now int64) (l load, err error) {
+	ms, ds := ob.minuteSpan(), ob.daySpan()
+	if l.minute, err = window(r, mailbox, ms, now/ms-ob.o.Minute.Milliseconds()/ms); err != nil {
+		return l, err
+	}
+	if l.day, err = window(r, mailbox, ds, now/ds-ob.o.Day.Milliseconds()/ds); err != nil {
+		return l, err
+	}
+	for _, b := range l.minute {
+		l.messages += b.msgs
+	}
+	for _, b := range l.day {
+		l.recipients += b.rcpt
+	}
+	err = each(r, func(rows *sql.Rows) error { return rows.Scan(&l.inFlight, &l.inFlightTo) },
+		"SELECT count(*), coalesce(sum(rcpt_open), 0) FROM mail WHERE mailbox = ?1 AND state = 'sending' AND phase = 'data'", mailbox)
+	return l, err
+}
+
+func window(r reader, mailbox string, span, first int64) (buckets []bucket, err error) {
+	err = each(r, func(rows *sql.Rows) error {
+		var b bucket
+		defer func() { buckets = append(buckets, b) }()
+		return rows.Scan(&b.n, &b.msgs, &b.rcpt)
+	}, "SELECT bucket, msgs, rcpts FROM usage WHERE mailbox = ?1 AND span = ?2 AND bucket >= ?3 ORDER BY bucket", mailbox, span, first)
+	return buckets, err
+}
+
+// wait says from when on a message to n recipients would fit, 0 when it fits
+// now, and why not.
+func (ob *Outbox) wait(l load, limits Limits, n int, now int64) (until int64, why string) {
+	if over := l.messages + l.inFlight + 1 - limits.PerMinute; over > 0 {
+		until = freed(l.minute, over, func(b bucket) int { return b.msgs }, ob.minuteSpan(), ob.o.Minute)
+		why = fmt.Sprintf("limit reached: %d messages in %s", limits.PerMinute, ob.o.Minute)
+	}
+	if over := l.recipients + l.inFlightTo + n - limits.RecipientsPerDay; over > 0 {
+		if at := freed(l.day, over, func(b bucket) int { return b.rcpt }, ob.daySpan(), ob.o.Day); at > until {
+			until = at
+			why = fmt.Sprintf("limit reached: %d recipients in %s", limits.RecipientsPerDay, ob.o.Day)
+		}
+	}
+	if why != "" && until <= now {
+		until = now + ob.minuteSpan() // only what is under way fills the limit; its end is not known
+	}
+	return until, why
+}
+
+// freed is when enough of the oldest buckets have left the window. When all of
+// them are not enough, what is under way has to end first: 0.
+func freed(buckets []bucket, over int, of func(bucket) int, span int64, length time.Duration) int64 {
+	for _, b := range buckets {
+		if over -= of(b); over <= 0 {
+			return (b.n + length.Milliseconds()/span + 1) * span
+		}
+	}
+	return 0
+}
+
+// count adds a message to both windows.
+func (ob *Outbox) count(t *tx, mailbox string, rcpts int) error {
+	for _, span := range []int64{ob.minuteSpan(), ob.daySpan()} {
+		_, err := t.exec(`INSERT INTO usage (mailbox, span, bucket, msgs, rcpts) VALUES (?1, ?2, ?3, 1, ?4)
+			ON CONFLICT (mailbox, span, bucket) DO UPDATE SET msgs = usage.msgs + 1, rcpts = usage.rcpts + excluded.rcpts`,
+			mailbox, span, t.now/span, rcpts)
+		if err != nil {
+			return err
+		}
+	}
+	_, err := t.exec("DELETE FROM usage WHERE mailbox = ?1 AND span = ?2 AND bucket < ?3",
+		mailbox, ob.minuteSpan(), t.now/ob.minuteSpan()-2*minuteBuckets)
+	return err
+}
