@@ -8,12 +8,12 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -24,10 +24,10 @@ const maxCAFile = 4 << 20
 var errNoCertificate = errors.New("holds no PEM certificate")
 
 var (
-	guidShape   = regexp.MustCompile(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-	domainShape = regexp.MustCompile(`^(?i)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
-	hostShape   = regexp.MustCompile(`^(?i)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$`)
-	ehloLiteral = regexp.MustCompile(`^\[(IPv6:)?[0-9A-Fa-f:.]+\]$`)
+	guidShape   = lazyregexp.New(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	domainShape = lazyregexp.New(`^(?i)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
+	hostShape   = lazyregexp.New(`^(?i)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$`)
+	ehloLiteral = lazyregexp.New(`^\[(IPv6:)?[0-9A-Fa-f:.]+\]$`)
 )
 
 // wellFormed checks a value by itself, as text, before it is parsed. Numbers
@@ -161,7 +161,7 @@ func (l *loader) checkSecurity(cfg *Config, server string) {
 
 func isHost(s string) bool {
 	_, err := netip.ParseAddr(s)
-	return err == nil || len(s) <= 253 && hostShape.MatchString(s)
+	return err == nil || len(s) <= 253 && hostShape().MatchString(s)
 }
 
 // isLoopback decides by the name alone: a name other than localhost could
@@ -187,10 +187,10 @@ func (l *loader) checkLocal(cfg *Config) {
 	if l.good("PROXY") {
 		l.checkProxy(cfg)
 	}
-	if name := cfg.EHLOName; l.good("EHLO_NAME") && !hostShape.MatchString(name) && !ehloLiteral.MatchString(name) {
+	if name := cfg.EHLOName; l.good("EHLO_NAME") && !hostShape().MatchString(name) && !ehloLiteral().MatchString(name) {
 		l.problem(SeverityError, "EHLO_NAME", "is neither a host name nor an address in brackets (RFC 5321 4.1.3)")
 	}
-	if l.good("DEFAULT_DOMAIN") && !domainShape.MatchString(cfg.DefaultDomain) {
+	if l.good("DEFAULT_DOMAIN") && !domainShape().MatchString(cfg.DefaultDomain) {
 		l.problem(SeverityError, "DEFAULT_DOMAIN", "is not a domain such as contoso.example")
 	}
 	if seconds := cfg.OfficeTokenGraceTimeInSeconds; seconds < 0 || seconds > 86400 {

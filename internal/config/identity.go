@@ -85,7 +85,7 @@ func (l *loader) checkIDs(cfg *Config) {
 	if l.good("OFFICE_TENANT_ID") {
 		l.checkTenantID(cfg.OfficeTenantID, entra)
 	}
-	if value := cfg.OfficeClientSecret.Reveal(); l.good("OFFICE_CLIENT_SECRET") && guidShape.MatchString(value) {
+	if value := cfg.OfficeClientSecret.Reveal(); l.good("OFFICE_CLIENT_SECRET") && guidShape().MatchString(value) {
 		l.problem(SeverityWarning, "OFFICE_CLIENT_SECRET", "has the shape of a GUID: this looks like the secret's ID, not its value, which Entra shows once, when the secret is made")
 	}
 }
@@ -94,7 +94,7 @@ func (l *loader) checkClientID(id string) {
 	switch {
 	case strings.Contains(id, "@"):
 		l.problem(SeverityError, "OFFICE_CLIENT_ID", "is an e-mail address: the Application (client) ID of the app registration belongs here, a GUID")
-	case !guidShape.MatchString(id):
+	case !guidShape().MatchString(id):
 		l.problem(SeverityError, "OFFICE_CLIENT_ID", "is not a GUID, as the Application (client) ID is")
 	}
 }
@@ -103,7 +103,7 @@ func (l *loader) checkTenantID(id string, entra bool) {
 	switch {
 	case entra && isMultiTenant(id):
 		l.problem(SeverityError, "OFFICE_TENANT_ID", "names no tenant, but all of them (common, organizations, consumers): a program needs the Directory (tenant) ID")
-	case entra && !guidShape.MatchString(id) && !domainShape.MatchString(id):
+	case entra && !guidShape().MatchString(id) && !domainShape().MatchString(id):
 		l.problem(SeverityError, "OFFICE_TENANT_ID", "is neither a GUID nor a domain such as contoso.onmicrosoft.com")
 	case strings.ContainsAny(id, " /\\?#"):
 		l.problem(SeverityError, "OFFICE_TENANT_ID", "has a blank or a character of a URL in it")

@@ -1,8 +1,7 @@
 package config
 
 import (
-	"regexp"
-
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -16,7 +15,7 @@ type Shown struct {
 
 // userInfo finds user and password in a URL. It goes up to the last @ before a
 // slash, because a password may hold one.
-var userInfo = regexp.MustCompile(`://[^/\s]*@`)
+var userInfo = lazyregexp.New(`://[^/\s]*@`)
 
 // Show returns every setting of the table, in its order, with secrets and the
 // passwords in URLs masked. Values are as they were written, with the defaults
@@ -31,7 +30,7 @@ func (c *Config) Show() []Shown {
 		}
 		all = append(all, Shown{
 			Variable: s.Variable(),
-			Value:    userInfo.ReplaceAllString(value, "://"+secret.Redacted+"@"),
+			Value:    userInfo().ReplaceAllString(value, "://"+secret.Redacted+"@"),
 			Origin:   e.origin.String(),
 			Secret:   s.Secret,
 		})

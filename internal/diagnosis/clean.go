@@ -3,11 +3,12 @@ package diagnosis
 import (
 	"encoding/base64"
 	"html"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // clean undoes what tools do to a server's words: colour codes, JSON and
@@ -16,7 +17,7 @@ import (
 func clean(text string) string {
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), " ")
 	text = strings.TrimPrefix(text, "\ufeff")
-	text = terminalCodes.ReplaceAllString(text, "")
+	text = terminalCodes().ReplaceAllString(text, "")
 	text = unquotePrintable(text)
 	// What is JSON in HTML in JSON needs as many rounds; four have been enough.
 	for range 4 {
@@ -29,19 +30,19 @@ func clean(text string) string {
 		}
 	}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	text = brokenNumber.ReplaceAllString(text, "$1$2")
+	text = brokenNumber().ReplaceAllString(text, "$1$2")
 	return revealBase64(text)
 }
 
 var (
-	terminalCodes = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
-	softBreak     = regexp.MustCompile(`=[ \t]*\r?\n`)
-	quotedOctet   = regexp.MustCompile(`=[0-9A-F]{2}`)
-	percentOctets = regexp.MustCompile(`(?:%[0-9A-Fa-f]{2})+`)
-	percentEvery  = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
-	plusInQuery   = regexp.MustCompile(`([A-Za-z0-9.,:;'")])\+([A-Za-z0-9'"(])`)
+	terminalCodes = lazyregexp.New("\x1b\\[[0-9;?]*[A-Za-z]")
+	softBreak     = lazyregexp.New(`=[ \t]*\r?\n`)
+	quotedOctet   = lazyregexp.New(`=[0-9A-F]{2}`)
+	percentOctets = lazyregexp.New(`(?:%[0-9A-Fa-f]{2})+`)
+	percentEvery  = lazyregexp.New(`%[0-9A-Fa-f]{2}`)
+	plusInQuery   = lazyregexp.New(`([A-Za-z0-9.,:;'")])\+([A-Za-z0-9'"(])`)
 	// brokenNumber is an enhanced status code that was wrapped at a dot.
-	brokenNumber = regexp.MustCompile(`(\b[245]\.(?:\d{1,3}\.)?)[ \t]*\n[ \t>]*(\d{1,3}\b)`)
+	brokenNumber = lazyregexp.New(`(\b[245]\.(?:\d{1,3}\.)?)[ \t]*\n[ \t>]*(\d{1,3}\b)`)
 )
 
 // unquotePrintable undoes quoted-printable (RFC 2045 6.7) where a sign of it
@@ -49,8 +50,8 @@ var (
 func unquotePrintable(text string) string {
 	if strings.Contains(text, "=3D") || strings.Contains(text, "=20\n") || strings.Contains(text, "=20\r\n") ||
 		strings.Contains(strings.ToLower(text), "quoted-printable") {
-		text = softBreak.ReplaceAllString(text, "")
-		return strings.ToValidUTF8(quotedOctet.ReplaceAllStringFunc(text, func(q string) string {
+		text = softBreak().ReplaceAllString(text, "")
+		return strings.ToValidUTF8(quotedOctet().ReplaceAllStringFunc(text, func(q string) string {
 			n, err := strconv.ParseUint(q[1:], 16, 8)
 			if err != nil {
 				return q
@@ -70,7 +71,7 @@ func unescapeHTML(text string) string {
 
 // tagNames are the elements that tools wrap messages in. Others, such as an
 // address in angle brackets, are no tags.
-var tagNames = regexp.MustCompile(`(?i)^</?(?:a|abbr|b|body|br|center|code|dd|div|dl|dt|em|font|h[1-6]|head|hr|html|i|img|li|meta|o:p|ol|p|pre|s|small|span|strong|style|sub|table|tbody|td|th|thead|title|tr|tt|u|ul|wbr|string|message|error|cause|exception)[\s/>]`)
+var tagNames = lazyregexp.New(`(?i)^</?(?:a|abbr|b|body|br|center|code|dd|div|dl|dt|em|font|h[1-6]|head|hr|html|i|img|li|meta|o:p|ol|p|pre|s|small|span|strong|style|sub|table|tbody|td|th|thead|title|tr|tt|u|ul|wbr|string|message|error|cause|exception)[\s/>]`)
 
 const maxTag = 400 // octets of one tag
 
@@ -87,7 +88,7 @@ func stripTags(text string) string {
 		text = text[i:]
 		near := text[:min(len(text), maxTag)]
 		end := strings.IndexByte(near, '>')
-		if end < 0 || !tagNames.MatchString(near[:min(len(near), 24)]) {
+		if end < 0 || !tagNames().MatchString(near[:min(len(near), 24)]) {
 			b.WriteByte('<')
 			text = text[1:]
 			continue
@@ -102,10 +103,10 @@ func stripTags(text string) string {
 // unescapePercent undoes URL encoding where at least two octets are encoded,
 // so that "100%" stays.
 func unescapePercent(text string) string {
-	if len(percentEvery.FindAllString(text, 2)) < 2 {
+	if len(percentEvery().FindAllString(text, 2)) < 2 {
 		return text
 	}
-	text = percentOctets.ReplaceAllStringFunc(text, func(run string) string {
+	text = percentOctets().ReplaceAllStringFunc(text, func(run string) string {
 		var b []byte
 		for i := 0; i+2 < len(run); i += 3 {
 			n, err := strconv.ParseUint(run[i+1:i+3], 16, 8)
@@ -117,8 +118,8 @@ func unescapePercent(text string) string {
 		return strings.ToValidUTF8(string(b), " ")
 	})
 	// Twice, because the matches share the character between two plus signs.
-	text = plusInQuery.ReplaceAllString(text, "$1 $2")
-	return plusInQuery.ReplaceAllString(text, "$1 $2")
+	text = plusInQuery().ReplaceAllString(text, "$1 $2")
+	return plusInQuery().ReplaceAllString(text, "$1 $2")
 }
 
 // unescapeBackslashes undoes the escapes of JSON, C, Python and PHP strings.

@@ -2,17 +2,18 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // assertionTimes finds the three times of AADSTS700024.
-var assertionTimes = regexp.MustCompile(`(?is)current time:\s*(\S+?)[,;]?\s+assertion valid from\s*(\S+?)[,;]?\s+expiry time of assertion\s*(\S+)`)
+var assertionTimes = lazyregexp.New(`(?is)current time:\s*(\S+?)[,;]?\s+assertion valid from\s*(\S+?)[,;]?\s+expiry time of assertion\s*(\S+)`)
 
 // clockNote computes from the times in the text how far an assertion is off.
 func clockNote(s Symptom) string {
-	m := assertionTimes.FindStringSubmatch(s.Text)
+	m := assertionTimes().FindStringSubmatch(s.Text)
 	if m == nil {
 		return ""
 	}

@@ -2,10 +2,11 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // MaxPaste is how much of a pasted text is read, in octets: of a longer one the
@@ -109,10 +110,10 @@ func (p *paste) alone(q pastedReply) bool {
 
 // aboutMail reports whether mail is spoken of near the code.
 func (p *paste) aboutMail(q pastedReply) bool {
-	return mailWords.MatchString(p.text[max(0, q.start-200):min(len(p.text), q.end+200)])
+	return mailWords().MatchString(p.text[max(0, q.start-200):min(len(p.text), q.end+200)])
 }
 
-var mailWords = regexp.MustCompile(`(?i)smtp|mail|auth|recipient|sender|delivery|exchange|outlook|submi|ndr\b|dsn\b|office ?365`)
+var mailWords = lazyregexp.New(`(?i)smtp|mail|auth|recipient|sender|delivery|exchange|outlook|submi|ndr\b|dsn\b|office ?365`)
 
 func (p *paste) numberHits() []hit {
 	var hits []hit

@@ -1,8 +1,9 @@
 package diagnosis
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // completeFacts adds what the token's claims and the server's words tell. The
@@ -14,7 +15,7 @@ func completeFacts(f Facts, s Symptom) Facts {
 		f.ClientID = or(f.ClientID, s.Claims.AppID)
 		f.TenantID = or(f.TenantID, s.Claims.TenantID)
 	}
-	if m := notAllowed.FindStringSubmatch(s.Text); m != nil {
+	if m := notAllowed().FindStringSubmatch(s.Text); m != nil {
 		f.Mailbox = or(f.Mailbox, m[1])
 		f.From = or(f.From, m[2])
 	}
@@ -22,7 +23,7 @@ func completeFacts(f Facts, s Symptom) Facts {
 }
 
 // notAllowed finds the two addresses of a SendAsDenied reply.
-var notAllowed = regexp.MustCompile(`([^\s;<>"']+@[^\s;<>"']+)\s+not\s+allowed\s+to\s+send\s+as\s+([^\s;<>"']+@[^\s;<>"']+)`)
+var notAllowed = lazyregexp.New(`([^\s;<>"']+@[^\s;<>"']+)\s+not\s+allowed\s+to\s+send\s+as\s+([^\s;<>"']+@[^\s;<>"']+)`)
 
 func or(a, b string) string {
 	if a != "" {
@@ -31,13 +32,13 @@ func or(a, b string) string {
 	return b
 }
 
-var placeholder = regexp.MustCompile(`\{[a-z-]+\}`)
+var placeholder = lazyregexp.New(`\{[a-z-]+\}`)
 
 // fill replaces the placeholders of a sentence.
 func (f Facts) fill(text string) string {
-	return placeholder.ReplaceAllStringFunc(text, func(p string) string {
+	return placeholder().ReplaceAllStringFunc(text, func(p string) string {
 		value, missing := f.value(p)
-		if !plain.MatchString(value) && !quotable.MatchString(value) {
+		if !plain().MatchString(value) && !quotable().MatchString(value) {
 			return missing
 		}
 		return value
@@ -47,12 +48,12 @@ func (f Facts) fill(text string) string {
 // fillCommand replaces the placeholders of a command, quoted where the shell
 // would take a character for its own.
 func (f Facts) fillCommand(text string) string {
-	return placeholder.ReplaceAllStringFunc(text, func(p string) string {
+	return placeholder().ReplaceAllStringFunc(text, func(p string) string {
 		value, missing := f.value(p)
 		switch {
-		case plain.MatchString(value):
+		case plain().MatchString(value):
 			return value
-		case quotable.MatchString(value):
+		case quotable().MatchString(value):
 			return "'" + strings.ReplaceAll(value, "'", "''") + "'"
 		}
 		return missing
@@ -64,8 +65,8 @@ func (f Facts) fillCommand(text string) string {
 // harmless in single quotes is not put there; curly quotes are quotes to
 // PowerShell and so stay out as well.
 var (
-	plain    = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._+@:/=-]*$`)
-	quotable = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} ._+@:/=#&!%'*?~|^{}$-]*$`)
+	plain    = lazyregexp.New(`^[\p{L}\p{N}][\p{L}\p{N}._+@:/=-]*$`)
+	quotable = lazyregexp.New(`^[\p{L}\p{N}][\p{L}\p{N} ._+@:/=#&!%'*?~|^{}$-]*$`)
 )
 
 // value returns the fact that a placeholder stands for, and what stands in its

@@ -2,11 +2,12 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // MaxText is how much of a reply or description is looked at, in octets.
@@ -21,7 +22,7 @@ func Find(s Symptom, f Facts) Finding {
 	}
 	// reply.Read does not believe an enhanced code whose class contradicts the
 	// reply code, and Exchange sends some (451 5.7.3), so the text counts too.
-	if m := enhancedStart.FindString(s.Text); m != "" && s.Enhanced == "" {
+	if m := enhancedStart().FindString(s.Text); m != "" && s.Enhanced == "" {
 		s.Enhanced = m
 	}
 	f = completeFacts(f, s)
@@ -32,7 +33,7 @@ func Find(s Symptom, f Facts) Finding {
 	return finish(e, s, f)
 }
 
-var enhancedStart = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}\b`)
+var enhancedStart = lazyregexp.New(`^[245]\.\d{1,3}\.\d{1,3}\b`)
 
 func findEntry(s Symptom) (Entry, bool) {
 	if s.Fault != "" {

@@ -1,10 +1,11 @@
 package diagnosis
 
 import (
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // mark is a place in a text that tells whose server speaks.
@@ -31,13 +32,13 @@ var (
 // Addresses of people say nothing about servers, so what stands behind an @ is
 // passed over.
 var (
-	microsoftHost = regexp.MustCompile(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
+	microsoftHost = lazyregexp.New(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
 	// misspeltHost looks like one of Microsoft's and is none: the mistake itself.
-	misspeltHost = regexp.MustCompile(`(?i)(?:off?ice?|of+ice)\.?(?:365|356|635|36)|outlo+k\.?(?:365|office)|microsoft-?online|micros[oi]ftonline|outlook\.office`)
+	misspeltHost = lazyregexp.New(`(?i)(?:off?ice?|of+ice)\.?(?:365|356|635|36)|outlo+k\.?(?:365|office)|microsoft-?online|micros[oi]ftonline|outlook\.office`)
 	// clientHost is one of Microsoft's that sends, and never answers.
-	clientHost   = regexp.MustCompile(`(?i)\.outbound\.protection\.outlook\.com$`)
-	publicSuffix = regexp.MustCompile(`(?i)\.(?:com|net|org|de|fr|io|co|uk|us|es|it|ru|cn|jp|local|lan|example|internal|eu|nl|ch|at|be|pl|br|in|info|biz|me|cloud|dev|email|corp|gov|edu|mx|ca|au|microsoft|se|no|dk|fi|cz|test|invalid|localdomain)$`)
-	packageName  = regexp.MustCompile(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
+	clientHost   = lazyregexp.New(`(?i)\.outbound\.protection\.outlook\.com$`)
+	publicSuffix = lazyregexp.New(`(?i)\.(?:com|net|org|de|fr|io|co|uk|us|es|it|ru|cn|jp|local|lan|example|internal|eu|nl|ch|at|be|pl|br|in|info|biz|me|cloud|dev|email|corp|gov|edu|mx|ca|au|microsoft|se|no|dk|fi|cz|test|invalid|localdomain)$`)
+	packageName  = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
 )
 
 const maxMarks = 2000
@@ -58,10 +59,10 @@ func findMarks(text string) (marks, hosts []mark) {
 	}
 	for _, m := range hostNames(lower) {
 		h := lower[m.start:m.end]
-		if ofPerson(text, m.start) || clientHost.MatchString(h) || inPath(text, m.start) || !publicSuffix.MatchString(h) || packageName.MatchString(h) {
+		if ofPerson(text, m.start) || clientHost().MatchString(h) || inPath(text, m.start) || !publicSuffix().MatchString(h) || packageName().MatchString(h) {
 			continue
 		}
-		k := mark{start: m.start, end: m.end, microsoft: microsoftHost.MatchString(h) || misspeltHost.MatchString(h)}
+		k := mark{start: m.start, end: m.end, microsoft: microsoftHost().MatchString(h) || misspeltHost().MatchString(h)}
 		hosts = append(hosts, k)
 		if k.microsoft {
 			marks = append(marks, k)
@@ -199,16 +200,16 @@ func (p *paste) namesMicrosoftHost(at region) bool {
 	if best >= 0 {
 		return mine
 	}
-	return !privateAddress.MatchString(p.text[line.start:line.end]) && p.microsofts(at, true)
+	return !privateAddress().MatchString(p.text[line.start:line.end]) && p.microsofts(at, true)
 }
 
-var privateAddress = regexp.MustCompile(`\b(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
+var privateAddress = lazyregexp.New(`\b(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
 
 // onLoopback reports whether the line names the machine itself, and whether
 // the port, where one is named, is one of mail.
 func (p *paste) onLoopback(at region) (local, mailPort bool) {
 	line := p.line(at.start)
-	m := loopback.FindStringSubmatch(p.text[line.start:line.end])
+	m := loopback().FindStringSubmatch(p.text[line.start:line.end])
 	if m == nil {
 		return false, false
 	}
@@ -216,7 +217,7 @@ func (p *paste) onLoopback(at region) (local, mailPort bool) {
 }
 
 var (
-	loopback  = regexp.MustCompile(`(?i)(?:\b127\.0\.0\.1|::1\]?|\blocalhost)\b(?:(?::|, |,? port:? )(\d+))?`)
+	loopback  = lazyregexp.New(`(?i)(?:\b127\.0\.0\.1|::1\]?|\blocalhost)\b(?:(?::|, |,? port:? )(\d+))?`)
 	mailPorts = []string{"25", "465", "587", "1025", "1587", "2525", "2587", "8025"}
 )
 
@@ -225,7 +226,7 @@ var (
 func (p *paste) spokenByMicrosoft(at int) bool {
 	line := p.line(at)
 	l := p.text[line.start:line.end]
-	return strings.Contains(strings.ToLower(l), ".outlook.com") && bracketed.MatchString(l) || strings.Contains(l, "STOREDRV")
+	return strings.Contains(strings.ToLower(l), ".outlook.com") && bracketed().MatchString(l) || strings.Contains(l, "STOREDRV")
 }
 
-var bracketed = regexp.MustCompile(`(?i)\[[^\]]*\.(?:prod|protection)\.outlook\.com|Hostname=`)
+var bracketed = lazyregexp.New(`(?i)\[[^\]]*\.(?:prod|protection)\.outlook\.com|Hostname=`)

@@ -4,10 +4,11 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // The catalogue is kept as text that an administrator can read and mend. Each
@@ -121,7 +122,7 @@ type block struct {
 
 type field struct{ key, value, where string }
 
-var fieldLine = regexp.MustCompile(`^([a-z]+):[ \t]*(.*)$`)
+var fieldLine = lazyregexp.New(`^([a-z]+):[ \t]*(.*)$`)
 
 func splitBlocks(file, text string) ([]block, error) {
 	var blocks []block
@@ -137,7 +138,7 @@ func splitBlocks(file, text string) ([]block, error) {
 			return nil, fmt.Errorf("%s: line before the first block", where)
 		}
 		b := &blocks[len(blocks)-1]
-		if m := fieldLine.FindStringSubmatch(line); m != nil {
+		if m := fieldLine().FindStringSubmatch(line); m != nil {
 			b.lines = append(b.lines, field{m[1], m[2], where})
 			continue
 		}

@@ -2,9 +2,10 @@ package diagnosis
 
 import (
 	"bytes"
-	"regexp"
 	"sort"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // paste is a text made ready for the search.
@@ -60,7 +61,7 @@ func newView(text string, cuts []region) view {
 
 // linePrefix is what logs, quotations and transcripts put before each line, and
 // what SMTP puts before each line of a reply.
-var linePrefix = regexp.MustCompile(`^(?:` + strings.Join([]string{
+var linePrefix = lazyregexp.New(`^(?:` + strings.Join([]string{
 	`[ \t>|*#]+`,
 	`//+`,
 	`\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?\]?:?`,
@@ -87,7 +88,7 @@ func linePrefixes(text string) []region {
 		}
 		at := start
 		for range maxPrefixes {
-			m := linePrefix.FindString(text[at:min(end, at+200)])
+			m := linePrefix().FindString(text[at:min(end, at+200)])
 			if m == "" {
 				break
 			}

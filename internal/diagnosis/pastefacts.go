@@ -1,23 +1,24 @@
 package diagnosis
 
 import (
-	"regexp"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 var (
-	appInText    = regexp.MustCompile(`(?i)\b(?:added to|keys for|client) app(?:lication)?\s+'?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\b`)
-	tenantInText = regexp.MustCompile(`(?i)\bin the tenant\s+'?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\b`)
-	whitespace   = regexp.MustCompile(`\s+`)
+	appInText    = lazyregexp.New(`(?i)\b(?:added to|keys for|client) app(?:lication)?\s+'?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\b`)
+	tenantInText = lazyregexp.New(`(?i)\bin the tenant\s+'?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\b`)
+	whitespace   = lazyregexp.New(`\s+`)
 )
 
 // factsOf adds the ids that the endpoint names in its own words.
 func (p *paste) factsOf(f Facts, text string) Facts {
-	text = whitespace.ReplaceAllString(text, " ")
-	if m := appInText.FindStringSubmatch(text); m != nil {
+	text = whitespace().ReplaceAllString(text, " ")
+	if m := appInText().FindStringSubmatch(text); m != nil {
 		f.ClientID = or(f.ClientID, m[1])
 	}
-	if m := tenantInText.FindStringSubmatch(text); m != nil {
+	if m := tenantInText().FindStringSubmatch(text); m != nil {
 		f.TenantID = or(f.TenantID, m[1])
 	}
 	return f
@@ -26,7 +27,7 @@ func (p *paste) factsOf(f Facts, text string) Facts {
 // claims reads the token of a transcript that shows one. When it was used is
 // not known, so its expiry says nothing.
 func (p *paste) claims() *Claims {
-	for _, token := range jwtShape.FindAllString(p.text, 8) {
+	for _, token := range jwtShape().FindAllString(p.text, 8) {
 		if c, err := ReadClaims(token); err == nil && c.Audience != "" {
 			c.Expires = time.Time{}
 			return &c

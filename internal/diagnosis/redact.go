@@ -1,24 +1,24 @@
 package diagnosis
 
-import "regexp"
+import "github.com/smtpsend/smtpsend/internal/lazyregexp"
 
 // What looks like a credential in text that is shown or kept again: tokens,
 // SASL initial responses (base64 of "user=" or of a blank authorization
 // identity before a password is not told from other base64, hence by the verb),
 // and secrets in forms and URLs.
 var (
-	jwtShape    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?`)
-	authShape   = regexp.MustCompile(`(?i)(AUTH\s+(?:XOAUTH2|OAUTHBEARER|PLAIN|LOGIN|NTLM)\s+)[A-Za-z0-9+/=]{8,}`)
-	saslShape   = regexp.MustCompile(`dXNlcj[A-Za-z0-9+/=]{8,}`)
-	bearerShape = regexp.MustCompile(`(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{20,}`)
-	formShape   = regexp.MustCompile(`(?i)((?:client_secret|client_assertion|refresh_token|access_token|password)["']?\s*[=:]\s*["']?)[^&\s"']{3,}`)
+	jwtShape    = lazyregexp.New(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?`)
+	authShape   = lazyregexp.New(`(?i)(AUTH\s+(?:XOAUTH2|OAUTHBEARER|PLAIN|LOGIN|NTLM)\s+)[A-Za-z0-9+/=]{8,}`)
+	saslShape   = lazyregexp.New(`dXNlcj[A-Za-z0-9+/=]{8,}`)
+	bearerShape = lazyregexp.New(`(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{20,}`)
+	formShape   = lazyregexp.New(`(?i)((?:client_secret|client_assertion|refresh_token|access_token|password)["']?\s*[=:]\s*["']?)[^&\s"']{3,}`)
 )
 
 // Redact takes tokens and secrets out of a text that came from elsewhere.
 func Redact(text string) string {
-	text = authShape.ReplaceAllString(text, "${1}[redacted]")
-	text = jwtShape.ReplaceAllString(text, "[redacted]")
-	text = saslShape.ReplaceAllString(text, "[redacted]")
-	text = bearerShape.ReplaceAllString(text, "${1}[redacted]")
-	return formShape.ReplaceAllString(text, "${1}[redacted]")
+	text = authShape().ReplaceAllString(text, "${1}[redacted]")
+	text = jwtShape().ReplaceAllString(text, "[redacted]")
+	text = saslShape().ReplaceAllString(text, "[redacted]")
+	text = bearerShape().ReplaceAllString(text, "${1}[redacted]")
+	return formShape().ReplaceAllString(text, "${1}[redacted]")
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // pastedReply is a reply code, an enhanced status code or both, as found in a text.
@@ -23,10 +25,10 @@ const maxReplies = 400
 // What stands between a reply code and its enhanced code: tools write "535 5.7.3",
 // "535: 5.7.3", "(535, b'5.7.3", "535-5.7.3", "smtp;535 5.7.3", "code 535, 5.7.3".
 var (
-	enhancedHere = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}`)
-	codeBefore   = regexp.MustCompile(`([2-5][0-5]\d)(?:[^0-9A-Za-z\n.]{1,6}b?['"]?[ #]*|[ \t]*\n[ \t>]*)$`)
+	enhancedHere = lazyregexp.New(`^[245]\.\d{1,3}\.\d{1,3}`)
+	codeBefore   = lazyregexp.New(`([2-5][0-5]\d)(?:[^0-9A-Za-z\n.]{1,6}b?['"]?[ #]*|[ \t]*\n[ \t>]*)$`)
 	// beforeCode is the start of a line, or "said:" and the like.
-	beforeCode = regexp.MustCompile(`(?i)(?:^|\n[ \t>]*|said: |response: |response was: |reply: |returned: |server: |failed: |error: |login: |code[ =:]{1,3}|\(|"|')$`)
+	beforeCode = lazyregexp.New(`(?i)(?:^|\n[ \t>]*|said: |response: |response was: |reply: |returned: |server: |failed: |error: |login: |code[ =:]{1,3}|\(|"|')$`)
 )
 
 func findReplies(text string) []pastedReply {
@@ -36,12 +38,12 @@ func findReplies(text string) []pastedReply {
 			continue
 		}
 		start := i - 1
-		end := start + len(enhancedHere.FindString(text[start:min(len(text), start+10)]))
+		end := start + len(enhancedHere().FindString(text[start:min(len(text), start+10)]))
 		if end == start {
 			continue
 		}
 		r := pastedReply{start: start, end: end, enhanced: text[start:end]}
-		if m := codeBefore.FindStringSubmatch(text[max(0, start-24):start]); m != nil {
+		if m := codeBefore().FindStringSubmatch(text[max(0, start-24):start]); m != nil {
 			r.code, _ = strconv.Atoi(m[1])
 			r.start -= len(m[0])
 		}
@@ -57,11 +59,11 @@ func findReplies(text string) []pastedReply {
 func withLoneCodes(text string, out []pastedReply) []pastedReply {
 	left := maxReplies
 	for i := 0; i+3 < len(text) && left > 0; i++ {
-		if c := text[i]; c != '4' && c != '5' || !codeShape.MatchString(text[i:i+3]) || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && squeezed(text[i-1]) != 0 {
+		if c := text[i]; c != '4' && c != '5' || !codeShape().MatchString(text[i:i+3]) || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && squeezed(text[i-1]) != 0 {
 			continue
 		}
 		taken := func(r pastedReply) bool { return r.start <= i && i < r.end }
-		led := beforeCode.MatchString(text[max(0, i-20):i]) || strings.HasPrefix(strings.ToLower(text[i+4:min(len(text), i+8)]), "auth")
+		led := beforeCode().MatchString(text[max(0, i-20):i]) || strings.HasPrefix(strings.ToLower(text[i+4:min(len(text), i+8)]), "auth")
 		if led && !slices.ContainsFunc(out, taken) {
 			code, _ := strconv.Atoi(text[i : i+3])
 			out = append(out, pastedReply{start: i, end: i + 3, code: code})
@@ -93,18 +95,18 @@ func boundary(text string, start, end int) bool {
 }
 
 var (
-	speaksOfReply = regexp.MustCompile(`(?i)(?:said|response(?: was)?|respuesta(?: fue)?|r[ée]ponse|antwort(?: war| lautete)?|error|errore|fehler|erreur|code|status|returned|reply|replied|smtp;|unsuccessful|credentials|exception|server|serveur|servidor|diagnostic-code|refused|rejected|login|failed|#)['"]?[ \t:=>#(\[-]*(?:is|was|:)?[ \t:]*['"]?(?:host \S+ )?$`)
-	speaksOfBuild = regexp.MustCompile(`(?i)(?:version|ver|v|release|build|upgrade|upgraded|mysql|php|node|npm|mariadb|nodemailer|phpmailer|library|package|module|kernel|firmware|driver)[ \t:="'/@(-]*$`)
+	speaksOfReply = lazyregexp.New(`(?i)(?:said|response(?: was)?|respuesta(?: fue)?|r[ée]ponse|antwort(?: war| lautete)?|error|errore|fehler|erreur|code|status|returned|reply|replied|smtp;|unsuccessful|credentials|exception|server|serveur|servidor|diagnostic-code|refused|rejected|login|failed|#)['"]?[ \t:=>#(\[-]*(?:is|was|:)?[ \t:]*['"]?(?:host \S+ )?$`)
+	speaksOfBuild = lazyregexp.New(`(?i)(?:version|ver|v|release|build|upgrade|upgraded|mysql|php|node|npm|mariadb|nodemailer|phpmailer|library|package|module|kernel|firmware|driver)[ \t:="'/@(-]*$`)
 )
 
 // credible reports whether an enhanced code without reply code is one, and not
 // the version of something.
 func credible(text string, start, end int) bool {
 	before := text[max(0, start-60):start]
-	if speaksOfBuild.MatchString(before) {
+	if speaksOfBuild().MatchString(before) {
 		return false
 	}
-	if speaksOfReply.MatchString(before) {
+	if speaksOfReply().MatchString(before) {
 		return true
 	}
 	// At the start of a line, with words behind it: what System.Net.Mail and others quote.
@@ -116,9 +118,9 @@ func credible(text string, start, end int) bool {
 }
 
 var (
-	errorCodes = regexp.MustCompile(`(?i)error_?codes?["']?\s*[:=]\s*\[\s*(\d{4,10})`)
-	errorURI   = regexp.MustCompile(`(?i)login\.microsoftonline\.com/error\?code=(\d{4,10})`)
-	signInCode = regexp.MustCompile(`(?i)sign-?in error code\W{1,8}(\d{5,10})`)
+	errorCodes = lazyregexp.New(`(?i)error_?codes?["']?\s*[:=]\s*\[\s*(\d{4,10})`)
+	errorURI   = lazyregexp.New(`(?i)login\.microsoftonline\.com/error\?code=(\d{4,10})`)
+	signInCode = lazyregexp.New(`(?i)sign-?in error code\W{1,8}(\d{5,10})`)
 )
 
 // findNumbers finds AADSTS numbers, also where the word or the number was
@@ -143,7 +145,7 @@ func findNumbers(text string, whole view) []pastedNumber {
 	if len(out) > 0 || !strings.Contains(letters, "errorcode") {
 		return out
 	}
-	for _, re := range []*regexp.Regexp{errorCodes, errorURI, signInCode} {
+	for _, re := range []*regexp.Regexp{errorCodes(), errorURI(), signInCode()} {
 		for _, m := range re.FindAllStringSubmatchIndex(text, maxReplies) {
 			if n, err := strconv.Atoi(text[m[2]:m[3]]); err == nil {
 				out = append(out, pastedNumber{m[0], m[1], n})

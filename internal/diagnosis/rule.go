@@ -2,10 +2,11 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // rule is one way to recognise an entry. All that it names must hold; the rule
@@ -41,14 +42,14 @@ type rule struct {
 }
 
 var (
-	ruleToken     = regexp.MustCompile(`"[^"]*"|\S+`)
-	enhancedShape = regexp.MustCompile(`^([245]\.\d{1,3}\.\d{1,3})(?:-(\d{1,3}))?$`)
-	codeShape     = regexp.MustCompile(`^[2-5]\d\d$`)
+	ruleToken     = lazyregexp.New(`"[^"]*"|\S+`)
+	enhancedShape = lazyregexp.New(`^([245]\.\d{1,3}\.\d{1,3})(?:-(\d{1,3}))?$`)
+	codeShape     = lazyregexp.New(`^[2-5]\d\d$`)
 )
 
 func parseRule(line string) (rule, error) {
 	var r rule
-	for _, t := range ruleToken.FindAllString(line, -1) {
+	for _, t := range ruleToken().FindAllString(line, -1) {
 		if err := r.add(t); err != nil {
 			return rule{}, err
 		}
@@ -68,10 +69,10 @@ func (r *rule) add(t string) (err error) {
 			return fmt.Errorf("words %s hold no letter", t)
 		}
 		r.words = append(r.words, w)
-	case codeShape.MatchString(t):
+	case codeShape().MatchString(t):
 		r.code, err = strconv.Atoi(t)
-	case enhancedShape.MatchString(t):
-		m := enhancedShape.FindStringSubmatch(t)
+	case enhancedShape().MatchString(t):
+		m := enhancedShape().FindStringSubmatch(t)
 		r.enhanced = m[1]
 		if m[2] != "" {
 			r.upTo, err = strconv.Atoi(m[2])

@@ -1,8 +1,9 @@
 package diagnosis
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // maxShort is how much of a reply people are shown, in octets.
@@ -11,10 +12,10 @@ const maxShort = 300
 var (
 	// diagnosticTail is where the store driver's figures begin: the mark itself,
 	// or the first of its pairs where the mark was lost.
-	diagnosticTail = regexp.MustCompile(`\[BeginDiagnosticData\]|\s\d{1,3}\.\d{4,6}:[0-9A-F]{8}`)
-	diagnosticMark = regexp.MustCompile(`\[(?:Begin|End)DiagnosticData\]`)
-	failedProcess  = regexp.MustCompile(`;? ?Failed to process message due to a (?:permanent|transient) exception with message\s*$`)
-	verdict        = regexp.MustCompile(`Actual verdict is [A-Za-z]+`)
+	diagnosticTail = lazyregexp.New(`\[BeginDiagnosticData\]|\s\d{1,3}\.\d{4,6}:[0-9A-F]{8}`)
+	diagnosticMark = lazyregexp.New(`\[(?:Begin|End)DiagnosticData\]`)
+	failedProcess  = lazyregexp.New(`;? ?Failed to process message due to a (?:permanent|transient) exception with message\s*$`)
+	verdict        = lazyregexp.New(`Actual verdict is [A-Za-z]+`)
 )
 
 // Short cuts a reply to the sentence that matters to people: one line, without
@@ -22,14 +23,14 @@ var (
 // octets. The whole text belongs in logs and JSON.
 func Short(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
-	if m := diagnosticTail.FindStringIndex(text); m != nil {
-		said := verdict.FindString(text[m[0]:])
-		text = failedProcess.ReplaceAllString(strings.TrimRight(text[:m[0]], " "), "")
+	if m := diagnosticTail().FindStringIndex(text); m != nil {
+		said := verdict().FindString(text[m[0]:])
+		text = failedProcess().ReplaceAllString(strings.TrimRight(text[:m[0]], " "), "")
 		if said != "" {
 			text += "; " + said
 		}
 	}
-	text = diagnosticMark.ReplaceAllString(text, "")
+	text = diagnosticMark().ReplaceAllString(text, "")
 	if len(text) <= maxShort {
 		return text
 	}

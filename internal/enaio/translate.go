@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/envfile"
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -17,7 +17,7 @@ import (
 const sendEmail = "featureswitches.sendemail."
 
 // entraSecret is the shape of the client secrets that Entra makes today.
-var entraSecret = regexp.MustCompile(`^[A-Za-z0-9_.~-]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,34}$`)
+var entraSecret = lazyregexp.New(`^[A-Za-z0-9_.~-]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,34}$`)
 
 // normal brings a key into the form that Spring's relaxed binding compares by:
 // case, hyphens and underscores do not count.
@@ -78,7 +78,7 @@ func (in *Imported) takePair(s config.Setting, p pair) {
 		in.warn(key, "stands there more than once with different values: the first one was taken")
 	default:
 		in.values[s.Name] = secret.New(value)
-		if s.Secret && in.Format == FormatRegistry && !entraSecret.MatchString(value) {
+		if s.Secret && in.Format == FormatRegistry && !entraSecret().MatchString(value) {
 			in.warn(key, "does not look like a secret of Entra: enaio server encrypts it before it stores it, so that it may have to be entered anew")
 		}
 	}

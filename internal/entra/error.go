@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -107,12 +107,12 @@ func conceal(params url.Values) *strings.Replacer {
 }
 
 var (
-	idsAtEnd = regexp.MustCompile(`(?s)\s*Trace ID: .*$`)
-	aadsts   = regexp.MustCompile(`\bAADSTS([0-9]{4,9})\b`)
+	idsAtEnd = lazyregexp.New(`(?s)\s*Trace ID: .*$`)
+	aadsts   = lazyregexp.New(`\bAADSTS([0-9]{4,9})\b`)
 )
 
 // sentences cuts the IDs, which have fields of their own.
-func sentences(description string) string { return idsAtEnd.ReplaceAllString(description, "") }
+func sentences(description string) string { return idsAtEnd().ReplaceAllString(description, "") }
 
 // numbers returns the AADSTS numbers; the text has one when error_codes is
 // missing.
@@ -120,7 +120,7 @@ func numbers(w wireError) []int {
 	if len(w.Codes) > 0 {
 		return w.Codes
 	}
-	if m := aadsts.FindStringSubmatch(w.Description); m != nil {
+	if m := aadsts().FindStringSubmatch(w.Description); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			return []int{n}
 		}

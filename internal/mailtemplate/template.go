@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
@@ -140,12 +140,12 @@ func splitFrontMatter(source string) (front, body string, err error) {
 }
 
 // bareAction is a value that begins with "{{", which YAML takes for a mapping.
-var bareAction = regexp.MustCompile(`(?m)^(\s*(?:- +|[A-Za-z_-]+: +))(\{\{.*)$`)
+var bareAction = lazyregexp.New(`(?m)^(\s*(?:- +|[A-Za-z_-]+: +))(\{\{.*)$`)
 
 // quoteActions spares the author the quotes that YAML wants around {{.x}}.
 func quoteActions(front string) string {
-	return bareAction.ReplaceAllStringFunc(front, func(line string) string {
-		m := bareAction.FindStringSubmatch(line)
+	return bareAction().ReplaceAllStringFunc(front, func(line string) string {
+		m := bareAction().FindStringSubmatch(line)
 		return m[1] + "'" + strings.ReplaceAll(m[2], "'", "''") + "'"
 	})
 }

@@ -2,9 +2,9 @@ package message
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
@@ -311,7 +311,7 @@ func (p *addressParser) domain() (domain, reason string) {
 
 // encodedWord finds an encoded word as a whole: many programs leave commas and
 // other characters in it that RFC 2047 5 forbids there.
-var encodedWord = regexp.MustCompile(`^=\?[^? ]+\?[bBqQ]\?[^? "<>]*\?=`)
+var encodedWord = lazyregexp.New(`^=\?[^? ]+\?[bBqQ]\?[^? "<>]*\?=`)
 
 // word is an atom (dots included) or the content of a quoted string.
 type word struct {
@@ -357,8 +357,8 @@ func (p *addressParser) phrase() (words phrase, reason string) {
 				return nil, reason
 			}
 			words = append(words, word{text, true})
-		case c == '=' && encodedWord.MatchString(p.s[p.pos:]):
-			text := encodedWord.FindString(p.s[p.pos:])
+		case c == '=' && encodedWord().MatchString(p.s[p.pos:]):
+			text := encodedWord().FindString(p.s[p.pos:])
 			p.pos += len(text)
 			words = append(words, word{text, false})
 		case isAtomByte(c):

@@ -1,10 +1,10 @@
 package submission
 
 import (
-	"regexp"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/reply"
 )
@@ -112,9 +112,9 @@ func (r *Receipt) take(res Result) {
 }
 
 var (
-	hostname = regexp.MustCompile(`\[Hostname=([^\]\s]+)\]`)
-	queuedAs = regexp.MustCompile(`(?i)\bqueued as ([^\s;,]+)`)
-	okID     = regexp.MustCompile(`(?i)\bOK\s+(<[^>\s]+>)`)
+	hostname = lazyregexp.New(`\[Hostname=([^\]\s]+)\]`)
+	queuedAs = lazyregexp.New(`(?i)\bqueued as ([^\s;,]+)`)
+	okID     = lazyregexp.New(`(?i)\bOK\s+(<[^>\s]+>)`)
 )
 
 // identify reads from the reply to the final dot under which name and where
@@ -122,13 +122,13 @@ var (
 // form, "2.0.0 Ok: queued as id" Postfix's.
 func identify(r reply.Reply) (queueID, host string) {
 	text := r.Text()
-	if m := hostname.FindStringSubmatch(text); m != nil {
+	if m := hostname().FindStringSubmatch(text); m != nil {
 		host = m[1]
 	}
-	if m := queuedAs.FindStringSubmatch(text); m != nil {
+	if m := queuedAs().FindStringSubmatch(text); m != nil {
 		return m[1], host
 	}
-	if m := okID.FindStringSubmatch(text); m != nil {
+	if m := okID().FindStringSubmatch(text); m != nil {
 		return m[1], host
 	}
 	return "", host
