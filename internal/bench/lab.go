@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,7 @@ type lab struct {
 	smtp       *delayproxy.Proxy // farRTT away
 	tokens     *delayproxy.Proxy
 	greeted    atomic.Int64 // when the server last greeted, nanoseconds since 1970; 0: not yet
+	think      atomic.Int64 // what the token endpoint takes over its answer, nanoseconds
 	attachment map[int]string
 	ready      map[int]string // the same as whole messages, for programs that do not compose
 }
@@ -65,6 +67,7 @@ func (l *lab) start(ctx context.Context) (err error) {
 			}
 			return smtpserver.Reply{}, false
 		},
+		TokenHook: l.thinkAboutToken,
 	})
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
@@ -75,6 +78,15 @@ func (l *lab) start(ctx context.Context) (err error) {
 	web := strings.TrimPrefix(l.box.URL(), "https://")
 	l.tokens, err = delayproxy.Start(ctx, delayproxy.Options{Target: web, RTT: farRTT})
 	return err
+}
+
+// thinkAboutToken delays a token and leaves the answer to the sandbox.
+func (l *lab) thinkAboutToken(_ http.ResponseWriter, r *http.Request) bool {
+	select {
+	case <-time.After(time.Duration(l.think.Load())):
+	case <-r.Context().Done():
+	}
+	return false
 }
 
 func (l *lab) close() error {

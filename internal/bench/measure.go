@@ -44,6 +44,7 @@ func (l *lab) measure(ctx context.Context, launch string, p program, s scenario,
 	accepted := l.box.Stats().Accepted
 	l.smtp.Forget()
 	l.greeted.Store(0)
+	l.think.Store(int64(s.think))
 	ctx, cancel := context.WithTimeout(ctx, oneRun)
 	defer cancel()
 	r, err := runUnder(ctx, launch, inv, j.environ())
