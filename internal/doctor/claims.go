@@ -1,0 +1,131 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+)
+
+var guid = regexp.MustCompile(`^(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$`)
+
+// readClaims looks at what the token says about itself. Nothing in it is a
+// failure: only AUTH decides, and a token without roles is right for App RBAC.
+func (e *examination) readClaims(context.Context) {
+	if e.blocked(nameClaims, nameToken) {
+		return
+	}
+	c := Check{Name: nameClaims, Status: OK}
+	claims, err := diagnosis.ReadClaims(e.token.Reveal())
+	if err != nil {
+		c.Status, c.Seen = Warn, "not to be read: "+err.Error()
+		e.add(c)
+		return
+	}
+	e.claims = &claims
+	e.o.Facts.ObjectID = claims.ObjectID
+	roles := "no roles"
+	if len(claims.Roles) > 0 {
+		roles = "roles " + strings.Join(claims.Roles, ", ")
+	}
+	c.Seen = fmt.Sprintf("for %s, %s, uti %s", claims.Audience, roles, claims.TokenID)
+	c.Notes = []string{
+		"appid " + claims.AppID + ": the client id",
+		"oid   " + claims.ObjectID + ": the enterprise application, which New-ServicePrincipal -ObjectId wants",
+		"tid   " + claims.TenantID + ": the tenant",
+	}
+	if note := credentialNote(claims.AppIDACR); note != "" {
+		c.Notes = append(c.Notes, note)
+	}
+	if odd := e.oddClaims(claims); len(odd) > 0 {
+		c.Status = Warn
+		c.Notes = append(c.Notes, odd...)
+	} else {
+		c.Notes = append(c.Notes, wayNote(claims))
+	}
+	e.add(c)
+}
+
+func credentialNote(acr string) string {
+	switch acr {
+	case "1":
+		return "signed in with a client secret"
+	case "2":
+		return "signed in with a certificate or an assertion"
+	}
+	return ""
+}
+
+// wayNote says which of the two ways to authorise the token fits.
+func wayNote(c diagnosis.Claims) string {
+	switch {
+	case c.HasRole("SMTP.SendAsApp"):
+		return "SMTP.SendAsApp: the classic way. Exchange then also asks for FullAccess on the mailbox (Add-MailboxPermission); for App RBAC the role would have to go"
+	case len(c.Roles) == 0:
+		return "no roles: right for App RBAC (Application SMTP.SendAsApp, given in Exchange), wrong for the classic way, which needs SMTP.SendAsApp with admin consent"
+	}
+	return "SMTP.SendAsApp is not among the roles: right for App RBAC only. The classic way needs it, with admin consent; High Volume Email needs Mail.Send"
+}
+
+// oddClaims are the signs of a token that Exchange will refuse.
+func (e *examination) oddClaims(c diagnosis.Claims) []string {
+	var odd []string
+	if !c.ForExchange() {
+		odd = append(odd, "the token is for "+c.Audience+", not for Exchange Online")
+	} else if wanted := e.resource(); wanted != "" && !e.otherName(c.Audience, wanted) {
+		odd = append(odd, "the token is for "+c.Audience+", although "+wanted+" was asked for: that is another cloud's Exchange Online")
+	}
+	if t := e.o.TenantID; guid.MatchString(t) && c.TenantID != "" && !strings.EqualFold(t, c.TenantID) {
+		odd = append(odd, "the token is of tenant "+c.TenantID+", the settings say "+t)
+	}
+	if c.AppID != "" && !strings.EqualFold(c.AppID, e.o.Token.ClientID) {
+		odd = append(odd, "the token is of application "+c.AppID+", the settings say "+e.o.Token.ClientID)
+	}
+	if c.Scopes != "" {
+		odd = append(odd, "the token carries scp ("+c.Scopes+"): it is a user's, and opens that user's mailbox only")
+	}
+	if !c.Expires.IsZero() && time.Now().After(c.Expires) {
+		odd = append(odd, "the token expired at "+c.Expires.Format(time.RFC3339)+" by this machine's clock")
+	}
+	if !c.NotBefore.IsZero() && time.Now().Before(c.NotBefore) {
+		odd = append(odd, "the token is valid from "+c.NotBefore.Format(time.RFC3339)+" on by this machine's clock")
+	}
+	return odd
+}
+
+// resource is the host of the resource that a token was asked for.
+func (e *examination) resource() string {
+	if len(e.o.Token.Scopes) == 0 {
+		return ""
+	}
+	u, err := url.Parse(e.o.Token.Scopes[0])
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// exchangeID is the application id of Office 365 Exchange Online, by which some
+// tokens name it.
+const exchangeID = "00000002-0000-0ff1-ce00-000000000000"
+
+// otherName reports whether audience is the resource asked for, by this name or
+// another one of the same cloud.
+func (e *examination) otherName(audience, wanted string) bool {
+	u, err := url.Parse(audience)
+	if err != nil || u.Host == "" {
+		return strings.Contains(strings.ToLower(audience), exchangeID) || strings.EqualFold(audience, wanted)
+	}
+	worldwide := func(host string) bool { return host == "outlook.office365.com" || host == "outlook.office.com" }
+	return strings.EqualFold(u.Host, wanted) || worldwide(u.Host) && worldwide(wanted)
+}
+
+// otherCloud reports a token for Exchange Online of another cloud.
+func (e *examination) otherCloud() bool {
+	wanted := e.resource()
+	return e.claims != nil && e.claims.ForExchange() && e.claims.Audience != "" && wanted != "" && !e.otherName(e.claims.Audience, wanted)
+}

@@ -1,0 +1,263 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// row is a check of the dialogue up to AUTH and how what was seen is told.
+type row struct {
+	name string
+	seen func(e *examination) string
+}
+
+// rows are the checks of the dialogue in the order of its stages, which TLS
+// from the first octet changes.
+func (e *examination) rows() []row {
+	greeting := row{nameGreeting, func(e *examination) string { return first(e.lines.reply("", 0)) }}
+	ehlo := row{nameEHLO, func(e *examination) string { return keywords(e.lines.reply("EHLO", 0)) }}
+	secure := row{nameTLSSMTP, func(e *examination) string {
+		if state, ok := e.session.TLS(); ok {
+			return describeTLS(state)
+		}
+		return ""
+	}}
+	again := row{nameEHLOTLS, func(e *examination) string { return keywords(e.lines.reply("EHLO", 1)) }}
+	switch e.o.Session.Security {
+	case submission.ImplicitTLS:
+		return []row{secure, greeting, ehlo}
+	case submission.Plaintext:
+		return []row{greeting, ehlo}
+	}
+	return []row{greeting, ehlo, secure, again}
+}
+
+func first(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return lines[0]
+}
+
+// keywords are the extensions of an EHLO reply, those first that matter here.
+func keywords(lines []string) string {
+	if len(lines) < 2 {
+		return "no extensions"
+	}
+	var matter, rest []string
+	for _, l := range lines[1:] {
+		word, _, _ := strings.Cut(l, " ")
+		switch strings.ToUpper(word) {
+		case "STARTTLS", "AUTH":
+			matter = append(matter, l)
+		default:
+			rest = append(rest, l)
+		}
+	}
+	return strings.Join(append(matter, rest...), ", ")
+}
+
+// greet goes from the connection to the offer of XOAUTH2.
+func (e *examination) greet(ctx context.Context) {
+	rows := e.rows()
+	if e.state[nameTCPSMTP] == Failed {
+		need := nameTCPSMTP
+		for _, r := range rows {
+			e.blocked(r.name, need)
+			need = r.name
+		}
+		return
+	}
+	o := e.o.Session
+	o.Tokens, o.Slots = nil, nil
+	o.Timeouts = submission.Timeouts{Dial: e.o.Limit, Command: e.o.Limit, Data: e.o.Limit, Block: e.o.Limit, Dot: e.o.MailLimit}
+	trace := o.Trace
+	o.Trace = func(line string) {
+		e.lines.add(line)
+		if trace != nil {
+			trace(line)
+		}
+	}
+	var err error
+	e.session, err = submission.Greet(ctx, o, time.Now().Add(time.Duration(len(rows)+1)*e.o.Limit))
+	e.report.Dialogue = e.lines.lines
+	e.tell(rows, err)
+}
+
+// tell turns the steps of the session into checks. The first step is the dial,
+// which has a check of its own unless it went by a proxy.
+func (e *examination) tell(rows []row, err error) {
+	steps := e.session.Steps()
+	var cause *submission.Error
+	errors.As(err, &cause)
+	failed := -1
+	if cause != nil {
+		// AUTH is the stage of a server that does not offer XOAUTH2; the offer
+		// was the last row's.
+		failed = min(len(steps)-2, len(rows)-1)
+	}
+	if failed == -1 && cause != nil { // the dial itself
+		c := Check{Name: nameTCPSMTP, Limit: e.o.Limit, Took: steps[0].Took}
+		e.add(e.broke(c, cause))
+	}
+	for i, r := range rows {
+		c := Check{Name: r.name, Status: OK, Limit: e.o.Limit}
+		switch {
+		case cause != nil && i > failed:
+			need := nameTCPSMTP
+			if failed >= 0 {
+				need = rows[failed].name
+			}
+			e.blocked(r.name, need)
+			continue
+		case i+1 < len(steps):
+			c.Took = steps[i+1].Took
+		}
+		if cause != nil && i == failed {
+			e.add(e.broke(e.failedRow(c, cause), cause))
+			continue
+		}
+		c.Seen = r.seen(e)
+		e.add(e.lookAt(c))
+	}
+}
+
+// failedRow adds what a certificate says of itself to a failed handshake.
+func (e *examination) failedRow(c Check, cause *submission.Error) Check {
+	if leaf := presented(cause); leaf != nil {
+		c.Seen = fmt.Sprintf("%s (%v)", describe(leaf), cause.Err)
+	}
+	return c
+}
+
+// lookAt warns of what is odd and no failure.
+func (e *examination) lookAt(c Check) Check {
+	switch c.Name {
+	case nameGreeting:
+		if !e.session.Exchange() {
+			c = e.warned(c, diagnosis.Symptom{Stage: diagnosis.StageGreeting, Fault: diagnosis.FaultNotExchange})
+		}
+	case nameTLSSMTP:
+		if state, ok := e.session.TLS(); ok && len(state.PeerCertificates) > 0 {
+			if c.Notes = certificateNotes(e.o.Session.Host, state.PeerCertificates[0]); len(c.Notes) > 0 {
+				c.Status = Warn
+			}
+		}
+	}
+	return c
+}
+
+// authenticate signs in as the mailbox with the new token, once: a fresh token
+// is believed.
+func (e *examination) authenticate(ctx context.Context) {
+	rows := e.rows()
+	if e.blocked(nameAuth, rows[len(rows)-1].name, nameToken) {
+		return
+	}
+	c := Check{Name: nameAuth, Status: OK, Limit: e.o.Limit}
+	started := time.Now()
+	err := e.session.Authenticate(ctx, submission.Token{Access: e.token}, started.Add(e.o.Limit))
+	c.Took = time.Since(started)
+	e.report.Dialogue = e.lines.lines
+	if err == nil {
+		c.Seen = fmt.Sprintf("as %s: %s", e.o.Session.Mailbox, first(e.lines.reply("AUTH", 0)))
+		e.add(c)
+		return
+	}
+	cause := failure(diagnosis.StageAuth, err)
+	c = e.broke(c, cause)
+	c.Seen = fmt.Sprintf("as %s: %s", e.o.Session.Mailbox, said(cause))
+	e.add(c)
+	if isRefusal(cause) && e.claims != nil && len(e.claims.Roles) == 0 {
+		e.askGraph(ctx)
+	}
+}
+
+// envelope names the mailbox and a recipient and takes them back. Exchange says
+// yes to nearly all of it, so that its yes proves little.
+func (e *examination) envelope(ctx context.Context) {
+	to := e.o.SendTo
+	if to == "" {
+		to = e.o.Session.Mailbox
+	}
+	for _, step := range []struct {
+		name, need, line string
+		stage            diagnosis.Stage
+	}{
+		{nameMail, nameAuth, "MAIL FROM:<" + e.o.Session.Mailbox + ">", diagnosis.StageMail},
+		{nameRcpt, nameMail, "RCPT TO:<" + to + ">", diagnosis.StageRcpt},
+	} {
+		if e.blocked(step.name, step.need) {
+			continue
+		}
+		c := Check{Name: step.name, Status: OK, Limit: e.o.Limit}
+		started := time.Now()
+		r, err := e.session.Command(ctx, step.stage, step.line, started.Add(e.o.Limit))
+		c.Took, c.Seen = time.Since(started), r.String()
+		if err != nil {
+			c = e.broke(c, failure(step.stage, err))
+		}
+		e.add(c)
+	}
+	if e.state[nameAuth] == OK {
+		// The connection is of no further use when this fails, which the test
+		// message will tell.
+		_, _ = e.session.Command(ctx, diagnosis.StageMail, "RSET", time.Now().Add(e.o.Limit))
+	}
+	e.report.Dialogue = e.lines.lines
+}
+
+// testMessage submits a message when it was asked for.
+func (e *examination) testMessage(ctx context.Context) {
+	if e.blocked(nameMessage, nameRcpt) {
+		return
+	}
+	if e.o.SendTo == "" {
+		e.add(Check{Name: nameMessage, Status: Skipped, Seen: "not tried: Exchange decides about Send As, size and quota only when it has a message; --send-to ADDRESS sends one"})
+		return
+	}
+	c := Check{Name: nameMessage, Status: OK, Limit: e.o.MailLimit}
+	started := time.Now()
+	m, err := e.compose()
+	if err != nil {
+		e.add(e.broke(c, &submission.Error{Stage: diagnosis.StageConfig, Err: err}))
+		return
+	}
+	defer m.Close()
+	result := e.session.Submit(ctx, started.Add(e.o.MailLimit), m, nil)
+	c.Took, c.Seen = time.Since(started), fmt.Sprintf("from %s to %s: %s", e.o.From, e.o.SendTo, result.Reply)
+	e.report.Dialogue = e.lines.lines
+	if result.Err != nil {
+		c.Seen = fmt.Sprintf("from %s to %s: %s", e.o.From, e.o.SendTo, said(result.Err))
+		c = e.broke(c, result.Err)
+	}
+	e.add(c)
+}
+
+// compose makes the test message, which says what it is.
+func (e *examination) compose() (*message.Mail, error) {
+	from, err := message.ParseAddress("From", e.o.From)
+	if err != nil {
+		return nil, err
+	}
+	mailbox, err := message.ParseAddress("--mailbox", e.o.Session.Mailbox)
+	if err != nil {
+		return nil, err
+	}
+	to, err := message.ParseAddress("--send-to", e.o.SendTo)
+	if err != nil {
+		return nil, err
+	}
+	return message.Compose(message.Draft{
+		From: from, Mailbox: mailbox, To: []message.Address{to}, Subject: "Test by smtpsend doctor",
+		Text: "This is a test message of smtpsend doctor, from " + e.o.From + ", submitted as the mailbox " +
+			e.o.Session.Mailbox + ". It needs no answer.\n",
+	})
+}

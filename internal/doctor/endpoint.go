@@ -1,0 +1,220 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// maxPage is how much of an answer is read that is looked at for its header.
+const maxPage = 64 << 10
+
+// endpointTLS makes one request that asks for nothing, for the certificate and
+// the Date.
+func (e *examination) endpointTLS(ctx context.Context) {
+	if e.blocked(nameTLSToken, nameTCPToken) {
+		return
+	}
+	c := Check{Name: nameTLSToken, Status: OK, Limit: e.o.Limit}
+	t := e.transport().Clone()
+	t.OnProxyConnectResponse = isRefusedByProxy
+	started := time.Now()
+	state, err := e.get(ctx, t)
+	c.Took = time.Since(started)
+	if err != nil {
+		cause := failure(diagnosis.StageToken, err)
+		if leaf := presented(err); leaf != nil {
+			c.Seen = fmt.Sprintf("%s (%v)", describe(leaf), err)
+		}
+		c = e.broke(c, cause)
+		e.add(c)
+		if cause.Fault == diagnosis.FaultTLSExpired {
+			e.dateOfUnverified(ctx)
+		}
+		return
+	}
+	c.Seen = "none: plain HTTP to this machine"
+	if state != nil {
+		c.Seen = describeTLS(*state)
+		if c.Notes = certificateNotes(e.tokenHost, state.PeerCertificates[0]); len(c.Notes) > 0 {
+			c.Status = Warn
+		}
+	}
+	e.add(c)
+}
+
+// get asks for the endpoint's page, which says no more than that it wants a
+// POST, and keeps the Date.
+func (e *examination) get(ctx context.Context, t *http.Transport) (*tls.ConnectionState, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.o.Limit)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.o.Token.TokenURL, nil)
+	if err != nil {
+		return nil, fmt.Errorf("making a request: %w", err)
+	}
+	response, err := t.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	e.keepDate(response.Header)
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxPage))
+	return response.TLS, nil
+}
+
+func (e *examination) keepDate(h http.Header) {
+	if at, err := http.ParseTime(h.Get("Date")); err == nil {
+		e.date, e.dateAt = at, time.Now()
+	}
+}
+
+// dateOfUnverified asks for the Date alone when a certificate is out of its
+// time: whether the certificate is old or this machine's clock is wrong is told
+// by nothing else. Nothing is sent that is worth reading, and nothing is
+// believed but the Date, which decides what is printed and no more.
+func (e *examination) dateOfUnverified(ctx context.Context) {
+	t := e.transport().Clone()
+	if t.TLSClientConfig == nil {
+		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	t.TLSClientConfig.InsecureSkipVerify = true
+	_, _ = e.get(ctx, t) // without an answer the clock stays unknown
+}
+
+// dater keeps the Date of the token endpoint's answers.
+type dater struct {
+	base http.RoundTripper
+	keep func(http.Header)
+	mu   sync.Mutex
+}
+
+func (d *dater) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := d.base.RoundTrip(r)
+	if err == nil {
+		d.mu.Lock()
+		d.keep(response.Header)
+		d.mu.Unlock()
+	}
+	return response, err
+}
+
+// fetchToken asks for a new token, past every cache.
+func (e *examination) fetchToken(ctx context.Context) {
+	if e.blocked(nameToken, nameTLSToken) {
+		return
+	}
+	c := Check{Name: nameToken, Status: OK, Limit: e.o.TokenLimit}
+	started := time.Now()
+	token, life, err := e.ask(ctx, e.o.Token.Scopes, e.o.TokenLimit)
+	c.Took = time.Since(started)
+	if err != nil {
+		e.add(e.broke(c, failure(diagnosis.StageToken, err)))
+		return
+	}
+	e.token = token
+	c.Seen = fmt.Sprintf("fetched for %s, good for %s", strings.Join(e.o.Token.Scopes, " "), minutes(life))
+	e.add(c)
+}
+
+// ask is one request for a token, of which the endpoint's Date is kept.
+func (e *examination) ask(ctx context.Context, scopes []string, limit time.Duration) (secret.String, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	o := e.o.Token
+	o.Scopes = scopes
+	o.HTTPClient = &http.Client{Transport: &dater{base: e.transport(), keep: e.keepDate}}
+	token, err := entra.New(o).Token(ctx)
+	if err != nil {
+		return secret.String{}, 0, err
+	}
+	return secret.New(token.AccessToken), time.Until(token.Expiry), nil
+}
+
+// Clocks that differ by less are good enough: Entra and Exchange allow five
+// minutes.
+const maxSkew = 5 * time.Minute
+
+// clock compares this machine's clock with the endpoint's.
+func (e *examination) clock(context.Context) {
+	if e.state[nameSettings] == Failed {
+		e.blocked(nameClock, nameSettings)
+		return
+	}
+	c := Check{Name: nameClock, Status: OK}
+	if e.date.IsZero() {
+		c.Status, c.Seen = Skipped, "the token endpoint told no date"
+		e.add(c)
+		return
+	}
+	// Date is cut to seconds.
+	e.ahead = e.dateAt.Sub(e.date.Add(500 * time.Millisecond)).Round(time.Second)
+	switch diff := e.ahead.Abs(); {
+	case diff <= 2*time.Second:
+		c.Seen = "agrees with " + e.tokenHost
+	default:
+		c.Seen = fmt.Sprintf("this machine is %s %s %s", diff, aheadOrBehind(e.ahead), e.tokenHost)
+	}
+	if e.skewed() {
+		c = e.warned(c, diagnosis.Symptom{Stage: diagnosis.StageToken, Fault: diagnosis.FaultClockSkew})
+	}
+	e.add(c)
+}
+
+func (e *examination) skewed() bool { return e.ahead.Abs() > maxSkew }
+
+func aheadOrBehind(d time.Duration) string {
+	if d > 0 {
+		return "ahead of"
+	}
+	return "behind"
+}
+
+// minutes prints a life.
+func minutes(d time.Duration) string {
+	return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
+}
+
+// graphScopes are Microsoft Graph's, by the resource of Exchange Online in the
+// same cloud.
+var graphScopes = map[string]string{
+	"outlook.office365.com":    "https://graph.microsoft.com/.default",
+	"outlook.office.com":       "https://graph.microsoft.com/.default",
+	"outlook.office365.us":     "https://graph.microsoft.us/.default",
+	"outlook-dod.office365.us": "https://dod-graph.microsoft.us/.default",
+	"partner.outlook.cn":       "https://microsoftgraph.chinacloudapi.cn/.default",
+}
+
+// askGraph finds out which permissions of Microsoft Graph the application has,
+// when its token for Exchange shows none: Mail.Send of Graph in place of
+// SMTP.SendAsApp of Exchange is the most frequent slip of the classic way, and
+// only a token for Graph shows it. The token is read and dropped.
+func (e *examination) askGraph(ctx context.Context) {
+	if len(e.o.Token.Scopes) != 1 {
+		return
+	}
+	u, err := url.Parse(e.o.Token.Scopes[0])
+	if err != nil || graphScopes[u.Host] == "" {
+		return
+	}
+	token, _, err := e.ask(ctx, []string{graphScopes[u.Host]}, e.o.Limit)
+	if err != nil {
+		return // it would only have been a hint
+	}
+	if claims, err := diagnosis.ReadClaims(token.Reveal()); err == nil {
+		e.graph = claims.Roles
+	}
+}
+
+// isRefusal reports the answer of Exchange that gives no reason.
+func isRefusal(e *submission.Error) bool { return e != nil && e.Reply.Code == 535 }

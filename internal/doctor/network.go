@@ -1,0 +1,321 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// Names of the checks, in the order of the report.
+const (
+	nameSettings = "settings"
+	nameProxy    = "proxy"
+	nameDNSToken = "dns token"
+	nameDNSSMTP  = "dns smtp"
+	nameTCPToken = "tcp token"
+	nameTCPSMTP  = "tcp smtp"
+	nameTLSToken = "tls token"
+	nameGreeting = "greeting"
+	nameEHLO     = "ehlo"
+	nameTLSSMTP  = "tls smtp"
+	nameEHLOTLS  = "ehlo tls"
+	nameToken    = "token"
+	nameClock    = "clock"
+	nameClaims   = "claims"
+	nameAuth     = "auth"
+	nameMail     = "mail"
+	nameRcpt     = "rcpt"
+	nameMessage  = "message"
+)
+
+// families are the addresses of a host by family.
+type families struct{ v4, v6 []netip.Addr }
+
+// proxies looks at the way out: which proxy, if any, is used for which host,
+// and whether it answers.
+func (e *examination) proxies(ctx context.Context) {
+	e.splitTokenURL()
+	if e.state[nameSettings] == Failed {
+		return // nothing is known of a proxy
+	}
+	forToken := e.proxyOfToken()
+	forSMTP := e.o.Session.Proxy
+	e.tokenProxy = forToken != nil
+	if forToken == nil && forSMTP == nil {
+		return
+	}
+	c := Check{Name: nameProxy, Status: OK, Limit: e.o.Limit}
+	started := time.Now()
+	var seen []string
+	for _, way := range []struct {
+		host  string
+		proxy *url.URL
+		stage diagnosis.Stage
+	}{{e.tokenHost, forToken, diagnosis.StageToken}, {e.o.Session.Host, forSMTP, diagnosis.StageDial}} {
+		if way.proxy == nil {
+			seen = append(seen, way.host+" without a proxy")
+			continue
+		}
+		seen = append(seen, fmt.Sprintf("%s by %s", way.host, way.proxy.Redacted()))
+		if err := e.reach(ctx, proxyAddress(way.proxy)); err != nil {
+			c.Seen = fmt.Sprintf("%s: %v", way.proxy.Redacted(), err)
+			c.Took = time.Since(started)
+			e.add(e.broke(c, failure(way.stage, err)))
+			return
+		}
+	}
+	c.Seen, c.Took = strings.Join(seen, ", "), time.Since(started)
+	e.add(c)
+}
+
+// reach makes a TCP connection and closes it.
+func (e *examination) reach(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, e.o.Limit)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func (e *examination) splitTokenURL() {
+	u, err := url.Parse(e.o.Token.TokenURL)
+	if err != nil {
+		return // the settings' check has reported it
+	}
+	e.tokenHost, e.tokenPort = u.Hostname(), u.Port()
+	if e.tokenPort == "" {
+		e.tokenPort = map[string]string{"http": "80"}[u.Scheme]
+	}
+	if e.tokenPort == "" {
+		e.tokenPort = "443"
+	}
+}
+
+// proxyOfToken is the one that requests to the endpoint go by: the settings',
+// else the environment's.
+func (e *examination) proxyOfToken() *url.URL {
+	t := e.transport()
+	request, err := http.NewRequest(http.MethodGet, e.o.Token.TokenURL, nil)
+	if t.Proxy == nil || err != nil {
+		return nil
+	}
+	u, err := t.Proxy(request)
+	if err != nil {
+		return nil
+	}
+	return u
+}
+
+func proxyAddress(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	if port == "" {
+		port = "1080" // RFC 1928
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// names looks both hosts up, unless a proxy does that.
+func (e *examination) names(ctx context.Context) {
+	e.families = map[string]families{}
+	e.lookUp(ctx, nameDNSToken, e.tokenHost, diagnosis.StageToken, e.tokenProxy)
+	e.lookUp(ctx, nameDNSSMTP, e.o.Session.Host, diagnosis.StageDial, e.o.Session.Proxy != nil)
+}
+
+func (e *examination) lookUp(ctx context.Context, name, host string, stage diagnosis.Stage, proxied bool) {
+	if e.blocked(name, nameSettings, nameProxy) {
+		return
+	}
+	if proxied {
+		e.add(Check{Name: name, Status: Skipped, Seen: "the proxy looks " + host + " up"})
+		return
+	}
+	c := Check{Name: name, Status: OK, Limit: e.o.Limit}
+	if a, err := netip.ParseAddr(host); err == nil {
+		e.families[host] = sorted([]netip.Addr{a})
+		c.Seen = host + " is an address"
+		e.add(c)
+		return
+	}
+	started := time.Now()
+	within, cancel := context.WithTimeout(ctx, e.o.Limit)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupNetIP(within, "ip", host)
+	c.Took = time.Since(started)
+	if err != nil {
+		e.add(e.broke(c, failure(stage, err)))
+		return
+	}
+	f := sorted(addrs)
+	e.families[host] = f
+	c.Seen = fmt.Sprintf("%s: %s", host, f)
+	e.add(c)
+}
+
+func sorted(addrs []netip.Addr) families {
+	var f families
+	for _, a := range addrs {
+		if a = a.Unmap(); a.Is4() {
+			f.v4 = append(f.v4, a)
+		} else {
+			f.v6 = append(f.v6, a)
+		}
+	}
+	return f
+}
+
+// String counts them and shows the first of each.
+func (f families) String() string {
+	var parts []string
+	for _, kind := range []struct {
+		name  string
+		addrs []netip.Addr
+	}{{"IPv4", f.v4}, {"IPv6", f.v6}} {
+		if len(kind.addrs) == 0 {
+			parts = append(parts, "no "+kind.name)
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%d %s (%s)", len(kind.addrs), kind.name, kind.addrs[0]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// connections makes TCP connections to both hosts, unless a proxy does that.
+func (e *examination) connections(ctx context.Context) {
+	e.connect(ctx, nameTCPToken, e.tokenHost, e.tokenPort, "", diagnosis.StageToken, nameDNSToken, e.tokenProxy)
+	e.connect(ctx, nameTCPSMTP, e.o.Session.Host, strconv.Itoa(e.o.Session.Port), e.o.Session.IPFamily, diagnosis.StageDial,
+		nameDNSSMTP, e.o.Session.Proxy != nil)
+}
+
+// attempt is a connection by one family.
+type attempt struct {
+	family string
+	addr   string
+	took   time.Duration
+	err    error
+}
+
+func (a attempt) String() string {
+	if a.err != nil {
+		return fmt.Sprintf("%s %s", a.family, plainFault(a.err))
+	}
+	return fmt.Sprintf("%s %d ms (%s)", a.family, a.took.Milliseconds(), a.addr)
+}
+
+// plainFault says in a word or two why a connection failed.
+func plainFault(err error) string {
+	switch f := diagnosis.FaultOf(err); f {
+	case "":
+		return err.Error()
+	case diagnosis.FaultConnectionTimeout:
+		return "no answer"
+	case diagnosis.FaultConnectionRefused:
+		return "refused"
+	case diagnosis.FaultNetworkUnreachable:
+		return "has no way out of this machine"
+	default:
+		return string(f)
+	}
+}
+
+func (e *examination) connect(ctx context.Context, name, host, port, family string, stage diagnosis.Stage, dns string, proxied bool) {
+	if e.blocked(name, dns) {
+		return
+	}
+	if proxied {
+		e.add(Check{Name: name, Status: Skipped, Seen: "the proxy connects to " + net.JoinHostPort(host, port)})
+		return
+	}
+	c := Check{Name: name, Status: OK, Limit: e.o.Limit}
+	started := time.Now()
+	attempts := e.dialFamilies(ctx, host, port, family)
+	c.Took = time.Since(started)
+	var seen []string
+	var reached bool
+	var failed error
+	for _, a := range attempts {
+		seen = append(seen, a.String())
+		reached = reached || a.err == nil
+		if failed == nil {
+			failed = a.err
+		}
+	}
+	c.Seen = fmt.Sprintf("%s: %s", port, strings.Join(seen, ", "))
+	switch {
+	case len(attempts) == 0:
+		failed = &net.DNSError{Err: "no address of the family that the settings ask for", Name: host, IsNotFound: true}
+		c.Seen = failed.Error()
+		e.add(e.broke(c, failure(stage, failed)))
+	case !reached:
+		e.add(e.broke(c, failure(stage, failed)))
+	case failed != nil && diagnosis.FaultOf(failed) == diagnosis.FaultConnectionTimeout:
+		c = e.warned(c, diagnosis.Symptom{Stage: stage, Fault: diagnosis.FaultNetworkUnreachable})
+		c.Notes = []string{"one family of addresses gets no answer: connections begin slowly, or hang; SMTPSEND_IP_FAMILY chooses the other one"}
+		e.add(c)
+	default:
+		e.add(c)
+	}
+}
+
+// dialFamilies tries IPv4 and IPv6 at the same time.
+func (e *examination) dialFamilies(ctx context.Context, host, port, family string) []attempt {
+	ctx, cancel := context.WithTimeout(ctx, e.o.Limit)
+	defer cancel()
+	f := e.families[host]
+	results := make(chan attempt)
+	var networks []string
+	for _, n := range []struct {
+		name, network string
+		addrs         []netip.Addr
+	}{{"ipv4", "tcp4", f.v4}, {"ipv6", "tcp6", f.v6}} {
+		if len(n.addrs) == 0 || (family != "" && family != "any" && family != n.name) {
+			continue
+		}
+		networks = append(networks, n.network)
+		go func() { results <- dialOne(ctx, n.network, host, port) }()
+	}
+	out := make([]attempt, 0, len(networks))
+	for range networks {
+		a := <-results
+		if a.family == "IPv4" {
+			out = append([]attempt{a}, out...)
+		} else {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func dialOne(ctx context.Context, network, host, port string) attempt {
+	a := attempt{family: "IPv" + strings.TrimPrefix(network, "tcp")}
+	started := time.Now()
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(host, port))
+	a.took, a.err = time.Since(started), err
+	if err == nil {
+		a.addr = conn.RemoteAddr().(*net.TCPAddr).IP.String()
+		a.err = conn.Close()
+	}
+	return a
+}
+
+// isRefusedByProxy turns the proxy's answer to CONNECT, which package net/http
+// gives as text alone, into an error of a kind.
+func isRefusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
+	if r.StatusCode/100 != 2 {
+		return fmt.Errorf("%w: %s", submission.ErrProxyRefused, r.Status)
+	}
+	return nil
+}

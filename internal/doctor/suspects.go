@@ -1,0 +1,163 @@
+package doctor
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+)
+
+// suspects are the causes that remain for a sign-in that Exchange refuses
+// without a reason, the likeliest first. The token's claims give the order: the
+// role SMTP.SendAsApp belongs to the classic way, its absence to App RBAC, or
+// to a classic way without consent.
+func (e *examination) suspects() []Suspect {
+	var c diagnosis.Claims
+	if e.claims != nil {
+		c = *e.claims
+	}
+	s := suspicion{client: e.o.Token.ClientID, object: c.ObjectID, tenant: or(e.o.TenantID, c.TenantID), mailbox: e.o.Session.Mailbox, graph: e.graph}
+	switch {
+	case c.HasRole("SMTP.SendAsApp"):
+		return []Suspect{s.pointer(), s.noRight(), s.roleInTheWay(), s.mailboxName(), s.tooSoon()}
+	case len(c.Roles) > 0, len(e.graph) > 0:
+		return []Suspect{s.consent(), s.pointer(), s.scope(), s.mailboxName(), s.tooSoon()}
+	}
+	return []Suspect{s.pointer(), s.scope(), s.consent(), s.mailboxName(), s.tooSoon()}
+}
+
+// suspicion fills the suspects' commands.
+type suspicion struct {
+	client, object, tenant, mailbox string
+	graph                           []string // the application's roles in Microsoft Graph
+}
+
+const exchangeAdmin = "Exchange administrator"
+
+func (s suspicion) pointer() Suspect {
+	object := s.object
+	if object == "" {
+		object = "the enterprise application's object id"
+	}
+	return Suspect{
+		Cause: "Exchange does not know the application, or knows it by another object id",
+		Look:  s.commands("Connect-ExchangeOnline -Organization {tenant-id}", "Get-ServicePrincipal -Identity {client-id} | Format-List AppId,ObjectId"),
+		Tell: "Nothing found: it was never registered. An ObjectId that is not " + object +
+			": it was registered with the id of the page App registrations, remove it first (Remove-ServicePrincipal). That very ObjectId: this is not it.",
+		Fix: diagnosis.Fix{
+			Text:     "Register the application by the object id of the enterprise application.",
+			Commands: s.commands("Remove-ServicePrincipal -Identity {client-id}   # only if another ObjectId is shown", `New-ServicePrincipal -AppId {client-id} -ObjectId {object-id} -DisplayName "smtpsend"`),
+			Who:      exchangeAdmin,
+		},
+	}
+}
+
+func (s suspicion) noRight() Suspect {
+	return Suspect{
+		Cause: "the application has no right on the mailbox (classic way)",
+		Look:  s.commands("$sp = Get-ServicePrincipal -Identity {client-id}", "Get-MailboxPermission -Identity {mailbox} -User $sp.Identity | Format-List AccessRights"),
+		Tell:  "No FullAccess: this is it.",
+		Fix: diagnosis.Fix{
+			Text:     "Give the application FullAccess on the mailbox.",
+			Commands: s.commands("$sp = Get-ServicePrincipal -Identity {client-id}", "Add-MailboxPermission -Identity {mailbox} -User $sp.Identity -AccessRights FullAccess"),
+			Who:      exchangeAdmin,
+		},
+	}
+}
+
+func (s suspicion) roleInTheWay() Suspect {
+	return Suspect{
+		Cause: "App RBAC is meant, and the role SMTP.SendAsApp in Entra is in its way",
+		Look:  s.commands("Test-ServicePrincipalAuthorization -Identity {client-id} -Resource {mailbox} | Format-Table RoleName,InScope"),
+		Tell:  "Application SMTP.SendAsApp with InScope True: App RBAC is right, but the role makes Exchange ask for FullAccess as well.",
+		Fix: diagnosis.Fix{
+			Text: "Take SMTP.SendAsApp away from the application in Entra: Enterprise applications, the application, Permissions, and in App registrations, API permissions. A new token is needed then.",
+			Who:  "Application administrator in Entra",
+		},
+	}
+}
+
+func (s suspicion) scope() Suspect {
+	return Suspect{
+		Cause: "App RBAC does not cover the mailbox",
+		Look:  s.commands("Test-ServicePrincipalAuthorization -Identity {client-id} -Resource {mailbox} | Format-Table RoleName,AllowedResourceScope,ScopeType,InScope"),
+		Tell:  "No line with Application SMTP.SendAsApp: there is no assignment. InScope False: the mailbox is no direct member of the group, or outside the scope otherwise.",
+		Fix: diagnosis.Fix{
+			Text: "With an assignment, put the mailbox into the group of its scope (the first command); without one, make group and assignment (the others).",
+			Commands: s.commands(`Add-DistributionGroupMember -Identity "smtpsend senders" -Member {mailbox}`,
+				`New-DistributionGroup -Name "smtpsend senders" -Type Security -Members {mailbox}`,
+				`New-ManagementRoleAssignment -Name "smtpsend" -App {client-id} -Role "Application SMTP.SendAsApp" -RecipientGroupScope "smtpsend senders"`),
+			Who: exchangeAdmin + " (role group Organization Management)",
+		},
+	}
+}
+
+func (s suspicion) consent() Suspect {
+	cause := "the classic way is meant, and SMTP.SendAsApp was not granted"
+	tell := "SMTP.SendAsApp is not in the list under Office 365 Exchange Online, or has no tick in the column Status: this is it. After the grant the mailbox has to allow the application as well (Add-MailboxPermission)."
+	if g := s.graph; len(g) > 0 {
+		cause += "; the application has permissions of Microsoft Graph instead (" + strings.Join(g, ", ") + "), which SMTP does not take"
+	}
+	return Suspect{
+		Cause: cause, Tell: tell,
+		Look: s.commands("az ad app permission list --id {client-id}"),
+		Fix: diagnosis.Fix{
+			Text: "In Entra: App registrations, the application, API permissions, Add a permission, APIs my organization uses, Office 365 Exchange Online, Application permissions, SMTP.SendAsApp; then Grant admin consent.",
+			Commands: s.commands("az ad app permission admin-consent --id {client-id}",
+				"$sp = Get-ServicePrincipal -Identity {client-id}", "Add-MailboxPermission -Identity {mailbox} -User $sp.Identity -AccessRights FullAccess"),
+			Who: "Privileged Role Administrator or Global Administrator, then an " + exchangeAdmin,
+		},
+	}
+}
+
+func (s suspicion) mailboxName() Suspect {
+	return Suspect{
+		Cause: s.mailbox + " is not a mailbox, or not its primary address",
+		Look:  s.commands("Get-EXOMailbox -Identity {mailbox} | Format-List PrimarySmtpAddress,RecipientTypeDetails"),
+		Tell:  "Nothing found: it is a group, a contact, or does not exist. Another PrimarySmtpAddress: use that one.",
+		Fix:   diagnosis.Fix{Text: "Name the mailbox by its primary address.", Commands: []string{"smtpsend doctor --mailbox ADDRESS"}, Who: "you"},
+	}
+}
+
+func (s suspicion) tooSoon() Suspect {
+	return Suspect{
+		Cause: "something was changed less than two hours ago",
+		Tell:  "Exchange keeps what it knows of an application for 30 minutes when nobody signs in, for up to two hours when somebody tries again and again.",
+		Fix:   diagnosis.Fix{Text: "Wait, and let nothing else sign in as the application.", Commands: []string{"smtpsend doctor --wait"}, Who: "you"},
+	}
+}
+
+// commands fills ids and mailbox in, as the catalogue does in its commands.
+func (s suspicion) commands(texts ...string) []string {
+	r := strings.NewReplacer("{client-id}", argument(s.client, "<client-id>"), "{object-id}", argument(s.object, "<enterprise-app-object-id>"),
+		"{tenant-id}", argument(s.tenant, "<tenant-id>"), "{mailbox}", argument(s.mailbox, "<mailbox>"))
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = r.Replace(text)
+	}
+	return out
+}
+
+// Values end in commands that people paste into an administrator's shell: what
+// is neither plain nor harmless in single quotes stays out.
+var (
+	plain    = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._+@-]*$`)
+	quotable = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._+@=#&!%'*?~|^{}/-]*$`)
+)
+
+func argument(value, missing string) string {
+	switch {
+	case plain.MatchString(value):
+		return value
+	case quotable.MatchString(value):
+		return "'" + strings.ReplaceAll(value, "'", "''") + "'"
+	}
+	return missing
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

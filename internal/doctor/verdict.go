@@ -1,0 +1,95 @@
+package doctor
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+)
+
+// conclude names the one cause: that of the first failed check, unless an
+// earlier warning explains it.
+func (e *examination) conclude(ctx context.Context) {
+	r := e.report
+	r.Dialogue = e.lines.lines
+	i := slices.IndexFunc(r.Checks, func(c Check) bool { return c.Status == Failed })
+	r.Healthy = i < 0 && ctx.Err() == nil
+	root := ""
+	if i >= 0 {
+		c := e.root(r.Checks[i])
+		root = c.Name
+		r.Broken, r.Proof, r.Finding, r.cause = c.Name, c.Seen, c.finding, r.Checks[i].cause
+		if r.Finding != nil && r.Finding.Code == codeRefused {
+			r.Suspects = e.suspects()
+		}
+	}
+	for _, c := range r.Checks {
+		if c.Status == Warn && c.finding != nil && c.Name != root {
+			r.Warnings = append(r.Warnings, *c.finding)
+		}
+	}
+}
+
+// codeRefused is the catalogue's code for a sign-in that is refused without a
+// reason.
+const codeRefused = "auth-unsuccessful"
+
+// root is the check to explain when c failed: c itself, or one before it whose
+// warning is the reason.
+func (e *examination) root(c Check) Check {
+	if e.skewed() && e.clockExplains(c) {
+		return e.check(nameClock)
+	}
+	if greeting := e.check(nameGreeting); greeting.Code == string(diagnosis.FaultNotExchange) && needsExchange(c) {
+		greeting.Seen += "; " + c.Name + ": " + c.Seen
+		return greeting
+	}
+	if c.Code == codeRefused && e.otherCloud() {
+		f := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageToken, AADSTS: []int{wrongCloudNumber}}, e.o.Facts)
+		f.Matched, f.Text = []string{"aud " + e.claims.Audience}, ""
+		c.finding, c.Code = &f, f.Code
+		c.Seen += "; " + strings.Join(e.oddClaims(*e.claims), "; ")
+	}
+	return c
+}
+
+// wrongCloudNumber is the number by which Entra tells a request to the wrong
+// cloud, which leads to the catalogue's entry for it.
+const wrongCloudNumber = 90038
+
+func (e *examination) check(name string) Check {
+	i := slices.IndexFunc(e.report.Checks, func(c Check) bool { return c.Name == name })
+	if i < 0 {
+		return Check{}
+	}
+	return e.report.Checks[i]
+}
+
+// clockExplains reports a failure that a wrong clock causes: a certificate out
+// of its time, an assertion out of its time, or a refused token that by this
+// machine's clock is not valid now. (A token that was fetched with a client
+// secret and looks right does not depend on the clock here.)
+func (e *examination) clockExplains(c Check) bool {
+	switch c.Code {
+	case string(diagnosis.FaultTLSExpired), "assertion-time", "token-expired":
+		return true
+	case codeRefused:
+		return e.claims != nil && !e.dateAt.IsZero() && (e.dateAt.Before(e.claims.NotBefore) || e.dateAt.After(e.claims.Expires))
+	}
+	return false
+}
+
+// needsExchange reports a failure for which another server than Exchange is
+// reason enough.
+func needsExchange(c Check) bool {
+	switch c.Name {
+	case nameEHLO, nameTLSSMTP, nameEHLOTLS, nameAuth:
+		switch c.Code {
+		case string(diagnosis.FaultStartTLSMissing), string(diagnosis.FaultXOAUTH2Missing):
+			return true
+		}
+		return c.cause != nil && c.cause.Reply.Permanent()
+	}
+	return false
+}
