@@ -34,13 +34,7 @@ func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, e
 func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Options, error) {
 	roots := sync.OnceValues(cfg.RootCAs)
 	go roots() // while the connection is made
-	o := submission.Options{
-		Host: strings.Trim(cfg.MailServer, "[]"), Port: cfg.SMTPPort, Mailbox: mailbox,
-		Security: map[config.Security]submission.Security{
-			config.SecurityNone: submission.Plaintext, config.SecurityImplicit: submission.ImplicitTLS,
-		}[cfg.SMTPSecurity],
-		LoadRoots: roots, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
-	}
+	o := g.server(cfg, mailbox, roots)
 	cache, err := g.tokenCache(cfg, roots, tokencache.Options{})
 	if err != nil {
 		return submission.Options{}, err
@@ -51,10 +45,22 @@ func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Opt
 		slots.Waiting = g.waitingForSlot
 		o.Slots = slots
 	}
+	return o, nil
+}
+
+// server is the part of a session's options that leads to the server.
+func (g *globals) server(cfg *config.Config, mailbox string, r roots) submission.Options {
+	o := submission.Options{
+		Host: strings.Trim(cfg.MailServer, "[]"), Port: cfg.SMTPPort, Mailbox: mailbox,
+		Security: map[config.Security]submission.Security{
+			config.SecurityNone: submission.Plaintext, config.SecurityImplicit: submission.ImplicitTLS,
+		}[cfg.SMTPSecurity],
+		LoadRoots: r, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
+	}
 	if g.trace {
 		o.Trace = func(line string) { fmt.Fprintln(g.stderr, visible(line)) }
 	}
-	return o, nil
+	return o
 }
 
 // waitingForSlot says why nothing happens.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -66,7 +67,7 @@ func newReceiptView(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.
 	}
 	var whole diagnosis.Finding
 	if e := r.Err(); e != nil {
-		symptom := e.Symptom()
+		symptom := doctor.Symptom(e, f.Server)
 		symptom.Claims = claims
 		whole = diagnosis.Find(symptom, f)
 		v.Finding, v.said = &whole, said(e)

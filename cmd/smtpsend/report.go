@@ -1,7 +1,7 @@
 package main
 
 // This file alone writes to people on standard error. Its rules: a line begins
-// with "smtpsend: ", then "error", "warning", "cause", "fix" or "note"; no
+// with "smtpsend: ", then "error", "warning", "cause", "fix", "more" or "note"; no
 // capitalised initial and no full stop unless a whole sentence is quoted from
 // the catalogue; commands stand on lines of their own, four blanks in, ready to
 // paste.
@@ -84,7 +84,8 @@ func (g *globals) warnings(list []config.Problem) {
 // way out where there are two.
 const shownFixes = 2
 
-// finding prints title, the server's words, cause and the first fixes.
+// finding prints title, the server's words, cause, the first fixes and where
+// the rest stands.
 func (g *globals) finding(f diagnosis.Finding, said string) {
 	g.errorf("%s", f.Title)
 	if said != "" {
@@ -95,6 +96,9 @@ func (g *globals) finding(f diagnosis.Finding, said string) {
 	}
 	for _, fix := range f.Fixes[:min(len(f.Fixes), shownFixes)] {
 		g.fix(fix)
+	}
+	if f.Known() {
+		g.line("more", "smtpsend explain %s", f.Code)
 	}
 }
 

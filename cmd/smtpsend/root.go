@@ -22,9 +22,10 @@ type globals struct {
 
 // The groups in which help lists the verbs.
 const (
-	groupSubmit = "submit"
-	groupSetUp  = "setup"
-	groupTry    = "try"
+	groupSubmit  = "submit"
+	groupExplain = "explain"
+	groupSetUp   = "setup"
+	groupTry     = "try"
 )
 
 func newRoot(p *process) (*cobra.Command, *globals) {
@@ -56,6 +57,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, such as 90s or 5m")
 	root.AddGroup(
 		&cobra.Group{ID: groupSubmit, Title: "Submit:"},
+		&cobra.Group{ID: groupExplain, Title: "When it does not work:"},
 		&cobra.Group{ID: groupSetUp, Title: "Set up:"},
 		&cobra.Group{ID: groupTry, Title: "Try:"},
 	)
@@ -68,7 +70,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 
 // verbs is the one table of what smtpsend can do.
 var verbs = []func(*globals) *cobra.Command{
-	newSend, newToken, newConfig, newSecret, newSandbox, newDemo, newVersion,
+	newSend, newDoctor, newExplain, newToken, newConfig, newSecret, newSandbox, newDemo, newVersion,
 }
 
 // noArguments refuses what follows a verb that takes nothing.

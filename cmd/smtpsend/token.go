@@ -10,6 +10,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
@@ -118,7 +119,7 @@ func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
 	}
 	e := &submission.Error{Stage: diagnosis.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
 	known, _ := facts(cfg, mailbox, "", submission.Token{})
-	finding := diagnosis.Find(e.Symptom(), known)
+	finding := diagnosis.Find(doctor.Symptom(e, known.Server), known)
 	code := findingCode(e, finding)
 	if g.json {
 		g.printJSON(map[string]any{"error": err.Error(), "exit_code": code, "finding": finding})

@@ -33,14 +33,20 @@ func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	var proxy func(*http.Request) (*url.URL, error)
-	if u := e.cfg.ProxyURL(); u != nil {
-		proxy = http.ProxyURL(u)
-	}
 	return entra.New(entra.Options{
 		TokenURL: e.cfg.TokenURL(), ClientID: e.cfg.OfficeClientID, Credential: e.credential,
-		Scopes: e.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(pool, proxy), Logger: e.logger(),
+		Scopes: e.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(pool, proxyOf(e.cfg)), Logger: e.logger(),
 	}).Token(ctx)
+}
+
+// proxyOf is the settings' proxy for the token endpoint; nil leaves it to the
+// environment.
+func proxyOf(cfg *config.Config) func(*http.Request) (*url.URL, error) {
+	u := cfg.ProxyURL()
+	if u == nil {
+		return nil
+	}
+	return http.ProxyURL(u)
 }
 
 // tokenCache is the one token that every process with the same settings shares:

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/doctor"
+	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// doctorFlags are what "doctor" is told.
+type doctorFlags struct {
+	mailbox, from, sendTo string
+	wait                  bool
+	pause                 time.Duration
+}
+
+func newDoctor(g *globals) *cobra.Command {
+	d := doctorFlags{pause: doctor.Pace}
+	cmd := &cobra.Command{
+		Use:     "doctor [flags]",
+		GroupID: groupExplain,
+		Short:   "Look at everything that a submission needs, and name what is wrong",
+		Long: `Look at everything that a submission needs, one thing after another: settings,
+names, connections, certificates, token, claims, sign-in. Names one cause, with
+proof and fix; where Exchange's answer cannot tell, the causes that remain, and how
+to tell them apart. The token is fetched anew, whatever is in the cache. No mail is
+submitted without --send-to, and no check takes longer than its limit (20 s; the
+token 30 s, the test message 2 min).
+
+` + exitHelp,
+		Example: `  smtpsend doctor
+  smtpsend doctor --send-to me@contoso.com
+  smtpsend --json doctor > for-support.json     # no secret and no token in it`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), g, &d) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&d.mailbox, "mailbox", "", "sign in as the mailbox `ADDRESS` (default SMTPSEND_SMTP_USER_NAME, else From)")
+	f.StringVarP(&d.from, "from", "r", "", "`ADDRESS` in From of the test message (default SMTPSEND_MAIL_SENDER)")
+	f.StringVar(&d.sendTo, "send-to", "", "submit a test message to `ADDRESS`: Exchange decides about Send As, size and quota only then")
+	f.BoolVar(&d.wait, "wait", false, "repeat every 30 minutes until all is well: at a faster pace Exchange would keep its old answer")
+	return cmd
+}
+
+// runDoctor examines once, or until all is well.
+func runDoctor(ctx context.Context, g *globals, d *doctorFlags) error {
+	var last error
+	examine := func(ctx context.Context) bool {
+		last = g.examine(ctx, d)
+		return last == nil
+	}
+	if !d.wait {
+		examine(ctx)
+		return last
+	}
+	var usage *exitError
+	err := doctor.Repeat(ctx, d.pause, func(ctx context.Context) bool {
+		return examine(ctx) || errors.As(last, &usage) && usage.code == exitUsage
+	}, g.countDown)
+	if err != nil {
+		return err
+	}
+	return last
+}
+
+// countDown says how long nothing will happen: each second on a terminal, once
+// elsewhere.
+func (g *globals) countDown(left time.Duration) {
+	text := fmt.Sprintf("next examination in %02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
+	switch {
+	case isTerminal(g.stderr) && left > 0:
+		fmt.Fprintf(g.stderr, "\r%s ", text)
+	case isTerminal(g.stderr):
+		fmt.Fprint(g.stderr, "\r\033[K")
+	case left > 0 && left%doctor.Pace == 0:
+		g.line("waiting", "%s", text)
+	}
+}
+
+// examine loads the settings, which may have been mended since the last time,
+// goes through all checks and shows what came of it.
+func (g *globals) examine(ctx context.Context, d *doctorFlags) error {
+	cfg, settingsErr := config.Load(ctx, g.options())
+	o, err := g.examination(cfg, d, settingsErr)
+	if err != nil {
+		return err
+	}
+	printer := checkPrinter{g: g}
+	if !g.json {
+		o.Each = printer.print
+	}
+	report := doctor.Examine(ctx, o)
+	printer.flush()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	code := reportCode(report)
+	if g.json {
+		g.printJSON(newReportView(report, o, cfg, code))
+	} else {
+		g.printVerdict(report)
+	}
+	if code != exitOK {
+		return &exitError{code: code, err: fmt.Errorf("%s: %s", report.Broken, report.Finding.Title), shown: true}
+	}
+	return nil
+}
+
+// reportCode is the exit code that send would end with.
+func reportCode(r *doctor.Report) int {
+	cause := r.Cause()
+	switch {
+	case r.Healthy:
+		return exitOK
+	case cause == nil:
+		return exitConfig
+	case cause.Stage == diagnosis.StageRcpt && cause.Reply.Permanent():
+		return exitNoUser
+	}
+	return findingCode(cause, *r.Finding)
+}
+
+// examination maps settings and flags onto what doctor looks at. With settings
+// that cannot be used it holds their check alone.
+func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr error) (doctor.Options, error) {
+	var problems *config.Problems
+	if errors.As(settingsErr, &problems) {
+		known, _ := facts(cfg, "", "", submission.Token{})
+		return doctor.Options{Settings: badSettings(problems, known)}, nil
+	}
+	mailbox, from, sendTo, err := d.addresses(cfg)
+	if err != nil {
+		return doctor.Options{}, err
+	}
+	known, _ := facts(cfg, mailbox, from, submission.Token{})
+	known.Recipient = sendTo
+	pool, err := cfg.RootCAs()
+	if err != nil {
+		return doctor.Options{}, withCode(exitConfig, err)
+	}
+	if cfg.NoMails {
+		sendTo = ""
+	}
+	return doctor.Options{
+		Settings: goodSettings(cfg, mailbox), Session: g.server(cfg, mailbox, cfg.RootCAs), From: from, SendTo: sendTo,
+		TenantID: cfg.OfficeTenantID, Facts: known,
+		Token: entra.Options{
+			TokenURL: cfg.TokenURL(), ClientID: cfg.OfficeClientID, Credential: entra.Secret(cfg.OfficeClientSecret),
+			Scopes: cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(pool, proxyOf(cfg)), Logger: g.logger(),
+		},
+	}, nil
+}
+
+// addresses are the mailbox to sign in as, and From and recipient of the test
+// message, found as send finds them.
+func (d *doctorFlags) addresses(cfg *config.Config) (mailbox, from, sendTo string, err error) {
+	s := sendFlags{from: d.from, mailbox: d.mailbox}
+	author, err := s.sender(cfg)
+	if err != nil {
+		return "", "", "", err
+	}
+	box, err := s.submitter(cfg)
+	if err != nil {
+		return "", "", "", err
+	}
+	if box.IsZero() {
+		box = author
+	}
+	if author.IsZero() {
+		author = box
+	}
+	if box.IsZero() {
+		return "", "", "", usagef("no mailbox: use --mailbox, or set %sMAIL_SENDER", config.Prefix)
+	}
+	if d.sendTo != "" {
+		to, err := message.ParseAddress("--send-to", d.sendTo)
+		if err != nil {
+			return "", "", "", err
+		}
+		sendTo = to.Addr()
+	}
+	return box.Addr(), author.Addr(), sendTo, nil
+}
+
+// badSettings is the check of settings that cannot be used.
+func badSettings(p *config.Problems, known diagnosis.Facts) doctor.Check {
+	var texts []string
+	for _, problem := range p.Errors() {
+		texts = append(texts, problem.String())
+	}
+	f := diagnosis.Finding{
+		Code: "settings", Class: diagnosis.ClassConfiguration, Title: "The settings cannot be used",
+		Cause: "Something is missing, or has a form that cannot be right; nothing was asked of any server.",
+		Fixes: []diagnosis.Fix{{Text: "Mend what is listed; smtpsend config show tells where each value comes from.", Commands: []string{"smtpsend config show"}, Who: "you"}},
+	}
+	if found := diagnosis.Explain(strings.Join(texts, "\n"), known); len(found) > 0 {
+		f = found[0]
+	}
+	return doctor.NewCheck("settings", doctor.Failed, fmt.Sprintf("%d of them cannot be used", len(texts)), &f, texts...)
+}
+
+// goodSettings says as whom and where to mail is submitted.
+func goodSettings(cfg *config.Config, mailbox string) doctor.Check {
+	seen := fmt.Sprintf("as %s, by %s", mailbox, cfg.Addr())
+	if file := cfg.EnvFile(); file != "" {
+		seen += ", from " + file
+	}
+	var notes []string
+	for _, w := range cfg.Warnings() {
+		notes = append(notes, w.String())
+	}
+	if cfg.NoMails {
+		notes = append(notes, config.Prefix+"NO_MAILS=1: send submits nothing, and neither does --send-to")
+	}
+	status := doctor.OK
+	if len(notes) > 0 {
+		status = doctor.Warn
+	}
+	return doctor.NewCheck("settings", status, seen, nil, notes...)
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/doctor"
+)
+
+// The columns of a check: status, name, what was seen, time.
+const (
+	statusWidth = 9
+	nameWidth   = 11
+	seenWidth   = 66
+	maxSeen     = 240 // of what was seen; --json has the whole
+)
+
+// checkPrinter shows each check as soon as it ends. Those that a failure keeps
+// from being made are gathered into one line.
+type checkPrinter struct {
+	g       *globals
+	skipped []string
+}
+
+func (p *checkPrinter) print(c doctor.Check) {
+	if c.Needs != "" {
+		p.skipped = append(p.skipped, c.Name)
+		return
+	}
+	p.flush()
+	seen := atMost(visible(c.Seen), maxSeen)
+	line := fmt.Sprintf("%-*s%-*s%s", statusWidth, c.Status, nameWidth, c.Name, seen)
+	if c.Took >= time.Millisecond/2 {
+		pad := max(0, seenWidth-utf8.RuneCountInString(seen))
+		line += fmt.Sprintf("%s %6d ms", strings.Repeat(" ", pad), c.Took.Round(time.Millisecond).Milliseconds())
+	}
+	p.g.printf("%s\n", line)
+	for _, note := range c.Notes {
+		p.g.printf("%s", wrapped(note, strings.Repeat(" ", statusWidth+nameWidth+2)))
+	}
+}
+
+// flush shows what was gathered.
+func (p *checkPrinter) flush() {
+	if len(p.skipped) > 0 {
+		text := wrapped(strings.Join(p.skipped, ", "), strings.Repeat(" ", statusWidth))
+		p.g.printf("%-*s%s", statusWidth, doctor.Skipped, strings.TrimLeft(text, " "))
+		p.skipped = nil
+	}
+}
+
+// printVerdict explains the one cause, or says that there is none.
+func (g *globals) printVerdict(r *doctor.Report) {
+	g.printf("\n")
+	for _, w := range r.Warnings {
+		g.printf("%s", labelled("note", w.Title+": "+w.Cause))
+		for i, fix := range w.Fixes[:min(len(w.Fixes), 1)] {
+			g.printFix([]string{"fix"}[i], fix)
+		}
+		g.printf("\n")
+	}
+	if r.Healthy {
+		g.printf("healthy: %s\n", healthyText(r))
+		return
+	}
+	f := *r.Finding
+	g.printf("not healthy: %s  (%s, at %s)\n", visible(f.Title), f.Code, r.Broken)
+	g.printf("%s%s", labelled("proof", atMost(r.Proof, 600)), labelled("cause", f.Cause))
+	if len(r.Suspects) > 0 {
+		g.printSuspects(r.Suspects)
+	} else {
+		for i, fix := range f.Fixes {
+			label := "fix"
+			if i > 0 {
+				label = "or"
+			}
+			g.printFix(label, fix)
+		}
+	}
+	if f.Known() {
+		g.printf("%s", labelled("more", "smtpsend explain "+f.Code))
+	}
+}
+
+// healthyText says how much was proven.
+func healthyText(r *doctor.Report) string {
+	if last := r.Checks[len(r.Checks)-1]; last.Status != doctor.Skipped {
+		return "the test message was accepted"
+	}
+	return "the sign-in is accepted; nothing was submitted"
+}
+
+// printSuspects lists the causes that the server's answer leaves.
+func (g *globals) printSuspects(list []doctor.Suspect) {
+	g.printf("\n%s\n", strings.TrimRight(wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
+		"By the token's claims they are likely in this order; begin at the top.", len(list)), "  "), "\n"))
+	for i, s := range list {
+		g.printf("\n  %d. %s\n", i+1, strings.TrimLeft(wrapped(s.Cause, "     "), " "))
+		if len(s.Look) > 0 {
+			g.printf("%s", labelled("   look", "run"))
+			g.printCommands(s.Look)
+		}
+		g.printf("%s", labelled("   tell", s.Tell))
+		g.printFix("   fix", s.Fix)
+	}
+	g.printf("\n%s\n", strings.TrimRight(wrapped("After a change wait 30 minutes without a sign-in (smtpsend doctor --wait does).", "  "), "\n"))
+}
+
+// reportView is the report for --json, meant for a support case.
+type reportView struct {
+	Healthy  bool                `json:"healthy"`
+	ExitCode int                 `json:"exit_code"`
+	Version  string              `json:"version"`
+	System   string              `json:"system"`
+	Started  time.Time           `json:"started"`
+	Setup    setupView           `json:"setup"`
+	Checks   []checkView         `json:"checks"`
+	Broken   string              `json:"broken,omitempty"`
+	Proof    string              `json:"proof,omitempty"`
+	Finding  *diagnosis.Finding  `json:"finding,omitempty"`
+	Suspects []doctor.Suspect    `json:"suspects,omitempty"`
+	Warnings []diagnosis.Finding `json:"warnings,omitempty"`
+	Dialogue []string            `json:"dialogue,omitempty"`
+}
+
+// setupView is whom and where was asked; no secret is among it.
+type setupView struct {
+	Mailbox  string   `json:"mailbox,omitempty"`
+	From     string   `json:"from,omitempty"`
+	Server   string   `json:"server,omitempty"`
+	Token    string   `json:"token_endpoint,omitempty"`
+	ClientID string   `json:"client_id,omitempty"`
+	TenantID string   `json:"tenant_id,omitempty"`
+	Scopes   []string `json:"scopes,omitempty"`
+}
+
+type checkView struct {
+	doctor.Check
+	Took  float64 `json:"took_ms"`
+	Limit float64 `json:"limit_ms,omitempty"`
+}
+
+func newReportView(r *doctor.Report, o doctor.Options, cfg *config.Config, code int) reportView {
+	v, _ := buildVersion()
+	view := reportView{
+		Healthy: r.Healthy, ExitCode: code, Version: v, Started: r.Started,
+		System: runtime.GOOS + "/" + runtime.GOARCH + " " + runtime.Version(),
+		Setup: setupView{
+			Mailbox: o.Session.Mailbox, From: o.From, Server: cfg.Addr(), Token: cfg.TokenURL(),
+			ClientID: cfg.OfficeClientID, TenantID: cfg.OfficeTenantID, Scopes: cfg.OfficeAccessScopes,
+		},
+		Broken: r.Broken, Proof: r.Proof, Finding: r.Finding, Suspects: r.Suspects, Warnings: r.Warnings, Dialogue: r.Dialogue,
+	}
+	for _, c := range r.Checks {
+		view.Checks = append(view.Checks, checkView{c, milliseconds(c.Took), milliseconds(c.Limit)})
+	}
+	return view
+}
