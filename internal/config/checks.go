@@ -43,7 +43,7 @@ func (l *loader) wellFormed(s Setting, e *entry) bool {
 		reason = "is in quotes that were taken for part of the value: write it without them"
 	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
 		reason = "holds a control character or is not UTF-8"
-	case s.Name == "SMTP_PORT" || s.Name == "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS":
+	case wholeNumber[s.Name]:
 		reason = e.decimal()
 	}
 	if reason == "" {
@@ -52,6 +52,12 @@ func (l *loader) wellFormed(s Setting, e *entry) bool {
 	l.values[s.Name] = *e
 	l.problem(SeverityError, s.Name, reason)
 	return false
+}
+
+// wholeNumber are the settings that are numbers.
+var wholeNumber = map[string]bool{
+	"SMTP_PORT": true, "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS": true,
+	"MESSAGES_PER_MINUTE": true, "RECIPIENTS_PER_DAY": true, "TIME_SCALE": true,
 }
 
 // inQuotes reports a quote at either end; "Reports" <a@b> begins with a quote
@@ -88,6 +94,27 @@ func (l *loader) check(cfg *Config) {
 	l.checkIDs(cfg)
 	l.checkMixture()
 	l.checkLocal(cfg)
+	l.checkQueue(cfg)
+}
+
+// checkQueue keeps the limits at or below Exchange Online's, which cannot be
+// raised, and real time towards real servers.
+func (l *loader) checkQueue(cfg *Config) {
+	for name, n := range map[string][2]int{
+		"MESSAGES_PER_MINUTE": {cfg.MessagesPerMinute, 30}, "RECIPIENTS_PER_DAY": {cfg.RecipientsPerDay, 10_000}, "TIME_SCALE": {cfg.TimeScale, 10_000},
+	} {
+		if l.good(name) && (n[0] < 1 || n[0] > n[1]) {
+			l.problem(SeverityError, name, "is not between 1 and "+strconv.Itoa(n[1]))
+		}
+	}
+	if l.good("TIME_SCALE") && cfg.TimeScale != 1 && !isLoopback(unbracket(cfg.MailServer)) {
+		l.problem(SeverityError, "TIME_SCALE", "is not 1, but "+Prefix+"MAIL_SERVER is not this machine: only a sandbox has another time")
+	}
+	if l.good("OPERATOR") {
+		if _, err := mail.ParseAddress(cfg.Operator); err != nil {
+			l.problem(SeverityError, "OPERATOR", "is not an address such as postmaster@contoso.example")
+		}
+	}
 }
 
 // good reports that a setting has a value and nothing was found wrong with it.

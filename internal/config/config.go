@@ -75,6 +75,14 @@ type Config struct {
 	DeadLetterDir     string `split_words:"true"` // "" = dead.letter in the home directory
 	ReencodeLongLines bool   `split_words:"true"` // quoted-printable for text with lines over 998 octets
 
+	Queue             QueueMode `split_words:"true"`
+	StateDir          string    `split_words:"true"` // of the outbox; "" = no directory is known
+	InDoubt           InDoubt   `split_words:"true"`
+	Operator          string    `split_words:"true"` // address for notices; "" = none are made
+	MessagesPerMinute int       `split_words:"true"` // of one mailbox: 1 to 30
+	RecipientsPerDay  int       `split_words:"true"` // of one mailbox: 1 to 10,000
+	TimeScale         int       `split_words:"true"` // 1 but beside a sandbox
+
 	envFile  string // the env file that was read, "" for none
 	shown    map[string]entry
 	warnings []Problem

@@ -203,12 +203,34 @@ func (l *loader) derived(s Setting) (entry, bool) {
 		if e, ok := l.lookup("SMTP_USER_NAME"); ok {
 			return entry{e.text, Origin{Source: SourceSetting, Name: Prefix + "SMTP_USER_NAME"}}, true
 		}
+	case "STATE_DIR":
+		if dir := l.stateDir(); dir != "" {
+			return entry{secret.New(dir), Origin{Source: SourceDefault}}, true
+		}
 	case "CACHE_DIR":
 		if dir := dirOr(l.o.UserCacheDir, os.UserCacheDir); dir != "" {
 			return entry{secret.New(filepath.Join(dir, "smtpsend")), Origin{Source: SourceDefault}}, true
 		}
 	}
 	return entry{}, false
+}
+
+// stateDir is where the outbox is unless told: what the XDG base directory
+// specification says for users, the file hierarchy standard for root.
+func (l *loader) stateDir() string {
+	if dir := l.environ["XDG_STATE_HOME"]; filepath.IsAbs(dir) {
+		return filepath.Join(dir, "smtpsend")
+	}
+	if runtime.GOOS == "linux" && os.Geteuid() == 0 {
+		return "/var/lib/smtpsend"
+	}
+	if home := l.environ["HOME"]; filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "smtpsend")
+	}
+	if dir := l.environ["LOCALAPPDATA"]; filepath.IsAbs(dir) {
+		return filepath.Join(dir, "smtpsend")
+	}
+	return ""
 }
 
 // dirOr returns dir, else what the system says, else "" (a service may have

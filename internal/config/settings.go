@@ -27,13 +27,14 @@ const (
 	groupToken  = "Token"
 	groupLocal  = "Network and files"
 	groupLink   = "The sendmail command"
+	groupQueue  = "The outbox"
 )
 
 // Settings returns the table of all settings, group by group. The caller may
 // change it.
 func Settings() []Setting {
 	var all []Setting
-	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings(), sendmailSettings()} {
+	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings(), sendmailSettings(), queueSettings()} {
 		all = append(all, group...)
 	}
 	return all
@@ -186,5 +187,43 @@ func sendmailSettings() []Setting {
 		Default: "0",
 		Comment: "1 = put text with lines over 998 octets into quoted-printable, in place of refusing the message.",
 		Example: "1",
+	}}
+}
+
+func queueSettings() []Setting {
+	return []Setting{{
+		Name: "QUEUE", Group: groupQueue,
+		Default: "never",
+		Comment: "What send and sendmail do: never = submit at once, and fail when that fails; fallback = put the message into the outbox when it could not be submitted now; always = put every message there, for queue run to submit.",
+		Example: "fallback",
+	}, {
+		Name: "STATE_DIR", Group: groupQueue, Path: true,
+		Default: "(smtpsend in the user's state directory; /var/lib/smtpsend for root)",
+		Comment: "Directory of the outbox, on a local disk.",
+		Example: "/srv/smtpsend",
+	}, {
+		Name: "IN_DOUBT", Group: groupQueue,
+		Default: "resend",
+		Comment: "What the outbox does with a message whose final dot was sent and not answered: resend = submit it once more, with the same Message-ID, and record that; hold = keep it for somebody to decide.",
+		Example: "hold",
+	}, {
+		Name: "OPERATOR", Group: groupQueue,
+		Comment: "Address that gets a notice when a message is given up or a mailbox is stopped.",
+		Example: "postmaster@contoso.example",
+	}, {
+		Name: "MESSAGES_PER_MINUTE", Group: groupQueue,
+		Default: "30",
+		Comment: "Messages that the outbox submits for one mailbox in any 60 seconds; Exchange Online allows no more than 30.",
+		Example: "20",
+	}, {
+		Name: "RECIPIENTS_PER_DAY", Group: groupQueue,
+		Default: "10000",
+		Comment: "Recipients that the outbox submits to for one mailbox in any 24 hours; Exchange Online allows no more than 10,000.",
+		Example: "5000",
+	}, {
+		Name: "TIME_SCALE", Group: groupQueue,
+		Default: "1",
+		Comment: "Beside a sandbox whose time runs that many times faster: so do the outbox's minutes and days. Refused unless the server is loopback.",
+		Example: "60",
 	}}
 }

@@ -110,3 +110,42 @@ func (s *Scopes) UnmarshalText(text []byte) error {
 	}
 	return nil
 }
+
+// QueueMode says when a message goes into the outbox.
+type QueueMode string
+
+// The values of QUEUE.
+const (
+	QueueNever    QueueMode = "never"
+	QueueFallback QueueMode = "fallback"
+	QueueAlways   QueueMode = "always"
+)
+
+// UnmarshalText takes the values in any case.
+func (q *QueueMode) UnmarshalText(text []byte) error {
+	switch mode := QueueMode(strings.ToLower(string(text))); mode {
+	case QueueNever, QueueFallback, QueueAlways:
+		*q = mode
+		return nil
+	}
+	return errors.New("is none of never, fallback, always")
+}
+
+// InDoubt says what the outbox does with a message that is in doubt.
+type InDoubt string
+
+// The values of IN_DOUBT.
+const (
+	InDoubtResend InDoubt = "resend"
+	InDoubtHold   InDoubt = "hold"
+)
+
+// UnmarshalText takes the values in any case.
+func (d *InDoubt) UnmarshalText(text []byte) error {
+	switch what := InDoubt(strings.ToLower(string(text))); what {
+	case InDoubtResend, InDoubtHold:
+		*d = what
+		return nil
+	}
+	return errors.New("is none of resend, hold")
+}
