@@ -21,7 +21,7 @@ func main() {
 	_ = nodump.Disable()
 	ctx, stop := notified()
 	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
-	code := run(ctx, p, os.Args[1:])
+	code := run(ctx, p, byName(os.Args[0], os.Args[1:]))
 	stop()
 	os.Exit(code)
 }

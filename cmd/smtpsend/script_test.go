@@ -29,7 +29,9 @@ import (
 const outputDir = "SMTPSEND_TEST_OUTPUT_DIR"
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"smtpsend": mainForTest})
+	testscript.Main(m, map[string]func(){
+		"smtpsend": mainForTest, "sendmail": mainForTest, "mailq": mainForTest, "newaliases": mainForTest,
+	})
 }
 
 // mainForTest is main with a copy of its output.
@@ -52,7 +54,7 @@ func mainForTest() {
 		p.stdout = os.Stdout // prints a token because it was asked to
 	}
 	ctx, stop := notified()
-	code := run(ctx, p, os.Args[1:])
+	code := run(ctx, p, byName(os.Args[0], os.Args[1:]))
 	stop()
 	os.Exit(code)
 }
@@ -80,6 +82,7 @@ func TestScripts(t *testing.T) {
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"sandbox": cmdSandbox, "stored": cmdStored, "waitfor": cmdWaitFor, "exits": cmdExits,
 				"get": cmdGet, "count": cmdCount, "tokens": cmdTokens, "random": cmdRandom, "fill": cmdFill,
+				"recipients": cmdRecipients, "envelope": cmdEnvelope,
 			},
 		})
 	})
@@ -115,6 +118,11 @@ func cmdSandbox(ts *testscript.TestScript, neg bool, args []string) {
 			d, err := time.ParseDuration(after)
 			ts.Check(err)
 			o.RetryAfter = d
+			continue
+		}
+		if after, ok := strings.CutPrefix(text, "send-as="); ok {
+			o.Scenario = sandbox.DefaultScenario()
+			o.Scenario.Applications[0].SendAs = []string{after}
 			continue
 		}
 		f, err := sandbox.ParseFault(text)

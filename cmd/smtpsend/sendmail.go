@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+const sendmailHelp = `Submit a message as /usr/sbin/sendmail does: read it from standard input, print
+nothing on standard output. Meant for programs that call sendmail; by the names
+sendmail, mailq and newaliases it is what they expect (smtpsend link-sendmail).
+
+  -t                recipients from To, Cc and Bcc, beside those given as arguments
+  -f, -r ADDRESS    reverse-path (default: the mailbox)
+  -F NAME           display name for a message without From
+  -i, -oi           a line with only a dot does not end the message
+  -bm -bs -bp -bi   submit; SMTP on standard input; list the queue; nothing
+  -a PROFILE        settings from PROFILE.env in the configuration directory
+  -N -R -V          notifications (RFC 3461), where the server offers them
+  -v, -d            say what happens; show the dialogue
+  --                end of options
+
+  --aliases FILE, --default-domain DOMAIN, --dead-letter-dir DIR,
+  --reencode-long-lines     as the settings of these names
+  --force-from              put SMTPSEND_MAIL_SENDER into From
+  --read-envelope-from      reverse-path from From
+  --dry-run                 compose and check, but open no connection
+  --env-file, --profile, --timeout, --trace, --verbose     as everywhere
+
+Sendmail's other options are accepted and ignored; the manual lists each. What
+cannot be submitted is kept in SMTPSEND_DEAD_LETTER_DIR, else in dead.letter in
+the home directory.
+
+` + exitHelp
+
+func newSendmail(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "sendmail [options] [RECIPIENT...]",
+		GroupID: groupSubmit,
+		Short:   "Submit a message as /usr/sbin/sendmail does",
+		Long:    sendmailHelp,
+		Example: `  smtpsend sendmail -t -i < message.eml
+  echo "disk full" | smtpsend sendmail root`,
+		DisableFlagParsing: true, // sendmail's grammar is not cobra's
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := parseSendmail(args)
+			if err != nil {
+				return err
+			}
+			if a.help {
+				return cmd.Help()
+			}
+			return runSendmail(cmd.Context(), g, a, args)
+		},
+	}
+}
+
+// sendmailNames are the names by which the program is sendmail, with the
+// arguments that the name stands for.
+var sendmailNames = map[string][]string{
+	"sendmail": {"sendmail"}, "mailq": {"sendmail", "-bp"}, "newaliases": {"sendmail", "-bi"},
+}
+
+// byName puts in front of args what the program's name means.
+func byName(program string, args []string) []string {
+	name := strings.TrimSuffix(filepath.Base(program), ".exe")
+	return append(append([]string(nil), sendmailNames[name]...), args...)
+}
+
+// sendmail is one run of the verb.
+type sendmail struct {
+	*globals
+	args  *sendmailArgs
+	given []string // the arguments as they were
+	cfg   *config.Config
+	*postmark
+}
+
+func runSendmail(ctx context.Context, g *globals, a *sendmailArgs, given []string) error {
+	// A caller that closed its end of standard error must not cost the message.
+	signal.Ignore(syscall.SIGPIPE)
+	s := &sendmail{globals: g, args: a, given: given}
+	s.takeOver()
+	switch {
+	case a.mode == modeQueue:
+		return s.listQueue()
+	case a.mode == modeFlush, a.mode == modeNone:
+		return nil
+	case a.interval && len(a.recipients) == 0 && !a.fromHeader && a.mode == modeSubmit:
+		return nil
+	case a.mode == modeSMTP:
+		if err := s.settings(ctx); err != nil {
+			return err
+		}
+		return s.serveSMTP(ctx)
+	}
+	return s.submitInput(ctx)
+}
+
+// takeOver puts the options into the global ones of the same meaning.
+func (s *sendmail) takeOver() {
+	a, g := s.args, s.globals
+	g.verbose, g.trace = g.verbose || a.verbose, g.trace || a.trace
+	if a.timeout != 0 {
+		g.timeout = a.timeout
+	}
+	if a.envFile != "" {
+		g.envFile, g.profile = a.envFile, ""
+	}
+	if a.profile != "" {
+		g.profile, g.envFile = a.profile, ""
+	}
+	for _, w := range a.warnings {
+		g.warningf("%s", w)
+	}
+}
+
+// listQueue is -bp. A message is submitted while its sender waits, so there is
+// never one left.
+func (s *sendmail) listQueue() error {
+	s.printf("Mail queue is empty\n")
+	return nil
+}
+
+// settings loads the configuration and the aliases. s.cfg is set even when
+// there is an error, for the place where the message is kept.
+func (s *sendmail) settings(ctx context.Context) error {
+	o := s.options()
+	o.Offline, o.Flags, o.Stdin = s.args.dryRun, s.args.settings, nil
+	cfg, err := config.Load(ctx, o)
+	s.cfg = cfg
+	if err != nil {
+		return err
+	}
+	s.warnings(cfg.Warnings())
+	s.postmark, err = newPostmark(cfg)
+	return err
+}
+
+// submitInput is the way of a message on standard input. It is read to its end
+// before anything else, so that its sender never meets a closed pipe, and it is
+// kept when it cannot be submitted.
+func (s *sendmail) submitInput(ctx context.Context) error {
+	copied := &original{}
+	defer copied.close()
+	in := s.stdin
+	if !s.args.dots {
+		in = newDotReader(in)
+	}
+	in = io.TeeReader(in, copied)
+	settingsErr := s.settings(ctx)
+	raw, err := message.ReadRaw(in, message.RawOptions{ReencodeLongLines: s.cfg.ReencodeLongLines})
+	if err != nil {
+		if _, more := io.Copy(io.Discard, in); more != nil {
+			err = errors.Join(err, more)
+		}
+	}
+	if err == nil {
+		defer raw.Close()
+		err = settingsErr
+	} else if settingsErr != nil {
+		err = settingsErr
+	}
+	var done *delivery
+	if err == nil {
+		done, err = s.deliver(ctx, raw)
+	}
+	if err != nil && !errors.Is(err, errNobody) {
+		s.keep(copied, done, err)
+	}
+	return err
+}
+
+// delivery is a message whose submission was tried.
+type delivery struct {
+	mail *stamped
+	view receiptView
+}
+
+// deliver submits raw to the recipients of arguments and header.
+func (s *sendmail) deliver(ctx context.Context, raw *message.Raw) (*delivery, error) {
+	paths, err := s.recipients(raw)
+	if err != nil {
+		return nil, err
+	}
+	mail, err := s.stamp(raw, letter{
+		sender: s.args.sender, fullName: s.args.fullName, forceFrom: s.args.forceFrom, readFrom: s.args.readFrom,
+		recipients: paths, dsn: s.args.dsn,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer mail.Close()
+	if s.args.dryRun || s.cfg.NoMails {
+		return nil, notSubmitted(s.toStderr(), mail.Mail, s.args.dryRun)
+	}
+	view, _, err := s.submit(ctx, mail)
+	if err != nil {
+		return nil, err
+	}
+	return &delivery{mail, view}, s.report(view)
+}
+
+// errNobody is why a message is not kept: whoever called has to name somebody.
+var errNobody = errors.New("no recipient: name one, or use -t for those of the header")
+
+// recipients are those of the arguments and, with -t, those of the header,
+// which are added to them, as Postfix does.
+func (s *sendmail) recipients(raw *message.Raw) ([]string, error) {
+	var list []message.Address
+	for _, arg := range s.args.recipients {
+		some, err := message.ParseMailboxes("recipient", arg)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
+	if s.args.fromHeader {
+		some, err := raw.Recipients()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
+	switch {
+	case len(list) > 0:
+		return s.resolve(list)
+	case s.args.fromHeader:
+		return nil, withCode(exitData, errors.New("no recipient in To, Cc or Bcc (-t), and none among the arguments"))
+	}
+	return nil, withCode(exitUsage, errNobody)
+}
+
+// submit sends a mail object off.
+func (s *sendmail) submit(ctx context.Context, mail *stamped) (receiptView, *submission.Receipt, error) {
+	o, err := s.connection(s.cfg, mail.mailbox)
+	if err != nil {
+		return receiptView{}, nil, err
+	}
+	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(s.timeout), Waiting: s.waiting})
+	known, claims := facts(s.cfg, receipt.Mailbox, mail.from, receipt.Token)
+	return newReceiptView(receipt, known, claims), receipt, nil
+}
+
+// report says what went wrong on standard error, and with -v what went well.
+func (s *sendmail) report(view receiptView) error {
+	switch {
+	case s.json:
+		s.printJSON(view)
+	case view.ExitCode != exitOK || s.verbose:
+		s.toStderr().printReceipt(view)
+	}
+	if view.ExitCode == exitOK {
+		return nil
+	}
+	return &exitError{code: view.ExitCode, err: fmt.Errorf("%s", view.Summary), shown: true}
+}
+
+// toStderr is g with its results on standard error: standard output belongs to
+// the program that called.
+func (g *globals) toStderr() *globals {
+	p := *g.process
+	p.stdout = p.stderr
+	silent := *g
+	silent.process = &p
+	return &silent
+}

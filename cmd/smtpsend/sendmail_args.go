@@ -1,0 +1,267 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+// The modes of sendmail, by the letter of -b.
+const (
+	modeSubmit = 'm' // read a message and submit it
+	modeSMTP   = 's' // SMTP on standard input
+	modeQueue  = 'p' // list the queue
+	modeFlush  = 'q' // deliver what is queued
+	modeNone   = 'h' // end without doing anything
+)
+
+// sendmailArgs are what the arguments of sendmail say.
+type sendmailArgs struct {
+	mode       byte
+	interval   bool    // -q30m: a daemon's setting
+	fromHeader bool    // -t
+	dots       bool    // -i: a lone dot is a line like any other
+	sender     *string // -f, -r
+	fullName   string  // -F
+	recipients []string
+
+	dsn message.DSN // -N, -R, -V
+
+	profile, envFile       string
+	settings               map[string]string // by name without prefix
+	timeout                time.Duration
+	verbose, trace, dryRun bool
+	forceFrom, readFrom    bool
+	help                   bool
+	warnings               []string
+}
+
+// arity says what follows an option's letter.
+type arity int
+
+const (
+	alone    arity = iota // nothing: the next letter is another option
+	value                 // a value, in the same argument or the next
+	gluedAny              // all that is in the same argument, perhaps nothing
+)
+
+// optionArity has every letter that is an option. It is the grammar of
+// Postfix's sendmail(1), with the options of Sendmail that Postfix lacks but
+// programs use (-d), and msmtp's -a.
+var optionArity = map[byte]arity{
+	't': alone, 'i': alone, 'v': alone, 'n': alone, 'm': alone, 'c': alone, 'x': alone, 'G': alone, 'I': alone, 'U': alone,
+	'f': value, 'r': value, 'F': value, 'b': value, 'o': value, 'O': value, 'B': value, 'N': value, 'R': value, 'V': value,
+	'X': value, 'L': value, 'A': value, 'h': value, 'e': value, 'p': value, 'a': value, 'C': value, 'D': value,
+	'q': gluedAny, 'd': gluedAny,
+}
+
+// parseSendmail reads an argument list, without the program's name. Like
+// Postfix's, it ends the options at the first recipient. Its error is a usage
+// error that names the argument.
+func parseSendmail(args []string) (*sendmailArgs, error) {
+	a := &sendmailArgs{mode: modeSubmit, settings: map[string]string{}}
+	for len(args) > 0 {
+		arg := args[0]
+		if arg == "--" {
+			a.recipients = args[1:]
+			return a, nil
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			break
+		}
+		args = args[1:]
+		var err error
+		if strings.HasPrefix(arg, "--") {
+			args, err = a.long(arg, args)
+		} else {
+			args, err = a.short(arg, args)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range args {
+		if strings.HasPrefix(r, "-") {
+			return nil, usagef("sendmail: %q stands behind a recipient: options go before it, and -- before a recipient that begins with a hyphen", r)
+		}
+	}
+	a.recipients = args
+	return a, nil
+}
+
+// short reads one argument of single-letter options.
+func (a *sendmailArgs) short(arg string, rest []string) ([]string, error) {
+	for i := 1; i < len(arg); i++ {
+		letter := arg[i]
+		kind, ok := optionArity[letter]
+		if !ok {
+			return nil, usagef("sendmail: unknown option -%s in %q; see smtpsend sendmail --help", arg[i:i+1], arg)
+		}
+		if kind == alone {
+			if err := a.apply(letter, ""); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		text := arg[i+1:]
+		if text == "" && kind == value {
+			if len(rest) == 0 {
+				return nil, usagef("sendmail: option -%c needs a value", letter)
+			}
+			text, rest = rest[0], rest[1:]
+		}
+		return rest, a.apply(letter, text)
+	}
+	return rest, nil
+}
+
+// apply does what one option says. What is not mentioned has no meaning here
+// and is ignored, so that programs need not be changed: -A, -D, -G, -L, -O, -U,
+// -X, -c, -e, -h, -m, -n, -p, -x.
+func (a *sendmailArgs) apply(letter byte, text string) error {
+	switch letter {
+	case 't':
+		a.fromHeader = true
+	case 'i':
+		a.dots = true
+	case 'v':
+		a.verbose = true
+	case 'd':
+		a.trace = true
+	case 'I':
+		a.mode = modeNone
+	case 'f', 'r':
+		a.sender = &text
+	case 'F':
+		a.fullName = text
+	case 'a':
+		a.profile = text
+	case 'b':
+		return a.setMode(text)
+	case 'q':
+		a.flush(text)
+	case 'o':
+		if strings.HasPrefix(text, "i") {
+			a.dots = true
+		}
+	case 'B':
+		if !slices.Contains([]string{"7BIT", "8BITMIME"}, strings.ToUpper(text)) {
+			return usagef("sendmail: -B %q: 7BIT or 8BITMIME", text)
+		}
+	case 'N', 'R', 'V':
+		a.setDSN(letter, text)
+	case 'C':
+		return usagef("sendmail: -C %q: another configuration could run commands; use -a PROFILE, or --env-file FILE for a file that is yours or root's", text)
+	}
+	return nil
+}
+
+// setMode is -b.
+func (a *sendmailArgs) setMode(text string) error {
+	switch text {
+	case "m", "s", "p":
+		a.mode = text[0]
+	case "i", "h", "H":
+		a.mode = modeNone
+	case "d", "D", "l":
+		return usagef("sendmail: -b%s: smtpsend sendmail is not a daemon; programs that need an SMTP server on this host are what smtpsend relay is for", text)
+	case "v", "t":
+		return usagef("sendmail: -b%s: no address is verified or tested here; smtpsend send --dry-run shows what would be submitted", text)
+	default:
+		return usagef("sendmail: -b %q: one of m, s, p, i", text)
+	}
+	return nil
+}
+
+// flush is -q: alone it delivers the queue, with an interval (-q30m) it is a
+// daemon's setting, which may stand beside a message.
+func (a *sendmailArgs) flush(text string) {
+	if text == "" || strings.ContainsRune("IRS", rune(text[0])) {
+		a.mode = modeFlush
+		return
+	}
+	a.interval = true
+}
+
+// setDSN is -N, -R and -V (RFC 3461 4). As with Postfix, a wrong value is a
+// warning: the message matters more.
+func (a *sendmailArgs) setDSN(letter byte, text string) {
+	wish := a.dsn
+	switch letter {
+	case 'N':
+		wish.Notify = strings.ToUpper(text)
+	case 'R':
+		wish.Return = strings.ToUpper(text)
+	case 'V':
+		wish.EnvelopeID = text
+	}
+	if err := wish.Check(); err != nil {
+		a.warnings = append(a.warnings, fmt.Sprintf("sendmail: -%c is ignored: %v", letter, err))
+		return
+	}
+	a.dsn = wish
+}
+
+// longValues are long options with a value; a name of a setting stands for it.
+var longValues = map[string]string{
+	"aliases": "ALIASES_FILE", "default-domain": "DEFAULT_DOMAIN", "dead-letter-dir": "DEAD_LETTER_DIR",
+	"env-file": "", "profile": "", "account": "", "timeout": "",
+}
+
+// long reads one long option: those of smtpsend, and msmtp's that fit.
+func (a *sendmailArgs) long(arg string, rest []string) ([]string, error) {
+	name, text, has := strings.Cut(arg[2:], "=")
+	setting, takes := longValues[name]
+	if !takes {
+		if has {
+			return nil, usagef("sendmail: option --%s takes no value or is unknown; see smtpsend sendmail --help", name)
+		}
+		return rest, a.longFlag(name)
+	}
+	if !has {
+		if len(rest) == 0 {
+			return nil, usagef("sendmail: option --%s needs a value", name)
+		}
+		text, rest = rest[0], rest[1:]
+	}
+	switch name {
+	case "env-file":
+		a.envFile = text
+	case "profile", "account":
+		a.profile = text
+	case "timeout":
+		d, err := time.ParseDuration(text)
+		if err != nil || d <= 0 {
+			return nil, usagef("sendmail: --timeout %q: write it as 90s or 5m", text)
+		}
+		a.timeout = d
+	default:
+		a.settings[setting] = text
+	}
+	return rest, nil
+}
+
+func (a *sendmailArgs) longFlag(name string) error {
+	switch name {
+	case "help":
+		a.help = true
+	case "verbose":
+		a.verbose = true
+	case "trace", "debug":
+		a.trace = true
+	case "dry-run", "pretend":
+		a.dryRun = true
+	case "force-from":
+		a.forceFrom = true
+	case "read-envelope-from":
+		a.readFrom = true
+	case "reencode-long-lines":
+		a.settings["REENCODE_LONG_LINES"] = "1"
+	default:
+		return usagef("sendmail: unknown option --%s; see smtpsend sendmail --help", name)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+func newLinkSendmail(g *globals) *cobra.Command {
+	force := false
+	cmd := &cobra.Command{
+		Use:     "link-sendmail DIR",
+		GroupID: groupSetUp,
+		Short:   "Make sendmail, mailq and newaliases in a directory, links to this program",
+		Long: `Make the links sendmail, mailq and newaliases in DIR, for programs that call
+/usr/sbin/sendmail. Files of these names that are not links to smtpsend are left
+alone, unless --force says otherwise. On Windows they are copies.`,
+		Example: "  sudo smtpsend link-sendmail /usr/local/sbin",
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("link-sendmail needs one directory, got %d arguments", len(args))
+			}
+			return runLinkSendmail(g, args[0], force)
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "replace what has these names")
+	return cmd
+}
+
+func runLinkSendmail(g *globals, dir string, force bool) error {
+	self, err := os.Executable()
+	if err != nil {
+		return withCode(exitNoInput, fmt.Errorf("finding this program: %w", err))
+	}
+	for _, name := range []string{"sendmail", "mailq", "newaliases"} {
+		path := filepath.Join(dir, name)
+		if err := linkTo(self, path, force); err != nil {
+			return withCode(exitCannotCreate, err)
+		}
+		g.printf("%s -> %s\n", path, self)
+	}
+	return nil
+}
+
+func linkTo(self, path string, force bool) error {
+	if runtime.GOOS == "windows" {
+		return copyTo(self, path+".exe", force)
+	}
+	target, err := os.Readlink(path)
+	switch {
+	case err == nil && target == self:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+	case !force:
+		return fmt.Errorf("%s exists and is no link to this program: --force replaces it", path)
+	default:
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return os.Symlink(self, path)
+}
+
+// copyTo is for Windows, where links need a right that users lack.
+func copyTo(self, path string, force bool) error {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	in, err := os.Open(self)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(path, flags, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists: --force replaces it", path)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	return out.Close()
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/aliases"
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+// systemAliases is where every other sendmail has them.
+const systemAliases = "/etc/aliases"
+
+// postmark makes an envelope of a message and of what the arguments, or the
+// client of -bs, say. It turns local names such as root into addresses, because
+// Exchange has none.
+type postmark struct {
+	cfg     *config.Config
+	aliases *aliases.Map
+	sender  message.Address // MAIL_SENDER, zero when unset
+}
+
+// newPostmark reads aliases and the sender's address. The system's aliases may
+// be missing or unreadable, those of a setting may not.
+func newPostmark(cfg *config.Config) (*postmark, error) {
+	p := &postmark{cfg: cfg, aliases: &aliases.Map{}}
+	if cfg.MailSender != "" {
+		var err error
+		if p.sender, err = message.ParseAddress(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
+			return nil, withCode(exitConfig, err)
+		}
+	}
+	name := cfg.AliasesFile
+	if name == "" {
+		name = systemAliases
+	}
+	f, err := os.Open(name)
+	if cfg.AliasesFile == "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
+		return p, nil
+	}
+	if err == nil {
+		defer f.Close()
+		p.aliases, err = aliases.Read(f)
+	}
+	if err != nil {
+		return nil, withCode(exitConfig, fmt.Errorf("aliases: %w", &message.FileError{Path: name, Err: err}))
+	}
+	return p, nil
+}
+
+// isLocal reports an address that only this host could know: one without a
+// domain, or at localhost.
+func isLocal(a message.Address) bool {
+	switch strings.ToLower(a.Domain) {
+	case "", "localhost", "localhost.localdomain":
+		return !a.IsZero()
+	}
+	return false
+}
+
+// resolve turns recipients into forward-paths.
+func (p *postmark) resolve(list []message.Address) ([]string, error) {
+	var paths []string
+	for _, a := range list {
+		if !isLocal(a) {
+			paths = append(paths, a.Addr())
+			continue
+		}
+		targets, err := p.aliases.Expand(a.Local)
+		if err != nil {
+			return nil, withCode(exitData, err)
+		}
+		for _, target := range targets {
+			path, err := p.complete(a.Local, target)
+			if err != nil {
+				return nil, err
+			}
+			paths = append(paths, path)
+		}
+	}
+	return paths, nil
+}
+
+// complete makes a forward-path of what an alias leads to. The error does not
+// quote the file.
+func (p *postmark) complete(name, target string) (string, error) {
+	list, err := message.ParseMailboxes("alias", target)
+	if err != nil || len(list) != 1 {
+		return "", &message.FieldError{Field: "alias", Value: name, Reason: "leads to something that is no address"}
+	}
+	a := list[0]
+	if !isLocal(a) {
+		return a.Addr(), nil
+	}
+	if p.cfg.DefaultDomain == "" {
+		return "", &message.FieldError{Field: "recipient", Value: a.Local,
+			Reason: "has no domain and no alias: set " + config.Prefix + "DEFAULT_DOMAIN, or an alias in " + systemAliases}
+	}
+	a.Domain = p.cfg.DefaultDomain
+	return a.Addr(), nil
+}
+
+// letter is what is to be submitted, as somebody ordered it.
+type letter struct {
+	sender     *string // reverse-path that was told; nil = none was, "" = the null one
+	fullName   string  // for a From that is missing or local
+	forceFrom  bool    // From is MAIL_SENDER whatever the message has
+	readFrom   bool    // the reverse-path is the address in From
+	recipients []string
+	dsn        message.DSN
+}
+
+// stamped is a mail object with those who are behind it.
+type stamped struct {
+	*message.Mail
+	mailbox, from string
+}
+
+// stamp makes a mail object of raw. The mailbox is SMTP_USER_NAME, else the
+// author's; the reverse-path is the mailbox unless another was told.
+func (p *postmark) stamp(raw *message.Raw, l letter) (*stamped, error) {
+	told, err := l.told()
+	if err != nil {
+		return nil, err
+	}
+	author, changes, err := p.author(raw, l, told)
+	if err != nil {
+		return nil, err
+	}
+	s := &stamped{mailbox: p.cfg.SMTPUserName, from: author.Addr()}
+	if s.mailbox == "" {
+		s.mailbox = author.Addr()
+	}
+	envelope := message.Envelope{ReversePath: s.mailbox, ForwardPaths: l.recipients, DSN: l.dsn}
+	switch {
+	case l.forceFrom:
+	case l.readFrom:
+		envelope.ReversePath = author.Addr()
+	case l.sender != nil && !isLocal(told): // a local name, such as cron's root, tells nothing
+		envelope.ReversePath = told.Addr()
+		if told.IsZero() {
+			envelope.ReversePath = ""
+		}
+	}
+	if s.Mail, err = raw.Mail(envelope, changes); err != nil {
+		return nil, err
+	}
+	if told := s.Envelope.ReversePath; told != s.mailbox {
+		s.from = told // that is what Exchange will look at, too
+	}
+	return s, nil
+}
+
+// told is the address of -f, zero for none and for the null reverse-path.
+func (l letter) told() (message.Address, error) {
+	if l.sender == nil || strings.Trim(*l.sender, "<> ") == "" {
+		return message.Address{}, nil
+	}
+	list, err := message.ParseMailboxes("-f", *l.sender)
+	if err == nil && len(list) != 1 {
+		err = &message.FieldError{Field: "-f", Value: *l.sender, Reason: "must be one address"}
+	}
+	if err != nil {
+		return message.Address{}, err
+	}
+	return list[0], nil
+}
+
+// author is who the message is from. A From that is missing, or that is a local
+// name, becomes the address that was told, else MAIL_SENDER, else the name in
+// the default domain; a display name is kept, so that readers see that it was
+// root.
+func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (message.Address, message.RawChanges, error) {
+	var now message.Address
+	list, err := raw.From()
+	if len(list) > 0 {
+		now = list[0]
+	}
+	if err != nil && p.cfg.SMTPUserName != "" && !l.forceFrom {
+		// The From cannot be read, but nothing depends on it: Exchange may judge.
+		return message.Address{}, message.RawChanges{}, nil
+	}
+	if err != nil && !l.forceFrom {
+		return now, message.RawChanges{}, err
+	}
+	if !now.IsZero() && !isLocal(now) && !l.forceFrom {
+		return now, message.RawChanges{}, nil
+	}
+	name := now.Name
+	for _, other := range []string{l.fullName, now.Local} {
+		if name == "" {
+			name = other
+		}
+	}
+	for _, candidate := range p.candidates(now, told, l.forceFrom) {
+		if candidate.IsZero() || isLocal(candidate) {
+			continue
+		}
+		if name != "" {
+			candidate.Name = name
+		}
+		return candidate, message.RawChanges{From: candidate, ForceFrom: true}, nil
+	}
+	what := "the message has no From address"
+	if !now.IsZero() {
+		what = fmt.Sprintf("From %q has no domain", now.Local)
+	}
+	return now, message.RawChanges{}, withCode(exitConfig, fmt.Errorf("%s: set %sMAIL_SENDER", what, config.Prefix))
+}
+
+func (p *postmark) candidates(now, told message.Address, force bool) []message.Address {
+	if force {
+		return []message.Address{p.sender}
+	}
+	local := now
+	for _, other := range []message.Address{told, now} {
+		if !other.IsZero() {
+			local = other
+		}
+	}
+	if p.cfg.DefaultDomain != "" && !local.IsZero() {
+		local.Domain = p.cfg.DefaultDomain
+	}
+	return []message.Address{told, p.sender, local}
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// serveSMTP is -bs: one SMTP session on standard input and output. A message is
+// submitted before its client gets the reply to the final dot, and the reply is
+// the one that the real server gave.
+func (s *sendmail) serveSMTP(ctx context.Context) error {
+	server := smtpserver.New(smtpserver.Options{
+		NewSession: func(context.Context, *smtpserver.Peer) smtpserver.Session { return &pipeSession{sendmail: s} },
+		LineEnds:   smtpserver.ConvertBare,
+		// The client is the program that started us.
+		UnauthenticatedTimeout: time.Hour, UnauthenticatedCommands: 1000,
+	})
+	pipe := &pipeConn{in: s.stdin, out: s.stdout, closed: make(chan struct{})}
+	err := server.Serve(ctx, &pipeListener{conn: pipe})
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return err
+}
+
+// pipeListener gives one connection, and ends when that has ended.
+type pipeListener struct {
+	conn  *pipeConn
+	given bool
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	if !l.given {
+		l.given = true
+		return l.conn, nil
+	}
+	<-l.conn.closed
+	return nil, net.ErrClosed
+}
+
+func (l *pipeListener) Close() error   { return l.conn.Close() }
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "standard input" }
+
+// pipeConn is standard input and output as a connection. It has no deadlines: a
+// person may sit at the other end.
+type pipeConn struct {
+	in     io.Reader
+	out    io.Writer
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Read can be ended by Close, which a read of standard input itself cannot.
+func (c *pipeConn) Read(p []byte) (int, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		buffer := make([]byte, len(p))
+		n, err := c.in.Read(buffer)
+		done <- result{buffer[:n], err}
+	}()
+	select {
+	case r := <-done:
+		return copy(p, r.data), r.err
+	case <-c.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+func (c *pipeConn) Write(p []byte) (int, error) { return c.out.Write(p) }
+
+// Close ends Accept, and a Read that waits when a signal ends us.
+func (c *pipeConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return nil
+}
+
+func (c *pipeConn) LocalAddr() net.Addr              { return pipeAddr{} }
+func (c *pipeConn) RemoteAddr() net.Addr             { return pipeAddr{} }
+func (c *pipeConn) SetDeadline(time.Time) error      { return nil }
+func (c *pipeConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *pipeConn) SetWriteDeadline(time.Time) error { return nil }
+
+// pipeSession answers the client of -bs.
+type pipeSession struct {
+	*sendmail
+	order letter
+}
+
+func (p *pipeSession) Greeting(context.Context) smtpserver.Reply {
+	return smtpserver.Say(220, hostName()+" ESMTP smtpsend")
+}
+
+// hostName is what the greeting says; only the program that called reads it.
+func hostName() string {
+	if name, err := os.Hostname(); err == nil && name != "" {
+		return name
+	}
+	return "localhost"
+}
+
+func (p *pipeSession) Hello(_ context.Context, _ string, extended bool) smtpserver.Reply {
+	if !extended {
+		return smtpserver.Say(250, hostName())
+	}
+	return smtpserver.Say(250, hostName(), "PIPELINING", fmt.Sprintf("SIZE %d", message.MaxRaw),
+		"8BITMIME", "ENHANCEDSTATUSCODES", "DSN", "SMTPUTF8")
+}
+
+func (p *pipeSession) StartTLS(context.Context) smtpserver.Reply {
+	return smtpserver.Say(502, "5.5.1 There is no TLS on a pipe")
+}
+
+func (p *pipeSession) Auth(context.Context, string, []byte, func([]byte) ([]byte, error)) smtpserver.Reply {
+	return smtpserver.Say(502, "5.5.1 No AUTH is needed on a pipe")
+}
+
+func (p *pipeSession) Mail(_ context.Context, m smtpserver.Mail) smtpserver.Reply {
+	p.order = letter{sender: &m.ReversePath, fullName: p.args.fullName, forceFrom: p.args.forceFrom, readFrom: p.args.readFrom}
+	if _, err := p.order.told(); err != nil {
+		return smtpserver.Say(553, "5.1.7 "+visible(err.Error()))
+	}
+	p.order.dsn = message.DSN{Return: m.Params["RET"], EnvelopeID: m.Params["ENVID"]}
+	if p.order.dsn.Check() != nil {
+		p.order.dsn = message.DSN{}
+	}
+	return smtpserver.Say(250, "2.1.0 Sender OK")
+}
+
+func (p *pipeSession) Rcpt(_ context.Context, r smtpserver.Rcpt) smtpserver.Reply {
+	list, err := message.ParseMailboxes("recipient", r.ForwardPath)
+	var paths []string
+	if err == nil {
+		paths, err = p.resolve(list)
+	}
+	if err != nil || len(paths) == 0 {
+		return smtpserver.Say(550, "5.1.1 "+visible(fmt.Sprint(err)))
+	}
+	p.order.recipients = append(p.order.recipients, paths...)
+	if wish := (message.DSN{Notify: r.Params["NOTIFY"]}); wish.Check() == nil {
+		p.order.dsn.Notify = wish.Notify
+	}
+	return smtpserver.Say(250, "2.1.5 Recipient OK")
+}
+
+func (p *pipeSession) Data(context.Context) smtpserver.Reply {
+	return smtpserver.Say(354, "Start mail input; end with <CRLF>.<CRLF>")
+}
+
+// Content submits the message. One reply has to do for all recipients: when the
+// server took the message for some of them it is positive, and names the others.
+func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
+	copied := &original{}
+	defer copied.close()
+	raw, err := message.ReadRaw(io.TeeReader(r, copied), message.RawOptions{ReencodeLongLines: p.cfg.ReencodeLongLines})
+	if err != nil {
+		return smtpserver.Say(554, "5.6.0 "+visible(err.Error()))
+	}
+	defer raw.Close()
+	mail, err := p.stamp(raw, p.order)
+	if err != nil {
+		return smtpserver.Say(554, "5.6.0 "+visible(err.Error()))
+	}
+	defer mail.Close()
+	if p.args.dryRun || p.cfg.NoMails {
+		return smtpserver.Say(250, "2.0.0 Not submitted: SMTPSEND_NO_MAILS=1 or --dry-run")
+	}
+	view, receipt, err := p.submit(ctx, mail)
+	if err != nil {
+		return smtpserver.Say(451, "4.3.0 "+visible(err.Error()))
+	}
+	if view.ExitCode != exitOK {
+		failure := p.toStderr()
+		failure.printReceipt(view)
+		if receipt.Count(submission.Accepted) > 0 {
+			p.keep(copied, &delivery{mail, view}, &exitError{code: view.ExitCode, err: errors.New(view.Summary)})
+		}
+	}
+	return replyTo(view, receipt)
+}
+
+// replyTo is what the client hears.
+func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
+	switch accepted := r.Count(submission.Accepted); {
+	case r.AllAccepted():
+		return smtpserver.Say(250, r.Reply.Lines...)
+	case accepted > 0:
+		lines := []string{fmt.Sprintf("2.0.0 Accepted for %d of %d", accepted, len(r.Recipients))}
+		for _, rcpt := range view.Recipients {
+			if rcpt.Outcome != submission.Accepted {
+				lines = append(lines, visible(fmt.Sprintf("2.0.0 %s: %s %s", outcomeWord(rcpt.Outcome), rcpt.ForwardPath, rcpt.Reply)))
+			}
+		}
+		return smtpserver.Say(250, lines...)
+	case r.Count(submission.InDoubt) > 0:
+		// 4yz would make the client submit it again, perhaps a second time.
+		return smtpserver.Say(554, "5.4.2 In doubt: the server may have the message, its reply to the final dot did not come")
+	}
+	said := refusal(r)
+	transient := view.ExitCode == exitTryAgain || view.ExitCode == exitInterrupted
+	code, enhanced := 554, "5.3.0"
+	if transient {
+		code, enhanced = 451, "4.3.0"
+	}
+	if (said.Permanent() && !transient) || (said.Transient() && transient && said.Code != 421) {
+		return smtpserver.Say(said.Code, said.Lines...)
+	}
+	text := view.Summary
+	if view.Finding != nil {
+		text = view.Finding.Title
+	}
+	if view.said != "" {
+		text += ": " + view.said
+	}
+	return smtpserver.Say(code, enhanced+" "+atMost(visible(text), 400))
+}
+
+// refusal is the server's reply that decided, zero when none came.
+func refusal(r *submission.Receipt) reply.Reply {
+	if e := r.Err(); e != nil && !e.Reply.IsZero() {
+		return e.Reply
+	}
+	for _, rcpt := range r.Recipients {
+		if !rcpt.Reply.IsZero() {
+			return rcpt.Reply
+		}
+	}
+	return reply.Reply{}
+}
+
+func (p *pipeSession) Reset() { p.order = letter{} }
+
+func (p *pipeSession) Quit(context.Context) smtpserver.Reply {
+	return smtpserver.Say(221, "2.0.0 Bye")
+}
+
+func (p *pipeSession) Logout() {}
