@@ -70,6 +70,9 @@ func (m *Message) check() error {
 			return &InputError{"address", fmt.Sprintf("has %d octets, %d are allowed", len(p), maxPath)}
 		}
 	}
+	if err := m.Envelope.DSN.Check(); err != nil {
+		return err
+	}
 	for _, text := range append([]string{m.MessageID, m.Key, m.Row, m.Source, m.Client, m.Mailbox, m.Envelope.ReversePath}, m.Envelope.ForwardPaths...) {
 		if len(text) > maxText || strings.ContainsAny(text, "\r\n\x00") {
 			return &InputError{"text", "is too long or holds a line end"}
@@ -228,6 +231,9 @@ func (in *intake) row(t *tx) error {
 // finish takes the message.
 func (in *intake) finish() (id int64, dup bool, err error) {
 	whole := stored{state: "ready", body: in.buf, size: in.size, sum: in.hash.Sum(nil), eightBit: in.eightBit}
+	if in.size == 0 {
+		return 0, false, &InputError{"content", "is empty"}
+	}
 	if in.id == 0 {
 		return in.ob.commit(in.ctx, in.m, whole)
 	}

@@ -110,9 +110,10 @@ const pickQuery = `SELECT id, expires_at, created_at, rcpt_open FROM mail
 func (s *Sender) take(t *tx, c *Claim) error {
 	var created int64
 	var eightBit, notice int
+	dsn := &c.Envelope.DSN
 	err := t.row(`UPDATE mail SET state = 'sending', holder = ?2, phase = '', attempts = attempts + 1 WHERE id = ?1
-		RETURNING mailbox, reverse_path, message_id, size, eight_bit, attempts, doubts, source, notice, created_at`,
-		[]any{c.id, c.holder}, &c.Mailbox, &c.Envelope.ReversePath, &c.MessageID, &c.Size, &eightBit, &c.Attempt, &c.InDoubt, &c.Source, &notice, &created)
+		RETURNING mailbox, reverse_path, dsn_notify, dsn_return, envelope_id, message_id, size, eight_bit, attempts, doubts, source, notice, created_at`,
+		[]any{c.id, c.holder}, &c.Mailbox, &c.Envelope.ReversePath, &dsn.Notify, &dsn.Return, &dsn.EnvelopeID, &c.MessageID, &c.Size, &eightBit, &c.Attempt, &c.InDoubt, &c.Source, &notice, &created)
 	if err != nil {
 		return err
 	}

@@ -26,11 +26,13 @@ func (t *tx) insertMail(m *Message, c stored) (int64, error) {
 	}
 	var id int64
 	err := t.row(`INSERT INTO mail (mailbox, state, prio, ready_at, expires_at, lease_until, dedupe_key, batch_id, row_key,
-			message_id, reverse_path, rcpt_count, rcpt_open, size, sha256, eight_bit, source, client, notice, created_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+			message_id, reverse_path, rcpt_count, rcpt_open, size, sha256, eight_bit, source, client, notice, created_at,
+			dsn_notify, dsn_return, envelope_id)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
 		ON CONFLICT DO NOTHING RETURNING id`,
 		[]any{m.Mailbox, c.state, int(m.Priority) + 1, max(t.now, millis(m.ReadyAt)), millis(m.ExpiresAt), c.lease, key, batch, m.Row,
-			m.MessageID, m.Envelope.ReversePath, len(m.Envelope.ForwardPaths), c.size, c.sum, flag(c.eightBit), m.Source, m.Client, flag(m.Notice), t.now}, &id)
+			m.MessageID, m.Envelope.ReversePath, len(m.Envelope.ForwardPaths), c.size, c.sum, flag(c.eightBit), m.Source, m.Client, flag(m.Notice), t.now,
+			m.Envelope.DSN.Notify, m.Envelope.DSN.Return, m.Envelope.DSN.EnvelopeID}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}

@@ -1,0 +1,237 @@
+package outbox_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+// database is one that the outbox can keep its mail in. The behaviour tests run
+// on each, by the same code.
+type database struct {
+	name string
+	// open makes a new outbox; reopen opens it once more, as another process would.
+	open func(t *testing.T, o outbox.Options) (ob queue, reopen func(outbox.Options) queue)
+}
+
+// queue and sender are what the behaviour tests need of an outbox.
+type queue interface {
+	Accept(context.Context, outbox.Message, io.Reader) (outbox.QID, bool, error)
+	AcceptContent(context.Context, outbox.Message, io.WriterTo) (outbox.QID, bool, error)
+	Lock(context.Context) (*outbox.Sender, outbox.Recovered, error)
+	Body(context.Context, outbox.QID) (io.ReadCloser, error)
+	List(context.Context, outbox.Filter) ([]outbox.Mail, error)
+	History(context.Context, outbox.Filter) ([]outbox.Detail, error)
+	Show(context.Context, outbox.QID) (outbox.Detail, error)
+	Act(context.Context, outbox.Action, outbox.Filter) (int, error)
+	Mailbox(context.Context, string) (outbox.Mailbox, error)
+	Mailboxes(context.Context) ([]outbox.Mailbox, error)
+	Finished(context.Context, time.Time) (map[outbox.State]int, error)
+	SetLimits(context.Context, string, outbox.Limits) error
+	HoldMailbox(context.Context, string, string) error
+	ReleaseMailbox(context.Context, string) error
+	Notices(context.Context, int) ([]outbox.Notice, error)
+	NoticesDone(context.Context, int64) error
+	StartBatch(context.Context, string, string, int64) (outbox.Batch, outbox.Batch, error)
+	BatchCounts(context.Context, int64) (map[outbox.State]int, int, error)
+	Wake() <-chan struct{}
+	Close() error
+}
+
+var databases = []database{{"sqlite", openSQLite}}
+
+func openSQLite(t *testing.T, o outbox.Options) (queue, func(outbox.Options) queue) {
+	dir := t.TempDir()
+	open := func(o outbox.Options) queue {
+		ob, err := outbox.Open(t.Context(), dir, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = ob.Close() })
+		return ob
+	}
+	return open(o), open
+}
+
+// conform runs a behaviour test on every database, with a clock of its own and
+// without jitter.
+func conform(t *testing.T, o outbox.Options, test func(t *testing.T, f *fixture)) {
+	t.Helper()
+	for _, db := range databases {
+		t.Run(db.name, func(t *testing.T) {
+			f := &fixture{t: t, ctx: context.Background(), clock: &clock{now: time.Date(2026, 11, 16, 9, 0, 0, 0, time.UTC)}}
+			o.Clock, o.Jitter = f.clock.Now, func() float64 { return 0 }
+			f.options = o
+			f.queue, f.reopen = db.open(t, o)
+			test(t, f)
+		})
+	}
+}
+
+// clock stands still until it is told.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+type fixture struct {
+	t   *testing.T
+	ctx context.Context
+	queue
+	reopen  func(outbox.Options) queue
+	options outbox.Options
+	clock   *clock
+	sender  *outbox.Sender
+	n       int
+}
+
+const box = "app@contoso.example"
+
+// mail is a message to the recipients, one if none are named.
+func mail(to ...string) outbox.Message {
+	if len(to) == 0 {
+		to = []string{"kim@fabrikam.example"}
+	}
+	return outbox.Message{
+		Mailbox: box, MessageID: "<1@contoso.example>",
+		Envelope: message.Envelope{ReversePath: box, ForwardPaths: to},
+	}
+}
+
+const content = "Subject: Report\r\n\r\nAll is well.\r\n"
+
+// put accepts m with the usual content.
+func (f *fixture) put(m outbox.Message) outbox.QID {
+	f.t.Helper()
+	q, dup, err := f.Accept(f.ctx, m, strings.NewReader(content))
+	if err != nil || dup {
+		f.t.Fatalf("Accept: dup %v, %v", dup, err)
+	}
+	return q
+}
+
+// lock makes f the sender.
+func (f *fixture) lock() outbox.Recovered {
+	f.t.Helper()
+	s, r, err := f.Lock(f.ctx)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.sender = s
+	f.t.Cleanup(func() { _ = s.Release() })
+	return r
+}
+
+func (f *fixture) claim() *outbox.Claim {
+	f.t.Helper()
+	c, err := f.sender.Claim(f.ctx, box)
+	if err != nil {
+		f.t.Fatalf("Claim: %v", err)
+	}
+	return c
+}
+
+// allowed claims a message and is allowed to send its content.
+func (f *fixture) allowed() *outbox.Claim {
+	f.t.Helper()
+	c := f.claim()
+	if err := f.sender.AllowData(f.ctx, c); err != nil {
+		f.t.Fatalf("AllowData: %v", err)
+	}
+	return c
+}
+
+func (f *fixture) finish(c *outbox.Claim, r outbox.Result) outbox.Settled {
+	f.t.Helper()
+	s, err := f.sender.Finish(f.ctx, c, r)
+	if err != nil {
+		f.t.Fatalf("Finish: %v", err)
+	}
+	return s
+}
+
+// all is the result that every recipient of c has the outcome.
+func all(c *outbox.Claim, o outbox.Outcome) (r outbox.Result) {
+	for _, p := range c.Envelope.ForwardPaths {
+		r.Recipients = append(r.Recipients, outbox.Recipient{ForwardPath: p, Outcome: o})
+	}
+	return r
+}
+
+// waits is the *WaitError that Claim gives.
+func (f *fixture) waits() *outbox.WaitError {
+	f.t.Helper()
+	_, err := f.sender.Claim(f.ctx, box)
+	var w *outbox.WaitError
+	if !errors.As(err, &w) {
+		f.t.Fatalf("Claim: %v, want a *WaitError", err)
+	}
+	return w
+}
+
+func (f *fixture) show(q outbox.QID) outbox.Detail {
+	f.t.Helper()
+	d, err := f.Show(f.ctx, q)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return d
+}
+
+// story is the kinds of a message's events.
+func (f *fixture) story(q outbox.QID) string {
+	f.t.Helper()
+	var kinds []string
+	for _, e := range f.show(q).Events {
+		kind := string(e.Kind)
+		if e.Recipient != "" {
+			kind = fmt.Sprintf("%s(%s)", kind, e.Recipient)
+		}
+		kinds = append(kinds, kind)
+	}
+	return strings.Join(kinds, ", ")
+}
+
+func (f *fixture) noticed() string {
+	f.t.Helper()
+	list, err := f.Notices(f.ctx, 100)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var kinds []string
+	for _, n := range list {
+		kinds = append(kinds, string(n.Kind))
+	}
+	return strings.Join(kinds, ", ")
+}
+
+// read is the whole stored content.
+func (f *fixture) read(q outbox.QID) (string, error) {
+	b, err := f.Body(f.ctx, q)
+	if err != nil {
+		return "", err
+	}
+	defer b.Close()
+	data, err := io.ReadAll(b)
+	return string(data), err
+}
