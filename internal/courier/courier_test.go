@@ -1,0 +1,250 @@
+package courier_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/smtpsend/smtpsend/internal/courier"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// lab is a sandbox and an outbox.
+type lab struct {
+	t      *testing.T
+	box    *sandbox.Sandbox
+	out    *outbox.Outbox
+	roots  *x509.CertPool
+	token  func() (submission.Token, error)
+	sender *outbox.Sender
+}
+
+func newLab(t *testing.T, so sandbox.Options, oo outbox.Options) *lab {
+	t.Helper()
+	so.SigningKey = signingKey()
+	box, err := sandbox.Start(t.Context(), so)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { box.Close() })
+	oo.AnyFileSystem, oo.Reserve = true, -1
+	out, err := outbox.Open(t.Context(), t.TempDir(), oo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { out.Close() })
+	l := &lab{t: t, box: box, out: out, roots: x509.NewCertPool()}
+	l.roots.AppendCertsFromPEM(box.CAPEM())
+	if l.sender, _, err = out.Lock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.sender.Release() })
+	return l
+}
+
+func (l *lab) Token(ctx context.Context) (submission.Token, error) {
+	source := entra.New(entra.Options{
+		TokenURL: strings.ReplaceAll(l.box.TokenEndpoint(), "#TenantID#", l.box.TenantID()), ClientID: l.box.ClientID(),
+		Credential: entra.Secret(secret.New(l.box.ClientSecret())), Scopes: []string{"https://outlook.office365.com/.default"},
+		HTTPClient: entra.NewHTTPClient(l.roots, nil),
+	})
+	token, err := source.Token(ctx)
+	if err != nil {
+		return submission.Token{}, err
+	}
+	return submission.Token{Access: secret.New(token.AccessToken)}, nil
+}
+
+func (l *lab) Invalidate(submission.Token) {}
+
+func (l *lab) connection(mailbox string) (submission.Options, error) {
+	host, port, err := net.SplitHostPort(l.box.SMTPAddr())
+	if err != nil {
+		return submission.Options{}, err
+	}
+	n, err := strconv.Atoi(port)
+	return submission.Options{Host: host, Port: n, RootCAs: l.roots, Mailbox: mailbox, Tokens: l}, err
+}
+
+// add puts a message into the outbox.
+func (l *lab) add(mailbox, to, subject string) outbox.QID {
+	l.t.Helper()
+	var d message.Draft
+	var err error
+	if d.From, err = message.ParseAddress("From", mailbox); err != nil {
+		l.t.Fatal(err)
+	}
+	if d.To, err = message.ParseAddressList("To", to); err != nil {
+		l.t.Fatal(err)
+	}
+	d.Subject, d.Text = subject, "text\n"
+	m, err := message.Compose(d)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer m.Close()
+	qid, _, err := l.out.AcceptContent(l.t.Context(), outbox.Message{
+		Mailbox: mailbox, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
+	}, m.Content)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return qid
+}
+
+// run submits what is due and returns what became of each attempt.
+func (l *lab) run(ctx context.Context, o courier.Options) []string {
+	l.t.Helper()
+	var mu sync.Mutex
+	var settled []string
+	o.Connection = l.connection
+	o.Settled = func(c *outbox.Claim, _ *submission.Receipt, s outbox.Settled) {
+		mu.Lock()
+		defer mu.Unlock()
+		settled = append(settled, fmt.Sprintf("%s %s", c.Mailbox, s.State))
+	}
+	if err := courier.Run(ctx, l.out, l.sender, o); err != nil {
+		l.t.Error(err)
+	}
+	return settled
+}
+
+func TestDueMailIsSubmittedOnce(t *testing.T) {
+	l := newLab(t, sandbox.Options{}, outbox.Options{})
+	for i := range 15 {
+		l.add("a@contoso.example", "x@contoso.example", fmt.Sprint("a", i))
+		l.add("b@contoso.example", "x@contoso.example", fmt.Sprint("b", i))
+	}
+	l.run(t.Context(), courier.Options{Due: true})
+	var subjects []string
+	for _, m := range l.box.Messages() {
+		subjects = append(subjects, m.Subject)
+	}
+	slices.Sort(subjects)
+	if len(subjects) != 30 || len(slices.Compact(subjects)) != 30 {
+		t.Errorf("%d messages arrived: %v", len(subjects), subjects)
+	}
+	if n := l.box.Stats().Connections; n != 2 {
+		t.Errorf("%d connections, want one a mailbox", n)
+	}
+	if again := l.run(t.Context(), courier.Options{Due: true}); len(again) != 0 {
+		t.Errorf("a second run submitted %v", again)
+	}
+}
+
+func TestABacklogOfOneMailboxDoesNotMakeOthersWait(t *testing.T) {
+	l := newLab(t, sandbox.Options{}, outbox.Options{})
+	for range 20 {
+		l.add("busy@contoso.example", "x@contoso.example", "busy")
+	}
+	l.add("calm@contoso.example", "x@contoso.example", "calm")
+	l.run(t.Context(), courier.Options{Due: true, Mailboxes: 1, Quantum: 5})
+	messages := l.box.Messages()
+	at := slices.IndexFunc(messages, func(m sandbox.Message) bool { return m.Subject == "calm" })
+	if len(messages) != 21 || at < 0 || at > 5 {
+		t.Errorf("%d messages, the calm mailbox's at place %d", len(messages), at)
+	}
+}
+
+func TestARefusedCredentialBurnsNoMessage(t *testing.T) {
+	fault, err := sandbox.ParseFault("smtp-auth-disabled-mailbox,mailbox=a@contoso.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t, sandbox.Options{Faults: []sandbox.Fault{fault}}, outbox.Options{})
+	for range 3 {
+		l.add("a@contoso.example", "x@contoso.example", "a")
+	}
+	l.add("b@contoso.example", "x@contoso.example", "b")
+	settled := l.run(t.Context(), courier.Options{Drain: true})
+	slices.Sort(settled)
+	if got := fmt.Sprint(settled); got != "[a@contoso.example ready b@contoso.example sent]" {
+		t.Errorf("settled %s", got)
+	}
+	box, err := l.out.Mailbox(t.Context(), "a@contoso.example")
+	if err != nil || box.Pause != outbox.PauseConfiguration || box.Counts[outbox.Ready] != 3 || box.Code != "smtp-auth-disabled-mailbox" {
+		t.Errorf("mailbox %+v, %v", box, err)
+	}
+}
+
+func TestAReplyThatIsLostIsInDoubtAndRecorded(t *testing.T) {
+	fault, err := sandbox.ParseFault("reply-lost,times=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t, sandbox.Options{Faults: []sandbox.Fault{fault}}, outbox.Options{InDoubt: outbox.DoubtHold})
+	qid := l.add("a@contoso.example", "x@contoso.example", "a")
+	l.run(t.Context(), courier.Options{Drain: true})
+	d, err := l.out.Show(t.Context(), qid)
+	if err != nil || d.State != outbox.Held || d.InDoubt != 1 {
+		t.Errorf("message %+v, %v", d.Mail, err)
+	}
+	if n := len(l.box.Messages()); n != 1 {
+		t.Errorf("%d messages arrived, want 1", n)
+	}
+}
+
+func TestAnEndingProcessLetsTheMessageOnItsWayArrive(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	l := newLab(t, sandbox.Options{SMTPHook: func(hook context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
+		if stage == diagnosis.StageContent {
+			stop()
+		}
+		return smtpserver.Reply{}, false
+	}}, outbox.Options{})
+	for range 5 {
+		l.add("a@contoso.example", "x@contoso.example", "a")
+	}
+	settled := l.run(ctx, courier.Options{Drain: true, Grace: time.Minute})
+	if got := fmt.Sprint(settled); got != "[a@contoso.example sent]" || len(l.box.Messages()) != 1 {
+		t.Errorf("settled %s, %d arrived", got, len(l.box.Messages()))
+	}
+	list, err := l.out.List(t.Context(), outbox.Filter{States: []outbox.State{outbox.Ready}})
+	if err != nil || len(list) != 4 {
+		t.Errorf("%d messages are ready, %v; want 4", len(list), err)
+	}
+	for _, m := range list {
+		if m.Attempts != 0 {
+			t.Errorf("%s has %d attempts", m.QID, m.Attempts)
+		}
+	}
+}
+
+func TestLimitsAreKept(t *testing.T) {
+	l := newLab(t, sandbox.Options{}, outbox.Options{Limits: outbox.Limits{PerMinute: 3}})
+	for range 5 {
+		l.add("a@contoso.example", "x@contoso.example", "a")
+	}
+	l.run(t.Context(), courier.Options{Due: true})
+	if n := len(l.box.Messages()); n != 3 {
+		t.Errorf("%d messages arrived, want 3", n)
+	}
+}

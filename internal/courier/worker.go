@@ -1,0 +1,146 @@
+package courier
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// job is a claimed message and its mail object.
+type job struct {
+	claim   *outbox.Claim
+	mail    *message.Mail
+	allowed bool // its content may go out, and is counted
+}
+
+// serve submits due messages of one mailbox, up to a quantum.
+func (c *courier) serve(ctx context.Context, mailbox string) {
+	current := c.claim(ctx, mailbox)
+	for n := 1; current != nil; n++ {
+		var following *job
+		next := func() *message.Mail {
+			if n < c.o.Quantum {
+				following = c.claim(ctx, mailbox)
+			}
+			if following == nil {
+				return nil
+			}
+			return following.mail
+		}
+		goOn := c.submit(current, next)
+		if !goOn || ctx.Err() != nil {
+			c.giveBack(following)
+			return
+		}
+		if current = following; current == nil && n < c.o.Quantum {
+			current = c.claim(ctx, mailbox)
+		}
+	}
+}
+
+// claim takes the next due message, nil when there is none or the mailbox has
+// to wait.
+func (c *courier) claim(ctx context.Context, mailbox string) *job {
+	if ctx.Err() != nil {
+		return nil
+	}
+	claim, err := c.sender.Claim(ctx, mailbox)
+	if err != nil {
+		var wait *outbox.WaitError
+		if !errors.Is(err, outbox.ErrIdle) && !errors.As(err, &wait) && ctx.Err() == nil {
+			c.fail(err)
+		}
+		return nil
+	}
+	return &job{claim: claim, mail: &message.Mail{
+		Envelope: claim.Envelope, MessageID: claim.MessageID,
+		Content: message.Stored(claim.Size, claim.EightBit, func() (io.ReadCloser, error) { return c.box.Body(c.work, claim.QID) }),
+	}}
+}
+
+// giveBack returns a claim as if it had never been taken.
+func (c *courier) giveBack(j *job) {
+	if j == nil {
+		return
+	}
+	if _, err := c.sender.Finish(c.work, j.claim, outbox.Result{}); err != nil {
+		c.fail(err)
+	}
+}
+
+// submit makes one attempt and records it. It reports whether the mailbox may
+// go on.
+func (c *courier) submit(j *job, next func() *message.Mail) bool {
+	session, err := c.session(j.claim.Mailbox)
+	if err != nil {
+		return c.finish(j, nil, outbox.Result{
+			Stage: diagnosis.StageConfig, Class: diagnosis.ClassConfiguration, Kind: "configuration", Text: err.Error(),
+		})
+	}
+	receipt := session.Submit(c.work, j.mail, submission.Policy{
+		Attempts: 1, Deadline: time.Now().Add(c.o.Timeout), BeforeContent: func(ctx context.Context) error { return c.allow(ctx, j) },
+	}, next)
+	return c.finish(j, receipt, resultOf(receipt))
+}
+
+// allow asks the outbox, once for all transactions of a message.
+func (c *courier) allow(ctx context.Context, j *job) error {
+	if j.allowed {
+		return nil
+	}
+	if err := c.sender.AllowData(ctx, j.claim); err != nil {
+		return err
+	}
+	j.allowed = true
+	return nil
+}
+
+// finish records an attempt.
+func (c *courier) finish(j *job, receipt *submission.Receipt, result outbox.Result) bool {
+	settled, err := c.sender.Finish(c.work, j.claim, result)
+	if err != nil {
+		c.fail(err)
+		return false
+	}
+	c.o.Logger.Info("attempt recorded", "stage", result.Stage, "mail_id", j.claim.QID, "attempt", j.claim.Attempt,
+		"reply_code", result.Reply.Code, "enhanced", result.Reply.Enhanced.String(), "state", settled.State)
+	if c.o.Settled != nil {
+		c.o.Settled(j.claim, receipt, settled)
+	}
+	return settled.Pause == ""
+}
+
+// resultOf is a receipt in the outbox's terms.
+func resultOf(r *submission.Receipt) outbox.Result {
+	res := outbox.Result{Took: r.Took, ServerID: r.QueueID, Reply: r.Reply}
+	for _, rcpt := range r.Recipients {
+		o := outbox.Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outbox.Outcome(rcpt.Outcome), Reply: rcpt.Reply}
+		if rcpt.Outcome == submission.Transient || rcpt.Outcome == submission.Permanent {
+			o.Class = diagnosis.Find(rcpt.Symptom(), diagnosis.Facts{}).Class
+		}
+		res.Recipients = append(res.Recipients, o)
+	}
+	e := r.Err()
+	if e == nil || gaveWay(e) {
+		return res
+	}
+	finding := diagnosis.Find(e.Symptom(), diagnosis.Facts{})
+	res.Stage, res.Class, res.Kind, res.Reply = e.Stage, finding.Class, finding.Code, e.Reply
+	if e.Reply.IsZero() && e.Err != nil {
+		res.Text = e.Err.Error()
+	}
+	return res
+}
+
+// gaveWay reports an attempt that ended for our own sake: a limit was reached
+// just before the content, or the process is ending.
+func gaveWay(e *submission.Error) bool {
+	var wait *outbox.WaitError
+	return errors.As(e, &wait) || e.Interrupted()
+}
