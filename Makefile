@@ -3,7 +3,7 @@ export CGO_ENABLED = 0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 1m
 
-.PHONY: build demo test race fuzz lint check clean
+.PHONY: build demo test race fuzz peers lint check clean
 
 build: # the binary, in bin/
 	go build -trimpath -ldflags=-s -o bin/smtpsend ./cmd/smtpsend
@@ -19,6 +19,9 @@ race: # every test under the race detector (needs a C compiler)
 
 fuzz: # every fuzz target for FUZZTIME
 	scripts/fuzz $(FUZZTIME)
+
+peers: # programs of others that the tests run against, by apt-get and npm
+	scripts/peers
 
 lint: # format, vet, staticcheck, tidy
 	test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
