@@ -82,7 +82,7 @@ func TestScripts(t *testing.T) {
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"sandbox": cmdSandbox, "stored": cmdStored, "waitfor": cmdWaitFor, "exits": cmdExits,
 				"get": cmdGet, "count": cmdCount, "tokens": cmdTokens, "random": cmdRandom, "fill": cmdFill,
-				"recipients": cmdRecipients, "envelope": cmdEnvelope,
+				"recipients": cmdRecipients, "envelope": cmdEnvelope, "nosender": cmdNoSender,
 			},
 		})
 	})

@@ -36,7 +36,11 @@ type kept struct {
 func (s *sendmail) keep(o *original, done *delivery, cause error) {
 	note := kept{SchemaVersion: schemaVersion, Time: time.Now(), ExitCode: codeOf(cause), Error: cause.Error(), Arguments: s.given}
 	if done != nil {
-		note.Mailbox, note.ReversePath, note.Recipients = done.mail.mailbox, done.mail.Envelope.ReversePath, done.view.Recipients
+		note.Mailbox, note.ReversePath = done.mail.mailbox, done.mail.Envelope.ReversePath
+		for _, r := range done.view.Recipients {
+			r.Finding = nil // the reply can be given to smtpsend explain
+			note.Recipients = append(note.Recipients, r)
+		}
 	}
 	var errs []error
 	if dir := s.cfg.DeadLetterDir; dir != "" {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -33,4 +35,15 @@ func cmdEnvelope(ts *testscript.TestScript, neg bool, args []string) {
 	if m := storedMessage(ts, args[0]); m.Mailbox != args[1] || m.From != args[2] {
 		ts.Fatalf("mailbox %q and reverse-path %q, want %q", m.Mailbox, m.From, args[1:])
 	}
+}
+
+// cmdNoSender is "nosender FILE": takes MAIL_SENDER out of an env file.
+func cmdNoSender(ts *testscript.TestScript, neg bool, args []string) {
+	var left []string
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		if !strings.HasPrefix(line, "SMTPSEND_MAIL_SENDER=") {
+			left = append(left, line)
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(left, "")), 0o600))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,10 +68,38 @@ type pipeConn struct {
 	out    io.Writer
 	once   sync.Once
 	closed chan struct{}
+
+	judged, typed bool   // the first line has ended, and with LF alone
+	cr            bool   // the last octet read was CR
+	left          []byte // converted, but not handed on
 }
 
-// Read can be ended by Close, which a read of standard input itself cannot.
+// Read makes every line of a person, who cannot type CR, end with CRLF. A
+// program is known by its first line: what it sends later with LF alone is
+// content and must not end it, lest the content of one message become the next.
 func (c *pipeConn) Read(p []byte) (int, error) {
+	if len(c.left) == 0 {
+		n, err := c.read(p)
+		if i := bytes.IndexByte(p[:n], '\n'); i >= 0 && !c.judged {
+			c.judged, c.typed = true, !(i > 0 && p[i-1] == '\r' || i == 0 && c.cr)
+		}
+		c.cr = n > 0 && p[n-1] == '\r'
+		if !c.typed {
+			return n, err
+		}
+		lines := bytes.ReplaceAll(p[:n], []byte("\r\n"), []byte("\n"))
+		c.left = bytes.ReplaceAll(lines, []byte("\n"), []byte("\r\n"))
+		if n == 0 {
+			return 0, err
+		}
+	}
+	n := copy(p, c.left)
+	c.left = c.left[n:]
+	return n, nil
+}
+
+// read can be ended by Close, which a read of standard input itself cannot.
+func (c *pipeConn) read(p []byte) (int, error) {
 	type result struct {
 		data []byte
 		err  error

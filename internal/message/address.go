@@ -116,6 +116,8 @@ type addressParser struct {
 	s     string
 	pos   int
 	start int // of the address being read, for the error
+
+	comment string // among the words of the last phrase
 }
 
 // current is the text of the address being read, up to the next comma.
@@ -247,6 +249,7 @@ func (p *addressParser) localName(words phrase) (a Address, isGroup bool, reason
 		return a, false, "no @ and domain; a display name that contains a comma needs quotes"
 	}
 	a.Local = words[0].text
+	a.Name = mimetext.CleanName(p.comment) // "root (Cron Daemon)"
 	return a, false, checkLocal(a.Local)
 }
 
@@ -345,9 +348,14 @@ func (ph phrase) name() string {
 
 // phrase reads words and comments up to something else.
 func (p *addressParser) phrase() (words phrase, reason string) {
+	p.comment = ""
 	for {
-		if _, reason := p.blanks(); reason != "" {
+		comment, reason := p.blanks()
+		if reason != "" {
 			return nil, reason
+		}
+		if comment != "" {
+			p.comment = comment
 		}
 		c := p.peek()
 		switch {
