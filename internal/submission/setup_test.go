@@ -41,7 +41,7 @@ func TestSetUpFailures(t *testing.T) {
 		"EHLO refused":                 {&server{say: map[string]string{"ehlo": "502 5.3.3 no"}}, diagnosis.StageEHLO, 502, ""},
 		"no STARTTLS":                  {&server{ext: noStartTLS}, diagnosis.StageStartTLS, 0, diagnosis.FaultStartTLSMissing},
 		"STARTTLS refused":             {&server{say: map[string]string{"starttls": "454 4.7.0 TLS not available"}}, diagnosis.StageStartTLS, 454, ""},
-		"words behind STARTTLS":        {&server{afterTLS: "250 injected\r\n"}, diagnosis.StageStartTLS, 0, diagnosis.FaultTLSFailure},
+		"words behind STARTTLS":        {&server{afterTLS: "250 injected\r\n"}, diagnosis.StageStartTLS, 0, diagnosis.FaultTLSNotSpoken},
 		"EHLO after TLS refused":       {&server{say: map[string]string{"ehlo-tls": "421 4.7.66 TLS 1.0 and 1.1 are not supported."}}, diagnosis.StageEHLO, 421, ""},
 		"no XOAUTH2":                   {&server{extTLS: []string{"AUTH LOGIN PLAIN XOAUTH2X"}}, diagnosis.StageAuth, 0, diagnosis.FaultXOAUTH2Missing},
 		"AUTH refused":                 {&server{say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}}, diagnosis.StageAuth, 535, ""},
