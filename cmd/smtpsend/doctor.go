@@ -21,7 +21,7 @@ import (
 type doctorFlags struct {
 	mailbox, from, sendTo string
 	wait                  bool
-	pause                 time.Duration
+	limit, pause          time.Duration
 }
 
 func newDoctor(g *globals) *cobra.Command {
@@ -34,8 +34,7 @@ func newDoctor(g *globals) *cobra.Command {
 names, connections, certificates, token, claims, sign-in. Names one cause, with
 proof and fix; where Exchange's answer cannot tell, the causes that remain, and how
 to tell them apart. The token is fetched anew, whatever is in the cache. No mail is
-submitted without --send-to, and no check takes longer than its limit (20 s; the
-token 30 s, the test message 2 min).
+submitted without --send-to, and no check takes longer than its limit.
 
 ` + exitHelp,
 		Example: `  smtpsend doctor
@@ -50,11 +49,15 @@ token 30 s, the test message 2 min).
 	f.StringVarP(&d.from, "from", "r", "", "`ADDRESS` in From of the test message (default SMTPSEND_MAIL_SENDER)")
 	f.StringVar(&d.sendTo, "send-to", "", "submit a test message to `ADDRESS`: Exchange decides about Send As, size and quota only then")
 	f.BoolVar(&d.wait, "wait", false, "repeat every 30 minutes until all is well: at a faster pace Exchange would keep its old answer")
+	f.DurationVar(&d.limit, "limit", 0, "limit of each check, such as 5s (default 20s, of the token 30s, of the test message 2m)")
 	return cmd
 }
 
 // runDoctor examines once, or until all is well.
 func runDoctor(ctx context.Context, g *globals, d *doctorFlags) error {
+	if d.limit < 0 {
+		return usagef("--limit %v is negative", d.limit)
+	}
 	var last error
 	examine := func(ctx context.Context) bool {
 		last = g.examine(ctx, d)
@@ -123,12 +126,16 @@ func reportCode(r *doctor.Report) int {
 	switch {
 	case r.Healthy:
 		return exitOK
+	case r.InDoubt:
+		return exitInDoubt
 	case cause == nil:
 		return exitConfig
-	case cause.Stage == diagnosis.StageRcpt && cause.Reply.Permanent():
-		return exitNoUser
+	case cause.Stage != diagnosis.StageRcpt, cause.Reply.IsZero(), r.Finding.Class == diagnosis.ClassConfiguration:
+		return findingCode(cause, *r.Finding)
+	case cause.Reply.Transient():
+		return exitTryAgain
 	}
-	return findingCode(cause, *r.Finding)
+	return exitNoUser
 }
 
 // examination maps settings and flags onto what doctor looks at. With settings
@@ -154,7 +161,7 @@ func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr er
 	}
 	return doctor.Options{
 		Settings: goodSettings(cfg, mailbox), Session: g.server(cfg, mailbox, cfg.RootCAs), From: from, SendTo: sendTo,
-		TenantID: cfg.OfficeTenantID, Facts: known,
+		TenantID: cfg.OfficeTenantID, Facts: known, Limit: d.limit, TokenLimit: d.limit, MailLimit: d.limit,
 		Token: entra.Options{
 			TokenURL: cfg.TokenURL(), ClientID: cfg.OfficeClientID, Credential: entra.Secret(cfg.OfficeClientSecret),
 			Scopes: cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(pool, proxyOf(cfg)), Logger: g.logger(),

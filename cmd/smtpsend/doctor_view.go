@@ -16,8 +16,8 @@ import (
 const (
 	statusWidth = 9
 	nameWidth   = 11
-	seenWidth   = 66
-	maxSeen     = 240 // of what was seen; --json has the whole
+	seenWidth   = 72
+	maxSeen     = 240 // of what was seen where it matters; --json has the whole
 )
 
 // checkPrinter shows each check as soon as it ends. Those that a failure keeps
@@ -25,6 +25,7 @@ const (
 type checkPrinter struct {
 	g       *globals
 	skipped []string
+	failed  bool
 }
 
 func (p *checkPrinter) print(c doctor.Check) {
@@ -33,13 +34,21 @@ func (p *checkPrinter) print(c doctor.Check) {
 		return
 	}
 	p.flush()
-	seen := atMost(visible(c.Seen), maxSeen)
+	width := maxSeen
+	if c.Status == doctor.OK {
+		width = seenWidth - len(" ...")
+	}
+	seen := atMost(visible(c.Seen), width)
 	line := fmt.Sprintf("%-*s%-*s%s", statusWidth, c.Status, nameWidth, c.Name, seen)
 	if c.Took >= time.Millisecond/2 {
 		pad := max(0, seenWidth-utf8.RuneCountInString(seen))
 		line += fmt.Sprintf("%s %6d ms", strings.Repeat(" ", pad), c.Took.Round(time.Millisecond).Milliseconds())
 	}
 	p.g.printf("%s\n", line)
+	if p.failed && c.Status != doctor.Failed {
+		return // the cause is elsewhere: nothing is explained below it
+	}
+	p.failed = p.failed || c.Status == doctor.Failed
 	for _, note := range c.Notes {
 		p.g.printf("%s", wrapped(note, strings.Repeat(" ", statusWidth+nameWidth+2)))
 	}
@@ -58,9 +67,9 @@ func (p *checkPrinter) flush() {
 func (g *globals) printVerdict(r *doctor.Report) {
 	g.printf("\n")
 	for _, w := range r.Warnings {
-		g.printf("%s", labelled("note", w.Title+": "+w.Cause))
-		for i, fix := range w.Fixes[:min(len(w.Fixes), 1)] {
-			g.printFix([]string{"fix"}[i], fix)
+		g.printf("note: %s  (%s)\n%s", visible(w.Title), w.Code, labelled("cause", w.Cause))
+		if len(w.Fixes) > 0 {
+			g.printFix("fix", w.Fixes[0])
 		}
 		g.printf("\n")
 	}
@@ -100,12 +109,14 @@ func (g *globals) printSuspects(list []doctor.Suspect) {
 	g.printf("\n%s\n", strings.TrimRight(wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
 		"By the token's claims they are likely in this order; begin at the top.", len(list)), "  "), "\n"))
 	for i, s := range list {
-		g.printf("\n  %d. %s\n", i+1, strings.TrimLeft(wrapped(s.Cause, "     "), " "))
+		g.printf("\n  %d. %s", i+1, strings.TrimLeft(wrapped(s.Cause, "     "), " "))
 		if len(s.Look) > 0 {
-			g.printf("%s", labelled("   look", "run"))
+			g.printf("%s", labelled("   to tell", "Run:"))
 			g.printCommands(s.Look)
+			g.printf("%s", labelled("", s.Tell))
+		} else {
+			g.printf("%s", labelled("   to tell", s.Tell))
 		}
-		g.printf("%s", labelled("   tell", s.Tell))
 		g.printFix("   fix", s.Fix)
 	}
 	g.printf("\n%s\n", strings.TrimRight(wrapped("After a change wait 30 minutes without a sign-in (smtpsend doctor --wait does).", "  "), "\n"))
@@ -114,6 +125,7 @@ func (g *globals) printSuspects(list []doctor.Suspect) {
 // reportView is the report for --json, meant for a support case.
 type reportView struct {
 	Healthy  bool                `json:"healthy"`
+	InDoubt  bool                `json:"in_doubt,omitempty"`
 	ExitCode int                 `json:"exit_code"`
 	Version  string              `json:"version"`
 	System   string              `json:"system"`
@@ -148,7 +160,7 @@ type checkView struct {
 func newReportView(r *doctor.Report, o doctor.Options, cfg *config.Config, code int) reportView {
 	v, _ := buildVersion()
 	view := reportView{
-		Healthy: r.Healthy, ExitCode: code, Version: v, Started: r.Started,
+		Healthy: r.Healthy, InDoubt: r.InDoubt, ExitCode: code, Version: v, Started: r.Started,
 		System: runtime.GOOS + "/" + runtime.GOARCH + " " + runtime.Version(),
 		Setup: setupView{
 			Mailbox: o.Session.Mailbox, From: o.From, Server: cfg.Addr(), Token: cfg.TokenURL(),

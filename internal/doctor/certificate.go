@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -26,12 +25,9 @@ func describe(leaf *x509.Certificate) string {
 	return fmt.Sprintf("issuer %s, expires %s", issuer(leaf), leaf.NotAfter.UTC().Format("2006-01-02"))
 }
 
-// issuer names who signed a certificate, as people know it.
+// issuer names who signed a certificate.
 func issuer(leaf *x509.Certificate) string {
-	name := leaf.Issuer
-	switch {
-	case name.CommonName != "" && len(name.Organization) > 0 && !strings.Contains(name.CommonName, name.Organization[0]):
-		return name.CommonName + " (" + name.Organization[0] + ")"
+	switch name := leaf.Issuer; {
 	case name.CommonName != "":
 		return name.CommonName
 	case len(name.Organization) > 0:

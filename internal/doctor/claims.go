@@ -35,7 +35,7 @@ func (e *examination) readClaims(context.Context) {
 	c.Seen = fmt.Sprintf("for %s, %s, uti %s", claims.Audience, roles, claims.TokenID)
 	c.Notes = []string{
 		"appid " + claims.AppID + ": the client id",
-		"oid   " + claims.ObjectID + ": the enterprise application, which New-ServicePrincipal -ObjectId wants",
+		"oid   " + claims.ObjectID + ": the enterprise application, for New-ServicePrincipal -ObjectId",
 		"tid   " + claims.TenantID + ": the tenant",
 	}
 	if note := credentialNote(claims.AppIDACR); note != "" {

@@ -82,6 +82,7 @@ type Suspect struct {
 // Report is what an examination found. It holds no secret and no token.
 type Report struct {
 	Healthy bool      `json:"healthy"`
+	InDoubt bool      `json:"in_doubt,omitempty"` // the test message's final dot was sent and no reply came
 	Started time.Time `json:"started"`
 	Checks  []Check   `json:"checks"`
 	// Broken is the name of the check that Finding explains, Proof what was seen
