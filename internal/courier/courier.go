@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -39,6 +40,13 @@ type Options struct {
 	Poll      time.Duration // how often other processes' messages are looked for: 1 s
 	Drain     bool          // return when nothing is left that could be submitted without anybody's doing
 	Due       bool          // return when nothing is due now
+
+	// Until, when set, is asked once a Poll, and ends the run when it says so.
+	Until func(context.Context) (bool, error)
+
+	// Operator gets a notice, as a mail from From, of what somebody has to know:
+	// a mailbox that is stopped, a message that is given up. Zero: nobody does.
+	Operator, From message.Address
 
 	// Settled, when set, is told what became of each attempt. It is called from
 	// several goroutines.
@@ -101,6 +109,8 @@ func Run(ctx context.Context, box *outbox.Outbox, sender *outbox.Sender, o Optio
 
 // loop keeps the ring of mailboxes and starts workers.
 func (c *courier) loop(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	active := make(map[string]bool)
 	var ring []string
 	tick := time.NewTicker(c.o.Poll)
@@ -113,6 +123,7 @@ func (c *courier) loop(ctx context.Context) error {
 				c.fail(err)
 			}
 			ring = c.start(ctx, ring, active)
+			c.fail(c.notify(ctx))
 		}
 		if len(active) == 0 && (ctx.Err() != nil || c.err() != nil || c.finished(ring, wait)) {
 			return c.err()
@@ -122,6 +133,12 @@ func (c *courier) loop(ctx context.Context) error {
 			delete(active, mailbox)
 		case <-c.box.Wake():
 		case <-tick.C:
+			if c.o.Until != nil && ctx.Err() == nil {
+				over, err := c.o.Until(ctx)
+				if c.fail(err); over {
+					end()
+				}
+			}
 		case <-c.ended(ctx, len(active)):
 		}
 	}
@@ -198,7 +215,7 @@ func (c *courier) err() error {
 func (c *courier) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failed == nil && !errors.Is(err, outbox.ErrLost) {
+	if c.failed == nil && err != nil && !errors.Is(err, outbox.ErrLost) && !errors.Is(err, context.Canceled) {
 		c.failed = err
 	}
 }

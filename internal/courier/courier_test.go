@@ -248,3 +248,32 @@ func TestLimitsAreKept(t *testing.T) {
 		t.Errorf("%d messages arrived, want 3", n)
 	}
 }
+
+func TestTheOperatorIsToldOnce(t *testing.T) {
+	fault, err := sandbox.ParseFault("smtp-auth-disabled-mailbox,mailbox=a@contoso.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t, sandbox.Options{Faults: []sandbox.Fault{fault}}, outbox.Options{})
+	l.add("a@contoso.example", "x@contoso.example", "a")
+	l.add("a@contoso.example", "x@contoso.example", "a")
+	o := courier.Options{
+		Drain: true, Operator: message.Address{Local: "operator", Domain: "contoso.example"},
+		From: message.Address{Local: "smtpsend", Domain: "contoso.example"},
+	}
+	l.run(t.Context(), o)
+	l.run(t.Context(), o)
+	messages := l.box.Messages()
+	if len(messages) != 1 || messages[0].Subject != "smtpsend: mailbox a@contoso.example is stopped" {
+		t.Fatalf("arrived: %+v", messages)
+	}
+	raw, _ := l.box.Raw(messages[0].ID)
+	for _, want := range []string{
+		"Auto-Submitted: auto-generated", "To: operator@contoso.example", "smtpsend explain smtp-auth-disabled-mailbox",
+		"smtpsend queue release --mailbox a@contoso.example",
+	} {
+		if !strings.Contains(strings.ReplaceAll(string(raw), "=\r\n", ""), want) {
+			t.Errorf("the notice lacks %q:\n%s", want, raw)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package batch_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/batch"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+func openOutbox(t *testing.T) (*outbox.Outbox, outbox.Batch) {
+	t.Helper()
+	box, err := outbox.Open(t.Context(), t.TempDir(), outbox.Options{AnyFileSystem: true, Reserve: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { box.Close() })
+	b, _, err := box.StartBatch(t.Context(), "test", "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return box, b
+}
+
+const addTemplate = "---\nto: '{{.email}}'\nsubject: 'no {{.id}}'\n---\nhi\n"
+
+func add(ctx context.Context, t *testing.T, box *outbox.Outbox, b outbox.Batch, data, key string, progress func(batch.Added)) (batch.Added, error) {
+	t.Helper()
+	rows, err := batch.ReadRows("rows.csv", strings.NewReader(data), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch.Add(ctx, rows, plan(t, addTemplate), box, b, progress)
+}
+
+func data(from, to int) string {
+	var b strings.Builder
+	b.WriteString("id,email\n")
+	for i := from; i < to; i++ {
+		fmt.Fprintf(&b, "%d,user%d@contoso.example\n", i, i)
+	}
+	return b.String()
+}
+
+func TestARowIsOneMessageHoweverOftenItIsAdded(t *testing.T) {
+	box, b := openOutbox(t)
+	for _, tt := range []struct {
+		data string
+		want batch.Added
+	}{
+		{data(0, 20), batch.Added{New: 20}},
+		{data(0, 20), batch.Added{Known: 20}},
+		{data(10, 30), batch.Added{New: 10, Known: 10}},
+		{data(0, 1) + "0,user0@contoso.example\n", batch.Added{Known: 2}},
+	} {
+		got, err := add(t.Context(), t, box, b, tt.data, "", nil)
+		if err != nil || got != tt.want {
+			t.Errorf("added %+v, %v, want %+v", got, err, tt.want)
+		}
+	}
+	account, err := batch.Take(t.Context(), box, b)
+	if err != nil || account.String() != "30 rows: 0 accepted, 0 refused, 0 in doubt, 30 waiting" {
+		t.Errorf("account %q, %v", account, err)
+	}
+	other, _, err := box.StartBatch(t.Context(), "other", "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := add(t.Context(), t, box, other, data(0, 3), "", nil); err != nil || got.New != 3 {
+		t.Errorf("the same rows in another batch: %+v, %v", got, err)
+	}
+}
+
+func TestAddGoesOnWhereItEnded(t *testing.T) {
+	box, b := openOutbox(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	first, err := add(ctx, t, box, b, data(0, 200), "id", func(a batch.Added) {
+		if a.New == 50 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || first.New < 50 || first.New == 200 {
+		t.Fatalf("added %+v, %v", first, err)
+	}
+	second, err := add(t.Context(), t, box, b, data(0, 200), "id", nil)
+	if err != nil || second.New+first.New != 200 || second.Known != first.New {
+		t.Errorf("first %+v, second %+v, %v", first, second, err)
+	}
+}
+
+func TestAddNamesTheRowThatFails(t *testing.T) {
+	box, b := openOutbox(t)
+	_, err := add(t.Context(), t, box, b, "id,email\n1,a@x.example\n2,nonsense\n", "", nil)
+	if err == nil || !strings.HasPrefix(err.Error(), `row 2 (line 3): to "nonsense": `) {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestReportHasALineForEachRow(t *testing.T) {
+	box, b := openOutbox(t)
+	if _, err := add(t.Context(), t, box, b, data(0, 3), "id", nil); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := batch.Report(t.Context(), &out, box, b); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(&out).ReadAll()
+	if err != nil || len(lines) != 4 {
+		t.Fatalf("%d lines, %v", len(lines), err)
+	}
+	seen := map[string]bool{}
+	for _, l := range lines[1:] {
+		seen[l[0]+" "+l[1]+" "+l[2]] = true
+	}
+	for i := range 3 {
+		if want := fmt.Sprintf("%d user%d@contoso.example waiting", i, i); !seen[want] {
+			t.Errorf("no line %q in %v", want, lines)
+		}
+	}
+}
+
+func TestDryRunWritesMessagesAndAnIndex(t *testing.T) {
+	rows, err := batch.ReadRows("rows.csv", strings.NewReader("id,email\n<1>,a@x.example\n2,b@x.example\n"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "out")
+	n, err := batch.DryRun(rows, plan(t, addTemplate), dir, "rows & co")
+	if err != nil || n != 2 {
+		t.Fatalf("%d messages, %v", n, err)
+	}
+	eml, err := os.ReadFile(filepath.Join(dir, "1.eml"))
+	if err != nil || !strings.Contains(string(eml), "Subject: no <1>\r\n") {
+		t.Errorf("1.eml: %s, %v", eml, err)
+	}
+	index, err := os.ReadFile(filepath.Join(dir, "index.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"rows &amp; co", `<a href="1.eml">1</a>`, "no &lt;1&gt;", "b@x.example", "</html>"} {
+		if !strings.Contains(string(index), want) {
+			t.Errorf("index lacks %q:\n%s", want, index)
+		}
+	}
+}

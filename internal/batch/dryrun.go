@@ -1,0 +1,85 @@
+package batch
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+// indexPage begins and ends the page of a dry run; the lines between are written
+// one by one, so that a million of them need no memory.
+var indexPage = template.Must(template.New("index").Parse(`{{define "head"}}<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{{.}}</title>
+<style>body{font:15px/1.5 system-ui,sans-serif;margin:2em;max-width:70em}table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ddd;vertical-align:top}</style>
+<h1>{{.}}</h1>
+<table><tr><th>Row</th><th>To</th><th>Subject</th><th>Size</th></tr>
+{{end}}{{define "row"}}<tr><td><a href="{{.File}}">{{.N}}</a></td><td>{{range .To}}{{.}}<br>{{end}}</td><td>{{.Subject}}</td><td>{{.Size}}</td></tr>
+{{end}}{{define "foot"}}</table></html>
+{{end}}`))
+
+// DryRun writes the message of each row into dir as N.eml, and index.html to
+// look through them. It returns how many there are; its error names the row.
+func DryRun(rows *Rows, p Plan, dir, title string) (n int, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return 0, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "index.html"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	index := bufio.NewWriter(f)
+	n, err = dryRows(rows, p, dir, title, index)
+	return n, errors.Join(err, index.Flush(), f.Close())
+}
+
+func dryRows(rows *Rows, p Plan, dir, title string, index io.Writer) (n int, err error) {
+	if err := indexPage.ExecuteTemplate(index, "head", title); err != nil {
+		return 0, err
+	}
+	for {
+		row, err := rows.Next()
+		if errors.Is(err, io.EOF) {
+			return n, indexPage.ExecuteTemplate(index, "foot", nil)
+		}
+		if err != nil {
+			return n, err
+		}
+		if err := dryRow(row, p, dir, index); err != nil {
+			return n, fmt.Errorf("row %d (line %d): %w", row.N, row.Line, err)
+		}
+		n++
+	}
+}
+
+func dryRow(row Row, p Plan, dir string, index io.Writer) error {
+	d, _, err := p.Draft(row)
+	if err != nil {
+		return err
+	}
+	m, err := message.Compose(d)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	name := fmt.Sprintf("%d.eml", row.N)
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := m.Content.WriteTo(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return indexPage.ExecuteTemplate(index, "row", map[string]any{
+		"File": name, "N": row.N, "To": m.Envelope.ForwardPaths, "Subject": d.Subject, "Size": m.Content.Size(),
+	})
+}

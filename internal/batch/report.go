@@ -1,0 +1,56 @@
+package batch
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+// Report writes a CSV file with a line for each row of the batch: its key, the
+// recipients, what became of it, the server's last words, the queue id, the
+// Message-ID, attempts and time. Rows stand in the order in which they were
+// taken, the newest first.
+func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b outbox.Batch) error {
+	out := csv.NewWriter(w)
+	if err := out.Write([]string{"row", "recipients", "outcome", "reply", "queue_id", "message_id", "attempts", "in_doubt", "finished_at", "reason"}); err != nil {
+		return err
+	}
+	err := each(ctx, box, outbox.Filter{Batch: b.ID}, func(m outbox.Mail) error {
+		d, err := box.Show(ctx, m.QID)
+		if err != nil {
+			return err
+		}
+		return out.Write([]string{
+			m.Row, recipients(d), outcome(m), lastReply(d), string(m.QID), m.MessageID, strconv.Itoa(m.Attempts),
+			strconv.Itoa(m.InDoubt), finishedAt(m), m.Reason,
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func recipients(d outbox.Detail) string {
+	var paths []string
+	for _, r := range d.RecipientStates {
+		paths = append(paths, r.ForwardPath)
+	}
+	return strings.Join(paths, " ")
+}
+
+// lastReply is the last that a server said about the message.
+func lastReply(d outbox.Detail) string {
+	for i := len(d.Events) - 1; i >= 0; i-- {
+		if e := d.Events[i]; e.Code != 0 {
+			return strings.TrimSpace(fmt.Sprintf("%d %s", e.Code, strings.ReplaceAll(e.Text, "\n", " ")))
+		}
+	}
+	return ""
+}
