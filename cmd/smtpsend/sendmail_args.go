@@ -84,7 +84,7 @@ func parseSendmail(args []string) (*sendmailArgs, error) {
 		}
 	}
 	for _, r := range args {
-		if strings.HasPrefix(r, "-") {
+		if len(r) > 1 && r[0] == '-' {
 			return nil, usagef("sendmail: %q stands behind a recipient: options go before it, and -- before a recipient that begins with a hyphen", r)
 		}
 	}
