@@ -66,13 +66,11 @@ func (ob *Outbox) wait(l load, limits Limits, n int, now int64) (until int64, wh
 		why = fmt.Sprintf("limit reached: %d messages in %s", limits.PerMinute, ob.o.Minute)
 	}
 	if over := l.recipients + l.inFlightTo + n - limits.RecipientsPerDay; over > 0 {
-		if at := freed(l.day, over, func(b bucket) int { return b.rcpt }, ob.daySpan(), ob.o.Day); at > until {
-			until = at
-			why = fmt.Sprintf("limit reached: %d recipients in %s", limits.RecipientsPerDay, ob.o.Day)
-		}
+		until = max(until, freed(l.day, over, func(b bucket) int { return b.rcpt }, ob.daySpan(), ob.o.Day))
+		why = fmt.Sprintf("limit reached: %d recipients in %s", limits.RecipientsPerDay, ob.o.Day)
 	}
 	if why != "" && until <= now {
-		until = now + ob.minuteSpan() // only what is under way fills the limit; its end is not known
+		until = now + ob.o.Minute.Milliseconds()/60 // what is under way fills the limit; when it ends is not known
 	}
 	return until, why
 }

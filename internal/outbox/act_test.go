@@ -1,0 +1,231 @@
+package outbox_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+func TestActions(t *testing.T) {
+	// What each action does to a message in each state: the state after it, ""
+	// when it does not apply.
+	type states map[outbox.State]outbox.State
+	want := map[outbox.Action]states{
+		outbox.Retry:   {outbox.Ready: outbox.Ready, outbox.Held: outbox.Ready, outbox.Dead: outbox.Ready},
+		outbox.Hold:    {outbox.Ready: outbox.Held},
+		outbox.Free:    {outbox.Held: outbox.Ready},
+		outbox.Cancel:  {outbox.Ready: outbox.Cancelled, outbox.Held: outbox.Cancelled},
+		outbox.Discard: {outbox.Ready: "gone", outbox.Held: "gone", outbox.Dead: "gone", outbox.Sent: "gone", outbox.Cancelled: "gone"},
+	}
+	make := map[outbox.State]func(f *fixture) outbox.QID{
+		outbox.Ready: func(f *fixture) outbox.QID { return f.put(mail()) },
+		outbox.Held: func(f *fixture) outbox.QID {
+			q := f.put(mail())
+			f.act(outbox.Hold, q)
+			return q
+		},
+		outbox.Dead: func(f *fixture) outbox.QID {
+			q := f.put(mail())
+			c := f.allowed()
+			f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, diagnosis.StageContent, unknown))
+			return q
+		},
+		outbox.Sent: func(f *fixture) outbox.QID {
+			q := f.put(mail())
+			c := f.allowed()
+			f.finish(c, all(c, outbox.Accepted))
+			return q
+		},
+		outbox.Cancelled: func(f *fixture) outbox.QID {
+			q := f.put(mail())
+			f.act(outbox.Cancel, q)
+			return q
+		},
+		outbox.Sending: func(f *fixture) outbox.QID {
+			q := f.put(mail())
+			f.claim()
+			return q
+		},
+	}
+	for action, after := range want {
+		for state, create := range make {
+			t.Run(string(action)+" "+string(state), func(t *testing.T) {
+				conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+					f.lock()
+					q := create(f)
+					n := f.act(action, q)
+					expect, applies := after[state]
+					if !applies {
+						expect = state
+					}
+					if (n == 1) != applies {
+						t.Errorf("applied to %d", n)
+					}
+					d, err := f.Show(f.ctx, q)
+					if expect == "gone" {
+						if !errors.Is(err, outbox.ErrNotFound) {
+							t.Errorf("still there: %v", err)
+						}
+						return
+					}
+					if d.State != expect {
+						t.Errorf("state %s, want %s", d.State, expect)
+					}
+					if _, err := f.read(q); (expect == outbox.Cancelled || expect == outbox.Sent) != errors.Is(err, outbox.ErrNotFound) {
+						t.Errorf("content of a %s message: %v", expect, err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// act does a to q and returns to how many it applied.
+func (f *fixture) act(a outbox.Action, q outbox.QID) int {
+	f.t.Helper()
+	n, err := f.Act(f.ctx, a, outbox.Filter{QIDs: []outbox.QID{q}})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return n
+}
+
+func TestActionsOnMany(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		for range 1203 {
+			f.put(mail())
+		}
+		if _, err := f.Act(f.ctx, outbox.Cancel, outbox.Filter{}); !errors.Is(err, outbox.ErrNoFilter) {
+			t.Errorf("without bounds: %v", err)
+		}
+		if n, err := f.Act(f.ctx, outbox.Hold, outbox.Filter{Mailbox: box, Limit: 600}); n != 600 || err != nil {
+			t.Errorf("held %d, %v, want 600", n, err)
+		}
+		if n, err := f.Act(f.ctx, outbox.Free, outbox.Filter{States: []outbox.State{outbox.Held}}); n != 600 || err != nil {
+			t.Errorf("released %d, %v, want 600", n, err)
+		}
+		if n, err := f.Act(f.ctx, outbox.Discard, outbox.Filter{All: true}); n != 1203 || err != nil {
+			t.Errorf("discarded %d, %v, want 1203", n, err)
+		}
+	})
+}
+
+func TestFilters(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		b, before, err := f.StartBatch(f.ctx, "invoices", "sum1", 2)
+		if err != nil || before.Total != 0 {
+			t.Fatal(b, before, err)
+		}
+		start := f.clock.Now()
+		one := mail("Kim@Fabrikam.example")
+		one.Batch, one.Row, one.Key = b.ID, "7", b.Key("7")
+		first := f.put(one)
+		f.clock.add(24 * time.Hour)
+		two := mail("lee@x_y.example", "kim@other.example")
+		two.Mailbox, two.Envelope.ReversePath = "Other@contoso.example", "bounce@contoso.example"
+		second := f.put(two)
+		f.lock()
+		c := f.allowed()
+		f.finish(c, all(c, outbox.Accepted))
+		f.clock.add(24 * time.Hour)
+		third := f.put(mail("max@xzy.example"))
+
+		for name, tt := range map[string]struct {
+			f    outbox.Filter
+			want []outbox.QID
+		}{
+			"everything, newest first": {outbox.Filter{}, []outbox.QID{third, second, first}},
+			"oldest first":             {outbox.Filter{Oldest: true, Limit: 2}, []outbox.QID{first, second}},
+			"next page":                {outbox.Filter{Before: third, Limit: 1}, []outbox.QID{second}},
+			"recipient, any case":      {outbox.Filter{To: "kim@fabrikam.EXAMPLE"}, []outbox.QID{first}},
+			"domain of a recipient":    {outbox.Filter{To: "@x_y.example"}, []outbox.QID{second}},
+			"reverse-path":             {outbox.Filter{From: "bounce@contoso.example"}, []outbox.QID{second}},
+			"mailbox":                  {outbox.Filter{Mailbox: "other@CONTOSO.example"}, []outbox.QID{second}},
+			"states":                   {outbox.Filter{States: []outbox.State{outbox.Sent, outbox.Dead}}, []outbox.QID{first}},
+			"batch":                    {outbox.Filter{Batch: b.ID}, []outbox.QID{first}},
+			"row":                      {outbox.Filter{Batch: b.ID, Row: "8"}, nil},
+			"key":                      {outbox.Filter{Key: "batch/1/7"}, []outbox.QID{first}},
+			"ids":                      {outbox.Filter{QIDs: []outbox.QID{first, third}}, []outbox.QID{third, first}},
+			"first day":                {outbox.Filter{Since: start, Until: start.Add(time.Hour)}, []outbox.QID{first}},
+			"second day":               {outbox.Filter{Since: start.Add(24 * time.Hour), Until: start.Add(25 * time.Hour)}, []outbox.QID{second, first}},
+			"third day":                {outbox.Filter{Since: start.Add(25 * time.Hour)}, []outbox.QID{third, second}},
+			"both at once":             {outbox.Filter{To: "kim@other.example", From: "nobody@x"}, nil},
+			"quotes are harmless":      {outbox.Filter{To: "' OR 1=1 --", Mailbox: "?1 "}, nil},
+		} {
+			list, err := f.History(f.ctx, tt.f)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			var got []outbox.QID
+			for _, d := range list {
+				got = append(got, d.QID)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(tt.want) {
+				t.Errorf("%s: %v, want %v", name, got, tt.want)
+			}
+		}
+		for _, q := range []outbox.QID{"", "x", "zzz-1", first + "!", "zzzz"} {
+			if _, err := f.Show(f.ctx, q); !errors.Is(err, outbox.ErrNotFound) {
+				t.Errorf("Show(%q): %v, want ErrNotFound", q, err)
+			}
+		}
+		if d := f.show(outbox.QID(strings.ToUpper(string(first)))); d.QID != first {
+			t.Errorf("upper case gives %s", d.QID)
+		}
+	})
+}
+
+func TestBatchIsCountedExactly(t *testing.T) {
+	conform(t, outbox.Options{InDoubt: outbox.DoubtHold}, func(t *testing.T, f *fixture) {
+		b, _, err := f.StartBatch(f.ctx, "invoices", "sum1", 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for row := range 4 {
+			m := mail()
+			m.Batch, m.Row, m.Key = b.ID, fmt.Sprint(row), b.Key(fmt.Sprint(row))
+			f.put(m)
+		}
+		f.put(mail())
+		f.lock()
+		for _, o := range []outbox.Outcome{outbox.Accepted, outbox.Permanent, outbox.InDoubt} {
+			c := f.allowed()
+			f.finish(c, all(c, o))
+		}
+		counts, doubts, err := f.BatchCounts(f.ctx, b.ID)
+		if err != nil || fmt.Sprint(counts) != "map[dead:1 held:1 ready:1 sent:1]" || doubts != 1 {
+			t.Errorf("%v, %d in doubt, %v", counts, doubts, err)
+		}
+		again, before, err := f.StartBatch(f.ctx, "invoices", "sum2", 5)
+		if err != nil || again.ID != b.ID || before.SourceSum != "sum1" || before.Total != 4 || again.SourceSum != "sum2" {
+			t.Errorf("%+v, before %+v, %v", again, before, err)
+		}
+		counts, err = f.Finished(f.ctx, f.clock.Now())
+		if err != nil || fmt.Sprint(counts) != "map[dead:1 sent:1]" {
+			t.Errorf("finished: %v, %v", counts, err)
+		}
+	})
+}
+
+func TestOperatorHoldsAMailbox(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		f.put(mail())
+		if err := f.HoldMailbox(f.ctx, box, "maintenance"); err != nil {
+			t.Fatal(err)
+		}
+		f.lock()
+		if w := f.waits(); w.Reason != "held by the operator: maintenance" || !w.Until.IsZero() {
+			t.Errorf("%+v", w)
+		}
+		list, err := f.Mailboxes(f.ctx)
+		if err != nil || len(list) != 1 || list[0].Pause != outbox.PauseOperator || list[0].Counts[outbox.Ready] != 1 {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
+}
