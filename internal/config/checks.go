@@ -127,7 +127,7 @@ func (l *loader) checkMissing(cfg *Config) {
 	if l.o.Offline || cfg.NoMails {
 		return
 	}
-	for _, s := range Settings() {
+	for _, s := range table() {
 		_, set := l.values[s.Name]
 		tenantUnused := s.Name == "OFFICE_TENANT_ID" && replaceTenant(cfg.OfficeTokenEndpoint, "") == cfg.OfficeTokenEndpoint
 		if s.Required && !set && !l.bad[s.Name] && !tenantUnused {

@@ -18,7 +18,7 @@ func Example() string {
 		"# that has blanks. Keep this file to yourself: chmod 600. Beside \"enaio\" stand the\n" +
 		"# registry entry and the key below featureSwitches.sendEmail in osweb-prod.yml.\n")
 	group := ""
-	for _, s := range Settings() {
+	for _, s := range table() {
 		if s.Group != group {
 			group = s.Group
 			fmt.Fprintf(&b, "\n# ---- %s ----\n", group)
@@ -93,7 +93,7 @@ func wrap(text string, width int) []string {
 func MarkdownTable() string {
 	var b strings.Builder
 	b.WriteString("| Variable | enaio: registry / osweb-prod.yml | Default | Meaning |\n|---|---|---|---|\n")
-	for _, s := range Settings() {
+	for _, s := range table() {
 		names, value := strings.Join(s.enaioNames(), " / "), s.Default
 		switch {
 		case value == "":

@@ -17,7 +17,7 @@ import (
 // rest tried again, so that every problem is found.
 func (l *loader) fill(cfg *Config) {
 	prefix := "SMTPSEND" + rand.Text() // letters and digits, so no name of ours
-	for _, s := range Settings() {
+	for _, s := range table() {
 		e, ok := l.values[s.Name]
 		if !ok || s.Secret || s.Name == "PROXY" || l.bad[s.Name] {
 			continue

@@ -150,7 +150,7 @@ func (l *loader) lookup(name string) (entry, bool) {
 // resolveAll finds a value for every setting but the secrets.
 func (l *loader) resolveAll() {
 	l.resolveCloud()
-	for _, s := range Settings() {
+	for _, s := range table() {
 		if s.Secret {
 			continue
 		}
@@ -260,7 +260,7 @@ func (l *loader) problem(severity Severity, setting, text string) {
 // setting first, and errors before warnings.
 func (l *loader) sortProblems() {
 	place := map[string]int{}
-	for i, s := range Settings() {
+	for i, s := range table() {
 		place[s.Variable()] = i + 1
 	}
 	slices.SortStableFunc(l.problems, func(a, b Problem) int {

@@ -9,7 +9,7 @@ import (
 // knownNames returns every name behind the prefix that something reads.
 func knownNames() []string {
 	names := []string{variableEnvFile}
-	for _, s := range Settings() {
+	for _, s := range table() {
 		names = append(names, s.Name)
 		if s.Secret {
 			names = append(names, s.Name+"_FILE", s.Name+"_COMMAND")

@@ -1,5 +1,10 @@
 package config
 
+import (
+	"slices"
+	"sync"
+)
+
 // Setting describes one setting. The table of all settings is what Load reads
 // by, what the example file and the manual are printed from, and what an import
 // is translated with.
@@ -32,16 +37,19 @@ const (
 
 // Settings returns the table of all settings, group by group. The caller may
 // change it.
-func Settings() []Setting {
+func Settings() []Setting { return slices.Clone(table()) }
+
+// table is made once: Load looks at it for every name that it meets.
+var table = sync.OnceValue(func() []Setting {
 	var all []Setting
 	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings(), sendmailSettings(), queueSettings()} {
 		all = append(all, group...)
 	}
 	return all
-}
+})
 
 func settingNamed(name string) (Setting, bool) {
-	for _, s := range Settings() {
+	for _, s := range table() {
 		if s.Name == name {
 			return s, true
 		}

@@ -22,7 +22,7 @@ var userInfo = lazyregexp.New(`://[^/\s]*@`)
 // put in.
 func (c *Config) Show() []Shown {
 	var all []Shown
-	for _, s := range Settings() {
+	for _, s := range table() {
 		e := c.shown[s.Name]
 		value := e.text.Reveal()
 		if s.Secret {

@@ -34,7 +34,7 @@ type way struct {
 // resolveSecrets finds each secret. A source of higher precedence hides the
 // lower ones; two ways within one source contradict each other and are refused.
 func (l *loader) resolveSecrets(ctx context.Context, cfg *Config) {
-	for _, s := range Settings() {
+	for _, s := range table() {
 		if !s.Secret {
 			continue
 		}
