@@ -17,8 +17,9 @@ func (s *Session) envelopeReplies(t *transaction, mail, rcpt func() (reply.Reply
 		if err := s.wire.limit(limit); err != nil {
 			return s.fail(diagnosis.StageMail, err)
 		}
-		if _, err := s.wire.read(); err != nil {
-			return s.fail(diagnosis.StageMail, err)
+		r, err := s.wire.read()
+		if err := s.wasReset(r, err); err != nil {
+			return err
 		}
 	}
 	if err := s.wire.limit(limit); err != nil {
@@ -47,20 +48,38 @@ func (s *Session) envelopeReplies(t *transaction, mail, rcpt func() (reply.Reply
 			return s.fail(diagnosis.StageRcpt, unexpected(r))
 		}
 		t.res.Recipients[i] = Recipient{t.to[i], outcome, diagnosis.StageRcpt, r}
+		if r.Code == 421 { // no reply is due after it
+			return s.refuse(&Error{Stage: diagnosis.StageRcpt, Reply: r})
+		}
+	}
+	return nil
+}
+
+// errNotReset is the cause when RSET was refused. The transaction before may
+// still stand then, and its recipients would get the next message.
+var errNotReset = errors.New("server did not reset")
+
+// wasReset checks the reply to RSET.
+func (s *Session) wasReset(r reply.Reply, err error) error {
+	switch {
+	case err != nil:
+		return s.fail(diagnosis.StageMail, err)
+	case !r.Positive():
+		return s.fail(diagnosis.StageMail, &Error{Reply: r, Err: errNotReset})
 	}
 	return nil
 }
 
 // mailRefused ends a transaction whose MAIL was refused. In a group the replies
-// to RCPT and DATA are due as well; should the server ask for content all the
-// same, it gets none.
+// to RCPT and DATA are due as well; should the server accept one of them all the
+// same, it is out of step, and gets nothing more.
 func (s *Session) mailRefused(t *transaction, r reply.Reply) error {
 	refusal := &Error{Stage: diagnosis.StageMail, Reply: r}
 	if outcomeOf(r) == InDoubt {
 		return s.fail(diagnosis.StageMail, refusal)
 	}
 	t.settle(NotAttempted, diagnosis.StageMail, r)
-	if !s.grouped() {
+	if !s.grouped() || r.Code == 421 {
 		return s.refuse(refusal)
 	}
 	due := len(t.to) + 1
@@ -69,7 +88,7 @@ func (s *Session) mailRefused(t *transaction, r reply.Reply) error {
 	}
 	for range due {
 		later, err := s.wire.read()
-		if err != nil || later.Intermediate() {
+		if err != nil || later.Positive() || later.Intermediate() {
 			s.broken = true
 			break
 		}
@@ -126,16 +145,18 @@ func (s *Session) dataReply(t *transaction) error {
 		return nil
 	case r.Code == 354:
 		return s.loneDot(t, refused)
+	case !r.Transient() && !r.Permanent():
+		// One reply too many came before, so nobody knows whose they all were.
+		t.res.Recipients = newTransaction(t.mail, t.to).res.Recipients
+		return s.fail(diagnosis.StageData, unexpected(r))
 	case refused != nil: // DATA had to be refused too (RFC 5321 3.3)
 		s.reset = true
 		s.broken = s.broken || r.Code == 421
 		return s.refuse(refused)
-	case r.Transient() || r.Permanent():
-		t.settle(provisional, diagnosis.StageData, r)
-		s.reset = true
-		return s.refuse(&Error{Stage: diagnosis.StageData, Reply: r})
 	}
-	return s.fail(diagnosis.StageData, unexpected(r))
+	t.settle(provisional, diagnosis.StageData, r)
+	s.reset = true
+	return s.refuse(&Error{Stage: diagnosis.StageData, Reply: r})
 }
 
 // loneDot ends the data that a server asks for after it refused every
@@ -160,14 +181,18 @@ func (s *Session) loneDot(t *transaction, refused *Error) error {
 	return s.refuse(refused)
 }
 
-// refusedAll is the error when no recipient was accepted: the first refusal.
+// refusedAll is the error when no recipient was accepted: the first refusal, or
+// the first transient one, because that is worth another attempt.
 func (t *transaction) refusedAll() *Error {
+	first := t.res.Recipients[0]
 	for _, rcpt := range t.res.Recipients {
 		if rcpt.Outcome == provisional {
 			return nil
 		}
+		if rcpt.Outcome == Transient && first.Outcome != Transient {
+			first = rcpt
+		}
 	}
-	first := t.res.Recipients[0]
 	return &Error{Stage: first.Stage, Reply: first.Reply}
 }
 

@@ -104,8 +104,8 @@ func (s *Sender) ending() bool {
 }
 
 // attempt runs one session, or goes on with the one at hand, for the recipients
-// of m, and records it in r. again reports a session that had ended in silence
-// before the message began, which is no attempt.
+// of m, and records it in r. again reports a session that had ended before the
+// message began, which is no attempt.
 func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, p Policy, waited time.Duration, next func() *message.Mail) (err *Error, again bool) {
 	a := Attempt{Started: time.Now(), Waited: waited}
 	session, reused, openErr := s.take(ctx, p.Deadline, m)
@@ -119,7 +119,7 @@ func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 		}
 		session.beforeContent = p.BeforeContent
 		res := session.Submit(ctx, p.Deadline, m, next)
-		if reused && endedInSilence(res.Err) {
+		if reused && spent(res.Err) {
 			s.drop()
 			return res.Err, true
 		}
@@ -135,10 +135,15 @@ func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 	return a.Err, false
 }
 
-// endedInSilence reports that the server had closed the connection while it was
-// idle: nothing of the message was answered.
-func endedInSilence(e *Error) bool {
-	return e != nil && e.Stage == diagnosis.StageMail && e.Reply.IsZero() && e.Fault == diagnosis.FaultConnectionClosed
+// spent reports that the session had come to its end before the message: the
+// server closed it while it was idle, says 421 to MAIL, or could not reset it.
+// Nothing of the message was taken.
+func spent(e *Error) bool {
+	if e == nil || e.Stage != diagnosis.StageMail {
+		return false
+	}
+	silent := e.Reply.IsZero() && e.Fault == diagnosis.FaultConnectionClosed
+	return silent || e.Reply.Code == 421 || errors.Is(e.Err, errNotReset)
 }
 
 // readyFor reports whether m may be the next message of the session.

@@ -310,6 +310,9 @@ func (c *session) data() bool {
 	if !c.reply("data", "354 Start mail input; end with <CRLF>.<CRLF>") {
 		return false
 	}
+	if !strings.HasPrefix(c.said, "354") {
+		return true
+	}
 	var content strings.Builder
 	for first := true; ; first = false {
 		if c.br.Buffered() == 0 && first {

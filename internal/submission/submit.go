@@ -33,7 +33,12 @@ func (s *Session) Submit(ctx context.Context, deadline time.Time, m *message.Mai
 			t = chunk(m, pending)
 		}
 		pending = pending[len(t.to):]
-		res := s.run(ctx, early, t, func() *transaction { return following(m, pending, next) })
+		res := s.run(ctx, early, t, func() *transaction {
+			if len(pending) == 0 && t.full() {
+				return nil // m needs another transaction, which is not known yet
+			}
+			return following(m, pending, next)
+		})
 		again := tooMany(&res)
 		pending = slices.Concat(pending, again)
 		all.add(res)
@@ -80,13 +85,22 @@ func tooMany(res *Result) (again []string) {
 		return nil
 	}
 	res.Recipients = slices.DeleteFunc(res.Recipients, func(r Recipient) bool {
-		full := r.Stage == diagnosis.StageRcpt && fullCode(r.Reply)
-		if full {
+		if r.oneTooMany() {
 			again = append(again, r.ForwardPath)
 		}
-		return full
+		return r.oneTooMany()
 	})
 	return again
+}
+
+// full reports whether recipients were refused because of others.
+func (t *transaction) full() bool {
+	return slices.ContainsFunc(t.res.Recipients, Recipient.oneTooMany)
+}
+
+// oneTooMany reports a recipient that was refused because of others.
+func (r Recipient) oneTooMany() bool {
+	return r.Stage == diagnosis.StageRcpt && fullCode(r.Reply)
 }
 
 // fullCode reports a reply that says "too many recipients" rather than

@@ -253,8 +253,9 @@ func (s *Session) converseStepwise(t *transaction) error {
 	limit := s.opts.Timeouts.Command
 	if s.reset {
 		s.reset = false
-		if _, err := s.wire.command(limit, "RSET"); err != nil {
-			return s.fail(diagnosis.StageMail, err)
+		r, err := s.wire.command(limit, "RSET")
+		if err := s.wasReset(r, err); err != nil {
+			return err
 		}
 	}
 	i := -1

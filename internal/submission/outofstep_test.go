@@ -1,0 +1,103 @@
+package submission_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+func TestMessageAfterARefusedResetIsNotSubmittedOnThatSession(t *testing.T) {
+	for name, noPipelining := range map[string]bool{"group": false, "stepwise": true} {
+		t.Run(name, func(t *testing.T) {
+			// The server keeps a's transaction, and would add b to it.
+			s := &server{sayOnce: map[string][]string{"data": {"451 4.3.0 later"}}, say: map[string]string{"rset": "502 5.5.1 no"}}
+			o := setup(t, s)
+			o.NoPipelining = noPipelining
+			session, err := submission.Open(t.Context(), o, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer session.Close()
+			first := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example"), nil)
+			second := session.Submit(t.Context(), time.Time{}, compose(t, "b@contoso.example"), nil)
+			if first.Recipients[0].Outcome != submission.Transient || second.Recipients[0].Outcome != submission.NotAttempted {
+				t.Errorf("first %+v, second %+v", first.Recipients, second.Recipients)
+			}
+			if session.Usable() || second.Err == nil || second.Err.Reply.Code != 502 || len(s.stored()) != 0 {
+				t.Errorf("usable %v, err %v, stored %+v", session.Usable(), second.Err, s.stored())
+			}
+		})
+	}
+}
+
+func TestSenderTakesANewSessionWhenTheOldOneIsSpent(t *testing.T) {
+	for name, s := range map[string]*server{
+		"RSET refused": {sayOnce: map[string][]string{"data": {"554 5.5.0 not this one"}}, say: map[string]string{"rset": "502 5.5.1 no"}},
+		"421 to MAIL":  {sayOnce: map[string][]string{"mail": {"250 ok", "421 4.4.2 idle too long"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sender := submission.NewSender(setup(t, s))
+			defer sender.Close()
+			sender.Submit(t.Context(), compose(t, "a@contoso.example"), once, nil)
+			r := sender.Submit(t.Context(), compose(t, "b@contoso.example"), once, nil)
+			if !r.AllAccepted() || s.conns != 2 {
+				t.Errorf("%+v after %d connections, err %v", r.Recipients, s.conns, r.Err())
+			}
+		})
+	}
+}
+
+func TestOneReplyTooManyLeavesNobodyRefused(t *testing.T) {
+	// The second reply to MAIL is a's, and a's would be b's.
+	s := &server{say: map[string]string{"mail": "250 2.1.0 ok\r\n550 5.1.1 stray"}}
+	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example", "b@contoso.example"), once)
+	if r.Count(submission.NotAttempted) != 2 || r.Err() == nil || len(s.stored()) != 0 {
+		t.Errorf("recipients %+v, err %v", r.Recipients, r.Err())
+	}
+}
+
+func TestAcceptanceBehindARefusedMailEndsTheSession(t *testing.T) {
+	s := &server{sayOnce: map[string][]string{"mail": {"451 4.3.0 later\r\n250 2.1.0 stray"}}}
+	session, err := submission.Open(t.Context(), setup(t, s), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	res := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example"), nil)
+	if res.Recipients[0].Outcome != submission.Transient || session.Usable() {
+		t.Errorf("recipients %+v, usable %v", res.Recipients, session.Usable())
+	}
+}
+
+func TestDeferredRecipientBehindARefusedOneIsTriedAgain(t *testing.T) {
+	s := &server{rcpt: map[string]string{"a@contoso.example": "550 5.1.1 unknown"}, sayOnce: map[string][]string{"rcpt": {"550 5.1.1 unknown", "451 4.3.0 later"}}}
+	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example", "b@contoso.example"),
+		submission.Policy{FirstWait: time.Millisecond})
+	want := map[string]submission.Outcome{"a@contoso.example": submission.Permanent, "b@contoso.example": submission.Accepted}
+	if got := outcomes(r.Recipients); !reflect.DeepEqual(got, want) || len(r.Attempts) != 2 {
+		t.Errorf("outcomes %v after %d attempts, want %v", got, len(r.Attempts), want)
+	}
+}
+
+func TestRecipientsTooManyGoBeforeTheNextMessage(t *testing.T) {
+	s := &server{maxRcpt: 2}
+	session, err := submission.Open(t.Context(), setup(t, s), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	second := compose(t, "z@contoso.example")
+	res := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example", "b@contoso.example", "c@contoso.example"), func() *mail.Mail { return second })
+	if res.Err != nil || res.Recipients[len(res.Recipients)-1].Outcome != submission.Accepted {
+		t.Errorf("first message: %+v, err %v", res.Recipients, res.Err)
+	}
+	if res := session.Submit(t.Context(), time.Time{}, second, nil); res.Err != nil {
+		t.Errorf("second message: %v", res.Err)
+	}
+	if got := len(s.stored()); got != 3 {
+		t.Errorf("%d transactions are stored, want 3", got)
+	}
+}
