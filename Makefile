@@ -3,7 +3,7 @@ export CGO_ENABLED = 0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 1m
 
-.PHONY: build demo test race fuzz peers lint check clean
+.PHONY: build demo test race fuzz peers bench lint check clean
 
 build: # the binary, in bin/
 	go build -trimpath -ldflags=-s -o bin/smtpsend ./cmd/smtpsend
@@ -22,6 +22,9 @@ fuzz: # every fuzz target for FUZZTIME
 
 peers: # programs of others that the tests run against, by apt-get and npm
 	scripts/peers
+
+bench: # smtpsend beside its peers, some eight minutes; writes docs/benchmarks.md
+	go run ./internal/bench -o docs/benchmarks.md
 
 lint: # format, vet, staticcheck, tidy
 	test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
