@@ -67,9 +67,10 @@ func runDoctor(ctx context.Context, g *globals, d *doctorFlags) error {
 		examine(ctx)
 		return last
 	}
-	var usage *exitError
 	err := doctor.Repeat(ctx, d.pause, func(ctx context.Context) bool {
-		return examine(ctx) || errors.As(last, &usage) && usage.code == exitUsage
+		// What was not examined at all does not get better by itself.
+		var examined *exitError
+		return examine(ctx) || ctx.Err() == nil && !(errors.As(last, &examined) && examined.shown)
 	}, g.countDown)
 	if err != nil {
 		return err

@@ -16,8 +16,8 @@ import (
 const (
 	statusWidth = 9
 	nameWidth   = 11
-	seenWidth   = 72
-	maxSeen     = 240 // of what was seen where it matters; --json has the whole
+	seenWidth   = 76
+	maxSeen     = 240 // of what was seen where something is wrong; --json has the whole
 )
 
 // checkPrinter shows each check as soon as it ends. Those that a failure keeps
@@ -36,7 +36,7 @@ func (p *checkPrinter) print(c doctor.Check) {
 	p.flush()
 	width := maxSeen
 	if c.Status == doctor.OK {
-		width = seenWidth - len(" ...")
+		width = seenWidth
 	}
 	seen := atMost(visible(c.Seen), width)
 	line := fmt.Sprintf("%-*s%-*s%s", statusWidth, c.Status, nameWidth, c.Name, seen)

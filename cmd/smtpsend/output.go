@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 )
@@ -14,11 +15,15 @@ func (g *globals) printf(format string, args ...any) { fmt.Fprintf(g.stdout, for
 
 // printJSON writes an object with the schema version in front.
 func (g *globals) printJSON(object any) {
-	body, err := json.MarshalIndent(object, "", "  ")
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false) // people read it too: addresses and placeholders stand in <>
+	if err := e.Encode(object); err != nil {
 		g.errorf("encoding JSON: %v", err)
 		return
 	}
+	body := bytes.TrimSpace(b.Bytes())
 	head := fmt.Sprintf("{\n  \"schema_version\": %d", schemaVersion)
 	if len(body) > 2 {
 		head += ","

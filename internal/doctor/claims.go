@@ -32,11 +32,12 @@ func (e *examination) readClaims(context.Context) {
 	if len(claims.Roles) > 0 {
 		roles = "roles " + strings.Join(claims.Roles, ", ")
 	}
-	c.Seen = fmt.Sprintf("for %s, %s, uti %s", claims.Audience, roles, claims.TokenID)
+	c.Seen = fmt.Sprintf("for %s, %s", claims.Audience, roles)
 	c.Notes = []string{
 		"appid " + claims.AppID + ": the client id",
 		"oid   " + claims.ObjectID + ": the enterprise application, for New-ServicePrincipal -ObjectId",
 		"tid   " + claims.TenantID + ": the tenant",
+		"uti   " + claims.TokenID + ": this token in the logs of Entra",
 	}
 	if note := credentialNote(claims.AppIDACR); note != "" {
 		c.Notes = append(c.Notes, note)
