@@ -102,17 +102,26 @@ func (s *sendFlags) draft(g *globals, cfg *config.Config, given func(string) boo
 		d.Subject = s.subject
 	}
 	for _, h := range s.header {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok {
-			return d, usagef("--header %q: write 'Name: value'", h)
+		field, err := headerOf(h)
+		if err != nil {
+			return d, err
 		}
-		d.Headers = append(d.Headers, message.Header{Name: name, Value: strings.TrimSpace(value)})
+		d.Headers = append(d.Headers, field)
 	}
 	if s.priority != "" {
 		d.Priority = message.Priority(s.priority)
 	}
 	d.InReplyTo, d.References, d.ListUnsubscribe = s.inReplyTo, s.references, s.unsubscribe
 	return d, s.files(&d)
+}
+
+// headerOf takes --header apart.
+func headerOf(text string) (message.Header, error) {
+	name, value, ok := strings.Cut(text, ":")
+	if !ok {
+		return message.Header{}, usagef("--header %q: write 'Name: value'", text)
+	}
+	return message.Header{Name: name, Value: strings.TrimSpace(value)}, nil
 }
 
 // files are what is sent along.

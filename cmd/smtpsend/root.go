@@ -70,7 +70,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 
 // verbs is the one table of what smtpsend can do.
 var verbs = []func(*globals) *cobra.Command{
-	newSend, newSendmail, newLinkSendmail, newDoctor, newExplain, newToken, newConfig, newSecret, newSandbox, newDemo, newVersion,
+	newSend, newSendmail, newLinkSendmail, newBatch, newQueue, newDoctor, newExplain, newToken, newConfig, newSecret, newSandbox, newDemo, newVersion,
 }
 
 // noArguments refuses what follows a verb that takes nothing.

@@ -32,6 +32,7 @@ type sendFlags struct {
 	dryRun, noPipelining    bool
 	allOrNone               bool
 	attempts                int
+	queue                   bool
 }
 
 func newSend(g *globals) *cobra.Command {
@@ -63,7 +64,7 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if s.attempts < 0 {
 		return usagef("--attempts %d is negative", s.attempts)
 	}
-	cfg, err := g.settings(ctx, s.dryRun)
+	cfg, err := g.settings(ctx, s.dryRun || s.queue)
 	if err != nil {
 		return err
 	}
@@ -78,6 +79,9 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if s.dryRun || cfg.NoMails {
 		return notSubmitted(g, mail, s.dryRun)
 	}
+	if s.queue || cfg.Queue == config.QueueAlways {
+		return g.queued(ctx, cfg, mail, "send")
+	}
 	o, err := g.connection(cfg, mail.Envelope.ReversePath)
 	if err != nil {
 		return err
@@ -86,7 +90,25 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	receipt := submission.Submit(ctx, o, mail, submission.Policy{
 		Deadline: time.Now().Add(g.timeout), Attempts: s.attempts, Waiting: g.waiting,
 	})
-	return g.conclusion(cfg, from, receipt)
+	err = g.conclusion(cfg, from, receipt)
+	if codeOf(err) == exitTryAgain && cfg.Queue == config.QueueFallback {
+		return g.fallBack(ctx, cfg, mail, receipt, "send", err)
+	}
+	return err
+}
+
+// fallBack queues what the failed submission left, and ends with success when
+// the outbox has it.
+func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.Mail, r *submission.Receipt, source string, failed error) error {
+	saved, err := g.saved(ctx, cfg, m, r, source)
+	if err != nil {
+		g.errorf("%v: %v", errNotSaved, err)
+		return failed
+	}
+	if !saved {
+		return failed
+	}
+	return nil
 }
 
 // waiting says why nothing happens.

@@ -22,6 +22,7 @@ func (s *sendFlags) define(f *pflag.FlagSet) {
 	f.StringVar(&s.preview, "preview", "", "write a page into `FILE`.html that shows the message as its reader will see it")
 	f.BoolVar(&s.allOrNone, "all-or-none", false, "submit nothing when a recipient is refused")
 	f.IntVar(&s.attempts, "attempts", 0, "try at most `N` times (default: as often as --timeout allows)")
+	f.BoolVar(&s.queue, "queue", false, "put the message into the outbox instead of submitting it (see SMTPSEND_QUEUE)")
 	f.BoolVar(&s.noPipelining, "no-pipelining", false, "send one command at a time, for servers that trip over a group")
 }
 

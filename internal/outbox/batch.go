@@ -66,3 +66,26 @@ func (ob *Outbox) BatchCounts(ctx context.Context, id int64) (counts map[State]i
 	}
 	return counts, inDoubt, nil
 }
+
+// Batch returns the batch with the name. The error wraps ErrNotFound when there
+// is none.
+func (ob *Outbox) Batch(ctx context.Context, name string) (Batch, error) {
+	rows, err := view{ctx, ob.store}.query("SELECT id, source_sum, total, created_at FROM batch WHERE name = ?1", name)
+	if err != nil {
+		return Batch{}, fmt.Errorf("finding batch %q: %w", name, err)
+	}
+	defer rows.Close()
+	b := Batch{Name: name}
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return Batch{}, fmt.Errorf("finding batch %q: %w", name, err)
+		}
+		return Batch{}, fmt.Errorf("finding batch %q: %w", name, ErrNotFound)
+	}
+	var created int64
+	if err := rows.Scan(&b.ID, &b.SourceSum, &b.Total, &created); err != nil {
+		return Batch{}, fmt.Errorf("finding batch %q: %w", name, err)
+	}
+	b.CreatedAt = moment(created)
+	return b, nil
+}

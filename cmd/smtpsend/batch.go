@@ -1,0 +1,362 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/batch"
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/mailtemplate"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+// batchFlags are what "batch" is told.
+type batchFlags struct {
+	template                         string
+	subject, from, mailbox, at       string
+	to, cc, bcc, attach, header      []string
+	textFile, htmlFile, markdownFile string
+	name, key                        string
+	dryRun, report                   string
+	check, yes, addOnly              bool
+}
+
+func newBatch(g *globals) *cobra.Command {
+	var b batchFlags
+	cmd := &cobra.Command{
+		Use:     "batch [flags] ROWS",
+		GroupID: groupSubmit,
+		Short:   "Mail merge: a message for each row of a CSV or JSONL file",
+		Long: `Make a message of each row and a template, and submit them as fast as Exchange's
+limits allow. ROWS is CSV with a line of column names, or JSON objects one a line;
+- is standard input. All rows are checked before the first message is taken.
+
+A batch is its name plus the key of each row: the same command again goes on
+exactly where it stopped, also after kill -9, also with rows added; a row twice is
+one message. For a new mailing of the same file give another --name.
+
+Texts of flags are templates too: --to '{{.email}}' --subject 'For {{.name}}'.
+
+` + exitHelp,
+		Example: `  smtpsend batch --template invoice.md --name invoices-2026-11 customers.csv
+  smtpsend batch --template invoice.md --dry-run out customers.csv   # look before you send`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("batch takes one file of rows, got %d arguments", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runBatch(cmd.Context(), g, &b, args[0]) },
+	}
+	b.define(cmd)
+	return cmd
+}
+
+func (b *batchFlags) define(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&b.template, "template", "", "body, and subject and recipients in its front matter, from a template `FILE`")
+	f.StringVarP(&b.subject, "subject", "s", "", "subject `TEMPLATE`")
+	f.StringArrayVar(&b.to, "to", nil, "recipient `TEMPLATE`; repeatable (default '{{.email}}' when nothing names a recipient)")
+	f.StringArrayVarP(&b.cc, "cc", "c", nil, "Cc `TEMPLATE`; repeatable")
+	f.StringArrayVarP(&b.bcc, "bcc", "b", nil, "`TEMPLATE` of a recipient that no header field shows; repeatable")
+	f.StringVarP(&b.from, "from", "r", "", "From `TEMPLATE` (default SMTPSEND_MAIL_SENDER)")
+	f.StringVar(&b.mailbox, "mailbox", "", "`TEMPLATE` of the mailbox to submit as (default SMTPSEND_SMTP_USER_NAME, else From)")
+	f.StringVar(&b.textFile, "text-file", "", "plain text body template from `FILE`")
+	f.StringVar(&b.htmlFile, "html-file", "", "HTML body template from `FILE`")
+	f.StringVar(&b.markdownFile, "markdown-file", "", "Markdown body template from `FILE`")
+	f.StringArrayVarP(&b.attach, "attach", "A", nil, "`TEMPLATE` of a file's name to attach; repeatable")
+	f.StringArrayVarP(&b.header, "header", "H", nil, "extra header field, as `'Name: TEMPLATE'`; repeatable")
+	f.StringVar(&b.at, "at", "", "`TEMPLATE` of the time to submit at, such as '{{.when}}' or '2026-12-24 08:00'")
+	f.StringVar(&b.name, "name", "", "`NAME` of the batch (default: the name of the file of rows)")
+	f.StringVar(&b.key, "key", "", "`COLUMN` that names a row (default: a hash of the row)")
+	f.BoolVar(&b.check, "check", false, "check all rows and forecast, but take none")
+	f.StringVar(&b.dryRun, "dry-run", "", "write the messages and a page to look through them into `DIR`, but take none")
+	f.BoolVar(&b.addOnly, "add-only", false, "put the messages into the outbox and leave submitting to queue run")
+	f.BoolVar(&b.yes, "yes", false, "start even when the limits spread the batch over more than a day")
+	f.StringVar(&b.report, "report", "", "at the end write outcome, reply, queue id and time of each row into `FILE`.csv")
+}
+
+// runBatch is check, forecast, add, submit, account.
+func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error {
+	offline := b.check || b.dryRun != "" || b.addOnly
+	cfg, err := g.settings(ctx, offline)
+	if err != nil {
+		return err
+	}
+	plan, err := b.plan(cfg)
+	if err != nil {
+		return err
+	}
+	if name == "-" && b.name == "" && !b.check && b.dryRun == "" {
+		return usagef("rows from standard input need a --name for the batch")
+	}
+	rows, err := openRows(g, name, b.key)
+	if err != nil {
+		return err
+	}
+	defer rows.close()
+	checked, err := b.checkAll(g, rows, plan)
+	if err != nil {
+		return err
+	}
+	forecast := checked.Forecast(cfg.MessagesPerMinute*cfg.TimeScale, cfg.RecipientsPerDay*cfg.TimeScale)
+	if !g.json {
+		g.printf("%s\n", forecast)
+	}
+	switch {
+	case b.check:
+		return g.printForecast(forecast)
+	case b.dryRun != "":
+		return b.runDry(g, rows, plan)
+	case cfg.NoMails:
+		g.printf("not submitted: SMTPSEND_NO_MAILS=1\n")
+		return nil
+	case forecast.Days > 1 && !b.yes:
+		return usagef("the limits spread the batch over %d days: start it with --yes", forecast.Days)
+	}
+	return b.start(ctx, g, cfg, rows, plan, checked)
+}
+
+func (g *globals) printForecast(f batch.Forecast) error {
+	if g.json {
+		g.printJSON(map[string]any{
+			"messages": f.Messages, "recipients": f.Recipients, "mailboxes": f.Mailboxes, "days": f.Days,
+			"takes_s": f.Takes.Seconds(), "exit_code": exitOK,
+		})
+	}
+	return nil
+}
+
+// plan makes the template of flags and file.
+func (b *batchFlags) plan(cfg *config.Config) (batch.Plan, error) {
+	source, name, err := b.source()
+	if err != nil {
+		return batch.Plan{}, err
+	}
+	if len(source.To)+len(source.Cc)+len(source.Bcc) == 0 {
+		source.To = mailtemplate.List{"{{.email}}"}
+	}
+	if source.Text == "" && source.HTML == "" && source.Markdown == "" {
+		return batch.Plan{}, usagef("no body: use --template, --text-file, --html-file or --markdown-file")
+	}
+	t, err := mailtemplate.Compile(name, source)
+	if err != nil {
+		return batch.Plan{}, err
+	}
+	var base message.Draft
+	s := &sendFlags{}
+	if base.From, err = s.sender(cfg); err != nil {
+		return batch.Plan{}, err
+	}
+	if base.From.IsZero() && source.From == "" {
+		return batch.Plan{}, usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
+	}
+	base.Mailbox, err = s.submitter(cfg)
+	return batch.Plan{Template: t, Base: base}, err
+}
+
+// source is the template file with the flags laid over it.
+func (b *batchFlags) source() (s mailtemplate.Source, name string, err error) {
+	name = "flags"
+	if b.template != "" {
+		name = b.template
+		text, err := readBody(b.template, nil)
+		if err != nil {
+			return s, name, err
+		}
+		if s, err = mailtemplate.ParseSource(b.template, text); err != nil {
+			return s, name, err
+		}
+	}
+	for _, over := range []struct {
+		flag   string
+		target *string
+	}{{b.subject, &s.Subject}, {b.from, &s.From}, {b.mailbox, &s.Mailbox}, {b.at, &s.At}} {
+		if over.flag != "" {
+			*over.target = over.flag
+		}
+	}
+	s.To, s.Cc, s.Bcc, s.Attach = append(s.To, b.to...), append(s.Cc, b.cc...), append(s.Bcc, b.bcc...), append(s.Attach, b.attach...)
+	for _, body := range []struct {
+		file   string
+		target *string
+	}{{b.textFile, &s.Text}, {b.htmlFile, &s.HTML}, {b.markdownFile, &s.Markdown}} {
+		if body.file == "" {
+			continue
+		}
+		if *body.target, err = readBody(body.file, nil); err != nil {
+			return s, name, err
+		}
+	}
+	return s, name, b.headers(&s)
+}
+
+func (b *batchFlags) headers(s *mailtemplate.Source) error {
+	for _, h := range b.header {
+		field, err := headerOf(h)
+		if err != nil {
+			return err
+		}
+		if s.Headers == nil {
+			s.Headers = make(map[string]string)
+		}
+		s.Headers[field.Name] = field.Value
+	}
+	return nil
+}
+
+// rowFile is a file of rows that can be read several times.
+type rowFile struct {
+	name, key string
+	file      *os.File
+	remove    bool
+	sum       string
+}
+
+// openRows opens the rows; standard input goes into a temporary file first,
+// because the rows are read twice.
+func openRows(g *globals, name, key string) (*rowFile, error) {
+	r := &rowFile{name: name, key: key}
+	var err error
+	if name == "-" {
+		r.remove = true
+		if r.file, err = os.CreateTemp("", "smtpsend-rows-"); err != nil {
+			return nil, withCode(exitCannotCreate, err)
+		}
+		if _, err = io.Copy(r.file, g.stdin); err != nil {
+			r.close()
+			return nil, withCode(exitIO, err)
+		}
+	} else if r.file, err = os.Open(name); err != nil {
+		return nil, &message.FileError{Path: name, Err: err}
+	}
+	h := sha256.New()
+	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
+		r.close()
+		return nil, &message.FileError{Path: name, Err: err}
+	}
+	if _, err := io.Copy(h, r.file); err != nil {
+		r.close()
+		return nil, &message.FileError{Path: name, Err: err}
+	}
+	r.sum = hex.EncodeToString(h.Sum(nil))
+	return r, nil
+}
+
+func (r *rowFile) close() {
+	_ = r.file.Close()
+	if r.remove {
+		_ = os.Remove(r.file.Name())
+	}
+}
+
+// rows begins at the first row.
+func (r *rowFile) rows() (*batch.Rows, error) {
+	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	rows, err := batch.ReadRows(r.name, r.file, r.key)
+	if err != nil {
+		return nil, withCode(exitData, fmt.Errorf("%s: %w", r.name, err))
+	}
+	return rows, nil
+}
+
+// shownProblems is how many wrong rows people are shown; --json has more.
+const shownProblems = 20
+
+// checkAll checks every row, and lists every problem with its row.
+func (b *batchFlags) checkAll(g *globals, r *rowFile, plan batch.Plan) (batch.Checked, error) {
+	rows, err := r.rows()
+	if err != nil {
+		return batch.Checked{}, err
+	}
+	checked, err := batch.Check(rows, plan)
+	if err != nil {
+		return checked, withCode(exitData, fmt.Errorf("%s: %w", r.name, err))
+	}
+	if checked.Legacy > 0 {
+		g.warningf("%s: line %d is not UTF-8: read as Windows-1252", r.name, checked.Legacy)
+	}
+	if checked.Bad == 0 && checked.Rows == 0 {
+		return checked, withCode(exitData, fmt.Errorf("%s: no rows", r.name))
+	}
+	if checked.Bad == 0 {
+		return checked, nil
+	}
+	text := fmt.Sprintf("%s: %d of %d rows cannot be used; nothing was submitted", r.name, checked.Bad, checked.Bad+checked.Rows)
+	if g.json {
+		problems := []map[string]any{}
+		for _, p := range checked.Problems {
+			problems = append(problems, map[string]any{"row": p.N, "line": p.Line, "problem": p.Err.Error()})
+		}
+		g.printJSON(map[string]any{"error": text, "bad_rows": checked.Bad, "problems": problems, "exit_code": exitData})
+		return checked, &exitError{code: exitData, err: errors.New(text), shown: true}
+	}
+	for _, p := range checked.Problems[:min(len(checked.Problems), shownProblems)] {
+		g.errorf("%s", &p)
+	}
+	if more := checked.Bad - shownProblems; more > 0 {
+		g.errorf("and %d more", more)
+	}
+	return checked, withCode(exitData, errors.New(text))
+}
+
+func (b *batchFlags) runDry(g *globals, r *rowFile, plan batch.Plan) error {
+	rows, err := r.rows()
+	if err != nil {
+		return err
+	}
+	n, err := batch.DryRun(rows, plan, b.dryRun, filepath.Base(r.name))
+	if err != nil {
+		return withCode(exitCannotCreate, err)
+	}
+	index := filepath.Join(b.dryRun, "index.html")
+	if g.json {
+		g.printJSON(map[string]any{"submitted": false, "messages": n, "index": index, "exit_code": exitOK})
+		return nil
+	}
+	g.printf("not submitted: --dry-run; %d %s written, to be looked through in %s\n", n, plural(n, "message", "messages"), index)
+	return nil
+}
+
+// batchName is the name given, else that of the file.
+func (b *batchFlags) batchName(file string) string {
+	if b.name != "" {
+		return b.name
+	}
+	return filepath.Base(file)
+}
+
+// writeReport writes the CSV file of --report.
+func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry outbox.Batch) error {
+	if b.report == "" {
+		return nil
+	}
+	f, err := os.OpenFile(b.report, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return withCode(exitCannotCreate, err)
+	}
+	if err := batch.Report(ctx, f, box, entry); err != nil {
+		_ = f.Close()
+		return withCode(exitIO, err)
+	}
+	if err := f.Close(); err != nil {
+		return withCode(exitIO, err)
+	}
+	return nil
+}
+
+// startedAgo says when a batch of that name was begun before.
+func startedAgo(at time.Time) string { return at.Local().Format("2006-01-02 15:04") }

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/batch"
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/courier"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+// batchRun is a batch under way.
+type batchRun struct {
+	*globals
+	flags   *batchFlags
+	box     *outbox.Outbox
+	entry   outbox.Batch
+	checked batch.Checked
+	started time.Time
+	before  batch.Account // at the start
+
+	mu    sync.Mutex
+	added batch.Added
+}
+
+// start adds the rows and submits, at the same time.
+func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, r *rowFile, plan batch.Plan, checked batch.Checked) error {
+	box, err := g.openOutbox(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	entry, before, err := box.StartBatch(ctx, b.batchName(r.name), r.sum, int64(checked.Rows))
+	if err != nil {
+		return asExit(err)
+	}
+	run := &batchRun{globals: g, flags: b, box: box, entry: entry, checked: checked, started: time.Now()}
+	if run.before, err = batch.Take(ctx, box, entry); err != nil {
+		return asExit(err)
+	}
+	if run.before.Total() > 0 && !g.json {
+		g.printf("batch %q goes on; begun %s: %s\n", entry.Name, startedAgo(before.CreatedAt), run.before)
+	}
+	sender, err := run.lock(ctx)
+	if err != nil {
+		return err
+	}
+	err = run.addAndSubmit(ctx, cfg, r, plan, sender)
+	if sender != nil {
+		_ = sender.Release()
+	}
+	return errors.Join(err, run.conclude(ctx, err))
+}
+
+// lock makes this process the one that submits. When another one is, the rows
+// are added and that one submits them.
+func (run *batchRun) lock(ctx context.Context) (*outbox.Sender, error) {
+	if run.flags.addOnly {
+		return nil, nil
+	}
+	sender, err := run.globals.lock(ctx, run.box)
+	if errors.Is(err, outbox.ErrLocked) {
+		run.line("note", "another process submits from this outbox: the rows are added, and it submits them")
+		return nil, nil
+	}
+	return sender, err
+}
+
+func (run *batchRun) addAndSubmit(ctx context.Context, cfg *config.Config, r *rowFile, plan batch.Plan, sender *outbox.Sender) error {
+	rows, err := r.rows()
+	if err != nil {
+		return err
+	}
+	if sender == nil {
+		_, err := batch.Add(ctx, rows, plan, run.box, run.entry, run.note)
+		return asExit(err)
+	}
+	o, err := run.courierOptions(cfg)
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	var addErr error
+	go func() {
+		defer close(done)
+		_, addErr = batch.Add(ctx, rows, plan, run.box, run.entry, run.note)
+	}()
+	t := &tally{g: run.globals, quiet: true}
+	show := run.progress(t)
+	o.Settled = t.settled
+	o.Until = func(ctx context.Context) (bool, error) {
+		show(ctx)
+		select {
+		case <-done:
+			return run.over(ctx)
+		default:
+			return false, nil
+		}
+	}
+	err = courier.Run(ctx, run.box, sender, o)
+	<-done
+	show(nil)
+	return asExit(errors.Join(addErr, err))
+}
+
+// note remembers how far adding is.
+func (run *batchRun) note(a batch.Added) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	run.added = a
+}
+
+// over reports that every row is finished, or waits for somebody.
+func (run *batchRun) over(ctx context.Context) (bool, error) {
+	account, err := batch.Take(ctx, run.box, run.entry)
+	if err != nil || account.Waiting == 0 {
+		return err == nil, err
+	}
+	waiting, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Sending}, Limit: 1})
+	if err != nil || len(waiting) > 0 {
+		return false, err
+	}
+	for name := range run.checked.Mailboxes {
+		m, err := run.box.Mailbox(ctx, name)
+		if errors.Is(err, outbox.ErrNotFound) {
+			continue
+		}
+		stopped := m.Pause == outbox.PauseConfiguration || m.Pause == outbox.PauseBlocked || m.Pause == outbox.PauseOperator
+		if err != nil || (!stopped && m.Counts[outbox.Ready] > 0) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// progressLines is how often a line is printed where there is no terminal.
+const progressLines = 30 * time.Second
+
+// progress returns what shows how far the batch is: one line that changes on a
+// terminal, now and then a line elsewhere, nothing with --json. A nil context
+// ends the line.
+func (run *batchRun) progress(t *tally) func(context.Context) {
+	var last time.Time
+	terminal := isTerminal(run.stderr)
+	return func(ctx context.Context) {
+		if run.json {
+			return
+		}
+		if ctx == nil {
+			if terminal {
+				fmt.Fprint(run.stderr, "\r\033[K")
+			}
+			return
+		}
+		if !terminal && time.Since(last) < progressLines {
+			return
+		}
+		account, err := batch.Take(ctx, run.box, run.entry)
+		if err != nil {
+			return
+		}
+		last = time.Now()
+		text := run.progressText(account)
+		if terminal {
+			fmt.Fprintf(run.stderr, "\r\033[K%s", text)
+		} else {
+			fmt.Fprintf(run.stderr, "smtpsend: %s\n", text)
+		}
+	}
+}
+
+// progressText says what is done, how fast, and how long the rest will take.
+func (run *batchRun) progressText(a batch.Account) string {
+	done := a.Total() - a.Waiting
+	here := done - (run.before.Total() - run.before.Waiting)
+	text := fmt.Sprintf("%d of %d rows done, %d refused, %d in doubt", done, run.checked.Rows, a.Refused, a.InDoubt)
+	elapsed := time.Since(run.started)
+	if here > 0 && elapsed > time.Second {
+		perMinute := float64(here) / elapsed.Minutes()
+		left := time.Duration(float64(run.checked.Rows-done) / perMinute * float64(time.Minute))
+		text += fmt.Sprintf(", %.0f a minute, %s left", perMinute, left.Round(time.Second))
+	}
+	return text
+}
+
+// conclude gives the exact account, the report, and how to go on.
+func (run *batchRun) conclude(ctx context.Context, failed error) error {
+	interrupted := ctx.Err() != nil
+	ctx = context.WithoutCancel(ctx)
+	account, err := batch.Take(ctx, run.box, run.entry)
+	if err != nil {
+		return asExit(err)
+	}
+	code := run.code(ctx, account, interrupted, failed)
+	run.mu.Lock()
+	added := run.added
+	run.mu.Unlock()
+	if run.json {
+		run.printJSON(map[string]any{
+			"batch": run.entry.Name, "rows": run.checked.Rows, "added": added.New, "known": added.Known,
+			"accepted": account.Accepted, "refused": account.Refused, "in_doubt": account.InDoubt, "waiting": account.Waiting,
+			"cancelled": account.Other, "doubts": account.Doubts, "exit_code": code,
+		})
+	} else {
+		run.printf("%s\n", account)
+		if account.Doubts > account.InDoubt {
+			run.line("note", "%d accepted %s in doubt once and submitted again: a duplicate is possible; see smtpsend queue ls --all --batch %q",
+				account.Doubts-account.InDoubt, plural(account.Doubts-account.InDoubt, "row was", "rows were"), run.entry.Name)
+		}
+		run.goOn(account, interrupted)
+	}
+	if err := run.flags.writeReport(ctx, run.box, run.entry); err != nil {
+		return err
+	}
+	if code == exitOK || failed != nil {
+		return nil
+	}
+	return &exitError{code: code, err: errors.New(account.String()), shown: true}
+}
+
+// goOn says how what is left gets done.
+func (run *batchRun) goOn(a batch.Account, interrupted bool) {
+	switch {
+	case interrupted && a.Waiting > 0:
+		run.line("note", "interrupted; the same command, or smtpsend queue run --drain, goes on where it stopped")
+	case a.Waiting > 0 && run.flags.addOnly:
+		run.line("note", "smtpsend queue run submits what is due")
+	case a.Waiting > 0:
+		run.line("note", "%d %s; smtpsend queue why says for what", a.Waiting, plural(a.Waiting, "row waits", "rows wait"))
+	}
+}
+
+// code is the exit code of the batch.
+func (run *batchRun) code(ctx context.Context, a batch.Account, interrupted bool, failed error) int {
+	switch {
+	case failed != nil:
+		return codeOf(failed)
+	case a.InDoubt > 0:
+		return exitInDoubt
+	case interrupted:
+		return exitInterrupted
+	case a.Waiting > 0 && run.stopped(ctx):
+		return exitNotAuthorised
+	case a.Waiting > 0 && !run.flags.addOnly:
+		return exitTryAgain
+	case a.Refused > 0 && a.Accepted == 0 && a.Waiting == 0:
+		return exitNoUser
+	case a.Refused > 0:
+		return exitPartly
+	}
+	return exitOK
+}
+
+// stopped reports a mailbox of the batch that submits nothing until released.
+func (run *batchRun) stopped(ctx context.Context) bool {
+	for name := range run.checked.Mailboxes {
+		m, err := run.box.Mailbox(ctx, name)
+		if err == nil && (m.Pause == outbox.PauseConfiguration || m.Pause == outbox.PauseBlocked) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/courier"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// openOutbox opens the outbox of the settings.
+func (g *globals) openOutbox(ctx context.Context, cfg *config.Config) (*outbox.Outbox, error) {
+	if cfg.StateDir == "" {
+		return nil, withCode(exitConfig, errors.New("no directory for the outbox: set "+config.Prefix+"STATE_DIR"))
+	}
+	o := outbox.Options{
+		Limits: outbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
+		Minute: time.Minute / time.Duration(cfg.TimeScale), Day: 24 * time.Hour / time.Duration(cfg.TimeScale),
+		Warn: func(text string) { g.warningf("%s", text) },
+	}
+	if cfg.InDoubt == config.InDoubtHold {
+		o.InDoubt = outbox.DoubtHold
+	}
+	box, err := outbox.Open(ctx, cfg.StateDir, o)
+	if err != nil {
+		return nil, asExit(err)
+	}
+	return box, nil
+}
+
+// asExit gives an error of the outbox its exit code.
+func asExit(err error) error {
+	var fileSystem *outbox.FileSystemError
+	var schema *outbox.SchemaError
+	var input *outbox.InputError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return withCode(exitInterrupted, err)
+	case errors.As(err, &fileSystem), errors.As(err, &schema):
+		return withCode(exitConfig, err)
+	case errors.As(err, &input):
+		return withCode(exitData, err)
+	case errors.Is(err, outbox.ErrLocked):
+		return withCode(exitTryAgain, err)
+	case errors.Is(err, outbox.ErrNotFound):
+		return withCode(exitNoInput, err)
+	case errors.Is(err, outbox.ErrNoFilter):
+		return usagef("name messages, or filter them; --all for every one")
+	case errors.Is(err, outbox.ErrBroken):
+		return withCode(exitIO, err)
+	}
+	return withCode(exitCannotCreate, err)
+}
+
+// enqueue takes a message into the outbox, for the recipients of its envelope.
+func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Mail, source string, at time.Time) (outbox.QID, error) {
+	box, err := g.openOutbox(ctx, cfg)
+	if err != nil {
+		return "", err
+	}
+	defer box.Close()
+	qid, _, err := box.AcceptContent(ctx, outbox.Message{
+		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
+		ReadyAt: at, Source: source,
+	}, m.Content)
+	return qid, asExit(err)
+}
+
+// courierOptions are what the courier of these settings needs.
+func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
+	o := courier.Options{
+		Connection: func(mailbox string) (submission.Options, error) { return g.connection(cfg, mailbox) },
+		Timeout:    max(g.timeout, 10*time.Minute), Logger: g.logger(),
+	}
+	if cfg.Operator == "" || cfg.MailSender == "" {
+		return o, nil
+	}
+	var err error
+	if o.Operator, err = message.ParseAddress(config.Prefix+"OPERATOR", cfg.Operator); err != nil {
+		return o, withCode(exitConfig, err)
+	}
+	if o.From, err = message.ParseAddress(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
+		return o, withCode(exitConfig, err)
+	}
+	return o, nil
+}

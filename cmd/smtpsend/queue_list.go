@@ -1,0 +1,309 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+func newQueueLs(g *globals) *cobra.Command {
+	var q queueFlags
+	cmd := &cobra.Command{
+		Use:   "ls [flags]",
+		Short: "List messages, the newest first, and say in words why each waits and until when",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runQueueLs(cmd.Context(), g, &q) },
+	}
+	q.define(cmd)
+	cmd.Flags().BoolVar(&q.all, "all", false, "finished messages too")
+	cmd.Flags().IntVarP(&q.limit, "limit", "n", 50, "at most `N`; 0 is all")
+	return cmd
+}
+
+func runQueueLs(ctx context.Context, g *globals, q *queueFlags) error {
+	return g.withOutbox(ctx, func(box *outbox.Outbox) error {
+		f, err := q.filter(ctx, box, nil, time.Now())
+		if err != nil {
+			return err
+		}
+		if !q.all && len(f.States) == 0 && f.Since.IsZero() {
+			f.States = []outbox.State{outbox.Ready, outbox.Sending, outbox.Held, outbox.Dead}
+		}
+		f.All = false
+		list, err := box.List(ctx, f)
+		if err != nil {
+			return asExit(err)
+		}
+		if g.json {
+			views := []mailView{}
+			for _, m := range list {
+				views = append(views, newMailView(m))
+			}
+			g.printJSON(map[string]any{"messages": views, "exit_code": exitOK})
+			return nil
+		}
+		g.printMails(list)
+		return nil
+	})
+}
+
+// printMails writes a table that fits the terminal: the last column, which is
+// the longest, is cut.
+func (g *globals) printMails(list []outbox.Mail) {
+	if len(list) == 0 {
+		g.printf("no messages\n")
+		return
+	}
+	t := g.table("QUEUE ID", "STATE", "MAILBOX", "TO", "SIZE", "TRIES", "AGE", "WHY IT WAITS")
+	now := time.Now()
+	for _, m := range list {
+		t.row(string(m.QID), string(m.State), m.Mailbox, fmt.Sprint(m.Recipients), size(m.Size), fmt.Sprint(m.Attempts),
+			since(m.CreatedAt, now), why(m, now))
+	}
+	t.flush()
+}
+
+// why says why a message waits and until when, or how it ended.
+func why(m outbox.Mail, now time.Time) string {
+	text := m.Reason
+	if text == "" && m.State != outbox.Sent {
+		text = m.Text
+	}
+	if !m.WaitsUntil.IsZero() && m.WaitsUntil.After(now) {
+		text += ", until " + clock(m.WaitsUntil, now)
+	}
+	return text
+}
+
+// clock is a time as short as it can be.
+func clock(at, now time.Time) string {
+	if at.Sub(now).Abs() < 12*time.Hour {
+		return at.Local().Format("15:04:05")
+	}
+	return at.Local().Format("2006-01-02 15:04")
+}
+
+func since(at, now time.Time) string {
+	d := now.Sub(at)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+func size(n int64) string {
+	switch {
+	case n < 10_000:
+		return fmt.Sprint(n)
+	case n < 10_000_000:
+		return fmt.Sprintf("%dk", n/1000)
+	}
+	return fmt.Sprintf("%dM", n/1_000_000)
+}
+
+// table lines up columns and cuts lines at the terminal's width.
+type table struct {
+	out   io.Writer
+	text  *strings.Builder
+	tw    *tabwriter.Writer
+	width int
+}
+
+func (g *globals) table(head ...string) *table {
+	t := &table{out: g.stdout, text: &strings.Builder{}}
+	t.tw = tabwriter.NewWriter(t.text, 0, 1, 2, ' ', 0)
+	if f, ok := g.stdout.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			t.width = width
+		}
+	}
+	t.row(head...)
+	return t
+}
+
+func (t *table) row(cells ...string) {
+	for i, c := range cells {
+		cells[i] = visible(c)
+	}
+	fmt.Fprintln(t.tw, strings.Join(cells, "\t"))
+}
+
+func (t *table) flush() {
+	t.tw.Flush()
+	for line := range strings.Lines(t.text.String()) {
+		line = strings.TrimRight(line, " \n")
+		if runes := []rune(line); t.width > 3 && len(runes) > t.width {
+			line = string(runes[:t.width-3]) + "..."
+		}
+		fmt.Fprintln(t.out, line)
+	}
+}
+
+func newQueueShow(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show QUEUE-ID...",
+		Short: "Show a message: envelope, outcome per recipient, and every attempt with the server's words",
+		Args:  someIDs,
+		RunE:  func(cmd *cobra.Command, args []string) error { return runQueueShow(cmd.Context(), g, args) },
+	}
+}
+
+func someIDs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usagef("%q needs a queue id; see smtpsend queue ls", cmd.CommandPath())
+	}
+	return nil
+}
+
+func runQueueShow(ctx context.Context, g *globals, ids []string) error {
+	return g.withOutbox(ctx, func(box *outbox.Outbox) error {
+		var details []outbox.Detail
+		for _, id := range ids {
+			d, err := box.Show(ctx, outbox.QID(id))
+			if err != nil {
+				return asExit(fmt.Errorf("%s: %w", id, err))
+			}
+			details = append(details, d)
+		}
+		return g.printDetails(details)
+	})
+}
+
+func (g *globals) printDetails(details []outbox.Detail) error {
+	if g.json {
+		views := []detailView{}
+		for _, d := range details {
+			views = append(views, newDetailView(d))
+		}
+		g.printJSON(map[string]any{"messages": views, "exit_code": exitOK})
+		return nil
+	}
+	for i, d := range details {
+		if i > 0 {
+			g.printf("\n")
+		}
+		g.printDetail(d)
+	}
+	return nil
+}
+
+func (g *globals) printDetail(d outbox.Detail) {
+	now := time.Now()
+	g.printf("%s  %s", d.QID, d.State)
+	if text := why(d.Mail, now); text != "" && d.State != outbox.Sent {
+		g.printf("  %s", visible(text))
+	}
+	g.printf("\nmailbox     %s\nmessage-id  %s\ntaken       %s by %s, %d octets\n", d.Mailbox, d.MessageID,
+		d.CreatedAt.Local().Format("2006-01-02 15:04:05"), d.Source, d.Size)
+	if d.Row != "" {
+		g.printf("row         %s\n", visible(d.Row))
+	}
+	for _, r := range d.RecipientStates {
+		g.printf("recipient   %-10s%s%s\n", r.State, r.ForwardPath, atMost(visible(tail(codeText(r.Code, r.Text))), 120))
+	}
+	for _, e := range d.Events {
+		g.printf("%s  %-12s%s\n", e.At.Local().Format("2006-01-02 15:04:05"), e.Kind,
+			atMost(visible(strings.TrimSpace(e.Recipient+" "+codeText(e.Code, e.Text))), 140))
+	}
+}
+
+func codeText(code int, text string) string {
+	if code == 0 {
+		return text
+	}
+	return fmt.Sprintf("%d %s", code, text)
+}
+
+func newQueueHistory(g *globals) *cobra.Command {
+	var q queueFlags
+	cmd := &cobra.Command{
+		Use:     "history [flags]",
+		Short:   "What happened to the messages of a day, to or from an address",
+		Example: `  smtpsend queue history --to ann@contoso.com --on tuesday`,
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runQueueHistory(cmd.Context(), g, &q) },
+	}
+	q.define(cmd)
+	cmd.Flags().IntVarP(&q.limit, "limit", "n", 20, "at most `N` messages; 0 is all")
+	return cmd
+}
+
+func runQueueHistory(ctx context.Context, g *globals, q *queueFlags) error {
+	return g.withOutbox(ctx, func(box *outbox.Outbox) error {
+		f, err := q.filter(ctx, box, nil, time.Now())
+		if err != nil {
+			return err
+		}
+		details, err := box.History(ctx, f)
+		if err != nil {
+			return asExit(err)
+		}
+		if len(details) == 0 && !g.json {
+			g.printf("no messages\n")
+			return nil
+		}
+		return g.printDetails(details)
+	})
+}
+
+func newQueueCat(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cat QUEUE-ID",
+		Short: "Print the content of a message as it will be, or was, submitted",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("%q takes one queue id", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.withOutbox(cmd.Context(), func(box *outbox.Outbox) error {
+				body, err := box.Body(cmd.Context(), outbox.QID(args[0]))
+				if err != nil {
+					return asExit(err)
+				}
+				_, err = io.Copy(g.stdout, body)
+				if err = errors.Join(err, body.Close()); err != nil {
+					return withCode(exitIO, err)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func newQueueBackup(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write a copy of the outbox into a new file while everything goes on",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("%q takes one file", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.withOutbox(cmd.Context(), func(box *outbox.Outbox) error {
+				if err := box.Backup(cmd.Context(), args[0]); err != nil {
+					return withCode(exitCannotCreate, err)
+				}
+				return nil
+			})
+		},
+	}
+}

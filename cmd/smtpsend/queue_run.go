@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/courier"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+func newQueueRun(g *globals) *cobra.Command {
+	var drain bool
+	cmd := &cobra.Command{
+		Use:   "run [--drain]",
+		Short: "Submit what is due; with --drain until nothing is left that could be submitted",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runQueueRun(cmd.Context(), g, drain) },
+	}
+	cmd.Flags().BoolVar(&drain, "drain", false, "wait for what is due later, until nothing is left but what is held")
+	return cmd
+}
+
+func runQueueRun(ctx context.Context, g *globals, drain bool) error {
+	cfg, err := g.settings(ctx, false)
+	if err != nil {
+		return err
+	}
+	if cfg.NoMails {
+		g.printf("not submitted: SMTPSEND_NO_MAILS=1\n")
+		return nil
+	}
+	box, err := g.openOutbox(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	sender, err := g.lock(ctx, box)
+	if err != nil {
+		return err
+	}
+	defer sender.Release()
+	o, err := g.courierOptions(cfg)
+	if err != nil {
+		return err
+	}
+	t := &tally{g: g}
+	o.Drain, o.Due, o.Settled = drain, !drain, t.settled
+	if err := courier.Run(ctx, box, sender, o); err != nil {
+		return asExit(err)
+	}
+	if _, err := sender.Purge(context.WithoutCancel(ctx)); err != nil {
+		return asExit(err)
+	}
+	return t.conclude(ctx)
+}
+
+// lock makes this process the one that submits, and says what the last one
+// left.
+func (g *globals) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sender, error) {
+	sender, left, err := box.Lock(ctx)
+	if err != nil {
+		return nil, asExit(err)
+	}
+	if left.Again > 0 {
+		g.warningf("the last run ended with %d %s on the way, surely not submitted: due again", left.Again, plural(left.Again, "message", "messages"))
+	}
+	if left.InDoubt > 0 {
+		g.warningf("the last run left %d %s in doubt: submitted once more, with the same Message-ID", left.InDoubt, plural(left.InDoubt, "message", "messages"))
+	}
+	if left.Held > 0 {
+		g.warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, plural(left.Held, "message", "messages"))
+	}
+	return sender, nil
+}
+
+// tally counts what became of attempts, and says so.
+type tally struct {
+	g *globals
+
+	mu       sync.Mutex
+	accepted int
+	deferred int
+	refused  int
+	doubt    int
+	stopped  map[string]bool // mailboxes that submit nothing until released
+	quiet    bool
+}
+
+func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case s.State == outbox.Sent:
+		t.accepted++
+	case s.State == outbox.Dead:
+		t.refused++
+	case s.Event == outbox.EventInDoubt:
+		t.doubt++
+	case s.Event == outbox.EventDeferred:
+		t.deferred++
+	}
+	if s.Pause == outbox.PauseConfiguration || s.Pause == outbox.PauseBlocked {
+		t.stop(c, r)
+	}
+	if !t.quiet && !t.g.json {
+		t.g.printf("%s  %-12s%s%s\n", c.QID, s.Event, c.Mailbox, atMost(visible(tail(lastWords(r))), 140))
+	}
+}
+
+// stop tells once why a mailbox is stopped.
+func (t *tally) stop(c *outbox.Claim, r *submission.Receipt) {
+	if t.stopped == nil {
+		t.stopped = make(map[string]bool)
+	}
+	if t.stopped[c.Mailbox] {
+		return
+	}
+	t.stopped[c.Mailbox] = true
+	if r == nil || r.Err() == nil {
+		return
+	}
+	f := diagnosis.Find(r.Err().Symptom(), diagnosis.Facts{Mailbox: c.Mailbox, From: c.Envelope.ReversePath})
+	t.g.finding(f, atMost(said(r.Err()), 400))
+	t.g.line("note", "mailbox %s is stopped, and no message is lost; when it is mended: smtpsend queue release --mailbox %s", c.Mailbox, c.Mailbox)
+}
+
+// lastWords is what the server said last, or why it said nothing.
+func lastWords(r *submission.Receipt) string {
+	switch {
+	case r == nil:
+		return ""
+	case r.Err() != nil:
+		return said(r.Err())
+	}
+	return r.Reply.String()
+}
+
+// conclude prints the sums and gives the exit code: doubt first, then what
+// needs somebody, then what passes.
+func (t *tally) conclude(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	code := exitOK
+	switch {
+	case t.doubt > 0:
+		code = exitInDoubt
+	case len(t.stopped) > 0:
+		code = exitNotAuthorised
+	case ctx.Err() != nil:
+		code = exitInterrupted
+	case t.deferred > 0:
+		code = exitTryAgain
+	case t.refused > 0:
+		code = exitPartly
+	}
+	text := fmt.Sprintf("%d accepted, %d deferred, %d refused, %d in doubt", t.accepted, t.deferred, t.refused, t.doubt)
+	if t.g.json {
+		t.g.printJSON(map[string]any{
+			"accepted": t.accepted, "deferred": t.deferred, "refused": t.refused, "in_doubt": t.doubt,
+			"stopped_mailboxes": len(t.stopped), "exit_code": code,
+		})
+	} else if !t.quiet {
+		t.g.printf("%s\n", text)
+	}
+	if code == exitOK {
+		return nil
+	}
+	return &exitError{code: code, err: errors.New(text), shown: true}
+}
+
+func newQueueWhy(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "why [MAILBOX...]",
+		Short: "Say how each mailbox stands: what waits, what holds it, and until when",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.withOutbox(cmd.Context(), func(box *outbox.Outbox) error { return runQueueWhy(cmd.Context(), g, box, args) })
+		},
+	}
+}
+
+func runQueueWhy(ctx context.Context, g *globals, box *outbox.Outbox, names []string) error {
+	list, err := box.Mailboxes(ctx)
+	if len(names) > 0 {
+		list = nil
+		for _, name := range names {
+			m, e := box.Mailbox(ctx, name)
+			list, err = append(list, m), errors.Join(err, e)
+		}
+	}
+	if err != nil {
+		return asExit(err)
+	}
+	if g.json {
+		views := []mailboxView{}
+		for _, m := range list {
+			views = append(views, newMailboxView(m))
+		}
+		g.printJSON(map[string]any{"mailboxes": views, "exit_code": exitOK})
+		return nil
+	}
+	if len(list) == 0 {
+		g.printf("no mailboxes\n")
+	}
+	for _, m := range list {
+		g.printMailbox(m)
+	}
+	return nil
+}
+
+func (g *globals) printMailbox(m outbox.Mailbox) {
+	g.printf("%s: %d ready, %d sending, %d held; %d of %d messages in the last minute, %d of %d recipients in the last 24 hours\n",
+		m.Name, m.Counts[outbox.Ready], m.Counts[outbox.Sending], m.Counts[outbox.Held],
+		m.Messages, m.Limits.PerMinute, m.Recipients, m.Limits.RecipientsPerDay)
+	now := time.Now()
+	switch {
+	case m.Reason == "" && m.Counts[outbox.Ready] == 0:
+		g.printf("    nothing waits\n")
+	case m.Reason == "":
+		g.printf("    nothing holds it: smtpsend queue run submits what is due\n")
+	case m.WaitsUntil.IsZero():
+		g.printf("    %s, until released\n", visible(m.Reason))
+	default:
+		g.printf("    %s, until %s\n", visible(m.Reason), clock(m.WaitsUntil, now))
+	}
+	if m.Code != "" {
+		g.printf("    more: smtpsend explain %s\n", m.Code)
+	}
+}
+
+func newQueueStats(g *globals) *cobra.Command {
+	var span string
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Count what waits and what was finished",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return g.withOutbox(cmd.Context(), func(box *outbox.Outbox) error { return runQueueStats(cmd.Context(), g, box, span) })
+		},
+	}
+	cmd.Flags().StringVar(&span, "since", "24h", "count what was finished since `TIME`")
+	return cmd
+}
+
+func runQueueStats(ctx context.Context, g *globals, box *outbox.Outbox, span string) error {
+	from, err := timeOf(span, time.Now())
+	if err != nil {
+		return err
+	}
+	finished, err := box.Finished(ctx, from)
+	if err != nil {
+		return asExit(err)
+	}
+	mailboxes, err := box.Mailboxes(ctx)
+	if err != nil {
+		return asExit(err)
+	}
+	waiting := make(map[outbox.State]int)
+	for _, m := range mailboxes {
+		for state, n := range m.Counts {
+			waiting[state] += n
+		}
+	}
+	if g.json {
+		g.printJSON(map[string]any{"waiting": waiting, "finished": finished, "since": from, "mailboxes": len(mailboxes), "exit_code": exitOK})
+		return nil
+	}
+	g.printf("waiting   %d ready, %d sending, %d held, in %d %s\n", waiting[outbox.Ready], waiting[outbox.Sending], waiting[outbox.Held],
+		len(mailboxes), plural(len(mailboxes), "mailbox", "mailboxes"))
+	g.printf("finished  %d sent, %d dead, %d cancelled since %s\n", finished[outbox.Sent], finished[outbox.Dead], finished[outbox.Cancelled],
+		from.Local().Format("2006-01-02 15:04"))
+	return nil
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+// mailView is a message of the outbox for --json.
+type mailView struct {
+	QID         outbox.QID   `json:"queue_id"`
+	State       outbox.State `json:"state"`
+	Mailbox     string       `json:"mailbox"`
+	ReversePath string       `json:"reverse_path"`
+	Recipients  int          `json:"recipients"`
+	Open        int          `json:"open_recipients"`
+	MessageID   string       `json:"message_id"`
+	Size        int64        `json:"size"`
+	Attempts    int          `json:"attempts"`
+	InDoubt     int          `json:"in_doubt"`
+	Row         string       `json:"row,omitempty"`
+	Source      string       `json:"source"`
+	Reason      string       `json:"reason,omitempty"`
+	WaitsUntil  *time.Time   `json:"waits_until,omitempty"`
+	Code        int          `json:"reply_code,omitempty"`
+	Kind        string       `json:"kind,omitempty"`
+	Text        string       `json:"text,omitempty"`
+	ServerID    string       `json:"server_id,omitempty"`
+	CreatedAt   time.Time    `json:"created_at"`
+	FinishedAt  *time.Time   `json:"finished_at,omitempty"`
+}
+
+func newMailView(m outbox.Mail) mailView {
+	return mailView{
+		QID: m.QID, State: m.State, Mailbox: m.Mailbox, ReversePath: m.ReversePath, Recipients: m.Recipients, Open: m.Open,
+		MessageID: m.MessageID, Size: m.Size, Attempts: m.Attempts, InDoubt: m.InDoubt, Row: m.Row, Source: m.Source,
+		Reason: m.Reason, WaitsUntil: orNil(m.WaitsUntil), Code: m.Code, Kind: m.Kind, Text: m.Text, ServerID: m.ServerID,
+		CreatedAt: m.CreatedAt, FinishedAt: orNil(m.FinishedAt),
+	}
+}
+
+func orNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// detailView is a message with all that is known about it.
+type detailView struct {
+	mailView
+	RecipientStates []recipientStateView `json:"recipient_states"`
+	Events          []eventView          `json:"events"`
+}
+
+type recipientStateView struct {
+	ForwardPath string `json:"forward_path"`
+	State       string `json:"state"`
+	Code        int    `json:"reply_code,omitempty"`
+	Text        string `json:"text,omitempty"`
+}
+
+type eventView struct {
+	At        time.Time        `json:"at"`
+	Kind      outbox.EventKind `json:"kind"`
+	Attempt   int              `json:"attempt,omitempty"`
+	Recipient string           `json:"recipient,omitempty"`
+	Code      int              `json:"reply_code,omitempty"`
+	Enhanced  string           `json:"enhanced,omitempty"`
+	Text      string           `json:"text,omitempty"`
+	Took      float64          `json:"took_ms,omitempty"`
+}
+
+func newDetailView(d outbox.Detail) detailView {
+	v := detailView{mailView: newMailView(d.Mail)}
+	for _, r := range d.RecipientStates {
+		v.RecipientStates = append(v.RecipientStates, recipientStateView{r.ForwardPath, r.State, r.Code, r.Text})
+	}
+	for _, e := range d.Events {
+		v.Events = append(v.Events, eventView{e.At, e.Kind, e.Attempt, e.Recipient, e.Code, e.Enhanced, e.Text, milliseconds(e.Took)})
+	}
+	return v
+}
+
+// mailboxView is a mailbox of the outbox for --json.
+type mailboxView struct {
+	Name          string               `json:"mailbox"`
+	Counts        map[outbox.State]int `json:"messages"`
+	PerMinute     int                  `json:"messages_per_minute"`
+	PerDay        int                  `json:"recipients_per_day"`
+	LastMinute    int                  `json:"messages_last_minute"`
+	LastDay       int                  `json:"recipients_last_24h"`
+	Pause         outbox.Pause         `json:"pause,omitempty"`
+	Code          string               `json:"kind,omitempty"`
+	Reason        string               `json:"reason,omitempty"`
+	WaitsUntil    *time.Time           `json:"waits_until,omitempty"`
+	OldestDueFrom *time.Time           `json:"oldest_due,omitempty"`
+}
+
+func newMailboxView(m outbox.Mailbox) mailboxView {
+	return mailboxView{
+		Name: m.Name, Counts: m.Counts, PerMinute: m.Limits.PerMinute, PerDay: m.Limits.RecipientsPerDay,
+		LastMinute: m.Messages, LastDay: m.Recipients, Pause: m.Pause, Code: m.Code, Reason: m.Reason,
+		WaitsUntil: orNil(m.WaitsUntil), OldestDueFrom: orNil(m.OldestDue),
+	}
+}
