@@ -17,12 +17,12 @@ import (
 func clean(text string) string {
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), " ")
 	text = strings.TrimPrefix(text, "\ufeff")
-	text = terminalCodes().ReplaceAllString(text, "")
 	text = unquotePrintable(text)
 	// What is JSON in HTML in JSON needs as many rounds; four have been enough.
 	for range 4 {
 		before := text
 		text = unescapeBackslashes(text)
+		text = terminalCodes().ReplaceAllString(text, "")
 		text = unescapeHTML(text)
 		text = unescapePercent(text)
 		if text == before {
@@ -35,7 +35,9 @@ func clean(text string) string {
 }
 
 var (
-	terminalCodes = lazyregexp.New("\x1b\\[[0-9;?]*[A-Za-z]")
+	// terminalCodes are colours and the like, also where the browser or the log
+	// that they were pasted from has taken the escape character.
+	terminalCodes = lazyregexp.New("\x1b\\[[0-9;?]*[A-Za-z]|(?:\\^\\[)?\\[\\d{1,2}(?:;\\d{1,3})*m")
 	softBreak     = lazyregexp.New(`=[ \t]*\r?\n`)
 	quotedOctet   = lazyregexp.New(`=[0-9A-F]{2}`)
 	percentOctets = lazyregexp.New(`(?:%[0-9A-Fa-f]{2})+`)

@@ -72,3 +72,9 @@ func Lookup(code string) (Entry, bool) {
 	}
 	return theCatalogue().entries[i], true
 }
+
+// mustLookup is Lookup for codes that this package relies on; a test has them all.
+func mustLookup(code string) Entry {
+	e, _ := Lookup(code)
+	return e
+}

@@ -55,7 +55,7 @@ func (p *paste) ruleHits() []hit {
 				continue
 			}
 			for _, at := range p.places(r) {
-				if p.microsofts(at, r.weak) {
+				if p.microsofts(at, r.weak) && (!r.generic || len(r.words) == 0 || p.nearMail(at)) {
 					hits = append(hits, hit{
 						entry: e, at: at, line: p.line(at.start), score: r.specific(),
 						worded: r.code == 0 && r.enhanced == "", words: []string{p.quote(at)},
@@ -82,7 +82,7 @@ func (p *paste) places(r rule) []region {
 			continue
 		}
 		if len(r.words) == 0 {
-			if q.code != 0 || p.alone(q) || q.credible && p.aboutMail(q) {
+			if q.code != 0 && !p.saysElse(q) || p.alone(q) || q.led && p.aboutMail(q) {
 				out = append(out, region{q.start, q.end})
 			}
 			continue
@@ -108,6 +108,27 @@ func (p *paste) alone(q pastedReply) bool {
 	return strings.TrimSpace(p.text) == p.text[q.start:q.end]
 }
 
+// saysElse reports whether a reply code without enhanced code comes with a
+// reply's words. Exchange puts an enhanced code before all its words, so they
+// are another server's; what a program says about a code is not meant.
+func (p *paste) saysElse(q pastedReply) bool {
+	return q.enhanced == "" && replyWords().MatchString(p.text[q.end:min(len(p.text), q.end+40)]) && !p.lineNamesMicrosoft(q.start)
+}
+
+func (p *paste) lineNamesMicrosoft(at int) bool {
+	line := p.line(at)
+	return slices.ContainsFunc(p.hosts, func(h mark) bool { return h.microsoft && h.start >= line.start && h.end <= line.end })
+}
+
+// nearMail reports whether mail, and not just any sign-in, is spoken of nearby.
+func (p *paste) nearMail(at region) bool {
+	return servesMail().MatchString(p.text[max(0, at.start-600):min(len(p.text), at.end+600)])
+}
+
+var servesMail = lazyregexp.New(`(?i)smtp|mail|exchange|outlook|office ?365|[om]365|storedrv`)
+
+var replyWords = lazyregexp.New(`^[ -:]{1,2}["']?(?i:authentication |auth |incorrect|invalid|error: |login|sorry|bad |username|user |password|account|access)`)
+
 // aboutMail reports whether mail is spoken of near the code.
 func (p *paste) aboutMail(q pastedReply) bool {
 	return mailWords().MatchString(p.text[max(0, q.start-200):min(len(p.text), q.end+200)])
@@ -115,17 +136,22 @@ func (p *paste) aboutMail(q pastedReply) bool {
 
 var mailWords = lazyregexp.New(`(?i)smtp|mail|auth|recipient|sender|delivery|exchange|outlook|submi|ndr\b|dsn\b|office ?365`)
 
+// numberHits names each AADSTS number, with the words behind it: Entra has used
+// some numbers for several things.
 func (p *paste) numberHits() []hit {
+	cuts := p.boundaries()
 	var hits []hit
 	for _, n := range p.numbers {
-		e, ok := findEntry(Symptom{Stage: StageToken, AADSTS: []int{n.number}})
-		if !ok {
-			e, _ = Lookup("unknown-token-refusal")
+		h := hit{at: region{n.start, n.end}, number: n.number, words: []string{fmt.Sprintf("AADSTS%d", n.number)}}
+		var score int
+		h.entry, score = bestEntry(Symptom{Stage: StageToken, AADSTS: []int{n.number}, Text: p.part(h, cuts)})
+		if score == 0 || h.entry.Stages[0] != StageToken {
+			h.entry, score = mustLookup("unknown-token-refusal"), ordinary
 		}
-		hits = append(hits, hit{
-			entry: e, at: region{n.start, n.end}, score: 10 * ordinary, number: n.number,
-			words: []string{fmt.Sprintf("AADSTS%d", n.number)},
-		})
+		if h.score = score; score >= ordinary {
+			h.score = 10 * ordinary
+		}
+		hits = append(hits, h)
 	}
 	return hits
 }

@@ -36,10 +36,17 @@ func Find(s Symptom, f Facts) Finding {
 var enhancedStart = lazyregexp.New(`^[245]\.\d{1,3}\.\d{1,3}\b`)
 
 func findEntry(s Symptom) (Entry, bool) {
+	e, score := bestEntry(s)
+	return e, score > 0
+}
+
+// bestEntry is the entry of the rule that asks for most and holds, and how much
+// it asks for; 0 when no rule holds.
+func bestEntry(s Symptom) (Entry, int) {
 	if s.Fault != "" {
 		for _, e := range theCatalogue().entries {
 			if e.Fault == s.Fault {
-				return e, true
+				return e, ordinary
 			}
 		}
 	}
@@ -53,9 +60,9 @@ func findEntry(s Symptom) (Entry, bool) {
 		}
 	}
 	if best < 0 {
-		return Entry{}, false
+		return Entry{}, 0
 	}
-	return theCatalogue().entries[best], true
+	return theCatalogue().entries[best], most
 }
 
 // unknownCode is the entry of last resort.

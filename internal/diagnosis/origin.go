@@ -12,7 +12,8 @@ import (
 type mark struct {
 	start, end int
 	microsoft  bool
-	foreign    bool // a known other provider or server program; a mark that is neither is a host nobody knows
+	foreign    bool // a known other provider or server program
+	answering  bool // a host nobody knows, named as the one that was asked or answered
 }
 
 // Whose words they are decides about everything that other servers say in the
@@ -47,7 +48,9 @@ func findMarks(text string) (marks, hosts []mark) {
 	lower := asciiLower(text)
 	for _, w := range microsoftWords {
 		for _, at := range wordStarts(lower, w) {
-			marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
+			if !ofPerson(text, at) && !inPath(text, at) {
+				marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
+			}
 		}
 	}
 	for _, w := range foreignWords {
@@ -64,13 +67,33 @@ func findMarks(text string) (marks, hosts []mark) {
 		}
 		k := mark{start: m.start, end: m.end, microsoft: microsoftHost().MatchString(h) || misspeltHost().MatchString(h)}
 		hosts = append(hosts, k)
-		if k.microsoft {
+		k.answering = !k.microsoft && answers(text, k)
+		if k.microsoft || k.answering {
 			marks = append(marks, k)
 		}
 	}
 	sort.Slice(marks, func(i, j int) bool { return marks[i].start < marks[j].start })
 	return marks, hosts
 }
+
+// answers reports whether the text names the host as a mail server that was
+// asked or answered, and not, say, as the name that the client gave itself.
+func answers(text string, h mark) bool {
+	before := text[max(0, h.start-40):h.start]
+	if clientsName().MatchString(before) {
+		return false
+	}
+	return asked().MatchString(before) || said().MatchString(text[h.end:min(len(text), h.end+60)]) || mailName().MatchString(text[h.start:h.end])
+}
+
+var (
+	clientsName = lazyregexp.New(`(?i)(?:ehlo|helo)[ =:]*["'<]?$|reporting-mta:\s*dns;\s*$|\bby $|from $`)
+	asked       = lazyregexp.New(`(?i)(?:host|server|hostname|address|relay|remote-mta|mailhost|smarthost|connect to|connecting to|connected to|opening to)["']?\s*(?:name\s*)?[=:>]{0,2}\s*["'\x60(\[]?(?:dns;\s*|smtp://|tcp://|ssl://|tls://)?$`)
+	said        = lazyregexp.New(`(?i)^\.?\s?(?:[\[(][0-9a-f.:]+[\])])?(?::\d+)?["']?\s*(?:said|refused|rejected|answered|responded|replied|returned)\b`)
+	mailName    = lazyregexp.New(`(?i)^(?:smtp|mail|mx|mailout|mta|relay|imap|pop|pop3|mout|out|email|post)[\w-]*\.`)
+	// ownLog is where a mail server writes down what it refused itself.
+	ownLog = lazyregexp.New(`(?i)/smtpd\[|\bNOQUEUE:|\brejected (?:RCPT|MAIL|EHLO|HELO|after DATA|connection)\b|dovecot: `)
+)
 
 func asciiLower(text string) string {
 	b := []byte(text)
@@ -147,36 +170,40 @@ func ofPerson(text string, start int) bool {
 // one of another's; a strong one is doubted only beside another's mark with
 // none of Microsoft's in the whole text.
 func (p *paste) microsofts(at region, weak bool) bool {
-	mine, other := p.nearest(at)
+	mine, known, answering := p.nearest(at)
 	switch {
 	case !weak && mine >= 0:
 		return true
 	case !weak:
-		return other < 0 || other > 300
-	case mine < 0:
+		return known < 0 || known > 300
+	case mine < 0, known >= 0 && known < mine, answering >= 0 && answering < mine:
 		return false
 	}
-	return other < 0 || mine <= other
+	line := p.line(at.start)
+	return !ownLog().MatchString(p.text[line.start:min(line.end, at.end)])
 }
 
-// nearest returns the distances to the nearest marks, -1 for none. What stands
-// on another line counts as farther.
-func (p *paste) nearest(at region) (mine, other int) {
-	mine, other = -1, -1
+// nearest returns the distances to the nearest marks of Microsoft, of another
+// known one, and of a host that answers, -1 for none. What stands on another
+// line counts as farther.
+func (p *paste) nearest(at region) (mine, known, answering int) {
+	mine, known, answering = -1, -1, -1
 	line := p.line(at.start)
 	for _, m := range p.marks {
 		d := max(at.start-m.end, m.start-at.end, 0)
 		if m.start < line.start || m.start > max(line.end, at.end) {
 			d += 200
 		}
-		if m.microsoft && (mine < 0 || d < mine) {
+		switch {
+		case m.microsoft && (mine < 0 || d < mine):
 			mine = d
-		}
-		if m.foreign && (other < 0 || d < other) {
-			other = d
+		case m.foreign && (known < 0 || d < known):
+			known = d
+		case m.answering && (answering < 0 || d < answering):
+			answering = d
 		}
 	}
-	return mine, other
+	return mine, known, answering
 }
 
 // namesMicrosoftHost reports whether the failure of a connection at this place

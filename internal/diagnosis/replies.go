@@ -14,7 +14,8 @@ type pastedReply struct {
 	start, end int
 	code       int    // 0 when the tool has taken it away
 	enhanced   string // "" when there is none
-	credible   bool   // an enhanced code without reply code: the words before it speak of a reply
+	credible   bool   // an enhanced code without reply code that looks like one
+	led        bool   // and the words before it speak of a reply
 }
 
 // pastedNumber is a number of the token endpoint.
@@ -48,7 +49,10 @@ func findReplies(text string) []pastedReply {
 			r.start -= len(m[0])
 		}
 		if boundary(text, r.start, r.end) {
-			r.credible = r.code == 0 && credible(text, r.start, r.end)
+			if r.code == 0 {
+				r.led = led(text, r.start)
+				r.credible = r.led || beginsLine(text, r.start, r.end)
+			}
 			out = append(out, r)
 		}
 	}
@@ -95,21 +99,23 @@ func boundary(text string, start, end int) bool {
 }
 
 var (
-	speaksOfReply = lazyregexp.New(`(?i)(?:said|response(?: was)?|respuesta(?: fue)?|r[ée]ponse|antwort(?: war| lautete)?|error|errore|fehler|erreur|code|status|returned|reply|replied|smtp;|unsuccessful|credentials|exception|server|serveur|servidor|diagnostic-code|refused|rejected|login|failed|#)['"]?[ \t:=>#(\[-]*(?:is|was|:)?[ \t:]*['"]?(?:host \S+ )?$`)
+	speaksOfReply = lazyregexp.New(`(?i)(?:said|response(?: was)?|respuesta(?: fue)?|r[ée]ponse|antwort(?: war| lautete)?|error|errore|fehler|erreur|code|status|returned|reply|replied|smtp;|unsuccessful|credentials|exception|server|serveur|servidor|diagnostic-code|refused|rejected|login|failed)['"]?[ \t:=>#(\[-]*(?:is|was|:)?[ \t:]*['"]?(?:host \S+ )?$|(?:^|[^#])#$`)
 	speaksOfBuild = lazyregexp.New(`(?i)(?:version|ver|v|release|build|upgrade|upgraded|mysql|php|node|npm|mariadb|nodemailer|phpmailer|library|package|module|kernel|firmware|driver)[ \t:="'/@(-]*$`)
 )
 
-// credible reports whether an enhanced code without reply code is one, and not
-// the version of something.
-func credible(text string, start, end int) bool {
+// led reports whether the words before an enhanced code without reply code
+// speak of a reply, and not of the version of something.
+func led(text string, start int) bool {
 	before := text[max(0, start-60):start]
-	if speaksOfBuild().MatchString(before) {
+	return !speaksOfBuild().MatchString(before) && speaksOfReply().MatchString(before)
+}
+
+// beginsLine reports whether the code begins a line with words behind it: what
+// System.Net.Mail and others quote.
+func beginsLine(text string, start, end int) bool {
+	if speaksOfBuild().MatchString(text[max(0, start-60):start]) {
 		return false
 	}
-	if speaksOfReply().MatchString(before) {
-		return true
-	}
-	// At the start of a line, with words behind it: what System.Net.Mail and others quote.
 	if strings.TrimSpace(text[strings.LastIndexByte(text[:start], '\n')+1:start]) != "" {
 		return false
 	}
