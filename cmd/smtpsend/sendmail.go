@@ -177,10 +177,12 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 	if err == nil {
 		done, err = s.deliver(ctx, raw)
 	}
-	if err != nil && !errors.Is(err, errNobody) {
-		s.keep(copied, done, err)
+	if err == nil || errors.Is(err, errNobody) {
+		return err
 	}
-	return err
+	code := s.conclude(err) // the reason comes before the place
+	s.keep(copied, done, err)
+	return &exitError{code: code, err: err, shown: true}
 }
 
 // delivery is a message whose submission was tried.

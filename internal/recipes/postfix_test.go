@@ -70,7 +70,7 @@ var flags = []flag{
 	{option: "-U", args: "-U"},
 	{option: "-V", args: "-V envelope-1"},
 	{option: "-XV", args: "-XV", differs: "ignored"}, {option: "-XV", args: "-XV+=", differs: "ignored"},
-	{option: "-v", args: "-v"},
+	{option: "-v", args: "-v", differs: "says on standard error what happened"},
 	{option: "-X", args: "-X /nowhere/log", differs: "ignored", recipients: only, postfixRefuses: true},
 	{option: "--", args: "--", to: "to@contoso.example"},
 	{option: "--", args: "", to: "to@contoso.example -i", differs: "refused", code: 64, recipients: []string{}},
