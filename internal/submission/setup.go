@@ -91,15 +91,11 @@ func (s *Session) handshake(ctx context.Context) error {
 	if err := s.wire.limit(s.opts.Timeouts.Command); err != nil {
 		return err
 	}
-	roots, err := s.opts.roots()
+	config, err := s.opts.tlsConfig()
 	if err != nil {
 		return err
 	}
-	conn := tls.Client(s.raw, &tls.Config{
-		ServerName: s.opts.Host,
-		RootCAs:    roots,
-		MinVersion: tls.VersionTLS12, // Exchange Online takes no less (421 4.7.66)
-	})
+	conn := tls.Client(s.raw, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return tlsError(err)
 	}
@@ -149,6 +145,7 @@ func (s *Session) authenticate(ctx context.Context, token *prefetch) error {
 		return err
 	}
 	s.token = auth.Token()
+	s.wire.veil = newVeil(s.token.Access.Reveal(), response)
 	long := len("AUTH XOAUTH2 \r\n")+base64.StdEncoding.EncodedLen(len(response)) > longLine
 	r, err := s.exchangeAuth(auth, response, s.exchange || !long)
 	if err == nil && long && s.exchange && (r.Code == 500 || r.Code == 501) {

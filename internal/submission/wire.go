@@ -2,6 +2,7 @@ package submission
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -17,6 +18,7 @@ type wire struct {
 	br    *bufio.Reader
 	bw    *bufio.Writer
 	trace func(string)
+	veil  *veil // from AUTH on
 }
 
 // newWire starts a dialogue over conn. The write buffer holds a whole MAIL
@@ -42,12 +44,19 @@ func (w *wire) putAs(command, shown string) error {
 	return err
 }
 
-// read reads one reply.
+// read reads one reply. Nothing that this package keeps, shows or reports of a
+// server's words comes in by another way, so here the credential is taken out
+// of them.
 func (w *wire) read() (reply.Reply, error) {
 	r, err := reply.Read(w.br)
+	var syntax *reply.SyntaxError
+	if errors.As(err, &syntax) {
+		return r, &reply.SyntaxError{Line: w.veil.hide(syntax.Line)}
+	}
 	if err != nil {
 		return r, err
 	}
+	r = w.veil.hideReply(r)
 	for i, line := range r.Lines {
 		sep := "-"
 		if i == len(r.Lines)-1 {

@@ -1,0 +1,117 @@
+package submission
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
+
+// shortestRun is how many octets in a row of a credential are taken out of a
+// server's words. Shorter ones are of no use to anybody and may be chance.
+const shortestRun = 16
+
+// shortestCredential is the length below which a credential is not looked for:
+// it would tear other words apart. Real tokens are far longer.
+const shortestCredential = 8
+
+// veil takes the credential of AUTH out of what the server says from then on.
+// Servers quote the command that they do not like, whole or, where a limit of
+// theirs split our line, in parts, and some write it in capitals.
+type veil struct{ credentials []string } // folded
+
+// newVeil hides token and response, the latter as it goes over the wire.
+func newVeil(token string, response []byte) *veil {
+	v := &veil{}
+	for _, c := range []string{base64.StdEncoding.EncodeToString(response), token} {
+		if len(c) >= shortestCredential {
+			v.credentials = append(v.credentials, fold(c))
+		}
+	}
+	return v
+}
+
+// hide returns text with [redacted] in the place of every run of a credential.
+// A nil veil hides nothing.
+func (v *veil) hide(text string) string {
+	if v == nil {
+		return text
+	}
+	for _, c := range v.credentials {
+		text = withoutRuns(text, c)
+	}
+	return text
+}
+
+// hideReply hides in the lines of a reply. A challenge is looked at behind its
+// base64, and goes on as base64, because the mechanism reads it.
+func (v *veil) hideReply(r reply.Reply) reply.Reply {
+	if v == nil {
+		return r
+	}
+	lines := make([]string, len(r.Lines))
+	for i, line := range r.Lines {
+		lines[i] = v.hide(line)
+		if r.Code != 334 || lines[i] != line {
+			continue
+		}
+		if challenge, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line)); err == nil {
+			if hidden := v.hide(string(challenge)); hidden != string(challenge) {
+				lines[i] = base64.StdEncoding.EncodeToString([]byte(hidden))
+			}
+		}
+	}
+	r.Lines = lines
+	return r
+}
+
+// withoutRuns replaces the runs of credential in text. Every run of 2n octets
+// covers a whole one of the blocks of n octets into which text is cut, so only
+// those are searched for.
+func withoutRuns(text, credential string) string {
+	shortest := min(shortestRun, len(credential))
+	block := shortest / 2
+	folded := fold(text)
+	var b strings.Builder
+	kept := 0 // what stands before it is in b
+	for at := 0; at+block <= len(folded); {
+		from, to := runAround(folded, credential, kept, at, at+block)
+		if to-from < shortest {
+			at += block
+			continue
+		}
+		b.WriteString(text[kept:from])
+		b.WriteString(secret.Redacted)
+		kept, at = to, to
+	}
+	b.WriteString(text[kept:])
+	return b.String()
+}
+
+// runAround returns the part of text that every run around text[from:to] lies
+// in; it is empty when that is none itself. Nothing before floor belongs to it.
+func runAround(text, credential string, floor, from, to int) (start, end int) {
+	if !strings.Contains(credential, text[from:to]) {
+		return from, from
+	}
+	start, end = from, to
+	for start > floor && strings.Contains(credential, text[start-1:to]) {
+		start--
+	}
+	for end < len(text) && strings.Contains(credential, text[from:end+1]) {
+		end++
+	}
+	return start, end
+}
+
+// fold makes ASCII letters small and leaves every octet in its place.
+func fold(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
