@@ -33,8 +33,15 @@ func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, e
 // connection maps settings onto the options of a session for mailbox.
 func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Options, error) {
 	roots := sync.OnceValues(cfg.RootCAs)
-	go roots() // while the connection is made
+	own, err := cfg.OwnRoots()
+	if err != nil {
+		return submission.Options{}, err
+	}
+	if own == nil {
+		go roots() // while the connection is made
+	}
 	o := g.server(cfg, mailbox, roots)
+	o.FirstRoots = own
 	cache, err := g.tokenCache(cfg, roots, tokencache.Options{})
 	if err != nil {
 		return submission.Options{}, err

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,11 +30,27 @@ type endpoint struct {
 	credential entra.Credential
 }
 
+// Token asks with the roots of CA_FILE first, and with all when the endpoint's
+// certificate does not pass with these: no octet of a request was sent then.
 func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
-	pool, err := e.roots()
+	own, err := e.cfg.OwnRoots()
 	if err != nil {
 		return nil, err
 	}
+	if own != nil {
+		token, err := e.ask(ctx, own)
+		if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); !untrusted {
+			return token, err
+		}
+	}
+	all, err := e.roots()
+	if err != nil {
+		return nil, err
+	}
+	return e.ask(ctx, all)
+}
+
+func (e endpoint) ask(ctx context.Context, pool *x509.CertPool) (*oauth2.Token, error) {
 	return entra.New(entra.Options{
 		TokenURL: e.cfg.TokenURL(), ClientID: e.cfg.OfficeClientID, Credential: e.credential,
 		Scopes: e.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(pool, proxyOf(e.cfg)), Logger: e.logger(),

@@ -134,6 +134,15 @@ func (c *Config) ProxyURL() *url.URL {
 	return u
 }
 
+// OwnRoots returns the roots of CAFile alone, nil without CAFile. They are few
+// and soon read, and with a private server or the sandbox they are enough.
+func (c *Config) OwnRoots() (*x509.CertPool, error) {
+	if c.CAFile == "" {
+		return nil, nil
+	}
+	return c.addOwn(x509.NewCertPool())
+}
+
 // RootCAs returns the system's roots and those of CAFile. It is nil without
 // CAFile when the system's cannot be read; crypto/tls then says so, should there
 // be TLS. Reading them takes some 15 ms: start it before the connection is made,
@@ -146,12 +155,16 @@ func (c *Config) RootCAs() (*x509.CertPool, error) {
 		}
 		return pool, nil
 	}
-	pem, readErr := readLimited(c.CAFile, maxCAFile)
-	if readErr != nil {
-		return nil, fmt.Errorf("reading %sCA_FILE: %w", Prefix, readErr)
-	}
 	if err != nil {
 		pool = x509.NewCertPool() // a container may have no roots at all
+	}
+	return c.addOwn(pool)
+}
+
+func (c *Config) addOwn(pool *x509.CertPool) (*x509.CertPool, error) {
+	pem, err := readLimited(c.CAFile, maxCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading %sCA_FILE: %w", Prefix, err)
 	}
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("reading %sCA_FILE: %w", Prefix, errNoCertificate)

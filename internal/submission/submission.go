@@ -101,6 +101,9 @@ type Options struct {
 	Tokens   TokenSource // where the access token comes from
 
 	RootCAs *x509.CertPool // nil: the system's
+	// FirstRoots, when set, are some of the others and tried before them, which
+	// are then loaded only for a server whose certificate does not pass with these.
+	FirstRoots *x509.CertPool
 	// LoadRoots, when set, gives RootCAs once TLS begins: reading the system's
 	// roots takes longer than making the connection.
 	LoadRoots    func() (*x509.CertPool, error)
