@@ -116,7 +116,7 @@ func TestForecast(t *testing.T) {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	p := plan(b, "---\nto: '{{address .name .email}}'\nsubject: 'Report for {{.name}}'\n---\nDear {{.name}},\n\nyour number is {{.id}}.\n")
+	p := plan(b, "---\nto: '{{.email}}'\nsubject: 'Report for {{.name}}'\n---\nDear {{.name}},\n\nyour number is {{.id}}.\n")
 	var data strings.Builder
 	data.WriteString("id,email,name\n")
 	for i := range 100_000 {

@@ -20,13 +20,13 @@ type Template struct {
 	parts   map[string]*template.Template // by the name of the part; absent = empty
 	headers []string                      // names, sorted
 	html    *htmltemplate.Template        // nil: no HTML body
-	lists   map[string]int                // how many texts a list has
+	lists   map[string][]string           // the names of a list's parts
 }
 
 // Compile compiles a source; name stands in errors, which are
 // *message.FieldError.
 func Compile(name string, s Source) (*Template, error) {
-	t := &Template{name: name, parts: make(map[string]*template.Template), lists: make(map[string]int)}
+	t := &Template{name: name, parts: make(map[string]*template.Template), lists: make(map[string][]string)}
 	for part, text := range map[string]string{
 		"subject": s.Subject, "from": s.From, "mailbox": s.Mailbox, "priority": s.Priority, "at": s.At,
 		"body": s.Text, "markdown": s.Markdown,
@@ -38,9 +38,10 @@ func Compile(name string, s Source) (*Template, error) {
 	for part, list := range map[string]List{
 		"to": s.To, "cc": s.Cc, "bcc": s.Bcc, "reply_to": s.ReplyTo, "attach": s.Attach,
 	} {
-		t.lists[part] = len(list)
 		for i, text := range list {
-			if err := t.add(listPart(part, i), text); err != nil {
+			name := fmt.Sprintf("%s %d", part, i+1)
+			t.lists[part] = append(t.lists[part], name)
+			if err := t.add(name, text); err != nil {
 				return nil, err
 			}
 		}
@@ -54,8 +55,6 @@ func Compile(name string, s Source) (*Template, error) {
 	slices.Sort(t.headers)
 	return t, t.addHTML(s.HTML)
 }
-
-func listPart(part string, i int) string { return fmt.Sprintf("%s %d", part, i+1) }
 
 func (t *Template) add(part, text string) error {
 	if text == "" {
@@ -104,11 +103,8 @@ func (t *Template) Fill(d *message.Draft, data map[string]any) error {
 	if subject := run.text("subject"); subject != "" {
 		d.Subject = subject
 	}
-	for part, target := range map[string]*message.Address{"from": &d.From, "mailbox": &d.Mailbox} {
-		if list := run.addressesIn(part, run.text(part)); len(list) > 0 {
-			*target = list[0]
-		}
-	}
+	run.address("from", &d.From)
+	run.address("mailbox", &d.Mailbox)
 	d.To = append(d.To, run.addresses("to")...)
 	d.Cc = append(d.Cc, run.addresses("cc")...)
 	d.Bcc = append(d.Bcc, run.addresses("bcc")...)
@@ -119,8 +115,8 @@ func (t *Template) Fill(d *message.Draft, data map[string]any) error {
 	for _, name := range t.headers {
 		d.Headers = append(d.Headers, message.Header{Name: name, Value: run.text("header " + name)})
 	}
-	for i := range t.lists["attach"] {
-		if path := run.textOf(listPart("attach", i), "attach"); path != "" {
+	for _, name := range t.lists["attach"] {
+		if path := run.textOf(name, "attach"); path != "" {
 			d.Attachments = append(d.Attachments, message.Attachment{Path: path})
 		}
 	}
@@ -198,10 +194,17 @@ func (f *filling) html() string {
 
 func (f *filling) addresses(part string) []message.Address {
 	var list []message.Address
-	for i := range f.t.lists[part] {
-		list = append(list, f.addressesIn(part, f.textOf(listPart(part, i), part))...)
+	for _, name := range f.t.lists[part] {
+		list = append(list, f.addressesIn(part, f.textOf(name, part))...)
 	}
 	return list
+}
+
+// address sets target to the first address of a part that has one.
+func (f *filling) address(part string, target *message.Address) {
+	if list := f.addressesIn(part, f.text(part)); len(list) > 0 {
+		*target = list[0]
+	}
 }
 
 // addressesIn reads addresses. The text must be addresses after filling in, so
