@@ -95,6 +95,19 @@ var (
 	ownLog = lazyregexp.New(`(?i)/smtpd\[|\bNOQUEUE:|\brejected (?:RCPT|MAIL|EHLO|HELO|after DATA|connection)\b|dovecot: `)
 )
 
+// wrappedMarks are Exchange's host names with a line end inside.
+func (p *paste) wrappedMarks() []mark {
+	var out []mark
+	for _, name := range []string{"prodoutlookcom", "prodprotectionoutlookcom", "prodexchangelabscom", "office365com"} {
+		for _, at := range p.words([]string{name}) {
+			if strings.Contains(p.text[at.start:at.end], "\n") {
+				out = append(out, mark{start: at.start, end: at.end, microsoft: true})
+			}
+		}
+	}
+	return out
+}
+
 func asciiLower(text string) string {
 	b := []byte(text)
 	for i, c := range b {

@@ -37,6 +37,7 @@ func newPaste(text string) *paste {
 	p.replies = findReplies(p.text)
 	p.numbers = findNumbers(p.text, whole)
 	p.marks, p.hosts = findMarks(p.text)
+	p.marks = append(p.marks, p.wrappedMarks()...)
 	return p
 }
 
@@ -79,28 +80,64 @@ const maxPrefixes = 6 // parts of one line's prefix
 
 func linePrefixes(text string) []region {
 	var cuts []region
-	for start := 0; start < len(text); {
-		end := strings.IndexByte(text[start:], '\n')
-		if end < 0 {
-			end = len(text)
-		} else {
-			end += start
+	lines := strings.SplitAfter(text, "\n")
+	for i, start := 0, 0; i < len(lines); i++ {
+		n := knownPrefix(lines[i])
+		if i > 0 {
+			n = max(n, sharedPrefix(lines[i-1], lines[i]))
 		}
-		at := start
-		for range maxPrefixes {
-			m := linePrefix().FindString(text[at:min(end, at+200)])
-			if m == "" {
-				break
-			}
-			at += len(m)
+		if i > 0 && i+1 < len(lines) {
+			n = max(n, sharedPrefix(lines[i+1], lines[i]))
 		}
 		// The first line of all keeps its prefix: it is where the words begin.
-		if at > start && start > 0 {
-			cuts = append(cuts, region{start, at})
+		if n > 0 && start > 0 {
+			cuts = append(cuts, region{start, start + n})
 		}
-		start = end + 1
+		start += len(lines[i])
 	}
 	return cuts
+}
+
+func knownPrefix(line string) int {
+	at := 0
+	for range maxPrefixes {
+		m := linePrefix().FindString(line[at:min(len(line), at+200)])
+		if m == "" {
+			break
+		}
+		at += len(m)
+	}
+	return at
+}
+
+const minShared = 10 // octets that are not by chance the same
+
+// sharedPrefix is the length of what the line begins with just as its
+// neighbour, whatever the digits, up to the end of a word: the time and origin
+// that a log writes before each line.
+func sharedPrefix(neighbour, line string) int {
+	n, digits := 0, 0
+	for n < len(neighbour) && n < len(line) && n < 200 && figure(neighbour[n]) == figure(line[n]) && line[n] != '\n' {
+		if figure(line[n]) == '0' {
+			digits++
+		}
+		n++
+	}
+	for n > 0 && squeezed(line[n-1]) != 0 {
+		n--
+	}
+	if n < minShared || digits < 4 {
+		return 0
+	}
+	return n
+}
+
+// figure is the octet, with one digit for all.
+func figure(c byte) byte {
+	if c >= '0' && c <= '9' {
+		return '0'
+	}
+	return c
 }
 
 const (
@@ -137,14 +174,17 @@ func (v view) near(i int, words []string) bool {
 	return true
 }
 
+// maxLine is how far a line is followed to either side, in octets.
+const maxLine = 4 << 10
+
 // line is the line around a position, without its end.
 func (p *paste) line(at int) region {
-	start := strings.LastIndexByte(p.text[:at], '\n') + 1
-	end := strings.IndexByte(p.text[at:], '\n')
-	if end < 0 {
-		return region{start, len(p.text)}
+	first, last := max(0, at-maxLine), min(len(p.text), at+maxLine)
+	start := first + strings.LastIndexByte(p.text[first:at], '\n') + 1
+	if end := strings.IndexByte(p.text[at:last], '\n'); end >= 0 {
+		last = at + end
 	}
-	return region{start, at + end}
+	return region{start, last}
 }
 
 // boundaries are the positions at which a new error begins: replies and
