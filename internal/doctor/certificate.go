@@ -5,10 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -49,15 +49,15 @@ func presented(err error) *x509.Certificate {
 var (
 	// inspectors are makers of what opens TLS on the way, and the words by which
 	// companies and programs name the authorities that they make for it.
-	inspectors = regexp.MustCompile(`(?i)zscaler|fortinet|fortigate|palo ?alto|blue ?coat|symantec (?:web|proxy)|netskope|forcepoint|websense|` +
+	inspectors = lazyregexp.New(`(?i)zscaler|fortinet|fortigate|palo ?alto|blue ?coat|symantec (?:web|proxy)|netskope|forcepoint|websense|` +
 		`check ?point|sophos|barracuda|cisco (?:umbrella|secure|ironport)|umbrella|sonicwall|watchguard|kaspersky|eset |avast|avg |bitdefender|` +
 		`mcafee|skyhigh|trend ?micro|cato networks|iboss|lightspeed|securly|contentkeeper|smoothwall|untangle|cloudflare (?:gateway|for teams)|` +
 		`gateway ca - cloudflare|squid|pfsense|opnsense|mitmproxy|fiddler|charles proxy|portswigger|dr\.?web|adguard|` +
 		`(?:ssl|tls|https|web|deep|decrypt\w*)[ -]*(?:inspect\w*|intercept\w*|scan\w*|decrypt\w*|proxy|filter)|\bproxy (?:ca|root)|forward ?trust`)
 	// publicIssuers sign the certificates of Microsoft's hosts.
-	publicIssuers = regexp.MustCompile(`(?i)digicert|microsoft|globalsign|baltimore|entrust|cfca|wotrus`)
+	publicIssuers = lazyregexp.New(`(?i)digicert|microsoft|globalsign|baltimore|entrust|cfca|wotrus`)
 	// microsoftHosts are those of Exchange Online and Entra ID.
-	microsoftHosts = regexp.MustCompile(`(?i)(?:^|\.)(?:office365\.(?:com|us)|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|cn)|hve\.mx\.microsoft|chinacloudapi\.cn)$`)
+	microsoftHosts = lazyregexp.New(`(?i)(?:^|\.)(?:office365\.(?:com|us)|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|cn)|hve\.mx\.microsoft|chinacloudapi\.cn)$`)
 )
 
 // Inspector names who opens TLS to host on the way, by the issuer of the
@@ -76,9 +76,9 @@ func Inspector(host string, err error) string {
 func inspectorOf(host string, leaf *x509.Certificate) string {
 	name := issuer(leaf)
 	switch {
-	case inspectors.MatchString(leaf.Issuer.String()):
+	case inspectors().MatchString(leaf.Issuer.String()):
 		return name
-	case microsoftHosts.MatchString(host) && !publicIssuers.MatchString(leaf.Issuer.String()):
+	case microsoftHosts().MatchString(host) && !publicIssuers().MatchString(leaf.Issuer.String()):
 		return name
 	}
 	return ""
@@ -122,7 +122,7 @@ func certificateNotes(host string, leaf *x509.Certificate) []string {
 	if by := inspectorOf(host, leaf); by != "" {
 		notes = append(notes, "TLS is opened on the way by "+by+", whom this machine trusts: token and mail can be read there")
 	}
-	if left := time.Until(leaf.NotAfter); left < expirySoon && microsoftHosts.MatchString(host) {
+	if left := time.Until(leaf.NotAfter); left < expirySoon && microsoftHosts().MatchString(host) {
 		notes = append(notes, fmt.Sprintf("the certificate expires in %d h", int(left.Hours())))
 	}
 	return notes

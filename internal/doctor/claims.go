@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
-var guid = regexp.MustCompile(`^(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$`)
+var guid = lazyregexp.New(`^(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$`)
 
 // readClaims looks at what the token says about itself. Nothing in it is a
 // failure: only AUTH decides, and a token without roles is right for App RBAC.
@@ -80,7 +80,7 @@ func (e *examination) oddClaims(c diagnosis.Claims) []string {
 	} else if wanted := e.resource(); wanted != "" && !e.otherName(c.Audience, wanted) {
 		odd = append(odd, "the token is for "+c.Audience+", although "+wanted+" was asked for: that is another cloud's Exchange Online")
 	}
-	if t := e.o.TenantID; guid.MatchString(t) && c.TenantID != "" && !strings.EqualFold(t, c.TenantID) {
+	if t := e.o.TenantID; guid().MatchString(t) && c.TenantID != "" && !strings.EqualFold(t, c.TenantID) {
 		odd = append(odd, "the token is of tenant "+c.TenantID+", the settings say "+t)
 	}
 	if c.AppID != "" && !strings.EqualFold(c.AppID, e.o.Token.ClientID) {

@@ -228,10 +228,11 @@ func (e *examination) warned(c Check, s diagnosis.Symptom) Check {
 	return c
 }
 
-// said is the server's reply, else the cause.
+// said is the server's reply, else the cause. The kilobytes of Exchange's store
+// driver are left to the finding.
 func said(e *submission.Error) string {
 	if !e.Reply.IsZero() {
-		return e.Reply.String()
+		return diagnosis.Short(e.Reply.String())
 	}
 	if e.Err != nil {
 		return e.Err.Error()

@@ -134,12 +134,24 @@ func (e *examination) ask(ctx context.Context, scopes []string, limit time.Durat
 	o := e.o.Token
 	o.Scopes = scopes
 	o.HTTPClient = &http.Client{Transport: &dater{base: e.transport(), keep: e.keepDate}}
-	token, err := entra.New(o).Token(ctx)
+	token, err := entra.New(o).Token(lastCall{ctx, time.Now().Add(limit / 2)})
 	if err != nil {
 		return secret.String{}, 0, err
 	}
 	return secret.New(token.AccessToken), time.Until(token.Expiry), nil
 }
+
+// lastCall is a context that tells an earlier deadline than it keeps. Package
+// entra begins no new attempt that would end after the deadline; the time up to
+// the real one is for the last attempt to end by itself, since being cut off
+// would hide what it had to say.
+type lastCall struct {
+	context.Context
+	at time.Time
+}
+
+// Deadline returns when the last attempt may begin.
+func (c lastCall) Deadline() (time.Time, bool) { return c.at, true }
 
 // Clocks that differ by less are good enough: Entra and Exchange allow five
 // minutes.

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -253,7 +254,9 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 // endpoint puts a handler in the place of the token endpoint.
 func endpoint(t *testing.T, o *doctor.Options, h http.HandlerFunc) {
 	t.Helper()
-	s := httptest.NewTLSServer(h)
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
 	t.Cleanup(s.Close)
 	o.Token.TokenURL = s.URL + "/x/oauth2/v2.0/token"
 	o.Token.HTTPClient = &http.Client{Transport: &http.Transport{

@@ -1,10 +1,10 @@
 package doctor
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // suspects are the causes that remain for a sign-in that Exchange refuses
@@ -141,15 +141,15 @@ func (s suspicion) commands(texts ...string) []string {
 // Values end in commands that people paste into an administrator's shell: what
 // is neither plain nor harmless in single quotes stays out.
 var (
-	plain    = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._+@-]*$`)
-	quotable = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._+@=#&!%'*?~|^{}/-]*$`)
+	plain    = lazyregexp.New(`^[\p{L}\p{N}][\p{L}\p{N}._+@-]*$`)
+	quotable = lazyregexp.New(`^[\p{L}\p{N}][\p{L}\p{N}._+@=#&!%'*?~|^{}/-]*$`)
 )
 
 func argument(value, missing string) string {
 	switch {
-	case plain.MatchString(value):
+	case plain().MatchString(value):
 		return value
-	case quotable.MatchString(value):
+	case quotable().MatchString(value):
 		return "'" + strings.ReplaceAll(value, "'", "''") + "'"
 	}
 	return missing
