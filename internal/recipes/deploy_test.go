@@ -1,0 +1,338 @@
+//go:build linux
+
+package recipes_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+func deployed(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("../../deploy", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var shellScripts = []string{"systemd/notify-log", "ci/github/build.sh", "ci/github/send.sh"}
+
+func TestShellScripts(t *testing.T) {
+	for _, name := range shellScripts {
+		checks := [][]string{{"sh", "-n"}}
+		if _, err := exec.LookPath("shellcheck"); err == nil {
+			checks = append(checks, []string{"shellcheck", "-s", "sh"})
+		}
+		for _, check := range checks {
+			if out, err := exec.Command(check[0], append(check[1:], deployed(t, name))...).CombinedOutput(); err != nil {
+				t.Errorf("%q %s: %v\n%s", check, name, err, out)
+			}
+		}
+	}
+}
+
+// notify runs notify-log for a service with the given log and environment.
+func (s *site) notify(t *testing.T, event string, environ ...string) result {
+	t.Helper()
+	s.environ = append(s.environ, "NOTIFY_TO=admins@contoso.example", "TMPDIR="+s.dir)
+	s.environ = append(s.environ, environ...)
+	return s.run(t, "", "sh", deployed(t, "systemd/notify-log"), event, `odd\x2dname@1.service`)
+}
+
+func TestNotifyLog(t *testing.T) {
+	for _, tt := range []struct {
+		event, file, subject string
+		environ              []string
+		body                 string
+	}{
+		{"start", "startup.txt", "started", nil, "started at "},
+		{"stop", "shutdown.txt", "stopped", []string{"SERVICE_RESULT=success", "EXIT_STATUS=0"}, "Result: success, exit status 0"},
+		{"failure", "failure.txt", "failed", []string{"MONITOR_SERVICE_RESULT=exit-code", "MONITOR_EXIT_STATUS=3"}, "Result: exit-code, exit status 3"},
+	} {
+		s := newSite(t)
+		log := s.write(t, "service.log", strings.Repeat("old line\n", 100)+"the last line\n", 0o600)
+		r := s.notify(t, tt.event, append(tt.environ, "NOTIFY_LOG="+log, "NOTIFY_BYTES=200")...)
+		if r.code != 0 {
+			t.Fatalf("%s: %v", tt.event, r)
+		}
+		text := s.arrived(t, letter{to: []string{"admins@contoso.example"}, has: []string{"Auto-Submitted: auto-generated"}})
+		m := s.Messages()[0]
+		if !strings.HasSuffix(m.Subject, `: odd\x2dname@1.service `+tt.subject) || !strings.Contains(text, `filename="`+tt.file+`"`) || !strings.Contains(text, tt.body) {
+			t.Errorf("%s: subject %q, content\n%s", tt.event, m.Subject, text)
+		}
+		if m.Size > 2500 {
+			t.Errorf("%s: the log was not cut: %d octets", tt.event, m.Size)
+		}
+		if left, _ := filepath.Glob(filepath.Join(s.dir, "tmp.*")); len(left) > 0 {
+			t.Errorf("%s: left behind: %q", tt.event, left)
+		}
+	}
+}
+
+// Without a log file the journal of this run is mailed.
+func TestNotifyLogFromTheJournal(t *testing.T) {
+	s := newSite(t)
+	s.write(t, "fake/journalctl", "#!/bin/sh\necho \"journal: $*\"\n", 0o755)
+	s.environ[0] = "PATH=" + s.dir + "/fake:" + bin + ":/usr/bin:/bin"
+	if r := s.notify(t, "failure", "MONITOR_INVOCATION_ID=abc", "INVOCATION_ID=own"); r.code != 0 {
+		t.Fatal(r)
+	}
+	raw, _ := s.Raw(s.Messages()[0].ID)
+	want := "journal: --no-pager -o short-iso -u odd\\x2dname@1.service _SYSTEMD_INVOCATION_ID=abc\n"
+	if got := attachment(t, string(raw), "failure.txt"); got != want {
+		t.Errorf("attached %q, want %q", got, want)
+	}
+}
+
+// attachment is the decoded content of an attached file, by Python.
+func attachment(t *testing.T, raw, name string) string {
+	t.Helper()
+	need(t, "python3")
+	cmd := exec.Command("python3", "-c", `
+import email, email.policy, sys
+m = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default)
+for part in m.iter_attachments():
+    if part.get_filename() == sys.argv[1]:
+        sys.stdout.buffer.write(part.get_payload(decode=True))
+`, name)
+	cmd.Stdin = strings.NewReader(raw)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestNotifyLogSwitches(t *testing.T) {
+	s := newSite(t)
+	log := s.write(t, "service.log", "line\n", 0o600)
+	if r := s.notify(t, "start", "NOTIFY_LOG="+log, "SMTPSEND_NO_MAILS=1"); r.code != 0 || !strings.Contains(r.stdout, "not submitted: SMTPSEND_NO_MAILS=1") {
+		t.Errorf("with NO_MAILS: %v", r)
+	}
+	s = newSite(t)
+	if r := s.notify(t, "stop", "NOTIFY_LOG="+log, "SERVICE_RESULT=exit-code"); r.code != 0 || len(s.Messages()) > 0 {
+		t.Errorf("stop after a failure, which OnFailure= tells of: %v", r)
+	}
+	if r := s.notify(t, "boot"); r.code != 64 {
+		t.Errorf("unknown event: %v", r)
+	}
+	if r := s.notify(t, "start", "NOTIFY_TO="); r.code == 0 || !strings.Contains(r.stderr, "NOTIFY_TO names the recipients") {
+		t.Errorf("without recipients: %v", r)
+	}
+	if r := s.notify(t, "start", "NOTIFY_TO=a@contoso.example", "NOTIFY_LOG=/nowhere/log"); r.code == 0 || len(s.Messages()) > 0 {
+		t.Errorf("without a log: %v", r)
+	}
+}
+
+func TestUnitsVerify(t *testing.T) {
+	need(t, "systemd-analyze")
+	dir := t.TempDir()
+	for from, to := range map[string]string{
+		"systemd/smtpsend-notify@.service": "smtpsend-notify@.service", "systemd/notify.conf": "watched.service.d/notify.conf",
+	} {
+		text, err := os.ReadFile(deployed(t, from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		unit := strings.ReplaceAll(string(text), "/usr/local/lib/smtpsend/notify-log", deployed(t, "systemd/notify-log"))
+		path := filepath.Join(dir, to)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(unit), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	watched := filepath.Join(dir, "watched.service")
+	if err := os.WriteFile(watched, []byte("[Service]\nExecStart=/bin/true\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("systemd-analyze", "verify", "--man=no", watched, filepath.Join(dir, "smtpsend-notify@watched.service"))
+	cmd.Env = append(os.Environ(), "SYSTEMD_UNIT_PATH="+dir+":")
+	out, err := cmd.CombinedOutput()
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, dir) || strings.Contains(line, "watched") || strings.Contains(line, "smtpsend-notify") {
+			t.Errorf("%v: %s", err, line)
+		}
+	}
+}
+
+// action runs the action's script as the runner does.
+func (s *site) action(t *testing.T, inputs ...string) result {
+	t.Helper()
+	s.environ = append(s.environ, "GITHUB_ACTIONS=true", "CI=true", "GITHUB_WORKSPACE="+s.dir)
+	for _, input := range inputs {
+		s.environ = append(s.environ, "INPUT_"+input)
+	}
+	return s.run(t, "", "sh", deployed(t, "ci/github/send.sh"))
+}
+
+func TestGitHubAction(t *testing.T) {
+	need(t, "jq")
+	s := newSite(t)
+	s.write(t, "out/a.xml", "<a/>", 0o644)
+	s.write(t, "out/b.xml", "<b/>", 0o644)
+	s.write(t, "body.md", "# Result\n\n| a | b |\n|---|---|\n| 1 | 2 |\n", 0o644)
+	r := s.action(t, "FROM=CI", "USERNAME=noreply@contoso.example", "TO=a@contoso.example, b@contoso.example", "CC=c@contoso.example",
+		"BCC=hidden@contoso.example", "REPLY_TO=r@contoso.example", "SUBJECT=$(id) `id` build failed", "BODY=see \"the\" $HOME\n.\n", "HTML_BODY=file://body.md",
+		"CONVERT_MARKDOWN=true", "ATTACHMENTS=out/*.xml , body.md", "PRIORITY=high", `HEADERS={"X-Run": "7", "X-Job": "a b"}`, "IN_REPLY_TO=<1@contoso.example>",
+		"NODEMAILERDEBUG=true")
+	if r.code != 0 {
+		t.Fatal(r)
+	}
+	if !strings.Contains(r.stderr, "C: AUTH XOAUTH2 [redacted") {
+		t.Errorf("no dialogue: %v", r)
+	}
+	text := s.arrived(t, letter{to: []string{"a@contoso.example", "b@contoso.example", "c@contoso.example", "hidden@contoso.example"}, has: []string{
+		"From: CI <noreply@contoso.example>", "Subject: $(id) `id` build failed", "Reply-To: r@contoso.example", "X-Run: 7", "X-Job: a b",
+		"In-Reply-To: <1@contoso.example>", `see "the" $HOME`}})
+	for _, want := range []string{`filename="a.xml"`, `filename="b.xml"`, `filename="body.md"`, "<table>"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+}
+
+func TestGitHubActionRefuses(t *testing.T) {
+	for input, want := range map[string]string{
+		"PASSWORD=hunter2":                         "::error title=smtpsend::password is not taken: smtpsend logs in with OAuth 2",
+		"CONNECTION_URL=smtp+starttls://a:hunter2": "connection_url is not taken",
+		"IGNORE_CERT=true":                         "ignore_cert is not taken: certificates are always checked",
+		"ENVELOPE_FROM=x":                          "envelope_from is not taken",
+		"ENVELOPE_TO=x":                            "envelope_to is not taken",
+		"HEADERS=[":                                "headers is not a JSON object",
+		`HEADERS={"X": "a\nBcc: e@x"}`:             "headers is not a JSON object of single lines",
+		"ATTACHMENTS=nothere.txt":                  "smtpsend ended with exit code 66",
+	} {
+		s := newSite(t)
+		r := s.action(t, "FROM=noreply@contoso.example", "TO=a@contoso.example", "SUBJECT=x", "BODY=x", input)
+		if r.code == 0 || !strings.Contains(r.stdout, want) || len(s.Messages()) > 0 || strings.Contains(r.String(), "hunter2") {
+			t.Errorf("%s: %v", input, r)
+		}
+	}
+}
+
+func TestGitHubActionDryRun(t *testing.T) {
+	s := newSite(t)
+	if r := s.action(t, "FROM=noreply@contoso.example", "TO=a@contoso.example", "SUBJECT=x", "DRY_RUN=true"); r.code != 0 || len(s.Messages()) > 0 {
+		t.Error(r)
+	}
+}
+
+func TestGitHubActionBuilds(t *testing.T) {
+	temp := t.TempDir()
+	cmd := exec.Command("sh", deployed(t, "ci/github/build.sh"))
+	cmd.Env = append(os.Environ(), "RUNNER_TEMP="+temp, "GITHUB_PATH="+temp+"/path", "GITHUB_ACTION_PATH="+deployed(t, "ci/github"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	path, err := os.ReadFile(temp + "/path")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(filepath.Join(strings.TrimSpace(string(path)), "smtpsend"), "version").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Every input reaches the script through the environment, and none stands in a
+// script itself, where it would be run.
+func TestGitHubActionPassesEveryInput(t *testing.T) {
+	var action struct {
+		Inputs map[string]struct{ Description string }
+		Runs   struct {
+			Using string
+			Steps []struct {
+				Run, Shell string
+				Env        map[string]string
+			}
+		}
+	}
+	read(t, "ci/github/action.yml", &action)
+	passed := map[string]bool{}
+	for _, step := range action.Runs.Steps {
+		if strings.Contains(step.Run, "${{") || step.Shell == "" {
+			t.Errorf("step %+v", step)
+		}
+		for name, value := range step.Env {
+			input := strings.TrimSuffix(strings.TrimPrefix(value, "${{ inputs."), " }}")
+			if name != "INPUT_"+strings.ToUpper(input) && name != "SMTPSEND_CI_VERSION" {
+				t.Errorf("%s gets %s", name, value)
+			}
+			passed[input] = true
+		}
+	}
+	// The inputs of dawidd6/action-send-mail, field.md 7.4.
+	known := strings.Fields(`connection_url server_address server_port secure username password subject to from body html_body cc bcc reply_to
+		in_reply_to ignore_cert convert_markdown attachments priority headers nodemailerlog nodemailerdebug envelope_from envelope_to
+		tenant_id client_id mailbox dry_run client_secret version`)
+	for name, input := range action.Inputs {
+		if !passed[name] || input.Description == "" || !slices.Contains(known, name) {
+			t.Errorf("input %s: passed %v, description %q", name, passed[name], input.Description)
+		}
+	}
+	for _, name := range known {
+		if _, ok := action.Inputs[name]; !ok {
+			t.Errorf("no input %s", name)
+		}
+	}
+}
+
+func read(t *testing.T, name string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(deployed(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}
+
+func TestGitLabTemplate(t *testing.T) {
+	var all map[string]yaml.Node
+	read(t, "ci/gitlab.yml", &all)
+	var job struct {
+		Script       []string `yaml:"script"`
+		BeforeScript []string `yaml:"before_script"`
+	}
+	node := all[".smtpsend-mail"]
+	if err := node.Decode(&job); err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t)
+	s.write(t, "report.xml", "<r/>", 0o644)
+	s.environ = append(s.environ, "GITLAB_CI=true", "CI=true", "MAIL_TO=team@contoso.example", "MAIL_STATUS=failed", "MAIL_ATTACH=*.xml",
+		"CI_PROJECT_PATH=group/project", "CI_PIPELINE_ID=42", "CI_COMMIT_REF_NAME=feature/$(id)", "CI_COMMIT_SHORT_SHA=abcdef12",
+		"CI_COMMIT_TITLE=fix `it` ä", "GITLAB_USER_NAME=Zoë", "CI_PIPELINE_URL=https://gitlab.example/group/project/-/pipelines/42")
+	r := s.run(t, "", "sh", "-c", strings.Join(append(job.BeforeScript, job.Script...), "\n"))
+	if r.code != 0 {
+		t.Fatal(r)
+	}
+	text := s.arrived(t, letter{to: []string{"team@contoso.example"}, has: []string{"Auto-Submitted: auto-generated"}})
+	if got := s.Messages()[0].Subject; got != "[group/project] pipeline 42 failed on feature/$(id)" {
+		t.Errorf("subject %q", got)
+	}
+	if !regexp.MustCompile(`(?m)^Pipeline: https://gitlab.example/`).MatchString(text) || !strings.Contains(text, `filename="report.xml"`) {
+		t.Errorf("content\n%s", text)
+	}
+	for name, when := range map[string]string{"smtpsend-passed": "on_success", "smtpsend-failed": "on_failure"} {
+		var j struct {
+			Extends   string
+			Variables map[string]string
+			Rules     []struct{ When string }
+		}
+		n := all[name]
+		if err := n.Decode(&j); err != nil || j.Extends != ".smtpsend-mail" || len(j.Rules) != 1 || j.Rules[0].When != when || j.Variables["MAIL_STATUS"] == "" {
+			t.Errorf("%s: %+v, %v", name, j, err)
+		}
+	}
+}
