@@ -97,7 +97,7 @@ func receiptCode(r *submission.Receipt, f diagnosis.Finding) int {
 	if e != nil && (e.Stage != diagnosis.StageRcpt || e.Reply.IsZero()) {
 		return findingCode(e, f)
 	}
-	if f.Class == diagnosis.ClassConfiguration {
+	if f.Class == diagnosis.ClassConfiguration || (e != nil && refusedSignIn(e)) {
 		return exitNotAuthorised
 	}
 	return recipientsCode(r)
@@ -130,10 +130,17 @@ func findingCode(e *submission.Error, f diagnosis.Finding) int {
 		return exitProtocol
 	case f.Transient():
 		return exitTryAgain
-	case f.Class == diagnosis.ClassConfiguration:
+	case f.Class == diagnosis.ClassConfiguration, refusedSignIn(e):
 		return exitNotAuthorised
 	}
 	return exitRefused
+}
+
+// refusedSignIn reports that the server wants another sign-in, whoever it is
+// and whatever it says: AUTH was refused for good, or a later command with 530
+// or 535 (RFC 4954 6).
+func refusedSignIn(e *submission.Error) bool {
+	return e.Stage == diagnosis.StageAuth && e.Reply.Permanent() || e.Reply.Code == 530 || e.Reply.Code == 535
 }
 
 func protocolFault(f diagnosis.Fault) bool {

@@ -186,6 +186,9 @@ func (p *paste) networkHits(replies []hit) []hit {
 			}
 			for _, at := range p.words(r.words) {
 				h := hit{entry: e, at: at, score: r.specific(), words: []string{p.quote(at)}}
+				if e.Code == "connection-failed" {
+					h.score = 1 // anything else says more
+				}
 				// That "no connection" came about is moot where somebody replied.
 				moot := r.generic && len(replies) > 0 || p.partOfReply(at, replies)
 				if !moot && p.connects(&h) {
@@ -251,6 +254,10 @@ func rootFirst(hits []hit) []hit {
 			first = h.at.start
 		}
 	}
+	// That a server which refused hangs up is no failure of its own.
+	hits = slices.DeleteFunc(hits, func(h hit) bool {
+		return h.entry.Fault == FaultConnectionClosed && first >= 0 && first < h.at.start
+	})
 	sort.SliceStable(hits, func(i, j int) bool {
 		a, b := depth(hits[i], first), depth(hits[j], first)
 		return a < b || a == b && hits[i].at.start < hits[j].at.start
@@ -299,7 +306,7 @@ func (p *paste) findings(hits []hit, f Facts) []Finding {
 		e := h.entry
 		if e.Code == "auth-unsuccessful" && claims != nil {
 			s.Claims = claims
-			if better, ok := findEntry(Symptom{Code: 535, Claims: claims}); ok {
+			if better, ok := findEntry(Symptom{Code: 535, Enhanced: "5.7.3", Claims: claims}); ok {
 				e = better
 			}
 		}

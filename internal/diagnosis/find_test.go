@@ -230,3 +230,28 @@ func TestLookupOfAnUnknownCode(t *testing.T) {
 		t.Error("want the reply's codes as what was matched")
 	}
 }
+
+// TestOtherServersAreNamedWhereWeMetThemAlone: our own client knows that it is
+// the server's reply to its AUTH; a pasted text may be any provider's.
+func TestOtherServersAreNamedWhereWeMetThemAlone(t *testing.T) {
+	other := &diagnosis.Claims{Audience: "https://imap.contoso.example", Scopes: "mail", Expires: time.Now().Add(time.Hour)}
+	for _, tt := range []struct {
+		code    string
+		symptom diagnosis.Symptom
+	}{
+		{"auth-refused-elsewhere", diagnosis.Symptom{Stage: diagnosis.StageAuth, Code: 535, Enhanced: "5.7.8", Text: "5.7.8 Error: authentication failed: authentication failure", Claims: other}},
+		{"auth-refused-elsewhere", diagnosis.Symptom{Stage: diagnosis.StageAuth, Code: 535, Text: "Authentication credentials invalid"}},
+		{"sender-not-owned", diagnosis.Symptom{Stage: diagnosis.StageRcpt, Code: 553, Enhanced: "5.7.1", Text: "5.7.1 <a@b.example>: Sender address rejected: not owned by user c@b.example"}},
+		{"sender-not-owned", diagnosis.Symptom{Stage: diagnosis.StageMail, Code: 553, Enhanced: "5.7.1", Text: "5.7.1 <a@b.example>: Sender address rejected: not owned by auth user c@b.example"}},
+	} {
+		if got := diagnosis.Find(tt.symptom, diagnosis.Facts{}); got.Code != tt.code || got.Class != diagnosis.ClassConfiguration {
+			t.Errorf("%q is found as %s, want %s", tt.symptom.Text, got.Code, tt.code)
+		}
+		pasted := strconv.Itoa(tt.symptom.Code) + " " + tt.symptom.Text
+		for _, f := range diagnosis.Explain("mail.b.example said: "+pasted, diagnosis.Facts{}) {
+			if f.Known() && f.Code == tt.code {
+				t.Errorf("%q is explained as %s", pasted, f.Code)
+			}
+		}
+	}
+}
