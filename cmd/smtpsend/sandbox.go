@@ -13,6 +13,8 @@ import (
 type sandboxFlags struct {
 	listenSMTP, listenHTTP, writeEnv string
 	faults                           []string
+	limits                           bool
+	timeScale                        int
 }
 
 func newSandbox(g *globals) *cobra.Command {
@@ -39,11 +41,19 @@ Ends on SIGINT and SIGTERM.`,
 	f.StringVar(&s.listenHTTP, "listen-http", "", "`ADDRESS` for the token endpoint, the inbox and its API (default as above)")
 	f.StringVar(&s.writeEnv, "write-env", "", "write the settings to `FILE` as soon as both addresses accept connections")
 	f.StringArrayVar(&s.faults, "fault", nil, "fail as `NAME[,after=N][,times=N]` says; repeatable")
+	f.BoolVar(&s.limits, "limits", false, "keep Exchange's limits: 30 messages a minute (the excess is delayed) and 10,000 recipients a day")
+	f.IntVar(&s.timeScale, "time-scale", 1, "make the minutes and days of the limits `N` times shorter, in the settings of --write-env too")
 	return cmd
 }
 
 func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.logger()}
+	if s.timeScale < 1 {
+		return usagef("--time-scale %d is not positive", s.timeScale)
+	}
+	if o.TimeScale = float64(s.timeScale); s.limits {
+		o.MessagesPerMinute, o.RecipientsPerDay = 30, 10_000
+	}
 	for _, text := range s.faults {
 		fault, err := sandbox.ParseFault(text)
 		if err != nil {

@@ -44,7 +44,7 @@ func (s *Sandbox) Env() []string {
 	if s.opts.ImplicitTLS {
 		security = "1"
 	}
-	return []string{
+	settings := []string{
 		"SMTPSEND_MAIL_SERVER=" + host,
 		"SMTPSEND_SMTP_PORT=" + port,
 		"SMTPSEND_SMTP_SECURITY=" + security,
@@ -54,6 +54,10 @@ func (s *Sandbox) Env() []string {
 		"SMTPSEND_OFFICE_TOKEN_ENDPOINT=" + s.TokenEndpoint(),
 		"SMTPSEND_MAIL_SENDER=" + s.MailSender(),
 	}
+	if scale := int(s.opts.TimeScale); scale > 1 {
+		settings = append(settings, fmt.Sprintf("SMTPSEND_TIME_SCALE=%d", scale))
+	}
+	return settings
 }
 
 // WriteEnv writes the settings to file and the authority's certificate to
