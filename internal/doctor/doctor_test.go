@@ -168,7 +168,7 @@ func TestOnlyTheFirstBrokenCheckIsExplained(t *testing.T) {
 func TestBadSettingsAreTheOnlyThingLookedAt(t *testing.T) {
 	f := diagnosis.Finding{Code: "value-quoted", Title: "quoted"}
 	r := doctor.Examine(t.Context(), doctor.Options{Settings: doctor.NewCheck("settings", doctor.Failed, "1", &f, "SMTPSEND_X is in quotes")})
-	if r.Healthy || r.Finding == nil || r.Finding.Code != "value-quoted" || r.Broken != "settings" || r.Cause() != nil {
+	if r.Healthy || r.Finding == nil || r.Finding.Code != "value-quoted" || r.Broken != "settings" || r.Cause() != nil || r.Proof != "SMTPSEND_X is in quotes" {
 		t.Errorf("report %+v", r)
 	}
 	for _, c := range r.Checks[1:] {

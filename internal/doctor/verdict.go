@@ -20,6 +20,9 @@ func (e *examination) conclude(ctx context.Context) {
 		c := e.root(r.Checks[i])
 		root = c.Name
 		r.Broken, r.Proof, r.Finding, r.cause = c.Name, c.Seen, c.finding, r.Checks[i].cause
+		if c.Name == nameSettings && len(c.Notes) > 0 {
+			r.Proof = clean(strings.Join(c.Notes, "; "))
+		}
 		if r.Finding != nil && r.Finding.Code == codeRefused {
 			r.Suspects = e.suspects()
 		}

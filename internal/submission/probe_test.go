@@ -68,8 +68,7 @@ func TestGreetNamesTheStageThatFails(t *testing.T) {
 		"no SMTP at all": {&server{banner: "SSH-2.0-OpenSSH_9.6"}, diagnosis.StageGreeting, diagnosis.FaultNotSMTP},
 	} {
 		t.Run(name, func(t *testing.T) {
-			session, err := submission.Greet(t.Context(), setup(t, c.server), soon())
-			defer session.Close()
+			_, err := submission.Greet(t.Context(), setup(t, c.server), soon())
 			var e *submission.Error
 			if !errors.As(err, &e) || e.Stage != c.stage || e.Fault != c.fault {
 				t.Errorf("error %v, want stage %s and fault %s", err, c.stage, c.fault)
@@ -108,14 +107,12 @@ func TestGreetEndsWithItsDeadlineAndItsContext(t *testing.T) {
 	o := setup(t, &server{silentAt: "ehlo", silent: func() { reached <- struct{}{} }})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-reached; cancel() }()
-	session, err := submission.Greet(ctx, o, soon())
-	defer session.Close()
+	_, err := submission.Greet(ctx, o, soon())
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 	o.Timeouts.Command = 50 * time.Millisecond
-	session, err = submission.Greet(t.Context(), o, soon())
-	defer session.Close()
+	_, err = submission.Greet(t.Context(), o, soon())
 	var e *submission.Error
 	if !errors.As(err, &e) || e.Fault != diagnosis.FaultConnectionTimeout || e.Stage != diagnosis.StageEHLO {
 		t.Errorf("error %v, want no answer to EHLO", err)
