@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/reply"
 )
 
-// errEarly is the cause when the server replied to a final dot that it had not
-// got.
-var errEarly = errors.New("server replied before the end of data")
+// errEarly is the cause when the server said something that nothing was asked
+// for: whose reply the next one is, nobody knows then.
+var errEarly = errors.New("server replied to what was not sent yet")
 
 // earlyTime is how long a TLS record that has begun to arrive may take to turn
 // out to hold a reply.
@@ -25,7 +26,7 @@ const earlyTime = 100 * time.Millisecond
 // refusal is true and everything else can be tried again. Words that arrive
 // later than this look around cannot be told from the reply.
 func (s *Session) heardEarly(t *transaction) error {
-	if s.wire.br.Buffered() == 0 && !(pending(s.raw) && s.wire.audible()) {
+	if !s.spoken() {
 		return nil
 	}
 	defer s.cut()
@@ -42,6 +43,46 @@ func (s *Session) heardEarly(t *transaction) error {
 		return s.refuse(&Error{Stage: diagnosis.StageContent, Reply: r})
 	}
 	return s.fail(diagnosis.StageContent, &Error{Reply: r, Err: errEarly})
+}
+
+// heardBetween ends a session in which the server speaks, or leaves, between two
+// transactions: usually a 421 because it was idle too long.
+func (s *Session) heardBetween() error {
+	if !s.spoken() {
+		return nil
+	}
+	defer s.cut()
+	if err := s.wire.conn.SetReadDeadline(time.Now().Add(pendingTime)); err != nil {
+		return s.fail(diagnosis.StageMail, err)
+	}
+	r, err := s.wire.read()
+	if err != nil {
+		return s.fail(diagnosis.StageMail, err)
+	}
+	return s.fail(diagnosis.StageMail, &Error{Reply: r, Err: errEarly})
+}
+
+// ask is wire.command for a command within a transaction. A reply that is there
+// before the command is none to it, but for 421, which may come at any time (RFC
+// 5321 3.8).
+func (s *Session) ask(command string) (reply.Reply, error) {
+	if s.wire.br.Buffered() == 0 {
+		return s.wire.command(s.opts.Timeouts.Command, command)
+	}
+	if err := s.wire.limit(pendingTime); err != nil {
+		return reply.Reply{}, err
+	}
+	r, err := s.wire.read()
+	if err == nil && r.Code != 421 {
+		err = errEarly
+	}
+	return r, err
+}
+
+// spoken reports whether something was said, or the connection ended, that
+// nobody has read.
+func (s *Session) spoken() bool {
+	return s.wire.br.Buffered() > 0 || (pending(s.raw) && s.wire.audible())
 }
 
 // audible reports whether what has arrived holds words, or is the end of the

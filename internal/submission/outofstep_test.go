@@ -36,6 +36,7 @@ func TestMessageAfterARefusedResetIsNotSubmittedOnThatSession(t *testing.T) {
 func TestSenderTakesANewSessionWhenTheOldOneIsSpent(t *testing.T) {
 	for name, s := range map[string]*server{
 		"RSET refused": {sayOnce: map[string][]string{"data": {"554 5.5.0 not this one"}}, say: map[string]string{"rset": "502 5.5.1 no"}},
+		"stray reply":  {sayOnce: map[string][]string{"dot": {"250 2.0.0 OK\r\n554 5.0.0 stray"}}},
 		"421 to MAIL":  {sayOnce: map[string][]string{"mail": {"250 ok", "421 4.4.2 idle too long"}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -80,6 +80,7 @@ func (s *Session) mailRefused(t *transaction, r reply.Reply) error {
 	}
 	t.settle(NotAttempted, diagnosis.StageMail, r)
 	if !s.grouped() || r.Code == 421 {
+		s.reset = true // so that a reply too many is noticed in the next transaction
 		return s.refuse(refusal)
 	}
 	due := len(t.to) + 1

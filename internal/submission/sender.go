@@ -136,14 +136,15 @@ func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 }
 
 // spent reports that the session had come to its end before the message: the
-// server closed it while it was idle, says 421 to MAIL, or could not reset it.
+// server closed it while it was idle, says 421 to MAIL, could not reset it, or
+// said what it was not asked.
 // Nothing of the message was taken.
 func spent(e *Error) bool {
 	if e == nil || e.Stage != diagnosis.StageMail {
 		return false
 	}
 	silent := e.Reply.IsZero() && e.Fault == diagnosis.FaultConnectionClosed
-	return silent || e.Reply.Code == 421 || errors.Is(e.Err, errNotReset)
+	return silent || e.Reply.Code == 421 || errors.Is(e.Err, errNotReset) || errors.Is(e.Err, errEarly)
 }
 
 // readyFor reports whether m may be the next message of the session.

@@ -144,6 +144,11 @@ func (s *Session) converse(t *transaction) error {
 		}
 		return s.refuse(err)
 	}
+	if !written {
+		if err := s.heardBetween(); err != nil {
+			return err
+		}
+	}
 	if s.grouped() {
 		return s.converseGrouped(t, written)
 	}
@@ -250,17 +255,16 @@ func (s *Session) converseGrouped(t *transaction, written bool) error {
 
 // converseStepwise is one command at a time.
 func (s *Session) converseStepwise(t *transaction) error {
-	limit := s.opts.Timeouts.Command
 	if s.reset {
 		s.reset = false
-		r, err := s.wire.command(limit, "RSET")
+		r, err := s.ask("RSET")
 		if err := s.wasReset(r, err); err != nil {
 			return err
 		}
 	}
 	i := -1
-	mail := func() (reply.Reply, error) { return s.wire.command(limit, s.mailCommand(t.mail)) }
-	rcpt := func() (reply.Reply, error) { i++; return s.wire.command(limit, s.rcptCommand(t.mail, t.to[i])) }
+	mail := func() (reply.Reply, error) { return s.ask(s.mailCommand(t.mail)) }
+	rcpt := func() (reply.Reply, error) { i++; return s.ask(s.rcptCommand(t.mail, t.to[i])) }
 	if err := s.envelopeReplies(t, mail, rcpt); err != nil {
 		return err
 	}
