@@ -64,6 +64,7 @@ const (
 	transient fault = iota // a 4yz reply
 	permanent              // a 5yz reply
 	closing                // 421, and the connection closed
+	leaving                // 421, and the connection left open
 	garbage                // octets that are no reply
 	halfLine               // the beginning of a reply line, then nothing
 	megabyte               // a reply of 1 MB
@@ -80,7 +81,7 @@ const (
 )
 
 func (f fault) String() string {
-	return [...]string{"4yz", "5yz", "421", "garbage", "half-line", "1MB", "mixed", "stray-250", "silence", "slow",
+	return [...]string{"4yz", "5yz", "421", "421-open", "garbage", "half-line", "1MB", "mixed", "stray-250", "silence", "slow",
 		"drip", "rst", "fin", "tls-alert", "tls-truncated"}[f]
 }
 
@@ -88,7 +89,7 @@ func (f fault) String() string {
 func (f fault) timed() bool { return f == silence || f == halfLine || f == drip }
 
 // refusing reports a fault that is a definite refusal.
-func (f fault) refusing() bool { return f == transient || f == permanent || f == closing }
+func (f fault) refusing() bool { return f <= leaving }
 
 // cell is one way in which a server may behave.
 type cell struct {
@@ -129,6 +130,8 @@ func (c cell) applies() bool {
 	case c.fault == slow && c.place != before && c.place != within: // no reply is left to be slow with
 		return false
 	case c.stage == content && c.fault == slow:
+		return false
+	case c.stage == handshake && c.place == within && c.fault == leaving: // part of a TLS record, then silence
 		return false
 	}
 	return !c.drops || c.stage == dot && (c.place == before || c.place == within) && !c.fault.refusing() && c.fault != slow && c.fault != stray

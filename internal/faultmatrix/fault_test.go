@@ -9,14 +9,23 @@ import (
 	"time"
 )
 
+// Replies of 1 MB.
+var (
+	long     = strings.Repeat("250-"+strings.Repeat("x", 120)+"\r\n", 1<<20/126) + "250 end\r\n"
+	longHTTP = "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n"
+)
+
 // strike does the cell's fault; reply is the reply in whose place it strikes,
 // "" when none is due. It reports whether the dialogue goes on.
 func (c *conn) strike(reply string) bool {
 	c.struck = true
+	if c.onStrike != nil {
+		c.onStrike()
+	}
 	if text, ok := c.words(reply); ok {
 		c.put(text)
 		c.refused = c.reading && c.cell.fault.refusing()
-		c.garbled = c.asked && c.dots == 0 && !c.refused && c.cell.fault != stray
+		c.garbled = c.asked && (c.reading || c.cell.stage == data) && !c.refused && c.cell.fault != stray
 		return true
 	}
 	if c.cell.fault != slow && c.bw.Flush() != nil {
@@ -26,6 +35,10 @@ func (c *conn) strike(reply string) bool {
 	case closing:
 		c.put(c.replyOf(closing))
 		c.hangUp()
+	case leaving:
+		c.put(c.replyOf(closing))
+		_ = c.bw.Flush()
+		c.hold()
 	case halfLine:
 		c.put("25")
 		_ = c.bw.Flush()
@@ -73,7 +86,7 @@ func (c *conn) replyOf(f fault) string {
 			permanent: "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
 			closing:   "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",
 			garbage:   "\x00\x1a\xff garbage\r\n",
-			megabyte:  "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n",
+			megabyte:  longHTTP,
 			mixed:     "HTTP/1.1 200 OK\r\nno header field\r\n\r\n",
 			stray:     "HTTP/1.1 100 Continue\r\n\r\n",
 		}[f]
@@ -83,7 +96,7 @@ func (c *conn) replyOf(f fault) string {
 		permanent: "554 5.0.0 never\r\n",
 		closing:   "421 4.3.2 closing\r\n",
 		garbage:   "\x00\x1a\xff garbage\r\n",
-		megabyte:  strings.Repeat("250-"+strings.Repeat("x", 120)+"\r\n", 1<<20/126) + "250 end\r\n",
+		megabyte:  long,
 		mixed:     "250-yes\r\n554 no\r\n",
 		stray:     "250 2.0.0 stray\r\n",
 	}[f]

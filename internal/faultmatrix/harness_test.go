@@ -67,7 +67,7 @@ var certificate = sync.OnceValue(func() keys {
 	roots := x509.NewCertPool()
 	roots.AddCert(cert)
 	return keys{
-		config: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}},
+		config: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, CurvePreferences: []tls.CurveID{tls.X25519}},
 		roots:  roots,
 		pem:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 	}
@@ -85,7 +85,7 @@ func (oneToken) Invalidate(submission.Token) {}
 func (s *server) options() submission.Options {
 	o := submission.Options{
 		Host: "127.0.0.1", Port: s.port(), RootCAs: certificate().roots, Mailbox: mailbox, Tokens: oneToken{},
-		EHLOName: "client.example", Timeouts: patient,
+		EHLOName: "client.example", Timeouts: limits(patience),
 	}
 	if s.cell.stage == dial && !s.cell.healthy {
 		o.Proxy = &url.URL{Scheme: "http", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port()))}
@@ -93,8 +93,8 @@ func (s *server) options() submission.Options {
 	return o
 }
 
-// patient are limits that no fault but a timed one reaches.
-var patient = limits(30 * time.Second)
+// patience is a limit that no fault but a timed one reaches.
+const patience = 40 * time.Second
 
 func limits(d time.Duration) submission.Timeouts {
 	return submission.Timeouts{Dial: d, Command: d, Data: d, Block: d, Dot: d}

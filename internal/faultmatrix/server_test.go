@@ -23,8 +23,11 @@ type server struct {
 	rcpt map[string]string // forward-path -> reply in the place of 250
 	// onRead, when set, is told how many octets have been read from a
 	// connection, TLS included, before the server sees the last of them.
-	onRead func(conn int, octets int64)
-	onKeep func(stored) // when set, is told of each message before the reply
+	onRead   func(conn int, octets int64)
+	onKeep   func(stored)     // when set, is told of each message before the reply
+	onStrike func()           // when set, is told when the fault comes
+	say      map[stage]string // replies in the place of the usual ones
+	rush     bool             // all replies up to that to the dot come with that to EHLO
 
 	// A cell about a transaction strikes in the message of this number, counted
 	// from 0, of those that one session is to bring.
@@ -145,7 +148,7 @@ func (c *conn) here(s stage, p place) bool {
 func (c *conn) serve() {
 	c.in = &hooked{Conn: c.raw, conn: c}
 	c.use(c.in)
-	if c.cell.stage == dial && !c.proxy() {
+	if c.cell.stage == dial && !c.cell.healthy && !c.proxy() {
 		return
 	}
 	banner := "220 LAB.outlook.office365.com Microsoft ESMTP MAIL Service ready"
@@ -208,6 +211,9 @@ func (c *conn) line() (string, bool) {
 // answer gives the reply of a stage, or does the fault. taken reports whether
 // the server goes on as if it had given the reply, on whether it goes on at all.
 func (c *conn) answer(s stage, text string) (taken, on bool) {
+	if other, ok := c.say[s]; ok {
+		text = other
+	}
 	switch {
 	case c.here(s, before):
 		on = c.strike(text)
@@ -272,6 +278,12 @@ func (c *conn) hello() bool {
 		text += "250-PIPELINING\r\n"
 	}
 	_, on := c.answer(s, text+"250 "+ext)
+	if c.rush && s == ehloTLS {
+		c.put("235 2.7.0 ok\r\n250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go on\r\n250 2.0.0 OK\r\n")
+		_ = c.bw.Flush()
+		c.hold()
+		return false
+	}
 	c.next = starttls
 	if c.tls != nil {
 		c.next = auth
@@ -360,7 +372,7 @@ func (c *conn) data() bool {
 	if !taken || !on {
 		return on
 	}
-	c.reading = true
+	c.reading, c.definite = true, false
 	text, ok := c.content()
 	c.reading = false
 	return ok && c.end(text)

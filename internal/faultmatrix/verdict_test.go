@@ -9,17 +9,17 @@ import (
 )
 
 // judge compares what a client believes with what the server did, for every
-// recipient of a message whose content is text. What it returns is wrong
+// recipient of the message with the content text. What it returns is wrong
 // whatever the fault was.
 func (s *server) judge(recipients []submission.Recipient, text string) (wrong []string) {
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	copies := make(map[string]int)
 	for _, m := range s.kept() {
-		if m.content != text {
-			say("stored %d octets that are not the message of %d", len(m.content), len(text))
-		}
 		for _, to := range m.to {
 			copies[to]++
+			if m.content != text && slices.ContainsFunc(recipients, func(r submission.Recipient) bool { return r.ForwardPath == to }) {
+				say("stored %d octets for %s that are not the message of %d", len(m.content), to, len(text))
+			}
 		}
 	}
 	for _, r := range recipients {
@@ -45,16 +45,20 @@ func (s *server) judge(recipients []submission.Recipient, text string) (wrong []
 			if n > 1 {
 				say("%s is in doubt and stored %d times", r.ForwardPath, n)
 			}
-			if last := s.conns[len(s.conns)-1]; !last.asked {
-				say("%s is in doubt, and no content was asked for", r.ForwardPath)
-			} else if last.definite && s.cell.fault != reset && !s.cell.fault.timed() {
-				say("%s is in doubt, and the server gave a definite answer", r.ForwardPath)
+			if !slices.ContainsFunc(s.conns, s.leavesDoubt) {
+				say("%s is in doubt, and the server either asked for no content or gave a definite answer", r.ForwardPath)
 			}
 		default:
 			say("%s has the outcome %q", r.ForwardPath, r.Outcome)
 		}
 	}
 	return wrong
+}
+
+// leavesDoubt reports a connection in which content was asked for and no
+// definite answer to it was to be read.
+func (s *server) leavesDoubt(c *conn) bool {
+	return c.asked && (!c.definite || s.cell.fault == reset || s.cell.fault.timed())
 }
 
 // judgeReceipt is judge for a receipt, which also tells the attempts.
@@ -111,7 +115,7 @@ func (c cell) allowedBehind354() []submission.Outcome {
 	switch c.fault {
 	case transient, permanent:
 		return c.refusal()
-	case closing:
+	case closing, leaving:
 		return append(c.refusal(), submission.InDoubt)
 	case garbage, megabyte, mixed, stray:
 		return []submission.Outcome{submission.NotAttempted}
@@ -121,7 +125,7 @@ func (c cell) allowedBehind354() []submission.Outcome {
 
 func (c cell) allowedInContent() []submission.Outcome {
 	switch c.fault {
-	case transient, permanent, closing:
+	case transient, permanent, closing, leaving:
 		return c.refusal()
 	case stray:
 		return []submission.Outcome{submission.Accepted, submission.NotAttempted}
@@ -152,7 +156,7 @@ func (c cell) recovers() bool {
 		return false
 	}
 	switch c.fault {
-	case transient, closing:
+	case transient, closing, leaving:
 		return c.stage != dial && c.stage != handshake
 	case silence, halfLine, drip, reset, fin, truncated:
 		return c.stage != dial && c.stage != handshake
