@@ -70,7 +70,7 @@ var placeholders = regexp.MustCompile(`\{[^}]*\}`)
 
 func checkFixes(t *testing.T, fixes []diagnosis.Fix) {
 	t.Helper()
-	known := []string{"{client-id}", "{object-id}", "{tenant-id}", "{mailbox}", "{from}", "{recipient}", "{server}", "{token-url}"}
+	known := []string{"{client-id}", "{object-id}", "{tenant-id}", "{mailbox}", "{from}", "{recipient}", "{server}", "{token-url}", "{message-id}"}
 	for _, f := range fixes {
 		if f.Text == "" || !strings.HasSuffix(f.Text, ".") && !strings.HasSuffix(f.Text, ")") {
 			t.Errorf("fix %q is no sentence", f.Text)
@@ -106,6 +106,7 @@ var cmdlets = map[string][]string{
 	"Set-CASMailbox":                     {"Identity", "SmtpClientAuthenticationDisabled"},
 	"Get-CASMailbox":                     {"Identity"},
 	"Get-TransportConfig":                {},
+	"Get-MessageTraceV2":                 {"MessageId", "SenderAddress"},
 	"Get-ApplicationAccessPolicy":        {},
 	"Install-Module":                     {"Name"},
 	"Set-TransportConfig":                {"AllowLegacyTLSClients"},

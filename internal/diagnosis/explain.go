@@ -254,10 +254,6 @@ func rootFirst(hits []hit) []hit {
 			first = h.at.start
 		}
 	}
-	// That a server which refused hangs up is no failure of its own.
-	hits = slices.DeleteFunc(hits, func(h hit) bool {
-		return h.entry.Fault == FaultConnectionClosed && first >= 0 && first < h.at.start
-	})
 	sort.SliceStable(hits, func(i, j int) bool {
 		a, b := depth(hits[i], first), depth(hits[j], first)
 		return a < b || a == b && hits[i].at.start < hits[j].at.start

@@ -53,6 +53,8 @@ func (f Facts) fillCommand(text string) string {
 		switch {
 		case plain().MatchString(value):
 			return value
+		case angled().MatchString(value):
+			return "'" + value + "'"
 		case quotable().MatchString(value):
 			return "'" + strings.ReplaceAll(value, "'", "''") + "'"
 		}
@@ -63,10 +65,12 @@ func (f Facts) fillCommand(text string) string {
 // Values come from configuration, tokens and servers, and end in commands that
 // people paste into a shell of an administrator. What is neither plain nor
 // harmless in single quotes is not put there; curly quotes are quotes to
-// PowerShell and so stay out as well.
+// PowerShell and so stay out as well. A Message-ID keeps its angle brackets,
+// which a message trace wants.
 var (
 	plain    = lazyregexp.New(`^[\p{L}\p{N}][\p{L}\p{N}._+@:/=-]*$`)
 	quotable = lazyregexp.New(`^[\p{L}\p{N}][\p{L}\p{N} ._+@:/=#&!%'*?~|^{}$-]*$`)
+	angled   = lazyregexp.New(`^<[\p{L}\p{N}][\p{L}\p{N}._+@:/=#&!%$-]*>$`)
 )
 
 // value returns the fact that a placeholder stands for, and what stands in its
@@ -89,6 +93,8 @@ func (f Facts) value(p string) (value, missing string) {
 		return f.Server, "<server>"
 	case "{token-url}":
 		return f.TokenURL, "<token-url>"
+	case "{message-id}":
+		return f.MessageID, "<message-id>"
 	}
 	return "", p
 }

@@ -255,3 +255,21 @@ func TestOtherServersAreNamedWhereWeMetThemAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestInDoubtDoesNotSayTryAgain: who tries again makes a duplicate.
+func TestInDoubtDoesNotSayTryAgain(t *testing.T) {
+	got := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageContent, Fault: diagnosis.FaultInDoubt, Text: "EOF"},
+		diagnosis.Facts{Mailbox: "noreply@contoso.example", MessageID: "<20261122.1@contoso.example>"})
+	if got.Transient() || got.Code != "in-doubt" {
+		t.Errorf("got %s, %s", got.Code, got.Class)
+	}
+	if want := "Get-MessageTraceV2 -MessageId '<20261122.1@contoso.example>' -SenderAddress noreply@contoso.example"; !slices.Contains(got.Fixes[1].Commands, want) {
+		t.Errorf("commands are %q, want %q", got.Fixes[1].Commands, want)
+	}
+	for _, evil := range []string{"<a'b@c>", "<a>; calc <b>", "<$(calc)@c>", "<a\n@b>", "<-a@b>", "<a`b@c>"} {
+		got := diagnosis.Find(diagnosis.Symptom{Fault: diagnosis.FaultInDoubt}, diagnosis.Facts{MessageID: evil})
+		if !strings.Contains(got.Fixes[1].Commands[1], "-MessageId <message-id>") {
+			t.Errorf("command %q for %q", got.Fixes[1].Commands[1], evil)
+		}
+	}
+}

@@ -63,7 +63,7 @@ func findReplies(text string) []pastedReply {
 func withLoneCodes(text string, out []pastedReply) []pastedReply {
 	left := maxReplies
 	for i := 0; i+3 < len(text) && left > 0; i++ {
-		if c := text[i]; c != '4' && c != '5' || !codeShape().MatchString(text[i:i+3]) || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && squeezed(text[i-1]) != 0 {
+		if c := text[i]; c != '4' && c != '5' || figure(text[i+1]) != '0' || figure(text[i+2]) != '0' || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && squeezed(text[i-1]) != 0 {
 			continue
 		}
 		taken := func(r pastedReply) bool { return r.start <= i && i < r.end }
