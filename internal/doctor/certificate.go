@@ -86,9 +86,12 @@ func inspectorOf(host string, leaf *x509.Certificate) string {
 
 // Symptom describes a failed submission to host for the catalogue, like
 // e.Symptom, and tells a TLS-inspecting middlebox from other certificates that
-// nobody trusts.
+// nobody trusts. What left the message in doubt is of less weight than that.
 func Symptom(e *submission.Error, host string) diagnosis.Symptom {
 	s := e.Symptom()
+	if e.InDoubt {
+		return diagnosis.Symptom{Stage: e.Stage, Fault: diagnosis.FaultInDoubt, Text: s.Text}
+	}
 	if s.Fault != diagnosis.FaultTLSUntrusted {
 		return s
 	}

@@ -232,6 +232,7 @@ func (e *examination) testMessage(ctx context.Context) {
 		return
 	}
 	defer m.Close()
+	e.o.Facts.MessageID = m.MessageID
 	result := e.session.Submit(ctx, started.Add(e.o.MailLimit), m, nil)
 	c.Took, c.Seen = time.Since(started), fmt.Sprintf("from %s to %s: %s", e.o.From, e.o.SendTo, result.Reply)
 	e.report.Dialogue = e.lines.lines

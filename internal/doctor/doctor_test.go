@@ -21,6 +21,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -206,6 +207,28 @@ func TestReportHoldsNeitherSecretNorToken(t *testing.T) {
 		}
 		if fault == "" && !strings.Contains(strings.Join(check(t, r, "claims").Notes, "\n"), "uti ") {
 			t.Errorf("claims: %+v", check(t, r, "claims"))
+		}
+	}
+}
+
+// TestWhatAServerRepeatsIsRedacted: some servers say in their refusal what they
+// were sent.
+func TestWhatAServerRepeatsIsRedacted(t *testing.T) {
+	const echo = "5.7.3 Authentication unsuccessful for dXNlcj1ub3JlcGx5QGNvbnRvc28uZXhhbXBsZQ with eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0xx.c2ln"
+	_, o := start(t, sandbox.Options{SMTPHook: func(_ context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
+		return smtpserver.Say(535, echo), stage == diagnosis.StageAuth
+	}})
+	r := doctor.Examine(t.Context(), o)
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Finding == nil || r.Finding.Code != "auth-unsuccessful" || len(r.Dialogue) == 0 {
+		t.Errorf("finding %+v", r.Finding)
+	}
+	for _, s := range []string{"eyJ", "dXNlcj"} {
+		if strings.Contains(string(data), s) {
+			t.Errorf("the report holds %q", s)
 		}
 	}
 }
