@@ -82,7 +82,7 @@ func (f *finish) refusal() error {
 	if over < 0 {
 		return nil
 	}
-	pause := growing(firstBreak, longestBreak, over+1)
+	pause := f.ob.scaled(growing(firstBreak, longestBreak, over+1))
 	f.box.rest(PauseRefusals, f.t.now+pause.Milliseconds(), f.r.Kind, cut(f.r.words(), maxLast))
 	if over > 0 {
 		return nil
@@ -134,7 +134,7 @@ func (f *finish) slowDown(p Pause) error {
 func (f *finish) deferred() error {
 	wait := f.ob.jittered(growing(firstWait, longestWait, f.attempts))
 	f.waited += wait
-	if time.Duration(f.waited)*time.Millisecond > f.ob.o.GiveUp {
+	if time.Duration(f.waited)*time.Millisecond > f.ob.scaled(f.ob.o.GiveUp) {
 		f.state, f.out.Event = Dead, EventGivenUp
 		return f.notice(NoticeDead, true)
 	}

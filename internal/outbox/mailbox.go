@@ -190,7 +190,13 @@ func growing(first, longest time.Duration, n int) time.Duration {
 }
 
 // jittered lengthens d by up to a tenth, so that what failed together does not
-// come back together.
+// come back together. Beside a stand-in whose minutes are shorter, so is d.
 func (ob *Outbox) jittered(d time.Duration) int64 {
+	d = ob.scaled(d)
 	return (d + time.Duration(ob.o.Jitter()*jitterFraction*float64(d))).Milliseconds()
+}
+
+// scaled is d where a minute takes Options.Minute.
+func (ob *Outbox) scaled(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * float64(ob.o.Minute) / float64(time.Minute))
 }

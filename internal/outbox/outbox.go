@@ -95,7 +95,7 @@ type Options struct {
 	Clock  func() time.Time
 	Jitter func() float64
 	// Minute and Day are the lengths of the two limits' windows, for use beside a
-	// stand-in whose time runs faster: 60 s and 24 h.
+	// stand-in whose time runs faster: 60 s and 24 h. Waits shrink with Minute.
 	Minute, Day time.Duration
 
 	synchronous string                                      // tests: not FULL
