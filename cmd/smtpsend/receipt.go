@@ -65,6 +65,7 @@ func newReceiptView(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.
 	for _, rcpt := range r.Recipients {
 		v.Recipients = append(v.Recipients, newRecipientView(rcpt, f, claims))
 	}
+	f.MessageID = r.MessageID
 	var whole diagnosis.Finding
 	if e := r.Err(); e != nil {
 		symptom := doctor.Symptom(e, f.Server)

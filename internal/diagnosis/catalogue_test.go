@@ -144,7 +144,7 @@ var cmdlets = map[string][]string{
 
 // TestCommandsUseKnownParameters is the guard against invented parameters.
 func TestCommandsUseKnownParameters(t *testing.T) {
-	cmdlet := regexp.MustCompile(`^(?:\$\w+ = )?([A-Z][A-Za-z]*-[A-Z][A-Za-z]+)(.*)$`)
+	cmdlet := regexp.MustCompile(`^(?:\$\w+ = )?([A-Z][A-Za-z]*-[A-Z][A-Za-z]+[0-9]?)(.*)$`)
 	parameter := regexp.MustCompile(` -([A-Za-z]+)`)
 	quoted := regexp.MustCompile(`"[^"]*"`)
 	for _, e := range diagnosis.Entries() {

@@ -19,6 +19,9 @@ type Error struct {
 	Fault  diagnosis.Fault      // what went wrong without a reply
 	Result *xoauth2.ErrorResult // the error result that came with a 334 before the refusal
 	Server string               // host:port
+	// InDoubt says that the final dot was sent and no reply to it came: the
+	// server may have the message, whatever Fault kept the reply away.
+	InDoubt bool
 	Err    error                // the cause; nil when the reply says all
 }
 

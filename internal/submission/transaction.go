@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -89,6 +90,7 @@ func (s *Session) run(ctx, early context.Context, t *transaction, next func() *t
 		}
 		var e *Error
 		errors.As(s.blame(cause, err), &e)
+		e.InDoubt = sent && t.doubtful()
 		t.res.Err = e
 	}
 	return t.res
@@ -118,6 +120,11 @@ func (t *transaction) end(sent bool) {
 			t.res.Recipients[i] = Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outcome, Stage: diagnosis.StageContent}
 		}
 	}
+}
+
+// doubtful reports whether a recipient's outcome is in doubt.
+func (t *transaction) doubtful() bool {
+	return slices.ContainsFunc(t.res.Recipients, func(r Recipient) bool { return r.Outcome == InDoubt })
 }
 
 // timed records how long a stage took.
