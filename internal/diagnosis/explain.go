@@ -27,7 +27,8 @@ func Explain(text string, f Facts) []Finding {
 		return []Finding{finish(e, Symptom{}, f)}
 	}
 	p := newPaste(text)
-	hits := p.bestOfEach(append(p.ruleHits(), p.numberHits()...))
+	hits := append(p.ruleHits(), p.numberHits()...)
+	hits = p.bestOfEach(append(hits, p.truncatedHits(hits)...))
 	hits = append(hits, p.networkHits(hits)...)
 	if len(hits) == 0 {
 		hits = p.unknownHits()
