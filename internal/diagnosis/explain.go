@@ -217,7 +217,7 @@ func (p *paste) connects(h *hit) bool {
 			return mailPort && p.microsofts(h.at, true)
 		}
 	}
-	return p.namesMicrosoftHost(h.at)
+	return (h.entry.Fault == FaultProxyRefused || !p.dialsPrivate(h.at)) && p.namesMicrosoftHost(h.at)
 }
 
 // dropEchoes keeps the most specific of the hits that stand close together:

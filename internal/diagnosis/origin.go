@@ -245,6 +245,15 @@ func (p *paste) namesMicrosoftHost(at region) bool {
 
 var privateAddress = lazyregexp.New(`\b(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
 
+// dialsPrivate reports whether the line says that a private address was dialled,
+// whatever other host it names.
+func (p *paste) dialsPrivate(at region) bool {
+	line := p.line(at.start)
+	return privateTarget().MatchString(p.text[line.start:line.end])
+}
+
+var privateTarget = lazyregexp.New(`(?i)(?:dial tcp|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|connect to|connecting to|trying) \[?(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
+
 // onLoopback reports whether the line names the machine itself, and whether
 // the port, where one is named, is one of mail.
 func (p *paste) onLoopback(at region) (local, mailPort bool) {

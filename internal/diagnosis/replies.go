@@ -61,11 +61,12 @@ func findReplies(text string) []pastedReply {
 
 // withLoneCodes adds the reply codes that stand without an enhanced code.
 func withLoneCodes(text string, out []pastedReply) []pastedReply {
-	left := maxReplies
-	for i := 0; i+3 < len(text) && left > 0; i++ {
+	left, looks := maxReplies, 20*maxReplies
+	for i := 0; i+3 < len(text) && left > 0 && looks > 0; i++ {
 		if c := text[i]; c != '4' && c != '5' || figure(text[i+1]) != '0' || figure(text[i+2]) != '0' || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && squeezed(text[i-1]) != 0 {
 			continue
 		}
+		looks--
 		taken := func(r pastedReply) bool { return r.start <= i && i < r.end }
 		led := beforeCode().MatchString(text[max(0, i-20):i]) || strings.HasPrefix(strings.ToLower(text[i+4:min(len(text), i+8)]), "auth")
 		if led && !slices.ContainsFunc(out, taken) {
