@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/term"
-
 	"github.com/smtpsend/smtpsend/internal/atomicfile"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
@@ -92,7 +90,7 @@ func (s *sendFlags) excluded(given func(string) bool) error {
 // flag was set, because an empty --text is a text.
 func (s *sendFlags) draft(g *globals, cfg *config.Config, given func(string) bool) (message.Draft, error) {
 	var d message.Draft
-	if err := s.content(&d, g.stdin, given); err != nil {
+	if err := s.content(&d, g, given); err != nil {
 		return d, err
 	}
 	if err := s.addresses(&d, cfg); err != nil {
@@ -155,9 +153,9 @@ func (s *sendFlags) files(d *message.Draft) error {
 
 // content fills in the body, and what else a template has, from where the flags
 // say; the text comes from standard input when they say nothing.
-func (s *sendFlags) content(d *message.Draft, stdin io.Reader, given func(string) bool) (err error) {
+func (s *sendFlags) content(d *message.Draft, g *globals, given func(string) bool) (err error) {
 	if s.template != "" {
-		return s.fill(d, stdin)
+		return s.fill(d, g)
 	}
 	d.Text, d.HTML = s.text, s.html
 	textFile := s.textFile
@@ -171,7 +169,10 @@ func (s *sendFlags) content(d *message.Draft, stdin io.Reader, given func(string
 		if body.file == "" {
 			continue
 		}
-		if *body.target, err = readBody(body.file, stdin); err != nil {
+		if body.file == "-" {
+			g.askFor("the text")
+		}
+		if *body.target, err = readBody(body.file, g.stdin); err != nil {
 			return err
 		}
 	}
@@ -179,7 +180,7 @@ func (s *sendFlags) content(d *message.Draft, stdin io.Reader, given func(string
 }
 
 // fill executes the template.
-func (s *sendFlags) fill(d *message.Draft, stdin io.Reader) error {
+func (s *sendFlags) fill(d *message.Draft, g *globals) error {
 	source, err := readBody(s.template, nil)
 	if err != nil {
 		return err
@@ -190,7 +191,10 @@ func (s *sendFlags) fill(d *message.Draft, stdin io.Reader) error {
 	}
 	data := map[string]any{}
 	if s.data != "" {
-		text, err := readBody(s.data, stdin)
+		if s.data == "-" {
+			g.askFor("the data")
+		}
+		text, err := readBody(s.data, g.stdin)
 		if err != nil {
 			return err
 		}
@@ -291,10 +295,4 @@ func asFlags(err error) error {
 		named.Field = flag
 	}
 	return &named
-}
-
-// isTerminal reports whether stream is a terminal.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -67,6 +67,10 @@ func codeOf(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &exit) && exit.shown:
+		return exit.code
+	case errors.Is(err, context.Canceled): // whatever was going on then
+		return exitInterrupted
 	case errors.As(err, &exit):
 		return exit.code
 	case errors.As(err, &problems):
@@ -75,8 +79,6 @@ func codeOf(err error) int {
 		return exitData
 	case errors.As(err, &file), errors.Is(err, fs.ErrNotExist):
 		return exitNoInput
-	case errors.Is(err, context.Canceled):
-		return exitInterrupted
 	}
 	return exitBug
 }

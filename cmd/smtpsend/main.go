@@ -26,9 +26,12 @@ func main() {
 	os.Exit(code)
 }
 
-// notified is the context that SIGINT and SIGTERM end.
+// notified is the context that SIGINT and SIGTERM end. Once it has ended, a
+// second signal kills.
 func notified() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // process is what a verb sees of the process that it runs in.
@@ -40,7 +43,9 @@ type process struct {
 
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, p *process, args []string) int {
-	root, g := newRoot(p)
+	inside := *p
+	inside.stdin = newInput(ctx, p.stdin)
+	root, g := newRoot(&inside)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	return g.conclude(err)

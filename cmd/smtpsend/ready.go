@@ -40,6 +40,7 @@ func (s *sendFlags) ready(g *globals, cfg *config.Config) (m *message.Mail, from
 
 func (s *sendFlags) openMessage(g *globals) (*message.Raw, error) {
 	if s.message == "-" {
+		g.askFor("the message")
 		return message.ReadRaw(g.stdin, message.RawOptions{})
 	}
 	return message.OpenRaw(s.message, message.RawOptions{})

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/seal"
@@ -69,19 +67,18 @@ func runSecretSeal(ctx context.Context, g *globals) error {
 
 // readSecret reads one line, from the terminal without echo.
 func readSecret(g *globals) (secret.String, error) {
-	var data []byte
+	var text string
 	var err error
-	if isTerminal(g.stdin) {
-		fmt.Fprint(g.stderr, "client secret (not shown): ")
-		data, err = term.ReadPassword(int(g.stdin.(*os.File).Fd()))
-		fmt.Fprintln(g.stderr)
+	if tty, ok := terminal(g.stdin); ok {
+		text, err = g.readPassword(tty, "client secret (not shown): ")
 	} else {
+		var data []byte
 		data, err = io.ReadAll(io.LimitReader(g.stdin, seal.MaxSecret+2))
+		text = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	}
 	if err != nil {
 		return secret.String{}, withCode(exitNoInput, fmt.Errorf("reading the secret: %w", err))
 	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if text == "" {
 		return secret.String{}, withCode(exitNoInput, errors.New("the secret is empty"))
 	}

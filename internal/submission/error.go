@@ -22,7 +22,7 @@ type Error struct {
 	// InDoubt says that the final dot was sent and no reply to it came: the
 	// server may have the message, whatever Fault kept the reply away.
 	InDoubt bool
-	Err    error                // the cause; nil when the reply says all
+	Err     error // the cause; nil when the reply says all
 }
 
 // Error names stage, server and either the reply or the cause.
