@@ -24,7 +24,8 @@ import (
 //	network        in pasted text alone, as words that a program prints for a
 //	               failure of the network, and only beside a host of Microsoft's
 //	pasted         in pasted text alone
-//	generic        gives way to every rule that is not
+//	generic        gives way to every rule that is not; in pasted text its words
+//	               count only where mail is spoken of
 type rule struct {
 	words    []string // squeezed
 	code     int
