@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -12,7 +11,7 @@ import (
 
 // queued puts a message into the outbox instead of submitting it, and says so.
 func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mail, source string) error {
-	qid, err := g.enqueue(ctx, cfg, m, source, time.Time{})
+	qid, err := g.enqueue(ctx, cfg, m.Envelope.ReversePath, m, source)
 	if err != nil {
 		return err
 	}
@@ -42,7 +41,7 @@ func (g *globals) saved(ctx context.Context, cfg *config.Config, m *message.Mail
 	}
 	rest := *m
 	rest.Envelope.ForwardPaths = open
-	qid, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, source, time.Time{})
+	qid, err := g.enqueue(context.WithoutCancel(ctx), cfg, r.Mailbox, &rest, source)
 	if err != nil {
 		return false, err
 	}

@@ -58,16 +58,16 @@ func asExit(err error) error {
 	return withCode(exitCannotCreate, err)
 }
 
-// enqueue takes a message into the outbox, for the recipients of its envelope.
-func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Mail, source string, at time.Time) (outbox.QID, error) {
+// enqueue takes a message of a mailbox into the outbox, for the recipients of its
+// envelope.
+func (g *globals) enqueue(ctx context.Context, cfg *config.Config, mailbox string, m *message.Mail, source string) (outbox.QID, error) {
 	box, err := g.openOutbox(ctx, cfg)
 	if err != nil {
 		return "", err
 	}
 	defer box.Close()
 	qid, _, err := box.AcceptContent(ctx, outbox.Message{
-		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
-		ReadyAt: at, Source: source,
+		Mailbox: mailbox, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(), Source: source,
 	}, m.Content)
 	return qid, asExit(err)
 }

@@ -95,8 +95,10 @@ func runSendmail(ctx context.Context, g *globals, a *sendmailArgs, given []strin
 	s.takeOver()
 	switch {
 	case a.mode == modeQueue:
-		return s.listQueue()
-	case a.mode == modeFlush, a.mode == modeNone:
+		return s.listQueue(ctx)
+	case a.mode == modeFlush:
+		return s.flush(ctx)
+	case a.mode == modeNone:
 		return nil
 	case a.interval && len(a.recipients) == 0 && !a.fromHeader && a.mode == modeSubmit:
 		return nil
@@ -125,13 +127,6 @@ func (s *sendmail) takeOver() {
 	for _, w := range a.warnings {
 		g.warningf("%s", w)
 	}
-}
-
-// listQueue is -bp. A message is submitted while its sender waits, so there is
-// never one left.
-func (s *sendmail) listQueue() error {
-	s.printf("Mail queue is empty\n")
-	return nil
 }
 
 // settings loads the configuration and the aliases. s.cfg is set even when
@@ -208,11 +203,18 @@ func (s *sendmail) deliver(ctx context.Context, raw *message.Raw) (*delivery, er
 	if s.args.dryRun || s.cfg.NoMails {
 		return nil, notSubmitted(s.toStderr(), mail.Mail, s.args.dryRun)
 	}
-	view, _, err := s.submit(ctx, mail)
+	if s.cfg.Queue == config.QueueAlways {
+		return nil, s.enqueueMail(ctx, mail)
+	}
+	view, receipt, err := s.submit(ctx, mail)
 	if err != nil {
 		return nil, err
 	}
-	return &delivery{mail, view}, s.report(view)
+	err = s.report(view)
+	if codeOf(err) == exitTryAgain && s.cfg.Queue == config.QueueFallback {
+		err = s.toStderr().fallBack(ctx, s.cfg, mail.Mail, receipt, "sendmail", err)
+	}
+	return &delivery{mail, view}, err
 }
 
 // errNobody is why a message is not kept: whoever called has to name somebody.

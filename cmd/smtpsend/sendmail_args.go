@@ -258,6 +258,8 @@ func (a *sendmailArgs) longFlag(name string) error {
 		a.forceFrom = true
 	case "read-envelope-from":
 		a.readFrom = true
+	case "queue":
+		a.settings["QUEUE"] = "always"
 	case "reencode-long-lines":
 		a.settings["REENCODE_LONG_LINES"] = "1"
 	default:

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+// enqueueMail puts a message into the outbox. Nothing is said of it but with
+// -v: that it is queued is what every sendmail's silence means.
+func (s *sendmail) enqueueMail(ctx context.Context, mail *stamped) error {
+	qid, err := s.enqueue(ctx, s.cfg, mail.mailbox, mail.Mail, "sendmail")
+	if err == nil {
+		s.verbosef("queued as %s", qid)
+	}
+	return err
+}
+
+// usedOutbox opens the outbox for reading, nil when it was never used.
+func (s *sendmail) usedOutbox(ctx context.Context) (*outbox.Outbox, error) {
+	o := s.options()
+	o.Offline, o.Stdin = true, nil
+	cfg, err := config.Load(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.StateDir, "queue.db")); cfg.StateDir == "" || errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return s.openOutbox(ctx, cfg)
+}
+
+// listQueue is -bp: what waits in the outbox, as Postfix's mailq has it, or that
+// nothing does.
+func (s *sendmail) listQueue(ctx context.Context) error {
+	box, err := s.usedOutbox(ctx)
+	if err != nil {
+		return err
+	}
+	if box == nil {
+		s.printf("Mail queue is empty\n")
+		return nil
+	}
+	defer box.Close()
+	list, err := box.List(ctx, outbox.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
+	if err != nil {
+		return asExit(err)
+	}
+	if len(list) == 0 {
+		s.printf("Mail queue is empty\n")
+		return nil
+	}
+	s.printf("-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n")
+	var octets int64
+	for _, m := range list {
+		octets += m.Size
+		if err := s.listMail(ctx, box, m); err != nil {
+			return asExit(err)
+		}
+	}
+	s.printf("-- %d Kbytes in %d %s.\n", (octets+1023)/1024, len(list), plural(len(list), "Request", "Requests"))
+	return nil
+}
+
+// listMail prints one message: sender, why it waits, recipients.
+func (s *sendmail) listMail(ctx context.Context, box *outbox.Outbox, m outbox.Mail) error {
+	d, err := box.Show(ctx, m.QID)
+	if err != nil {
+		return err
+	}
+	mark := map[outbox.State]string{outbox.Sending: "*", outbox.Held: "!"}[m.State]
+	s.printf("%-11s %8d %s  %s\n", string(m.QID)+mark, m.Size, m.CreatedAt.Local().Format("Mon Jan _2 15:04:05"), m.ReversePath)
+	if text := why(m, time.Now()); text != "" {
+		s.printf("(%s)\n", visible(text))
+	}
+	for _, r := range d.RecipientStates {
+		if r.State == "open" {
+			s.printf("%41s%s\n", "", r.ForwardPath)
+		}
+	}
+	s.printf("\n")
+	return nil
+}
+
+// flush is -q: submit what is due now, as queue run does.
+func (s *sendmail) flush(ctx context.Context) error {
+	box, err := s.usedOutbox(ctx)
+	if err != nil || box == nil {
+		return err
+	}
+	if err := box.Close(); err != nil {
+		return asExit(err)
+	}
+	return runQueueRun(ctx, s.toStderr(), false)
+}
