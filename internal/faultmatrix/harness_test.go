@@ -31,7 +31,10 @@ func TestMain(m *testing.M) {
 		serveUntilKilled()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(buildDir())
+		os.Exit(code)
+	}))
 }
 
 const mailbox = "noreply@contoso.example"

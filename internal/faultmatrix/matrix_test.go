@@ -46,10 +46,12 @@ func TestMatrix(t *testing.T) {
 }
 
 // inParallel calls f for each of list.
-func inParallel[T any](list []T, f func(T)) {
+func inParallel[T any](list []T, f func(T)) { inParallelBy(workers, list, f) }
+
+func inParallelBy[T any](n int, list []T, f func(T)) {
 	queue := make(chan T)
 	var wg sync.WaitGroup
-	for range workers {
+	for range n {
 		wg.Go(func() {
 			for c := range queue {
 				f(c)
