@@ -27,7 +27,7 @@ func TestQuickRunCountsOurTurns(t *testing.T) {
 	for i := range list {
 		list[i].runs = 2 // a machine that starves us can only add turns: the lesser counts
 	}
-	r, err := bench(context.Background(), list, ourName, io.Discard)
+	r, err := bench(context.Background(), list, ourName, time.Hour, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,8 @@ func (r *result) document() string {
 	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make bench` on %s in %s. Not to be edited.\n\n",
 		r.began.UTC().Format("2 January 2006 15:04 MST"), r.took.Round(time.Second))
 	m := r.machine
-	fmt.Fprintf(&b, "Machine: %s, %s cores, %s, %s, %s.\n", m.processor, m.cores, m.memory, m.kernel, m.golang)
+	fmt.Fprintf(&b, "Machine: %s, %s cores, %s, %s, %s; load %s at the end.\n",
+		m.processor, m.cores, m.memory, m.kernel, m.golang, cmp.Or(r.load, "unknown"))
 	b.WriteString(explanation)
 	r.writePrograms(&b)
 	r.writeTargets(&b)

@@ -32,6 +32,8 @@ const (
 // files that they read.
 type lab struct {
 	dir        string // all files; removed at the end
+	launch     string // the launcher's binary
+	enough     time.Time
 	box        *sandbox.Sandbox
 	smtp       *delayproxy.Proxy // farRTT away
 	tokens     *delayproxy.Proxy

@@ -16,6 +16,11 @@ import (
 // machine is where the figures are from. Its name is nobody's business.
 type machine struct{ processor, cores, memory, kernel, golang string }
 
+// load is how many processes wanted a processor in the last minute, on average:
+// with more than there are cores, others use the machine too. "" where the system
+// does not tell.
+func load() string { return firstMatch("/proc/loadavg", `^(\S+)`) }
+
 func thisMachine(ctx context.Context) machine {
 	m := machine{
 		processor: "unknown processor", cores: strconv.Itoa(runtime.NumCPU()), memory: "unknown memory",

@@ -48,7 +48,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	runs := f.Int("runs", 11, "how often each program runs in each case (less where a run is long)")
+	runs := f.Int("runs", 9, "how often each program runs in each case (less where a run is long)")
+	limit := f.Duration("limit", 10*time.Minute, "after this time each program runs once in each case that is left")
 	quick := f.Bool("quick", false, "one run of a few cases")
 	only := f.String("only", "", "the programs of this comma-separated list alone")
 	cases := f.String("cases", "", "the cases whose name matches this regular expression alone")
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("reading -cases: %w", err)
 	}
 	list = slices.DeleteFunc(list, func(s scenario) bool { return !pattern.MatchString(s.name()) })
-	result, err := bench(ctx, list, *only, stderr)
+	result, err := bench(ctx, list, *only, *limit, stderr)
 	if err != nil {
 		return err
 	}
@@ -84,12 +85,13 @@ type result struct {
 	began    time.Time
 	took     time.Duration
 	machine  machine
+	load     string // at the end
 	programs []program
 	rows     []row
 }
 
 // bench sets up, measures and cleans up.
-func bench(ctx context.Context, list []scenario, only string, progress io.Writer) (_ *result, err error) {
+func bench(ctx context.Context, list []scenario, only string, limit time.Duration, progress io.Writer) (_ *result, err error) {
 	r := &result{began: time.Now(), machine: thisMachine(ctx)}
 	l, err := newLab(ctx)
 	if err != nil {
@@ -105,8 +107,9 @@ func bench(ctx context.Context, list []scenario, only string, progress io.Writer
 	if err := l.attachments(list); err != nil {
 		return nil, err
 	}
-	r.rows, err = l.measureAll(ctx, filepath.Join(l.dir, "launch"), list, r.programs, progress)
-	r.took = time.Since(r.began)
+	l.launch, l.enough = filepath.Join(l.dir, "launch"), r.began.Add(limit)
+	r.rows, err = l.measureAll(ctx, list, r.programs, progress)
+	r.took, r.load = time.Since(r.began), load()
 	return r, err
 }
 

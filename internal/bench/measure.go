@@ -30,7 +30,7 @@ type sample struct {
 const oneRun = 3 * time.Minute
 
 // measure runs p once. The error is unable, or says what went wrong.
-func (l *lab) measure(ctx context.Context, launch string, p program, s scenario, far bool) (sample, error) {
+func (l *lab) measure(ctx context.Context, p program, s scenario, far bool) (sample, error) {
 	scratch, err := os.MkdirTemp(l.dir, "run-*")
 	if err != nil {
 		return sample{}, fmt.Errorf("making directory: %w", err)
@@ -47,7 +47,7 @@ func (l *lab) measure(ctx context.Context, launch string, p program, s scenario,
 	l.think.Store(int64(s.think))
 	ctx, cancel := context.WithTimeout(ctx, oneRun)
 	defer cancel()
-	r, err := runUnder(ctx, launch, inv, j.environ())
+	r, err := runUnder(ctx, l.launch, inv, j.environ())
 	if err != nil {
 		return sample{}, err
 	}

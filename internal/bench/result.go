@@ -37,8 +37,8 @@ func (r row) cell(program string) *cell {
 }
 
 // measureAll runs every case, the programs in turns, so that whatever else the
-// machine does meets them all alike.
-func (l *lab) measureAll(ctx context.Context, launch string, list []scenario, programs []program, progress io.Writer) ([]row, error) {
+// machine does meets them all alike. Past enough each case gets one run.
+func (l *lab) measureAll(ctx context.Context, list []scenario, programs []program, progress io.Writer) ([]row, error) {
 	var rows []row
 	for _, s := range list {
 		fmt.Fprintf(progress, "%s\n", s.name())
@@ -50,11 +50,11 @@ func (l *lab) measureAll(ctx context.Context, launch string, list []scenario, pr
 		}
 		for n := range s.runs + 1 {
 			counting := n == 0
-			if counting && !s.count {
+			if (counting && !s.count) || (n > 1 && time.Now().After(l.enough)) {
 				continue
 			}
 			for i := range r.cells {
-				if err := l.once(ctx, launch, programs, &r.cells[i], s, counting); err != nil {
+				if err := l.once(ctx, programs, &r.cells[i], s, counting); err != nil {
 					return rows, err
 				}
 			}
@@ -67,12 +67,12 @@ func (l *lab) measureAll(ctx context.Context, launch string, list []scenario, pr
 
 // once adds one run to c. What a program cannot do, or fails in, is its cell's
 // affair; the error is the end of ctx.
-func (l *lab) once(ctx context.Context, launch string, programs []program, c *cell, s scenario, counting bool) error {
+func (l *lab) once(ctx context.Context, programs []program, c *cell, s scenario, counting bool) error {
 	if c.why != "" {
 		return nil
 	}
 	i := slices.IndexFunc(programs, func(p program) bool { return p.name == c.program })
-	smp, err := l.measure(ctx, launch, programs[i], s, counting)
+	smp, err := l.measure(ctx, programs[i], s, counting)
 	var no unable
 	switch {
 	case ctx.Err() != nil:

@@ -84,8 +84,8 @@ func scenarios(n int) []scenario {
 		warmNear.times(n), warmFar.times(n), near.times(n), atOnce.times(n), coldFar.times(n),
 		{messages: 20, runs: n}, twentyFar.times((n + 2) / 3),
 		{messages: 200, runs: (n + 2) / 3}, {messages: 200, rtt: farRTT, runs: 1},
-		{messages: 1, attach: 25, runs: (n + 1) / 2, count: true},
-		{messages: 1, attach: hundredMB.attach, runs: (n + 1) / 2, count: true},
+		{messages: 1, attach: 25, runs: (n + 2) / 3, count: true},
+		{messages: 1, attach: hundredMB.attach, runs: (n + 2) / 3, count: true},
 	}
 }
 
