@@ -33,7 +33,7 @@ const (
 type lab struct {
 	dir        string // all files; removed at the end
 	launch     string // the launcher's binary
-	enough     time.Time
+	enough     time.Time // when the full number of runs is no longer made
 	box        *sandbox.Sandbox
 	smtp       *delayproxy.Proxy // farRTT away
 	tokens     *delayproxy.Proxy
