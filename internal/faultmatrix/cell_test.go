@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package faultmatrix_test breaks the dialogue of a submission at every place
 // in every way, and holds each receipt against what the server really stored.
 //

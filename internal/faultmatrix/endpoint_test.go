@@ -1,3 +1,5 @@
+//go:build unix
+
 package faultmatrix_test
 
 import (
@@ -106,13 +108,17 @@ func endpointFaults() []endpointFault {
 // endpoint is a token endpoint with a fault in its first answers.
 type endpoint struct {
 	*httptest.Server
-	asked atomic.Int32
+	asked  atomic.Int32
+	before func() // when set, is called before each answer
 }
 
 func newEndpoint(faulty int32, f endpointFault) *endpoint {
 	e := &endpoint{}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		if e.before != nil {
+			e.before()
+		}
 		if e.asked.Add(1) > faulty {
 			body(200, "application/json", tokenJSON)(w, nil)
 			return

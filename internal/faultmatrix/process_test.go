@@ -1,3 +1,5 @@
+//go:build unix
+
 package faultmatrix_test
 
 import (
@@ -137,12 +139,13 @@ func runProgram(p *program, c cell) result {
 	res := result{name: "program/" + c.String()}
 	s := &server{cell: c}
 	var cmd *exec.Cmd
+	started := make(chan struct{})
 	timeout := time.Minute
 	if c.fault.timed() {
 		timeout = 2 * time.Second
 	}
 	if c.fault.timed() && c.stage >= content { // the dot is sent, and its reply has ten minutes
-		s.onStrike = func() { _ = cmd.Process.Signal(syscall.SIGINT) }
+		s.onStrike = func() { <-started; _ = cmd.Process.Signal(syscall.SIGINT) }
 	}
 	s, err := serve(s)
 	if err != nil {
@@ -153,6 +156,7 @@ func runProgram(p *program, c cell) result {
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	start := time.Now()
 	err = cmd.Start()
+	close(started)
 	if err == nil {
 		overdue := time.AfterFunc(90*time.Second, func() { _ = cmd.Process.Kill() })
 		err = cmd.Wait()
