@@ -36,6 +36,7 @@ func TestCommandsOfTheCatalogueExist(t *testing.T) {
 func unknownCommand(words []string) string {
 	root, _ := newRoot(&process{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard})
 	root.SetContext(context.Background())
+	root.InitDefaultHelpFlag() // as Execute does: it brings the global flags together
 	cmd, rest, err := root.Traverse(words)
 	if err != nil {
 		return err.Error()

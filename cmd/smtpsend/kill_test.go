@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -22,9 +23,10 @@ import (
 const kills = 20
 
 // TestBatchSurvivesKills kills a batch with SIGKILL at random points of its
-// dialogue with the server, again and again. Every row must arrive; a row may
-// arrive twice only where that is recorded as in doubt; and the account at the
-// end must be what the server has.
+// dialogue with the server, again and again. Every row must arrive, but for those
+// that were in doubt twice, which are held; a row may arrive twice only where
+// that is recorded as in doubt; and the account at the end must be what the
+// server has.
 func TestBatchSurvivesKills(t *testing.T) {
 	const rows = 60
 	seed := rand.Uint64()
@@ -77,17 +79,22 @@ func TestBatchSurvivesKills(t *testing.T) {
 	}
 	killed := 0
 	for range kills {
-		if out, err := run(1 + random.Int64N(25)); err != nil {
+		out, err := run(1 + random.Int64N(25))
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && !exit.Exited() {
 			killed++
-		} else if !strings.Contains(out, `"exit_code": 0`) {
+		} else if !strings.Contains(out, `"waiting": 0`) {
 			t.Fatalf("a run that was not killed ended badly:\n%s", out)
 		}
 	}
 	out, err := run(0)
-	if err != nil {
+	if err != nil && !strings.Contains(out, `"exit_code": 4`) {
 		t.Fatalf("the last run: %v\n%s", err, out)
 	}
-	var account struct{ Accepted, Refused, Waiting, Doubts int }
+	var account struct {
+		Accepted, Refused, Waiting, Doubts int
+		InDoubt                            int `json:"in_doubt"`
+	}
 	if err := json.Unmarshal([]byte(out[strings.Index(out, "{"):]), &account); err != nil {
 		t.Fatalf("%v in\n%s", err, out)
 	}
@@ -96,11 +103,11 @@ func TestBatchSurvivesKills(t *testing.T) {
 		arrived[m.Subject]++
 	}
 	twice := len(box.Messages()) - len(arrived)
-	t.Logf("%d kills, %d in doubt, %d arrived twice", killed, account.Doubts, twice)
-	if len(arrived) != rows || account.Accepted != rows || account.Waiting != 0 {
+	t.Logf("%d kills, %d in doubt, %d of them held, %d arrived twice", killed, account.Doubts, account.InDoubt, twice)
+	if len(arrived) < account.Accepted || account.Accepted+account.InDoubt != rows || account.Waiting != 0 {
 		t.Errorf("%d of %d rows arrived; account %+v", len(arrived), rows, account)
 	}
-	if twice > account.Doubts {
+	if twice > account.Doubts+account.InDoubt {
 		t.Errorf("%d rows arrived twice, but only %d are recorded as in doubt", twice, account.Doubts)
 	}
 	if killed == 0 {
