@@ -135,7 +135,7 @@ func TestPaceIsCloseToTheLimit(t *testing.T) {
 		}
 		f.lock()
 		start := f.clock.Now()
-		spans := submitAll(f, time.Hour, func(int) time.Duration { return 200 * time.Millisecond })
+		spans := submitAll(f, time.Hour, func(n int) time.Duration { return time.Duration(170+n%60) * time.Millisecond })
 		if len(spans) != 301 {
 			t.Fatalf("%d of 301 were submitted", len(spans))
 		}
@@ -241,6 +241,18 @@ func TestWhatNeverReachedTheServerDoesNotCount(t *testing.T) {
 		for range 3 {
 			f.finish(f.allowed(), outbox.Result{})
 		}
+	})
+}
+
+func TestPlaceOfAClaimThatIsGivenBackIsFree(t *testing.T) {
+	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
+		f.put(mail())
+		f.put(mail())
+		f.lock()
+		c := f.claim()
+		f.waits() // the one place may be needed
+		f.finish(c, outbox.Result{})
+		f.claim()
 	})
 }
 

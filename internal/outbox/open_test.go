@@ -170,6 +170,29 @@ func TestOutboxOfTheFirstVersion(t *testing.T) {
 	f.finish(c, all(c, outbox.Accepted))
 }
 
+func TestDamagedContentIsNoticed(t *testing.T) {
+	for name, damage := range map[string]string{
+		"another octet": "UPDATE body SET data = CAST(replace(CAST(data AS TEXT), 'well', 'ill?') AS BLOB)",
+		"cut off":       "UPDATE body SET data = substr(data, 1, 10)",
+		"more of it":    "UPDATE body SET data = data || 'x'",
+	} {
+		dir := t.TempDir()
+		ob, err := outbox.Open(t.Context(), dir, outbox.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &fixture{t: t, ctx: t.Context(), queue: ob}
+		q := f.put(mail())
+		if _, err := outbox.Raw(t, dir).Exec(damage); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.read(q); !errors.Is(err, outbox.ErrDamaged) && !errors.Is(err, outbox.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = ob.Close()
+	}
+}
+
 func TestMigrationIsAllOrNothing(t *testing.T) {
 	first, err := fs.ReadFile(outbox.Schema, "schema/0001.sql")
 	if err != nil {

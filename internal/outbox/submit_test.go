@@ -307,6 +307,20 @@ func TestHeldMailboxGoesOnWhenReleased(t *testing.T) {
 	})
 }
 
+func TestPauseDoesNotEndAHold(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		f.put(mail())
+		f.put(mail())
+		f.lock()
+		a, b := f.allowed(), f.allowed()
+		f.finish(a, failed(a, outbox.Permanent, diagnosis.ClassBlocked, diagnosis.StageContent, blocked))
+		f.finish(b, failed(b, outbox.Transient, diagnosis.ClassThrottled, diagnosis.StageContent, throttled))
+		if w := f.waits(); w.Pause != outbox.PauseBlocked || !w.Until.IsZero() {
+			t.Errorf("%+v", w)
+		}
+	})
+}
+
 func TestInDoubtIsSubmittedOnceMoreOrHeld(t *testing.T) {
 	doubt := func(f *fixture) outbox.Settled {
 		c := f.allowed()
