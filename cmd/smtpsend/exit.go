@@ -92,10 +92,10 @@ func receiptCode(r *submission.Receipt, f diagnosis.Finding) int {
 	if r.AllAccepted() {
 		return exitOK
 	}
-	e := r.Err()
-	if e != nil && e.Interrupted() {
+	if r.Interrupted() {
 		return exitInterrupted
 	}
+	e := r.Err()
 	if e != nil && (e.Stage != diagnosis.StageRcpt || e.Reply.IsZero()) {
 		return findingCode(e, f)
 	}

@@ -168,3 +168,30 @@ func TestSecretTypedAtATerminal(t *testing.T) {
 		}
 	}
 }
+
+// TestSignalWhileWaitingForAnotherAttempt is an interruption, not advice about
+// what the server said before.
+func TestSignalWhileWaitingForAnotherAttempt(t *testing.T) {
+	fault, err := sandbox.ParseFault("concurrent-connections")
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := sandbox.Start(t.Context(), sandbox.Options{Faults: []sandbox.Fault{fault}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	file := filepath.Join(t.TempDir(), "e.env")
+	if err := box.WriteEnv(file); err != nil {
+		t.Fatal(err)
+	}
+	cmd, said := started(t, nil, "smtpsend: waiting: ", "-v", "--env-file", file, "send", "--to", "a@contoso.example", "--text", "x")
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	rest, _ := io.ReadAll(said)
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(string(rest), "smtpsend: error: interrupted\n") || strings.Contains(string(rest), "fix: ") {
+		t.Errorf("it ended with %d: %s", code, rest)
+	}
+}

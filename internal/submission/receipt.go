@@ -1,6 +1,8 @@
 package submission
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -56,6 +58,8 @@ type Receipt struct {
 	Took        time.Duration
 	Token       Token    // that was used last
 	Notes       []string // oddities of the server worth reporting to its operator
+
+	interrupted error // why the wait for a further attempt ended
 }
 
 // newReceipt has every recipient of m not attempted.
@@ -76,6 +80,13 @@ func (r *Receipt) Err() *Error {
 		return nil
 	}
 	return r.Attempts[len(r.Attempts)-1].Err
+}
+
+// Interrupted reports whether the caller's context was cancelled, in the last
+// attempt or in the wait for a further one.
+func (r *Receipt) Interrupted() bool {
+	e := r.Err()
+	return errors.Is(r.interrupted, context.Canceled) || e != nil && e.Interrupted()
 }
 
 // Count returns how many recipients have the outcome.

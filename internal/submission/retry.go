@@ -69,6 +69,7 @@ func (s *Sender) persist(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 		}
 		s.drop() // others may use the slot meanwhile, and another front end may do better
 		if !sleep(ctx, waited) {
+			r.interrupted = context.Cause(ctx)
 			return
 		}
 	}

@@ -390,3 +390,19 @@ func TestTooManyRecipientsGoIntoTheNextTransaction(t *testing.T) {
 		t.Errorf("recipients %+v in %d transactions", r.Recipients, len(s.stored()))
 	}
 }
+
+func TestInterruptedWhileWaitingForAnotherAttempt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := &server{say: map[string]string{"dot": "451 4.3.0 later"}}
+	p := submission.Policy{FirstWait: time.Hour, Waiting: func(time.Duration, diagnosis.Finding) { cancel() }}
+	o := setup(t, s)
+	r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), p)
+	if !r.Interrupted() || len(r.Attempts) != 1 || r.Count(submission.Transient) != 1 {
+		t.Errorf("interrupted %v, %d attempts, recipients %+v", r.Interrupted(), len(r.Attempts), r.Recipients)
+	}
+	r = submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
+	if r.Interrupted() {
+		t.Error("nobody interrupted it")
+	}
+}
