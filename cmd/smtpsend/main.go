@@ -47,6 +47,6 @@ func run(ctx context.Context, p *process, args []string) int {
 	inside.stdin = newInput(ctx, p.stdin)
 	root, g := newRoot(&inside)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	return g.conclude(err)
+	cmd, err := root.ExecuteContextC(ctx)
+	return g.written(cmd, g.conclude(err))
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/spf13/cobra"
 )
 
 // schemaVersion is the version of every JSON object that smtpsend prints. It
@@ -11,7 +13,41 @@ import (
 const schemaVersion = 1
 
 // printf writes a result to standard output.
-func (g *globals) printf(format string, args ...any) { fmt.Fprintf(g.stdout, format, args...) }
+func (g *globals) printf(format string, args ...any) { fmt.Fprintf(results{g}, format, args...) }
+
+// results is standard output, which may be full: the first error counts, and the
+// verb goes on, because a message must not depend on its receipt.
+type results struct{ g *globals }
+
+func (r results) Write(p []byte) (int, error) {
+	n, err := r.g.stdout.Write(p)
+	if err != nil && *r.g.unwritten == nil {
+		*r.g.unwritten = err
+	}
+	return n, err
+}
+
+// written is code, unless the result of cmd could not be written: then that is
+// the failure, but for verbs that submit, whose code says what became of mail.
+func (g *globals) written(cmd *cobra.Command, code int) int {
+	switch {
+	case *g.unwritten == nil:
+		return code
+	case code != exitOK || submits(cmd):
+		g.warningf("writing to standard output: %v", *g.unwritten)
+		return code
+	}
+	g.errorf("writing to standard output: %v", *g.unwritten)
+	return exitIO
+}
+
+// submits reports whether cmd is of a verb that submits mail.
+func submits(cmd *cobra.Command) bool {
+	for cmd.HasParent() && cmd.Parent().HasParent() {
+		cmd = cmd.Parent()
+	}
+	return cmd.GroupID == groupSubmit && cmd.Name() != "token"
+}
 
 // printJSON writes an object with the schema version in front.
 func (g *globals) printJSON(object any) {

@@ -18,6 +18,8 @@ type globals struct {
 	verbose bool
 	trace   bool
 	timeout time.Duration
+
+	unwritten *error // the first of standard output
 }
 
 // The groups in which help lists the verbs.
@@ -29,7 +31,7 @@ const (
 )
 
 func newRoot(p *process) (*cobra.Command, *globals) {
-	g := &globals{process: p}
+	g := &globals{process: p, unwritten: new(error)}
 	root := &cobra.Command{
 		Use:   "smtpsend",
 		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",
@@ -45,7 +47,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(p.stdin)
-	root.SetOut(p.stdout)
+	root.SetOut(results{g})
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
