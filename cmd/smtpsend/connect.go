@@ -20,6 +20,9 @@ func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, e
 	o := g.options()
 	o.Offline = offline
 	cfg, err := config.Load(ctx, o)
+	if g.stdinTwice {
+		return cfg, usagef("%sOFFICE_CLIENT_SECRET_FILE is - (standard input), and %s is read from there too: give one of them a file", config.Prefix, g.stdinFor)
+	}
 	if err != nil {
 		return cfg, err
 	}

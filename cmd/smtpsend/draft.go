@@ -22,9 +22,6 @@ const maxBody = 25 << 20
 // mail makes of the flags a mail object and says who it is from. It is nil
 // when --skip-empty found nothing to submit.
 func (s *sendFlags) mail(g *globals, cfg *config.Config, given func(string) bool) (*message.Mail, string, error) {
-	if err := s.excluded(given); err != nil {
-		return nil, "", err
-	}
 	if s.message != "" {
 		return s.ready(g, cfg)
 	}
@@ -67,23 +64,35 @@ func (s *sendFlags) excluded(given func(string) bool) error {
 			return usagef("--%s and --%s exclude each other", pair[0], pair[1])
 		}
 	}
-	stdin := ""
-	for _, f := range []struct{ flag, value string }{
-		{"--text-file", s.textFile}, {"--html-file", s.htmlFile}, {"--markdown-file", s.markdownFile},
-		{"--data", s.data}, {"--message", s.message},
-	} {
-		if f.value != "-" {
-			continue
-		}
-		if stdin != "" {
-			return usagef("only one of %s and %s can be standard input", stdin, f.flag)
-		}
-		stdin = f.flag
+	if from := s.fromStdin(given); len(from) > 1 {
+		return usagef("only one of %s and %s can be standard input", from[0], from[1])
 	}
 	if (s.data != "" || len(s.set) > 0) && s.template == "" {
 		return usagef("--data and --set need --template")
 	}
 	return nil
+}
+
+// fromStdin names what is read from standard input; without a body among the
+// flags it is the text.
+func (s *sendFlags) fromStdin(given func(string) bool) (what []string) {
+	for _, f := range []struct{ flag, value string }{
+		{"--text-file", s.textFile}, {"--html-file", s.htmlFile}, {"--markdown-file", s.markdownFile},
+		{"--data", s.data}, {"--message", s.message},
+	} {
+		if f.value == "-" {
+			what = append(what, f.flag)
+		}
+	}
+	if s.message == "" && s.template == "" && !s.hasBody(given) {
+		what = append(what, "the text")
+	}
+	return what
+}
+
+// hasBody reports whether the flags have a body, which may be empty.
+func (s *sendFlags) hasBody(given func(string) bool) bool {
+	return given("text") || given("text-file") || given("html") || given("html-file") || given("markdown-file")
 }
 
 // draft makes of the flags what message.Compose needs. given reports whether a
@@ -159,7 +168,7 @@ func (s *sendFlags) content(d *message.Draft, g *globals, given func(string) boo
 	}
 	d.Text, d.HTML = s.text, s.html
 	textFile := s.textFile
-	if !given("text") && !given("text-file") && !given("html") && !given("html-file") && !given("markdown-file") {
+	if !s.hasBody(given) {
 		textFile = "-"
 	}
 	for _, body := range []struct {

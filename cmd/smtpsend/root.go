@@ -19,7 +19,9 @@ type globals struct {
 	trace   bool
 	timeout time.Duration
 
-	unwritten *error // the first of standard output
+	stdinFor   string // what of a message standard input is for, "" when nothing
+	stdinTwice bool   // and a secret was to come from there as well
+	unwritten  *error // the first of standard output
 }
 
 // The groups in which help lists the verbs.
@@ -104,5 +106,8 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // options say where the settings of this run are.
 func (g *globals) options() config.Options {
+	if g.stdinFor != "" {
+		return config.Options{Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: taken{g}, Unseal: unseal}
+	}
 	return config.Options{Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal}
 }

@@ -64,6 +64,12 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if s.attempts < 0 {
 		return usagef("--attempts %d is negative", s.attempts)
 	}
+	if err := s.excluded(given); err != nil {
+		return err
+	}
+	for _, what := range s.fromStdin(given) {
+		g.stdinFor = what
+	}
 	cfg, err := g.settings(ctx, s.dryRun || s.queue)
 	if err != nil {
 		return err

@@ -91,6 +91,15 @@ func isTerminal(stream any) bool {
 	return ok
 }
 
+// taken is standard input for the settings when a message is read from there: a
+// secret would swallow it.
+type taken struct{ g *globals }
+
+func (t taken) Read([]byte) (int, error) {
+	t.g.stdinTwice = true
+	return 0, errors.New("standard input is taken")
+}
+
 // askFor says at a terminal that standard input is read, which otherwise looks
 // as if nothing happened.
 func (g *globals) askFor(what string) {
