@@ -40,6 +40,7 @@ const (
 	FaultTokenNotJSON       Fault = "token-not-json" // the endpoint answers with a page, as a captive portal does
 	FaultClockSkew          Fault = "clock-skew"
 	FaultCancelled          Fault = "cancelled"
+	FaultSlotsBusy          Fault = "connection-slots-busy"
 	FaultInDoubt            Fault = "in-doubt" // no reply to the final dot: it outranks whatever kept the reply away
 )
 

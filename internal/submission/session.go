@@ -54,6 +54,9 @@ func Open(ctx context.Context, o Options, deadline time.Time) (*Session, error) 
 
 	s := &Session{opts: o}
 	if err := s.takeSlot(setup); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return s, &Error{Stage: diagnosis.StageDial, Server: o.address(), Fault: diagnosis.FaultSlotsBusy, Err: err}
+		}
 		return s, s.blame(setup, s.fail(diagnosis.StageDial, err))
 	}
 	err := s.step(diagnosis.StageDial, func() (err error) {

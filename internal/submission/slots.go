@@ -73,7 +73,7 @@ func (l *LockSlots) Acquire(ctx context.Context, mailbox string) (func(), error)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, fmt.Errorf("waiting for one of the %d connection slots in %s: %w", l.max, l.dir, context.Cause(ctx))
 		}
 	}
 }

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -99,5 +102,35 @@ func TestSessionHoldsItsSlotUntilClosed(t *testing.T) {
 	slots.Waiting = func(string) { cancel() }
 	if r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), once); r.AllAccepted() || !r.Err().Interrupted() {
 		t.Errorf("submitted without a slot: %+v", r.Recipients)
+	}
+}
+
+func TestSlotsThatStayTakenAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	release, err := submission.NewLockSlots(dir, 1).Acquire(t.Context(), mailbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	s := &server{}
+	o := setup(t, s)
+	o.Slots = submission.NewLockSlots(dir, 1)
+	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Deadline: time.Now().Add(200 * time.Millisecond)})
+	e := r.Err()
+	if e == nil || e.Fault != diagnosis.FaultSlotsBusy || !strings.Contains(e.Error(), dir) || r.Count(submission.NotAttempted) != 1 {
+		t.Fatalf("err %v", e)
+	}
+	if f := diagnosis.Find(e.Symptom(), diagnosis.Facts{}); f.Code != "connection-slots-busy" || f.Class != diagnosis.ClassThrottled {
+		t.Errorf("found as %s, %s", f.Code, f.Class)
+	}
+	if len(s.commands()) != 0 {
+		t.Errorf("the server heard %q", s.commands())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	slots := submission.NewLockSlots(dir, 1)
+	slots.Waiting = func(string) { cancel() }
+	o.Slots = slots
+	if r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), once); !r.Interrupted() {
+		t.Errorf("err %v, want an interruption", r.Err())
 	}
 }
