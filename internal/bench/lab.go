@@ -31,8 +31,8 @@ const (
 // lab is where the programs are measured: the server, at two distances, and the
 // files that they read.
 type lab struct {
-	dir        string // all files; removed at the end
-	launch     string // the launcher's binary
+	dir        string    // all files; removed at the end
+	launch     string    // the launcher's binary
 	enough     time.Time // when the full number of runs is no longer made
 	box        *sandbox.Sandbox
 	smtp       *delayproxy.Proxy // farRTT away
