@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 )
@@ -33,6 +34,7 @@ const (
 )
 
 func newRoot(p *process) (*cobra.Command, *globals) {
+	var askedVersion bool
 	g := &globals{process: p, unwritten: new(error)}
 	root := &cobra.Command{
 		Use:   "smtpsend",
@@ -46,19 +48,25 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 		SilenceUsage:     true,
 		TraverseChildren: true,
 		Args:             noArguments,
-		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if askedVersion {
+				return runVersion(g)
+			}
+			return cmd.Help()
+		},
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if g.timeout <= 0 {
+				return usagef("--timeout must be positive, got %v", g.timeout)
+			}
+			return nil
+		},
 	}
 	root.SetIn(p.stdin)
 	root.SetOut(results{g})
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
-	f := root.PersistentFlags()
-	f.StringVar(&g.envFile, "env-file", "", "read settings from `FILE` (KEY=VALUE lines)")
-	f.StringVar(&g.profile, "profile", "", "read settings from `NAME`.env in the configuration directory")
-	f.BoolVar(&g.json, "json", false, "print the result as JSON")
-	f.BoolVarP(&g.verbose, "verbose", "v", false, "say on standard error what happens")
-	f.BoolVar(&g.trace, "trace", false, "print the SMTP dialogue on standard error, without credentials and content")
-	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, such as 90s or 5m")
+	g.define(root.PersistentFlags())
+	root.Flags().BoolVar(&askedVersion, "version", false, "print the version")
 	root.AddGroup(
 		&cobra.Group{ID: groupSubmit, Title: "Submit:"},
 		&cobra.Group{ID: groupExplain, Title: "When it does not work:"},
@@ -70,6 +78,16 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root, g
+}
+
+// define declares the flags that every verb has.
+func (g *globals) define(f *pflag.FlagSet) {
+	f.StringVar(&g.envFile, "env-file", "", "read settings from `FILE` (KEY=VALUE lines)")
+	f.StringVar(&g.profile, "profile", "", "read settings from `NAME`.env in the configuration directory")
+	f.BoolVar(&g.json, "json", false, "print the result as JSON")
+	f.BoolVarP(&g.verbose, "verbose", "v", false, "say on standard error what happens")
+	f.BoolVar(&g.trace, "trace", false, "print the SMTP dialogue on standard error, without credentials and content")
+	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, as a `DURATION` such as 90s or 5m")
 }
 
 // verbs is the one table of what smtpsend can do.

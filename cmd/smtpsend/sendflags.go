@@ -11,8 +11,8 @@ func (s *sendFlags) define(f *pflag.FlagSet) {
 	f.StringArrayVarP(&s.cc, "cc", "c", nil, "`ADDRESS` in Cc; repeatable")
 	f.StringArrayVarP(&s.bcc, "bcc", "b", nil, "recipient `ADDRESS` that no header field shows; repeatable")
 	f.StringArrayVar(&s.toFile, "to-file", nil, "recipients from `FILE`, an address a line, # for comments; repeatable")
-	f.StringArrayVar(&s.ccFile, "cc-file", nil, "the same for Cc")
-	f.StringArrayVar(&s.bccFile, "bcc-file", nil, "the same for Bcc")
+	f.StringArrayVar(&s.ccFile, "cc-file", nil, "recipients in Cc from `FILE`; repeatable")
+	f.StringArrayVar(&s.bccFile, "bcc-file", nil, "recipients in Bcc from `FILE`; repeatable")
 	f.StringArrayVar(&s.replyTo, "reply-to", nil, "`ADDRESS` that replies go to; repeatable")
 	f.StringVar(&s.mailbox, "mailbox", "", "submit as the mailbox `ADDRESS` (default SMTPSEND_SMTP_USER_NAME, else From)")
 	f.StringVarP(&s.subject, "subject", "s", "", "subject `TEXT`")
@@ -27,9 +27,9 @@ func (s *sendFlags) define(f *pflag.FlagSet) {
 }
 
 func (s *sendFlags) defineBody(f *pflag.FlagSet) {
-	f.StringVar(&s.text, "text", "", "plain text body")
+	f.StringVar(&s.text, "text", "", "plain `TEXT` body")
 	f.StringVar(&s.textFile, "text-file", "", "plain text body from `FILE`, - for standard input")
-	f.StringVar(&s.html, "html", "", "HTML body; a text body is made from it unless one is given")
+	f.StringVar(&s.html, "html", "", "`HTML` body; a text body is made from it unless one is given")
 	f.StringVar(&s.htmlFile, "html-file", "", "HTML body from `FILE`, - for standard input")
 	f.StringVar(&s.markdownFile, "markdown-file", "", "Markdown body from `FILE`, - for standard input: sent as HTML and text")
 	f.BoolVar(&s.embed, "embed", false, "send along the local images that the HTML names")

@@ -17,16 +17,18 @@ func newVersion(g *globals) *cobra.Command {
 		GroupID: groupTry,
 		Short:   "Print the version",
 		Args:    noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			v, revision := buildVersion()
-			if g.json {
-				g.printJSON(map[string]any{"version": v, "revision": revision, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
-				return nil
-			}
-			g.printf("smtpsend %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return nil
-		},
+		RunE:    func(*cobra.Command, []string) error { return runVersion(g) },
 	}
+}
+
+func runVersion(g *globals) error {
+	v, revision := buildVersion()
+	if g.json {
+		g.printJSON(map[string]any{"version": v, "revision": revision, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+		return nil
+	}
+	g.printf("smtpsend %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
 }
 
 func buildVersion() (v, revision string) {
