@@ -93,7 +93,7 @@ func (g *globals) logger() *slog.Logger {
 func facts(cfg *config.Config, mailbox, from string, token submission.Token) (diagnosis.Facts, *diagnosis.Claims) {
 	f := diagnosis.Facts{
 		ClientID: cfg.OfficeClientID, TenantID: cfg.OfficeTenantID, Mailbox: mailbox, From: from,
-		Server: cfg.MailServer, TokenURL: cfg.TokenURL(),
+		Server: cfg.MailServer, Port: cfg.SMTPPort, TokenURL: cfg.TokenURL(),
 	}
 	claims, err := diagnosis.ReadClaims(token.Access.Reveal())
 	if err != nil {

@@ -93,6 +93,7 @@ type Facts struct {
 	Recipient          string
 	Server             string // host name of the SMTP server
 	TokenURL           string
+	Port               int    // its port
 	MessageID          string // with its angle brackets
 }
 

@@ -1,6 +1,8 @@
 package diagnosis
 
 import (
+	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
@@ -93,10 +95,33 @@ func (f Facts) value(p string) (value, missing string) {
 		return f.Server, "<server>"
 	case "{token-url}":
 		return f.TokenURL, "<token-url>"
+	case "{way-server}": // what has to be reachable, where a guess is better than a gap
+		return f.Server, "smtp.office365.com"
+	case "{way-port}":
+		return portOf(f.Port), "587"
+	case "{way-endpoint}":
+		return hostOf(f.TokenURL), "login.microsoftonline.com"
 	case "{message-id}":
 		return f.MessageID, "<message-id>"
 	}
 	return "", p
+}
+
+// portOf is "" for no port.
+func portOf(port int) string {
+	if port == 0 {
+		return ""
+	}
+	return strconv.Itoa(port)
+}
+
+// hostOf returns the host of a URL, and the port where the URL has one.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 func (f Facts) fillFixes(fixes []Fix) []Fix {

@@ -273,3 +273,22 @@ func TestInDoubtDoesNotSayTryAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestTheWayOutIsThatOfTheSettings: a firewall is opened for what is configured.
+func TestTheWayOutIsThatOfTheSettings(t *testing.T) {
+	timeout := diagnosis.Symptom{Stage: diagnosis.StageDial, Fault: diagnosis.FaultConnectionTimeout}
+	words := func(f diagnosis.Facts) string {
+		var all strings.Builder
+		for _, fix := range diagnosis.Find(timeout, f).Fixes {
+			all.WriteString(fix.Text + "\n")
+		}
+		return all.String()
+	}
+	if got := words(diagnosis.Facts{}); !strings.Contains(got, "smtp.office365.com, TCP port 587, and to login.microsoftonline.com (") {
+		t.Errorf("without settings: %s", got)
+	}
+	got := words(diagnosis.Facts{Server: "smtp.contoso.example", Port: 2525, TokenURL: "https://login.contoso.example:8443/t/token"})
+	if !strings.Contains(got, "smtp.contoso.example, TCP port 2525, and to login.contoso.example:8443 (") {
+		t.Errorf("with settings: %s", got)
+	}
+}
