@@ -57,12 +57,13 @@ func (s *sendFlags) sender(cfg *config.Config) (message.Address, error) {
 	return message.Address{}, nil
 }
 
-// submitter is the mailbox to submit as, zero when it follows From.
+// submitter is the mailbox to submit as, zero when it follows From, as it does
+// where a user signs in by a plain name.
 func (s *sendFlags) submitter(cfg *config.Config) (message.Address, error) {
 	if s.mailbox != "" {
 		return message.ParseAddress("--mailbox", s.mailbox)
 	}
-	if cfg.SMTPUserName != "" {
+	if cfg.SMTPUserName != "" && cfg.PlainUser() == "" {
 		return message.ParseAddress(config.Prefix+"SMTP_USER_NAME", cfg.SMTPUserName)
 	}
 	return message.Address{}, nil

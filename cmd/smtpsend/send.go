@@ -92,29 +92,14 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if err != nil {
 		return err
 	}
+	if user := cfg.PlainUser(); user != "" && s.mailbox == "" {
+		o.Mailbox = user
+	}
 	o.NoPipelining, o.AllOrNone = s.noPipelining, s.allOrNone
 	receipt := submission.Submit(ctx, o, mail, submission.Policy{
 		Deadline: time.Now().Add(g.timeout), Attempts: s.attempts, Waiting: g.waiting,
 	})
-	err = g.conclusion(cfg, from, receipt)
-	if codeOf(err) == exitTryAgain && cfg.Queue == config.QueueFallback {
-		return g.fallBack(ctx, cfg, mail, receipt, "send", err)
-	}
-	return err
-}
-
-// fallBack queues what the failed submission left, and ends with success when
-// the outbox has it.
-func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.Mail, r *submission.Receipt, source string, failed error) error {
-	saved, err := g.saved(ctx, cfg, m, r, source)
-	if err != nil {
-		g.errorf("%v: %v", errNotSaved, err)
-		return failed
-	}
-	if !saved {
-		return failed
-	}
-	return nil
+	return g.conclusion(ctx, cfg, mail, from, receipt)
 }
 
 // waiting says why nothing happens.
@@ -124,10 +109,15 @@ func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
 	}
 }
 
-// conclusion shows the receipt and ends the verb with its exit code.
-func (g *globals) conclusion(cfg *config.Config, from string, r *submission.Receipt) error {
+// conclusion shows the receipt and ends the verb with its exit code. What has to
+// be tried again goes into the outbox first, where the settings say so: then
+// nothing is lost, and the verb ends well.
+func (g *globals) conclusion(ctx context.Context, cfg *config.Config, m *message.Mail, from string, r *submission.Receipt) error {
 	known, claims := facts(cfg, r.Mailbox, from, r.Token)
 	shown := newReceiptView(r, known, claims)
+	if shown.ExitCode == exitTryAgain && cfg.Queue == config.QueueFallback {
+		g.fallBack(ctx, cfg, m, r, "send", &shown)
+	}
 	if g.json {
 		g.printJSON(shown)
 	} else {

@@ -81,6 +81,9 @@ func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
 
 // user is the mailbox for --xoauth2, as MAIL SENDER may have a display name.
 func (t *tokenFlags) user(cfg *config.Config) (string, error) {
+	if user := cfg.PlainUser(); user != "" && t.mailbox == "" {
+		return user, nil
+	}
 	for _, from := range [][2]string{
 		{"--mailbox", t.mailbox}, {config.Prefix + "SMTP_USER_NAME", cfg.SMTPUserName}, {config.Prefix + "MAIL_SENDER", cfg.MailSender},
 	} {

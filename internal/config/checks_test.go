@@ -182,3 +182,15 @@ func TestCAFileAddsToTheRoots(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainUserIsNoSender(t *testing.T) {
+	for user, want := range map[string]string{"reports": "reports", "reports@contoso.example": "", "": ""} {
+		cfg, _ := config.Load(t.Context(), config.Options{Offline: true, Environ: []string{"SMTPSEND_SMTP_USER_NAME=" + user}, UserConfigDir: t.TempDir(), SystemConfigDir: t.TempDir()})
+		if got := cfg.PlainUser(); got != want {
+			t.Errorf("%q: plain user %q, want %q", user, got, want)
+		}
+		if want != "" && cfg.MailSender != "" {
+			t.Errorf("%q: mail sender %q", user, cfg.MailSender)
+		}
+	}
+}

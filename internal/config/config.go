@@ -102,6 +102,16 @@ func replaceTenant(endpoint, tenant string) string {
 	return endpoint[:i] + tenant + endpoint[i+len(tenantPlaceholder):]
 }
 
+// PlainUser is SMTP_USER_NAME when it is no address but a name, as some servers
+// other than Exchange have it, and "" otherwise. It says who signs in, and not
+// from where mail comes.
+func (c *Config) PlainUser() string {
+	if strings.Contains(c.SMTPUserName, "@") {
+		return ""
+	}
+	return c.SMTPUserName
+}
+
 // Addr returns server and port as net.Dial takes them.
 func (c *Config) Addr() string {
 	return net.JoinHostPort(unbracket(c.MailServer), strconv.Itoa(c.SMTPPort))

@@ -200,7 +200,7 @@ func (l *loader) derived(s Setting) (entry, bool) {
 	}
 	switch s.Name {
 	case "MAIL_SENDER":
-		if e, ok := l.lookup("SMTP_USER_NAME"); ok {
+		if e, ok := l.lookup("SMTP_USER_NAME"); ok && strings.Contains(e.text.Reveal(), "@") {
 			return entry{e.text, Origin{Source: SourceSetting, Name: Prefix + "SMTP_USER_NAME"}}, true
 		}
 	case "STATE_DIR":

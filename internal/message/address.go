@@ -78,10 +78,19 @@ func ParseAddressList(field, s string) ([]Address, error) {
 	}
 	for _, a := range list {
 		if a.Domain == "" {
-			return nil, &FieldError{field, a.Local, "no @ and domain; a display name that contains a comma needs quotes"}
+			return nil, &FieldError{field, a.Local, noDomain(s)}
 		}
 	}
 	return list, nil
+}
+
+// noDomain is the reason for an address without @ in text. A display name with a
+// comma is cut into such addresses.
+func noDomain(text string) string {
+	if strings.Contains(text, ",") {
+		return "no @ and domain; a display name that contains a comma needs quotes"
+	}
+	return "no @ and domain"
 }
 
 // ParseMailboxes is ParseAddressList that lets local names pass, which have no
@@ -246,7 +255,7 @@ func (p *addressParser) localName(words phrase) (a Address, isGroup bool, reason
 		return a, false, "no address"
 	}
 	if len(words) > 1 {
-		return a, false, "no @ and domain; a display name that contains a comma needs quotes"
+		return a, false, noDomain(p.s)
 	}
 	a.Local = words[0].text
 	a.Name = mimetext.CleanName(p.comment) // "root (Cron Daemon)"
