@@ -149,11 +149,11 @@ func TestRawMailRefusesTheEnvelope(t *testing.T) {
 		e message.Envelope
 		c message.RawChanges
 	}{
-		`recipients: none; at least one is needed`:                                             {message.Envelope{ReversePath: "f@x.example"}, atNoon},
-		`recipient "root": no @ and domain`: {message.Envelope{ForwardPaths: []string{"root"}}, atNoon},
-		`reverse-path "a@b\r\nRCPT": a carriage return at octet 4: a field is one line`:        {message.Envelope{ReversePath: "a@b\r\nRCPT", ForwardPaths: []string{"a@b"}}, atNoon},
-		`From: missing in the message, and none was given`:                                     {someone, message.RawChanges{}},
-		`header R "a\nb": a line feed at octet 3: a field is one line`:                         {someone, message.RawChanges{From: atNoon.From, Prepend: []message.Header{{"R", "a\nb"}}}},
+		`recipients: none; at least one is needed`:                                      {message.Envelope{ReversePath: "f@x.example"}, atNoon},
+		`recipient "root": no @ and domain`:                                             {message.Envelope{ForwardPaths: []string{"root"}}, atNoon},
+		`reverse-path "a@b\r\nRCPT": a carriage return at octet 4: a field is one line`: {message.Envelope{ReversePath: "a@b\r\nRCPT", ForwardPaths: []string{"a@b"}}, atNoon},
+		`From: missing in the message, and none was given`:                              {someone, message.RawChanges{}},
+		`header R "a\nb": a line feed at octet 3: a field is one line`:                  {someone, message.RawChanges{From: atNoon.From, Prepend: []message.Header{{"R", "a\nb"}}}},
 	} {
 		if _, err := readRaw(t, "x: y\n\n", message.RawOptions{}).Mail(tt.e, tt.c); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
