@@ -86,9 +86,12 @@ func readSecret(g *globals) (secret.String, error) {
 }
 
 func runSecretCheck(ctx context.Context, g *globals) error {
-	cfg, err := g.settings(ctx, false)
+	cfg, err := g.settings(ctx, true)
 	if err != nil {
 		return err
+	}
+	if cfg.OfficeClientSecret.IsZero() {
+		return withCode(exitConfig, fmt.Errorf("%sOFFICE_CLIENT_SECRET is not set", config.Prefix))
 	}
 	origin := cfg.Origin("OFFICE_CLIENT_SECRET")
 	if g.json {
