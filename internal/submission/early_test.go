@@ -1,13 +1,16 @@
 package submission_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	mail "github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -68,4 +71,21 @@ func (endless) Read(p []byte) (int, error) {
 		p[i] = 'x'
 	}
 	return len(p), nil
+}
+
+func TestDeadlineThatPassesAtTheDotMakesNoDoubt(t *testing.T) {
+	s := &server{}
+	session, err := submission.Open(t.Context(), setup(t, s), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	deadline := time.Now().Add(300 * time.Millisecond)
+	passed, cancel := context.WithDeadline(t.Context(), deadline)
+	defer cancel()
+	// next is asked just before the final dot.
+	res := session.Submit(t.Context(), deadline, compose(t, "a@contoso.example"), func() *mail.Mail { <-passed.Done(); return nil })
+	if res.Recipients[0].Outcome != submission.Accepted || len(s.stored()) != 1 {
+		t.Errorf("recipients %+v, err %v, %d stored", res.Recipients, res.Err, len(s.stored()))
+	}
 }

@@ -12,8 +12,9 @@ import (
 // the transaction that follows. sent reports whether the server may have the
 // whole dot: from then on silence is doubt. Before that a failure is none,
 // because a server cannot see the end of data in a TLS record, or a line, that
-// did not arrive whole.
-func (s *Session) sendContent(t *transaction, next func() *transaction) (sent bool, err error) {
+// did not arrive whole. At the dot early ends: stop takes its hand from the
+// connection, so that a deadline that passes just behind the dot makes no doubt.
+func (s *Session) sendContent(early context.Context, stop func() bool, t *transaction, next func() *transaction) (sent bool, err error) {
 	start := time.Now()
 	defer func() { t.timed(diagnosis.StageContent, start) }()
 	d := newDotWriter(s.wire, s.opts.Timeouts.Block)
@@ -23,6 +24,12 @@ func (s *Session) sendContent(t *transaction, next func() *transaction) (sent bo
 	s.opts.trace(fmt.Sprintf("C: [content, %d octets]", d.octets))
 	if err := s.heardEarly(t); err != nil {
 		return false, err
+	}
+	if !stop() {
+		return false, s.contentFailed(t, d, context.Cause(early))
+	}
+	if deadline, ok := early.Deadline(); ok {
+		d.perWrite = min(d.perWrite, time.Until(deadline))
 	}
 	var ahead *transaction
 	if next != nil && s.grouped() {
@@ -93,13 +100,11 @@ func (s *Session) contentFailed(t *transaction, d *dotWriter, err error) error {
 	return s.fail(diagnosis.StageContent, err)
 }
 
-// finalReply reads the reply to the final dot. Only ctx and the dot's own limit
-// end the wait.
-func (s *Session) finalReply(ctx context.Context, t *transaction) error {
+// finalReply reads the reply to the final dot. Only the caller's context and the
+// dot's own limit end the wait.
+func (s *Session) finalReply(t *transaction) error {
 	start := time.Now()
 	defer func() { t.timed(diagnosis.StageContent, start) }()
-	stop := context.AfterFunc(ctx, s.cut)
-	defer stop()
 	if err := s.wire.limit(s.opts.Timeouts.Dot); err != nil {
 		return s.fail(diagnosis.StageContent, err)
 	}

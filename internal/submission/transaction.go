@@ -70,17 +70,18 @@ func outcomeOf(r reply.Reply) Outcome {
 // dot. Up to that dot early bounds the run, then ctx.
 func (s *Session) run(ctx, early context.Context, t *transaction, next func() *transaction) Result {
 	stop := context.AfterFunc(early, s.cut)
+	defer context.AfterFunc(ctx, s.cut)()
 	err := s.converse(t)
 	if err == nil {
 		err = s.mayBegin(early)
 	}
 	var sent bool
 	if err == nil {
-		sent, err = s.sendContent(t, next)
+		sent, err = s.sendContent(early, stop, t, next)
 	}
 	stop()
 	if err == nil && sent {
-		err = s.finalReply(ctx, t)
+		err = s.finalReply(t)
 	}
 	t.end(sent)
 	if err != nil {
