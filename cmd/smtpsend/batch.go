@@ -125,7 +125,23 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	case forecast.Days > 1 && !b.yes:
 		return usagef("the limits spread the batch over %d days: start it with --yes", forecast.Days)
 	}
+	if err := b.tryReport(); err != nil {
+		return err
+	}
 	return b.start(ctx, g, cfg, rows, plan, checked)
+}
+
+// tryReport finds out before the first message that the report cannot be
+// written.
+func (b *batchFlags) tryReport() error {
+	if b.report == "" {
+		return nil
+	}
+	f, err := os.OpenFile(b.report, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return withCode(exitCannotCreate, err)
+	}
+	return f.Close()
 }
 
 func (g *globals) printForecast(f batch.Forecast) error {
@@ -288,6 +304,9 @@ func (b *batchFlags) checkAll(g *globals, r *rowFile, plan batch.Plan) (batch.Ch
 	}
 	if checked.Legacy > 0 {
 		g.warningf("%s: line %d is not UTF-8: read as Windows-1252", r.name, checked.Legacy)
+	}
+	if checked.Twice > 0 {
+		g.warningf("%s: %d %s in the file before: one message for both", r.name, checked.Twice, plural(checked.Twice, "row stands", "rows stand"))
 	}
 	if checked.Bad == 0 && checked.Rows == 0 {
 		return checked, withCode(exitData, fmt.Errorf("%s: no rows", r.name))

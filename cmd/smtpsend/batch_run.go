@@ -45,43 +45,20 @@ func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, 
 	if run.before.Total() > 0 && !g.json {
 		g.printf("batch %q goes on; begun %s: %s\n", entry.Name, startedAgo(before.CreatedAt), run.before)
 	}
-	sender, err := run.lock(ctx)
-	if err != nil {
-		return err
-	}
-	err = run.addAndSubmit(ctx, cfg, r, plan, sender)
-	if sender != nil {
-		_ = sender.Release()
-	}
-	return errors.Join(err, run.conclude(ctx, err))
+	return run.conclude(ctx, run.addAndSubmit(ctx, cfg, r, plan))
 }
 
-// lock makes this process the one that submits. When another one is, the rows
-// are added and that one submits them.
-func (run *batchRun) lock(ctx context.Context) (*outbox.Sender, error) {
-	if run.flags.addOnly {
-		return nil, nil
-	}
-	sender, err := run.globals.lock(ctx, run.box)
-	if errors.Is(err, outbox.ErrLocked) {
-		run.line("note", "another process submits from this outbox: the rows are added, and it submits them")
-		return nil, nil
-	}
-	return sender, err
-}
-
-func (run *batchRun) addAndSubmit(ctx context.Context, cfg *config.Config, r *rowFile, plan batch.Plan, sender *outbox.Sender) error {
+// addAndSubmit adds the rows and submits them, at the same time. While another
+// process submits from the outbox, it submits these rows too; when it ends, this
+// one goes on.
+func (run *batchRun) addAndSubmit(ctx context.Context, cfg *config.Config, r *rowFile, plan batch.Plan) error {
 	rows, err := r.rows()
 	if err != nil {
 		return err
 	}
-	if sender == nil {
+	if run.flags.addOnly {
 		_, err := batch.Add(ctx, rows, plan, run.box, run.entry, run.note)
 		return asExit(err)
-	}
-	o, err := run.courierOptions(cfg)
-	if err != nil {
-		return err
 	}
 	done := make(chan struct{})
 	var addErr error
@@ -89,22 +66,63 @@ func (run *batchRun) addAndSubmit(ctx context.Context, cfg *config.Config, r *ro
 		defer close(done)
 		_, addErr = batch.Add(ctx, rows, plan, run.box, run.entry, run.note)
 	}()
+	err = run.submit(ctx, cfg, done)
+	<-done
+	return asExit(errors.Join(addErr, err))
+}
+
+// submit runs the courier until the batch is over, once this process may.
+func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-chan struct{}) error {
+	o, err := run.courierOptions(cfg)
+	if err != nil {
+		return err
+	}
 	t := &tally{g: run.globals, quiet: true}
-	show := run.progress(t)
+	show := run.progress()
+	defer show(nil)
 	o.Settled = t.settled
 	o.Until = func(ctx context.Context) (bool, error) {
 		show(ctx)
 		select {
-		case <-done:
+		case <-added:
 			return run.over(ctx)
 		default:
 			return false, nil
 		}
 	}
+	sender, err := run.await(ctx, o.Until)
+	if err != nil || sender == nil {
+		return err
+	}
 	err = courier.Run(ctx, run.box, sender, o)
-	<-done
-	show(nil)
-	return asExit(errors.Join(addErr, err))
+	if _, purged := sender.Purge(context.WithoutCancel(ctx)); err == nil {
+		err = purged
+	}
+	return errors.Join(err, sender.Release())
+}
+
+// await takes the outbox's lock. While another process has it, over is asked
+// once a second; without a sender the batch was over before.
+func (run *batchRun) await(ctx context.Context, over func(context.Context) (bool, error)) (*outbox.Sender, error) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for told := false; ; told = true {
+		sender, err := run.globals.lock(ctx, run.box)
+		if !errors.Is(err, outbox.ErrLocked) {
+			return sender, err
+		}
+		if !told {
+			run.line("note", "another process submits from this outbox, these rows too; when it ends, this one goes on")
+		}
+		if done, err := over(ctx); err != nil || done {
+			return nil, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, nil
+		}
+	}
 }
 
 // note remembers how far adding is.
@@ -125,13 +143,19 @@ func (run *batchRun) over(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for name := range run.checked.Mailboxes {
-		m, err := run.box.Mailbox(ctx, name)
-		if errors.Is(err, outbox.ErrNotFound) {
+		ready, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, Mailbox: name, States: []outbox.State{outbox.Ready}, Limit: 1})
+		if err != nil {
+			return false, err
+		}
+		if len(ready) == 0 {
 			continue
 		}
-		stopped := m.Pause == outbox.PauseConfiguration || m.Pause == outbox.PauseBlocked || m.Pause == outbox.PauseOperator
-		if err != nil || (!stopped && m.Counts[outbox.Ready] > 0) {
+		m, err := run.box.Mailbox(ctx, name)
+		if err != nil {
 			return false, err
+		}
+		if m.Pause != outbox.PauseConfiguration && m.Pause != outbox.PauseBlocked && m.Pause != outbox.PauseOperator {
+			return false, nil
 		}
 	}
 	return true, nil
@@ -143,7 +167,7 @@ const progressLines = 30 * time.Second
 // progress returns what shows how far the batch is: one line that changes on a
 // terminal, now and then a line elsewhere, nothing with --json. A nil context
 // ends the line.
-func (run *batchRun) progress(t *tally) func(context.Context) {
+func (run *batchRun) progress() func(context.Context) {
 	var last time.Time
 	terminal := isTerminal(run.stderr)
 	return func(ctx context.Context) {
@@ -201,7 +225,7 @@ func (run *batchRun) conclude(ctx context.Context, failed error) error {
 	run.mu.Unlock()
 	if run.json {
 		run.printJSON(map[string]any{
-			"batch": run.entry.Name, "rows": run.checked.Rows, "added": added.New, "known": added.Known,
+			"error": textOf(failed), "batch": run.entry.Name, "rows": run.checked.Rows, "added": added.New, "known": added.Known,
 			"accepted": account.Accepted, "refused": account.Refused, "in_doubt": account.InDoubt, "waiting": account.Waiting,
 			"cancelled": account.Other, "doubts": account.Doubts, "exit_code": code,
 		})
@@ -216,10 +240,21 @@ func (run *batchRun) conclude(ctx context.Context, failed error) error {
 	if err := run.flags.writeReport(ctx, run.box, run.entry); err != nil {
 		return err
 	}
-	if code == exitOK || failed != nil {
+	switch {
+	case failed != nil:
+		return &exitError{code: code, err: failed, shown: run.json}
+	case code == exitOK:
 		return nil
 	}
 	return &exitError{code: code, err: errors.New(account.String()), shown: true}
+}
+
+// textOf is an error's text, nil when there is none.
+func textOf(err error) any {
+	if err == nil {
+		return nil
+	}
+	return err.Error()
 }
 
 // goOn says how what is left gets done.
@@ -230,17 +265,18 @@ func (run *batchRun) goOn(a batch.Account, interrupted bool) {
 	case a.Waiting > 0 && run.flags.addOnly:
 		run.line("note", "smtpsend queue run submits what is due")
 	case a.Waiting > 0:
-		run.line("note", "%d %s; smtpsend queue why says for what", a.Waiting, plural(a.Waiting, "row waits", "rows wait"))
+		run.line("note", "%d %s; smtpsend queue why says for what. When it is mended, release the mailbox as it says, and run the same command again",
+			a.Waiting, plural(a.Waiting, "row waits", "rows wait"))
 	}
 }
 
 // code is the exit code of the batch.
 func (run *batchRun) code(ctx context.Context, a batch.Account, interrupted bool, failed error) int {
 	switch {
-	case failed != nil:
-		return codeOf(failed)
 	case a.InDoubt > 0:
 		return exitInDoubt
+	case failed != nil && !interrupted:
+		return codeOf(failed)
 	case interrupted:
 		return exitInterrupted
 	case a.Waiting > 0 && run.stopped(ctx):

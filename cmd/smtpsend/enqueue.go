@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -26,30 +25,27 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mai
 	return nil
 }
 
-// saved puts what could not be submitted now into the outbox, so that it is not
-// lost: the recipients that were deferred or not attempted, never those in
-// doubt. It reports whether there were any.
-func (g *globals) saved(ctx context.Context, cfg *config.Config, m *message.Mail, r *submission.Receipt, source string) (bool, error) {
-	var open []string
+// fallBack puts what could not be submitted now into the outbox: the recipients
+// that were deferred or not attempted, never those in doubt. The view then tells
+// of the queue id and of success; when the outbox fails it stays as it was.
+func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.Mail, r *submission.Receipt, source string, view *receiptView) {
+	rest := *m
+	rest.Envelope.ForwardPaths = nil
 	for _, rcpt := range r.Recipients {
 		if rcpt.Outcome == submission.Transient || rcpt.Outcome == submission.NotAttempted {
-			open = append(open, rcpt.ForwardPath)
+			rest.Envelope.ForwardPaths = append(rest.Envelope.ForwardPaths, rcpt.ForwardPath)
 		}
 	}
-	if len(open) == 0 {
-		return false, nil
+	if len(rest.Envelope.ForwardPaths) == 0 {
+		return
 	}
-	rest := *m
-	rest.Envelope.ForwardPaths = open
 	qid, err := g.enqueue(context.WithoutCancel(ctx), cfg, r.Mailbox, &rest, source)
 	if err != nil {
-		return false, err
+		g.errorf("queueing: %v", err)
+		return
 	}
-	if !g.json {
-		g.line("note", "queued as %s for %d %s; smtpsend queue run submits it", qid, len(open), plural(len(open), "recipient", "recipients"))
+	view.Queued, view.OutboxID, view.ExitCode = len(rest.Envelope.ForwardPaths), string(qid), exitOK
+	if r.Count(submission.Permanent) > 0 {
+		view.ExitCode = exitPartly
 	}
-	return true, nil
 }
-
-// errNotSaved is the end of a message that was neither submitted nor queued.
-var errNotSaved = errors.New("and it could not be queued")

@@ -128,7 +128,7 @@ func findingCode(e *submission.Error, f diagnosis.Finding) int {
 		return exitNoHost
 	case e.Stage == diagnosis.StageToken && f.Class == diagnosis.ClassConfiguration:
 		return exitNotAuthorised
-	case protocolFault(e.Fault):
+	case protocolFault(e.Fault), protocolFault(diagnosis.Fault(f.Code)):
 		return exitProtocol
 	case f.Transient():
 		return exitTryAgain
@@ -149,7 +149,7 @@ func protocolFault(f diagnosis.Fault) bool {
 	switch f {
 	case diagnosis.FaultTLSUntrusted, diagnosis.FaultTLSIntercepted, diagnosis.FaultTLSHostname, diagnosis.FaultTLSExpired,
 		diagnosis.FaultTLSVersion, diagnosis.FaultTLSNotSpoken, diagnosis.FaultTLSFailure,
-		diagnosis.FaultStartTLSMissing, diagnosis.FaultXOAUTH2Missing, diagnosis.FaultNotSMTP:
+		diagnosis.FaultStartTLSMissing, diagnosis.FaultXOAUTH2Missing, diagnosis.FaultNotSMTP, diagnosis.FaultTokenUnusable:
 		return true
 	}
 	return false

@@ -12,11 +12,11 @@ import (
 
 // queueFlags name messages of the outbox.
 type queueFlags struct {
-	mailbox, to, from, state, key, row string
-	since, on                          string
-	batch                              string
-	all                                bool
-	limit                              int
+	mailbox, to, from, state, row string
+	since, on                     string
+	batch                         string
+	all                           bool
+	limit                         int
 }
 
 func newQueue(g *globals) *cobra.Command {

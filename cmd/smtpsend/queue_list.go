@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
@@ -79,6 +80,7 @@ func why(m outbox.Mail, now time.Time) string {
 	if text == "" && m.State != outbox.Sent {
 		text = m.Text
 	}
+	text = diagnosis.Short(text)
 	if !m.WaitsUntil.IsZero() && m.WaitsUntil.After(now) {
 		text += ", until " + clock(m.WaitsUntil, now)
 	}

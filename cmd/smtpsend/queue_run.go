@@ -58,7 +58,34 @@ func runQueueRun(ctx context.Context, g *globals, drain bool) error {
 	if _, err := sender.Purge(context.WithoutCancel(ctx)); err != nil {
 		return asExit(err)
 	}
+	if err := t.noteStopped(context.WithoutCancel(ctx), box); err != nil {
+		return asExit(err)
+	}
 	return t.conclude(ctx)
+}
+
+// noteStopped says which mailboxes have mail that nobody submits until they are
+// released, so that a run that had nothing to do does not look well.
+func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
+	list, err := box.Mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, m := range list {
+		stopped := m.Pause == outbox.PauseConfiguration || m.Pause == outbox.PauseBlocked
+		if !stopped || m.Counts[outbox.Ready] == 0 || t.stopped[m.Name] {
+			continue
+		}
+		if t.stopped == nil {
+			t.stopped = make(map[string]bool)
+		}
+		t.stopped[m.Name] = true
+		t.g.line("note", "%d %s for mailbox %s, which is stopped (%s); when it is mended: smtpsend queue release --mailbox %s",
+			m.Counts[outbox.Ready], plural(m.Counts[outbox.Ready], "message waits", "messages wait"), m.Name, m.Code, m.Name)
+	}
+	return nil
 }
 
 // lock makes this process the one that submits, and says what the last one
@@ -89,6 +116,7 @@ type tally struct {
 	deferred int
 	refused  int
 	doubt    int
+	paused   int             // attempts that ended with the mailbox pausing
 	stopped  map[string]bool // mailboxes that submit nothing until released
 	quiet    bool
 }
@@ -105,6 +133,8 @@ func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 		t.doubt++
 	case s.Event == outbox.EventDeferred:
 		t.deferred++
+	case s.Event == outbox.EventThrottled, s.Event == outbox.EventUnreachable:
+		t.paused++
 	}
 	if s.Pause == outbox.PauseConfiguration || s.Pause == outbox.PauseBlocked {
 		t.stop(c, r)
@@ -126,7 +156,7 @@ func (t *tally) stop(c *outbox.Claim, r *submission.Receipt) {
 	if r == nil || r.Err() == nil {
 		return
 	}
-	f := diagnosis.Find(r.Err().Symptom(), diagnosis.Facts{Mailbox: c.Mailbox, From: c.Envelope.ReversePath})
+	f := diagnosis.Find(r.Err().Symptom(), diagnosis.Facts{Mailbox: c.Mailbox})
 	t.g.finding(f, atMost(said(r.Err()), 400))
 	t.g.line("note", "mailbox %s is stopped, and no message is lost; when it is mended: smtpsend queue release --mailbox %s", c.Mailbox, c.Mailbox)
 }
@@ -155,7 +185,7 @@ func (t *tally) conclude(ctx context.Context) error {
 		code = exitNotAuthorised
 	case ctx.Err() != nil:
 		code = exitInterrupted
-	case t.deferred > 0:
+	case t.deferred > 0, t.paused > 0:
 		code = exitTryAgain
 	case t.refused > 0:
 		code = exitPartly
@@ -225,9 +255,9 @@ func (g *globals) printMailbox(m outbox.Mailbox) {
 	case m.Reason == "":
 		g.printf("    nothing holds it: smtpsend queue run submits what is due\n")
 	case m.WaitsUntil.IsZero():
-		g.printf("    %s, until released\n", visible(m.Reason))
+		g.printf("    %s, until released: smtpsend queue release --mailbox %s\n", visible(diagnosis.Short(m.Reason)), m.Name)
 	default:
-		g.printf("    %s, until %s\n", visible(m.Reason), clock(m.WaitsUntil, now))
+		g.printf("    %s, until %s\n", visible(diagnosis.Short(m.Reason)), clock(m.WaitsUntil, now))
 	}
 	if m.Code != "" {
 		g.printf("    more: smtpsend explain %s\n", m.Code)

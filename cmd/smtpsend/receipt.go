@@ -28,6 +28,8 @@ type receiptView struct {
 	Took        float64            `json:"took_ms"`
 	Notes       []string           `json:"notes,omitempty"`
 	Finding     *diagnosis.Finding `json:"finding,omitempty"`
+	Queued      int                `json:"queued_recipients,omitempty"` // in our outbox
+	OutboxID    string             `json:"outbox_id,omitempty"`
 
 	said string // what the server or the endpoint said, for people
 }
@@ -168,6 +170,10 @@ func (g *globals) printReceipt(v receiptView) {
 	for _, note := range v.Notes {
 		g.line("note", "%s", note)
 	}
+	if v.OutboxID != "" {
+		g.printQueued(v)
+		return
+	}
 	if v.ExitCode == exitInterrupted {
 		g.errorf("interrupted")
 		return
@@ -175,6 +181,14 @@ func (g *globals) printReceipt(v receiptView) {
 	if v.Finding != nil {
 		g.finding(*v.Finding, atMost(v.said, 400))
 	}
+}
+
+// printQueued says that nothing is lost, and why it was not submitted at once.
+func (g *globals) printQueued(v receiptView) {
+	if v.Finding != nil {
+		g.warningf("not submitted at once: %s", v.Finding.Title)
+	}
+	g.line("note", "queued as %s for %d %s; smtpsend queue run submits it", v.OutboxID, v.Queued, plural(v.Queued, "recipient", "recipients"))
 }
 
 // times lists the stages of the last attempt.

@@ -210,10 +210,10 @@ func (s *sendmail) deliver(ctx context.Context, raw *message.Raw) (*delivery, er
 	if err != nil {
 		return nil, err
 	}
-	err = s.report(view)
-	if codeOf(err) == exitTryAgain && s.cfg.Queue == config.QueueFallback {
-		err = s.toStderr().fallBack(ctx, s.cfg, mail.Mail, receipt, "sendmail", err)
+	if view.ExitCode == exitTryAgain && s.cfg.Queue == config.QueueFallback {
+		s.toStderr().fallBack(ctx, s.cfg, mail.Mail, receipt, "sendmail", &view)
 	}
+	err = s.report(view)
 	return &delivery{mail, view}, err
 }
 
@@ -265,6 +265,8 @@ func (s *sendmail) report(view receiptView) error {
 		s.printJSON(view)
 	case view.ExitCode != exitOK || s.verbose:
 		s.toStderr().printReceipt(view)
+	case view.OutboxID != "":
+		s.printQueued(view)
 	}
 	if view.ExitCode == exitOK {
 		return nil

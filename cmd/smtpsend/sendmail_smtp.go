@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/reply"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
@@ -216,9 +217,18 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 	if p.args.dryRun || p.cfg.NoMails {
 		return smtpserver.Say(250, "2.0.0 Not submitted: SMTPSEND_NO_MAILS=1 or --dry-run")
 	}
+	if p.cfg.Queue == config.QueueAlways {
+		return p.queueReply(ctx, mail)
+	}
 	view, receipt, err := p.submit(ctx, mail)
 	if err != nil {
 		return smtpserver.Say(451, "4.3.0 "+visible(err.Error()))
+	}
+	if view.ExitCode == exitTryAgain && p.cfg.Queue == config.QueueFallback {
+		if p.toStderr().fallBack(ctx, p.cfg, mail.Mail, receipt, "sendmail", &view); view.ExitCode == exitOK {
+			p.printQueued(view)
+			return smtpserver.Say(250, "2.0.0 queued as "+view.OutboxID)
+		}
 	}
 	if view.ExitCode != exitOK {
 		failure := p.toStderr()
@@ -228,6 +238,16 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 		}
 	}
 	return replyTo(view, receipt)
+}
+
+// queueReply puts the message into the outbox instead of submitting it.
+func (p *pipeSession) queueReply(ctx context.Context, mail *stamped) smtpserver.Reply {
+	qid, err := p.enqueue(ctx, p.cfg, mail.mailbox, mail.Mail, "sendmail")
+	if err != nil {
+		p.errorf("%v", err)
+		return smtpserver.Say(451, "4.3.0 "+visible(err.Error()))
+	}
+	return smtpserver.Say(250, "2.0.0 queued as "+string(qid))
 }
 
 // replyTo is what the client hears.

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,7 @@ func mailbox(d message.Draft) string {
 type Checked struct {
 	Rows      int              // that can be used
 	Bad       int              // that cannot
+	Twice     int              // that stand in the file before, and are one message with it
 	Problems  []RowError       // of the bad ones, the first MaxProblems in order
 	Mailboxes map[string]Count // what each mailbox will submit
 	Legacy    int              // see Rows.Legacy
@@ -61,7 +63,10 @@ type Count struct{ Messages, Recipients int }
 // content of its attachments, of which it looks that they are there. Its error is
 // a *RowError with N 0: the file itself.
 func Check(rows *Rows, p Plan) (Checked, error) {
-	c := &checker{plan: p, files: make(map[string]error), total: Checked{Mailboxes: make(map[string]Count)}}
+	c := &checker{
+		plan: p, files: make(map[string]error), seen: make(map[[8]byte][8]byte),
+		total: Checked{Mailboxes: make(map[string]Count)},
+	}
 	work := make(chan []Row, 4)
 	var wg sync.WaitGroup
 	for range max(2, runtime.NumCPU()) {
@@ -86,6 +91,7 @@ const chunkRows = 256
 
 type checker struct {
 	plan Plan
+	seen map[[8]byte][8]byte // hash of the key -> hash of the row; 16 octets a row, for feed alone
 
 	mu    sync.Mutex // guards the rest
 	files map[string]error
@@ -109,11 +115,33 @@ func (c *checker) feed(rows *Rows, work chan<- []Row) error {
 			work <- list
 			return err
 		}
+		if known, other := c.stoodBefore(row); other {
+			c.note(RowError{row.N, row.Line, fmt.Errorf("another row has the key %q: two messages need two keys", row.Key)})
+			continue
+		} else if known {
+			c.total.Twice++
+			continue
+		}
 		if list = append(list, row); len(list) == chunkRows {
 			work <- list
 			list = make([]Row, 0, chunkRows)
 		}
 	}
+}
+
+// stoodBefore reports a row whose key stood before: with the same row it is one
+// message, with another one of the two would be lost.
+func (c *checker) stoodBefore(row Row) (known, other bool) {
+	key, sum := short(row.Key), short(row.Sum)
+	old, known := c.seen[key]
+	c.seen[key] = sum
+	return known, known && old != sum
+}
+
+// short is a hash for comparing rows of one file.
+func short(s string) [8]byte {
+	sum := sha256.Sum256([]byte(s))
+	return [8]byte(sum[:8])
 }
 
 func (c *checker) note(bad RowError) {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
@@ -21,6 +22,7 @@ type Row struct {
 	N    int            // from 1, without the line of names
 	Line int            // in the file, from 1
 	Key  string         // names the row within its batch
+	Sum  string         // a hash of the row
 	Data map[string]any // by column
 }
 
@@ -51,8 +53,11 @@ type Rows struct {
 	Legacy int
 }
 
-// maxLine bounds one row.
-const maxLine = 16 << 20
+// Limits of a row in octets.
+const (
+	maxLine = 16 << 20
+	maxKey  = 500
+)
 
 // ReadRows reads rows from r: JSON objects, one a line, when name ends in .jsonl
 // or .ndjson or the first octet is "{"; else CSV with a line of column names. Of
@@ -84,6 +89,7 @@ func (r *Rows) Next() (Row, error) {
 	if err != nil {
 		return row, err
 	}
+	row.Sum = row.Key
 	if r.key == "" {
 		return row, nil
 	}
@@ -93,6 +99,9 @@ func (r *Rows) Next() (Row, error) {
 	}
 	if row.Key = strings.TrimSpace(fmt.Sprint(value)); row.Key == "" {
 		return row, &RowError{row.N, row.Line, fmt.Errorf("column %q, which --key names, is empty", r.key)}
+	}
+	if len(row.Key) > maxKey || strings.ContainsFunc(row.Key, unicode.IsControl) {
+		return row, &RowError{row.N, row.Line, fmt.Errorf("column %q, which --key names, is longer than %d octets or holds a control character", r.key, maxKey)}
 	}
 	return row, nil
 }

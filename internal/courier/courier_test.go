@@ -43,7 +43,6 @@ type lab struct {
 	box    *sandbox.Sandbox
 	out    *outbox.Outbox
 	roots  *x509.CertPool
-	token  func() (submission.Token, error)
 	sender *outbox.Sender
 }
 

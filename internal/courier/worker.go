@@ -69,7 +69,9 @@ func (c *courier) giveBack(j *job) {
 	if j == nil {
 		return
 	}
-	if _, err := c.sender.Finish(c.work, j.claim, outbox.Result{}); err != nil {
+	ctx, cancel := recording(c.work)
+	defer cancel()
+	if _, err := c.sender.Finish(ctx, j.claim, outbox.Result{}); err != nil {
 		c.fail(err)
 	}
 }
@@ -101,9 +103,20 @@ func (c *courier) allow(ctx context.Context, j *job) error {
 	return nil
 }
 
+// recordTime bounds writing down what became of an attempt.
+const recordTime = 10 * time.Second
+
+// recording outlives the end of the work: what was cut off has to be recorded as
+// what it is, in doubt.
+func recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+}
+
 // finish records an attempt.
 func (c *courier) finish(j *job, receipt *submission.Receipt, result outbox.Result) bool {
-	settled, err := c.sender.Finish(c.work, j.claim, result)
+	ctx, cancel := recording(c.work)
+	defer cancel()
+	settled, err := c.sender.Finish(ctx, j.claim, result)
 	if err != nil {
 		c.fail(err)
 		return false
@@ -127,7 +140,7 @@ func resultOf(r *submission.Receipt) outbox.Result {
 		res.Recipients = append(res.Recipients, o)
 	}
 	e := r.Err()
-	if e == nil || gaveWay(e) {
+	if e == nil || (gaveWay(e) && r.Count(submission.InDoubt) == 0) {
 		return res
 	}
 	finding := diagnosis.Find(e.Symptom(), diagnosis.Facts{})

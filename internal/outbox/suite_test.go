@@ -103,7 +103,6 @@ type fixture struct {
 	options outbox.Options
 	clock   *clock
 	sender  *outbox.Sender
-	n       int
 }
 
 const box = "app@contoso.example"
