@@ -37,7 +37,8 @@ const (
 	FaultXOAUTH2Missing     Fault = "xoauth2-missing"
 	FaultNotSMTP            Fault = "not-smtp"
 	FaultNotExchange        Fault = "not-exchange"
-	FaultTokenNotJSON       Fault = "token-not-json" // the endpoint answers with a page, as a captive portal does
+	FaultTokenNotJSON       Fault = "token-not-json" // the endpoint answers with something else, as a captive portal does
+	FaultTokenUnusable      Fault = "token-unusable" // a token with a line break or another control character
 	FaultClockSkew          Fault = "clock-skew"
 	FaultCancelled          Fault = "cancelled"
 	FaultSlotsBusy          Fault = "connection-slots-busy"

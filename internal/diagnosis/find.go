@@ -68,7 +68,8 @@ func bestEntry(s Symptom) (Entry, int) {
 // unknownCode is the entry of last resort.
 func unknownCode(s Symptom) string {
 	switch {
-	case s.HTTPStatus == 429 || s.HTTPStatus >= 500:
+	case s.HTTPStatus == 408 || s.HTTPStatus == 429 || s.HTTPStatus >= 500,
+		s.OAuthError == "temporarily_unavailable", s.OAuthError == "server_error":
 		return "unknown-token-failure"
 	case s.HTTPStatus != 0 || s.OAuthError != "" || len(s.AADSTS) > 0:
 		return "unknown-token-refusal"

@@ -36,6 +36,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/smtpsend/smtpsend/xoauth2"
 )
 
 // requestTimeout bounds one request. Entra answers within a second; MSAL waits
@@ -150,12 +152,22 @@ func (s *Source) ask(ctx context.Context) (*oauth2.Token, error) {
 	token, err := config.Token(context.WithValue(requestCtx, oauth2.HTTPClient, client))
 	switch {
 	case err == nil:
+		if err := usable(token); err != nil {
+			return nil, &Error{Host: s.host, HTTPStatus: answer.status, unusable: err}
+		}
 		return withLife(token), nil
 	case answer.status == 0:
 		return nil, s.networkError(ctx, requestCtx, err)
 	}
 	// err is not kept: its Response.Request holds the form.
 	return nil, answer.failure(s.host, conceal(params))
+}
+
+// usable refuses a token that could not be sent with AUTH. Entra never gives
+// one; a script that stands in for it has been seen to leave a line end.
+func usable(token *oauth2.Token) error {
+	_, err := xoauth2.InitialResponse("user", token.AccessToken)
+	return err
 }
 
 // networkError unwraps *url.Error, whose text repeats method and URL.

@@ -186,17 +186,15 @@ func TestWhatIsNoRefusalIsTriedAgain(t *testing.T) {
 	for name, first := range map[string]http.HandlerFunc{
 		"408": answer(408, "", atOnce), "429": answer(429, "Too Many Requests", "Content-Type: text/plain", atOnce),
 		"500": answer(500, "<html>oops</html>", "Content-Type: text/html", atOnce), "503": answer(503, "", atOnce),
-		"503 with OAuth error":   answer(503, `{"error":"invalid_client"}`, isJSON, atOnce),
-		"403 of a proxy":         answer(403, "<html>Blocked by policy</html>", "Content-Type: text/html", atOnce),
-		"200 of a portal":        answer(200, "<html>Log in to the Wi-Fi</html>", "Content-Type: text/html", atOnce),
-		"200 empty":              answer(200, "", atOnce),
-		"200 without a token":    answer(200, `{"token_type":"Bearer"}`, isJSON, atOnce),
-		"redirect":               answer(302, "", "Location: https://portal.example/", atOnce),
-		"temporarily":            answer(400, `{"error":"temporarily_unavailable"}`, isJSON, atOnce),
-		"directory not there":    answer(400, `{"error":"invalid_request","error_codes":[90033]}`, isJSON, atOnce),
-		"directory by its text":  answer(400, `{"error":"invalid_request","error_description":"AADSTS90033: busy"}`, isJSON, atOnce),
-		"connection closed":      hangUp,
-		"JSON of something else": answer(400, `{"message":"no"}`, isJSON, atOnce),
+		"503 with OAuth error":  answer(503, `{"error":"invalid_client"}`, isJSON, atOnce),
+		"403 of a proxy":        answer(403, "<html>Blocked by policy</html>", "Content-Type: text/html", atOnce),
+		"200 of a portal":       answer(200, "<html>Log in to the Wi-Fi</html>", "Content-Type: text/html", atOnce),
+		"200 empty":             answer(200, "", atOnce),
+		"redirect":              answer(302, "", "Location: https://portal.example/", atOnce),
+		"temporarily":           answer(400, `{"error":"temporarily_unavailable"}`, isJSON, atOnce),
+		"directory not there":   answer(400, `{"error":"invalid_request","error_codes":[90033]}`, isJSON, atOnce),
+		"directory by its text": answer(400, `{"error":"invalid_request","error_description":"AADSTS90033: busy"}`, isJSON, atOnce),
+		"connection closed":     hangUp,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,6 +205,33 @@ func TestWhatIsNoRefusalIsTriedAgain(t *testing.T) {
 			}
 			if n := len(e.requests()); n != 2 {
 				t.Errorf("%d requests, want 2", n)
+			}
+		})
+	}
+}
+
+func TestAnswersThatStayAsTheyAreAreNotAskedForAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		first http.HandlerFunc
+		want  string
+	}{
+		"200 without a token":     {answer(200, `{"token_type":"Bearer"}`, isJSON), "sent no token but application/json"},
+		"JSON of something else":  {answer(400, `{"message":"no"}`, isJSON), "sent no OAuth answer but application/json"},
+		"error that is an object": {answer(400, `{"error":{"code":"x"}}`, isJSON), "sent no OAuth answer but application/json"},
+		"token with a line end":   {answer(200, `{"access_token":"tok-1\n","token_type":"Bearer"}`, isJSON), "sent no usable token: xoauth2: token contains LF (HTTP 200)"},
+		"token with a control":    {answer(200, `{"access_token":"tok\u0001-1","token_type":"Bearer"}`, isJSON), "sent no usable token: xoauth2: token contains ^A"},
+		"token with words":        {answer(200, `{"access_token":"the tok-1","token_type":"Bearer"}`, isJSON), "sent no usable token: xoauth2: token contains a blank"},
+		"token that has no end":   {answer(200, `{"access_token":"`+strings.Repeat("x", 70_000)+`","token_type":"Bearer"}`, isJSON), "sent no usable token: xoauth2: token is longer than 65536 octets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEndpoint(t, tt.first, answer(200, goodAnswer, isJSON))
+			token, err := e.source().Token(t.Context())
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "tok-1") {
+				t.Errorf("Token = %v, %v, want %q", token, err, tt.want)
+			}
+			if n := len(e.requests()); n != 1 {
+				t.Errorf("%d requests, want 1", n)
 			}
 		})
 	}

@@ -39,6 +39,8 @@ type Error struct {
 	kind string // what an answer is that is no OAuth error, such as "text/html"
 	json bool   // the answer is JSON all the same
 	told bool   // Retry-After was sent
+
+	unusable error // why the token that came cannot be used
 }
 
 // What of an answer gets into an error, in octets.
@@ -148,6 +150,8 @@ func oneLine(s string) string {
 // description, and what support asks for.
 func (e *Error) Error() string {
 	switch {
+	case e.unusable != nil:
+		return fmt.Sprintf("entra: %s sent no usable token: %v%s", e.Host, e.unusable, e.details())
 	case e.Err != nil:
 		return fmt.Sprintf("entra: asking %s for a token: %v%s", e.Host, e.Err, e.details())
 	case e.Code != "" && e.Refusal():
@@ -206,14 +210,17 @@ func (e *Error) Throttled() bool {
 }
 
 // Transient reports that a later request may succeed: no answer, 408, 429,
-// 5xx, an answer that is no OAuth error, or one that says so by itself. A
-// certificate that cannot be verified stays that way.
+// 5xx, an answer of somebody in between (a page, nothing), or one that says so
+// by itself. A certificate that cannot be verified stays that way, and so does
+// what an endpoint answers in JSON of its own.
 func (e *Error) Transient() bool {
 	switch {
+	case e.unusable != nil:
+		return false
 	case e.Err != nil:
 		_, untrusted := errors.AsType[*tls.CertificateVerificationError](e.Err)
 		return !untrusted
-	case e.Throttled(), e.HTTPStatus == http.StatusRequestTimeout, e.HTTPStatus >= 500, e.Code == "":
+	case e.Throttled(), e.HTTPStatus == http.StatusRequestTimeout, e.HTTPStatus >= 500, e.Code == "" && !e.json:
 		return true
 	case e.Code == "temporarily_unavailable", e.Code == "server_error":
 		return true

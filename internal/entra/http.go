@@ -110,6 +110,9 @@ func mend(body []byte) (mended []byte, ok bool) {
 
 // mediaType names the kind of the answer for a message.
 func (r *recorder) mediaType() string {
+	if r.status/100 == 3 {
+		return "a redirect"
+	}
 	if len(r.body) == 0 {
 		return "an empty body"
 	}

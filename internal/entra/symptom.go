@@ -13,6 +13,8 @@ func (e *Error) Symptom() diagnosis.Symptom {
 		HTTPStatus: e.HTTPStatus, OAuthError: e.Code, AADSTS: e.AADSTS,
 	}
 	switch {
+	case e.unusable != nil:
+		s.Fault, s.Text = diagnosis.FaultTokenUnusable, e.unusable.Error()
 	case e.Err != nil:
 		s.Fault = diagnosis.FaultOf(e.Err)
 	case e.Code == "":
