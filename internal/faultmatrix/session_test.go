@@ -25,8 +25,11 @@ func TestSeveralMessages(t *testing.T) {
 		t.Errorf("%d cells, want at least 700", len(all))
 	}
 	var results results
-	inParallel(all, func(c cell) {
-		for _, next := range []bool{true, false} {
+	inParallel(thin(all), func(c cell) {
+		for _, next := range []bool{false, true} {
+			if next && !c.pipelining { // there is no group to go behind the dot
+				continue
+			}
 			results.add(untilStruck(c.fault, func(limit time.Duration) result { return runSession(c, next, limit) }))
 		}
 	})
