@@ -91,7 +91,10 @@ func (t *tx) act(a Action, id int64) (done bool, err error) {
 		n, err = t.exec("UPDATE mail SET state = 'ready' WHERE id = ?1 AND state = 'held'", id)
 	case Cancel:
 		kind = EventCancelled
-		n, err = t.exec("UPDATE mail SET state = 'cancelled', finished_at = ?2, body_left = 1 WHERE id = ?1 AND state IN ('ready', 'held')", id, t.now)
+		n, err = t.exec("UPDATE mail SET state = 'cancelled', rcpt_open = 0, finished_at = ?2, body_left = 1 WHERE id = ?1 AND state IN ('ready', 'held')", id, t.now)
+		if err == nil && n > 0 {
+			err = t.closeRecipients(id)
+		}
 	case Discard:
 		n, err = t.exec("DELETE FROM mail WHERE id = ?1 AND state NOT IN ('sending', 'receiving')", id)
 		return n > 0, err
@@ -112,7 +115,7 @@ func (t *tx) retry(id int64) (bool, error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if _, err := t.exec("UPDATE rcpt SET state = 'open' WHERE mail_id = ?1 AND state = 'refused'", id); err != nil {
+	if _, err := t.exec("UPDATE rcpt SET state = 'open' WHERE mail_id = ?1 AND state IN ('refused', 'unsent')", id); err != nil {
 		return false, err
 	}
 	if _, err := t.exec("UPDATE mail SET rcpt_open = (SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND state = 'open') WHERE id = ?1", id); err != nil {

@@ -76,6 +76,9 @@ func TestActions(t *testing.T) {
 					if d.State != expect {
 						t.Errorf("state %s, want %s", d.State, expect)
 					}
+					if waits := expect == outbox.Ready || expect == outbox.Held || expect == outbox.Sending; (d.Open == 1) != waits || (d.RecipientStates[0].State == "open") != waits {
+						t.Errorf("%d recipients wait, the first is %s", d.Open, d.RecipientStates[0].State)
+					}
 					if _, err := f.read(q); (expect == outbox.Cancelled || expect == outbox.Sent) != errors.Is(err, outbox.ErrNotFound) {
 						t.Errorf("content of a %s message: %v", expect, err)
 					}
@@ -143,6 +146,8 @@ func TestFilters(t *testing.T) {
 			"oldest first":             {outbox.Filter{Oldest: true, Limit: 2}, []outbox.QID{first, second}},
 			"next page":                {outbox.Filter{Before: third, Limit: 1}, []outbox.QID{second}},
 			"recipient, any case":      {outbox.Filter{To: "kim@fabrikam.EXAMPLE"}, []outbox.QID{first}},
+			"settled recipient":        {outbox.Filter{To: "kim@fabrikam.example", States: []outbox.State{outbox.Sent}}, []outbox.QID{first}},
+			"waiting recipient":        {outbox.Filter{To: "Kim@Other.example"}, []outbox.QID{second}},
 			"domain of a recipient":    {outbox.Filter{To: "@x_y.example"}, []outbox.QID{second}},
 			"reverse-path":             {outbox.Filter{From: "bounce@contoso.example"}, []outbox.QID{second}},
 			"mailbox":                  {outbox.Filter{Mailbox: "other@CONTOSO.example"}, []outbox.QID{second}},

@@ -136,6 +136,10 @@ func (f *finish) deferred() error {
 	f.waited += wait
 	if time.Duration(f.waited)*time.Millisecond > f.ob.scaled(f.ob.o.GiveUp) {
 		f.state, f.out.Event = Dead, EventGivenUp
+		f.stillOpen = 0
+		if err := f.t.closeRecipients(f.c.id); err != nil {
+			return err
+		}
 		return f.notice(NoticeDead, true)
 	}
 	f.out.Event = EventDeferred
@@ -160,9 +164,12 @@ func (f *finish) notice(k NoticeKind, aboutMail bool) error {
 func (ob *Outbox) expire(t *tx, id int64) error {
 	var name, words string
 	var notice int
-	err := t.row("UPDATE mail SET state = 'dead', finished_at = ?2, last_kind = 'expired' WHERE id = ?1 RETURNING mailbox, last_text, notice",
+	err := t.row("UPDATE mail SET state = 'dead', rcpt_open = 0, finished_at = ?2, last_kind = 'expired' WHERE id = ?1 RETURNING mailbox, last_text, notice",
 		[]any{id, t.now}, &name, &words, &notice)
 	if err != nil {
+		return err
+	}
+	if err := t.closeRecipients(id); err != nil {
 		return err
 	}
 	if err := t.event(id, Event{Kind: EventExpired, Text: words}); err != nil || notice == 1 {

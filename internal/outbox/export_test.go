@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -59,7 +60,8 @@ func Raw(t testing.TB, dir string) *sql.DB {
 func (ob *Outbox) Prepared() []string {
 	ob.mu.Lock()
 	defer ob.mu.Unlock()
-	list := []string{dueQuery, waitingQuery}
+	to, _ := sameAddress("r.addr", "a@b")
+	list := []string{dueQuery, waitingQuery, "SELECT m.id FROM mail m WHERE " + strings.ReplaceAll(toQuery(to), "? ", "?1 ")}
 	for text := range ob.stmts {
 		list = append(list, text)
 	}

@@ -85,8 +85,8 @@ func (ob *Outbox) where(f Filter) (string, []any, error) {
 		c.add("m.state IN ("+strings.TrimSuffix(strings.Repeat("? ,", len(states)), ",")+")", states...)
 	}
 	if f.To != "" {
-		column, value := sameAddress("addr", f.To)
-		c.add("m.id IN (SELECT mail_id FROM rcpt WHERE "+column+")", value)
+		same, value := sameAddress("r.addr", f.To)
+		c.add(toQuery(same), value, value, value, value)
 	}
 	if f.From != "" {
 		column, value := sameAddress("m.reverse_path", f.From)
@@ -119,6 +119,16 @@ func (ob *Outbox) whereRest(f Filter, c *conditions) (string, []any, error) {
 		c.add("m.id < ? ", id)
 	}
 	return strings.Join(c.text, " AND "), c.args, nil
+}
+
+// toQuery finds the messages to a recipient: the settled ones by the index, the
+// others among what waits.
+func toQuery(same string) string {
+	text := "SELECT r.mail_id FROM rcpt r WHERE r.state <> 'open' AND " + same
+	for _, s := range []State{Ready, Sending, Held} {
+		text += " UNION ALL SELECT r.mail_id FROM mail w JOIN rcpt r ON r.mail_id = w.id WHERE w.state = '" + string(s) + "' AND r.state = 'open' AND " + same
+	}
+	return "m.id IN (" + text + ")"
 }
 
 // sameAddress compares a column with an address or the domain of one.

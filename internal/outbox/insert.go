@@ -60,6 +60,12 @@ func (t *tx) insertRecipients(id int64, paths []string) error {
 	return nil
 }
 
+// closeRecipients is for a message that ends although some still wait.
+func (t *tx) closeRecipients(id int64) error {
+	_, err := t.exec("UPDATE rcpt SET state = 'unsent' WHERE mail_id = ?1 AND state = 'open'", id)
+	return err
+}
+
 func (t *tx) ensureMailbox(name string) error {
 	_, err := t.exec("INSERT INTO mailbox (name) VALUES (?1) ON CONFLICT DO NOTHING", name)
 	return err

@@ -179,7 +179,7 @@ func TestWaitsGrowUntilTheMessageIsGivenUp(t *testing.T) {
 				t.Errorf("wait %d is %v, want %v", i+1, waits[i], want[i])
 			}
 		}
-		if d := f.show(q); d.State != outbox.Dead || !strings.HasSuffix(f.story(q), "attempt, given up") || f.noticed() != "dead" {
+		if d := f.show(q); d.State != outbox.Dead || d.Open != 0 || d.RecipientStates[0].State != "unsent" || !strings.HasSuffix(f.story(q), "attempt, given up") || f.noticed() != "dead" {
 			t.Errorf("state %s, %s, notices %s", d.State, f.story(q), f.noticed())
 		}
 	})

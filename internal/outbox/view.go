@@ -105,7 +105,7 @@ func (m *Mail) explain(box *mailbox, now int64) {
 // RecipientState is what became of a message for one recipient.
 type RecipientState struct {
 	ForwardPath string
-	State       string // open, accepted, refused
+	State       string // open, accepted, refused, or unsent when the message ended before
 	Code        int
 	Enhanced    string
 	Text        string

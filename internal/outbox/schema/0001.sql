@@ -80,13 +80,15 @@ CREATE TABLE rcpt (
   mail_id  BIGINT NOT NULL REFERENCES mail (id) ON DELETE CASCADE,
   n        BIGINT NOT NULL,
   addr     TEXT   NOT NULL,
-  state    TEXT   NOT NULL,                 -- open, accepted, refused
+  state    TEXT   NOT NULL,                 -- open, accepted, refused; unsent: still open when the message ended
   code     BIGINT NOT NULL DEFAULT 0,
   enhanced TEXT   NOT NULL DEFAULT '',
   text     TEXT   NOT NULL DEFAULT '',
   PRIMARY KEY (mail_id, n)
 ) CLUSTERED;
-CREATE INDEX rcpt_addr ON rcpt (lower(addr));
+-- Waiting recipients are found through their messages: an index by address makes
+-- every commit touch pages all over, and adding slower the more there is.
+CREATE INDEX rcpt_addr ON rcpt (lower(addr)) WHERE state <> 'open';
 
 CREATE TABLE body (
   mail_id BIGINT NOT NULL REFERENCES mail (id) ON DELETE CASCADE,

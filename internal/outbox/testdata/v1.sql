@@ -72,7 +72,7 @@ CREATE TABLE mail (
 INSERT INTO mail VALUES(1,'app@contoso.example','sent',1,1794819600000,0,1,0,0,'',0,'','batch/1/1',1,'1','<1@contoso.example>','app@contoso.example','','','',2,0,33,X'9274e814149cb21a152f85dd077cab4d6b4cc527430865d6e92d4a2cfcc7ff77',0,0,'','',0,0,'','','','',1794819600000,1794819600000);
 INSERT INTO mail VALUES(2,'app@contoso.example','dead',1,1794819600000,0,1,0,0,'',0,'',NULL,NULL,'','<1@contoso.example>','app@contoso.example','','','',1,0,33,X'9274e814149cb21a152f85dd077cab4d6b4cc527430865d6e92d4a2cfcc7ff77',0,0,'','',0,550,'5.1.1','permanent-kind','5.1.1 User unknown','',1794819600000,1794819600000);
 INSERT INTO mail VALUES(3,'app@contoso.example','held',1,1794819600000,0,0,0,0,'',0,'',NULL,NULL,'','<1@contoso.example>','app@contoso.example','','','',1,1,33,X'9274e814149cb21a152f85dd077cab4d6b4cc527430865d6e92d4a2cfcc7ff77',0,0,'','',0,0,'','','','',1794819600000,NULL);
-INSERT INTO mail VALUES(4,'app@contoso.example','cancelled',1,1794819600000,0,0,0,0,'',0,'',NULL,NULL,'','<1@contoso.example>','app@contoso.example','','','',1,1,33,X'9274e814149cb21a152f85dd077cab4d6b4cc527430865d6e92d4a2cfcc7ff77',0,0,'','',0,0,'','','','',1794819600000,1794819600000);
+INSERT INTO mail VALUES(4,'app@contoso.example','cancelled',1,1794819600000,0,0,0,0,'',0,'',NULL,NULL,'','<1@contoso.example>','app@contoso.example','','','',1,0,33,X'9274e814149cb21a152f85dd077cab4d6b4cc527430865d6e92d4a2cfcc7ff77',0,0,'','',0,0,'','','','',1794819600000,1794819600000);
 INSERT INTO mail VALUES(5,'app@contoso.example','sending',1,1794819600000,0,1,0,0,'6UILISCRLQETZORPMQENBJS7TT/3',0,'data',NULL,NULL,'','<1@contoso.example>','app@contoso.example','','','',1,1,33,X'9274e814149cb21a152f85dd077cab4d6b4cc527430865d6e92d4a2cfcc7ff77',0,0,'','',0,0,'','','','',1794819600000,NULL);
 INSERT INTO mail VALUES(6,'app@contoso.example','sending',1,1794819600000,0,1,0,0,'6UILISCRLQETZORPMQENBJS7TT/4',0,'',NULL,NULL,'','<1@contoso.example>','app@contoso.example','','','',1,1,33,X'9274e814149cb21a152f85dd077cab4d6b4cc527430865d6e92d4a2cfcc7ff77',0,0,'','',0,0,'','','','',1794819600000,NULL);
 INSERT INTO mail VALUES(7,'app@contoso.example','ready',1,1794819600000,0,0,0,0,'',0,'',NULL,NULL,'','<1@contoso.example>','app@contoso.example','','','',1,1,33,X'9274e814149cb21a152f85dd077cab4d6b4cc527430865d6e92d4a2cfcc7ff77',0,0,'','',0,0,'','','','',1794819600000,NULL);
@@ -80,7 +80,7 @@ CREATE TABLE rcpt (
   mail_id  INTEGER NOT NULL REFERENCES mail (id) ON DELETE CASCADE,
   n        INTEGER NOT NULL,
   addr     TEXT   NOT NULL,
-  state    TEXT   NOT NULL,                 -- open, accepted, refused
+  state    TEXT   NOT NULL,                 -- open, accepted, refused; unsent: still open when the message ended
   code     INTEGER NOT NULL DEFAULT 0,
   enhanced TEXT   NOT NULL DEFAULT '',
   text     TEXT   NOT NULL DEFAULT '',
@@ -90,7 +90,7 @@ INSERT INTO rcpt VALUES(1,0,'kim@fabrikam.example','accepted',0,'','');
 INSERT INTO rcpt VALUES(1,1,'lee@fabrikam.example','accepted',0,'','');
 INSERT INTO rcpt VALUES(2,0,'kim@fabrikam.example','refused',550,'5.1.1','5.1.1 User unknown');
 INSERT INTO rcpt VALUES(3,0,'kim@fabrikam.example','open',0,'','');
-INSERT INTO rcpt VALUES(4,0,'kim@fabrikam.example','open',0,'','');
+INSERT INTO rcpt VALUES(4,0,'kim@fabrikam.example','unsent',0,'','');
 INSERT INTO rcpt VALUES(5,0,'kim@fabrikam.example','open',0,'','');
 INSERT INTO rcpt VALUES(6,0,'kim@fabrikam.example','open',0,'','');
 INSERT INTO rcpt VALUES(7,0,'kim@fabrikam.example','open',0,'','');
@@ -157,6 +157,6 @@ CREATE INDEX mail_finished ON mail (finished_at, state, mailbox) WHERE finished_
 CREATE INDEX mail_batch ON mail (batch_id, id) WHERE batch_id IS NOT NULL;
 CREATE INDEX mail_body_left ON mail (id) WHERE body_left = 1;
 CREATE UNIQUE INDEX mail_dedupe ON mail (dedupe_key) WHERE dedupe_key IS NOT NULL;
-CREATE INDEX rcpt_addr ON rcpt (lower(addr));
+CREATE INDEX rcpt_addr ON rcpt (lower(addr)) WHERE state <> 'open';
 CREATE INDEX event_mail ON event (mail_id, id);
 COMMIT;
