@@ -112,10 +112,17 @@ func recipientsCode(r *submission.Receipt) int {
 			return exitTryAgain
 		}
 	}
-	if r.Count(submission.Permanent) == len(r.Recipients) {
+	if r.Count(submission.Permanent) == len(r.Recipients) || notAll(r) {
 		return exitNoUser
 	}
 	return exitPartly
+}
+
+// notAll reports that nothing was submitted because of the recipients that were
+// refused.
+func notAll(r *submission.Receipt) bool {
+	e := r.Err()
+	return e != nil && errors.Is(e, submission.ErrNotAll)
 }
 
 // findingCode is for a failure of the whole submission.

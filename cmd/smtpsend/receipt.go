@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,6 +77,9 @@ func newReceiptView(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.
 		v.Finding, v.said = &whole, said(e)
 	} else if !r.AllAccepted() {
 		v.Finding, v.said = v.firstRefusal()
+	}
+	if notAll(r) {
+		v.Notes = append(slices.Clone(v.Notes), "nothing was submitted: a recipient was refused, and --all-or-none is set")
 	}
 	v.ExitCode = receiptCode(r, whole)
 	v.Summary = summary(r)
@@ -202,8 +206,14 @@ func (v receiptView) times() string {
 		return b.String()
 	}
 	var steps []string
+	var last diagnosis.Stage
 	for _, s := range v.Attempts[len(v.Attempts)-1].Steps {
-		steps = append(steps, fmt.Sprintf("%s %.0f", s.Stage, s.Took))
+		name := string(s.Stage)
+		if s.Stage == diagnosis.StageContent && last == s.Stage { // its second half
+			name = "reply"
+		}
+		last = s.Stage
+		steps = append(steps, fmt.Sprintf("%s %.0f", name, s.Took))
 	}
 	fmt.Fprintf(&b, " (%s)", strings.Join(steps, ", "))
 	return b.String()

@@ -292,3 +292,13 @@ func TestTheWayOutIsThatOfTheSettings(t *testing.T) {
 		t.Errorf("with settings: %s", got)
 	}
 }
+
+// TestTLSThatIsNotAvailableIsNoSignIn: the codes are the same, the stage is not.
+func TestTLSThatIsNotAvailableIsNoSignIn(t *testing.T) {
+	for stage, want := range map[diagnosis.Stage]string{diagnosis.StageStartTLS: "starttls-deferred", diagnosis.StageAuth: "auth-temporary"} {
+		got := diagnosis.Find(diagnosis.Symptom{Stage: stage, Code: 454, Enhanced: "4.7.0", Text: "4.7.0 not available"}, diagnosis.Facts{})
+		if got.Code != want || got.Class != diagnosis.ClassTransient {
+			t.Errorf("at %s: %s, %s", stage, got.Code, got.Class)
+		}
+	}
+}
