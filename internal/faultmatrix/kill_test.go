@@ -25,7 +25,7 @@ import (
 )
 
 // kills is how often client and server are killed. Each has its own seed.
-const kills = 60
+const kills = 60 / min(thinning, 2)
 
 // TestKilledClient kills the program by SIGKILL when the server has read a
 // random number of octets of the connection, and then runs it again with the
