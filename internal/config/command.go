@@ -43,7 +43,7 @@ func (l *loader) secretCommand(ctx context.Context, e entry) (string, error) {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return "", fmt.Errorf("took longer than %s%s", limit, said(stderr, stdout))
 	case err != nil:
-		return "", fmt.Errorf("did not run: %s%s", runReason(err), said(stderr, stdout))
+		return "", fmt.Errorf("%s%s", runReason(err), said(stderr, stdout))
 	case stdout.Len() > maxSecret:
 		return "", fmt.Errorf("printed more than %d octets", maxSecret)
 	}
@@ -60,11 +60,11 @@ func runReason(err error) string {
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &start):
-		return start.Err.Error()
+		return "did not run: " + start.Err.Error()
 	case errors.As(err, &exit):
-		return exit.Error()
+		return "ended with " + exit.Error() // "exit status 3", "signal: killed"
 	}
-	return reasonOf(err)
+	return "did not run: " + reasonOf(err)
 }
 
 // said quotes what a command wrote to standard error. A word of it that also

@@ -69,13 +69,18 @@ func (l *loader) foreignName(name string, origin Origin) {
 	}
 }
 
-// nearest returns the known name that is most like name, "" when none is: one
-// letter in four may differ.
+// nearest returns the name of a setting that is most like name.
 func nearest(name string) string {
-	best, bestDistance := "", len(name)/4+2
-	for _, known := range knownNames() {
-		if d := distance(strings.ToUpper(name), known); d < bestDistance {
-			best, bestDistance = known, d
+	return Nearest(strings.ToUpper(name), knownNames())
+}
+
+// Nearest returns the known word that is most like word, "" when none is: one
+// letter in four may differ.
+func Nearest(word string, known []string) string {
+	best, bestDistance := "", len(word)/4+2
+	for _, k := range known {
+		if d := distance(word, k); d < bestDistance {
+			best, bestDistance = k, d
 		}
 	}
 	return best

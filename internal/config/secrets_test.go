@@ -116,9 +116,9 @@ func TestSecretCommand(t *testing.T) {
 		}
 	}
 	for command, want := range map[string]string{
-		"sh -c 'echo no such item >&2; exit 3'":                           `did not run: exit status 3; it said: "no such item"`,
-		"sh -c 'echo " + hidden + "; echo + x" + hidden + " >&2; exit 1'": `did not run: exit status 1; it said: "+ x[redacted]"`,
-		"sh -c 'printf \"a\\033[1mb\" >&2; exit 1'":                       `did not run: exit status 1; it said: "a\x1b[1mb"`,
+		"sh -c 'echo no such item >&2; exit 3'":                           `ended with exit status 3; it said: "no such item"`,
+		"sh -c 'echo " + hidden + "; echo + x" + hidden + " >&2; exit 1'": `ended with exit status 1; it said: "+ x[redacted]"`,
+		"sh -c 'printf \"a\\033[1mb\" >&2; exit 1'":                       `ended with exit status 1; it said: "a\x1b[1mb"`,
 		"no-such-program-" + hidden[:4] + " x":                            "did not run: executable file not found in $PATH",
 		"true":                                                            "ran, but its output is empty",
 		"printf 'x":                                                       "has an opening quote without a closing one",
@@ -166,5 +166,5 @@ func TestSealedSecretIsOpenedByTheCaller(t *testing.T) {
 	o.Unseal = func(context.Context, string, string) (secret.String, error) {
 		return secret.String{}, errors.New("there is no identity file")
 	}
-	wantLines(t, problems(t, o), "error: SMTPSEND_OFFICE_CLIENT_SECRET there is no identity file")
+	wantLines(t, problems(t, o), "error: SMTPSEND_OFFICE_CLIENT_SECRET cannot be opened: there is no identity file")
 }

@@ -137,7 +137,11 @@ func (l *loader) unseal(ctx context.Context, identityFile, sealed string) (secre
 	if l.o.Unseal == nil {
 		return secret.String{}, errors.New("is sealed and cannot be opened here")
 	}
-	return l.o.Unseal(ctx, identityFile, sealed)
+	opened, err := l.o.Unseal(ctx, identityFile, sealed)
+	if err != nil {
+		return secret.String{}, fmt.Errorf("cannot be opened: %w", err)
+	}
+	return opened, nil
 }
 
 // secretProblem names the variable that was used, which may be the one with
