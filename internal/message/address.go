@@ -72,7 +72,7 @@ func ParseAddress(field, s string) (Address, error) {
 // 5322 3.4). An empty text is an empty list. The error is *FieldError with the
 // given field name, the address that is wrong, and why.
 func ParseAddressList(field, s string) ([]Address, error) {
-	list, err := parseMailboxes(field, s)
+	list, err := parse(field, s, true)
 	if err != nil {
 		return nil, err
 	}
@@ -98,15 +98,20 @@ func noDomain(text string) string {
 func ParseMailboxes(field, s string) ([]Address, error) { return parseMailboxes(field, s) }
 
 // parseMailboxes is ParseAddressList that lets local names pass: the header of
-// a message from cron says "To: root".
-func parseMailboxes(field, s string) ([]Address, error) {
+// a message from cron says "To: root". It takes misplaced dots too, for which
+// some real mailboxes are known.
+func parseMailboxes(field, s string) ([]Address, error) { return parse(field, s, false) }
+
+// parse reads a list; strict refuses a local part that could only be sent in
+// quotes which nobody wrote.
+func parse(field, s string, strict bool) ([]Address, error) {
 	if reason := badControl(s); reason != "" {
 		return nil, &FieldError{field, s, reason}
 	}
 	if len(s) > maxAddressText {
 		return nil, &FieldError{field, s, fmt.Sprintf("%d octets of addresses, at most %d", len(s), maxAddressText)}
 	}
-	p := &addressParser{s: s}
+	p := &addressParser{s: s, strict: strict}
 	list, reason := p.list()
 	if reason != "" {
 		return nil, &FieldError{field, p.current(), reason}
@@ -125,6 +130,8 @@ type addressParser struct {
 	s     string
 	pos   int
 	start int // of the address being read, for the error
+
+	strict bool
 
 	comment string // among the words of the last phrase
 }
@@ -225,6 +232,9 @@ func (p *addressParser) mailbox() (a Address, isGroup bool, reason string) {
 		if len(words) > 1 {
 			return a, false, "a name before an address needs angle brackets: Name <user@domain>"
 		}
+		if reason = p.misplacedDot(words[0]); reason != "" {
+			return a, false, reason
+		}
 		p.pos++
 		return p.afterAt(words[0].text)
 	case 0, ',', ';':
@@ -262,6 +272,15 @@ func (p *addressParser) localName(words phrase) (a Address, isGroup bool, reason
 	return a, false, checkLocal(a.Local)
 }
 
+// misplacedDot refuses "a..b" before an @ where it is somebody's slip of the
+// finger: sent in quotes it would be another address than the one that is meant.
+func (p *addressParser) misplacedDot(w word) string {
+	if p.strict && !w.quoted && strings.Contains("."+w.text+".", "..") {
+		return "a dot too many before the @; where it belongs there, write the part in quotes"
+	}
+	return ""
+}
+
 // angle reads what stands after "<", the closing ">" included.
 func (p *addressParser) angle() (a Address, reason string) {
 	if p.skipSpace(); p.peek() == '@' { // obsolete source route, to be ignored (RFC 5321 3.3)
@@ -283,6 +302,9 @@ func (p *addressParser) angle() (a Address, reason string) {
 	}
 	domain := ""
 	if p.peek() == '@' {
+		if reason = p.misplacedDot(words[0]); reason != "" {
+			return a, reason
+		}
 		p.pos++
 		if domain, reason = p.domain(); reason != "" {
 			return a, reason
