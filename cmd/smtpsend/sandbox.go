@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
 
@@ -13,6 +15,7 @@ import (
 type sandboxFlags struct {
 	listenSMTP, listenHTTP, writeEnv string
 	faults                           []string
+	listFaults                       bool
 	limits                           bool
 	timeScale                        int
 }
@@ -41,12 +44,50 @@ Ends on SIGINT and SIGTERM.`,
 	f.StringVar(&s.listenHTTP, "listen-http", "", "`ADDRESS` for the token endpoint, the inbox and its API (default as above)")
 	f.StringVar(&s.writeEnv, "write-env", "", "write the settings to `FILE` as soon as both addresses accept connections")
 	f.StringArrayVar(&s.faults, "fault", nil, "fail as `NAME[,after=N][,times=N]` says; repeatable")
+	f.BoolVar(&s.listFaults, "list-faults", false, "list the names for --fault, with one line about each")
 	f.BoolVar(&s.limits, "limits", false, "keep Exchange's limits: 30 messages a minute (the excess is delayed) and 10,000 recipients a day")
 	f.IntVar(&s.timeScale, "time-scale", 1, "make the minutes and days of the limits `N` times shorter, in the settings of --write-env too")
 	return cmd
 }
 
+// unknownFault is the error for a --fault, with the name that was perhaps meant.
+func unknownFault(text string, err error) error {
+	name, _, _ := strings.Cut(text, ",")
+	if sandbox.AboutFault(name) != "" {
+		return usagef("--fault %q: %v", text, err)
+	}
+	near := ""
+	if n := config.Nearest(name, sandbox.FaultNames()); n != "" {
+		near = fmt.Sprintf("; the nearest is %s", n)
+	}
+	return usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults has them all", text, near)
+}
+
+// listFaults prints the name of each fault and what it does.
+func (g *globals) listFaults() {
+	names := sandbox.FaultNames()
+	if g.json {
+		about := make(map[string]string, len(names))
+		for _, name := range names {
+			about[name] = sandbox.AboutFault(name)
+		}
+		g.printJSON(map[string]any{"faults": about})
+		return
+	}
+	width := 0
+	for _, name := range names {
+		width = max(width, len(name))
+	}
+	for _, name := range names {
+		g.printf("%-*s  %s\n", width, name, sandbox.AboutFault(name))
+	}
+}
+
 func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
+	if s.listFaults {
+		g.listFaults()
+		return nil
+	}
 	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.logger()}
 	if s.timeScale < 1 {
 		return usagef("--time-scale %d is not positive", s.timeScale)
@@ -57,7 +98,7 @@ func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 	for _, text := range s.faults {
 		fault, err := sandbox.ParseFault(text)
 		if err != nil {
-			return usagef("--fault %q: %v", text, err)
+			return unknownFault(text, err)
 		}
 		o.Faults = append(o.Faults, fault)
 	}

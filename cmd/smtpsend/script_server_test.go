@@ -92,7 +92,7 @@ func serveSMTP(conn net.Conn, say map[string]string) {
 }
 
 // cmdEndpoint is "endpoint STATUS TYPE BODY": a token endpoint that answers
-// every request so. The settings of the script lead to it.
+// every request so, and wants nobody to ask again within the hour. The settings of the script lead to it.
 func cmdEndpoint(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: endpoint STATUS TYPE BODY")
@@ -101,6 +101,7 @@ func cmdEndpoint(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", args[1])
+		w.Header().Set("Retry-After", "3600")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, args[2])
 	}))
