@@ -94,11 +94,34 @@ func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-cha
 	if err != nil || sender == nil {
 		return err
 	}
+	if err := run.tryStopped(ctx); err != nil {
+		return errors.Join(err, sender.Release())
+	}
 	err = courier.Run(ctx, run.box, sender, o)
 	if _, purged := sender.Purge(context.WithoutCancel(ctx)); err == nil {
 		err = purged
 	}
 	return errors.Join(err, sender.Release())
+}
+
+// tryStopped releases the mailboxes of the batch that a setting or permission
+// stopped: who starts the batch again has mended it, or wants to know. One
+// message is tried, and none is burned when it is still wrong.
+func (run *batchRun) tryStopped(ctx context.Context) error {
+	for name := range run.checked.Mailboxes {
+		m, err := run.box.Mailbox(ctx, name)
+		if errors.Is(err, outbox.ErrNotFound) || (err == nil && m.Pause != outbox.PauseConfiguration) {
+			continue
+		}
+		if err == nil {
+			run.line("note", "mailbox %s was stopped (%s): tried again", name, m.Code)
+			err = run.box.ReleaseMailbox(ctx, name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // await takes the outbox's lock. While another process has it, over is asked
@@ -265,7 +288,7 @@ func (run *batchRun) goOn(a batch.Account, interrupted bool) {
 	case a.Waiting > 0 && run.flags.addOnly:
 		run.line("note", "smtpsend queue run submits what is due")
 	case a.Waiting > 0:
-		run.line("note", "%d %s; smtpsend queue why says for what. When it is mended, release the mailbox as it says, and run the same command again",
+		run.line("note", "%d %s; smtpsend queue why says for what. When it is mended, the same command goes on",
 			a.Waiting, plural(a.Waiting, "row waits", "rows wait"))
 	}
 }
