@@ -93,10 +93,10 @@ func TestDefaultsAreEnaios(t *testing.T) {
 	o := options(t, complete()...)
 	cfg := load(t, o)
 	got := fmt.Sprintln(cfg.NoMails, cfg.Addr(), cfg.SMTPSecurity, cfg.SMTPAuthenticating, cfg.TokenURL(), cfg.OfficeAccessScopes,
-		cfg.GraceTime(), cfg.Cloud, cfg.IPFamily.Network(), cfg.MailSender == "", cfg.SMTPUserName == "", cfg.ProxyURL(), cfg.EHLOName == "")
+		cfg.GraceTime(), cfg.Cloud, cfg.IPFamily, cfg.MailSender == "", cfg.SMTPUserName == "", cfg.ProxyURL(), cfg.EHLOName == "")
 	want := fmt.Sprintln(false, "smtp.office365.com:587", "TLS", "MS_OAUTH",
 		"https://login.microsoftonline.com/"+tenant+"/oauth2/v2.0/token", []string{"https://outlook.office365.com/.default"},
-		30*time.Second, "public", "tcp", true, true, nil, true)
+		30*time.Second, "public", "any", true, true, nil, true)
 	if strings.ReplaceAll(got, "<nil>", "") != strings.ReplaceAll(want, "<nil>", "") {
 		t.Errorf("got\n%s want\n%s", got, want)
 	}
@@ -117,9 +117,9 @@ func TestValuesAreParsed(t *testing.T) {
 		"SMTPSEND_PROXY=socks5://u:p%40ss@proxy:1080", "SMTPSEND_EHLO_NAME=[192.0.2.1]", "SMTPSEND_IP_FAMILY=6",
 	)...))
 	got := fmt.Sprint(cfg.MailSender, "|", cfg.NoMails, "|", cfg.Addr(), "|", cfg.SMTPSecurity, "|", cfg.SMTPUserName, "|",
-		strings.Join(cfg.OfficeAccessScopes, "+"), "|", cfg.GraceTime(), "|", cfg.TokenURL(), "|", cfg.ProxyURL().User, "|", cfg.EHLOName, "|", cfg.IPFamily.Network())
+		strings.Join(cfg.OfficeAccessScopes, "+"), "|", cfg.GraceTime(), "|", cfg.TokenURL(), "|", cfg.ProxyURL().User, "|", cfg.EHLOName, "|", cfg.IPFamily)
 	want := "Reports <reports@contoso.example>|true|[::1]:25|NONE|app@contoso.example|https://a/.default+https://b/.default|0s|http://127.0.0.1:99/" +
-		tenant + "/token|u:p%40ss|[192.0.2.1]|tcp6"
+		tenant + "/token|u:p%40ss|[192.0.2.1]|ipv6"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

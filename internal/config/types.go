@@ -87,17 +87,6 @@ func (f *IPFamily) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Network returns the network for net.Dial: "tcp", "tcp4" or "tcp6".
-func (f IPFamily) Network() string {
-	switch f {
-	case IPv4:
-		return "tcp4"
-	case IPv6:
-		return "tcp6"
-	}
-	return "tcp"
-}
-
 // Scopes are the scopes that a token is asked for.
 type Scopes []string
 
