@@ -3,6 +3,7 @@ package submission_test
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net"
@@ -88,6 +89,22 @@ func TestErrorResultOfAChallengeIsKept(t *testing.T) {
 	e := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once).Err()
 	if e == nil || e.Result == nil || e.Result.Status != "401" || e.Reply.Code != 535 {
 		t.Errorf("err %v", e)
+	}
+}
+
+// A token's claims and an error result have "https:// in common, and so has their
+// base64: what hides the token must not damage the challenge.
+func TestErrorResultThatLooksLikeThePartOfATokenIsKept(t *testing.T) {
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"aud":"https://outlook.office365.com","iss":"https://sts.windows.net/x/"}`))
+	s := &server{challenge: `{"status":"401","schemes":"bearer mac","scope":"https://mail.google.com/"}`}
+	o := setup(t, s)
+	o.Tokens = &tokens{list: []submission.Token{{Access: secret.New("eyJ0eXAiOiJKV1QifQ." + claims + "." + claims)}}}
+	for pad := range 3 { // each place in a base64 group
+		o.Mailbox = strings.Repeat("a", pad+1) + "@contoso.example"
+		e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
+		if e == nil || e.Result == nil || e.Result.Scope != "https://mail.google.com/" {
+			t.Errorf("%s: err %v", o.Mailbox, e)
+		}
 	}
 }
 

@@ -45,21 +45,22 @@ func (v *veil) hide(text string) string {
 }
 
 // hideReply hides in the lines of a reply. A challenge is looked at behind its
-// base64, and goes on as base64, because the mechanism reads it.
+// base64 alone, and goes on as base64, because the mechanism reads it: in base64
+// an error result and a token share runs such as that of ":"https://.
 func (v *veil) hideReply(r reply.Reply) reply.Reply {
 	if v == nil {
 		return r
 	}
 	lines := make([]string, len(r.Lines))
 	for i, line := range r.Lines {
-		lines[i] = v.hide(line)
-		if r.Code != 334 || lines[i] != line {
+		challenge, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line))
+		if r.Code != 334 || err != nil {
+			lines[i] = v.hide(line)
 			continue
 		}
-		if challenge, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line)); err == nil {
-			if hidden := v.hide(string(challenge)); hidden != string(challenge) {
-				lines[i] = base64.StdEncoding.EncodeToString([]byte(hidden))
-			}
+		lines[i] = line
+		if hidden := v.hide(string(challenge)); hidden != string(challenge) {
+			lines[i] = base64.StdEncoding.EncodeToString([]byte(hidden))
 		}
 	}
 	r.Lines = lines
