@@ -12,6 +12,10 @@ import (
 // server's words. Shorter ones are of no use to anybody and may be chance.
 const shortestRun = 16
 
+// longestChance is how many octets of base64 an error result and a token may
+// share by chance, which URLs in both make longer than one would think.
+const longestChance = 64
+
 // shortestCredential is the length below which a credential is not looked for:
 // it would tear other words apart. Real tokens are far longer.
 const shortestCredential = 8
@@ -35,11 +39,16 @@ func newVeil(token string, response []byte) *veil {
 // hide returns text with [redacted] in the place of every run of a credential.
 // A nil veil hides nothing.
 func (v *veil) hide(text string) string {
+	return v.hideFrom(text, shortestRun)
+}
+
+// hideFrom is hide for runs of at least shortest octets.
+func (v *veil) hideFrom(text string, shortest int) string {
 	if v == nil {
 		return text
 	}
 	for _, c := range v.credentials {
-		text = withoutRuns(text, c)
+		text = withoutRuns(text, c, shortest)
 	}
 	return text
 }
@@ -58,10 +67,10 @@ func (v *veil) hideReply(r reply.Reply) reply.Reply {
 			lines[i] = v.hide(line)
 			continue
 		}
-		lines[i] = line
 		if hidden := v.hide(string(challenge)); hidden != string(challenge) {
-			lines[i] = base64.StdEncoding.EncodeToString([]byte(hidden))
+			line = base64.StdEncoding.EncodeToString([]byte(hidden))
 		}
+		lines[i] = v.hideFrom(line, longestChance)
 	}
 	r.Lines = lines
 	return r
@@ -70,8 +79,8 @@ func (v *veil) hideReply(r reply.Reply) reply.Reply {
 // withoutRuns replaces the runs of credential in text. Every run of 2n octets
 // covers a whole one of the blocks of n octets into which text is cut, so only
 // those are searched for.
-func withoutRuns(text, credential string) string {
-	shortest := min(shortestRun, len(credential))
+func withoutRuns(text, credential string, shortest int) string {
+	shortest = min(shortest, len(credential))
 	block := shortest / 2
 	folded := fold(text)
 	var b strings.Builder

@@ -82,6 +82,7 @@ func TestServerThatRepeatsTheCredential(t *testing.T) {
 		"with the final reply":   {say: map[string]string{"dot": "451 4.3.0 " + jwt[20:60]}},
 		"in an error result":     {say: map[string]string{"auth": "334 " + result, "unknown": "535 5.7.8 no"}},
 		"in what is no reply":    {say: map[string]string{"auth": "what? " + quoted}},
+		"in a challenge, cut":    {say: map[string]string{"auth": "334 " + response[301:701], "unknown": "535 5.7.8 no"}},
 		"in a challenge in text": {say: map[string]string{"auth": "334 " + jwt, "unknown": "535 5.7.8 no"}},
 	} {
 		t.Run(name, func(t *testing.T) {
