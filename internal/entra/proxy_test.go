@@ -18,7 +18,10 @@ import (
 // for.
 func tunnel(hosts chan<- string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		hosts <- r.Host
+		select {
+		case hosts <- r.Host:
+		default: // a request that was tried again
+		}
 		server, err := net.Dial("tcp", r.Host)
 		if r.Method != http.MethodConnect || err != nil {
 			w.WriteHeader(http.StatusBadGateway)
@@ -26,13 +29,13 @@ func tunnel(hosts chan<- string) http.HandlerFunc {
 		}
 		defer server.Close()
 		w.WriteHeader(http.StatusOK)
-		client, _, err := http.NewResponseController(w).Hijack()
+		client, begun, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
 		}
 		defer client.Close()
 		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = io.Copy(server, client); _ = server.Close() })
+		wg.Go(func() { _, _ = io.Copy(server, begun); _ = server.Close() })
 		_, _ = io.Copy(client, server)
 		_ = client.Close()
 		wg.Wait()
