@@ -187,24 +187,23 @@ func TestRefreshDoesNotTakeTheResultOfAnOlderSearch(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store tokencache.Store) {
 		src := &source{life: time.Hour, enter: make(chan struct{}), leave: make(chan struct{})}
 		c := run(t, src, store)
-		got := make(chan string, 2)
-		go func() { got <- get(t, c).Token.AccessToken }()
+		older, refreshed := make(chan string, 1), make(chan string, 1)
+		go func() { older <- get(t, c).Token.AccessToken }()
 		<-src.enter
 		pass(time.Second)
 		go func() {
 			e, err := c.Refresh(t.Context())
 			if err != nil {
 				t.Error(err)
-				got <- ""
-				return
+				e.Token = new(oauth2.Token)
 			}
-			got <- e.Token.AccessToken
+			refreshed <- e.Token.AccessToken
 		}()
 		synctest.Wait()
 		src.leave <- struct{}{}
 		<-src.enter
 		src.leave <- struct{}{}
-		if a, b := <-got, <-got; a != "tok-1" || b != "tok-2" {
+		if a, b := <-older, <-refreshed; a != "tok-1" || b != "tok-2" {
 			t.Errorf("got %s and %s, want tok-1 and tok-2", a, b)
 		}
 	})
