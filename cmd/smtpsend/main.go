@@ -19,19 +19,17 @@ import (
 func main() {
 	// A second line of defence; where the system refuses, there is none.
 	_ = nodump.Disable()
-	ctx, stop := notified()
 	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
-	code := run(ctx, p, byName(os.Args[0], os.Args[1:]))
-	stop()
-	os.Exit(code)
+	os.Exit(run(notified(), p, byName(os.Args[0], os.Args[1:])))
 }
 
 // notified is the context that SIGINT and SIGTERM end. Once it has ended, a
-// second signal kills.
-func notified() (context.Context, context.CancelFunc) {
+// second signal kills. It is kept to the end of the process: a first signal
+// that comes when the result is told already shall not take its exit code.
+func notified() context.Context {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	return ctx
 }
 
 // process is what a verb sees of the process that it runs in.

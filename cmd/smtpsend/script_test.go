@@ -53,10 +53,7 @@ func mainForTest() {
 	if slices.Contains(os.Args, "token") {
 		p.stdout = os.Stdout // prints a token because it was asked to
 	}
-	ctx, stop := notified()
-	code := run(ctx, p, byName(os.Args[0], os.Args[1:]))
-	stop()
-	os.Exit(code)
+	os.Exit(run(notified(), p, byName(os.Args[0], os.Args[1:])))
 }
 
 // scriptsRun guards against a test that runs no script.
