@@ -113,9 +113,9 @@ func TestComposeFillsTheEnvelope(t *testing.T) {
 
 func TestComposeWithBccAloneNamesNobody(t *testing.T) {
 	d := draft(t)
-	d.To, d.Bcc = nil, addrs(t, "b@contoso.example")
+	d.To, d.Bcc = nil, addrs(t, "geheim@contoso.example")
 	m := compose(t, d)
-	if s := octets(t, m); !strings.Contains(s, "\r\nTo: undisclosed-recipients:;\r\n") || strings.Contains(s, "b@contoso.example") {
+	if s := octets(t, m); !strings.Contains(s, "\r\nTo: undisclosed-recipients:;\r\n") || strings.Contains(s, "geheim@contoso.example") {
 		t.Errorf("content:\n%s", s)
 	}
 }
