@@ -17,6 +17,7 @@ import (
 func TestOddButRight(t *testing.T) {
 	noLeak(t)
 	eightKB := "250-" + strings.Repeat("x", 8<<10) + "\r\n250 2.0.0 end"
+	long := "250-" + strings.Repeat("x", 64<<10) + "\r\n250 2.0.0 " + strings.Repeat("y", 64<<10)
 	for name, say := range map[string]map[stage]string{
 		"251 to RCPT":             {rcptTo: "251 2.1.5 will forward"},
 		"252 to RCPT":             {rcptTo: "252 2.1.5 will try"},
@@ -28,6 +29,8 @@ func TestOddButRight(t *testing.T) {
 		"greeting of many lines":  {greeting: strings.Repeat("220-authorised use only\r\n", 100) + "220 ready"},
 		"STARTTLS also after TLS": {ehloTLS: "250-LAB\r\n250-STARTTLS\r\n250-PIPELINING\r\n250 AUTH XOAUTH2"},
 		"nothing but AUTH":        {ehloTLS: "250-LAB\r\n250 AUTH XOAUTH2"},
+		"replies of 64 KB lines":  {mailFrom: long, rcptTo: long, data: strings.ReplaceAll(long, "250", "354"), dot: long},
+		"5,000 keywords":          {ehloTLS: "250-LAB\r\n" + strings.Repeat("250-X-KEYWORD parameter\r\n", 5000) + "250-PIPELINING\r\n250 AUTH XOAUTH2"},
 		"221 to QUIT of 60 KB":    {quit: strings.Repeat("221-"+strings.Repeat("x", 1000)+"\r\n", 60) + "221 bye"},
 	} {
 		for _, pipelining := range []bool{true, false} {

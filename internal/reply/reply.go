@@ -1,5 +1,5 @@
 // Package reply reads SMTP replies (RFC 5321 4.2) from a server that is not to
-// be trusted: every line and the whole reply are bounded, and a reply whose
+// be trusted: lines are cut, the whole reply is bounded, and a reply whose
 // lines do not carry one code is an error at once rather than a wait for more.
 package reply
 
@@ -13,13 +13,15 @@ import (
 )
 
 // Limits of one reply. RFC 5321 4.5.3.1.5 allows 512 octets a line; Exchange
-// Online sends STOREDRV diagnostics of several kilobytes, so we take more.
+// Online sends STOREDRV diagnostics of several kilobytes, so we take more. What
+// is too much of a line is dropped and not the reply: its code still says what
+// became of a message.
 const (
-	MaxLine  = 16 << 10 // octets in one line, CRLF included
-	MaxReply = 64 << 10 // octets in all lines together
+	MaxLine  = 16 << 10  // octets that are kept of one line
+	MaxReply = 512 << 10 // octets in all lines together, as they come
 )
 
-// ErrTooLong says that a line or the whole reply exceeded its limit.
+// ErrTooLong says that the whole reply exceeded its limit.
 var ErrTooLong = errors.New("reply exceeds the limit")
 
 // SyntaxError is a line that is no reply line, or one whose code differs from
@@ -76,6 +78,9 @@ func (r Reply) Intermediate() bool { return r.Code/100 == 3 }
 // Transient reports a 4yz reply: the same command may work later.
 func (r Reply) Transient() bool { return r.Code/100 == 4 }
 
+// Negative reports a refusal of either kind.
+func (r Reply) Negative() bool { return r.Transient() || r.Permanent() }
+
 // Permanent reports a 5yz reply: the same command will not work.
 func (r Reply) Permanent() bool { return r.Code/100 == 5 }
 
@@ -108,9 +113,9 @@ func readLine(br *bufio.Reader, total *int) (string, error) {
 	var line []byte
 	for {
 		part, err := br.ReadSlice('\n')
-		line = append(line, part...)
+		line = append(line, part[:min(len(part), MaxLine-len(line))]...)
 		*total += len(part)
-		if len(line) > MaxLine || *total > MaxReply {
+		if *total > MaxReply {
 			return "", ErrTooLong
 		}
 		if err == nil {

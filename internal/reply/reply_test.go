@@ -47,12 +47,19 @@ func TestReadRefusesWhatIsNoReply(t *testing.T) {
 		"250 half a li":      io.ErrUnexpectedEOF,
 		"250-one\r\n":        io.ErrUnexpectedEOF,
 		"250-one\r\n250 two": io.ErrUnexpectedEOF,
-		"250 " + strings.Repeat("x", reply.MaxLine) + "\r\n":                           reply.ErrTooLong,
 		strings.Repeat("250-"+strings.Repeat("y", 1000)+"\r\n", reply.MaxReply/1000+1): reply.ErrTooLong,
 	} {
 		if _, err := read(in); !errors.Is(err, want) {
 			t.Errorf("Read(%.20q) err = %v, want %v", in, err, want)
 		}
+	}
+}
+
+func TestReadCutsALongLineAndGoesOn(t *testing.T) {
+	long := strings.Repeat("x", 4*reply.MaxLine)
+	r, err := read("554-" + long + "\r\n554 end\r\n")
+	if err != nil || r.Code != 554 || len(r.Lines) != 2 || r.Lines[0] != long[:reply.MaxLine-len("554-")] || r.Lines[1] != "end" {
+		t.Errorf("code %d, %d lines, err %v", r.Code, len(r.Lines), err)
 	}
 }
 
