@@ -166,6 +166,11 @@ func (s *Session) authenticate(ctx context.Context, token *prefetch) error {
 	return nil
 }
 
+// maxChallenges is how many challenges an exchange has at most: one for the
+// token, one with an error result, one that the mechanism does not know, and
+// whose answer gives up.
+const maxChallenges = 3
+
 // exchangeAuth sends AUTH and answers challenges until another reply comes.
 func (s *Session) exchangeAuth(auth *Auth, response []byte, oneLine bool) (reply.Reply, error) {
 	if err := s.wire.limit(s.opts.Timeouts.Command); err != nil {
@@ -179,7 +184,10 @@ func (s *Session) exchangeAuth(auth *Auth, response []byte, oneLine bool) (reply
 		return reply.Reply{}, err
 	}
 	r, err := s.wire.roundTrip()
-	for err == nil && r.Code == 334 {
+	for n := 1; err == nil && r.Code == 334; n++ {
+		if n > maxChallenges {
+			return reply.Reply{}, unexpected(r)
+		}
 		var line string
 		line, err = answer(auth, r)
 		if err != nil {

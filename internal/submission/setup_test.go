@@ -48,7 +48,7 @@ func TestSetUpFailures(t *testing.T) {
 		"AUTH refused":                 {&server{say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}}, diagnosis.StageAuth, 535, ""},
 		"closed at AUTH":               {&server{closeAt: "auth"}, diagnosis.StageAuth, 0, diagnosis.FaultConnectionClosed},
 		"challenge that is no base64":  {&server{say: map[string]string{"auth": "334 !!"}}, diagnosis.StageAuth, 500, ""},
-		"challenge again and again":    {&server{say: map[string]string{"auth": "334 ", "unknown": "334 "}}, diagnosis.StageAuth, 0, diagnosis.FaultConnectionTimeout},
+		"challenge again and again":    {&server{say: map[string]string{"auth": "334 ", "unknown": "334 "}}, diagnosis.StageAuth, 334, ""},
 		"silent after the TCP connect": {&server{silentAt: "greeting"}, diagnosis.StageGreeting, 0, diagnosis.FaultConnectionTimeout},
 		"silent at STARTTLS":           {&server{silentAt: "starttls"}, diagnosis.StageStartTLS, 0, diagnosis.FaultConnectionTimeout},
 		"silent at AUTH":               {&server{silentAt: "auth"}, diagnosis.StageAuth, 0, diagnosis.FaultConnectionTimeout},
