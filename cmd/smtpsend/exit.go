@@ -96,7 +96,7 @@ func receiptCode(r *submission.Receipt, f diagnosis.Finding) int {
 		return exitInterrupted
 	}
 	e := r.Err()
-	if e != nil && (e.Stage != diagnosis.StageRcpt || e.Reply.IsZero()) {
+	if e != nil && (e.Stage != diagnosis.StageRcpt || !e.Reply.Negative()) {
 		return findingCode(e, f)
 	}
 	if f.Class == diagnosis.ClassConfiguration || (e != nil && refusedSignIn(e)) {
@@ -135,7 +135,7 @@ func findingCode(e *submission.Error, f diagnosis.Finding) int {
 		return exitNoHost
 	case e.Stage == diagnosis.StageToken && f.Class == diagnosis.ClassConfiguration:
 		return exitNotAuthorised
-	case protocolFault(e.Fault), protocolFault(diagnosis.Fault(f.Code)):
+	case protocolFault(e.Fault), protocolFault(diagnosis.Fault(f.Code)), e.Reply.Positive(), e.Reply.Intermediate():
 		return exitProtocol
 	case f.Transient():
 		return exitTryAgain

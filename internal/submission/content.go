@@ -2,6 +2,7 @@ package submission
 
 import (
 	"bytes"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type dotWriter struct {
 	perWrite  time.Duration
 	octets    int64
 	lineStart bool
+	heard     atomic.Bool // the server spoke or left
 }
 
 func newDotWriter(w *wire, perWrite time.Duration) *dotWriter {
@@ -28,6 +30,9 @@ func (d *dotWriter) Write(p []byte) (int, error) {
 	}
 	if err := d.w.conn.SetWriteDeadline(time.Now().Add(d.perWrite)); err != nil {
 		return d.failed(0, err)
+	}
+	if d.heard.Load() { // looked at behind the deadline, which it would have set before
+		return d.failed(0, errEarly)
 	}
 	done := 0
 	for rest := p; len(rest) > 0; {
@@ -86,7 +91,7 @@ func (s *Session) readPending() *Error {
 		return nil
 	}
 	r, err := s.wire.read()
-	if err != nil || !(r.Transient() || r.Permanent()) {
+	if err != nil || !r.Negative() {
 		return nil
 	}
 	return unexpected(r)

@@ -25,10 +25,15 @@ const earlyTime = 100 * time.Millisecond
 // refuses would be lost. So the connection is cut before the dot, after which a
 // refusal is true and everything else can be tried again. Words that arrive
 // later than this look around cannot be told from the reply.
-func (s *Session) heardEarly(t *transaction) error {
-	if !s.spoken() {
+func (s *Session) heardEarly(t *transaction, d *dotWriter) error {
+	if !d.heard.Load() && !s.spoken() {
 		return nil
 	}
+	return s.early(t)
+}
+
+// early reads what was said before the final dot.
+func (s *Session) early(t *transaction) error {
 	defer s.cut()
 	s.broken = true
 	if err := s.wire.conn.SetReadDeadline(time.Now().Add(pendingTime)); err != nil {
@@ -38,12 +43,40 @@ func (s *Session) heardEarly(t *transaction) error {
 	if err != nil {
 		return s.fail(diagnosis.StageContent, err)
 	}
-	if r.Transient() || r.Permanent() {
+	if r.Negative() {
 		t.settle(provisional, diagnosis.StageContent, r)
 		return s.refuse(&Error{Stage: diagnosis.StageContent, Reply: r})
 	}
 	return s.fail(diagnosis.StageContent, &Error{Reply: r, Err: errEarly})
 }
+
+// listen hears the server while d writes content of the given size, and ends the
+// writing when it speaks or leaves: a server that refuses the content has often
+// stopped to read it. Content that the socket's buffers take needs none of that.
+// stop must be called before anything else reads.
+func (s *Session) listen(d *dotWriter, size int64) (stop func()) {
+	if size <= buffered || s.wire.conn.SetReadDeadline(time.Time{}) != nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if _, err := s.wire.br.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+			d.heard.Store(true)
+			_ = s.wire.conn.SetWriteDeadline(past)
+		}
+	}()
+	return func() {
+		_ = s.wire.conn.SetReadDeadline(past)
+		<-done
+	}
+}
+
+// buffered is what can be written to a connection whose other end reads nothing.
+const buffered = 64 << 10
+
+// past is a deadline that ends reading or writing at once.
+var past = time.Unix(1, 0)
 
 // heardBetween ends a session in which the server speaks, or leaves, between two
 // transactions: usually a 421 because it was idle too long.

@@ -37,6 +37,34 @@ func TestWordsBeforeTheFinalDotAreNotItsReply(t *testing.T) {
 	}
 }
 
+// TestServerThatRefusesContentAndReadsNoMore: nothing more can be written then,
+// and the refusal counts, not that there was no time.
+func TestServerThatRefusesContentAndReadsNoMore(t *testing.T) {
+	for words, want := range map[string]submission.Outcome{
+		"552 5.3.4 too big": submission.Permanent, "452 4.3.1 full": submission.Transient, "250 2.0.0 OK": submission.NotAttempted,
+	} {
+		t.Run(words, func(t *testing.T) {
+			t.Parallel()
+			ended := make(chan struct{})
+			s := &server{deaf: words, beforeDot: func() { <-ended }}
+			o := setup(t, s)
+			t.Cleanup(func() { close(ended) })
+			d := mail.Draft{Subject: "big", Text: strings.Repeat("sixteen octets.\n", 2<<20)}
+			d.From, _ = mail.ParseAddress("From", mailbox)
+			d.To = []mail.Address{d.From}
+			m, err := mail.Compose(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			r := submission.Submit(t.Context(), o, m, submission.Policy{Attempts: 1, Deadline: time.Now().Add(20 * time.Second)})
+			if e := r.Err(); e == nil || e.Reply.String() != words || r.Recipients[0].Outcome != want {
+				t.Errorf("recipients %+v, err %v", r.Recipients, e)
+			}
+		})
+	}
+}
+
 func TestEndlessAnswerOfAProxyIsCut(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -70,6 +70,9 @@ func (e *Error) Symptom() diagnosis.Symptom {
 // nobody's fault.
 func (e *Error) Interrupted() bool { return errors.Is(e.Err, context.Canceled) }
 
+// silent reports that nobody knows more than that it did not end well.
+func (e *Error) silent() bool { return e != nil && e.Reply.IsZero() && !e.InDoubt }
+
 // errTooLate is the cause when the caller's deadline passed.
 var errTooLate = fmt.Errorf("time limit passed: %w", context.DeadlineExceeded)
 

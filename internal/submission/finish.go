@@ -18,11 +18,14 @@ func (s *Session) sendContent(early context.Context, stop func() bool, t *transa
 	start := time.Now()
 	defer func() { t.timed(diagnosis.StageContent, start) }()
 	d := newDotWriter(s.wire, s.opts.Timeouts.Block)
-	if _, err := t.mail.Content.WriteTo(d); err != nil {
+	stopListening := s.listen(d, t.mail.Content.Size())
+	_, err = t.mail.Content.WriteTo(d)
+	stopListening()
+	if err != nil {
 		return false, s.contentFailed(t, d, err)
 	}
 	s.opts.trace(fmt.Sprintf("C: [content, %d octets]", d.octets))
-	if err := s.heardEarly(t); err != nil {
+	if err := s.heardEarly(t, d); err != nil {
 		return false, err
 	}
 	if !stop() {
@@ -90,6 +93,9 @@ func (s *Session) endWith(t *transaction, d *dotWriter, ahead *transaction) (sen
 func (s *Session) contentFailed(t *transaction, d *dotWriter, err error) error {
 	defer s.cut()
 	s.broken = true
+	if d.writeErr != nil && d.heard.Load() {
+		return s.early(t)
+	}
 	if d.writeErr != nil {
 		if said := s.readPending(); said != nil {
 			said.Stage, said.Err = diagnosis.StageContent, err

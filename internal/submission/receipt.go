@@ -40,6 +40,8 @@ type Attempt struct {
 	Waited  time.Duration // before it
 	Steps   []Step
 	Err     *Error // nil when the final dot was answered with 2yz
+
+	cut bool // our time limit ended it
 }
 
 // Receipt is the whole account of a submission.
@@ -74,19 +76,28 @@ func newReceipt(o Options, m *message.Mail) *Receipt {
 	return r
 }
 
-// Err returns the error of the last attempt, nil when it had none.
+// Err returns the error of the last attempt, nil when it had none. Of attempts
+// that our time limit ended it looks at the one before: what made another
+// attempt needed says more than that there was no time for it.
 func (r *Receipt) Err() *Error {
-	if len(r.Attempts) == 0 {
+	n := len(r.Attempts) - 1
+	for n > 0 && r.Attempts[n].cut {
+		n--
+	}
+	if n < 0 {
 		return nil
 	}
-	return r.Attempts[len(r.Attempts)-1].Err
+	return r.Attempts[n].Err
 }
 
 // Interrupted reports whether the caller's context was cancelled, in the last
 // attempt or in the wait for a further one.
 func (r *Receipt) Interrupted() bool {
-	e := r.Err()
-	return errors.Is(r.interrupted, context.Canceled) || e != nil && e.Interrupted()
+	if errors.Is(r.interrupted, context.Canceled) {
+		return true
+	}
+	n := len(r.Attempts)
+	return n > 0 && r.Attempts[n-1].Err != nil && r.Attempts[n-1].Err.Interrupted()
 }
 
 // Count returns how many recipients have the outcome.
@@ -104,14 +115,15 @@ func (r *Receipt) Count(o Outcome) int {
 // recipient.
 func (r *Receipt) AllAccepted() bool { return r.Count(Accepted) == len(r.Recipients) }
 
-// take records outcomes of a transaction.
+// take records outcomes of a transaction. One that did not come as far as a
+// recipient leaves the refusal before it standing.
 func (r *Receipt) take(res Result) {
 	outcomes := make(map[string]Recipient, len(res.Recipients))
 	for _, rcpt := range res.Recipients {
 		outcomes[rcpt.ForwardPath] = rcpt
 	}
 	for i, rcpt := range r.Recipients {
-		if now, ok := outcomes[rcpt.ForwardPath]; ok {
+		if now, ok := outcomes[rcpt.ForwardPath]; ok && (now.Outcome != NotAttempted || rcpt.Reply.IsZero()) {
 			r.Recipients[i] = now
 		}
 	}

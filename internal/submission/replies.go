@@ -146,7 +146,7 @@ func (s *Session) dataReply(t *transaction) error {
 		return nil
 	case r.Code == 354:
 		return s.loneDot(t, refused)
-	case !r.Transient() && !r.Permanent():
+	case !r.Negative():
 		// One reply too many came before, so nobody knows whose they all were.
 		t.res.Recipients = newTransaction(t.mail, t.to).res.Recipients
 		return s.fail(diagnosis.StageData, unexpected(r))

@@ -131,6 +131,7 @@ func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 		}
 	}
 	a.Took = time.Since(a.Started)
+	a.cut = a.Err.silent() && !p.Deadline.IsZero() && !time.Now().Before(p.Deadline)
 	r.Attempts = append(r.Attempts, a)
 	return a.Err, false
 }

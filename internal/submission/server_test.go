@@ -33,6 +33,7 @@ type server struct {
 	afterTLS  string            // octets in clear behind the STARTTLS reply
 	closeAt   string            // verb at which the connection is closed instead of a reply
 	silentAt  string            // verb after which nothing is said any more
+	deaf      string            // said once content begins, which is not read then
 	maxRcpt   int               // RCPT beyond it get 452 4.5.3
 	onLine    func(line string)
 	beforeDot func()
@@ -312,6 +313,14 @@ func (c *session) data() bool {
 	}
 	if !strings.HasPrefix(c.said, "354") {
 		return true
+	}
+	if c.deaf != "" {
+		c.bw.Flush()
+		_, _ = c.br.Peek(1)
+		fmt.Fprint(c.bw, c.deaf+"\r\n")
+		c.bw.Flush()
+		c.beforeDot()
+		return false
 	}
 	var content strings.Builder
 	for first := true; ; first = false {

@@ -254,7 +254,7 @@ func TestSilenceAfterTheDotIsDoubtAndNotTriedAgain(t *testing.T) {
 		"mixed":    {say: map[string]string{"dot": "250-a\r\n550 b"}},
 		"silent":   {silentAt: "dot"},
 		"3yz":      {say: map[string]string{"dot": "354 more"}},
-		"too long": {say: map[string]string{"dot": "250 " + strings.Repeat("x", 20<<10)}},
+		"too long": {say: map[string]string{"dot": "250 " + strings.Repeat("x", 1<<20)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := setup(t, s)
@@ -312,6 +312,36 @@ func TestTransientReplyToTheDotIsTriedAgainWithTheSameMessageID(t *testing.T) {
 	}
 	if got := s.stored(); len(got) != 1 || !strings.Contains(got[0].content, r.MessageID) {
 		t.Errorf("stored %+v", got)
+	}
+}
+
+// TestTimeLimitDoesNotHideWhyItWasTriedAgain: a further attempt that our time
+// limit cuts, wherever it is, leaves the words that made it needed.
+func TestTimeLimitDoesNotHideWhyItWasTriedAgain(t *testing.T) {
+	for _, stop := range []string{"EHLO", "MAIL", "DATA"} {
+		t.Run(stop, func(t *testing.T) {
+			t.Parallel()
+			ended, seen := make(chan struct{}), 0
+			s := &server{say: map[string]string{"dot": "451 4.7.1 greylisted"}, onLine: func(line string) {
+				if strings.HasPrefix(line, "EHLO") {
+					seen++
+				}
+				if seen > 2 && strings.HasPrefix(line, stop) { // the second connection
+					<-ended
+				}
+			}}
+			o := setup(t, s)
+			t.Cleanup(func() { close(ended) })
+			r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{
+				FirstWait: time.Millisecond, Deadline: time.Now().Add(2 * time.Second),
+			})
+			if len(r.Attempts) != 2 || r.Err() == nil || r.Err().Reply.Code != 451 || r.Err().Stage != diagnosis.StageContent {
+				t.Errorf("%d attempts, err %v", len(r.Attempts), r.Err())
+			}
+			if got := r.Recipients[0]; got.Outcome != submission.Transient || got.Reply.Code != 451 {
+				t.Errorf("recipient %+v", got)
+			}
+		})
 	}
 }
 
