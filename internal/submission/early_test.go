@@ -49,14 +49,7 @@ func TestServerThatRefusesContentAndReadsNoMore(t *testing.T) {
 			s := &server{deaf: words, beforeDot: func() { <-ended }}
 			o := setup(t, s)
 			t.Cleanup(func() { close(ended) })
-			d := mail.Draft{Subject: "big", Text: strings.Repeat("sixteen octets.\n", 2<<20)}
-			d.From, _ = mail.ParseAddress("From", mailbox)
-			d.To = []mail.Address{d.From}
-			m, err := mail.Compose(d)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer m.Close()
+			m := composeDraft(t, mail.Draft{Subject: "big", Text: strings.Repeat("sixteen octets.\n", 2<<20)}, mailbox)
 			r := submission.Submit(t.Context(), o, m, submission.Policy{Attempts: 1, Deadline: time.Now().Add(20 * time.Second)})
 			if e := r.Err(); e == nil || e.Reply.String() != words || r.Recipients[0].Outcome != want {
 				t.Errorf("recipients %+v, err %v", r.Recipients, e)

@@ -65,7 +65,11 @@ func setup(t *testing.T, s *server) submission.Options {
 
 func compose(t *testing.T, to ...string) *mail.Mail {
 	t.Helper()
-	d := mail.Draft{Subject: "hi", Text: "first\n.dot at the start\n..two\nlast\n"}
+	return composeDraft(t, mail.Draft{Subject: "hi", Text: "first\n.dot at the start\n..two\nlast\n"}, to...)
+}
+
+func composeDraft(t *testing.T, d mail.Draft, to ...string) *mail.Mail {
+	t.Helper()
 	var err error
 	if d.From, err = mail.ParseAddress("From", mailbox); err != nil {
 		t.Fatal(err)
@@ -226,14 +230,7 @@ func TestContentThatFailsIsNeverEnded(t *testing.T) {
 	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := mail.Draft{Subject: "x", Text: "x", Attachments: []mail.Attachment{{Path: file}}}
-	d.From, _ = mail.ParseAddress("From", mailbox)
-	d.To = []mail.Address{d.From}
-	m, err := mail.Compose(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
+	m := composeDraft(t, mail.Draft{Subject: "x", Text: "x", Attachments: []mail.Attachment{{Path: file}}}, mailbox)
 	if err := os.Truncate(file, 1000); err != nil {
 		t.Fatal(err)
 	}
