@@ -109,15 +109,15 @@ func endpointFaults() []endpointFault {
 type endpoint struct {
 	*httptest.Server
 	asked  atomic.Int32
-	before func() // when set, is called before each answer
+	before atomic.Pointer[func()] // when set, is called before each answer
 }
 
 func newEndpoint(faulty int32, f endpointFault) *endpoint {
 	e := &endpoint{}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		if e.before != nil {
-			e.before()
+		if f := e.before.Load(); f != nil {
+			(*f)()
 		}
 		if e.asked.Add(1) > faulty {
 			body(200, "application/json", tokenJSON)(w, nil)

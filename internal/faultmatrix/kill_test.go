@@ -126,15 +126,17 @@ func killClient(p *program, seed uint64, octets int64) result {
 func TestClientKilledWithTheTokenLock(t *testing.T) {
 	p := newProgram(t)
 	var cmd *exec.Cmd
-	started := make(chan struct{})
+	started, ended := make(chan struct{}), make(chan *os.ProcessState, 1)
 	var once atomic.Bool
-	p.token.before = func() {
+	kill := func() {
 		if once.CompareAndSwap(false, true) {
 			<-started
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
+			ended <- cmd.ProcessState
 		}
 	}
+	p.token.before.Store(&kill)
 	s := mustServe(t, &server{cell: cell{healthy: true, pipelining: true}})
 	cmd = p.command(s.port(), "shared", time.Minute)
 	if err := cmd.Start(); err != nil {
@@ -150,8 +152,8 @@ func TestClientKilledWithTheTokenLock(t *testing.T) {
 	if n := len(s.kept()); n != 1 {
 		t.Errorf("%d messages are stored, want 1", n)
 	}
-	if !once.Load() || cmd.ProcessState == nil || cmd.ProcessState.Exited() {
-		t.Error("the first run was not killed")
+	if state := <-ended; state.Exited() {
+		t.Errorf("the first run was not killed: %v", state)
 	}
 }
 
