@@ -105,14 +105,18 @@ func (s *FileStore) TryLock(key Key) (unlock func(), locked bool, err error) {
 	if err := s.makeDir(); err != nil {
 		return nil, false, err
 	}
-	name := filepath.Join(s.dir, key.id+".lock")
-	lock := flock.New(name, flock.SetPermissions(0o600))
+	lock := lockFile(filepath.Join(s.dir, key.id+".lock"))
 	locked, err = lock.TryLock()
 	if err != nil || !locked {
 		return nil, false, err
 	}
 	// Closing is all that unlocking takes, and cannot be repeated or mended.
 	return func() { _ = lock.Close() }, true, nil
+}
+
+// lockFile is a lock that is opened as carefully as what it guards.
+func lockFile(name string) *flock.Flock {
+	return flock.New(name, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|openFlags))
 }
 
 func (s *FileStore) makeDir() error {

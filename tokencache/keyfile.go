@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/smtpsend/smtpsend/internal/atomicfile"
 )
 
@@ -33,7 +31,7 @@ func KeyFile(ctx context.Context, name string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return nil, fmt.Errorf("tokencache: making a key file: %w", err)
 	}
-	lock := flock.New(name+".lock", flock.SetPermissions(0o600))
+	lock := lockFile(name + ".lock")
 	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
 		return nil, fmt.Errorf("tokencache: locking a key file: %w", err)
 	}
