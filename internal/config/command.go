@@ -8,13 +8,16 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
 // Limits of a secret's command.
 const (
 	commandTimeout = 30 * time.Second
 	commandWait    = 2 * time.Second // for children that keep its output open
-	maxStderr      = 512             // octets of its standard error that are shown
+	maxStderr      = 64 << 10        // octets of its standard error that are read
+	maxSaid        = 512             // octets of these that are shown
 )
 
 // secretCommand runs the command of a secret and returns what it prints. The
@@ -38,7 +41,11 @@ func (l *loader) secretCommand(ctx context.Context, e entry) (string, error) {
 	cmd.Env = l.o.Environ
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.WaitDelay = commandWait
+	ownGroup(cmd)
 	err = cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) { // it ended well, and left an agent behind that has its output open
+		err = nil
+	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return "", fmt.Errorf("took longer than %s%s", limit, said(stderr, stdout))
@@ -67,24 +74,20 @@ func runReason(err error) string {
 	return "did not run: " + reasonOf(err)
 }
 
-// said quotes what a command wrote to standard error. A word of it that also
-// stands in the output, thus perhaps in the secret, is masked: a command run
-// with tracing prints both.
+// said quotes what a command wrote to standard error, without what also stands
+// in the output, thus perhaps in the secret: a command run with tracing prints
+// both.
 func said(stderr, stdout *cappedBuffer) string {
-	out := stdout.String()
-	var words []string
-	for _, word := range strings.Fields(stderr.String()) {
-		for _, line := range strings.Fields(out) {
-			if len(line) >= 4 {
-				word = strings.ReplaceAll(word, line, "[redacted]")
-			}
+	text := strings.Join(strings.Fields(stderr.String()), " ")
+	for _, word := range strings.Fields(stdout.String()) {
+		if len(word) >= 4 {
+			text = secret.Hide(text, word, 8)
 		}
-		words = append(words, word)
 	}
-	if len(words) == 0 {
+	if text == "" {
 		return ""
 	}
-	return fmt.Sprintf("; it said: %q", strings.Join(words, " "))
+	return fmt.Sprintf("; it said: %q", text[:min(len(text), maxSaid)])
 }
 
 // cappedBuffer keeps the first octets and lets the rest pass, so that a command

@@ -255,6 +255,19 @@ func TestProcessEnvironmentIsTheDefaultAndStaysAsItWas(t *testing.T) {
 	}
 }
 
+func TestShowMasksWhatIsNoURL(t *testing.T) {
+	for _, url := range []string{
+		"user:pass@word@proxy.example:3128", "http://us er:pass@word@proxy.example", "http://user:pass/word@x@proxy.example:1", "socks5://pass?word#@h",
+	} {
+		cfg, _ := config.Load(t.Context(), options(t, complete("SMTPSEND_PROXY="+url, "SMTPSEND_OFFICE_TOKEN_ENDPOINT="+url)...))
+		for _, s := range cfg.Show() {
+			if strings.Contains(s.Value, "pass") || strings.Contains(s.Value, "word") {
+				t.Errorf("%s shows %s", s.Variable, s.Value)
+			}
+		}
+	}
+}
+
 func TestShowMasksSecrets(t *testing.T) {
 	cfg := load(t, options(t, complete("SMTPSEND_PROXY=http://user:pass@word@proxy.example:3128")...))
 	shown := map[string]config.Shown{}

@@ -79,7 +79,7 @@ func TestSecretFileThatCannotBeUsed(t *testing.T) {
 		want := map[string]string{
 			"empty":     "error: SMTPSEND_OFFICE_CLIENT_SECRET_FILE names " + file + ", which is empty",
 			"large":     "error: SMTPSEND_OFFICE_CLIENT_SECRET_FILE names " + file + ", which cannot be read: is larger than allowed",
-			"two lines": "error: SMTPSEND_OFFICE_CLIENT_SECRET begins or ends with a blank or line end",
+			"two lines": "error: SMTPSEND_OFFICE_CLIENT_SECRET_FILE gives a secret that begins or ends with a blank or line end",
 			"binary":    "error: SMTPSEND_OFFICE_CLIENT_SECRET_FILE names " + file + ", which is neither UTF-8 nor UTF-16 with a byte order mark",
 		}[name]
 		wantLines(t, got, want)
@@ -109,6 +109,7 @@ func TestSecretCommand(t *testing.T) {
 		"own shell":           "sh -c 'X=" + hidden + "; echo $X'",
 		"sees the variables":  "printenv HIDDEN",
 		"backslash is itself": `printf %s\n ` + hidden,
+		"leaves an agent":     "sh -c 'echo " + hidden + "; sleep 5 &'",
 	} {
 		cfg := load(t, options(t, ids(variable+"="+command, path, "HIDDEN="+hidden)...))
 		if got := cfg.OfficeClientSecret.Reveal(); got != hidden {
@@ -116,15 +117,16 @@ func TestSecretCommand(t *testing.T) {
 		}
 	}
 	for command, want := range map[string]string{
-		"sh -c 'echo no such item >&2; exit 3'":                           `ended with exit status 3; it said: "no such item"`,
-		"sh -c 'echo " + hidden + "; echo + x" + hidden + " >&2; exit 1'": `ended with exit status 1; it said: "+ x[redacted]"`,
-		"sh -c 'printf \"a\\033[1mb\" >&2; exit 1'":                       `ended with exit status 1; it said: "a\x1b[1mb"`,
-		"no-such-program-" + hidden[:4] + " x":                            "did not run: executable file not found in $PATH",
-		"true":                                                            "ran, but its output is empty",
-		"printf 'x":                                                       "has an opening quote without a closing one",
-		"''":                                                              "names no program",
-		"head -c 70000 /dev/zero":                                         "printed more than 65536 octets",
-		"echo $HIDDEN *":                                                  "",
+		"sh -c 'echo no such item >&2; exit 3'":                                     `ended with exit status 3; it said: "no such item"`,
+		"sh -c 'echo " + hidden + "; echo + x" + hidden + " >&2; exit 1'":           `ended with exit status 1; it said: "+ x[redacted]"`,
+		"sh -c 'echo " + hidden + "; printf %0500d%s 0 " + hidden + " >&2; exit 1'": `ended with exit status 1; it said: "` + strings.Repeat("0", 500) + `[redacted]"`,
+		"sh -c 'printf \"a\\033[1mb\" >&2; exit 1'":                                 `ended with exit status 1; it said: "a\x1b[1mb"`,
+		"no-such-program-" + hidden[:4] + " x":                                      "did not run: executable file not found in $PATH",
+		"true":                                                                      "ran, but its output is empty",
+		"printf 'x":                                                                 "has an opening quote without a closing one",
+		"''":                                                                        "names no program",
+		"head -c 70000 /dev/zero":                                                   "printed more than 65536 octets",
+		"echo $HIDDEN *":                                                            "",
 	} {
 		got := problems(t, options(t, ids(variable+"="+command, path, "HIDDEN="+hidden)...))
 		if want == "" { // no shell: the text itself is the secret

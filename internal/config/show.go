@@ -13,9 +13,13 @@ type Shown struct {
 	Secret   bool   `json:"secret,omitempty"`
 }
 
-// userInfo finds user and password in a URL. It goes up to the last @ before a
-// slash, because a password may hold one.
-var userInfo = lazyregexp.New(`://[^/\s]*@`)
+// userInfo finds user and password in a URL. It goes up to the last @, because a
+// password may hold one, and all else that should have been escaped; where there
+// is a password at all, as in a proxy, the scheme may have been left out too.
+var userInfo = lazyregexp.New(`^([A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
+
+// urls are the settings that are URLs.
+var urls = map[string]bool{"PROXY": true, "OFFICE_TOKEN_ENDPOINT": true}
 
 // Show returns every setting of the table, in its order, with secrets and the
 // passwords in URLs masked. Values are as they were written, with the defaults
@@ -25,12 +29,15 @@ func (c *Config) Show() []Shown {
 	for _, s := range table() {
 		e := c.shown[s.Name]
 		value := e.text.Reveal()
-		if s.Secret {
+		switch {
+		case s.Secret:
 			value = e.text.String()
+		case urls[s.Name]:
+			value = userInfo().ReplaceAllString(value, "${1}"+secret.Redacted+"@")
 		}
 		all = append(all, Shown{
 			Variable: s.Variable(),
-			Value:    userInfo().ReplaceAllString(value, "://"+secret.Redacted+"@"),
+			Value:    value,
 			Origin:   e.origin.String(),
 			Secret:   s.Secret,
 		})

@@ -130,6 +130,9 @@ func (l *loader) readSecret(ctx context.Context, s Setting, w way, identityFile 
 	l.values[s.Name] = e
 	if !e.text.IsZero() && !l.wellFormed(s, &e) {
 		l.values[s.Name] = entry{origin: e.origin}
+		if p := &l.problems[len(l.problems)-1]; w.name != s.Variable() {
+			p.Variable, p.Text = w.variable(s), "gives a secret that "+p.Text
+		}
 	}
 }
 
@@ -144,15 +147,18 @@ func (l *loader) unseal(ctx context.Context, identityFile, sealed string) (secre
 	return opened, nil
 }
 
-// secretProblem names the variable that was used, which may be the one with
-// _FILE or _COMMAND.
+// variable is the one that was used, which may be that with _FILE or _COMMAND.
+func (w way) variable(s Setting) string {
+	if w.e.origin.Source == SourceCredential {
+		return s.Variable()
+	}
+	return w.name
+}
+
+// secretProblem notes why a secret cannot be had.
 func (l *loader) secretProblem(s Setting, w way, err error) {
 	l.bad[s.Name] = true
-	variable := w.name
-	if w.e.origin.Source == SourceCredential {
-		variable = s.Variable()
-	}
-	l.problems = append(l.problems, Problem{Variable: variable, Text: err.Error(), Severity: SeverityError, Source: w.e.origin})
+	l.problems = append(l.problems, Problem{Variable: w.variable(s), Text: err.Error(), Severity: SeverityError, Source: w.e.origin})
 }
 
 // secretFile reads a secret from the file that e names, "-" for standard

@@ -3,8 +3,10 @@ package entra_test
 import (
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log"
 	"net/http"
@@ -307,32 +309,53 @@ func TestSecretIsNotSentInTheClear(t *testing.T) {
 	}
 }
 
+// Endpoints and what stands before them repeat a form in whatever writing.
 func TestNoErrorHoldsTheSecret(t *testing.T) {
-	echo := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(400)
-		fmt.Fprintf(w, `{"error":"invalid_client","error_description":%q,"trace_id":%q}`, "got "+r.PostFormValue("client_secret"), r.PostForm.Encode())
+	describe := func(text string) string {
+		return fmt.Sprintf(`{"error":"invalid_client","error_description":%q}`, text)
 	}
-	page := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Retry-After", "0")
-		w.WriteHeader(502)
-		fmt.Fprint(w, "cannot pass on ", r.PostForm.Encode())
-	}
-	for name, handler := range map[string]http.HandlerFunc{"OAuth error": echo, "page": page} {
-		e := newEndpoint(t, handler)
+	const half = len(clientSecret) / 2
+	for name, write := range map[string]func(form url.Values) (status int, body string){
+		"as it is": func(url.Values) (int, string) { return 400, describe("got " + clientSecret) },
+		"form":     func(form url.Values) (int, string) { return 400, describe(form.Encode()) },
+		"base64": func(form url.Values) (int, string) {
+			return 400, describe(base64.StdEncoding.EncodeToString([]byte(form.Encode() + " " + clientSecret)))
+		},
+		"two lines":    func(url.Values) (int, string) { return 400, describe(clientSecret[:half] + "\n" + clientSecret[half:]) },
+		"page":         func(form url.Values) (int, string) { return 502, "cannot pass on " + form.Encode() },
+		"escaped page": func(url.Values) (int, string) { return 502, "<p>" + html.EscapeString(clientSecret) },
+		"end of what is kept": func(url.Values) (int, string) {
+			return 502, strings.Repeat("x", 256-half) + " " + clientSecret
+		},
+		"JSON of its own": func(url.Values) (int, string) { return 400, fmt.Sprintf(`{"message":%q}`, clientSecret) },
+	} {
+		e := newEndpoint(t, func(w http.ResponseWriter, r *http.Request) {
+			status, body := write(r.PostForm)
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(status)
+			fmt.Fprint(w, body)
+		})
 		_, err := e.source().Token(t.Context())
 		if err == nil {
 			t.Fatal("no error")
 		}
 		said := fmt.Sprintf("%v %+v %#v", err, err, err)
-		for _, leak := range []string{clientSecret, url.QueryEscape(clientSecret), "abc8Q"} {
-			if strings.Contains(said, leak) {
-				t.Errorf("%s: the error holds %q: %s", name, leak, said)
+		for i := range clientSecret[:len(clientSecret)-8] {
+			if part := clientSecret[i : i+8]; strings.Contains(said, part) {
+				t.Errorf("%s: the error holds %q: %s", name, part, said)
 			}
 		}
 		if !strings.Contains(said, "[redacted]") {
 			t.Errorf("%s: nothing was redacted: %s", name, said)
 		}
+	}
+}
+
+func TestAnswerThatMayHoldATokenIsNotQuoted(t *testing.T) {
+	e := newEndpoint(t, answer(200, `{"token":"the-token"}`, isJSON))
+	_, err := e.source().Token(t.Context())
+	if said := fmt.Sprintf("%+v %#v", err, err); err == nil || strings.Contains(said, "the-token") {
+		t.Errorf("got %s", said)
 	}
 }
 

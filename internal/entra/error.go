@@ -2,9 +2,11 @@ package entra
 
 import (
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"slices"
@@ -72,12 +74,12 @@ func (w *wireError) UnmarshalJSON(data []byte) error {
 }
 
 // failure reads what the endpoint said in place of a token.
-func (r *recorder) failure(host string, hide *strings.Replacer) *Error {
+func (r *recorder) failure(host string, hide func(string) string) *Error {
 	var wire wireError
 	if err := json.Unmarshal(r.body, &wire); err != nil {
 		wire = wireError{}
 	}
-	clean := func(s string) string { return oneLine(hide.Replace(s)) }
+	clean := func(s string) string { return oneLine(hide(s[:min(len(s), maxText)])) }
 	e := &Error{
 		Host: host, HTTPStatus: r.status, Code: clean(wire.Error), SubError: clean(wire.SubError),
 		Description: clean(sentences(wire.Description)), AADSTS: numbers(wire),
@@ -88,24 +90,41 @@ func (r *recorder) failure(host string, hide *strings.Replacer) *Error {
 	}
 	if e.Code == "" {
 		e.kind, e.json = r.mediaType(), json.Valid(r.body)
-		e.Body = clean(string(r.body[:min(len(r.body), maxBody)]))
+		if !e.json || r.status/100 != 2 { // else it may hold a token under another name
+			e.Body = cut(clean(string(r.body)), maxBody)
+		}
 	}
 	e.RetryAfter, e.told = retryAfter(r.header)
 	return e
 }
 
+// shortestRun is how many octets in a row of a credential are taken out of the
+// endpoint's words.
+const shortestRun = 8
+
 // conceal returns what takes the credential out of a text, should an endpoint
-// repeat it.
-func conceal(params url.Values) *strings.Replacer {
-	var pairs []string
+// repeat it, as it is or in another writing. Base64 is of what the text around
+// it makes it begin with, one of three.
+func conceal(params url.Values) func(string) string {
+	var forms []string
 	for _, values := range params {
 		for _, v := range values {
-			if len(v) >= 8 { // a shorter one would tear other words apart
-				pairs = append(pairs, v, secret.Redacted, url.QueryEscape(v), secret.Redacted)
+			if len(v) < shortestRun { // it would tear other words apart
+				continue
+			}
+			quoted, _ := json.Marshal(v) // of a string, which cannot fail
+			forms = append(forms, v, url.QueryEscape(v), strings.Trim(string(quoted), `"`), html.EscapeString(v))
+			for before := range 3 {
+				forms = append(forms, base64.StdEncoding.EncodeToString([]byte("   "[:before] + v))[4:])
 			}
 		}
 	}
-	return strings.NewReplacer(pairs...)
+	return func(text string) string {
+		for _, form := range forms {
+			text = secret.Hide(text, form, shortestRun)
+		}
+		return text
+	}
 }
 
 var (
@@ -131,9 +150,9 @@ func numbers(w wireError) []int {
 }
 
 // oneLine makes text of the network fit for a message: no control characters,
-// no line breaks, bounded.
+// no line breaks.
 func oneLine(s string) string {
-	s = strings.ToValidUTF8(s[:min(len(s), maxText)], "")
+	s = strings.ToValidUTF8(s, "")
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -144,6 +163,11 @@ func oneLine(s string) string {
 		return r
 	}, s)
 	return strings.Join(strings.Fields(s), " ")
+}
+
+// cut shortens a text without tearing a character apart.
+func cut(s string, limit int) string {
+	return strings.ToValidUTF8(s[:min(len(s), limit)], "")
 }
 
 // Error returns one line: what happened, the first sentence of the

@@ -23,14 +23,14 @@ const shortestCredential = 8
 // veil takes the credential of AUTH out of what the server says from then on.
 // Servers quote the command that they do not like, whole or, where a limit of
 // theirs split our line, in parts, and some write it in capitals.
-type veil struct{ credentials []string } // folded
+type veil struct{ credentials []string }
 
 // newVeil hides token and response, the latter as it goes over the wire.
 func newVeil(token string, response []byte) *veil {
 	v := &veil{}
 	for _, c := range []string{base64.StdEncoding.EncodeToString(response), token} {
 		if len(c) >= shortestCredential {
-			v.credentials = append(v.credentials, fold(c))
+			v.credentials = append(v.credentials, c)
 		}
 	}
 	return v
@@ -48,7 +48,7 @@ func (v *veil) hideFrom(text string, shortest int) string {
 		return text
 	}
 	for _, c := range v.credentials {
-		text = withoutRuns(text, c, shortest)
+		text = secret.Hide(text, c, shortest)
 	}
 	return text
 }
@@ -74,54 +74,4 @@ func (v *veil) hideReply(r reply.Reply) reply.Reply {
 	}
 	r.Lines = lines
 	return r
-}
-
-// withoutRuns replaces the runs of credential in text. Every run of 2n octets
-// covers a whole one of the blocks of n octets into which text is cut, so only
-// those are searched for.
-func withoutRuns(text, credential string, shortest int) string {
-	shortest = min(shortest, len(credential))
-	block := shortest / 2
-	folded := fold(text)
-	var b strings.Builder
-	kept := 0 // what stands before it is in b
-	for at := 0; at+block <= len(folded); {
-		from, to := runAround(folded, credential, kept, at, at+block)
-		if to-from < shortest {
-			at += block
-			continue
-		}
-		b.WriteString(text[kept:from])
-		b.WriteString(secret.Redacted)
-		kept, at = to, to
-	}
-	b.WriteString(text[kept:])
-	return b.String()
-}
-
-// runAround returns the part of text that every run around text[from:to] lies
-// in; it is empty when that is none itself. Nothing before floor belongs to it.
-func runAround(text, credential string, floor, from, to int) (start, end int) {
-	if !strings.Contains(credential, text[from:to]) {
-		return from, from
-	}
-	start, end = from, to
-	for start > floor && strings.Contains(credential, text[start-1:to]) {
-		start--
-	}
-	for end < len(text) && strings.Contains(credential, text[from:end+1]) {
-		end++
-	}
-	return start, end
-}
-
-// fold makes ASCII letters small and leaves every octet in its place.
-func fold(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
 }

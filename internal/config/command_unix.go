@@ -1,0 +1,21 @@
+//go:build unix
+
+package config
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// ownGroup makes a command that is killed take along what it has started. At a
+// terminal it stays in our process group, because only that one may ask there,
+// and gets Ctrl-C from there.
+func ownGroup(cmd *exec.Cmd) {
+	if tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0); err == nil {
+		tty.Close()
+		return
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+}

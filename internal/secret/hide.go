@@ -1,0 +1,60 @@
+package secret
+
+import "strings"
+
+// Hide returns text with [redacted] in the place of every run of at least
+// shortest octets that value has too, letters of either case: whoever quotes a
+// secret may do so in part, over several lines, or in capitals. A value that is
+// shorter itself is hidden whole.
+//
+// Every run of 2n octets covers a whole one of the blocks of n octets into which
+// text is cut, so only those are searched for.
+func Hide(text, value string, shortest int) string {
+	shortest = min(shortest, len(value))
+	block := shortest / 2
+	if block == 0 {
+		return text
+	}
+	folded, value := fold(text), fold(value)
+	var b strings.Builder
+	kept := 0 // what stands before it is in b
+	for at := 0; at+block <= len(folded); {
+		from, to := runAround(folded, value, kept, at, at+block)
+		if to-from < shortest {
+			at += block
+			continue
+		}
+		b.WriteString(text[kept:from])
+		b.WriteString(Redacted)
+		kept, at = to, to
+	}
+	b.WriteString(text[kept:])
+	return b.String()
+}
+
+// runAround returns the part of text that every run around text[from:to] lies
+// in; it is empty when that is none itself. Nothing before floor belongs to it.
+func runAround(text, value string, floor, from, to int) (start, end int) {
+	if !strings.Contains(value, text[from:to]) {
+		return from, from
+	}
+	start, end = from, to
+	for start > floor && strings.Contains(value, text[start-1:to]) {
+		start--
+	}
+	for end < len(text) && strings.Contains(value, text[from:end+1]) {
+		end++
+	}
+	return start, end
+}
+
+// fold makes ASCII letters small and leaves every octet in its place.
+func fold(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
