@@ -94,8 +94,8 @@ func version(ctx context.Context, args ...string) (number, missing string) {
 	return versionNumber.FindString(string(out)), ""
 }
 
-// ours is the binary, and a driver of package submission for what the binary
-// does not offer yet: several messages on one session.
+// ours is the binary, and a driver of package submission for several messages on
+// one session: batch keeps to the limits of Exchange, and could not be compared.
 func ours(ctx context.Context, built map[string]string) program {
 	p := program{name: ourName, version: "this tree"}
 	if out, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output(); err == nil {
