@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/config"
@@ -9,7 +10,7 @@ import (
 
 // addresses fills in who writes to whom, beside what a template has said. The
 // mailbox follows From unless a flag or SMTP_USER_NAME names another.
-func (s *sendFlags) addresses(d *message.Draft, cfg *config.Config) error {
+func (s *sendFlags) addresses(d *message.Draft, cfg *config.Config, stdin io.Reader) error {
 	from, err := s.sender(cfg)
 	if err != nil {
 		return err
@@ -28,7 +29,7 @@ func (s *sendFlags) addresses(d *message.Draft, cfg *config.Config) error {
 		d.Mailbox = mailbox
 	}
 	for _, list := range s.recipientLists() {
-		parsed, err := list.parse()
+		parsed, err := list.parse(stdin)
 		if err != nil {
 			return err
 		}
@@ -84,7 +85,7 @@ func (s *sendFlags) recipientLists() []addressList {
 
 // parse reads the addresses; those of a file stand one a line, and what is
 // wrong is said with the file's name.
-func (l addressList) parse() ([]message.Address, error) {
+func (l addressList) parse(stdin io.Reader) ([]message.Address, error) {
 	var all []message.Address
 	for _, value := range l.values {
 		parsed, err := message.ParseAddressList(l.flag, value)
@@ -94,9 +95,9 @@ func (l addressList) parse() ([]message.Address, error) {
 		all = append(all, parsed...)
 	}
 	for _, file := range l.files {
-		text, err := readBody(file, nil)
+		text, err := readBody(file, stdin)
 		if err != nil {
-			return nil, err
+			return nil, ofFlag(l.flag+"-file", err)
 		}
 		for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 			line = strings.TrimSpace(line)

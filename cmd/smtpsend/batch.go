@@ -189,7 +189,7 @@ func (b *batchFlags) source() (s mailtemplate.Source, name string, err error) {
 		name = b.template
 		text, err := readBody(b.template, nil)
 		if err != nil {
-			return s, name, err
+			return s, name, ofFlag("--template", err)
 		}
 		if s, err = mailtemplate.ParseSource(b.template, text); err != nil {
 			return s, name, err
@@ -205,14 +205,14 @@ func (b *batchFlags) source() (s mailtemplate.Source, name string, err error) {
 	}
 	s.To, s.Cc, s.Bcc, s.Attach = append(s.To, b.to...), append(s.Cc, b.cc...), append(s.Bcc, b.bcc...), append(s.Attach, b.attach...)
 	for _, body := range []struct {
-		file   string
-		target *string
-	}{{b.textFile, &s.Text}, {b.htmlFile, &s.HTML}, {b.markdownFile, &s.Markdown}} {
+		flag, file string
+		target     *string
+	}{{"--text-file", b.textFile, &s.Text}, {"--html-file", b.htmlFile, &s.HTML}, {"--markdown-file", b.markdownFile, &s.Markdown}} {
 		if body.file == "" {
 			continue
 		}
 		if *body.target, err = readBody(body.file, nil); err != nil {
-			return s, name, err
+			return s, name, ofFlag(body.flag, err)
 		}
 	}
 	return s, name, b.headers(&s)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,7 +22,7 @@ const maxBody = 25 << 20
 // when --skip-empty found nothing to submit.
 func (s *sendFlags) mail(g *globals, cfg *config.Config, given func(string) bool) (*message.Mail, string, error) {
 	if s.message != "" {
-		return s.ready(g, cfg)
+		return s.ready(g, cfg, given)
 	}
 	d, err := s.draft(g, cfg, given)
 	if err != nil {
@@ -35,7 +34,7 @@ func (s *sendFlags) mail(g *globals, cfg *config.Config, given func(string) bool
 	}
 	m, err := message.Compose(d)
 	if err != nil {
-		return nil, "", asFlags(err)
+		return nil, "", s.asFlags(err, given)
 	}
 	if report := m.SizeReport(); report.NearLimit() {
 		g.warningf("%s", report)
@@ -54,7 +53,7 @@ var exclusive = [][2]string{
 	{"message", "text"}, {"message", "text-file"}, {"message", "html"}, {"message", "html-file"}, {"message", "markdown-file"},
 	{"message", "template"}, {"message", "attach"}, {"message", "inline"}, {"message", "subject"}, {"message", "header"},
 	{"message", "reply-to"}, {"message", "preview"}, {"message", "priority"}, {"message", "in-reply-to"},
-	{"message", "references"}, {"message", "list-unsubscribe"}, {"message", "embed"},
+	{"message", "references"}, {"message", "list-unsubscribe"}, {"message", "embed"}, {"message", "skip-empty"},
 }
 
 // excluded refuses flags that contradict each other.
@@ -67,10 +66,26 @@ func (s *sendFlags) excluded(given func(string) bool) error {
 	if from := s.fromStdin(given); len(from) > 1 {
 		return usagef("only one of %s and %s can be standard input", from[0], from[1])
 	}
+	for _, name := range []string{"text-file", "html-file", "markdown-file", "template", "data", "message", "save", "preview"} {
+		if given(name) && s.fileOf(name) == "" { // a variable of the shell that is not set
+			return usagef("--%s \"\": names no file", name)
+		}
+	}
 	if (s.data != "" || len(s.set) > 0) && s.template == "" {
 		return usagef("--data and --set need --template")
 	}
+	if s.embed && !given("html") && !given("html-file") && !given("markdown-file") && !given("template") {
+		return usagef("--embed needs an HTML body that names images: --html, --html-file, --markdown-file or --template")
+	}
 	return nil
+}
+
+// fileOf is the value of a flag that takes one file.
+func (s *sendFlags) fileOf(name string) string {
+	return map[string]string{
+		"text-file": s.textFile, "html-file": s.htmlFile, "markdown-file": s.markdownFile, "template": s.template,
+		"data": s.data, "message": s.message, "save": s.save, "preview": s.preview,
+	}[name]
 }
 
 // fromStdin names what is read from standard input; without a body among the
@@ -78,10 +93,17 @@ func (s *sendFlags) excluded(given func(string) bool) error {
 func (s *sendFlags) fromStdin(given func(string) bool) (what []string) {
 	for _, f := range []struct{ flag, value string }{
 		{"--text-file", s.textFile}, {"--html-file", s.htmlFile}, {"--markdown-file", s.markdownFile},
-		{"--data", s.data}, {"--message", s.message},
+		{"--data", s.data}, {"--message", s.message}, {"--template", s.template},
 	} {
 		if f.value == "-" {
 			what = append(what, f.flag)
+		}
+	}
+	for _, list := range s.recipientLists() {
+		for _, file := range list.files {
+			if file == "-" {
+				what = append(what, list.flag+"-file")
+			}
 		}
 	}
 	if s.message == "" && s.template == "" && !s.hasBody(given) {
@@ -102,7 +124,7 @@ func (s *sendFlags) draft(g *globals, cfg *config.Config, given func(string) boo
 	if err := s.content(&d, g, given); err != nil {
 		return d, err
 	}
-	if err := s.addresses(&d, cfg); err != nil {
+	if err := s.addresses(&d, cfg, g.stdin); err != nil {
 		return d, err
 	}
 	if s.subject != "" || given("subject") {
@@ -136,7 +158,7 @@ func (s *sendFlags) files(d *message.Draft) error {
 	for _, pattern := range s.attach {
 		paths, err := matches(pattern)
 		if err != nil {
-			return err
+			return ofFlag("--attach", err)
 		}
 		for _, path := range paths {
 			d.Attachments = append(d.Attachments, message.Attachment{Path: path})
@@ -172,9 +194,9 @@ func (s *sendFlags) content(d *message.Draft, g *globals, given func(string) boo
 		textFile = "-"
 	}
 	for _, body := range []struct {
-		file   string
-		target *string
-	}{{textFile, &d.Text}, {s.htmlFile, &d.HTML}, {s.markdownFile, &d.Markdown}} {
+		flag, file string
+		target     *string
+	}{{"--text-file", textFile, &d.Text}, {"--html-file", s.htmlFile, &d.HTML}, {"--markdown-file", s.markdownFile, &d.Markdown}} {
 		if body.file == "" {
 			continue
 		}
@@ -182,7 +204,7 @@ func (s *sendFlags) content(d *message.Draft, g *globals, given func(string) boo
 			g.askFor("the text")
 		}
 		if *body.target, err = readBody(body.file, g.stdin); err != nil {
-			return err
+			return ofFlag(body.flag, err)
 		}
 	}
 	return nil
@@ -190,9 +212,12 @@ func (s *sendFlags) content(d *message.Draft, g *globals, given func(string) boo
 
 // fill executes the template.
 func (s *sendFlags) fill(d *message.Draft, g *globals) error {
-	source, err := readBody(s.template, nil)
+	if s.template == "-" {
+		g.askFor("the template")
+	}
+	source, err := readBody(s.template, g.stdin)
 	if err != nil {
-		return err
+		return ofFlag("--template", err)
 	}
 	t, err := mailtemplate.Parse(s.template, source)
 	if err != nil {
@@ -205,10 +230,10 @@ func (s *sendFlags) fill(d *message.Draft, g *globals) error {
 		}
 		text, err := readBody(s.data, g.stdin)
 		if err != nil {
-			return err
+			return ofFlag("--data", err)
 		}
 		if data, err = mailtemplate.ParseData(s.data, []byte(text)); err != nil {
-			return err
+			return ofFlag("--data", err)
 		}
 	}
 	for _, assignment := range s.set {
@@ -224,10 +249,10 @@ func (s *sendFlags) keep(d message.Draft, m *message.Mail) error {
 	if s.preview != "" {
 		var page strings.Builder
 		if err := message.Preview(&page, d, m); err != nil {
-			return err
+			return ofFlag("--preview", err)
 		}
 		if err := atomicfile.Write(s.preview, []byte(page.String()), 0o600); err != nil {
-			return withCode(exitCannotCreate, err)
+			return withCode(exitCannotCreate, fmt.Errorf("--preview %q: %w", s.preview, err))
 		}
 	}
 	return s.saveMail(m)
@@ -240,20 +265,24 @@ func (s *sendFlags) saveMail(m *message.Mail) error {
 	}
 	f, err := os.OpenFile(s.save, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return withCode(exitCannotCreate, err)
+		return withCode(exitCannotCreate, ofFlag("--save", err))
 	}
 	if _, err := m.Content.WriteTo(f); err != nil {
 		_ = f.Close()
-		return withCode(exitIO, err)
+		return withCode(exitIO, ofFlag("--save", err))
 	}
 	if err := f.Close(); err != nil {
-		return withCode(exitIO, err)
+		return withCode(exitIO, ofFlag("--save", err))
 	}
 	return nil
 }
 
-// readBody reads a file, or standard input for "-", up to maxBody.
+// readBody reads a file, or standard input for "-", up to maxBody. Without
+// stdin there is none.
 func readBody(name string, stdin io.Reader) (string, error) {
+	if name == "-" && stdin == nil {
+		return "", usagef("standard input is not taken here, name a file")
+	}
 	in := stdin
 	if name != "-" {
 		f, err := os.Open(name)
@@ -268,7 +297,7 @@ func readBody(name string, stdin io.Reader) (string, error) {
 		return "", &message.FileError{Path: name, Err: err}
 	}
 	if len(data) > maxBody {
-		return "", withCode(exitData, fmt.Errorf("body %q: longer than %d octets; attach it instead", name, maxBody))
+		return "", withCode(exitData, fmt.Errorf("file %q: has more than %d octets; a text as long as that can only be attached", name, maxBody))
 	}
 	return string(data), nil
 }
@@ -282,26 +311,10 @@ func matches(pattern string) ([]string, error) {
 	}
 	paths, err := filepath.Glob(pattern)
 	if err != nil {
-		return nil, usagef("--attach %q: %v", pattern, err)
+		return nil, withCode(exitUsage, fmt.Errorf("%q: %w", pattern, err))
 	}
 	if len(paths) == 0 {
 		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w: no file matches", fs.ErrNotExist)}
 	}
 	return paths, nil
-}
-
-// asFlags names the flag in the place of the header field that it fills.
-func asFlags(err error) error {
-	var field *message.FieldError
-	if !errors.As(err, &field) {
-		return err
-	}
-	named := *field
-	if flag, ok := map[string]string{
-		"From": "--from", "To": "--to", "Cc": "--cc", "Bcc": "--bcc", "Reply-To": "--reply-to",
-		"Subject": "--subject", "mailbox": "--mailbox", "header": "--header",
-	}[field.Field]; ok {
-		named.Field = flag
-	}
-	return &named
 }

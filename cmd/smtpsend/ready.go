@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -11,8 +13,8 @@ import (
 // octets go out as they are, but for Bcc fields, which are removed, and for a
 // From, Date or Message-ID that is missing. Recipients are those of the flags,
 // else those of the header.
-func (s *sendFlags) ready(g *globals, cfg *config.Config) (m *message.Mail, from string, err error) {
-	raw, err := s.openMessage(g)
+func (s *sendFlags) ready(g *globals, cfg *config.Config, given func(string) bool) (m *message.Mail, from string, err error) {
+	raw, err := s.openMessage(g, cfg)
 	if err != nil {
 		return nil, "", err
 	}
@@ -25,12 +27,12 @@ func (s *sendFlags) ready(g *globals, cfg *config.Config) (m *message.Mail, from
 	if err != nil {
 		return nil, "", err
 	}
-	envelope, err := s.readyEnvelope(raw, cfg, author)
+	envelope, err := s.readyEnvelope(raw, cfg, author, g.stdin)
 	if err != nil {
 		return nil, "", err
 	}
 	if m, err = raw.Mail(envelope, message.RawChanges{From: missing, ForceFrom: s.from != ""}); err != nil {
-		return nil, "", asFlags(err)
+		return nil, "", s.asFlags(err, given)
 	}
 	if err = s.saveMail(m); err != nil {
 		return nil, "", errors.Join(err, m.Close())
@@ -38,12 +40,29 @@ func (s *sendFlags) ready(g *globals, cfg *config.Config) (m *message.Mail, from
 	return m, author.Addr(), nil
 }
 
-func (s *sendFlags) openMessage(g *globals) (*message.Raw, error) {
+func (s *sendFlags) openMessage(g *globals, cfg *config.Config) (*message.Raw, error) {
+	o := message.RawOptions{ReencodeLongLines: cfg.ReencodeLongLines}
 	if s.message == "-" {
 		g.askFor("the message")
-		return message.ReadRaw(g.stdin, message.RawOptions{})
+		raw, err := message.ReadRaw(g.stdin, o)
+		return raw, s.inMessage(err)
 	}
-	return message.OpenRaw(s.message, message.RawOptions{})
+	raw, err := message.OpenRaw(s.message, o)
+	return raw, s.inMessage(err)
+}
+
+// inMessage names the flag before what is wrong in the message.
+func (s *sendFlags) inMessage(err error) error {
+	if field, ok := errors.AsType[*message.FieldError](err); ok && field.Field == "message" {
+		return &message.FieldError{Field: "--message", Value: s.message, Reason: field.Reason}
+	}
+	if _, ok := errors.AsType[*message.FileError](err); ok {
+		return ofFlag("--message", err)
+	}
+	if err != nil {
+		return fmt.Errorf("--message %q: %w", s.message, err)
+	}
+	return nil
 }
 
 // author is who the message is from, and what goes into From when --from says
@@ -57,7 +76,7 @@ func (s *sendFlags) author(raw *message.Raw, cfg *config.Config) (author, missin
 	}
 	list, err := raw.From()
 	if err != nil {
-		return author, missing, err
+		return author, missing, s.inMessage(err)
 	}
 	if len(list) > 0 && list[0].Domain != "" {
 		return list[0], missing, nil
@@ -68,7 +87,7 @@ func (s *sendFlags) author(raw *message.Raw, cfg *config.Config) (author, missin
 	return missing, missing, nil
 }
 
-func (s *sendFlags) readyEnvelope(raw *message.Raw, cfg *config.Config, author message.Address) (message.Envelope, error) {
+func (s *sendFlags) readyEnvelope(raw *message.Raw, cfg *config.Config, author message.Address, stdin io.Reader) (message.Envelope, error) {
 	var e message.Envelope
 	mailbox, err := s.submitter(cfg)
 	if err != nil {
@@ -80,7 +99,7 @@ func (s *sendFlags) readyEnvelope(raw *message.Raw, cfg *config.Config, author m
 	e.ReversePath = mailbox.Addr()
 	var recipients []message.Address
 	for _, list := range s.recipientLists() {
-		parsed, err := list.parse()
+		parsed, err := list.parse(stdin)
 		if err != nil {
 			return e, err
 		}
@@ -88,7 +107,7 @@ func (s *sendFlags) readyEnvelope(raw *message.Raw, cfg *config.Config, author m
 	}
 	if len(recipients) == 0 {
 		if recipients, err = raw.Recipients(); err != nil {
-			return e, err
+			return e, s.inMessage(err)
 		}
 	}
 	for _, a := range recipients {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -104,22 +103,6 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return usagef("%q takes no argument, got %q", cmd.CommandPath(), args[0])
 	}
 	return usagef("no command %q; see smtpsend --help", args[0])
-}
-
-// flagHints say what to use in the place of short flags that mean different
-// things in different mail programs and therefore nothing here.
-var flagHints = map[string]string{
-	"'a'": "-a means a header in one mail program and an attachment in another: use -A (--attach), -H (--header) or --profile",
-	"'t'": "-t means recipients from the header in sendmail and a recipient in others: use --to",
-}
-
-func flagError(cmd *cobra.Command, err error) error {
-	for flag, hint := range flagHints {
-		if strings.Contains(err.Error(), "unknown shorthand flag: "+flag) {
-			return usagef("%s", hint)
-		}
-	}
-	return usagef("%v; see %s --help", err, cmd.CommandPath())
 }
 
 // options say where the settings of this run are.

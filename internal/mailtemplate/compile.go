@@ -10,6 +10,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
@@ -165,10 +166,18 @@ type filling struct {
 }
 
 func (f *filling) fail(part string, err error) {
-	if f.err == nil && err != nil {
-		f.err = refused("template "+f.t.name, "", part+": "+oneLine(err))
+	if f.err != nil || err == nil {
+		return
 	}
+	reason := oneLine(err)
+	if m := missingKey().FindStringSubmatch(reason); m != nil {
+		reason = fmt.Sprintf("line %s has no value for %q: --data and --set give values, in batch the columns", m[1], m[2])
+	}
+	f.err = refused("template "+f.t.name, "", part+": "+reason)
 }
+
+// missingKey is how text/template says that the data lacks a name.
+var missingKey = lazyregexp.New(`:(\d+):\d+: executing .*: map has no entry for key "(.*)"$`)
 
 func (f *filling) text(part string) string { return f.textOf(part, part) }
 

@@ -32,10 +32,29 @@ func ParseData(name string, source []byte) (map[string]any, error) {
 		err = yaml.Unmarshal(text, &data)
 	}
 	if err != nil {
-		return nil, refused("data "+name, "", oneLine(err))
+		return nil, refused("data "+name, "", dataReason(text, err))
 	}
 	return data, nil
 }
+
+// dataReason says what is wrong in the words of who wrote the file.
+func dataReason(text []byte, err error) string {
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return notMapping
+	}
+	if kind, ok := errors.AsType[*yaml.TypeError](err); ok && strings.Contains(kind.Errors[0], "cannot unmarshal") {
+		return notMapping // its other errors are of keys that stand twice
+	}
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Sprintf("line %d: %v", 1+bytes.Count(text[:syntax.Offset], []byte("\n")), err)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return "ends too early: a quote or a bracket is not closed"
+	}
+	return oneLine(err)
+}
+
+const notMapping = `is no mapping of names to values, such as {"name": "Ada"}`
 
 // parseJSON keeps numbers as they are written: a customer number of 17 digits
 // must not become 1.2345e+16.

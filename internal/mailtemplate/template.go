@@ -82,14 +82,15 @@ func ParseSource(name, source string) (Source, error) {
 	source = strings.ReplaceAll(mimetext.ToUTF8(source), "\r\n", "\n")
 	front, body, err := splitFrontMatter(source)
 	if err == nil && front != "" {
-		dec := yaml.NewDecoder(strings.NewReader(quoteActions(front)))
+		dec := yaml.NewDecoder(strings.NewReader("\n" + quoteActions(front))) // lines count from the file's first
 		dec.KnownFields(true)
 		if err = dec.Decode(&s); errors.Is(err, io.EOF) { // comments only
 			err = nil
 		}
 	}
 	if err != nil {
-		return s, refused("template "+name, "", "front matter: "+oneLine(err))
+		return s, refused("template "+name, "", "front matter: "+unknownKey().ReplaceAllString(oneLine(err),
+			`unknown key "$1": known are subject, from, to, cc, bcc, reply_to, mailbox, priority, headers, attach, at, text`))
 	}
 	switch kindOfBody(name) {
 	case htmlBody:
@@ -141,6 +142,9 @@ func splitFrontMatter(source string) (front, body string, err error) {
 
 // bareAction is a value that begins with "{{", which YAML takes for a mapping.
 var bareAction = lazyregexp.New(`(?m)^(\s*(?:- +|[A-Za-z_-]+: +))(\{\{.*)$`)
+
+// unknownKey is how the YAML library says that a key is none of Source's.
+var unknownKey = lazyregexp.New(`field (\S+) not found in type \S+`)
 
 // quoteActions spares the author the quotes that YAML wants around {{.x}}.
 func quoteActions(front string) string {

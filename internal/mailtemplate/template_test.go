@@ -65,11 +65,11 @@ func TestTemplateWithoutFrontMatterChangesTheBodyOnly(t *testing.T) {
 
 func TestTemplateSaysWhatIsWrong(t *testing.T) {
 	for source, want := range map[string]string{
-		"hi {{.nmae}}":                              `template m.txt: body: m.txt:1:5: executing "m.txt" at <.nmae>: map has no entry for key "nmae"`,
-		"---\nsubject: '{{.x}}'\n---\n":             `template m.txt: subject: m.txt:1:2: executing "m.txt" at <.x>: map has no entry for key "x"`,
+		"hi {{.nmae}}":                              `template m.txt: body: line 1 has no value for "nmae": --data and --set give values, in batch the columns`,
+		"---\nsubject: '{{.x}}'\n---\n":             `template m.txt: subject: line 1 has no value for "x": --data and --set give values, in batch the columns`,
 		"a\n{{if}}":                                 `template m.txt: m.txt:2: missing value for if`,
 		"---\nsubject: a\n":                         `template m.txt: front matter: no second line of ---`,
-		"---\nsubjetc: a\n---\n":                    `template m.txt: front matter: line 1: field subjetc not found in type mailtemplate.Source`,
+		"---\nsubjetc: a\n---\n":                    `template m.txt: front matter: line 2: unknown key "subjetc": known are subject, from, to, cc, bcc, reply_to, mailbox, priority, headers, attach, at, text`,
 		"---\nto: '{{.evil}}'\n---\n":               `to "a@b.example\nBcc: x@y.example": a line feed at octet 12: a field is one line`,
 		"---\nto: '{{.name}}'\n---\n":               `to "Ann": no @ and domain`,
 		"---\nto: '{{address .name .name}}'\n---\n": `template m.txt: to: m.txt:1:2: executing "m.txt" at <address .name .name>: error calling address: address "Ann": no @ and domain`,
@@ -108,9 +108,9 @@ func TestDataOfJSONAndYAML(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		`a.json [1]`:        `data a.json: json: cannot unmarshal array into Go value of type map[string]interface {}`,
+		`a.json [1]`:        `data a.json: is no mapping of names to values, such as {"name": "Ada"}`,
 		`a.json {"a":1} {}`: `data a.json: more than one value`,
-		"a.yaml - x":        "data a.yaml: line 1: cannot unmarshal !!seq into map[string]interface {}",
+		"a.yaml - x":        `data a.yaml: is no mapping of names to values, such as {"name": "Ada"}`,
 	} {
 		name, source, _ := strings.Cut(in, " ")
 		if _, err := mailtemplate.ParseData(name, []byte(source)); err == nil || err.Error() != want {

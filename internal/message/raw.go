@@ -102,9 +102,10 @@ type place struct {
 
 func longLineError(p place, why string) error {
 	reason := fmt.Sprintf("line %d has %d octets, at most 998 (RFC 5322 2.1.1)", p.line, p.octets)
-	if why != "" {
-		reason += "; " + why
+	if why == "" {
+		why = "SMTPSEND_REENCODE_LONG_LINES=1 puts text into quoted-printable"
 	}
+	reason += "; " + why
 	return &FieldError{"message", "", reason}
 }
 

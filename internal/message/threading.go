@@ -1,7 +1,6 @@
 package message
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -62,10 +61,11 @@ func checkUnsubscribe(list []string) error {
 		if err != nil || !mimetext.IsASCII(s) || strings.ContainsAny(s, "<>, \t\r\n\x00") {
 			return &FieldError{"list-unsubscribe", s, "is no URL; non-ASCII characters and commas must be percent-encoded"}
 		}
-		switch u.Scheme {
-		case "https", "http", "mailto":
+		switch {
+		case (u.Scheme == "https" || u.Scheme == "http") && u.Host != "":
+		case u.Scheme == "mailto" && strings.Contains(u.Opaque, "@"):
 		default:
-			return &FieldError{"list-unsubscribe", s, fmt.Sprintf("must be https: or mailto:, not %q", u.Scheme)}
+			return &FieldError{"list-unsubscribe", s, "must be https://HOST/... or mailto:USER@DOMAIN"}
 		}
 	}
 	return nil

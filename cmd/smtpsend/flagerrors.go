@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/message"
+)
+
+// ofFlag puts the flag before what is wrong with its value.
+func ofFlag(flag string, err error) error {
+	return fmt.Errorf("%s: %w", flag, err)
+}
+
+// flagOfField has the flag that fills what message.Compose checks.
+var flagOfField = map[string]string{
+	"From": "from", "To": "to", "Cc": "cc", "Bcc": "bcc", "Reply-To": "reply-to", "Subject": "subject", "mailbox": "mailbox",
+	"priority": "priority", "In-Reply-To": "in-reply-to", "References": "references", "list-unsubscribe": "list-unsubscribe",
+	"inline image": "inline", "HTML image": "embed", "attachment name": "attach",
+}
+
+// asFlags names the flag in the place of the header field that it fills, unless
+// the value came from the template.
+func (s *sendFlags) asFlags(err error, given func(string) bool) error {
+	if file, ok := errors.AsType[*message.FileError](err); ok {
+		return s.asFile(file, given)
+	}
+	field, ok := errors.AsType[*message.FieldError](err)
+	if !ok {
+		return err
+	}
+	flag := flagOfField[field.Field]
+	if field.Field == "header" || strings.HasPrefix(field.Field, "header ") {
+		flag = field.Field
+	}
+	switch name, _, _ := strings.Cut(flag, " "); {
+	case flag == "":
+		return err
+	case s.template != "" && !given(name):
+		return fmt.Errorf("template %s: %w", s.template, err)
+	}
+	return &message.FieldError{Field: "--" + flag, Value: field.Value, Reason: field.Reason}
+}
+
+// asFile names what asked for a file that cannot be sent along.
+func (s *sendFlags) asFile(err *message.FileError, given func(string) bool) error {
+	for _, inline := range s.inline {
+		if _, path, _ := strings.Cut(inline, "="); path == err.Path {
+			return ofFlag("--inline", err)
+		}
+	}
+	for _, pattern := range s.attach {
+		if paths, _ := matches(pattern); len(paths) > 0 && slices.Contains(paths, err.Path) {
+			return ofFlag("--attach", err)
+		}
+	}
+	if given("embed") {
+		return ofFlag("--embed", err)
+	}
+	return err
+}
+
+// flagHints say what to use in the place of flags that mean different things in
+// different mail programs and therefore nothing here, or have another name.
+var flagHints = map[string]string{
+	"a":             "-a means a header in one mail program and an attachment in another: use -A (--attach), -H (--header) or --profile",
+	"t":             "-t means recipients from the header in sendmail and a recipient in others: use --to",
+	"body":          "use --text, --text-file or --html-file",
+	"file":          "use --attach, --text-file or --message",
+	"envelope-from": "the reverse-path is the mailbox: use --mailbox",
+	"smtp-host":     "set " + config.Prefix + "MAIL_SERVER",
+	"server":        "set " + config.Prefix + "MAIL_SERVER",
+	"host":          "set " + config.Prefix + "MAIL_SERVER",
+	"smtp-port":     "set " + config.Prefix + "SMTP_PORT",
+	"port":          "set " + config.Prefix + "SMTP_PORT",
+	"config":        "use --env-file or --profile",
+}
+
+// flagError says what would be right in the place of a wrong flag.
+func flagError(cmd *cobra.Command, err error) error {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		return unknownFlag(cmd, unknown)
+	}
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		want, known := map[string]string{
+			"int": "must be a whole number", "duration": "must be a duration such as 90s or 5m", "bool": "must be true or false",
+		}[wrong.GetFlag().Value.Type()]
+		if known {
+			return usagef("--%s %q: %s", wrong.GetFlag().Name, wrong.GetValue(), want)
+		}
+	}
+	return usagef("%v; see %s --help", err, cmd.CommandPath())
+}
+
+func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	name := unknown.GetSpecifiedName()
+	if hint, ok := flagHints[name]; ok && len(name) == 1 {
+		return usagef("%s", hint)
+	} else if ok {
+		return usagef("unknown flag: --%s: %s", name, hint)
+	}
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if near := config.Nearest(name, known); near != "" && len(name) > 1 {
+		return usagef("unknown flag: --%s: is --%s meant? See %s --help", name, near, cmd.CommandPath())
+	}
+	return usagef("%v; see %s --help", unknown, cmd.CommandPath())
+}
