@@ -138,6 +138,9 @@ func TestYAMLInItsOtherForms(t *testing.T) {
 		"flow":               "{featureSwitches: {sendEmail: {smtpServer: mx.example}}}",
 		"Spring's spelling":  "feature-switches:\n  send-email:\n    smtp-server: mx.example\n",
 		"alias":              "x: &m\n  smtpServer: mx.example\nfeatureSwitches:\n  sendEmail: *m\n",
+		"merged":             "x: &m\n  smtpServer: mx.example\nfeatureSwitches:\n  sendEmail:\n    <<: *m\n",
+		"merged twice":       "x: &m\n  smtpServer: mx.example\ny: &n\n  <<: [*m]\nfeatureSwitches:\n  sendEmail:\n    <<: [*n, {smtpServer: other.example}]\n",
+		"merged, overridden": "x: &m\n  smtpServer: other.example\nfeatureSwitches:\n  sendEmail:\n    <<: *m\n    smtpServer: mx.example\n",
 		"several documents":  "a: b\n---\nfeatureSwitches:\n  sendEmail:\n    smtpServer: mx.example\n",
 		"byte order mark":    "\ufefffeatureSwitches.sendEmail.smtpServer: mx.example\r\n",
 		"registry's entries": "MailServer: mx.example",
@@ -145,6 +148,16 @@ func TestYAMLInItsOtherForms(t *testing.T) {
 		if got := body(importText(t, "x.yaml", text)); got != "SMTPSEND_MAIL_SERVER=mx.example\n" {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+}
+
+func TestListsAreReported(t *testing.T) {
+	in := importText(t, "x.yml", "a: [b]\nfeatureSwitches:\n  sendEmail:\n    smtpServer: mx.example\n    oAuthScopes: [x, y]\n")
+	want := "featureSwitches.sendEmail.oAuthScopes[0] means nothing to smtpsend and was left out\n" +
+		"featureSwitches.sendEmail.oAuthScopes[1] means nothing to smtpsend and was left out\n" +
+		"1 other entry, not about mail, was left out"
+	if got := lines(in); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -62,7 +62,10 @@ func (in *Imported) take(pairs []pair) {
 			others++
 		}
 	}
-	if others > 0 {
+	switch {
+	case others == 1:
+		in.warn("", "1 other entry, not about mail, was left out")
+	case others > 1:
 		in.warn("", fmt.Sprintf("%d other entries, not about mail, were left out", others))
 	}
 }

@@ -2,7 +2,9 @@ package enaio
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -43,9 +45,8 @@ type yamlWalk struct {
 }
 
 func (w *yamlWalk) walk(n *yaml.Node, path string, depth int) error {
-	w.steps++
-	if depth > maxDepth || w.steps > maxPairs {
-		return &SyntaxError{Line: n.Line, Reason: "is nested too deeply or repeated too often"}
+	if err := w.step(n, depth); err != nil {
+		return err
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
@@ -55,26 +56,78 @@ func (w *yamlWalk) walk(n *yaml.Node, path string, depth int) error {
 			w.pairs = append(w.pairs, pair{key: path, text: n.Value})
 		}
 	case yaml.MappingNode:
-		return w.walkMapping(n, path, depth)
-	case yaml.DocumentNode:
-		for _, child := range n.Content {
-			if err := w.walk(child, path, depth+1); err != nil {
+		return w.walkMapping(n, path, depth, map[string]bool{})
+	case yaml.DocumentNode, yaml.SequenceNode:
+		for i, child := range n.Content {
+			name := path
+			if n.Kind == yaml.SequenceNode {
+				name = fmt.Sprintf("%s[%d]", path, i) // as Spring has it
+			}
+			if err := w.walk(child, name, depth+1); err != nil {
 				return err
 			}
 		}
 	}
-	return nil // sequences hold no setting of ours
+	return nil
 }
 
-func (w *yamlWalk) walkMapping(n *yaml.Node, path string, depth int) error {
+// walkMapping walks the keys of a mapping but those in overridden and then,
+// where "<<" merges other mappings into it, what these add to them.
+func (w *yamlWalk) walkMapping(n *yaml.Node, path string, depth int, overridden map[string]bool) error {
+	var merged []*yaml.Node
+	own := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i].Value
-		if path != "" {
-			key = path + "." + key
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Tag == "!!merge":
+			merged = append(merged, value)
+			continue
+		case overridden[key.Value]:
+			continue
 		}
-		if err := w.walk(n.Content[i+1], key, depth+1); err != nil {
+		own[key.Value] = true
+		name := key.Value
+		if path != "" {
+			name = path + "." + name
+		}
+		if err := w.walk(value, name, depth+1); err != nil {
 			return err
 		}
+	}
+	maps.Copy(overridden, own)
+	for _, from := range merged {
+		if err := w.merge(from, path, depth+1, overridden); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merge walks what stands behind "<<": a mapping, mostly by its alias, or several.
+func (w *yamlWalk) merge(n *yaml.Node, path string, depth int, overridden map[string]bool) error {
+	if err := w.step(n, depth); err != nil {
+		return err
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return w.merge(n.Alias, path, depth+1, overridden)
+	case yaml.MappingNode:
+		return w.walkMapping(n, path, depth, overridden)
+	case yaml.SequenceNode:
+		for _, child := range n.Content {
+			if err := w.merge(child, path, depth+1, overridden); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// step counts the nodes that were looked at.
+func (w *yamlWalk) step(n *yaml.Node, depth int) error {
+	w.steps++
+	if depth > maxDepth || w.steps > maxPairs {
+		return &SyntaxError{Line: n.Line, Reason: "is nested too deeply or repeated too often"}
 	}
 	return nil
 }
