@@ -14,6 +14,18 @@ import (
 	"github.com/smtpsend/smtpsend/tokencache"
 )
 
+// settingsButSecrets are the settings as far as they can be read, and nothing is
+// said of the others. The context has ended, so that no command runs that would
+// print a secret.
+func (g *globals) settingsButSecrets(ctx context.Context) *config.Config {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	o := g.options()
+	o.Offline, o.Stdin, o.Unseal = true, nil, nil
+	cfg, _ := config.Load(ctx, o)
+	return cfg
+}
+
 // settings loads the configuration and shows its warnings. Offline, what only a
 // connection needs may be missing.
 func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, error) {

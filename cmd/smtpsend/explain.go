@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -97,14 +96,9 @@ func readPaste(r io.Reader) (string, error) {
 }
 
 // offlineFacts are the ids and the mailbox of the settings as far as they can be
-// read; nothing of them is needed. The context has ended, so that no command
-// runs that would print the secret.
+// read; nothing of them is needed.
 func (g *globals) offlineFacts(ctx context.Context) diagnosis.Facts {
-	ctx, cancel := context.WithCancel(ctx)
-	cancel()
-	o := g.options()
-	o.Offline, o.Stdin, o.Unseal = true, nil, nil
-	cfg, _ := config.Load(ctx, o)
+	cfg := g.settingsButSecrets(ctx)
 	mailbox := cfg.SMTPUserName
 	if a, err := message.ParseAddress("mailbox", cfg.MailSender); mailbox == "" && err == nil {
 		mailbox = a.Addr()

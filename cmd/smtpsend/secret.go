@@ -48,16 +48,13 @@ func unseal(_ context.Context, identityFile, sealed string) (secret.String, erro
 }
 
 func runSecretSeal(ctx context.Context, g *globals) error {
-	o := g.options()
-	o.Offline, o.Unseal = true, nil
-	// Of the settings only the identity's place counts here; they may be half
-	// filled in, that is what sealing is for.
-	cfg, _ := config.Load(ctx, o)
 	value, err := readSecret(g)
 	if err != nil {
 		return err
 	}
-	sealed, err := seal.Seal(cfg.IdentityFile, value)
+	// Of the settings only the identity's place counts here; they may be half
+	// filled in, that is what sealing is for.
+	sealed, err := seal.Seal(g.settingsButSecrets(ctx).IdentityFile, value)
 	if err != nil {
 		return withCode(exitCannotCreate, err)
 	}
