@@ -143,6 +143,10 @@ func TestExpiresInComesInManyForms(t *testing.T) {
 	if token, err := e.source().Token(t.Context()); err != nil || time.Until(token.Expiry) > 10*time.Minute || time.Until(token.Expiry) < 9*time.Minute {
 		t.Errorf("no expires_in, JSON as text/plain: %+v, %v", token, err)
 	}
+	e = newEndpoint(t, answer(200, "\ufeff"+goodAnswer, isJSON))
+	if token, err := e.source().Token(t.Context()); err != nil || token.AccessToken != "tok-1" {
+		t.Errorf("byte order mark: %+v, %v", token, err)
+	}
 }
 
 const wrongSecret = `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. ` +

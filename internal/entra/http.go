@@ -72,6 +72,7 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	if len(body) > maxAnswer {
 		return nil, errAnswerTooLong
 	}
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // RFC 8259 8.1: a parser may ignore it
 	r.status, r.header, r.body = response.StatusCode, response.Header, body
 
 	out := *response

@@ -2,6 +2,8 @@ package entra
 
 import (
 	"context"
+	"errors"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -61,11 +63,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 // are cut to seconds.
 func retryAfter(h http.Header) (d time.Duration, told bool) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, true
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second, true // out of range, it is the largest
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		left := time.Until(at) + time.Second - 1
+		left := min(time.Until(at), math.MaxInt32*time.Second) + time.Second - 1
 		return max(0, left.Truncate(time.Second)), true
 	}
 	return 0, false

@@ -100,6 +100,8 @@ func TestRetryAfterBeyondTheDeadlineEndsAtOnce(t *testing.T) {
 		"beyond the deadline":      {20 * time.Second, "60"},
 		"an hour without deadline": {0, "3600"},
 		"more than 5 min":          {time.Hour, "301"},
+		"more than there is":       {time.Hour, "99999999999999999999"},
+		"the end of time":          {time.Hour, "Fri, 31 Dec 9999 23:59:59 GMT"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx := t.Context()
