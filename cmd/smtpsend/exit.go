@@ -133,10 +133,10 @@ func findingCode(e *submission.Error, f diagnosis.Finding) int {
 		return exitIO
 	case f.Code == string(diagnosis.FaultDNSNotFound):
 		return exitNoHost
-	case e.Stage == diagnosis.StageToken && f.Class == diagnosis.ClassConfiguration:
-		return exitNotAuthorised
 	case protocolFault(e.Fault), protocolFault(diagnosis.Fault(f.Code)), e.Reply.Positive(), e.Reply.Intermediate():
 		return exitProtocol
+	case e.Stage == diagnosis.StageToken && f.Class == diagnosis.ClassConfiguration:
+		return exitNotAuthorised
 	case f.Transient():
 		return exitTryAgain
 	case f.Class == diagnosis.ClassConfiguration, refusedSignIn(e):

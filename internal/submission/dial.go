@@ -15,6 +15,8 @@ import (
 	"strconv"
 
 	"golang.org/x/net/proxy"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
 // ErrProxyRefused is wrapped by the cause of an Error at stage dial when the
@@ -107,14 +109,20 @@ func connect(conn net.Conn, o Options) (net.Conn, error) {
 	answer := &io.LimitedReader{R: conn, N: maxProxyAnswer}
 	br := bufio.NewReader(answer)
 	resp, err := http.ReadResponse(br, req)
+	for err == nil && resp.StatusCode/100 == 1 { // what is to come (RFC 9110 15.2)
+		resp, err = http.ReadResponse(br, req)
+	}
 	if err != nil {
 		return nil, err
 	}
 	answer.N = math.MaxInt64
-	if resp.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("%w: %s", ErrProxyRefused, resp.Status)
+	switch resp.StatusCode / 100 {
+	case 2:
+		return &bufferedConn{conn, br}, nil
+	case 5: // 502 to 504: it tried
+		return nil, &Error{Fault: diagnosis.FaultNetworkUnreachable, Err: fmt.Errorf("proxy %s could not connect: %s", o.Proxy.Redacted(), resp.Status)}
 	}
-	return &bufferedConn{conn, br}, nil
+	return nil, fmt.Errorf("%w: %s", ErrProxyRefused, resp.Status)
 }
 
 // maxProxyAnswer bounds the header of the proxy's answer, which net/http does

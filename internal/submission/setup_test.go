@@ -278,7 +278,8 @@ func TestProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var refuse atomic.Bool
+	var answer atomic.Value
+	answer.Store("")
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -287,7 +288,7 @@ func TestProxy(t *testing.T) {
 			if err != nil {
 				return
 			}
-			tunnel(conn, refuse.Load())
+			tunnel(conn, answer.Load().(string))
 		}
 	}()
 	t.Cleanup(func() { l.Close(); <-done })
@@ -297,21 +298,29 @@ func TestProxy(t *testing.T) {
 	if r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once); !r.AllAccepted() {
 		t.Errorf("through the proxy: %v", r.Err())
 	}
-	refuse.Store(true)
+	answer.Store("502 Bad Gateway")
 	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
+	if e == nil || e.Stage != diagnosis.StageDial || e.Fault != diagnosis.FaultNetworkUnreachable || strings.Contains(e.Error(), "p4ssw0rd") {
+		t.Errorf("no way from the proxy: %v", e)
+	}
+	answer.Store("403 Forbidden")
+	e = submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
 	if !errors.Is(e, submission.ErrProxyRefused) || e.Stage != diagnosis.StageDial || e.Fault != diagnosis.FaultProxyRefused || strings.Contains(e.Error(), "p4ssw0rd") {
 		t.Errorf("refused by the proxy: %v, fault %q", e, e.Fault)
 	}
 }
 
-func tunnel(conn net.Conn, refuse bool) {
+func tunnel(conn net.Conn, answer string) {
 	defer conn.Close()
 	req, err := http.ReadRequest(bufio.NewReader(conn))
 	if err != nil {
 		return
 	}
-	if refuse || req.Header.Get("Proxy-Authorization") == "" {
-		io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+	if req.Header.Get("Proxy-Authorization") == "" {
+		answer = "407 Proxy Authentication Required"
+	}
+	if answer != "" {
+		io.WriteString(conn, "HTTP/1.1 "+answer+"\r\nContent-Length: 0\r\n\r\n")
 		return
 	}
 	to, err := net.Dial("tcp", req.Host)
@@ -319,7 +328,7 @@ func tunnel(conn net.Conn, refuse bool) {
 		return
 	}
 	defer to.Close()
-	io.WriteString(conn, "HTTP/1.1 200 Connected\r\n\r\n")
+	io.WriteString(conn, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 Connected\r\n\r\n")
 	go func() { io.Copy(to, conn); to.Close() }()
 	io.Copy(conn, to)
 }

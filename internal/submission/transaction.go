@@ -86,7 +86,7 @@ func (s *Session) run(ctx, early context.Context, t *transaction, next func() *t
 	t.end(sent)
 	if err != nil {
 		cause := early
-		if sent {
+		if sent || ctx.Err() != nil { // early ends a moment after ctx, which cuts too
 			cause = ctx
 		}
 		var e *Error
