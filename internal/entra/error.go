@@ -2,11 +2,9 @@ package entra
 
 import (
 	"crypto/tls"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"net/http"
 	"net/url"
 	"slices"
@@ -103,19 +101,13 @@ func (r *recorder) failure(host string, hide func(string) string) *Error {
 const shortestRun = 8
 
 // conceal returns what takes the credential out of a text, should an endpoint
-// repeat it, as it is or in another writing. Base64 is of what the text around
-// it makes it begin with, one of three.
+// repeat it.
 func conceal(params url.Values) func(string) string {
 	var forms []string
 	for _, values := range params {
 		for _, v := range values {
-			if len(v) < shortestRun { // it would tear other words apart
-				continue
-			}
-			quoted, _ := json.Marshal(v) // of a string, which cannot fail
-			forms = append(forms, v, url.QueryEscape(v), strings.Trim(string(quoted), `"`), html.EscapeString(v))
-			for before := range 3 {
-				forms = append(forms, base64.StdEncoding.EncodeToString([]byte("   "[:before] + v))[4:])
+			if len(v) >= shortestRun { // a shorter one would tear other words apart
+				forms = append(forms, secret.Writings(v)...)
 			}
 		}
 	}

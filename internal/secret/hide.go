@@ -1,6 +1,27 @@
 package secret
 
-import "strings"
+import (
+	"encoding/base64"
+	"encoding/json"
+	"html"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Writings returns value as it is and as others may write it when they quote
+// it: in a URL, in JSON, in HTML, in base64. Base64 depends on where among other
+// octets the value begins, so there are three of these.
+func Writings(value string) []string {
+	quoted, _ := json.Marshal(value) // of a string, which cannot fail
+	all := []string{value, url.QueryEscape(value), strings.Trim(string(quoted), `"`), html.EscapeString(value)}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	for before := range 3 {
+		all = append(all, strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("   "[:before] + value))[4:], "="))
+	}
+	return all
+}
 
 // Hide returns text with [redacted] in the place of every run of at least
 // shortest octets that value has too, letters of either case: whoever quotes a

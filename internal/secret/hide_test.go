@@ -1,6 +1,11 @@
 package secret_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
+	"html"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -26,6 +31,27 @@ func TestHideTakesRunsOut(t *testing.T) {
 	for _, short := range []string{"", "a", "abcd"} {
 		if got := secret.Hide("an abcd x", short, 8); (got == "an [redacted] x") != (short == "abcd") {
 			t.Errorf("of %q %q is left", short, got)
+		}
+	}
+}
+
+func TestWritingsAreFoundWhereverTheyBegin(t *testing.T) {
+	const value = `a"<&b/c+d e%fghijklmno`
+	quoted, err := json.Marshal(map[string]string{"x": value})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		value, url.Values{"x": {value}}.Encode(), string(quoted), "<p>" + html.EscapeString(value),
+		base64.StdEncoding.EncodeToString([]byte(value)), base64.StdEncoding.EncodeToString([]byte("1" + value + "2")),
+		base64.StdEncoding.EncodeToString([]byte("12" + value)),
+	} {
+		hidden := text
+		for _, w := range secret.Writings(value) {
+			hidden = secret.Hide(hidden, w, 8)
+		}
+		if rest := strings.ReplaceAll(hidden, secret.Redacted, ""); rest == hidden || len(rest) > 10 {
+			t.Errorf("%s: %s is left", text, hidden)
 		}
 	}
 }

@@ -28,10 +28,8 @@ type veil struct{ credentials []string }
 // newVeil hides token and response, the latter as it goes over the wire.
 func newVeil(token string, response []byte) *veil {
 	v := &veil{}
-	for _, c := range []string{base64.StdEncoding.EncodeToString(response), token} {
-		if len(c) >= shortestCredential {
-			v.credentials = append(v.credentials, c)
-		}
+	if len(token) >= shortestCredential {
+		v.credentials = append([]string{base64.StdEncoding.EncodeToString(response)}, secret.Writings(token)...)
 	}
 	return v
 }

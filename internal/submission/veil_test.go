@@ -75,6 +75,7 @@ func TestServerThatRepeatsTheCredential(t *testing.T) {
 	for name, tt := range map[string]*server{
 		"the response":           {say: map[string]string{"auth": `501 5.5.4 syntax error in "` + quoted + `"`}},
 		"the token":              {say: map[string]string{"auth": "535 5.7.8 token " + jwt + " is not valid"}},
+		"in base64":              {say: map[string]string{"auth": "535 5.7.8 " + base64.StdEncoding.EncodeToString([]byte("no: "+jwt))}},
 		"in capitals":            {say: map[string]string{"auth": "500 5.5.1 unknown command " + strings.ToUpper(quoted)}},
 		"a part":                 {say: map[string]string{"auth": "500 5.5.1 unknown command " + response[512:1024]}},
 		"over several lines":     {say: map[string]string{"auth": "500-5.5.1 " + response[:500] + "\r\n500-" + response[500:1000] + "\r\n500 " + response[1000:]}},
