@@ -120,10 +120,9 @@ func checkField(field, value string, limit int) error {
 	case len(value) > limit:
 		return &FieldError{field, fmt.Sprintf("is longer than %d octets", limit)}
 	}
-	for name, c := range map[string]string{"CR": "\r", "LF": "\n", "NUL": "\x00", "^A": "\x01"} {
-		if strings.Contains(value, c) {
-			return &FieldError{field, "contains " + name}
-		}
+	if i := strings.IndexAny(value, "\r\n\x00\x01"); i >= 0 {
+		name := map[byte]string{'\r': "CR", '\n': "LF", 0: "NUL", 1: "^A"}[value[i]]
+		return &FieldError{field, "contains " + name}
 	}
 	if field == "token" && strings.ContainsAny(value, " \t") {
 		return &FieldError{field, "contains a blank"}
