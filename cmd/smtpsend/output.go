@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -64,5 +65,20 @@ func (g *globals) printJSON(object any) {
 	if len(body) > 2 {
 		head += ","
 	}
-	g.printf("%s%s\n", head, body[1:])
+	g.printf("%s%s\n", head, escaped(string(body[1:])))
+}
+
+// escaped is JSON with what steers a terminal written as JSON has it in ASCII,
+// which encoding/json does for a part of it only. All of it is within strings,
+// but for the line ends.
+func escaped(body string) string {
+	var b strings.Builder
+	for _, r := range body {
+		if steers(r) && r != '\n' {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }

@@ -166,7 +166,7 @@ func (g *globals) printReceipt(v receiptView) {
 	for _, rcpt := range v.Recipients {
 		g.printf("%-14s%s%s\n", outcomeWord(rcpt.Outcome), rcpt.ForwardPath, atMost(visible(tail(rcpt.Reply)), 160))
 	}
-	g.printf("message-id:   %s\nmailbox:      %s\nserver:       %s%s\n", v.MessageID, v.Mailbox, v.Server, tail(v.Hostname))
+	g.printf("message-id:   %s\nmailbox:      %s\nserver:       %s%s\n", v.MessageID, v.Mailbox, v.Server, visible(tail(v.Hostname)))
 	if v.QueueID != "" && v.QueueID != v.MessageID {
 		g.printf("queue id:     %s\n", visible(v.QueueID))
 	}

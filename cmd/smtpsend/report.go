@@ -28,11 +28,17 @@ func visible(s string) string {
 		if r == '\n' || r == '\t' {
 			return ' '
 		}
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+		if steers(r) {
 			return '?'
 		}
 		return r
 	}, s)
+}
+
+// steers reports what a terminal obeys instead of showing it: controls, and
+// changes of direction and line ends of Unicode.
+func steers(r rune) bool {
+	return r < ' ' || (r >= 0x7f && r < 0xa0) || (r >= 0x2028 && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
 }
 
 // verbosef says what happens, with -v.

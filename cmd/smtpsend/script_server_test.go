@@ -17,7 +17,7 @@ import (
 // Exchange, in clear, which gives these replies in place of the usual ones. VERB
 // is greeting, ehlo, starttls, auth, mail, rcpt, data or dot, or "rcpt ADDRESS"
 // for one forward-path. The reply "close" closes the connection instead, and \n
-// in a reply is a line end. The settings of the script lead to it.
+// in a reply is a line end, \e an escape and \c a CSI. The settings of the script lead to it.
 func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 	say := make(map[string]string)
 	for _, arg := range args {
@@ -25,7 +25,7 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || !ok {
 			ts.Fatalf("usage: server [VERB=REPLY...]")
 		}
-		say[verb] = strings.ReplaceAll(text, `\n`, "\r\n")
+		say[verb] = strings.NewReplacer(`\n`, "\r\n", `\e`, "\x1b", `\c`, "\u009b").Replace(text)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)

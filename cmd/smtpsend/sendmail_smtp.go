@@ -254,7 +254,7 @@ func (p *pipeSession) queueReply(ctx context.Context, mail *stamped) smtpserver.
 func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
 	switch accepted := r.Count(submission.Accepted); {
 	case r.AllAccepted():
-		return smtpserver.Say(250, r.Reply.Lines...)
+		return smtpserver.Say(250, passedOn(r.Reply)...)
 	case accepted > 0:
 		lines := []string{fmt.Sprintf("2.0.0 Accepted for %d of %d", accepted, len(r.Recipients))}
 		for _, rcpt := range view.Recipients {
@@ -274,7 +274,7 @@ func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
 		code, enhanced = 451, "4.3.0"
 	}
 	if (said.Permanent() && !transient) || (said.Transient() && transient && said.Code != 421) {
-		return smtpserver.Say(said.Code, said.Lines...)
+		return smtpserver.Say(said.Code, passedOn(said)...)
 	}
 	text := view.Summary
 	if view.Finding != nil {
@@ -284,6 +284,16 @@ func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
 		text += ": " + view.said
 	}
 	return smtpserver.Say(code, enhanced+" "+atMost(visible(text), 400))
+}
+
+// passedOn are the lines of a server's reply for another client, which may show
+// them and need not take more than SMTP allows in a line.
+func passedOn(r reply.Reply) []string {
+	lines := make([]string, len(r.Lines))
+	for i, line := range r.Lines {
+		lines[i] = atMost(visible(line), 400)
+	}
+	return lines
 }
 
 // refusal is the server's reply that decided, zero when none came.
