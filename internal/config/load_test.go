@@ -259,7 +259,7 @@ func TestShowMasksWhatIsNoURL(t *testing.T) {
 	for _, url := range []string{
 		"user:pass@word@proxy.example:3128", "http://us er:pass@word@proxy.example", "http://user:pass/word@x@proxy.example:1", "socks5://pass?word#@h",
 	} {
-		cfg, _ := config.Load(t.Context(), options(t, complete("SMTPSEND_PROXY="+url, "SMTPSEND_OFFICE_TOKEN_ENDPOINT="+url)...))
+		cfg, _ := config.Load(t.Context(), options(t, complete("SMTPSEND_PROXY="+url, "SMTPSEND_OFFICE_TOKEN_ENDPOINT="+url, "SMTPSEND_MAIL_SERVER=smtp://pass:word@h")...))
 		for _, s := range cfg.Show() {
 			if strings.Contains(s.Value, "pass") || strings.Contains(s.Value, "word") {
 				t.Errorf("%s shows %s", s.Variable, s.Value)

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"strings"
+
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
@@ -18,7 +20,7 @@ type Shown struct {
 // is a password at all, as in a proxy, the scheme may have been left out too.
 var userInfo = lazyregexp.New(`^([A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
 
-// urls are the settings that are URLs.
+// urls are the settings that are URLs; others may hold one by mistake.
 var urls = map[string]bool{"PROXY": true, "OFFICE_TOKEN_ENDPOINT": true}
 
 // Show returns every setting of the table, in its order, with secrets and the
@@ -32,7 +34,7 @@ func (c *Config) Show() []Shown {
 		switch {
 		case s.Secret:
 			value = e.text.String()
-		case urls[s.Name]:
+		case urls[s.Name] || strings.Contains(value, "://"):
 			value = userInfo().ReplaceAllString(value, "${1}"+secret.Redacted+"@")
 		}
 		all = append(all, Shown{
