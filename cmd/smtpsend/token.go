@@ -54,6 +54,9 @@ func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
 	if (t.raw && t.xoauth2) || (g.json && (t.raw || t.xoauth2)) {
 		return usagef("--raw, --xoauth2 and --json exclude each other")
 	}
+	if t.minLife < 0 {
+		return usagef("--min-life must not be negative, got %v", t.minLife)
+	}
 	cfg, err := g.settings(ctx, false)
 	if err != nil {
 		return err
@@ -75,6 +78,9 @@ func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
 	entry, err := get(ctx)
 	if err != nil {
 		return g.noToken(cfg, mailbox, err)
+	}
+	if life := time.Until(entry.Token.Expiry).Round(time.Second); t.minLife > 0 && life < t.minLife {
+		g.warningf("the token lives %v, not %v: no longer one is given", life, t.minLife)
 	}
 	return g.printToken(t, mailbox, entry)
 }

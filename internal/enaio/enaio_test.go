@@ -215,6 +215,7 @@ func TestValuesAreCarriedOverWithTheirMeaning(t *testing.T) {
 		{"NoMails: 2", "", "featureSwitches.sendEmail.NoMails is neither 0 nor 1: left out"},
 		{"oAuthClientSecret: ${SECRET}", "", "featureSwitches.sendEmail.oAuthClientSecret has a placeholder that enaio fills in: left out"},
 		{"oAuthClientSecret: '{cipher}abc'", "", "featureSwitches.sendEmail.oAuthClientSecret is encrypted by the service that enaio reads it from: left out"},
+		{"oAuthClientSecret: 'ENC(abc)'", "", "featureSwitches.sendEmail.oAuthClientSecret is encrypted by the service that enaio reads it from: left out"},
 		{"oAuthClientSecret: \"a\\nb\"", "", "featureSwitches.sendEmail.oAuthClientSecret holds a control character: left out"},
 		{"oAuthClientSecret: " + guid, "SMTPSEND_OFFICE_CLIENT_SECRET=" + guid, "SMTPSEND_OFFICE_CLIENT_SECRET has the shape of a GUID: this looks like the secret's ID, not its value, which Entra shows once, when the secret is made"},
 		{"oAuthClientId: a@b.example", "SMTPSEND_OFFICE_CLIENT_ID=a@b.example", "SMTPSEND_OFFICE_CLIENT_ID is an e-mail address: the Application (client) ID of the app registration belongs here, a GUID"},

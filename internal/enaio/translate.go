@@ -99,7 +99,7 @@ func translate(s config.Setting, text string) (string, error) {
 	switch {
 	case strings.Contains(text, "${"):
 		return "", errors.New("has a placeholder that enaio fills in")
-	case strings.HasPrefix(text, "{cipher}"):
+	case strings.HasPrefix(text, "{cipher}"), strings.HasPrefix(text, "ENC(") && strings.HasSuffix(text, ")"):
 		return "", errors.New("is encrypted by the service that enaio reads it from")
 	case text == "":
 		return "", nil
