@@ -77,6 +77,8 @@ func codeOf(err error) int {
 		return exitConfig
 	case errors.As(err, &field):
 		return exitData
+	case errors.Is(err, message.ErrNoCopy):
+		return exitCannotCreate
 	case errors.As(err, &file), errors.Is(err, fs.ErrNotExist):
 		return exitNoInput
 	}

@@ -157,7 +157,7 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 	in = io.TeeReader(in, copied)
 	settingsErr := s.settings(ctx)
 	raw, err := message.ReadRaw(in, message.RawOptions{ReencodeLongLines: s.cfg.ReencodeLongLines})
-	if err != nil {
+	if _, refused := errors.AsType[*message.FieldError](err); refused {
 		if _, more := io.Copy(io.Discard, in); more != nil {
 			err = errors.Join(err, more)
 		}

@@ -8,6 +8,8 @@ import (
 	"runtime"
 
 	"golang.org/x/term"
+
+	"github.com/smtpsend/smtpsend/internal/message"
 )
 
 // input is standard input whose Read returns when ctx ends: somebody who
@@ -72,6 +74,9 @@ func (i *input) fill() error {
 	case a := <-i.got:
 		i.waiting = false
 		i.rest, i.err = i.buffer[:a.n], a.err
+		if a.err != nil && !errors.Is(a.err, io.EOF) {
+			i.err = &message.FileError{Path: "standard input", Err: a.err}
+		}
 		return nil
 	}
 }

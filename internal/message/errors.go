@@ -54,3 +54,6 @@ var (
 	ErrFileChanged = errors.New("changed while it was being sent")
 	ErrSizeUnknown = errors.New("holds more than its size says, as files in /proc do; copy it first")
 )
+
+// ErrNoCopy is that a long message could not be put into a temporary file.
+var ErrNoCopy = errors.New("making a temporary copy of the message")

@@ -115,8 +115,8 @@ func TestRawRecipients(t *testing.T) {
 func TestRawRefusesWithThePlace(t *testing.T) {
 	for in, want := range map[string]string{
 		"a: b\r\n\r\nx\ny\x00z":                          `message: NUL at octet 2 of line 4`,
-		"a: b\n\nx\n" + strings.Repeat("y", 999) + "\n":  `message: line 4 has 999 octets, at most 998 (RFC 5322 2.1.1)`,
-		strings.Repeat("x", 1000) + ": y":                `message: line 1 has 1003 octets, at most 998 (RFC 5322 2.1.1)`,
+		"a: b\n\nx\n" + strings.Repeat("y", 999) + "\n":  `message: line 4 has 999 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE_LONG_LINES=1 puts text into quoted-printable`,
+		strings.Repeat("x", 1000) + ": y":                `message: line 1 has 1003 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE_LONG_LINES=1 puts text into quoted-printable`,
 		strings.Repeat("a: b\r\n", 1<<20/6+1) + "\r\nxx": `message: the header section has more than 1048576 octets`,
 	} {
 		_, err := message.ReadRaw(strings.NewReader(in), message.RawOptions{})

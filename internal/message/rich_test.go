@@ -138,7 +138,7 @@ func TestComposeRefusesRichFields(t *testing.T) {
 		`priority "urgent": is none of high, normal and low`:                                                       func(d *message.Draft) { d.Priority = "urgent" },
 		`In-Reply-To "a": must look like <left@right>`:                                                             func(d *message.Draft) { d.InReplyTo = "a" },
 		`References "<a@b>\nBcc: x@y": a line feed at octet 6: a field is one line`:                                func(d *message.Draft) { d.References = []string{"<a@b>\nBcc: x@y"} },
-		`list-unsubscribe "ftp://x": must be https: or mailto:, not "ftp"`:                                         func(d *message.Draft) { d.ListUnsubscribe = []string{"ftp://x"} },
+		`list-unsubscribe "ftp://x": must be https://HOST/... or mailto:USER@DOMAIN`:                               func(d *message.Draft) { d.ListUnsubscribe = []string{"ftp://x"} },
 		`list-unsubscribe "https://x/\nBcc:y": is no URL; non-ASCII characters and commas must be percent-encoded`: func(d *message.Draft) { d.ListUnsubscribe = []string{"https://x/\nBcc:y"} },
 		`Markdown: given together with HTML; one of them is enough`:                                                func(d *message.Draft) { d.Markdown, d.HTML = "a", "b" },
 		`inline image "x": needs an HTML body that shows it`:                                                       func(d *message.Draft) { d.Inline = []message.Inline{{CID: "x", Path: "y"}} },

@@ -36,7 +36,7 @@ func (s *spool) Write(p []byte) (int, error) {
 	n, err := s.file.Write(p)
 	s.n += int64(n)
 	if err != nil {
-		return n, fmt.Errorf("writing the temporary copy of the message: %w", err)
+		return n, fmt.Errorf("%w: %w", ErrNoCopy, err)
 	}
 	return n, nil
 }
@@ -45,13 +45,13 @@ func (s *spool) Write(p []byte) (int, error) {
 func (s *spool) spill() error {
 	f, err := os.CreateTemp(s.dir, "smtpsend-*") // 0600
 	if err != nil {
-		return fmt.Errorf("making a temporary copy of the message: %w", err)
+		return fmt.Errorf("%w: %w", ErrNoCopy, err)
 	}
 	s.file = f
 	_ = os.Remove(f.Name()) // Windows refuses while it is open; Close tries again
 	if _, err := f.Write(s.mem); err != nil {
 		_ = s.Close()
-		return fmt.Errorf("writing the temporary copy of the message: %w", err)
+		return fmt.Errorf("%w: %w", ErrNoCopy, err)
 	}
 	s.mem = nil
 	return nil
