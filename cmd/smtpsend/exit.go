@@ -99,7 +99,11 @@ func receiptCode(r *submission.Receipt, f diagnosis.Finding) int {
 	}
 	e := r.Err()
 	if e != nil && (e.Stage != diagnosis.StageRcpt || !e.Reply.Negative()) {
-		return findingCode(e, f)
+		code := findingCode(e, f)
+		if code == exitRefused && r.Count(submission.Accepted) > 0 { // of several transactions one
+			return exitPartly
+		}
+		return code
 	}
 	if f.Class == diagnosis.ClassConfiguration || (e != nil && refusedSignIn(e)) {
 		return exitNotAuthorised

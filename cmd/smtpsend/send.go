@@ -85,6 +85,11 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if s.dryRun || cfg.NoMails {
 		return notSubmitted(g, mail, s.dryRun)
 	}
+	if s.allOrNone {
+		if cfg, err = s.wholly(cfg, len(mail.Envelope.ForwardPaths)); err != nil {
+			return err
+		}
+	}
 	if s.queue || cfg.Queue == config.QueueAlways {
 		return g.queued(ctx, cfg, mail, "send")
 	}
@@ -100,6 +105,21 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 		Deadline: time.Now().Add(g.timeout), Attempts: s.attempts, Waiting: g.waiting,
 	})
 	return g.conclusion(ctx, cfg, mail, from, receipt)
+}
+
+// wholly refuses --all-or-none where it could not be kept, and gives settings
+// with which it is: the outbox serves each recipient as it can, and what one
+// transaction was accepted for cannot be taken back when the next is refused.
+func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, error) {
+	if s.queue || cfg.Queue == config.QueueAlways {
+		return nil, usagef("--all-or-none cannot be kept by the outbox, which serves each recipient as it can")
+	}
+	if recipients > submission.MaxRecipients {
+		return nil, usagef("--all-or-none cannot be kept for %d recipients: more than %d need several transactions", recipients, submission.MaxRecipients)
+	}
+	direct := *cfg
+	direct.Queue = config.QueueNever
+	return &direct, nil
 }
 
 // waiting says why nothing happens.
