@@ -61,6 +61,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, goodAnswer, "")
 	f.Add(401, wrongSecret, "")
 	f.Add(429, "Too Many Requests", "60")
+	f.Add(0, "no status\n"+clientSecret, "")
 	f.Add(200, `{"access_token":"t","expires_in":"-4294967295"}`, "")
 	f.Add(400, `{"error":"`+clientSecret+`"}`, "Fri, 31 Dec 1999 23:59:59 GMT")
 	f.Add(503, "access_token=t&expires_in=9", "-1")

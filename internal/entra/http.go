@@ -21,7 +21,10 @@ import (
 // maxAnswer is how much of an answer is read. A token is a few kB.
 const maxAnswer = 1 << 20
 
-var errAnswerTooLong = errors.New("answer is longer than 1 MiB")
+var (
+	errAnswerTooLong = errors.New("answer is longer than 1 MiB")
+	errNoStatus      = errors.New("answer has no HTTP status")
+)
 
 // NewHTTPClient returns a client for token endpoints. Nil roots are the
 // system's; a nil proxy means the proxy variables of the environment, as
@@ -69,8 +72,11 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	if len(body) > maxAnswer {
+	switch {
+	case len(body) > maxAnswer:
 		return nil, errAnswerTooLong
+	case response.StatusCode < 100: // net/http takes 000
+		return nil, errNoStatus
 	}
 	body = bytes.TrimPrefix(body, []byte("\ufeff")) // RFC 8259 8.1: a parser may ignore it
 	r.status, r.header, r.body = response.StatusCode, response.Header, body
