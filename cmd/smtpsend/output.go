@@ -42,12 +42,17 @@ func (g *globals) written(cmd *cobra.Command, code int) int {
 	return exitIO
 }
 
-// submits reports whether cmd is of a verb that submits mail.
+// submits reports whether cmd is of a verb that submits mail: of queue, run
+// alone.
 func submits(cmd *cobra.Command) bool {
-	for cmd.HasParent() && cmd.Parent().HasParent() {
-		cmd = cmd.Parent()
+	verb := cmd
+	for verb.HasParent() && verb.Parent().HasParent() {
+		verb = verb.Parent()
 	}
-	return cmd.GroupID == groupSubmit && cmd.Name() != "token"
+	if verb.Name() == "queue" {
+		return cmd.Name() == "run"
+	}
+	return verb.GroupID == groupSubmit && verb.Name() != "token"
 }
 
 // printJSON writes an object with the schema version in front.

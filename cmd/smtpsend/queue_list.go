@@ -127,7 +127,7 @@ type table struct {
 }
 
 func (g *globals) table(head ...string) *table {
-	t := &table{out: g.stdout, text: &strings.Builder{}}
+	t := &table{out: results{g}, text: &strings.Builder{}}
 	t.tw = tabwriter.NewWriter(t.text, 0, 1, 2, ' ', 0)
 	if f, ok := g.stdout.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
