@@ -41,7 +41,8 @@ type Options struct {
 	Drain     bool          // return when nothing is left that could be submitted without anybody's doing
 	Due       bool          // return when nothing is due now
 
-	// Until, when set, is asked once a Poll, and ends the run when it says so.
+	// Until, when set, is asked once a Poll and when nothing is left to do, and
+	// ends the run when it says so.
 	Until func(context.Context) (bool, error)
 
 	// Operator gets a notice, as a mail from From, of what somebody has to know:
@@ -129,7 +130,8 @@ func (c *courier) loop(ctx context.Context) error {
 		if len(active) == 0 && (ctx.Err() != nil || c.err() != nil || c.finished(ring, wait)) {
 			return c.err()
 		}
-		if c.o.Until != nil && ctx.Err() == nil && time.Since(asked) >= c.o.Poll {
+		idle := len(active)+len(ring) == 0 && wait.IsZero() // what Until waits for may just have ended
+		if c.o.Until != nil && ctx.Err() == nil && (idle || time.Since(asked) >= c.o.Poll) {
 			asked = time.Now()
 			over, err := c.o.Until(ctx)
 			if c.fail(err); over {

@@ -276,3 +276,40 @@ func TestTheOperatorIsToldOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatTheGraceCutsOffIsRecordedAsInDoubt(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	l := newLab(t, sandbox.Options{SMTPHook: func(hook context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
+		if stage == diagnosis.StageContent {
+			stop()
+			<-hook.Done() // no reply as long as anybody listens
+		}
+		return smtpserver.Reply{}, false
+	}}, outbox.Options{InDoubt: outbox.DoubtHold})
+	qid := l.add("a@contoso.example", "x@contoso.example", "a")
+	other := l.add("a@contoso.example", "x@contoso.example", "b")
+	if got := fmt.Sprint(l.run(ctx, courier.Options{Drain: true, Grace: time.Nanosecond})); got != "[a@contoso.example held]" {
+		t.Errorf("settled %s", got)
+	}
+	d, err := l.out.Show(t.Context(), qid)
+	if err != nil || d.State != outbox.Held || d.InDoubt != 1 {
+		t.Errorf("message %+v, %v", d.Mail, err)
+	}
+	if d, err := l.out.Show(t.Context(), other); err != nil || d.State != outbox.Ready || d.Attempts != 0 {
+		t.Errorf("the next message %+v, %v", d.Mail, err)
+	}
+}
+
+func TestUntilIsAskedAsSoonAsNothingIsLeft(t *testing.T) {
+	l := newLab(t, sandbox.Options{}, outbox.Options{})
+	qid := l.add("a@contoso.example", "x@contoso.example", "a")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	l.run(ctx, courier.Options{Poll: time.Hour, Until: func(ctx context.Context) (bool, error) {
+		d, err := l.out.Show(ctx, qid)
+		return d.State == outbox.Sent, err
+	}})
+	if err := ctx.Err(); err != nil {
+		t.Error("ended by the clock:", err)
+	}
+}
