@@ -106,11 +106,10 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 		return err
 	}
 	defer rows.close()
-	checked, err := b.checkAll(g, rows, plan)
+	checked, forecast, err := b.checkAndForecast(ctx, g, cfg, rows, plan)
 	if err != nil {
 		return err
 	}
-	forecast := checked.Forecast(cfg.MessagesPerMinute*cfg.TimeScale, cfg.RecipientsPerDay*cfg.TimeScale)
 	if !g.json {
 		g.printf("%s\n", forecast)
 	}
@@ -131,6 +130,34 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	return b.start(ctx, g, cfg, rows, plan, checked)
 }
 
+// checkAndForecast checks every row, and counts what is left of a batch that was
+// begun before.
+func (b *batchFlags) checkAndForecast(ctx context.Context, g *globals, cfg *config.Config, r *rowFile, plan batch.Plan) (checked batch.Checked, f batch.Forecast, err error) {
+	perMinute, perDay := cfg.MessagesPerMinute*cfg.TimeScale, cfg.RecipientsPerDay*cfg.TimeScale
+	if cfg.StateDir == "" || !outbox.Exists(cfg.StateDir) || b.dryRun != "" {
+		checked, err = b.checkAll(g, r, plan, nil)
+		return checked, checked.Forecast(perMinute, perDay, batch.Usage{}), err
+	}
+	box, err := g.openOutbox(ctx, cfg)
+	if err != nil {
+		return checked, f, err
+	}
+	defer box.Close()
+	var known batch.Known
+	entry, err := box.Batch(ctx, b.batchName(r.name))
+	switch {
+	case err == nil:
+		known = func(keys []string) (map[string]bool, error) { return box.KnownRows(ctx, entry, keys) }
+	case !errors.Is(err, outbox.ErrNotFound):
+		return checked, f, asExit(err)
+	}
+	if checked, err = b.checkAll(g, r, plan, known); err != nil {
+		return checked, f, err
+	}
+	used, err := checked.UsageOf(ctx, box, entry)
+	return checked, checked.Forecast(perMinute, perDay, used), asExit(err)
+}
+
 // tryReport finds out before the first message that the report cannot be
 // written.
 func (b *batchFlags) tryReport() error {
@@ -147,8 +174,8 @@ func (b *batchFlags) tryReport() error {
 func (g *globals) printForecast(f batch.Forecast) error {
 	if g.json {
 		g.printJSON(map[string]any{
-			"messages": f.Messages, "recipients": f.Recipients, "mailboxes": f.Mailboxes, "days": f.Days,
-			"takes_s": f.Takes.Seconds(), "exit_code": exitOK,
+			"messages": f.Messages, "recipients": f.Recipients, "mailboxes": f.Mailboxes, "days": f.Days, "done": f.Done,
+			"recipients_used": f.Used, "takes_s": f.Takes.Seconds(), "exit_code": exitOK,
 		})
 	}
 	return nil
@@ -293,12 +320,16 @@ func (r *rowFile) rows() (*batch.Rows, error) {
 const shownProblems = 20
 
 // checkAll checks every row, and lists every problem with its row.
-func (b *batchFlags) checkAll(g *globals, r *rowFile, plan batch.Plan) (batch.Checked, error) {
+func (b *batchFlags) checkAll(g *globals, r *rowFile, plan batch.Plan, known batch.Known) (batch.Checked, error) {
 	rows, err := r.rows()
 	if err != nil {
 		return batch.Checked{}, err
 	}
-	checked, err := batch.Check(rows, plan)
+	checked, err := batch.Check(rows, plan, known)
+	var whole *batch.RowError
+	if err != nil && !errors.As(err, &whole) {
+		return checked, asExit(err)
+	}
 	if err != nil {
 		return checked, withCode(exitData, fmt.Errorf("%s: %w", r.name, err))
 	}

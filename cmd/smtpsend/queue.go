@@ -160,7 +160,7 @@ var queueActions = []struct {
 	{outbox.Hold, "hold", "Keep waiting messages until they are released; with --mailbox alone, the mailbox", "held"},
 	{outbox.Free, "release", "Release held messages; with --mailbox alone, the mailbox", "released"},
 	{outbox.Cancel, "cancel", "Never submit waiting and held messages; their history stays", "cancelled"},
-	{outbox.Discard, "rm", "Remove messages without a trace", "removed"},
+	{outbox.Discard, "rm", "Remove messages without a trace, but that a batch knows its rows", "removed"},
 }
 
 func newQueueAct(g *globals, a struct {

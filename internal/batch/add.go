@@ -107,8 +107,8 @@ func isKnown(ctx context.Context, box *outbox.Outbox, b outbox.Batch, row Row) (
 	if err := ctx.Err(); err != nil {
 		return false, context.Cause(ctx)
 	}
-	list, err := box.List(ctx, outbox.Filter{Key: b.Key(row.Key), Limit: 1})
-	return len(list) > 0, err
+	known, err := box.KnownRows(ctx, b, []string{row.Key})
+	return known[row.Key], err
 }
 
 // addRow composes one message and puts it into the outbox.
@@ -122,11 +122,19 @@ func addRow(ctx context.Context, row Row, p Plan, box *outbox.Outbox, b outbox.B
 		return false, err
 	}
 	defer m.Close()
-	_, known, err = box.AcceptContent(ctx, outbox.Message{
-		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
-		Key: b.Key(row.Key), Priority: outbox.Bulk, ReadyAt: at, Batch: b.ID, Row: row.Key, Source: "batch",
-	}, m.Content)
+	taken := stored(m, row)
+	taken.Size, taken.ReadyAt, taken.Batch, taken.Key = m.Content.Size(), at, b.ID, b.Key(row.Key)
+	_, known, err = box.AcceptContent(ctx, taken, m.Content)
 	return known, err
+}
+
+// stored is a row's message as the outbox takes it, but for what the batch and
+// the content decide.
+func stored(m *message.Mail, row Row) outbox.Message {
+	return outbox.Message{
+		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID,
+		Priority: outbox.Bulk, Row: row.Key, Source: "batch",
+	}
 }
 
 // Account is what became of the rows of a batch.
@@ -151,33 +159,21 @@ func (a Account) String() string {
 	return s
 }
 
-// Take reads the account of a batch from the outbox.
+// Take reads the account of a batch from the outbox. Of what is held, a server
+// may have what is in doubt; the rest is held because somebody wanted it.
 func Take(ctx context.Context, box *outbox.Outbox, b outbox.Batch) (Account, error) {
-	counts, doubts, err := box.BatchCounts(ctx, b.ID)
+	all, inDoubt, err := box.BatchCounts(ctx, b.ID)
 	if err != nil {
 		return Account{}, err
 	}
-	held, err := heldInDoubt(ctx, box, b)
-	if err != nil {
-		return Account{}, err
+	a := Account{
+		Accepted: all[outbox.Sent], Refused: all[outbox.Dead], InDoubt: inDoubt[outbox.Held], Other: all[outbox.Cancelled],
+		Waiting: all[outbox.Ready] + all[outbox.Sending] + all[outbox.Held] + all[outbox.Receiving] - inDoubt[outbox.Held],
 	}
-	return Account{
-		Accepted: counts[outbox.Sent], Refused: counts[outbox.Dead], InDoubt: held,
-		Waiting: counts[outbox.Ready] + counts[outbox.Sending] + counts[outbox.Held] + counts[outbox.Receiving] - held,
-		Other:   counts[outbox.Cancelled], Doubts: doubts,
-	}, nil
-}
-
-// heldInDoubt counts the held messages that a server may have; others are held
-// because somebody wanted it.
-func heldInDoubt(ctx context.Context, box *outbox.Outbox, b outbox.Batch) (n int, err error) {
-	err = each(ctx, box, outbox.Filter{Batch: b.ID, States: []outbox.State{outbox.Held}}, func(m outbox.Mail) error {
-		if m.InDoubt > 0 {
-			n++
-		}
-		return nil
-	})
-	return n, err
+	for _, n := range inDoubt {
+		a.Doubts += n
+	}
+	return a, nil
 }
 
 // pageSize is how many messages a list has in memory at once.
@@ -204,8 +200,8 @@ func each(ctx context.Context, box *outbox.Outbox, f outbox.Filter, do func(outb
 }
 
 // outcome is the state of a message in an account's words.
-func outcome(m outbox.Mail) string {
-	switch m.State {
+func outcome(state outbox.State, inDoubt int) string {
+	switch state {
 	case outbox.Sent:
 		return "accepted"
 	case outbox.Dead:
@@ -213,17 +209,17 @@ func outcome(m outbox.Mail) string {
 	case outbox.Cancelled:
 		return "cancelled"
 	case outbox.Held:
-		if m.InDoubt > 0 {
+		if inDoubt > 0 {
 			return "in doubt"
 		}
 	}
 	return "waiting"
 }
 
-// finishedAt is empty until a message is finished.
-func finishedAt(m outbox.Mail) string {
-	if m.FinishedAt.IsZero() {
+// stamp is empty for a message that is not finished.
+func stamp(finished time.Time) string {
+	if finished.IsZero() {
 		return ""
 	}
-	return m.FinishedAt.Format(time.RFC3339)
+	return finished.Format(time.RFC3339)
 }

@@ -78,6 +78,36 @@ func TestARowIsOneMessageHoweverOftenItIsAdded(t *testing.T) {
 	}
 }
 
+func TestARowIsKnownWhenItsMessageIsGone(t *testing.T) {
+	box, b := openOutbox(t)
+	if _, err := add(t.Context(), t, box, b, data(0, 5), "id", nil); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := box.Act(t.Context(), outbox.Discard, outbox.Filter{Batch: b.ID, Row: "3"}); err != nil || n != 1 {
+		t.Fatalf("%d removed, %v", n, err)
+	}
+	got, err := add(t.Context(), t, box, b, data(0, 6), "id", nil)
+	if want := (batch.Added{New: 1, Known: 5}); err != nil || got != want {
+		t.Errorf("added %+v, %v, want %+v", got, err, want)
+	}
+	account, err := batch.Take(t.Context(), box, b)
+	if err != nil || account.String() != "6 rows: 0 accepted, 0 refused, 0 in doubt, 5 waiting, 1 cancelled" {
+		t.Errorf("account %q, %v", account, err)
+	}
+	var out bytes.Buffer
+	if err := batch.Report(t.Context(), &out, box, b); err != nil || !strings.Contains(out.String(), "\n3,,cancelled,,") || strings.Count(out.String(), "\n") != 7 {
+		t.Errorf("report %v:\n%s", err, out.String())
+	}
+	rows, err := batch.ReadRows("rows.csv", strings.NewReader(data(0, 300)), "id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked, err := batch.Check(rows, plan(t, addTemplate), func(keys []string) (map[string]bool, error) { return box.KnownRows(t.Context(), b, keys) })
+	if err != nil || checked.Rows != 300 || checked.Known != 6 || checked.Mailboxes["reports@contoso.example"] != (batch.Count{Messages: 294, Recipients: 294}) {
+		t.Errorf("checked %+v, %v", checked, err)
+	}
+}
+
 func TestAddGoesOnWhereItEnded(t *testing.T) {
 	box, b := openOutbox(t)
 	ctx, cancel := context.WithCancel(t.Context())

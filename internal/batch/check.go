@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
 // Plan says how a row becomes a message.
@@ -35,21 +36,14 @@ func (p Plan) Draft(row Row) (message.Draft, time.Time, error) {
 	return d, at, err
 }
 
-// mailbox is what the message will be submitted as.
-func mailbox(d message.Draft) string {
-	if d.Mailbox.IsZero() {
-		return d.From.Addr()
-	}
-	return d.Mailbox.Addr()
-}
-
 // Checked is the result of checking all rows.
 type Checked struct {
 	Rows      int              // that can be used
 	Bad       int              // that cannot
 	Twice     int              // that stand in the file before, and are one message with it
+	Known     int              // that were taken before, by an earlier start of the batch
 	Problems  []RowError       // of the bad ones, the first MaxProblems in order
-	Mailboxes map[string]Count // what each mailbox will submit
+	Mailboxes map[string]Count // what each mailbox will submit, without what is known
 	Legacy    int              // see Rows.Legacy
 }
 
@@ -59,12 +53,16 @@ const MaxProblems = 1000
 // Count is what one mailbox has to submit.
 type Count struct{ Messages, Recipients int }
 
-// Check reads every row and checks the message that it would make, but for the
-// content of its attachments, of which it looks that they are there. Its error is
-// a *RowError with N 0: the file itself.
-func Check(rows *Rows, p Plan) (Checked, error) {
+// Known returns which of the rows with these keys were taken before.
+type Known func(keys []string) (map[string]bool, error)
+
+// Check reads every row and checks all that Add would refuse, but for the content
+// of attachments, of which it looks that they can be opened. known is nil for a
+// batch that begins. The error is a *RowError with N 0, the file itself, or that
+// of known.
+func Check(rows *Rows, p Plan, known Known) (Checked, error) {
 	c := &checker{
-		plan: p, files: make(map[string]error), seen: make(map[[8]byte][8]byte),
+		plan: p, known: known, files: make(map[string]looked), seen: make(map[[8]byte][8]byte),
 		total: Checked{Mailboxes: make(map[string]Count)},
 	}
 	work := make(chan []Row, 4)
@@ -82,6 +80,9 @@ func Check(rows *Rows, p Plan) (Checked, error) {
 	c.total.Legacy = rows.Legacy
 	slices.SortFunc(c.total.Problems, func(a, b RowError) int { return a.N - b.N })
 	c.total.Problems = c.total.Problems[:min(len(c.total.Problems), MaxProblems)]
+	if err == nil {
+		err = c.failed
+	}
 	return c.total, err
 }
 
@@ -90,12 +91,14 @@ func Check(rows *Rows, p Plan) (Checked, error) {
 const chunkRows = 256
 
 type checker struct {
-	plan Plan
-	seen map[[8]byte][8]byte // hash of the key -> hash of the row; 16 octets a row, for feed alone
+	plan  Plan
+	known Known
+	seen  map[[8]byte][8]byte // hash of the key -> hash of the row; 16 octets a row, for feed alone
 
-	mu    sync.Mutex // guards the rest
-	files map[string]error
-	total Checked
+	mu     sync.Mutex // guards the rest
+	files  map[string]looked
+	total  Checked
+	failed error // of known
 }
 
 // feed reads rows and hands them out.
@@ -156,114 +159,126 @@ func (c *checker) note(bad RowError) {
 
 // check checks some rows and adds up what they make.
 func (c *checker) check(list []Row) {
+	known, err := c.knownOf(list)
 	counts := make(map[string]Count)
-	good := 0
+	good, old := 0, 0
 	for _, row := range list {
-		d, err := c.one(row)
+		m, err := c.one(row)
 		if err != nil {
 			c.note(RowError{row.N, row.Line, err})
 			continue
 		}
 		good++
-		n := counts[mailbox(d)]
-		n.Messages++
-		n.Recipients += len(d.To) + len(d.Cc) + len(d.Bcc)
-		counts[mailbox(d)] = n
+		box := strings.ToLower(m.Mailbox) // as Exchange compares
+		n := counts[box]                  // also of a mailbox whose rows are all known
+		if known[row.Key] {
+			old++
+		} else {
+			n.Messages++
+			n.Recipients += len(m.Envelope.ForwardPaths)
+		}
+		counts[box] = n
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.failed == nil {
+		c.failed = err
+	}
 	c.total.Rows += good
+	c.total.Known += old
 	for name, n := range counts {
 		sum := c.total.Mailboxes[name]
 		c.total.Mailboxes[name] = Count{sum.Messages + n.Messages, sum.Recipients + n.Recipients}
 	}
 }
 
-func (c *checker) one(row Row) (message.Draft, error) {
+func (c *checker) knownOf(list []Row) (map[string]bool, error) {
+	if c.known == nil || len(list) == 0 {
+		return nil, nil
+	}
+	keys := make([]string, len(list))
+	for i, row := range list {
+		keys[i] = row.Key
+	}
+	return c.known(keys)
+}
+
+// one checks a row and returns its message without content.
+func (c *checker) one(row Row) (outbox.Message, error) {
 	d, _, err := c.plan.Draft(row)
+	if err == nil {
+		err = d.Check()
+	}
 	if err != nil {
-		return d, err
+		return outbox.Message{}, err
 	}
-	if err := d.Check(); err != nil {
-		return d, err
+	m := stored(&message.Mail{Envelope: d.Envelope()}, row)
+	if err := m.Check(); err != nil {
+		return m, err
 	}
+	// Text grows at most to three octets for one, by quoted-printable, and by
+	// line ends; Markdown becomes HTML and text. Nearer to the limit it is composed.
+	size := int64(len(d.Text)+len(d.HTML)+2*len(d.Markdown)) * 8
 	for _, a := range d.Attachments {
-		if err := c.file(a.Path); err != nil {
-			return d, err
+		n, err := c.file(a)
+		if err != nil {
+			return m, err
 		}
+		size += n
 	}
-	return d, nil
+	if size+1<<20 < message.MaxRaw {
+		return m, nil
+	}
+	return m, tooLarge(d)
+}
+
+// tooLarge composes a message to see how large it is.
+func tooLarge(d message.Draft) error {
+	m, err := message.Compose(d)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if n := m.Content.Size(); n > message.MaxRaw {
+		return &message.FieldError{Field: "content", Reason: fmt.Sprintf("has %d octets, %d are allowed", n, message.MaxRaw)}
+	}
+	return nil
 }
 
 // maxFiles bounds what is remembered of attachments, so that rows with a file
 // each do not fill the memory.
 const maxFiles = 10_000
 
-// file looks whether an attachment is there, once for all rows that share it.
-func (c *checker) file(path string) error {
+// looked is what an attachment costs in a message, or why it cannot be attached.
+type looked struct {
+	size int64
+	err  error
+}
+
+// file looks at an attachment, once for all rows that share it.
+func (c *checker) file(a message.Attachment) (int64, error) {
 	c.mu.Lock()
-	err, known := c.files[path]
+	l, known := c.files[a.Path]
 	c.mu.Unlock()
 	if known {
-		return err
+		return l.size, l.err
 	}
-	err = look(path)
+	l.size, l.err = look(a)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.files) < maxFiles {
-		c.files[path] = err
+		c.files[a.Path] = l
 	}
-	return err
+	return l.size, l.err
 }
 
-func look(path string) error {
-	info, err := os.Stat(path)
+// look composes a message of the attachment alone, which does not read it.
+func look(a message.Attachment) (int64, error) {
+	nobody := message.Address{Local: "nobody", Domain: "contoso.example"}
+	m, err := message.Compose(message.Draft{From: nobody, To: []message.Address{nobody}, Attachments: []message.Attachment{a}})
 	if err != nil {
-		return &message.FileError{Path: path, Err: err}
+		return 0, err
 	}
-	if !info.Mode().IsRegular() {
-		return &message.FileError{Path: path, Err: message.ErrNotRegular}
-	}
-	return nil
-}
-
-// Forecast says how long a batch will take and what it needs.
-type Forecast struct {
-	Messages   int
-	Recipients int
-	Mailboxes  int
-	Takes      time.Duration // of the mailbox with the most to do
-	Days       int           // days over which the recipients per day spread it; 1 when they do not
-}
-
-// Forecast computes from the limits of a mailbox: messages in any minute and
-// recipients in any 24 hours.
-func (c Checked) Forecast(perMinute, recipientsPerDay int) Forecast {
-	f := Forecast{Mailboxes: len(c.Mailboxes), Days: 1}
-	for _, n := range c.Mailboxes {
-		f.Messages += n.Messages
-		f.Recipients += n.Recipients
-		takes := time.Duration((n.Messages-1)/perMinute) * time.Minute
-		days := (n.Recipients + recipientsPerDay - 1) / recipientsPerDay
-		if days > 1 {
-			takes = max(takes, time.Duration(days-1)*24*time.Hour)
-		}
-		f.Takes, f.Days = max(f.Takes, takes), max(f.Days, days)
-	}
-	return f
-}
-
-// String is the forecast in one line.
-func (f Forecast) String() string {
-	s := fmt.Sprintf("%d messages to %d recipients", f.Messages, f.Recipients)
-	if f.Mailboxes > 1 {
-		s += fmt.Sprintf(" from %d mailboxes", f.Mailboxes)
-	}
-	switch {
-	case f.Days > 1:
-		return s + fmt.Sprintf(", spread over %d days by the limit of recipients", f.Days)
-	case f.Takes >= time.Minute:
-		return s + fmt.Sprintf(", about %d minutes", int(f.Takes.Minutes())+1)
-	}
-	return s + ", less than a minute"
+	defer m.Close()
+	return m.Content.Size(), nil
 }

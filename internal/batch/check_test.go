@@ -1,6 +1,7 @@
 package batch_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
 func plan(t testing.TB, source string) batch.Plan {
@@ -27,11 +29,16 @@ func plan(t testing.TB, source string) batch.Plan {
 
 func check(t testing.TB, p batch.Plan, data string) batch.Checked {
 	t.Helper()
-	rows, err := batch.ReadRows("rows.csv", strings.NewReader(data), "")
+	return checkFile(t, p, "rows.csv", data)
+}
+
+func checkFile(t testing.TB, p batch.Plan, name, data string) batch.Checked {
+	t.Helper()
+	rows, err := batch.ReadRows(name, strings.NewReader(data), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := batch.Check(rows, p)
+	c, err := batch.Check(rows, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,20 +105,81 @@ func TestRowsDoNotShareRecipients(t *testing.T) {
 }
 
 func TestForecast(t *testing.T) {
+	used := batch.Usage{
+		Left:       map[string]outbox.Left{"a": {Messages: 60, Recipients: 60}},
+		Recipients: map[string]int{"a": 9000},
+	}
 	for _, tt := range []struct {
-		boxes map[string]batch.Count
-		want  string
-		takes time.Duration
+		checked batch.Checked
+		usage   batch.Usage
+		want    string
+		takes   time.Duration
 	}{
-		{map[string]batch.Count{"a": {30, 30}}, "30 messages to 30 recipients, less than a minute", 0},
-		{map[string]batch.Count{"a": {2400, 2400}}, "2400 messages to 2400 recipients, about 80 minutes", 79 * time.Minute},
-		{map[string]batch.Count{"a": {31, 31}, "b": {1, 5}}, "32 messages to 36 recipients from 2 mailboxes, about 2 minutes", time.Minute},
-		{map[string]batch.Count{"a": {100, 20001}}, "100 messages to 20001 recipients, spread over 3 days by the limit of recipients", 48 * time.Hour},
+		{boxes("a", 30, 30), batch.Usage{}, "30 messages to 30 recipients, less than a minute", 0},
+		{boxes("a", 2400, 2400), batch.Usage{}, "2400 messages to 2400 recipients, about 80 minutes at 30 a minute", 79 * time.Minute},
+		{batch.Checked{Mailboxes: map[string]batch.Count{"a": {31, 31}, "b": {1, 5}}}, batch.Usage{}, "32 messages to 36 recipients from 2 mailboxes, about 2 minutes at 30 a minute", time.Minute},
+		{boxes("a", 100, 20001), batch.Usage{}, "100 messages to 20001 recipients, spread over 3 days by the limit of 10000 recipients", 48 * time.Hour},
+		{boxes("a", 31, 31), used, "91 messages to 91 recipients, about 4 minutes at 30 a minute; 9000 of the day's 10000 recipients are used", 3 * time.Minute},
+		{boxes("a", 31, 941), used, "91 messages to 1001 recipients, spread over 2 days by the limit of 10000 recipients; 9000 of the day's 10000 recipients are used", 24 * time.Hour},
+		{batch.Checked{Known: 100, Mailboxes: map[string]batch.Count{"a": {}}}, used, "40 rows are done; 60 messages to 60 recipients, about 2 minutes at 30 a minute; 9000 of the day's 10000 recipients are used", time.Minute},
 	} {
-		f := batch.Checked{Mailboxes: tt.boxes}.Forecast(30, 10000)
+		f := tt.checked.Forecast(30, 10000, tt.usage)
 		if f.String() != tt.want || f.Takes != tt.takes {
-			t.Errorf("%v: %q, %v; want %q, %v", tt.boxes, f, f.Takes, tt.want, tt.takes)
+			t.Errorf("%v: %q, %v; want %q, %v", tt.checked, f, f.Takes, tt.want, tt.takes)
 		}
+	}
+}
+
+func boxes(name string, messages, recipients int) batch.Checked {
+	return batch.Checked{Mailboxes: map[string]batch.Count{name: {Messages: messages, Recipients: recipients}}}
+}
+
+// Whatever Add would refuse, the check has to find before the first message.
+func TestTheCheckFindsWhatTheOutboxWouldRefuse(t *testing.T) {
+	huge := filepath.Join(t.TempDir(), "huge.bin")
+	f, err := os.Create(huge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(message.MaxRaw*3/4), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(t.TempDir(), "half.bin")
+	if f, err = os.Create(half); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(message.MaxRaw/3), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	many := func(n int) string {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf("u%d@contoso.example", i))
+		}
+		return strings.Join(list, ", ")
+	}
+	p := plan(t, "---\nto: '{{.to}}'\nsubject: hi\nattach: ['{{.file}}', '{{.second}}']\n---\nhi {{.text}}\n")
+	for name, tt := range map[string]struct{ to, file, second, text, want string }{
+		"good":                {to: many(1000), file: half},
+		"too many recipients": {to: many(1001), want: "forward-path: there are 1001, a message may have 1000"},
+		"a large file":        {to: many(1), file: huge, want: "content: has "},
+		"two files":           {to: many(1), file: half, second: half, text: "x"},
+		"files and text":      {to: many(1), file: half, second: half, text: strings.Repeat("ä", 5_000_000), want: "content: has "},
+		"a file that is gone": {to: many(1), file: half + ".x", want: "half.bin.x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			row, err := json.Marshal(map[string]string{"to": tt.to, "file": tt.file, "second": tt.second, "text": tt.text})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := checkFile(t, p, "rows.jsonl", string(row))
+			if tt.want == "" && (c.Rows != 1 || c.Bad != 0) {
+				t.Errorf("%.300v", c.Problems)
+			}
+			if tt.want != "" && (c.Bad != 1 || !strings.Contains(c.Problems[0].Error(), tt.want)) {
+				t.Errorf("%d bad, %.300v", c.Bad, c.Problems)
+			}
+		})
 	}
 }
 

@@ -26,15 +26,34 @@ func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b outbox.Batch
 			return err
 		}
 		return out.Write([]string{
-			m.Row, recipients(d), outcome(m), lastReply(d), string(m.QID), m.MessageID, strconv.Itoa(m.Attempts),
-			strconv.Itoa(m.InDoubt), finishedAt(m), m.Reason,
+			m.Row, recipients(d), outcome(m.State, m.InDoubt), lastReply(d), string(m.QID), m.MessageID, strconv.Itoa(m.Attempts),
+			strconv.Itoa(m.InDoubt), stamp(m.FinishedAt), m.Reason,
 		})
 	})
+	if err == nil {
+		err = reportPast(ctx, out, box, b)
+	}
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// reportPast writes a line for each row whose message was removed.
+func reportPast(ctx context.Context, out *csv.Writer, box *outbox.Outbox, b outbox.Batch) error {
+	for after := ""; ; {
+		list, err := box.PastRows(ctx, b.ID, after, pageSize)
+		for _, p := range list {
+			after = p.Row
+			if err == nil {
+				err = out.Write([]string{p.Row, "", outcome(p.State, p.InDoubt), "", string(p.QID), "", "", strconv.Itoa(p.InDoubt), stamp(p.FinishedAt), "removed from the outbox"})
+			}
+		}
+		if err != nil || len(list) < pageSize {
+			return err
+		}
+	}
 }
 
 func recipients(d outbox.Detail) string {

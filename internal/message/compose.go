@@ -49,7 +49,7 @@ func Compose(d Draft) (*Mail, error) {
 	if err := d.complete(); err != nil {
 		return nil, err
 	}
-	m := &Mail{Envelope: d.envelope()}
+	m := &Mail{Envelope: d.Envelope()}
 	var err error
 	if m.MessageID, err = messageID(d.MessageID, d.From.Domain); err != nil {
 		return nil, err
@@ -221,7 +221,8 @@ func (a Address) check(field string) error {
 	return nil
 }
 
-func (d *Draft) envelope() Envelope {
+// Envelope is that of the message which Compose makes.
+func (d *Draft) Envelope() Envelope {
 	e := Envelope{ReversePath: d.From.Addr()}
 	if !d.Mailbox.IsZero() {
 		e.ReversePath = d.Mailbox.Addr()

@@ -52,7 +52,8 @@ const (
 	maxText       = 998
 )
 
-func (m *Message) check() error {
+// Check reports, as *InputError, what Accept would refuse whatever the content.
+func (m *Message) Check() error {
 	if m.Mailbox == "" {
 		return &InputError{"mailbox", "is empty"}
 	}
@@ -109,7 +110,7 @@ func (ob *Outbox) AcceptContent(ctx context.Context, m Message, c io.WriterTo) (
 }
 
 func (ob *Outbox) take(ctx context.Context, m Message, c io.WriterTo) (id int64, dup bool, err error) {
-	if err := m.check(); err != nil {
+	if err := m.Check(); err != nil {
 		return 0, false, err
 	}
 	m.Mailbox = mailboxKey(m.Mailbox)
@@ -218,7 +219,7 @@ func (in *intake) row(t *tx) error {
 		return err
 	}
 	var err error
-	if in.known, err = t.known(in.m.Key); err == nil && in.known != 0 {
+	if in.known, err = t.known(in.m); err == nil && in.known != 0 {
 		return errKnown
 	}
 	if err != nil {
@@ -241,7 +242,7 @@ func (in *intake) finish() (id int64, dup bool, err error) {
 		return 0, false, err
 	}
 	err = in.ob.write(in.ctx, func(t *tx) error {
-		if id, err = t.known(in.m.Key); err != nil || id != 0 {
+		if id, err = t.known(in.m); err != nil || id != 0 {
 			return err
 		}
 		return t.completeMail(in.id, in.m, whole)

@@ -14,7 +14,7 @@ const (
 	Hold    Action = "hold"    // ready ones wait until released
 	Free    Action = "release" // held ones are ready again
 	Cancel  Action = "cancel"  // ready and held ones are never submitted; their history stays
-	Discard Action = "rm"      // any are gone without a trace
+	Discard Action = "rm"      // any are gone without a trace, but that a batch knows its rows
 )
 
 // Act does the action to the messages that f names, and returns to how many it
@@ -96,6 +96,9 @@ func (t *tx) act(a Action, id int64) (done bool, err error) {
 			err = t.closeRecipients(id)
 		}
 	case Discard:
+		if err = t.remember("id = ?1", id); err != nil {
+			return false, err
+		}
 		n, err = t.exec("DELETE FROM mail WHERE id = ?1 AND state NOT IN ('sending', 'receiving')", id)
 		return n > 0, err
 	default:

@@ -204,8 +204,8 @@ func TestBatchIsCountedExactly(t *testing.T) {
 			f.finish(c, all(c, o))
 		}
 		counts, doubts, err := f.BatchCounts(f.ctx, b.ID)
-		if err != nil || fmt.Sprint(counts) != "map[dead:1 held:1 ready:1 sent:1]" || doubts != 1 {
-			t.Errorf("%v, %d in doubt, %v", counts, doubts, err)
+		if err != nil || fmt.Sprint(counts) != "map[dead:1 held:1 ready:1 sent:1]" || fmt.Sprint(doubts) != "map[dead:0 held:1 ready:0 sent:0]" {
+			t.Errorf("%v, %v in doubt, %v", counts, doubts, err)
 		}
 		again, before, err := f.StartBatch(f.ctx, "invoices", "sum2", 5)
 		if err != nil || again.ID != b.ID || before.SourceSum != "sum1" || before.Total != 4 || again.SourceSum != "sum2" {
@@ -214,6 +214,77 @@ func TestBatchIsCountedExactly(t *testing.T) {
 		counts, err = f.Finished(f.ctx, f.clock.Now())
 		if err != nil || fmt.Sprint(counts) != "map[dead:1 sent:1]" {
 			t.Errorf("finished: %v, %v", counts, err)
+		}
+	})
+}
+
+func TestARowOfABatchIsKnownForAYear(t *testing.T) {
+	conform(t, outbox.Options{InDoubt: outbox.DoubtHold}, func(t *testing.T, f *fixture) {
+		b, _, err := f.StartBatch(f.ctx, "invoices", "", 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := func(name string) outbox.Message {
+			m := mail()
+			m.Batch, m.Row, m.Key = b.ID, name, b.Key(name)
+			return m
+		}
+		var ids []outbox.QID
+		for _, name := range []string{"accepted", "doubtful", "removed", "waiting"} {
+			ids = append(ids, f.put(row(name)))
+		}
+		f.lock()
+		for _, o := range []outbox.Outcome{outbox.Accepted, outbox.InDoubt} {
+			c := f.allowed()
+			f.finish(c, all(c, o))
+		}
+		if n, err := f.Act(f.ctx, outbox.Discard, outbox.Filter{QIDs: ids[1:3]}); n != 2 || err != nil {
+			t.Fatalf("%d removed, %v", n, err)
+		}
+		known := func() string {
+			t.Helper()
+			if _, err := f.sender.Purge(f.ctx); err != nil {
+				t.Fatal(err)
+			}
+			k, err := f.KnownRows(f.ctx, b, []string{"accepted", "doubtful", "removed", "waiting", "new"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := f.List(f.ctx, outbox.Filter{Batch: b.ID})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Sprint(len(list), " messages, known ", k)
+		}
+		for _, tt := range []struct {
+			after time.Duration
+			want  string
+		}{
+			{0, "2 messages, known map[accepted:true doubtful:true removed:true waiting:true]"},
+			{31 * 24 * time.Hour, "1 messages, known map[accepted:true doubtful:true removed:true waiting:true]"},
+			{300 * 24 * time.Hour, "1 messages, known map[accepted:true doubtful:true removed:true waiting:true]"},
+		} {
+			f.clock.add(tt.after)
+			if got := known(); got != tt.want {
+				t.Errorf("after %v: %s", tt.after, got)
+			}
+		}
+		counts, doubts, err := f.BatchCounts(f.ctx, b.ID)
+		if err != nil || fmt.Sprint(counts, doubts) != "map[cancelled:1 held:1 ready:1 sent:1] map[cancelled:0 held:1 ready:0 sent:0]" {
+			t.Errorf("counts %v, in doubt %v, %v", counts, doubts, err)
+		}
+		for i, name := range []string{"accepted", "doubtful", "removed"} {
+			m := row(name)
+			if q, dup, err := f.Accept(f.ctx, m, strings.NewReader(content)); q != ids[i] || !dup || err != nil {
+				t.Errorf("%s: taken again as %s, %v, %v", name, q, dup, err)
+			}
+			if q, dup, err := f.Accept(f.ctx, m, strings.NewReader(content+strings.Repeat("0123456789\r\n", 200_000))); q != ids[i] || !dup || err != nil {
+				t.Errorf("%s: a large content taken again as %s, %v, %v", name, q, dup, err)
+			}
+		}
+		f.clock.add(366 * 24 * time.Hour)
+		if got, want := known(), "1 messages, known map[waiting:true]"; got != want {
+			t.Errorf("after more than a year: %s", got)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 )
@@ -43,49 +44,59 @@ func (ob *Outbox) StartBatch(ctx context.Context, name, sourceSum string, total 
 	return b, before, nil
 }
 
-// BatchCounts counts the messages of a batch by state, and by what became of
-// them: InDoubt are those, in whichever state, with an attempt in doubt.
-func (ob *Outbox) BatchCounts(ctx context.Context, id int64) (counts map[State]int, inDoubt int, err error) {
-	counts = make(map[State]int)
-	rows, err := view{ctx, ob.store}.query("SELECT state, count(*), sum(CASE WHEN doubts > 0 THEN 1 ELSE 0 END) FROM mail WHERE batch_id = ?1 GROUP BY state", id)
-	if err != nil {
-		return nil, 0, fmt.Errorf("counting batch: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
+// BatchCounts counts the messages of a batch by state, those that were removed
+// included. Of all, inDoubt are those with an attempt in doubt.
+func (ob *Outbox) BatchCounts(ctx context.Context, id int64) (all, inDoubt map[State]int, err error) {
+	all, inDoubt = make(map[State]int), make(map[State]int)
+	err = each(view{ctx, ob.store}, func(rows *sql.Rows) error {
 		var s State
 		var n, doubts int
-		if err := rows.Scan(&s, &n, &doubts); err != nil {
-			return nil, 0, fmt.Errorf("counting batch: %w", err)
-		}
-		counts[s] = n
-		inDoubt += doubts
+		err := rows.Scan(&s, &n, &doubts)
+		all[s] += n
+		inDoubt[s] += doubts
+		return err
+	}, `SELECT state, count(*), sum(CASE WHEN doubts > 0 THEN 1 ELSE 0 END) FROM mail WHERE batch_id = ?1 GROUP BY state
+		UNION ALL SELECT state, count(*), sum(CASE WHEN doubts > 0 THEN 1 ELSE 0 END) FROM past WHERE batch_id = ?1 GROUP BY state`, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("counting batch: %w", err)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, 0, fmt.Errorf("counting batch: %w", err)
-	}
-	return counts, inDoubt, nil
+	return all, inDoubt, nil
 }
+
+// BatchLeft counts, by mailbox, what of a batch is still to be submitted.
+func (ob *Outbox) BatchLeft(ctx context.Context, id int64) (map[string]Left, error) {
+	left := make(map[string]Left)
+	err := each(view{ctx, ob.store}, func(rows *sql.Rows) error {
+		var name string
+		var n Left
+		err := rows.Scan(&name, &n.Messages, &n.Recipients)
+		left[name] = n
+		return err
+	}, "SELECT mailbox, count(*), sum(rcpt_open) FROM mail WHERE batch_id = ?1 AND state IN ('ready', 'sending', 'held') GROUP BY mailbox", id)
+	if err != nil {
+		return nil, fmt.Errorf("counting batch: %w", err)
+	}
+	return left, nil
+}
+
+// Left is what a mailbox has still to submit.
+type Left struct{ Messages, Recipients int }
 
 // Batch returns the batch with the name. The error wraps ErrNotFound when there
 // is none.
 func (ob *Outbox) Batch(ctx context.Context, name string) (Batch, error) {
-	rows, err := view{ctx, ob.store}.query("SELECT id, source_sum, total, created_at FROM batch WHERE name = ?1", name)
+	b := Batch{Name: name}
+	err := each(view{ctx, ob.store}, func(rows *sql.Rows) error {
+		var created int64
+		err := rows.Scan(&b.ID, &b.SourceSum, &b.Total, &created)
+		b.CreatedAt = moment(created)
+		return err
+	}, "SELECT id, source_sum, total, created_at FROM batch WHERE name = ?1", name)
+	if err == nil && b.ID == 0 {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return Batch{}, fmt.Errorf("finding batch %q: %w", name, err)
 	}
-	defer rows.Close()
-	b := Batch{Name: name}
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return Batch{}, fmt.Errorf("finding batch %q: %w", name, err)
-		}
-		return Batch{}, fmt.Errorf("finding batch %q: %w", name, ErrNotFound)
-	}
-	var created int64
-	if err := rows.Scan(&b.ID, &b.SourceSum, &b.Total, &created); err != nil {
-		return Batch{}, fmt.Errorf("finding batch %q: %w", name, err)
-	}
-	b.CreatedAt = moment(created)
 	return b, nil
 }

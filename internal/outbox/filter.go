@@ -59,20 +59,30 @@ func (c *conditions) add(text string, args ...any) {
 	c.text = append(c.text, text)
 }
 
+// in appends that a column has one of the values.
+func (c *conditions) in(column string, values []any) {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		c.args = append(c.args, v)
+		marks[i] = "?" + strconv.Itoa(len(c.args))
+	}
+	c.text = append(c.text, column+" IN ("+strings.Join(marks, ",")+")")
+}
+
 // where turns a filter into a condition on mail m. Everything from outside is an
 // argument.
 func (ob *Outbox) where(f Filter) (string, []any, error) {
 	c := &conditions{text: []string{"1 = 1"}}
 	if len(f.QIDs) > 0 {
-		marks := make([]any, len(f.QIDs))
+		ids := make([]any, len(f.QIDs))
 		for i, q := range f.QIDs {
 			id, err := ob.id(q)
 			if err != nil {
 				return "", nil, err
 			}
-			marks[i] = id
+			ids[i] = id
 		}
-		c.add("m.id IN ("+strings.TrimSuffix(strings.Repeat("? ,", len(marks)), ",")+")", marks...)
+		c.in("m.id", ids)
 	}
 	if f.Mailbox != "" {
 		c.add("m.mailbox = ? ", mailboxKey(f.Mailbox))
@@ -82,7 +92,7 @@ func (ob *Outbox) where(f Filter) (string, []any, error) {
 		for i, s := range f.States {
 			states[i] = string(s)
 		}
-		c.add("m.state IN ("+strings.TrimSuffix(strings.Repeat("? ,", len(states)), ",")+")", states...)
+		c.in("m.state", states)
 	}
 	if f.To != "" {
 		same, value := sameAddress("r.addr", f.To)

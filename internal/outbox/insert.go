@@ -71,15 +71,15 @@ func (t *tx) ensureMailbox(name string) error {
 	return err
 }
 
-// known finds the message with key, 0 when there is none.
-func (t *tx) known(key string) (int64, error) {
-	if key == "" {
+// known finds the message that m is already, 0 when there is none.
+func (t *tx) known(m *Message) (int64, error) {
+	if m.Key == "" {
 		return 0, nil
 	}
 	var id int64
-	err := t.row("SELECT id FROM mail WHERE dedupe_key = ?1", []any{key}, &id)
+	err := t.row("SELECT id FROM mail WHERE dedupe_key = ?1", []any{m.Key}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
+		return t.past(m)
 	}
 	return id, err
 }
@@ -91,11 +91,14 @@ func (t *tx) insertSmall(m *Message, c stored, haveMailbox bool) (id int64, dup 
 			return 0, false, err
 		}
 	}
+	if id, err = t.past(m); err != nil || id != 0 {
+		return id, true, err
+	}
 	if id, err = t.insertMail(m, c); err != nil {
 		return 0, false, err
 	}
 	if id == 0 {
-		id, err = t.known(m.Key)
+		id, err = t.known(m)
 		return id, true, err
 	}
 	if err := t.insertRecipients(id, m.Envelope.ForwardPaths); err != nil {

@@ -194,12 +194,16 @@ func TestDamagedContentIsNoticed(t *testing.T) {
 }
 
 func TestMigrationIsAllOrNothing(t *testing.T) {
-	first, err := fs.ReadFile(outbox.Schema, "schema/0001.sql")
+	present, err := fs.Glob(outbox.Schema, "schema/*.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := func(second string) fs.FS {
-		return fstest.MapFS{"schema/0001.sql": {Data: first}, "schema/0002.sql": {Data: []byte(second)}}
+	steps := func(next string) fs.FS {
+		all := fstest.MapFS{"schema/9999.sql": {Data: []byte(next)}}
+		for _, name := range present {
+			all[name] = &fstest.MapFile{} // has been taken
+		}
+		return all
 	}
 	ob, err := outbox.Open(t.Context(), t.TempDir(), outbox.Options{})
 	if err != nil {
@@ -209,7 +213,7 @@ func TestMigrationIsAllOrNothing(t *testing.T) {
 	f := &fixture{t: t, ctx: t.Context(), queue: ob}
 	q := f.put(mail())
 	err = ob.Migrate(context.Background(), steps("ALTER TABLE mail ADD COLUMN colour TEXT NOT NULL DEFAULT ''; CREATE TABLE mail (id INTEGER);"))
-	if err == nil || !strings.Contains(err.Error(), "applying schema/0002.sql") {
+	if err == nil || !strings.Contains(err.Error(), "applying schema/9999.sql") {
 		t.Fatalf("a step that cannot work: %v", err)
 	}
 	// The column is not there, or this would fail.

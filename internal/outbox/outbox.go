@@ -82,7 +82,7 @@ type Options struct {
 	Limits    Limits        // of a mailbox that has none of its own
 	InDoubt   Doubt         // again, once
 	GiveUp    time.Duration // sum of the waits after which a message is dead: 5 days (RFC 5321 4.5.4.1)
-	Retention time.Duration // how long what is finished is kept: 30 days; also how long a key is known
+	Retention time.Duration // how long what is finished is kept: 30 days; also how long a key is known, but of a row of a batch: a year more
 	KeepSent  bool          // keep the content of what was sent, too
 	MaxSize   int64         // octets of one message: message.MaxRaw
 	Reserve   int64         // octets of disk that stay free: 256 MiB; negative: none
@@ -143,6 +143,12 @@ func (l Limits) or(other Limits) Limits {
 		l.RecipientsPerDay = other.RecipientsPerDay
 	}
 	return Limits{min(l.PerMinute, MaxPerMinute), min(l.RecipientsPerDay, MaxRecipientsPerDay)}
+}
+
+// Exists reports whether there is an outbox in dir.
+func Exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, file))
+	return err == nil
 }
 
 // Outbox is an open outbox.

@@ -16,18 +16,14 @@ const some = 500
 // Options.Retention and contents that broke off, and gives space back. It
 // returns how many messages were removed. Call it now and then.
 func (s *Sender) Purge(ctx context.Context) (removed int, err error) {
-	for n := some; n == some && err == nil; {
-		err = s.ob.write(ctx, func(t *tx) (err error) {
-			n, err = s.ob.expireSome(t)
-			return err
-		})
-	}
-	if err == nil {
+	if _, err = s.ob.inPieces(ctx, s.ob.expireSome); err == nil {
 		err = s.ob.sweep(ctx)
 	}
-	for n := some; n == some && err == nil; {
-		n, err = s.ob.purgeSome(ctx)
-		removed += n
+	if err == nil {
+		removed, err = s.ob.inPieces(ctx, s.ob.purgeSome)
+	}
+	if err == nil {
+		_, err = s.ob.inPieces(ctx, (*tx).forget)
 	}
 	if err == nil && s.ob.dialect.vacuum != "" {
 		err = s.ob.write(ctx, func(t *tx) error {
@@ -39,6 +35,18 @@ func (s *Sender) Purge(ctx context.Context) (removed int, err error) {
 		return removed, fmt.Errorf("purging outbox: %w", err)
 	}
 	return removed, nil
+}
+
+// inPieces calls do in one transaction after another until it handles less than
+// some rows, and returns how many all handled.
+func (ob *Outbox) inPieces(ctx context.Context, do func(*tx) (int, error)) (sum int, err error) {
+	for n := some; n == some && err == nil; sum += n {
+		err = ob.write(ctx, func(t *tx) (err error) {
+			n, err = do(t)
+			return err
+		})
+	}
+	return sum, err
 }
 
 func (ob *Outbox) expireSome(t *tx) (int, error) {
@@ -88,18 +96,17 @@ func (ob *Outbox) sweep(ctx context.Context) error {
 
 // purgeSome removes up to 500 old messages; recipients, events and contents go
 // with them.
-func (ob *Outbox) purgeSome(ctx context.Context) (n int, err error) {
-	err = ob.write(ctx, func(t *tx) error {
-		old := t.now - ob.o.Retention.Milliseconds()
-		rows, err := t.exec("DELETE FROM mail WHERE id IN (SELECT id FROM mail WHERE finished_at IS NOT NULL AND finished_at < ?1 ORDER BY finished_at LIMIT 500)", old)
-		n = int(rows)
-		if err != nil || n == some {
-			return err
-		}
+func (ob *Outbox) purgeSome(t *tx) (int, error) {
+	const chosen = "id IN (SELECT id FROM mail WHERE finished_at IS NOT NULL AND finished_at < ?1 ORDER BY finished_at LIMIT 500)"
+	old := t.now - ob.o.Retention.Milliseconds()
+	if err := t.remember(chosen, old); err != nil {
+		return 0, err
+	}
+	n, err := t.exec("DELETE FROM mail WHERE "+chosen, old)
+	if err == nil && n < some {
 		_, err = t.exec("DELETE FROM usage WHERE span = ?1 AND bucket < ?2", ob.daySpan(), t.now/ob.daySpan()-2*dayBuckets)
-		return err
-	})
-	return n, err
+	}
+	return int(n), err
 }
 
 // Backup writes a copy of the outbox to a file that must not exist, mode 0600,

@@ -1,0 +1,92 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+// Forecast says how long a batch will take and what it needs.
+type Forecast struct {
+	Done       int // rows that need nothing more
+	Messages   int
+	Recipients int
+	Used       int // recipients of the last 24 hours, of the mailbox with the most
+	Mailboxes  int
+	PerMinute  int // the limits of a mailbox
+	PerDay     int
+	Takes      time.Duration // of the mailbox with the most to do
+	Days       int           // days over which the recipients per day spread it; 1 when they do not
+}
+
+// Usage is what the outbox holds of a batch's mailboxes.
+type Usage struct {
+	Left       map[string]outbox.Left // rows that were taken and wait still
+	Recipients map[string]int         // of the last 24 hours
+}
+
+// UsageOf reads the usage of the mailboxes that were checked.
+func (c Checked) UsageOf(ctx context.Context, box *outbox.Outbox, b outbox.Batch) (u Usage, err error) {
+	u.Recipients = make(map[string]int)
+	for name := range c.Mailboxes {
+		m, err := box.Mailbox(ctx, name)
+		if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+			return u, err
+		}
+		u.Recipients[m.Name] = m.Recipients
+	}
+	u.Left, err = box.BatchLeft(ctx, b.ID)
+	return u, err
+}
+
+// Forecast computes from the limits of a mailbox, messages in any minute and
+// recipients in any 24 hours, and from what it has done of them.
+func (c Checked) Forecast(perMinute, recipientsPerDay int, u Usage) Forecast {
+	f := Forecast{Mailboxes: len(c.Mailboxes), Days: 1, Done: c.Known, PerMinute: perMinute, PerDay: recipientsPerDay}
+	for name, n := range c.Mailboxes {
+		left := u.Left[name]
+		n.Messages, n.Recipients = n.Messages+left.Messages, n.Recipients+left.Recipients
+		f.Done -= left.Messages
+		f.Messages += n.Messages
+		f.Recipients += n.Recipients
+		if n.Messages == 0 {
+			continue
+		}
+		used := min(u.Recipients[name], recipientsPerDay) // the limit may be lower now
+		f.Used = max(f.Used, used)
+		takes := time.Duration((n.Messages-1)/perMinute) * time.Minute
+		days := (used + n.Recipients + recipientsPerDay - 1) / recipientsPerDay
+		if days > 1 {
+			takes = max(takes, time.Duration(days-1)*24*time.Hour)
+		}
+		f.Takes, f.Days = max(f.Takes, takes), max(f.Days, days)
+	}
+	f.Done = max(0, f.Done)
+	return f
+}
+
+// String is the forecast in one line.
+func (f Forecast) String() string {
+	s := fmt.Sprintf("%d messages to %d recipients", f.Messages, f.Recipients)
+	if f.Mailboxes > 1 {
+		s += fmt.Sprintf(" from %d mailboxes", f.Mailboxes)
+	}
+	if f.Done > 0 {
+		s = fmt.Sprintf("%d rows are done; %s", f.Done, s)
+	}
+	switch {
+	case f.Days > 1:
+		s += fmt.Sprintf(", spread over %d days by the limit of %d recipients", f.Days, f.PerDay)
+	case f.Takes >= time.Minute:
+		s += fmt.Sprintf(", about %d minutes at %d a minute", int(f.Takes.Minutes())+1, f.PerMinute)
+	default:
+		s += ", less than a minute"
+	}
+	if f.Used > 0 {
+		s += fmt.Sprintf("; %d of the day's %d recipients are used", f.Used, f.PerDay)
+	}
+	return s
+}

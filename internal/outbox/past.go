@@ -1,0 +1,91 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// memory is how long a row of a batch is known after its message was removed.
+const memory = 365 * 24 * time.Hour
+
+// remember keeps the keys of rows whose messages are about to be deleted: those
+// that chosen, a condition on ?1, names. What waited was never submitted and
+// never will be; what was held in doubt stays in doubt.
+func (t *tx) remember(chosen string, arg int64) error {
+	_, err := t.exec(`INSERT INTO past (batch_id, row_key, mail_id, state, doubts, finished_at)
+		SELECT batch_id, row_key, id, CASE WHEN state IN ('sent', 'dead') OR (state = 'held' AND doubts > 0) THEN state ELSE 'cancelled' END,
+			doubts, coalesce(finished_at, ?2)
+		FROM mail WHERE batch_id IS NOT NULL AND state NOT IN ('sending', 'receiving') AND `+chosen+` ON CONFLICT DO NOTHING`, arg, t.now)
+	return err
+}
+
+// past finds the message that a row of a batch had, 0 when it had none.
+func (t *tx) past(m *Message) (id int64, err error) {
+	if m.Batch == 0 {
+		return 0, nil
+	}
+	err = t.row("SELECT mail_id FROM past WHERE batch_id = ?1 AND row_key = ?2", []any{m.Batch, m.Row}, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return id, err
+}
+
+// forget drops up to 500 rows that were finished too long ago.
+func (t *tx) forget() (int, error) {
+	n, err := t.exec(`DELETE FROM past WHERE (batch_id, row_key) IN
+		(SELECT batch_id, row_key FROM past WHERE finished_at < ?1 ORDER BY finished_at LIMIT 500)`, t.now-memory.Milliseconds())
+	return int(n), err
+}
+
+// KnownRows returns those of the rows that are, or were, messages of the batch.
+func (ob *Outbox) KnownRows(ctx context.Context, b Batch, rows []string) (map[string]bool, error) {
+	known := make(map[string]bool)
+	c := &conditions{}
+	keys, names := make([]any, len(rows)), make([]any, len(rows))
+	for i, row := range rows {
+		keys[i], names[i] = b.Key(row), row
+	}
+	c.in("dedupe_key", keys)
+	c.add("batch_id = ? ", b.ID)
+	c.in("row_key", names)
+	err := each(view{ctx, ob.store}, func(r *sql.Rows) error {
+		var row string
+		err := r.Scan(&row)
+		known[row] = true
+		return err
+	}, "SELECT row_key FROM mail WHERE "+c.text[0]+" UNION ALL SELECT row_key FROM past WHERE "+c.text[1]+" AND "+c.text[2], c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("finding rows of batch %q: %w", b.Name, err)
+	}
+	return known, nil
+}
+
+// PastRow is a row of a batch whose message was removed. A State of Held says
+// that it was in doubt.
+type PastRow struct {
+	Row        string
+	QID        QID
+	State      State
+	InDoubt    int
+	FinishedAt time.Time
+}
+
+// PastRows lists up to limit of them by key, from the one after the row named.
+func (ob *Outbox) PastRows(ctx context.Context, batch int64, after string, limit int) (list []PastRow, err error) {
+	err = each(view{ctx, ob.store}, func(r *sql.Rows) error {
+		var p PastRow
+		var id, finished int64
+		err := r.Scan(&p.Row, &id, &p.State, &p.InDoubt, &finished)
+		p.QID, p.FinishedAt = ob.qid(id), moment(finished)
+		list = append(list, p)
+		return err
+	}, "SELECT row_key, mail_id, state, doubts, finished_at FROM past WHERE batch_id = ?1 AND row_key > ?2 ORDER BY row_key LIMIT ?3", batch, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing removed rows: %w", err)
+	}
+	return list, nil
+}
