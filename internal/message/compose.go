@@ -152,10 +152,16 @@ func (d *Draft) Check() error {
 			}
 		}
 	}
+	seen := map[string]bool{}
 	for _, h := range d.Headers {
 		if err := checkHeader(h); err != nil {
 			return err
 		}
+		name := strings.ToLower(h.Name)
+		if onlyOnce[name] && seen[name] {
+			return &FieldError{"header " + h.Name, h.Value, "is given twice, and may be there once (RFC 5322 3.6)"}
+		}
+		seen[name] = true
 		if flag := d.ownsToo(h.Name); flag != "" {
 			return &FieldError{"header " + h.Name, h.Value, "is set by " + flag + " already"}
 		}

@@ -36,6 +36,10 @@ var ownedFields = map[string]string{
 	"apparently-to":  "use --to",
 }
 
+// onlyOnce are the extra header fields that a message may have once, beside those
+// that Compose writes.
+var onlyOnce = map[string]bool{"sender": true, "in-reply-to": true, "references": true}
+
 // checkHeader returns a *FieldError unless h may be an extra header field.
 func checkHeader(h Header) error {
 	field := "header " + h.Name

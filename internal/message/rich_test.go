@@ -135,9 +135,15 @@ func TestThreadPriorityAndListFields(t *testing.T) {
 
 func TestComposeRefusesRichFields(t *testing.T) {
 	for want, change := range map[string]func(*message.Draft){
-		`priority "urgent": is none of high, normal and low`:                                                       func(d *message.Draft) { d.Priority = "urgent" },
-		`In-Reply-To "a": must look like <left@right>`:                                                             func(d *message.Draft) { d.InReplyTo = "a" },
-		`References "<a@b>\nBcc: x@y": a line feed at octet 6: a field is one line`:                                func(d *message.Draft) { d.References = []string{"<a@b>\nBcc: x@y"} },
+		`priority "urgent": is none of high, normal and low`:                        func(d *message.Draft) { d.Priority = "urgent" },
+		`In-Reply-To "a": must look like <left@right>`:                              func(d *message.Draft) { d.InReplyTo = "a" },
+		`References "<a@b>\nBcc: x@y": a line feed at octet 6: a field is one line`: func(d *message.Draft) { d.References = []string{"<a@b>\nBcc: x@y"} },
+		`list-unsubscribe "https://x.example/` + strings.Repeat("u", 102) + `...": has 901 octets, at most 900: it stands on one line`: func(d *message.Draft) {
+			d.ListUnsubscribe = []string{"https://x.example/" + strings.Repeat("u", 883)}
+		},
+		`header sender "b@x.example": is given twice, and may be there once (RFC 5322 3.6)`: func(d *message.Draft) {
+			d.Headers = []message.Header{{"Sender", "a@x.example"}, {"sender", "b@x.example"}}
+		},
 		`list-unsubscribe "ftp://x": must be https://HOST/... or mailto:USER@DOMAIN`:                               func(d *message.Draft) { d.ListUnsubscribe = []string{"ftp://x"} },
 		`list-unsubscribe "https://x/\nBcc:y": is no URL; non-ASCII characters and commas must be percent-encoded`: func(d *message.Draft) { d.ListUnsubscribe = []string{"https://x/\nBcc:y"} },
 		`Markdown: given together with HTML; one of them is enough`:                                                func(d *message.Draft) { d.Markdown, d.HTML = "a", "b" },

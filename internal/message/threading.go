@@ -1,6 +1,7 @@
 package message
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -54,12 +55,19 @@ func checkIDs(field string, ids []string) ([]string, error) {
 	return out, nil
 }
 
+// maxUnsubscribe keeps an address, which cannot be folded, and what stands around
+// it within a line (RFC 5322 2.1.1).
+const maxUnsubscribe = 900
+
 // checkUnsubscribe checks the addresses of List-Unsubscribe (RFC 2369 3.2).
 func checkUnsubscribe(list []string) error {
 	for _, s := range list {
 		u, err := url.Parse(s)
 		if err != nil || !mimetext.IsASCII(s) || strings.ContainsAny(s, "<>, \t\r\n\x00") {
 			return &FieldError{"list-unsubscribe", s, "is no URL; non-ASCII characters and commas must be percent-encoded"}
+		}
+		if len(s) > maxUnsubscribe {
+			return &FieldError{"list-unsubscribe", s, fmt.Sprintf("has %d octets, at most %d: it stands on one line", len(s), maxUnsubscribe)}
 		}
 		switch {
 		case (u.Scheme == "https" || u.Scheme == "http") && u.Host != "":
