@@ -36,14 +36,22 @@ func (s *sendFlags) mail(g *globals, cfg *config.Config, given func(string) bool
 	if err != nil {
 		return nil, "", s.asFlags(err, given)
 	}
-	if report := m.SizeReport(); report.NearLimit() {
-		g.warningf("%s", report)
-	}
+	g.doubts(m)
 	if err := s.keep(d, m); err != nil {
 		_ = m.Close()
 		return nil, "", err
 	}
 	return m, d.From.Addr(), nil
+}
+
+// doubts warns of what is allowed and perhaps not meant.
+func (g *globals) doubts(m *message.Mail) {
+	if report := m.SizeReport(); report.NearLimit() {
+		g.warningf("%s", report)
+	}
+	for _, cid := range m.Unshown() {
+		g.warningf("--inline %s: the HTML body does not show cid:%s", cid, cid)
+	}
 }
 
 // exclusive are the flags that contradict each other.

@@ -34,6 +34,7 @@ func (s *sendFlags) ready(g *globals, cfg *config.Config, given func(string) boo
 	if m, err = raw.Mail(envelope, message.RawChanges{From: missing, ForceFrom: s.from != ""}); err != nil {
 		return nil, "", s.asFlags(err, given)
 	}
+	g.doubts(m)
 	if err = s.saveMail(m); err != nil {
 		return nil, "", errors.Join(err, m.Close())
 	}

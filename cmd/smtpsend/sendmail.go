@@ -28,7 +28,9 @@ sendmail, mailq and newaliases it is what they expect (smtpsend link-sendmail).
   -i, -oi           a line with only a dot does not end the message
   -bm -bs -bp -bi   submit; SMTP on standard input; list the queue; nothing
   -a PROFILE        settings from PROFILE.env in the configuration directory
-  -N -R -V          notifications (RFC 3461), where the server offers them
+  -q                submit what is due in the outbox
+  -N WHEN, -R full|hdrs, -V ID
+                    notifications (RFC 3461), where the server offers them
   -v, -d            say what happens; show the dialogue
   --                end of options
 
@@ -36,6 +38,7 @@ sendmail, mailq and newaliases it is what they expect (smtpsend link-sendmail).
   --reencode-long-lines     as the settings of these names
   --force-from              put SMTPSEND_MAIL_SENDER into From
   --read-envelope-from      reverse-path from From
+  --queue                   put the message into the outbox instead of submitting it
   --dry-run                 compose and check, but open no connection
   --env-file, --profile, --timeout, --trace, --verbose     as everywhere
 
@@ -53,7 +56,8 @@ func newSendmail(g *globals) *cobra.Command {
 		Long:    sendmailHelp,
 		Example: `  smtpsend sendmail -t -i < message.eml
   echo "disk full" | smtpsend sendmail root`,
-		DisableFlagParsing: true, // sendmail's grammar is not cobra's
+		DisableFlagParsing:    true, // sendmail's grammar is not cobra's
+		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := parseSendmail(args)
 			if err != nil {

@@ -42,6 +42,17 @@ func checkInline(list []Inline) error {
 	return nil
 }
 
+// Unshown returns the content ids that the HTML body does not show, because one
+// of them is misspelt: most programs list such an image as an attachment.
+func (m *Mail) Unshown() (cids []string) {
+	for _, p := range m.parts {
+		if p.cid != "" && !strings.Contains(m.html, "cid:"+p.cid) && !strings.Contains(m.html, "cid:"+url.QueryEscape(p.cid)) {
+			cids = append(cids, p.cid)
+		}
+	}
+	return cids
+}
+
 // embedImages finds the images that an HTML text names relative to dir and
 // gives each a Content-ID of domain. Only img tags that name such a file are
 // written anew; everything else stays as it is. Addresses with a scheme or a
