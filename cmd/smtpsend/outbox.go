@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
@@ -74,9 +75,16 @@ func (g *globals) enqueue(ctx context.Context, cfg *config.Config, mailbox strin
 
 // courierOptions are what the courier of these settings needs.
 func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
+	// One for all mailboxes, so that their sessions share a token also when it
+	// cannot be stored.
+	shared := sync.OnceValues(func() (submission.Options, error) { return g.connection(cfg, "") })
 	o := courier.Options{
-		Connection: func(mailbox string) (submission.Options, error) { return g.connection(cfg, mailbox) },
-		Timeout:    max(g.timeout, 10*time.Minute), Logger: g.logger(),
+		Connection: func(mailbox string) (submission.Options, error) {
+			connection, err := shared()
+			connection.Mailbox = mailbox
+			return connection, err
+		},
+		Timeout: max(g.timeout, 10*time.Minute), Logger: g.logger(),
 	}
 	if cfg.Operator == "" || cfg.MailSender == "" {
 		return o, nil
