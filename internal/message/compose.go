@@ -54,7 +54,12 @@ func Compose(d Draft) (*Mail, error) {
 	if m.MessageID, err = messageID(d.MessageID, d.From.Domain); err != nil {
 		return nil, err
 	}
-	for _, list := range [][]Address{{d.From}, d.To, d.Cc, d.ReplyTo} {
+	shown := [][]Address{{d.From}, d.To, d.Cc, d.ReplyTo}
+	for _, h := range d.Headers {
+		list, _ := h.addresses() // Check has seen the error
+		shown = append(shown, list)
+	}
+	for _, list := range shown {
 		for _, a := range list {
 			m.utf8Header = m.utf8Header || !mimetext.IsASCII(a.Local)
 		}
@@ -152,19 +157,8 @@ func (d *Draft) Check() error {
 			}
 		}
 	}
-	seen := map[string]bool{}
-	for _, h := range d.Headers {
-		if err := checkHeader(h); err != nil {
-			return err
-		}
-		name := strings.ToLower(h.Name)
-		if onlyOnce[name] && seen[name] {
-			return &FieldError{"header " + h.Name, h.Value, "is given twice, and may be there once (RFC 5322 3.6)"}
-		}
-		seen[name] = true
-		if flag := d.ownsToo(h.Name); flag != "" {
-			return &FieldError{"header " + h.Name, h.Value, "is set by " + flag + " already"}
-		}
+	if err := d.checkHeaders(); err != nil {
+		return err
 	}
 	if d.Markdown != "" && d.HTML != "" {
 		return &FieldError{"Markdown", "", "given together with HTML; one of them is enough"}
@@ -176,6 +170,27 @@ func (d *Draft) Check() error {
 		return err
 	}
 	return d.Priority.check()
+}
+
+func (d *Draft) checkHeaders() error {
+	seen := map[string]bool{}
+	for _, h := range d.Headers {
+		if err := checkHeader(h); err != nil {
+			return err
+		}
+		name := strings.ToLower(h.Name)
+		if onlyOnce[name] && seen[name] {
+			return &FieldError{"header " + h.Name, h.Value, "is given twice, and may be there once (RFC 5322 3.6)"}
+		}
+		seen[name] = true
+		if _, err := h.addresses(); err != nil {
+			return err
+		}
+		if flag := d.ownsToo(h.Name); flag != "" {
+			return &FieldError{"header " + h.Name, h.Value, "is set by " + flag + " already"}
+		}
+	}
+	return nil
 }
 
 // ownsToo returns the flag that writes a field in this draft, or "". These

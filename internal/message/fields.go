@@ -40,6 +40,21 @@ var ownedFields = map[string]string{
 // that Compose writes.
 var onlyOnce = map[string]bool{"sender": true, "in-reply-to": true, "references": true}
 
+// addressHeaders are the extra fields that hold addresses: in them nothing but a
+// display name can be encoded.
+var addressHeaders = map[string]bool{
+	"sender": true, "disposition-notification-to": true, "return-receipt-to": true, "errors-to": true,
+	"mail-followup-to": true, "mail-reply-to": true, "x-confirm-reading-to": true,
+}
+
+// addresses are those of a field that holds some, none for another field.
+func (h Header) addresses() ([]Address, error) {
+	if !addressHeaders[strings.ToLower(h.Name)] {
+		return nil, nil
+	}
+	return ParseAddressList("header "+h.Name, h.Value)
+}
+
 // checkHeader returns a *FieldError unless h may be an extra header field.
 func checkHeader(h Header) error {
 	field := "header " + h.Name

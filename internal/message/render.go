@@ -128,6 +128,10 @@ func (d *Draft) fields() string {
 	}
 	b.WriteString(unsubscribeFields(d.ListUnsubscribe))
 	for _, h := range d.Headers {
+		if list, _ := h.addresses(); len(list) > 0 {
+			b.WriteString(addressField(h.Name, list))
+			continue
+		}
 		b.WriteString(mimetext.Field(h.Name, strings.TrimSpace(h.Value)))
 	}
 	return b.String()

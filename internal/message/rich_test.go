@@ -3,6 +3,7 @@ package message_test
 import (
 	"errors"
 	"io/fs"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -144,6 +145,7 @@ func TestComposeRefusesRichFields(t *testing.T) {
 		`header sender "b@x.example": is given twice, and may be there once (RFC 5322 3.6)`: func(d *message.Draft) {
 			d.Headers = []message.Header{{"Sender", "a@x.example"}, {"sender", "b@x.example"}}
 		},
+		`header Sender "b": no @ and domain`:                                                                       func(d *message.Draft) { d.Headers = []message.Header{{"Sender", "b"}} },
 		`list-unsubscribe "ftp://x": must be https://HOST/... or mailto:USER@DOMAIN`:                               func(d *message.Draft) { d.ListUnsubscribe = []string{"ftp://x"} },
 		`list-unsubscribe "https://x/\nBcc:y": is no URL; non-ASCII characters and commas must be percent-encoded`: func(d *message.Draft) { d.ListUnsubscribe = []string{"https://x/\nBcc:y"} },
 		`Markdown: given together with HTML; one of them is enough`:                                                func(d *message.Draft) { d.Markdown, d.HTML = "a", "b" },
@@ -191,6 +193,31 @@ func TestContentTypeByNameThenByContent(t *testing.T) {
 		got := octets(t, compose(t, d))
 		if want := "\r\nContent-Type: " + tt.want + ";\r\n name=\"" + name + "\"\r\n"; !strings.Contains(got, want) {
 			t.Errorf("%s: no %q in\n%.900s", name, want, got)
+		}
+	}
+}
+
+func TestExtraFieldsOfAddressesEncodeTheNameOnly(t *testing.T) {
+	m, err := message.Compose(message.Draft{
+		From: addr(t, "a@x.example"), To: []message.Address{addr(t, "b@x.example")}, Text: "x",
+		Headers: []message.Header{{"Sender", "Grüße <s@x.example>"}, {"Disposition-Notification-To", "\"Ünï, Cödé\" <r@x.example>, q@x.example"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	read, err := mail.ReadMessage(strings.NewReader(octets(t, m)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]string{"Sender": "Grüße/s@x.example", "Disposition-Notification-To": "Ünï, Cödé/r@x.example /q@x.example"} {
+		list, err := read.Header.AddressList(field)
+		var got []string
+		for _, a := range list {
+			got = append(got, a.Name+"/"+a.Address)
+		}
+		if s := strings.Join(got, " "); err != nil || s != want {
+			t.Errorf("%s: %s, %v, want %s", field, s, err, want)
 		}
 	}
 }
