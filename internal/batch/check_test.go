@@ -119,9 +119,9 @@ func TestForecast(t *testing.T) {
 		{boxes("a", 2400, 2400), batch.Usage{}, "2400 messages to 2400 recipients, about 80 minutes at 30 a minute", 79 * time.Minute},
 		{batch.Checked{Mailboxes: map[string]batch.Count{"a": {31, 31}, "b": {1, 5}}}, batch.Usage{}, "32 messages to 36 recipients from 2 mailboxes, about 2 minutes at 30 a minute", time.Minute},
 		{boxes("a", 100, 20001), batch.Usage{}, "100 messages to 20001 recipients, spread over 3 days by the limit of 10000 recipients", 48 * time.Hour},
-		{boxes("a", 31, 31), used, "91 messages to 91 recipients, about 4 minutes at 30 a minute; 9000 of the day's 10000 recipients are used", 3 * time.Minute},
-		{boxes("a", 31, 941), used, "91 messages to 1001 recipients, spread over 2 days by the limit of 10000 recipients; 9000 of the day's 10000 recipients are used", 24 * time.Hour},
-		{batch.Checked{Known: 100, Mailboxes: map[string]batch.Count{"a": {}}}, used, "40 rows are done; 60 messages to 60 recipients, about 2 minutes at 30 a minute; 9000 of the day's 10000 recipients are used", time.Minute},
+		{boxes("a", 31, 31), used, "91 messages to 91 recipients, about 4 minutes at 30 a minute; 9000 of the day's 10000 recipients used", 3 * time.Minute},
+		{boxes("a", 31, 941), used, "91 messages to 1001 recipients, spread over 2 days by the limit of 10000 recipients; 9000 of the day's 10000 recipients used", 24 * time.Hour},
+		{batch.Checked{Known: 100, Mailboxes: map[string]batch.Count{"a": {}}}, used, "40 rows done; 60 messages to 60 recipients, about 2 minutes at 30 a minute; 9000 of the day's 10000 recipients used", time.Minute},
 	} {
 		f := tt.checked.Forecast(30, 10000, tt.usage)
 		if f.String() != tt.want || f.Takes != tt.takes {

@@ -70,12 +70,12 @@ func (c Checked) Forecast(perMinute, recipientsPerDay int, u Usage) Forecast {
 
 // String is the forecast in one line.
 func (f Forecast) String() string {
-	s := fmt.Sprintf("%d messages to %d recipients", f.Messages, f.Recipients)
+	s := counted(f.Messages, "message") + " to " + counted(f.Recipients, "recipient")
 	if f.Mailboxes > 1 {
 		s += fmt.Sprintf(" from %d mailboxes", f.Mailboxes)
 	}
 	if f.Done > 0 {
-		s = fmt.Sprintf("%d rows are done; %s", f.Done, s)
+		s = counted(f.Done, "row") + " done; " + s
 	}
 	switch {
 	case f.Days > 1:
@@ -86,7 +86,15 @@ func (f Forecast) String() string {
 		s += ", less than a minute"
 	}
 	if f.Used > 0 {
-		s += fmt.Sprintf("; %d of the day's %d recipients are used", f.Used, f.PerDay)
+		s += fmt.Sprintf("; %d of the day's %d recipients used", f.Used, f.PerDay)
 	}
 	return s
+}
+
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
