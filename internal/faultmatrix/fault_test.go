@@ -90,7 +90,7 @@ func (c *conn) replyOf(f fault) string {
 			garbage:   "\x00\x1a\xff garbage\r\n",
 			megabyte:  longHTTP,
 			mixed:     "HTTP/1.1 200 OK\r\nno header field\r\n\r\n",
-			stray:     "HTTP/1.1 100 Continue\r\n\r\n",
+			stray:     "250 2.0.0 stray\r\n",
 		}[f]
 	}
 	return map[fault]string{
