@@ -89,6 +89,7 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	var last *Error
 	for attempt := 1; ; attempt++ {
 		began := time.Now()
 		token, err := s.ask(ctx)
@@ -100,6 +101,10 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 		if !ok {
 			return nil, err
 		}
+		if last != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+			refused = last // what made another request needed says more than that it had no time
+			err = last
+		}
 		refused.Attempts = attempt
 		wait, again := pause(ctx, refused)
 		s.log.DebugContext(ctx, "no token", "stage", "token", "attempt", attempt, "took", time.Since(began),
@@ -110,6 +115,7 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 		if err := sleep(ctx, wait); err != nil {
 			return nil, fmt.Errorf("entra: waiting to ask again: %w: %w", err, refused)
 		}
+		last = refused
 	}
 }
 
@@ -139,7 +145,8 @@ func (s *Source) ask(ctx context.Context) (*oauth2.Token, error) {
 	if err != nil {
 		return nil, fmt.Errorf("entra: making the client credential: %w", err)
 	}
-	requestCtx, cancel := context.WithTimeout(ctx, requestTimeout)
+	limit := requestLimit(ctx)
+	requestCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 
 	answer := &recorder{base: s.client.Transport}
@@ -157,10 +164,21 @@ func (s *Source) ask(ctx context.Context) (*oauth2.Token, error) {
 		}
 		return withLife(token), nil
 	case answer.status == 0:
-		return nil, s.networkError(ctx, requestCtx, err)
+		return nil, s.networkError(ctx, requestCtx, limit, err)
 	}
 	// err is not kept: its Response.Request holds the form.
 	return nil, answer.failure(s.host, conceal(params))
+}
+
+// requestLimit is requestTimeout, or ends a little before ctx: whoever waits for
+// ctx alone would not hear who was asked and what was said before.
+func requestLimit(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return requestTimeout
+	}
+	left := time.Until(deadline)
+	return min(requestTimeout, left-min(left/10, 200*time.Millisecond))
 }
 
 // usable refuses a token that could not be sent with AUTH. Entra never gives
@@ -171,13 +189,13 @@ func usable(token *oauth2.Token) error {
 }
 
 // networkError unwraps *url.Error, whose text repeats method and URL.
-func (s *Source) networkError(ctx, requestCtx context.Context, err error) *Error {
+func (s *Source) networkError(ctx, requestCtx context.Context, limit time.Duration, err error) *Error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err
 	}
 	if requestCtx.Err() != nil && ctx.Err() == nil {
 		// Not context.DeadlineExceeded: the caller's context has not ended.
-		err = fmt.Errorf("no answer within %v: %w", requestTimeout, os.ErrDeadlineExceeded)
+		err = fmt.Errorf("no answer within %v: %w", limit.Round(100*time.Millisecond), os.ErrDeadlineExceeded)
 	}
 	return &Error{Host: s.host, Err: err}
 }

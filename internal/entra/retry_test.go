@@ -138,6 +138,36 @@ func TestPauseEndsWithTheContext(t *testing.T) {
 	})
 }
 
+// TestDeadlineDoesNotHideWhatWasSaid: whoever waits for ctx alone would hear
+// only that it ended, so the request ends before it.
+func TestDeadlineDoesNotHideWhatWasSaid(t *testing.T) {
+	for name, tt := range map[string]struct {
+		first int
+		want  string
+	}{
+		"silence":             {0, "entra: asking login.example for a token: no answer within 9.8s: i/o timeout"},
+		"silence after a 503": {503, "HTTP 503, 2 attempts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				requests := 0
+				_, err := fake(func(r *http.Request) (*http.Response, error) {
+					if requests++; requests == 1 && tt.first != 0 {
+						return reply(tt.first, "", ""), nil
+					}
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				}).source().Token(ctx)
+				if err == nil || !strings.Contains(err.Error(), tt.want) || ctx.Err() != nil {
+					t.Errorf("err %v, ctx %v", err, ctx.Err())
+				}
+			})
+		})
+	}
+}
+
 func TestOneRequestHasThirtySeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, requests := time.Now(), 0
