@@ -104,13 +104,13 @@ func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-cha
 	return errors.Join(err, sender.Release())
 }
 
-// tryStopped releases the mailboxes of the batch that a setting or permission
-// stopped: who starts the batch again has mended it, or wants to know. One
+// tryStopped releases the mailboxes of the batch that a setting, a permission or
+// a block by Microsoft stopped, but not those that an operator held: who starts the batch again has mended it, or wants to know. One
 // message is tried, and none is burned when it is still wrong.
 func (run *batchRun) tryStopped(ctx context.Context) error {
 	for name := range run.checked.Mailboxes {
 		m, err := run.box.Mailbox(ctx, name)
-		if errors.Is(err, outbox.ErrNotFound) || (err == nil && m.Pause != outbox.PauseConfiguration) {
+		if errors.Is(err, outbox.ErrNotFound) || (err == nil && m.Pause != outbox.PauseConfiguration && m.Pause != outbox.PauseBlocked) {
 			continue
 		}
 		if err == nil {

@@ -158,7 +158,11 @@ func (t *tally) stop(c *outbox.Claim, r *submission.Receipt) {
 	}
 	f := diagnosis.Find(r.Err().Symptom(), diagnosis.Facts{Mailbox: c.Mailbox})
 	t.g.finding(f, atMost(said(r.Err()), 400))
-	t.g.line("note", "mailbox %s is stopped, and no message is lost; when it is mended: smtpsend queue release --mailbox %s", c.Mailbox, c.Mailbox)
+	note := "mailbox " + c.Mailbox + " is stopped, and no message is lost"
+	if !t.quiet { // a batch says itself how it goes on
+		note += "; when it is mended: smtpsend queue release --mailbox " + c.Mailbox
+	}
+	t.g.line("note", "%s", note)
 }
 
 // lastWords is what the server said last, or why it said nothing.
