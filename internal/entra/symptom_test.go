@@ -23,9 +23,10 @@ func TestSymptomHasWhatTheCatalogueMatches(t *testing.T) {
 			HTTPStatus: 401, OAuthError: "invalid_client", AADSTS: []int{7000215},
 			Text: "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '" + clientID + "'.",
 		}},
-		"throttled":       {reply(429, "Too Many Requests", "3600"), nil, diagnosis.Symptom{HTTPStatus: 429, Text: "Too Many Requests"}},
-		"page of a proxy": {page, nil, diagnosis.Symptom{HTTPStatus: 403, Text: "<html> <title>Blocked</title>", Fault: diagnosis.FaultTokenNotJSON}},
-		"network":         {nil, syscall.ECONNREFUSED, diagnosis.Symptom{Fault: diagnosis.FaultConnectionRefused}},
+		"throttled":          {reply(429, "Too Many Requests", "3600"), nil, diagnosis.Symptom{HTTPStatus: 429, Text: "Too Many Requests"}},
+		"page of a proxy":    {page, nil, diagnosis.Symptom{HTTPStatus: 403, Text: "<html> <title>Blocked</title>", Fault: diagnosis.FaultTokenNotJSON}},
+		"JSON without token": {reply(200, `{"expires_in":3599}`, ""), nil, diagnosis.Symptom{HTTPStatus: 200, Fault: diagnosis.FaultTokenNotJSON}},
+		"network":            {nil, syscall.ECONNREFUSED, diagnosis.Symptom{Fault: diagnosis.FaultConnectionRefused}},
 	} {
 		ctx, cancel := cancelAfterFirst(t)
 		_, err := fake(func(*http.Request) (*http.Response, error) {
