@@ -111,6 +111,6 @@ func facts(cfg *config.Config, mailbox, from string, token submission.Token) (di
 	if err != nil {
 		return f, nil
 	}
-	f.ObjectID = claims.ObjectID
+	f.ObjectID, claims.Wanted = claims.ObjectID, diagnosis.Resource(cfg.OfficeAccessScopes)
 	return f, &claims
 }

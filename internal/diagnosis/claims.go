@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -110,6 +111,40 @@ func (c Claims) HasRole(name string) bool {
 	return false
 }
 
+// exchangeID is the application id of Office 365 Exchange Online, by which some
+// tokens name it.
+const exchangeID = "00000002-0000-0ff1-ce00-000000000000"
+
+// Resource is the host of the resource that scopes ask for, such as
+// "outlook.office365.com"; "" when they name none.
+func Resource(scopes []string) string {
+	if len(scopes) == 0 {
+		return ""
+	}
+	u, err := url.Parse(scopes[0])
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// OtherCloud reports a token for Exchange Online of another cloud than the one
+// that was asked for.
+func (c Claims) OtherCloud() bool {
+	return c.Wanted != "" && c.Audience != "" && c.ForExchange() && !otherName(c.Audience, c.Wanted)
+}
+
+// otherName reports whether audience is the resource asked for, by this name or
+// another one of the same cloud.
+func otherName(audience, wanted string) bool {
+	u, err := url.Parse(audience)
+	if err != nil || u.Host == "" {
+		return strings.Contains(strings.ToLower(audience), exchangeID) || strings.EqualFold(audience, wanted)
+	}
+	worldwide := func(host string) bool { return host == "outlook.office365.com" || host == "outlook.office.com" }
+	return strings.EqualFold(u.Host, wanted) || worldwide(u.Host) && worldwide(wanted)
+}
+
 // ForExchange reports whether the audience is Exchange Online in any cloud. An
 // empty audience counts as such: nothing is known against it.
 func (c Claims) ForExchange() bool {
@@ -120,7 +155,7 @@ func (c Claims) ForExchange() bool {
 	for _, known := range []string{
 		"outlook.office365.com", "outlook.office.com", "outlook.office365.us", "outlook-dod.office365.us",
 		"partner.outlook.cn",
-		"00000002-0000-0ff1-ce00-000000000000", // the application id of Office 365 Exchange Online
+		exchangeID,
 	} {
 		if strings.Contains(aud, known) {
 			return true

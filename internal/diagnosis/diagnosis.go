@@ -59,6 +59,7 @@ type Claims struct {
 	AppIDACR  string // appidacr: "1" secret, "2" certificate
 	IDType    string // idtyp: "app" where emitted
 	TokenID   string // uti: names the token in Entra's logs
+	Wanted    string // no claim: host of the resource that was asked for, when known
 	Roles     []string
 	IssuedAt  time.Time // iat, zero when absent
 	NotBefore time.Time // nbf

@@ -132,7 +132,7 @@ func matchedBy(e Entry, s Symptom) []string {
 }
 
 // conditions on the claims of a token, for "claim:" and "when:".
-var conditions = []string{"wrong-audience", "expired", "user-token", "smtp-role", "no-role", "other-role"}
+var conditions = []string{"wrong-audience", "other-cloud", "expired", "user-token", "smtp-role", "no-role", "other-role"}
 
 // conditionHolds is false without claims: what is not known decides nothing.
 func conditionHolds(name string, c *Claims) bool {
@@ -143,6 +143,8 @@ func conditionHolds(name string, c *Claims) bool {
 	switch name {
 	case "wrong-audience":
 		return !c.ForExchange()
+	case "other-cloud":
+		return c.OtherCloud()
 	case "expired":
 		return !c.Expires.IsZero() && !time.Now().Before(c.Expires)
 	case "user-token":

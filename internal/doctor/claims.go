@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -26,6 +25,7 @@ func (e *examination) readClaims(context.Context) {
 		e.add(c)
 		return
 	}
+	claims.Wanted = diagnosis.Resource(e.o.Token.Scopes)
 	e.claims = &claims
 	e.o.Facts.ObjectID = claims.ObjectID
 	roles := "no roles"
@@ -77,8 +77,8 @@ func (e *examination) oddClaims(c diagnosis.Claims) []string {
 	var odd []string
 	if !c.ForExchange() {
 		odd = append(odd, "the token is for "+c.Audience+", not for Exchange Online")
-	} else if wanted := e.resource(); wanted != "" && !e.otherName(c.Audience, wanted) {
-		odd = append(odd, "the token is for "+c.Audience+", although "+wanted+" was asked for: that is another cloud's Exchange Online")
+	} else if c.OtherCloud() {
+		odd = append(odd, "the token is for "+c.Audience+", although "+c.Wanted+" was asked for: that is another cloud's Exchange Online")
 	}
 	if t := e.o.TenantID; guid().MatchString(t) && c.TenantID != "" && !strings.EqualFold(t, c.TenantID) {
 		odd = append(odd, "the token is of tenant "+c.TenantID+", the settings say "+t)
@@ -96,37 +96,4 @@ func (e *examination) oddClaims(c diagnosis.Claims) []string {
 		odd = append(odd, "the token is valid from "+c.NotBefore.Format(time.RFC3339)+" on by this machine's clock")
 	}
 	return odd
-}
-
-// resource is the host of the resource that a token was asked for.
-func (e *examination) resource() string {
-	if len(e.o.Token.Scopes) == 0 {
-		return ""
-	}
-	u, err := url.Parse(e.o.Token.Scopes[0])
-	if err != nil {
-		return ""
-	}
-	return u.Host
-}
-
-// exchangeID is the application id of Office 365 Exchange Online, by which some
-// tokens name it.
-const exchangeID = "00000002-0000-0ff1-ce00-000000000000"
-
-// otherName reports whether audience is the resource asked for, by this name or
-// another one of the same cloud.
-func (e *examination) otherName(audience, wanted string) bool {
-	u, err := url.Parse(audience)
-	if err != nil || u.Host == "" {
-		return strings.Contains(strings.ToLower(audience), exchangeID) || strings.EqualFold(audience, wanted)
-	}
-	worldwide := func(host string) bool { return host == "outlook.office365.com" || host == "outlook.office.com" }
-	return strings.EqualFold(u.Host, wanted) || worldwide(u.Host) && worldwide(wanted)
-}
-
-// otherCloud reports a token for Exchange Online of another cloud.
-func (e *examination) otherCloud() bool {
-	wanted := e.resource()
-	return e.claims != nil && e.claims.ForExchange() && e.claims.Audience != "" && wanted != "" && !e.otherName(e.claims.Audience, wanted)
 }

@@ -91,7 +91,7 @@ func TestOtherServersGetAFindingEach(t *testing.T) {
 		"HTTP":         {talk(map[string]string{"": "HTTP/1.1 400 Bad Request\r\n\r\n"}), "not-smtp", "greeting", "HTTP/1.1"},
 		"plain text":   {talk(map[string]string{"": exchangeGreeting, "EHLO": "250-mail Hello\r\n250 SIZE 1000\r\n"}), "starttls-missing", "tls smtp", "does not offer STARTTLS"},
 		"drops in TLS": {talk(map[string]string{"": exchangeGreeting, "EHLO": "250-mail Hello\r\n250 STARTTLS\r\n", "STARTTLS": "220 2.0.0 go\r\nnot TLS\r\n"}), "tls-not-spoken", "tls smtp", "clear"},
-		"not Exchange": {talk(map[string]string{"": postfix, "EHLO": "250-mail.fabrikam.example\r\n250 SIZE 1000\r\n"}), "not-exchange", "greeting", "Postfix"},
+		"not Exchange": {talk(map[string]string{"": postfix, "EHLO": "250-mail.fabrikam.example\r\n250 SIZE 1000\r\n"}), "starttls-missing", "tls smtp", "does not offer STARTTLS"},
 		"no EHLO":      {talk(map[string]string{"": postfix}), "not-exchange", "greeting", "500"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,18 +48,11 @@ func (e *examination) root(c Check) Check {
 		greeting.Seen += "; " + c.Name + ": " + c.Seen
 		return greeting
 	}
-	if c.Code == codeRefused && e.otherCloud() {
-		f := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageToken, AADSTS: []int{wrongCloudNumber}}, e.o.Facts)
-		f.Matched, f.Text = []string{"aud " + e.claims.Audience}, ""
-		c.finding, c.Code = &f, f.Code
+	if c.Name == nameAuth && e.claims != nil && e.claims.OtherCloud() {
 		c.Seen += "; " + strings.Join(e.oddClaims(*e.claims), "; ")
 	}
 	return c
 }
-
-// wrongCloudNumber is the number by which Entra tells a request to the wrong
-// cloud, which leads to the catalogue's entry for it.
-const wrongCloudNumber = 90038
 
 func (e *examination) check(name string) Check {
 	i := slices.IndexFunc(e.report.Checks, func(c Check) bool { return c.Name == name })
@@ -83,16 +76,18 @@ func (e *examination) clockExplains(c Check) bool {
 	return false
 }
 
-// needsExchange reports a failure for which another server than Exchange is
-// reason enough.
+// needsExchange reports a refusal for which another server than Exchange is
+// reason enough. A failure with a name that says more keeps it, as send gives
+// it; that the server is another stands beside it.
 func needsExchange(c Check) bool {
+	if c.cause == nil || !c.cause.Reply.Permanent() {
+		return false
+	}
 	switch c.Name {
-	case nameEHLO, nameTLSSMTP, nameEHLOTLS, nameAuth:
-		switch c.Code {
-		case string(diagnosis.FaultStartTLSMissing), string(diagnosis.FaultXOAUTH2Missing):
-			return true
-		}
-		return c.cause != nil && c.cause.Reply.Permanent()
+	case nameEHLO:
+		return true
+	case nameTLSSMTP, nameEHLOTLS, nameAuth:
+		return !c.finding.Known()
 	}
 	return false
 }
