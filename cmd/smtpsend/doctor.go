@@ -151,6 +151,10 @@ func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr er
 	if err != nil {
 		return doctor.Options{}, err
 	}
+	path := mailbox
+	if user := cfg.PlainUser(); user != "" && d.mailbox == "" {
+		mailbox = user
+	}
 	known, _ := facts(cfg, mailbox, from, submission.Token{})
 	known.Recipient = sendTo
 	pool, err := cfg.RootCAs()
@@ -161,7 +165,7 @@ func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr er
 		sendTo = ""
 	}
 	return doctor.Options{
-		Settings: goodSettings(cfg, mailbox), Session: g.server(cfg, mailbox, cfg.RootCAs), From: from, SendTo: sendTo,
+		Settings: goodSettings(cfg, mailbox), Session: g.server(cfg, mailbox, cfg.RootCAs), ReversePath: path, From: from, SendTo: sendTo,
 		TenantID: cfg.OfficeTenantID, Facts: known, Limit: d.limit, TokenLimit: d.limit, MailLimit: d.limit,
 		Token: entra.Options{
 			TokenURL: cfg.TokenURL(), ClientID: cfg.OfficeClientID, Credential: entra.Secret(cfg.OfficeClientSecret),

@@ -185,13 +185,13 @@ func (e *examination) authenticate(ctx context.Context) {
 func (e *examination) envelope(ctx context.Context) {
 	to := e.o.SendTo
 	if to == "" {
-		to = e.o.Session.Mailbox
+		to = e.o.ReversePath
 	}
 	for _, step := range []struct {
 		name, need, line string
 		stage            diagnosis.Stage
 	}{
-		{nameMail, nameAuth, "MAIL FROM:<" + e.o.Session.Mailbox + ">", diagnosis.StageMail},
+		{nameMail, nameAuth, "MAIL FROM:<" + e.o.ReversePath + ">", diagnosis.StageMail},
 		{nameRcpt, nameMail, "RCPT TO:<" + to + ">", diagnosis.StageRcpt},
 	} {
 		if e.blocked(step.name, step.need) {
@@ -253,7 +253,7 @@ func (e *examination) compose() (*message.Mail, error) {
 	if err != nil {
 		return nil, err
 	}
-	mailbox, err := message.ParseAddress("--mailbox", e.o.Session.Mailbox)
+	mailbox, err := message.ParseAddress("--mailbox", e.o.ReversePath)
 	if err != nil {
 		return nil, err
 	}

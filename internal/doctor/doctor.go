@@ -120,8 +120,11 @@ type Options struct {
 	// Session leads to the server, as the mailbox. Its Tokens, Slots and
 	// Timeouts are not used.
 	Session submission.Options
-	From    string // bare address in From of the test message
-	SendTo  string // bare address that gets the test message; "" for none
+	// ReversePath is the mailbox's address where Session.Mailbox is a name and no
+	// address; "" is Session.Mailbox.
+	ReversePath string
+	From        string // bare address in From of the test message
+	SendTo      string // bare address that gets the test message; "" for none
 	// TenantID is the tenant of the settings, a GUID or a domain.
 	TenantID string
 	Facts    diagnosis.Facts // for the commands
@@ -133,6 +136,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.ReversePath == "" {
+		o.ReversePath = o.Session.Mailbox
+	}
 	for _, f := range []struct {
 		field *time.Duration
 		value time.Duration

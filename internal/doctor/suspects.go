@@ -112,9 +112,9 @@ func (s suspicion) consent() Suspect {
 
 func (s suspicion) mailboxName() Suspect {
 	return Suspect{
-		Cause: s.mailbox + " is not a mailbox, or not its primary address",
+		Cause: s.mailbox + " is not a mailbox of this tenant, or not its primary address",
 		Look:  s.commands("Get-EXOMailbox -Identity {mailbox} | Format-List PrimarySmtpAddress,RecipientTypeDetails"),
-		Tell:  "Nothing found: it is a group, a contact, or does not exist. Another PrimarySmtpAddress: use that one.",
+		Tell:  "Nothing found: it is a group, a contact, does not exist, or belongs to another tenant, whose ids the settings then need. Another PrimarySmtpAddress: use that one.",
 		Fix:   diagnosis.Fix{Text: "Name the mailbox by its primary address.", Commands: []string{"smtpsend doctor --mailbox ADDRESS"}, Who: "you"},
 	}
 }
