@@ -47,9 +47,9 @@ func (f Facts) fill(text string) string {
 	})
 }
 
-// fillCommand replaces the placeholders of a command, quoted where the shell
-// would take a character for its own.
-func (f Facts) fillCommand(text string) string {
+// FillCommand replaces the placeholders of a command, such as {mailbox}, quoted
+// where the shell would take a character for its own.
+func (f Facts) FillCommand(text string) string {
 	return placeholder().ReplaceAllStringFunc(text, func(p string) string {
 		value, missing := f.value(p)
 		switch {
@@ -129,7 +129,7 @@ func (f Facts) fillFixes(fixes []Fix) []Fix {
 	for i, fix := range fixes {
 		out[i] = Fix{Text: f.fill(fix.Text), Who: fix.Who}
 		for _, c := range fix.Commands {
-			out[i].Commands = append(out[i].Commands, f.fillCommand(c))
+			out[i].Commands = append(out[i].Commands, f.FillCommand(c))
 		}
 	}
 	return out

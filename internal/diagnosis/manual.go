@@ -91,7 +91,7 @@ func writeEntry(b *bufio.Writer, e Entry) {
 		if len(f.Commands) > 0 {
 			fmt.Fprint(b, "\n   ```\n")
 			for _, c := range f.Commands {
-				fmt.Fprintf(b, "   %s\n", Facts{}.fillCommand(c))
+				fmt.Fprintf(b, "   %s\n", Facts{}.FillCommand(c))
 			}
 			fmt.Fprint(b, "   ```\n")
 		}

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,6 +160,20 @@ func TestCommandsDoNotRunWhatAValueHolds(t *testing.T) {
 				t.Errorf("command %q", c)
 			}
 		}
+	}
+}
+
+func TestCommandsQuoteWhatAnAddressMayHold(t *testing.T) {
+	_, o := start(t, sandbox.Options{}, "auth-unsuccessful")
+	o.Session.Mailbox = "o'brien&$co@contoso.example"
+	r := doctor.Examine(t.Context(), o)
+	var all []string
+	for _, s := range r.Suspects {
+		all = append(all, append(s.Look, s.Fix.Commands...)...)
+	}
+	want := "Add-MailboxPermission -Identity 'o''brien&$co@contoso.example' -User $sp.Identity -AccessRights FullAccess"
+	if !slices.Contains(all, want) {
+		t.Errorf("no %q among %q", want, all)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // suspects are the causes that remain for a sign-in that Exchange refuses
@@ -129,30 +128,12 @@ func (s suspicion) tooSoon() Suspect {
 
 // commands fills ids and mailbox in, as the catalogue does in its commands.
 func (s suspicion) commands(texts ...string) []string {
-	r := strings.NewReplacer("{client-id}", argument(s.client, "<client-id>"), "{object-id}", argument(s.object, "<enterprise-app-object-id>"),
-		"{tenant-id}", argument(s.tenant, "<tenant-id>"), "{mailbox}", argument(s.mailbox, "<mailbox>"))
+	f := diagnosis.Facts{ClientID: s.client, ObjectID: s.object, TenantID: s.tenant, Mailbox: s.mailbox}
 	out := make([]string, len(texts))
 	for i, text := range texts {
-		out[i] = r.Replace(text)
+		out[i] = f.FillCommand(text)
 	}
 	return out
-}
-
-// Values end in commands that people paste into an administrator's shell: what
-// is neither plain nor harmless in single quotes stays out.
-var (
-	plain    = lazyregexp.New(`^[\p{L}\p{N}][\p{L}\p{N}._+@-]*$`)
-	quotable = lazyregexp.New(`^[\p{L}\p{N}][\p{L}\p{N}._+@=#&!%'*?~|^{}/-]*$`)
-)
-
-func argument(value, missing string) string {
-	switch {
-	case plain().MatchString(value):
-		return value
-	case quotable().MatchString(value):
-		return "'" + strings.ReplaceAll(value, "'", "''") + "'"
-	}
-	return missing
 }
 
 func or(a, b string) string {
