@@ -84,6 +84,7 @@ type courier struct {
 	sender *outbox.Sender
 	work   context.Context // ends Grace after ctx
 	done   chan string     // a mailbox whose worker has stood back
+	askAt  time.Time       // when to ask Until again
 
 	mu      sync.Mutex
 	senders map[string]*submission.Sender // sessions that stay between quanta
@@ -116,7 +117,7 @@ func (c *courier) loop(ctx context.Context) error {
 	var ring []string
 	timer := time.NewTimer(c.o.Poll)
 	defer timer.Stop()
-	var asked time.Time // Until, last
+	stoodBack := false // a worker, since the last look
 	for {
 		var wait time.Time
 		if ctx.Err() == nil && c.err() == nil {
@@ -130,24 +131,35 @@ func (c *courier) loop(ctx context.Context) error {
 		if len(active) == 0 && (ctx.Err() != nil || c.err() != nil || c.finished(ring, wait)) {
 			return c.err()
 		}
-		idle := len(active)+len(ring) == 0 && wait.IsZero() // what Until waits for may just have ended
-		if c.o.Until != nil && ctx.Err() == nil && (idle || time.Since(asked) >= c.o.Poll) {
-			asked = time.Now()
-			over, err := c.o.Until(ctx)
-			if c.fail(err); over {
-				end()
-				continue
-			}
+		idle := stoodBack && len(active)+len(ring) == 0 && wait.IsZero() // what Until waits for may just have ended
+		if ctx.Err() == nil && c.over(ctx, idle) {
+			end()
+			continue
 		}
+		stoodBack = false
 		timer.Reset(c.pause(wait))
 		select {
 		case mailbox := <-c.done:
 			delete(active, mailbox)
+			stoodBack = true
 		case <-c.box.Wake():
 		case <-timer.C:
 		case <-c.ended(ctx, len(active)):
 		}
 	}
+}
+
+// over asks Until: now, or once a Poll, but for no more than a twentieth of the
+// time, because it may have to count for long.
+func (c *courier) over(ctx context.Context, now bool) bool {
+	if c.o.Until == nil || (!now && time.Now().Before(c.askAt)) {
+		return false
+	}
+	start := time.Now()
+	over, err := c.o.Until(ctx)
+	c.askAt = time.Now().Add(max(c.o.Poll, 20*time.Since(start)))
+	c.fail(err)
+	return over
 }
 
 // pause is until the next mailbox is due, at most Poll, since other processes
