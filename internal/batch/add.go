@@ -122,9 +122,9 @@ func addRow(ctx context.Context, row Row, p Plan, box *outbox.Outbox, b outbox.B
 		return false, err
 	}
 	defer m.Close()
-	taken := stored(m, row)
-	taken.Size, taken.ReadyAt, taken.Batch, taken.Key = m.Content.Size(), at, b.ID, b.Key(row.Key)
-	_, known, err = box.AcceptContent(ctx, taken, m.Content)
+	s := stored(m, row)
+	s.Size, s.ReadyAt, s.Batch, s.Key = m.Content.Size(), at, b.ID, b.Key(row.Key)
+	_, known, err = box.AcceptContent(ctx, s, m.Content)
 	return known, err
 }
 
@@ -160,7 +160,8 @@ func (a Account) String() string {
 }
 
 // Take reads the account of a batch from the outbox. Of what is held, a server
-// may have what is in doubt; the rest is held because somebody wanted it.
+// may have what is in doubt; the rest is held because somebody wanted it. What is
+// still coming in, or broke off, is not taken, and no row of the batch yet.
 func Take(ctx context.Context, box *outbox.Outbox, b outbox.Batch) (Account, error) {
 	all, inDoubt, err := box.BatchCounts(ctx, b.ID)
 	if err != nil {
@@ -168,7 +169,7 @@ func Take(ctx context.Context, box *outbox.Outbox, b outbox.Batch) (Account, err
 	}
 	a := Account{
 		Accepted: all[outbox.Sent], Refused: all[outbox.Dead], InDoubt: inDoubt[outbox.Held], Other: all[outbox.Cancelled],
-		Waiting: all[outbox.Ready] + all[outbox.Sending] + all[outbox.Held] + all[outbox.Receiving] - inDoubt[outbox.Held],
+		Waiting: all[outbox.Ready] + all[outbox.Sending] + all[outbox.Held] - inDoubt[outbox.Held],
 	}
 	for _, n := range inDoubt {
 		a.Doubts += n
@@ -179,11 +180,14 @@ func Take(ctx context.Context, box *outbox.Outbox, b outbox.Batch) (Account, err
 // pageSize is how many messages a list has in memory at once.
 const pageSize = 500
 
-// each calls do for every message that f names, the newest first.
-func each(ctx context.Context, box *outbox.Outbox, f outbox.Filter, do func(outbox.Mail) error) error {
-	f.Limit = pageSize
+// taken are the states of messages that were taken.
+var taken = []outbox.State{outbox.Ready, outbox.Sending, outbox.Held, outbox.Sent, outbox.Dead, outbox.Cancelled}
+
+// each calls do for every message of a batch, the newest first.
+func each(ctx context.Context, box *outbox.Outbox, b outbox.Batch, do func(outbox.Detail) error) error {
+	f := outbox.Filter{Batch: b.ID, States: taken, Limit: pageSize}
 	for {
-		list, err := box.List(ctx, f)
+		list, err := box.History(ctx, f)
 		if err != nil {
 			return err
 		}

@@ -6,12 +6,14 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/batch"
+	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
@@ -105,6 +107,42 @@ func TestARowIsKnownWhenItsMessageIsGone(t *testing.T) {
 	checked, err := batch.Check(rows, plan(t, addTemplate), func(keys []string) (map[string]bool, error) { return box.KnownRows(t.Context(), b, keys) })
 	if err != nil || checked.Rows != 300 || checked.Known != 6 || checked.Mailboxes["reports@contoso.example"] != (batch.Count{Messages: 294, Recipients: 294}) {
 		t.Errorf("checked %+v, %v", checked, err)
+	}
+}
+
+// contentFunc is a content that is made while it is written.
+type contentFunc func(io.Writer) (int64, error)
+
+func (f contentFunc) WriteTo(w io.Writer) (int64, error) { return f(w) }
+
+func TestAContentThatIsStillComingInIsNoRowYet(t *testing.T) {
+	box, b := openOutbox(t)
+	if _, err := add(t.Context(), t, box, b, data(0, 2), "id", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := box.AcceptContent(t.Context(), outbox.Message{
+		Mailbox: "reports@contoso.example", MessageID: "<1@contoso.example>", Batch: b.ID, Row: "2", Key: b.Key("2"),
+		Envelope: message.Envelope{ReversePath: "reports@contoso.example", ForwardPaths: []string{"a@contoso.example"}},
+	}, contentFunc(func(w io.Writer) (int64, error) {
+		n, err := io.Copy(w, strings.NewReader(strings.Repeat("0123456789\r\n", 300_000)))
+		list, e := box.List(t.Context(), outbox.Filter{Batch: b.ID, States: []outbox.State{outbox.Receiving}})
+		if e != nil || len(list) != 1 {
+			t.Errorf("%d messages are coming in, %v", len(list), e)
+		}
+		if account, e := batch.Take(t.Context(), box, b); e != nil || account.String() != "2 rows: 0 accepted, 0 refused, 0 in doubt, 2 waiting" {
+			t.Errorf("account %q, %v", account, e)
+		}
+		var out bytes.Buffer
+		if e := batch.Report(t.Context(), &out, box, b); e != nil || strings.Count(out.String(), "\n") != 3 {
+			t.Errorf("report %v:\n%s", e, out.String())
+		}
+		return n, err
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if account, err := batch.Take(t.Context(), box, b); err != nil || account.Waiting != 3 {
+		t.Errorf("account %q, %v", account, err)
 	}
 }
 

@@ -20,14 +20,10 @@ func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b outbox.Batch
 	if err := out.Write([]string{"row", "recipients", "outcome", "reply", "queue_id", "message_id", "attempts", "in_doubt", "finished_at", "reason"}); err != nil {
 		return err
 	}
-	err := each(ctx, box, outbox.Filter{Batch: b.ID}, func(m outbox.Mail) error {
-		d, err := box.Show(ctx, m.QID)
-		if err != nil {
-			return err
-		}
+	err := each(ctx, box, b, func(d outbox.Detail) error {
 		return out.Write([]string{
-			m.Row, recipients(d), outcome(m.State, m.InDoubt), lastReply(d), string(m.QID), m.MessageID, strconv.Itoa(m.Attempts),
-			strconv.Itoa(m.InDoubt), stamp(m.FinishedAt), m.Reason,
+			d.Row, recipients(d), outcome(d.State, d.InDoubt), lastReply(d), string(d.QID), d.MessageID, strconv.Itoa(d.Attempts),
+			strconv.Itoa(d.InDoubt), stamp(d.FinishedAt), d.Reason,
 		})
 	})
 	if err == nil {
