@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -196,7 +197,7 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 			return asExit(err)
 		}
 		if n == 0 && len(args) > 0 {
-			return withCode(exitNoInput, outbox.ErrNotFound)
+			return notDone(ctx, box, f, action)
 		}
 		if g.json {
 			g.printJSON(map[string]any{"action": action, "messages": n, "exit_code": exitOK})
@@ -205,6 +206,18 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 		g.printf("%d %s %s\n", n, plural(n, "message", "messages"), past)
 		return nil
 	})
+}
+
+// notDone says why nothing was done to messages that were named.
+func notDone(ctx context.Context, box *outbox.Outbox, f outbox.Filter, action outbox.Action) error {
+	list, err := box.List(ctx, f)
+	if err != nil {
+		return asExit(err)
+	}
+	if len(list) == 0 {
+		return withCode(exitNoInput, outbox.ErrNotFound)
+	}
+	return withCode(exitNoInput, fmt.Errorf("%s is %s: %s does not apply", list[0].QID, list[0].State, action))
 }
 
 // mailboxAlone reports that nothing but a mailbox was named.
