@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 const (
 	commandTimeout = 30 * time.Second
 	commandWait    = 2 * time.Second // for children that keep its output open
-	maxStderr      = 64 << 10        // octets of its standard error that are read
+	maxStderr      = 4 << 10         // octets of its standard error that are read
 	maxSaid        = 512             // octets of these that are shown
 )
 
@@ -78,12 +79,8 @@ func runReason(err error) string {
 // in the output, thus perhaps in the secret: a command run with tracing prints
 // both.
 func said(stderr, stdout *cappedBuffer) string {
-	text := strings.Join(strings.Fields(stderr.String()), " ")
-	for _, word := range strings.Fields(stdout.String()) {
-		if len(word) >= 4 {
-			text = secret.Hide(text, word, 8)
-		}
-	}
+	printed := slices.DeleteFunc(strings.Fields(stdout.String()), func(word string) bool { return len(word) < 4 })
+	text := secret.NewWords(printed...).Hide(strings.Join(strings.Fields(stderr.String()), " "), 8)
 	if text == "" {
 		return ""
 	}

@@ -111,12 +111,8 @@ func conceal(params url.Values) func(string) string {
 			}
 		}
 	}
-	return func(text string) string {
-		for _, form := range forms {
-			text = secret.Hide(text, form, shortestRun)
-		}
-		return text
-	}
+	words := secret.NewWords(forms...)
+	return func(text string) string { return words.Hide(text, shortestRun) }
 }
 
 var (

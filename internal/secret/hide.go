@@ -23,20 +23,39 @@ func Writings(value string) []string {
 	return all
 }
 
+// Words are what must not be shown, made ready to be looked for: a reply may have
+// many thousands of lines, and a token thousands of octets.
+type Words struct{ folded []string }
+
+// NewWords returns what hides each of values, in this order.
+func NewWords(values ...string) Words {
+	var w Words
+	for _, value := range values {
+		w.folded = append(w.folded, fold(value))
+	}
+	return w
+}
+
 // Hide returns text with [redacted] in the place of every run of at least
-// shortest octets that value has too, letters of either case: whoever quotes a
-// secret may do so in part, over several lines, or in capitals. A value that is
+// shortest octets that a word has too, letters of either case: whoever quotes a
+// secret may do so in part, over several lines, or in capitals. A word that is
 // shorter itself is hidden whole.
-//
-// Every run of 2n octets covers a whole one of the blocks of n octets into which
-// text is cut, so only those are searched for.
-func Hide(text, value string, shortest int) string {
+func (w Words) Hide(text string, shortest int) string {
+	for _, word := range w.folded {
+		text = hide(text, word, shortest)
+	}
+	return text
+}
+
+// hide is Hide for one word. Every run of 2n octets covers a whole one of the
+// blocks of n octets into which text is cut, so only those are searched for.
+func hide(text, value string, shortest int) string {
 	shortest = min(shortest, len(value))
 	block := shortest / 2
-	if block == 0 {
+	if block == 0 || len(text) < shortest {
 		return text
 	}
-	folded, value := fold(text), fold(value)
+	folded := fold(text)
 	var b strings.Builder
 	kept := 0 // what stands before it is in b
 	for at := 0; at+block <= len(folded); {

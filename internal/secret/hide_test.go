@@ -24,12 +24,12 @@ func TestHideTakesRunsOut(t *testing.T) {
 		"é cdefghijKL é":               "é [redacted] é",
 		"abcdefghijKLMNOPabcdefghijKL": "[redacted][redacted]",
 	} {
-		if got := secret.Hide(text, value, 8); got != want {
+		if got := secret.NewWords(value).Hide(text, 8); got != want {
 			t.Errorf("%q gives %q, want %q", text, got, want)
 		}
 	}
 	for _, short := range []string{"", "a", "abcd"} {
-		if got := secret.Hide("an abcd x", short, 8); (got == "an [redacted] x") != (short == "abcd") {
+		if got := secret.NewWords(short).Hide("an abcd x", 8); (got == "an [redacted] x") != (short == "abcd") {
 			t.Errorf("of %q %q is left", short, got)
 		}
 	}
@@ -46,10 +46,7 @@ func TestWritingsAreFoundWhereverTheyBegin(t *testing.T) {
 		base64.StdEncoding.EncodeToString([]byte(value)), base64.StdEncoding.EncodeToString([]byte("1" + value + "2")),
 		base64.StdEncoding.EncodeToString([]byte("12" + value)),
 	} {
-		hidden := text
-		for _, w := range secret.Writings(value) {
-			hidden = secret.Hide(hidden, w, 8)
-		}
+		hidden := secret.NewWords(secret.Writings(value)...).Hide(text, 8)
 		if rest := strings.ReplaceAll(hidden, secret.Redacted, ""); rest == hidden || len(rest) > 10 {
 			t.Errorf("%s: %s is left", text, hidden)
 		}

@@ -23,13 +23,13 @@ const shortestCredential = 8
 // veil takes the credential of AUTH out of what the server says from then on.
 // Servers quote the command that they do not like, whole or, where a limit of
 // theirs split our line, in parts, and some write it in capitals.
-type veil struct{ credentials []string }
+type veil struct{ credentials secret.Words }
 
 // newVeil hides token and response, the latter as it goes over the wire.
 func newVeil(token string, response []byte) *veil {
 	v := &veil{}
 	if len(token) >= shortestCredential {
-		v.credentials = append([]string{base64.StdEncoding.EncodeToString(response)}, secret.Writings(token)...)
+		v.credentials = secret.NewWords(append([]string{base64.StdEncoding.EncodeToString(response)}, secret.Writings(token)...)...)
 	}
 	return v
 }
@@ -45,10 +45,7 @@ func (v *veil) hideFrom(text string, shortest int) string {
 	if v == nil {
 		return text
 	}
-	for _, c := range v.credentials {
-		text = secret.Hide(text, c, shortest)
-	}
-	return text
+	return v.credentials.Hide(text, shortest)
 }
 
 // hideReply hides in the lines of a reply. A challenge is looked at behind its
