@@ -78,10 +78,11 @@ func newReceipt(o Options, m *message.Mail) *Receipt {
 
 // Err returns the error of the last attempt, nil when it had none. Of attempts
 // that our time limit ended it looks at the one before: what made another
-// attempt needed says more than that there was no time for it.
+// attempt needed says more than that there was no time for it, unless it was a
+// token that is not believed.
 func (r *Receipt) Err() *Error {
 	n := len(r.Attempts) - 1
-	for n > 0 && r.Attempts[n].cut {
+	for n > 0 && r.Attempts[n].cut && !staleToken(r.Attempts[n-1].Err) {
 		n--
 	}
 	if n < 0 {

@@ -342,6 +342,27 @@ func TestTimeLimitDoesNotHideWhyItWasTriedAgain(t *testing.T) {
 	}
 }
 
+// TestStaleTokenIsNoRefusal: only what is said to a fresh token is believed, so
+// no time for one leaves nothing but that.
+func TestStaleTokenIsNoRefusal(t *testing.T) {
+	ended, seen := make(chan struct{}), 0
+	s := &server{say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}, onLine: func(line string) {
+		if strings.HasPrefix(line, "EHLO") {
+			seen++
+		}
+		if seen > 2 { // the second connection
+			<-ended
+		}
+	}}
+	o := setup(t, s)
+	o.Tokens = &tokens{list: []submission.Token{{Access: secret.New("stale"), FromCache: true}, {Access: secret.New("fresh")}}}
+	t.Cleanup(func() { close(ended) })
+	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Deadline: time.Now().Add(time.Second)}).Err()
+	if e == nil || !e.Reply.IsZero() || e.Stage != diagnosis.StageEHLO || e.Fault != diagnosis.FaultConnectionTimeout {
+		t.Errorf("err %v", e)
+	}
+}
+
 func TestPermanentRefusalIsNotTriedAgain(t *testing.T) {
 	for stage, s := range map[diagnosis.Stage]*server{
 		diagnosis.StageMail:    {say: map[string]string{"mail": "550 5.1.8 Access denied, bad outbound sender"}},
