@@ -124,7 +124,7 @@ func (l *loader) good(setting string) bool {
 }
 
 func (l *loader) checkMissing(cfg *Config) {
-	if l.o.Offline || cfg.NoMails {
+	if l.o.Offline || cfg.NoMails || l.unread {
 		return
 	}
 	for _, s := range table() {

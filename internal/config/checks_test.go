@@ -70,6 +70,7 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 }
 
 func TestSuspiciousValuesAreWarnedOf(t *testing.T) {
+	const alike = "OFFICE_TOKEN_ENDPOINT=https://127.0.0.1:8443/#TenantID#/oauth2/v2.0/token"
 	for _, tt := range []struct{ name, set, want string }{
 		{"secret's ID", "OFFICE_CLIENT_SECRET=" + tenant, "OFFICE_CLIENT_SECRET has the shape of a GUID: this looks like the secret's ID, not its value, which Entra shows once, when the secret is made"},
 		{"port 465 with STARTTLS", "MAIL_SERVER=mx.example SMTP_PORT=465", "SMTP_SECURITY is 2 (STARTTLS), but port 465 speaks TLS from the start: use 1, or port 587 (default)"},
@@ -78,6 +79,8 @@ func TestSuspiciousValuesAreWarnedOf(t *testing.T) {
 		{"user without domain", "SMTP_USER_NAME=app", "SMTP_USER_NAME has no @: Exchange Online takes the address of a mailbox"},
 		{"scope of Graph", "OFFICE_ACCESS_SCOPES=https://graph.microsoft.com/.default", "OFFICE_ACCESS_SCOPES asks for Microsoft Graph, whose tokens SMTP refuses: use https://outlook.office365.com/.default"},
 		{"scope of a person", "OFFICE_ACCESS_SCOPES=https://outlook.office365.com/SMTP.Send", "OFFICE_ACCESS_SCOPES has a scope that does not end in /.default, which Entra refuses to a program (AADSTS1002012): use https://outlook.office365.com/.default"},
+		{"Entra's path elsewhere, no GUID", alike + " OFFICE_CLIENT_ID=mailer", "OFFICE_CLIENT_ID is not a GUID, as the Application (client) ID is"},
+		{"Entra's path elsewhere, every tenant", alike + " OFFICE_TENANT_ID=common", "OFFICE_TENANT_ID names no tenant, but all of them (common, organizations, consumers): a program needs the Directory (tenant) ID"},
 		{"endpoint of version 1", "OFFICE_TOKEN_ENDPOINT=https://login.microsoftonline.com/#TenantID#/oauth2/token", "OFFICE_TOKEN_ENDPOINT does not end in /oauth2/v2.0/token, which is where Entra takes scopes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -98,6 +101,7 @@ func TestGoodValuesPassUnremarked(t *testing.T) {
 		"MAIL_SENDER=\"Reports\"<reports@contoso.example>", "OFFICE_TOKEN_ENDPOINT=http://[::1]:80/#TenantID#/x",
 		// Another OpenID provider has ids of its own.
 		"OFFICE_TOKEN_ENDPOINT=https://idp.example/token OFFICE_CLIENT_ID=mailer OFFICE_TENANT_ID=common OFFICE_ACCESS_SCOPES=smtp",
+		"OFFICE_TOKEN_ENDPOINT=https://idp.example/#TenantID#/oauth2/v2.0/token",
 	} {
 		t.Run(set, func(t *testing.T) {
 			environ := complete()

@@ -72,10 +72,13 @@ func (p preset) value(setting string) (string, bool) {
 	return "", false
 }
 
+// entraPath is where Entra's token endpoint is, below the tenant.
+const entraPath = "/oauth2/v2.0/token"
+
 // endpointAt returns the token endpoint of an authority such as
 // "https://login.microsoftonline.com/", in enaio's spelling.
 func endpointAt(authority string) string {
-	return strings.TrimRight(authority, "/") + "/" + tenantPlaceholder + "/oauth2/v2.0/token"
+	return strings.TrimRight(authority, "/") + "/" + tenantPlaceholder + entraPath
 }
 
 // isMicrosoft reports whether host issues tokens of Microsoft Entra ID, so that

@@ -86,6 +86,19 @@ func TestEnvFileThatWasAskedForMustBeThere(t *testing.T) {
 	wantLines(t, problems(t, o), "error: env file "+o.EnvFile+" is a directory")
 }
 
+// What a file that cannot be read would have set is not missing as well.
+func TestAnEnvFileThatCannotBeReadIsTheOneProblem(t *testing.T) {
+	o := options(t)
+	o.EnvFile = filepath.Join(t.TempDir(), "missing.env")
+	if got := problems(t, o); len(got) != 1 || !strings.Contains(got[0], " cannot be opened: ") {
+		t.Errorf("got %q", got)
+	}
+	o.EnvFile = write(t, filepath.Join(t.TempDir(), "x.env"), "no assignment\n")
+	if got := problems(t, o); len(got) != 4 {
+		t.Errorf("one line that cannot be read: %q; want it and three settings that are not set", got)
+	}
+}
+
 func TestEnvFileOfOthersIsRefused(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no mode bits")

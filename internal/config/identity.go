@@ -30,8 +30,8 @@ func (l *loader) checkEndpoint(cfg *Config) {
 	if isMultiTenant(segment) {
 		l.problem(SeverityError, name, "names no tenant, but all of them (common, organizations, consumers): a program needs its own, write "+tenantPlaceholder)
 	}
-	if !strings.HasSuffix(u.Path, "/oauth2/v2.0/token") {
-		l.problem(SeverityWarning, name, "does not end in /oauth2/v2.0/token, which is where Entra takes scopes")
+	if !strings.HasSuffix(u.Path, entraPath) {
+		l.problem(SeverityWarning, name, "does not end in "+entraPath+", which is where Entra takes scopes")
 	}
 	l.checkScopes(cfg)
 	l.checkAuthorityHost(u.Hostname())
@@ -75,38 +75,44 @@ func (l *loader) warnCloud(text string) {
 }
 
 // checkIDs looks at the shapes of ids and secret. Entra's shapes are demanded
-// only of Entra: another OpenID provider has ids of its own.
+// only of Entra: another OpenID provider has ids of its own. What has Entra's
+// path elsewhere, a sandbox or a gateway, most likely wants them: a warning.
 func (l *loader) checkIDs(cfg *Config) {
 	u, err := url.Parse(cfg.TokenURL())
 	entra := err == nil && isMicrosoft(u.Hostname())
-	if l.good("OFFICE_CLIENT_ID") && entra {
-		l.checkClientID(cfg.OfficeClientID)
+	alike := entra || err == nil && strings.HasSuffix(u.Path, entraPath)
+	severity := SeverityWarning
+	if entra {
+		severity = SeverityError
+	}
+	if l.good("OFFICE_CLIENT_ID") && alike {
+		l.checkClientID(cfg.OfficeClientID, severity)
 	}
 	if l.good("OFFICE_TENANT_ID") {
-		l.checkTenantID(cfg.OfficeTenantID, entra)
+		l.checkTenantID(cfg.OfficeTenantID, alike, severity)
 	}
 	if value := cfg.OfficeClientSecret.Reveal(); l.good("OFFICE_CLIENT_SECRET") && guidShape().MatchString(value) {
 		l.problem(SeverityWarning, "OFFICE_CLIENT_SECRET", "has the shape of a GUID: this looks like the secret's ID, not its value, which Entra shows once, when the secret is made")
 	}
 }
 
-func (l *loader) checkClientID(id string) {
+func (l *loader) checkClientID(id string, severity Severity) {
 	switch {
 	case strings.Contains(id, "@"):
-		l.problem(SeverityError, "OFFICE_CLIENT_ID", "is an e-mail address: the Application (client) ID of the app registration belongs here, a GUID")
+		l.problem(severity, "OFFICE_CLIENT_ID", "is an e-mail address: the Application (client) ID of the app registration belongs here, a GUID")
 	case !guidShape().MatchString(id):
-		l.problem(SeverityError, "OFFICE_CLIENT_ID", "is not a GUID, as the Application (client) ID is")
+		l.problem(severity, "OFFICE_CLIENT_ID", "is not a GUID, as the Application (client) ID is")
 	}
 }
 
-func (l *loader) checkTenantID(id string, entra bool) {
+func (l *loader) checkTenantID(id string, alike bool, severity Severity) {
 	switch {
-	case entra && isMultiTenant(id):
-		l.problem(SeverityError, "OFFICE_TENANT_ID", "names no tenant, but all of them (common, organizations, consumers): a program needs the Directory (tenant) ID")
-	case entra && !guidShape().MatchString(id) && !domainShape().MatchString(id):
-		l.problem(SeverityError, "OFFICE_TENANT_ID", "is neither a GUID nor a domain such as contoso.onmicrosoft.com")
+	case alike && isMultiTenant(id):
+		l.problem(severity, "OFFICE_TENANT_ID", "names no tenant, but all of them (common, organizations, consumers): a program needs the Directory (tenant) ID")
 	case strings.ContainsAny(id, " /\\?#"):
 		l.problem(SeverityError, "OFFICE_TENANT_ID", "has a blank or a character of a URL in it")
+	case alike && !guidShape().MatchString(id) && !domainShape().MatchString(id):
+		l.problem(severity, "OFFICE_TENANT_ID", "is neither a GUID nor a domain such as contoso.onmicrosoft.com")
 	}
 }
 

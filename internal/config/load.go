@@ -51,6 +51,7 @@ type Options struct {
 func Load(ctx context.Context, o Options) (*Config, error) {
 	l := newLoader(o)
 	l.readEnvFile()
+	l.unread = l.envFile == "" && slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Severity == SeverityError })
 	l.checkNames()
 	l.resolveAll()
 	cfg := &Config{envFile: l.envFile}
@@ -73,6 +74,7 @@ type loader struct {
 	environ  map[string]string
 	layers   []layer // flags, environment, env file
 	envFile  string
+	unread   bool // an env file that was asked for could not be read
 	cloud    preset
 	values   map[string]entry // by the setting's name; absent = unset
 	bad      map[string]bool  // settings whose value is wrong by itself
