@@ -51,9 +51,11 @@ type attemptView struct {
 	Error   string     `json:"error,omitempty"`
 }
 
+// stepView is a stage and its time. The content has two: until the final dot,
+// and "reply", the wait for the reply to it.
 type stepView struct {
-	Stage diagnosis.Stage `json:"stage"`
-	Took  float64         `json:"took_ms"`
+	Stage string  `json:"stage"`
+	Took  float64 `json:"took_ms"`
 }
 
 func newReceiptView(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.Claims) receiptView {
@@ -99,8 +101,12 @@ func (v receiptView) firstRefusal() (*diagnosis.Finding, string) {
 
 func newAttemptView(a submission.Attempt) attemptView {
 	v := attemptView{Started: a.Started, Took: milliseconds(a.Took), Waited: milliseconds(a.Waited)}
-	for _, step := range a.Steps {
-		v.Steps = append(v.Steps, stepView{step.Stage, milliseconds(step.Took)})
+	for i, step := range a.Steps {
+		name := string(step.Stage)
+		if step.Stage == diagnosis.StageContent && i > 0 && a.Steps[i-1].Stage == step.Stage {
+			name = "reply"
+		}
+		v.Steps = append(v.Steps, stepView{name, milliseconds(step.Took)})
 	}
 	if a.Err != nil {
 		v.Error = a.Err.Error()
@@ -206,14 +212,8 @@ func (v receiptView) times() string {
 		return b.String()
 	}
 	var steps []string
-	var last diagnosis.Stage
 	for _, s := range v.Attempts[len(v.Attempts)-1].Steps {
-		name := string(s.Stage)
-		if s.Stage == diagnosis.StageContent && last == s.Stage { // its second half
-			name = "reply"
-		}
-		last = s.Stage
-		steps = append(steps, fmt.Sprintf("%s %.0f", name, s.Took))
+		steps = append(steps, fmt.Sprintf("%s %.0f", s.Stage, s.Took))
 	}
 	fmt.Fprintf(&b, " (%s)", strings.Join(steps, ", "))
 	return b.String()
