@@ -3,17 +3,20 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
 
 // sandboxFlags are what "sandbox" is told.
 type sandboxFlags struct {
 	listenSMTP, listenHTTP, writeEnv string
+	scenario                         string
 	faults                           []string
 	listFaults                       bool
 	limits                           bool
@@ -43,6 +46,7 @@ Ends on SIGINT and SIGTERM.`,
 	f.StringVar(&s.listenSMTP, "listen-smtp", "", "`ADDRESS` for SMTP, loopback only (default 127.0.0.1 and a free port)")
 	f.StringVar(&s.listenHTTP, "listen-http", "", "`ADDRESS` for the token endpoint, the inbox and its API (default as above)")
 	f.StringVar(&s.writeEnv, "write-env", "", "write the settings to `FILE` as soon as both addresses accept connections")
+	f.StringVar(&s.scenario, "scenario", "", "set up tenant, mailboxes, applications and their rights as the JSON in `FILE` says")
 	f.StringArrayVar(&s.faults, "fault", nil, "fail as `NAME[,after=N][,times=N]` says; repeatable")
 	f.BoolVar(&s.listFaults, "list-faults", false, "list the names for --fault, with one line about each")
 	f.BoolVar(&s.limits, "limits", false, "keep Exchange's limits: 30 messages a minute (the excess is delayed) and 10,000 recipients a day")
@@ -83,6 +87,19 @@ func (g *globals) listFaults() {
 	}
 }
 
+// readScenario reads what --scenario names.
+func readScenario(name string) (*sandbox.Scenario, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, &message.FileError{Path: name, Err: err}
+	}
+	scenario, err := sandbox.ParseScenario(data)
+	if err != nil {
+		return nil, usagef("--scenario %s: %v", name, err)
+	}
+	return scenario, nil
+}
+
 func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 	if s.listFaults {
 		g.listFaults()
@@ -94,6 +111,12 @@ func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 	}
 	if o.TimeScale = float64(s.timeScale); s.limits {
 		o.MessagesPerMinute, o.RecipientsPerDay = 30, 10_000
+	}
+	if s.scenario != "" {
+		var err error
+		if o.Scenario, err = readScenario(s.scenario); err != nil {
+			return err
+		}
 	}
 	for _, text := range s.faults {
 		fault, err := sandbox.ParseFault(text)

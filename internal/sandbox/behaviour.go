@@ -3,7 +3,6 @@ package sandbox
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
@@ -167,7 +166,7 @@ func AboutFault(name string) string {
 		}
 	}
 	if e, ok := diagnosis.Lookup(name); ok {
-		return strings.ToLower(e.Title[:1]) + e.Title[1:]
+		return e.Title
 	}
 	return ""
 }
