@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
@@ -29,9 +30,21 @@ import (
 const outputDir = "SMTPSEND_TEST_OUTPUT_DIR"
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(leakChecked{m}, map[string]func(){
 		"smtpsend": mainForTest, "sendmail": mainForTest, "mailq": mainForTest, "newaliases": mainForTest,
 	})
+}
+
+// leakChecked runs the tests and fails when a goroutine is left.
+type leakChecked struct{ m *testing.M }
+
+func (l leakChecked) Run() int {
+	code := l.m.Run()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }
 
 // mainForTest is main with a copy of its output.
