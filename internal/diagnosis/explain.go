@@ -31,7 +31,7 @@ func Explain(text string, f Facts) []Finding {
 	hits = p.bestOfEach(append(hits, p.truncatedHits(hits)...))
 	hits = append(hits, p.networkHits(hits)...)
 	if len(hits) == 0 {
-		hits = p.unknownHits()
+		hits = append(p.statusHits(), p.unknownHits()...)
 	}
 	return p.findings(rootFirst(hits), f)
 }
@@ -216,6 +216,9 @@ func (p *paste) connects(h *hit) bool {
 			h.entry, _ = Lookup("connection-refused-loopback")
 			return mailPort && p.microsofts(h.at, true)
 		}
+	}
+	if h.entry.Fault == FaultTLSUntrusted && p.inspected(h.at) {
+		h.entry, _ = Lookup("tls-intercepted")
 	}
 	return (h.entry.Fault == FaultProxyRefused || !p.dialsPrivate(h.at)) && p.namesMicrosoftHost(h.at)
 }

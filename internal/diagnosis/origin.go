@@ -22,7 +22,10 @@ var (
 	microsoftWords = strings.Split("office 365|office365|office-365|outlook365|outlook 365|microsoft 365|microsoft365|"+
 		"o365|m365|exchange online|exchange-online|exchangeonline|exchange server|microsoft exchange|ms exchange|"+
 		"exchangelabs|entra|azure ad|azuread|azure-ad|azure active directory|microsoft identity|microsoft.identity|"+
-		"aadsts|storedrv|microsoft esmtp|msal|azure.identity|onmicrosoft.com|wascl|high volume email", "|")
+		"aadsts|storedrv|microsoft esmtp|msal|azure.identity|onmicrosoft.com|wascl|high volume email|"+
+		"new-serviceprincipal|get-serviceprincipal|set-casmailbox|get-casmailbox|set-transportconfig|get-transportconfig|"+
+		"add-mailboxpermission|add-recipientpermission|new-managementroleassignment|new-managementscope|"+
+		"test-serviceprincipalauthorization|connect-exchangeonline", "|")
 	foreignWords = strings.Split("gsmtp|google|gmail|yahoo|aol|exim|dovecot|postfix/smtpd|esmtp postfix|sendgrid|"+
 		"mailgun|mailjet|postmark|sparkpost|amazon ses|amazonses|zoho|icloud|fastmail|protonmail|proton mail|mailtrap|"+
 		"brevo|sendinblue|hmailserver|mailenable|smartermail|mdaemon|kerio|zimbra|cyrus|courier|qmail|opensmtpd|okta|"+
@@ -34,12 +37,16 @@ var (
 // passed over.
 var (
 	microsoftHost = lazyregexp.New(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
+	// reportWords introduce a reply in Exchange's non-delivery reports.
+	reportWords = lazyregexp.New(`(?i)(?:remote server returned|der remoteserver hat|le serveur distant a (?:renvoyé|retourné)|el servidor remoto devolvió|il server remoto ha restituito|o servidor remoto (?:devolveu|retornou)|de externe server retourneerde|serwer zdalny zwrócił|リモート ?サーバーが|远程服务器返回了?|원격 서버에서)[^0-9A-Za-z\n]{1,12}[45]\d\d[ -]`)
 	// misspeltHost looks like one of Microsoft's and is none: the mistake itself.
 	misspeltHost = lazyregexp.New(`(?i)(?:off?ice?|of+ice)\.?(?:365|356|635|36)|outlo+k\.?(?:365|office)|microsoft-?online|micros[oi]ftonline|outlook\.office`)
 	// clientHost is one of Microsoft's that sends, and never answers.
 	clientHost   = lazyregexp.New(`(?i)\.outbound\.protection\.outlook\.com$`)
 	publicSuffix = lazyregexp.New(`(?i)\.(?:com|net|org|de|fr|io|co|uk|us|es|it|ru|cn|jp|local|lan|example|internal|eu|nl|ch|at|be|pl|br|in|info|biz|me|cloud|dev|email|corp|gov|edu|mx|ca|au|microsoft|se|no|dk|fi|cz|test|invalid|localdomain)$`)
-	packageName  = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
+	// inspectors are products that open TLS; their names stand in certificates.
+	inspectors  = lazyregexp.New(`(?i)zscaler|netskope|goskope|fortinet|fortigate|blue ?coat|bluecoat|sophos|palo alto|kaspersky|\bavast|bitdefender|\beset ssl|cisco umbrella|forcepoint|mcafee|check ?point software|watchguard|sonicwall|mitmproxy|fiddler`)
+	packageName = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
 )
 
 const maxMarks = 2000
@@ -62,7 +69,7 @@ func findMarks(text string) (marks, hosts []mark) {
 	}
 	for _, m := range hostNames(lower) {
 		h := lower[m.start:m.end]
-		if ofPerson(text, m.start) || clientHost().MatchString(h) || inPath(text, m.start) || !publicSuffix().MatchString(h) || packageName().MatchString(h) {
+		if ofPerson(text, m.start) || clientHost().MatchString(h) || inPath(text, m.start) || !publicSuffix().MatchString(h) || packageName().MatchString(h) || inspectors().MatchString(h) {
 			continue
 		}
 		k := mark{start: m.start, end: m.end, microsoft: microsoftHost().MatchString(h) || misspeltHost().MatchString(h)}
@@ -72,6 +79,10 @@ func findMarks(text string) (marks, hosts []mark) {
 			marks = append(marks, k)
 		}
 	}
+	for _, m := range reportWords().FindAllStringIndex(text, maxOfOneWord) {
+		marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
+	}
+	hosts = append(hosts, exchangeAddresses(text)...)
 	sort.Slice(marks, func(i, j int) bool { return marks[i].start < marks[j].start })
 	return marks, hosts
 }
@@ -253,6 +264,11 @@ func (p *paste) dialsPrivate(at region) bool {
 }
 
 var privateTarget = lazyregexp.New(`(?i)(?:dial tcp|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|connect to|connecting to|trying) \[?(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
+
+// inspected reports whether a product that opens TLS is named near the place.
+func (p *paste) inspected(at region) bool {
+	return inspectors().MatchString(p.text[max(0, at.start-1000):min(len(p.text), at.end+1000)])
+}
 
 // onLoopback reports whether the line names the machine itself, and whether
 // the port, where one is named, is one of mail.

@@ -10,7 +10,7 @@ func TestTruncatedTexts(t *testing.T) {
 	for text, want := range map[string]string{
 		"Authentication unsuccessful, user is locked by your organization's security defaults pol":    "security-defaults",
 		"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Ten":   "smtp-auth-disabled-tenant",
-		"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the ":      "auth-policy",
+		"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the ":      "smtp-auth-disabled-tenant",
 		"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Ma...": "smtp-auth-disabled-mailbox",
 		"535 5.7.139 Authentication unsuccessful, the user credentials were inc… (see the log)":       "password-wrong",
 		"535 5.7.139 Authentication unsuccessful, basic authentication is dis":                        "basic-auth-disabled",

@@ -1,0 +1,41 @@
+package diagnosis
+
+import (
+	"strconv"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+)
+
+var (
+	tokenHost  = lazyregexp.New(`(?i)login\.(?:microsoftonline\.(?:com|us|de)|partner\.microsoftonline\.cn|chinacloudapi\.cn|windows\.net)`)
+	httpStatus = lazyregexp.New(`(?i)status(?:[ _]?code)?["']?\W{0,4}(4\d\d|5\d\d)\b|\b(4\d\d|5\d\d)\b[^\n0-9a-z]{1,3}(?:client error|server error|bad request|unauthorized|forbidden|not found|too many requests|internal server error|bad gateway|service unavailable|gateway time-?out)`)
+)
+
+const maxStatusLines = 200
+
+// statusHits are the answers of the token endpoint of which a program prints
+// the HTTP status and the URL, and nothing of what the endpoint said.
+func (p *paste) statusHits() []hit {
+	for _, m := range tokenHost().FindAllStringIndex(p.text, maxStatusLines) {
+		line := p.line(m[0])
+		s := httpStatus().FindStringSubmatchIndex(p.text[line.start:line.end])
+		if s == nil {
+			continue
+		}
+		at := region{line.start + s[0], line.start + s[1]}
+		digits := s[2:4]
+		if digits[0] < 0 {
+			digits = s[4:6]
+		}
+		status, _ := strconv.Atoi(p.text[line.start+digits[0] : line.start+digits[1]])
+		if status == 407 { // the proxy's
+			continue
+		}
+		e, score := bestEntry(Symptom{Stage: StageToken, HTTPStatus: status})
+		if score == 0 {
+			e = mustLookup(unknownCode(Symptom{HTTPStatus: status}))
+		}
+		return []hit{{entry: e, at: at, score: ordinary, words: []string{p.quote(at)}}}
+	}
+	return nil
+}
