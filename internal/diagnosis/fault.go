@@ -45,8 +45,26 @@ const (
 	FaultInDoubt            Fault = "in-doubt" // no reply to the final dot: it outranks whatever kept the reply away
 )
 
+// ProxyError is an HTTP proxy's answer to CONNECT that opens no tunnel.
+type ProxyError struct {
+	Code   int    // HTTP status
+	Status string // with its words
+}
+
+// Error says what was answered.
+func (e *ProxyError) Error() string { return "proxy answered CONNECT with " + e.Status }
+
+// CheckTunnel returns a *ProxyError unless the proxy's answer to CONNECT opens a
+// tunnel.
+func CheckTunnel(code int, status string) error {
+	if code/100 == 2 {
+		return nil
+	}
+	return &ProxyError{code, status}
+}
+
 // FaultOf names the failure behind an error of net, crypto/tls, crypto/x509,
-// io, syscall or context, by type alone. It is "" for nil and for errors of
+// io, syscall or context, or a ProxyError, by type alone. It is "" for nil and for errors of
 // other kinds. An interrupted context is FaultCancelled, one past its deadline
 // FaultConnectionTimeout.
 func FaultOf(err error) Fault {
@@ -55,12 +73,25 @@ func FaultOf(err error) Fault {
 	}
 	// TLS before the net errors that wrap it, names before timeouts, because a
 	// slow name server is no slow SMTP server.
-	for _, classify := range []func(error) Fault{certificateFault, tlsFault, dnsFault, syscallFault, endFault} {
+	for _, classify := range []func(error) Fault{proxyFault, certificateFault, tlsFault, dnsFault, syscallFault, endFault} {
 		if f := classify(err); f != "" {
 			return f
 		}
 	}
 	return ""
+}
+
+// proxyFault tells a proxy that will not from one that cannot: with 502 to 504 it
+// tried, and with 3yz a network's sign-in page stands in between.
+func proxyFault(err error) Fault {
+	var proxy *ProxyError
+	switch {
+	case !errors.As(err, &proxy):
+		return ""
+	case proxy.Code/100 == 4:
+		return FaultProxyRefused
+	}
+	return FaultNetworkUnreachable
 }
 
 func certificateFault(err error) Fault {

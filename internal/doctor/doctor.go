@@ -253,11 +253,7 @@ func failure(stage diagnosis.Stage, err error) *submission.Error {
 	if errors.As(err, &done) {
 		return done
 	}
-	fault := diagnosis.FaultOf(err)
-	if errors.Is(err, submission.ErrProxyRefused) {
-		fault = diagnosis.FaultProxyRefused
-	}
-	return &submission.Error{Stage: stage, Fault: fault, Err: err}
+	return &submission.Error{Stage: stage, Fault: diagnosis.FaultOf(err), Err: err}
 }
 
 // transport is the one of the token endpoint's client.

@@ -28,7 +28,6 @@ func (e *examination) endpointTLS(ctx context.Context) {
 	}
 	c := Check{Name: nameTLSToken, Status: OK, Limit: e.o.Limit}
 	t := e.transport().Clone()
-	t.OnProxyConnectResponse = isRefusedByProxy
 	started := time.Now()
 	state, err := e.get(ctx, t)
 	c.Took = time.Since(started)

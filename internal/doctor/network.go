@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // Names of the checks, in the order of the report.
@@ -309,13 +308,4 @@ func dialOne(ctx context.Context, network, host, port string) attempt {
 		a.err = conn.Close()
 	}
 	return a
-}
-
-// isRefusedByProxy turns the proxy's answer to CONNECT, which package net/http
-// gives as text alone, into an error of a kind.
-func isRefusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
-	if r.StatusCode/100 != 2 {
-		return fmt.Errorf("%w: %s", submission.ErrProxyRefused, r.Status)
-	}
-	return nil
 }

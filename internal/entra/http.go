@@ -2,6 +2,7 @@ package entra
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -16,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
 // maxAnswer is how much of an answer is read. A token is a few kB.
@@ -36,6 +39,7 @@ func NewHTTPClient(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, er
 	}
 	return &http.Client{CheckRedirect: stay, Transport: &http.Transport{
 		Proxy:                  proxy,
+		OnProxyConnectResponse: tunnelOpened,
 		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    10 * time.Second,
@@ -43,6 +47,12 @@ func NewHTTPClient(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, er
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 64 << 10,
 	}}
+}
+
+// tunnelOpened makes an error of a kind of a proxy's answer to CONNECT, which
+// package net/http gives as text alone.
+func tunnelOpened(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
+	return diagnosis.CheckTunnel(r.StatusCode, r.Status)
 }
 
 // stay follows no redirect: 307 and 308 would send the form, and with it the

@@ -1,15 +1,21 @@
 package entra_test
 
 import (
+	"context"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
@@ -58,5 +64,23 @@ func TestRequestGoesThroughTheProxy(t *testing.T) {
 	}
 	if host := <-hosts; "https://"+host != e.URL {
 		t.Errorf("proxy was asked for %s, want %s", host, e.URL)
+	}
+}
+
+func TestProxyThatOpensNoTunnelHasItsName(t *testing.T) {
+	for status, want := range map[int]diagnosis.Fault{
+		302: diagnosis.FaultNetworkUnreachable, 403: diagnosis.FaultProxyRefused, 407: diagnosis.FaultProxyRefused, 502: diagnosis.FaultNetworkUnreachable,
+	} {
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		_, err := entra.New(entra.Options{
+			TokenURL: "https://login.example/token", ClientID: clientID, Credential: entra.Secret(secret.New(clientSecret)),
+			HTTPClient: entra.NewHTTPClient(nil, func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }),
+		}).Token(ctx)
+		cancel()
+		proxy.Close()
+		if e, ok := errors.AsType[*entra.Error](err); !ok || e.Symptom().Fault != want || !strings.Contains(err.Error(), "CONNECT with "+strconv.Itoa(status)) {
+			t.Errorf("%d: %v", status, err)
+		}
 	}
 }

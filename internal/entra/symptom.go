@@ -16,7 +16,7 @@ func (e *Error) Symptom() diagnosis.Symptom {
 	case e.unusable != nil:
 		s.Fault, s.Text = diagnosis.FaultTokenUnusable, e.unusable.Error()
 	case e.Err != nil:
-		s.Fault = diagnosis.FaultOf(e.Err)
+		s.Fault, s.Text = diagnosis.FaultOf(e.Err), e.Err.Error()
 	case e.Code == "":
 		s.Text = e.Body
 		// Throttling answers in plain text, and a 5xx often comes from a proxy

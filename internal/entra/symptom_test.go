@@ -26,7 +26,7 @@ func TestSymptomHasWhatTheCatalogueMatches(t *testing.T) {
 		"throttled":          {reply(429, "Too Many Requests", "3600"), nil, diagnosis.Symptom{HTTPStatus: 429, Text: "Too Many Requests"}},
 		"page of a proxy":    {page, nil, diagnosis.Symptom{HTTPStatus: 403, Text: "<html> <title>Blocked</title>", Fault: diagnosis.FaultTokenNotJSON}},
 		"JSON without token": {reply(200, `{"expires_in":3599}`, ""), nil, diagnosis.Symptom{HTTPStatus: 200, Fault: diagnosis.FaultTokenNotJSON}},
-		"network":            {nil, syscall.ECONNREFUSED, diagnosis.Symptom{Fault: diagnosis.FaultConnectionRefused}},
+		"network":            {nil, syscall.ECONNREFUSED, diagnosis.Symptom{Text: "connection refused", Fault: diagnosis.FaultConnectionRefused}},
 	} {
 		ctx, cancel := cancelAfterFirst(t)
 		_, err := fake(func(*http.Request) (*http.Response, error) {

@@ -19,10 +19,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
-// ErrProxyRefused is wrapped by the cause of an Error at stage dial when the
-// proxy answered and would not connect.
-var ErrProxyRefused = errors.New("proxy refused the connection")
-
 func (o Options) address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.Port)) }
 
 // network is what package net calls the address family.
@@ -116,13 +112,10 @@ func connect(conn net.Conn, o Options) (net.Conn, error) {
 		return nil, err
 	}
 	answer.N = math.MaxInt64
-	switch resp.StatusCode / 100 {
-	case 2:
-		return &bufferedConn{conn, br}, nil
-	case 5: // 502 to 504: it tried
-		return nil, &Error{Fault: diagnosis.FaultNetworkUnreachable, Err: fmt.Errorf("proxy %s could not connect: %s", o.Proxy.Redacted(), resp.Status)}
+	if err := diagnosis.CheckTunnel(resp.StatusCode, resp.Status); err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%w: %s", ErrProxyRefused, resp.Status)
+	return &bufferedConn{conn, br}, nil
 }
 
 // maxProxyAnswer bounds the header of the proxy's answer, which net/http does

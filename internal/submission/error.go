@@ -85,8 +85,6 @@ func faultOf(err error) diagnosis.Fault {
 		return ""
 	case errors.As(err, &syntax), errors.Is(err, reply.ErrTooLong):
 		return diagnosis.FaultNotSMTP
-	case errors.Is(err, ErrProxyRefused):
-		return diagnosis.FaultProxyRefused
 	}
 	return diagnosis.FaultOf(err)
 }
