@@ -369,12 +369,13 @@ func (c *conn) data() bool {
 		c.put("503 5.5.1 Need RCPT first\r\n")
 		return true
 	}
+	c.definite = false // what was said to the message before is not about this one
 	c.asked = !c.here(data, before) && !c.here(data, within) || c.cell.fault == slow || c.cell.fault == stray
 	taken, on := c.answer(data, "354 Start mail input; end with <CRLF>.<CRLF>")
 	if !taken || !on {
 		return on
 	}
-	c.reading, c.definite = true, false
+	c.reading = true
 	text, ok := c.content()
 	c.reading = false
 	return ok && c.end(text)
