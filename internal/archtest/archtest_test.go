@@ -105,13 +105,18 @@ func TestEveryPackageHasOneComment(t *testing.T) {
 const (
 	maxFunction, maxFile, maxTestFile = 100, 800, 1000
 	softFunction, softFile            = 60, 500
+	softPackage                       = 2000 // source lines, without tests
 )
 
 func TestSizes(t *testing.T) {
 	functions, long := 0, 0
-	for _, files := range goFiles(t) {
+	for dir, files := range goFiles(t) {
+		size := 0
 		for _, f := range files {
 			test := strings.HasSuffix(f.name, "_test.go")
+			if !test {
+				size += f.lines
+			}
 			if f.lines > maxTestFile || (!test && f.lines > maxFile) {
 				t.Errorf("%s has %d lines", f.name, f.lines)
 			}
@@ -133,6 +138,9 @@ func TestSizes(t *testing.T) {
 					t.Errorf("%s: %s has %d lines", f.name, fn.Name, n)
 				}
 			}
+		}
+		if size > softPackage {
+			t.Logf("%s has %d source lines, more than %d", dir, size, softPackage)
 		}
 	}
 	t.Logf("%d functions, %d of them over %d lines", functions, long, softFunction)
