@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -47,11 +48,7 @@ func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, e
 
 // connection maps settings onto the options of a session for mailbox.
 func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Options, error) {
-	roots := sync.OnceValues(cfg.RootCAs)
-	own, err := cfg.OwnRoots()
-	if err != nil {
-		return submission.Options{}, err
-	}
+	roots, own := sync.OnceValue(cfg.RootCAs), cfg.OwnRoots()
 	if own == nil {
 		go roots() // while the connection is made
 	}
@@ -77,7 +74,7 @@ func (g *globals) server(cfg *config.Config, mailbox string, r roots) submission
 		Security: map[config.Security]submission.Security{
 			config.SecurityNone: submission.Plaintext, config.SecurityImplicit: submission.ImplicitTLS,
 		}[cfg.SMTPSecurity],
-		LoadRoots: r, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
+		LoadRoots: func() (*x509.CertPool, error) { return r(), nil }, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
 	}
 	if g.trace {
 		o.Trace = func(line string) { fmt.Fprintln(g.stderr, visible(line)) }

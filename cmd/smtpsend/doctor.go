@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -157,19 +158,16 @@ func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr er
 	}
 	known, _ := facts(cfg, mailbox, from, submission.Token{})
 	known.Recipient = sendTo
-	pool, err := cfg.RootCAs()
-	if err != nil {
-		return doctor.Options{}, withCode(exitConfig, err)
-	}
+	roots := sync.OnceValue(cfg.RootCAs)
 	if cfg.NoMails {
 		sendTo = ""
 	}
 	return doctor.Options{
-		Settings: goodSettings(cfg, mailbox), Session: g.server(cfg, mailbox, cfg.RootCAs), ReversePath: path, From: from, SendTo: sendTo,
+		Settings: goodSettings(cfg, mailbox), Session: g.server(cfg, mailbox, roots), ReversePath: path, From: from, SendTo: sendTo,
 		TenantID: cfg.OfficeTenantID, Facts: known, Limit: d.limit, TokenLimit: d.limit, MailLimit: d.limit,
 		Token: entra.Options{
 			TokenURL: cfg.TokenURL(), ClientID: cfg.OfficeClientID, Credential: entra.Secret(cfg.OfficeClientSecret),
-			Scopes: cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(pool, proxyOf(cfg)), Logger: g.logger(),
+			Scopes: cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(roots(), proxyOf(cfg)), Logger: g.logger(),
 		},
 	}, nil
 }

@@ -20,7 +20,7 @@ import (
 
 // roots gives the root certificates to trust, once they are needed: a token
 // from the cache needs none.
-type roots func() (*x509.CertPool, error)
+type roots func() *x509.CertPool
 
 // endpoint asks Entra ID for tokens.
 type endpoint struct {
@@ -33,21 +33,13 @@ type endpoint struct {
 // Token asks with the roots of CA_FILE first, and with all when the endpoint's
 // certificate does not pass with these: no octet of a request was sent then.
 func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
-	own, err := e.cfg.OwnRoots()
-	if err != nil {
-		return nil, err
-	}
-	if own != nil {
+	if own := e.cfg.OwnRoots(); own != nil {
 		token, err := e.ask(ctx, own)
 		if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); !untrusted {
 			return token, err
 		}
 	}
-	all, err := e.roots()
-	if err != nil {
-		return nil, err
-	}
-	return e.ask(ctx, all)
+	return e.ask(ctx, e.roots())
 }
 
 func (e endpoint) ask(ctx context.Context, pool *x509.CertPool) (*oauth2.Token, error) {

@@ -21,8 +21,6 @@ import (
 // all public roots has 230 kB.
 const maxCAFile = 4 << 20
 
-var errNoCertificate = errors.New("holds no PEM certificate")
-
 var (
 	guidShape   = lazyregexp.New(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 	domainShape = lazyregexp.New(`^(?i)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
@@ -208,8 +206,9 @@ func (l *loader) checkLocal(cfg *Config) {
 		case err != nil:
 			l.problem(SeverityError, "CA_FILE", "cannot be read: "+reasonOf(err))
 		case !hasCertificate(data):
-			l.problem(SeverityError, "CA_FILE", errNoCertificate.Error())
+			l.problem(SeverityError, "CA_FILE", "holds no PEM certificate")
 		}
+		cfg.ownCAs = data
 	}
 	if l.good("PROXY") {
 		l.checkProxy(cfg)

@@ -25,7 +25,6 @@ package config
 
 import (
 	"crypto/x509"
-	"fmt"
 	"net"
 	"net/url"
 	"strconv"
@@ -84,6 +83,7 @@ type Config struct {
 	TimeScale         int       `split_words:"true"` // 1 but beside a sandbox
 
 	envFile  string // the env file that was read, "" for none
+	ownCAs   []byte // of CAFile, read once: it may be a pipe
 	shown    map[string]entry
 	warnings []Problem
 }
@@ -146,40 +146,30 @@ func (c *Config) ProxyURL() *url.URL {
 
 // OwnRoots returns the roots of CAFile alone, nil without CAFile. They are few
 // and soon read, and with a private server or the sandbox they are enough.
-func (c *Config) OwnRoots() (*x509.CertPool, error) {
-	if c.CAFile == "" {
-		return nil, nil
+func (c *Config) OwnRoots() *x509.CertPool {
+	if c.ownCAs == nil {
+		return nil
 	}
-	return c.addOwn(x509.NewCertPool())
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(c.ownCAs)
+	return pool
 }
 
 // RootCAs returns the system's roots and those of CAFile. It is nil without
 // CAFile when the system's cannot be read; crypto/tls then says so, should there
 // be TLS. Reading them takes some 15 ms: start it before the connection is made,
 // so that the handshake need not wait for them.
-func (c *Config) RootCAs() (*x509.CertPool, error) {
+func (c *Config) RootCAs() *x509.CertPool {
 	pool, err := x509.SystemCertPool()
-	if c.CAFile == "" {
-		if err != nil {
-			return nil, nil
-		}
-		return pool, nil
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case c.ownCAs == nil:
+		return nil
+	default:
 		pool = x509.NewCertPool() // a container may have no roots at all
 	}
-	return c.addOwn(pool)
-}
-
-func (c *Config) addOwn(pool *x509.CertPool) (*x509.CertPool, error) {
-	pem, err := readLimited(c.CAFile, maxCAFile)
-	if err != nil {
-		return nil, fmt.Errorf("reading %sCA_FILE: %w", Prefix, err)
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("reading %sCA_FILE: %w", Prefix, errNoCertificate)
-	}
-	return pool, nil
+	pool.AppendCertsFromPEM(c.ownCAs)
+	return pool
 }
 
 // EnvFile returns the path of the env file that was read, "" when there is none.
