@@ -61,19 +61,22 @@ func (s *Sandbox) Env() []string {
 }
 
 // WriteEnv writes the settings to file and the authority's certificate to
-// file.ca.pem, both by rename and readable by their owner alone. Both listeners
-// accept before Start returns, so whoever waits for the file may begin.
+// file.ca.pem, both by rename and readable by their owner alone. The outbox is
+// file.outbox: with the user's own, what waits there for Exchange would go to
+// the sandbox, and be taken for sent. Both listeners accept before Start
+// returns, so whoever waits for the file may begin.
 func (s *Sandbox) WriteEnv(file string) error {
-	ca, err := filepath.Abs(file + ".ca.pem")
+	path, err := filepath.Abs(file)
 	if err != nil {
 		return fmt.Errorf("finding directory of %s: %w", file, err)
 	}
+	ca := path + ".ca.pem"
 	if err := atomicfile.Write(ca, s.CAPEM(), 0o600); err != nil {
 		return fmt.Errorf("writing certificate: %w", err)
 	}
 	var b strings.Builder
 	b.WriteString("# Settings for a sandbox of smtpsend. They end with it.\n")
-	for _, line := range append(s.Env(), "SMTPSEND_CA_FILE="+ca) {
+	for _, line := range append(s.Env(), "SMTPSEND_CA_FILE="+ca, "SMTPSEND_STATE_DIR="+path+".outbox") {
 		name, value, _ := strings.Cut(line, "=")
 		assignment, err := envfile.Format(name, value)
 		if err != nil {

@@ -286,8 +286,10 @@ func TestEnvFile(t *testing.T) {
 			t.Errorf("%s lacks %s", got, line)
 		}
 	}
-	if !bytes.Contains(got, []byte("SMTPSEND_CA_FILE="+file+".ca.pem\n")) {
-		t.Errorf("got %s", got)
+	for _, line := range []string{"SMTPSEND_CA_FILE=" + file + ".ca.pem", "SMTPSEND_STATE_DIR=" + file + ".outbox"} {
+		if !bytes.Contains(got, []byte(line+"\n")) {
+			t.Errorf("%s lacks %s", got, line)
+		}
 	}
 	for _, name := range []string{file, file + ".ca.pem"} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
