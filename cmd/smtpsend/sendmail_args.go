@@ -167,7 +167,7 @@ func (a *sendmailArgs) setMode(text string) error {
 	case "i", "h", "H":
 		a.mode = modeNone
 	case "d", "D", "l":
-		return usagef("sendmail: -b%s: smtpsend sendmail is not a daemon; programs that need an SMTP server on this host are what smtpsend relay is for", text)
+		return usagef("sendmail: -b%s: smtpsend is no daemon and listens at no port; -bs speaks SMTP on standard input", text)
 	case "v", "t":
 		return usagef("sendmail: -b%s: no address is verified or tested here; smtpsend send --dry-run shows what would be submitted", text)
 	default:
