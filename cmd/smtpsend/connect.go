@@ -46,11 +46,15 @@ func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, e
 	return cfg, nil
 }
 
-// connection maps settings onto the options of a session for mailbox.
+// connection maps settings onto the options of a session for mailbox, in which
+// the user of a plain name signs in where the settings have one.
 func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Options, error) {
 	roots, own := sync.OnceValue(cfg.RootCAs), cfg.OwnRoots()
 	if own == nil {
 		go roots() // while the connection is made
+	}
+	if user := cfg.PlainUser(); user != "" {
+		mailbox = user
 	}
 	o := g.server(cfg, mailbox, roots)
 	o.FirstRoots = own

@@ -81,7 +81,9 @@ func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 	o := courier.Options{
 		Connection: func(mailbox string) (submission.Options, error) {
 			connection, err := shared()
-			connection.Mailbox = mailbox
+			if connection.Mailbox == "" {
+				connection.Mailbox = mailbox
+			}
 			return connection, err
 		},
 		Timeout: max(g.timeout, 10*time.Minute), Logger: g.logger(),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -79,7 +80,8 @@ func serveSMTP(conn net.Conn, say map[string]string) {
 		}
 		if verb == "AUTH" && !strings.Contains(argument, " ") && say[key] == "" {
 			fmt.Fprint(conn, "334 \r\n")
-			_, _ = in.ReadString('\n')
+			response, _ := in.ReadString('\n')
+			usual[verb] = "235 2.7.0 welcome " + userOf(response)
 		}
 		more = reply(key, usual[verb]) && verb != "QUIT"
 		if verb == "DATA" && strings.HasPrefix(usual[verb], "354") && say["data"] == "" {
@@ -89,6 +91,13 @@ func serveSMTP(conn net.Conn, say map[string]string) {
 			more = err == nil && reply("dot", "250 2.0.0 Ok: queued as ABC")
 		}
 	}
+}
+
+// userOf is the user of an XOAUTH2 response.
+func userOf(response string) string {
+	text, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(response))
+	user, _, _ := strings.Cut(strings.TrimPrefix(string(text), "user="), "\x01")
+	return user
 }
 
 // cmdEndpoint is "endpoint STATUS TYPE BODY": a token endpoint that answers

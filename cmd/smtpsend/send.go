@@ -97,8 +97,8 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if err != nil {
 		return err
 	}
-	if user := cfg.PlainUser(); user != "" && s.mailbox == "" {
-		o.Mailbox = user
+	if s.mailbox != "" {
+		o.Mailbox = mail.Envelope.ReversePath
 	}
 	o.NoPipelining, o.AllOrNone = s.noPipelining, s.allOrNone
 	receipt := submission.Submit(ctx, o, mail, submission.Policy{

@@ -132,7 +132,7 @@ func (p *postmark) stamp(raw *message.Raw, l letter) (*stamped, error) {
 		return nil, err
 	}
 	s := &stamped{mailbox: p.cfg.SMTPUserName, from: author.Addr()}
-	if s.mailbox == "" {
+	if s.mailbox == "" || p.cfg.PlainUser() != "" {
 		s.mailbox = author.Addr()
 	}
 	envelope := message.Envelope{ReversePath: s.mailbox, ForwardPaths: l.recipients, DSN: l.dsn}
@@ -180,7 +180,7 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 	if len(list) > 0 {
 		now = list[0]
 	}
-	if err != nil && p.cfg.SMTPUserName != "" && !l.forceFrom {
+	if err != nil && strings.Contains(p.cfg.SMTPUserName, "@") && !l.forceFrom {
 		// The From cannot be read, but nothing depends on it: Exchange may judge.
 		return message.Address{}, message.RawChanges{}, nil
 	}
