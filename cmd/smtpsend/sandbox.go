@@ -47,7 +47,7 @@ Ends on SIGINT and SIGTERM.`,
 	f.StringVar(&s.listenHTTP, "listen-http", "", "`ADDRESS` for the token endpoint, the inbox and its API (default as above)")
 	f.StringVar(&s.writeEnv, "write-env", "", "write the settings to `FILE` as soon as both addresses accept connections")
 	f.StringVar(&s.scenario, "scenario", "", "set up tenant, mailboxes, applications and their rights as the JSON in `FILE` says")
-	f.StringArrayVar(&s.faults, "fault", nil, "fail as `NAME[,after=N][,times=N]` says; repeatable")
+	f.StringArrayVar(&s.faults, "fault", nil, "fail as `NAME[,OPTION=VALUE...]` says, OPTION one of stage, mailbox, after, times, share and delay; repeatable")
 	f.BoolVar(&s.listFaults, "list-faults", false, "list the names for --fault, with one line about each")
 	f.BoolVar(&s.limits, "limits", false, "keep Exchange's limits: 30 messages a minute (the excess is delayed) and 10,000 recipients a day")
 	f.IntVar(&s.timeScale, "time-scale", 1, "make the minutes and days of the limits `N` times shorter, in the settings of --write-env too")
