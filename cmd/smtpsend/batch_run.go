@@ -77,7 +77,7 @@ func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-cha
 	if err != nil {
 		return err
 	}
-	t := &tally{g: run.globals, quiet: true}
+	t := &tally{g: run.globals, cfg: cfg, quiet: true}
 	show := run.progress()
 	defer show(nil)
 	o.Settled = t.settled

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -85,6 +86,10 @@ func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 				connection.Mailbox = mailbox
 			}
 			return connection, err
+		},
+		Claims: func(token submission.Token) *diagnosis.Claims {
+			_, claims := facts(cfg, "", "", token)
+			return claims
 		},
 		Timeout: max(g.timeout, 10*time.Minute), Logger: g.logger(),
 	}

@@ -9,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -50,7 +52,7 @@ func runQueueRun(ctx context.Context, g *globals, drain bool) error {
 	if err != nil {
 		return err
 	}
-	t := &tally{g: g}
+	t := &tally{g: g, cfg: cfg}
 	o.Drain, o.Due, o.Settled = drain, !drain, t.settled
 	if err := courier.Run(ctx, box, sender, o); err != nil {
 		return asExit(err)
@@ -109,7 +111,8 @@ func (g *globals) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sender,
 
 // tally counts what became of attempts, and says so.
 type tally struct {
-	g *globals
+	g   *globals
+	cfg *config.Config
 
 	mu       sync.Mutex
 	accepted int
@@ -156,8 +159,10 @@ func (t *tally) stop(c *outbox.Claim, r *submission.Receipt) {
 	if r == nil || r.Err() == nil {
 		return
 	}
-	f := diagnosis.Find(r.Err().Symptom(), diagnosis.Facts{Mailbox: c.Mailbox})
-	t.g.finding(f, atMost(said(r.Err()), 400))
+	known, claims := facts(t.cfg, c.Mailbox, "", r.Token)
+	symptom := doctor.Symptom(r.Err(), known.Server)
+	symptom.Claims = claims
+	t.g.finding(diagnosis.Find(symptom, known), atMost(said(r.Err()), 400))
 	note := "mailbox " + c.Mailbox + " is stopped, and no message is lost"
 	if !t.quiet { // a batch says itself how it goes on
 		note += "; when it is mended: smtpsend queue release --mailbox " + c.Mailbox

@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -32,6 +33,10 @@ type Options struct {
 	// Connection gives what a session of the mailbox needs. Its error holds the
 	// mailbox: it is a setting that is wrong.
 	Connection func(mailbox string) (submission.Options, error)
+
+	// Claims, when set, reads the token of an attempt that failed: Exchange says
+	// the same of a token for another service as of a missing permission.
+	Claims func(submission.Token) *diagnosis.Claims
 
 	Mailboxes int           // served at once: 8
 	Quantum   int           // messages before the others' turn: 20

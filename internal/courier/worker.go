@@ -88,7 +88,7 @@ func (c *courier) submit(j *job, next func() *message.Mail) bool {
 	receipt := session.Submit(c.work, j.mail, submission.Policy{
 		Attempts: 1, Deadline: time.Now().Add(c.o.Timeout), BeforeContent: func(ctx context.Context) error { return c.allow(ctx, j) },
 	}, next)
-	return c.finish(j, receipt, resultOf(receipt))
+	return c.finish(j, receipt, c.resultOf(receipt))
 }
 
 // allow asks the outbox, once for all transactions of a message.
@@ -130,7 +130,7 @@ func (c *courier) finish(j *job, receipt *submission.Receipt, result outbox.Resu
 }
 
 // resultOf is a receipt in the outbox's terms.
-func resultOf(r *submission.Receipt) outbox.Result {
+func (c *courier) resultOf(r *submission.Receipt) outbox.Result {
 	res := outbox.Result{Took: r.Took, ServerID: r.QueueID, Reply: r.Reply}
 	for _, rcpt := range r.Recipients {
 		o := outbox.Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outbox.Outcome(rcpt.Outcome), Reply: rcpt.Reply}
@@ -143,7 +143,11 @@ func resultOf(r *submission.Receipt) outbox.Result {
 	if e == nil || (gaveWay(e) && r.Count(submission.InDoubt) == 0) {
 		return res
 	}
-	finding := diagnosis.Find(e.Symptom(), diagnosis.Facts{})
+	symptom := e.Symptom()
+	if c.o.Claims != nil {
+		symptom.Claims = c.o.Claims(r.Token)
+	}
+	finding := diagnosis.Find(symptom, diagnosis.Facts{})
 	res.Stage, res.Class, res.Kind, res.Reply = e.Stage, finding.Class, finding.Code, e.Reply
 	if e.Reply.IsZero() && e.Err != nil {
 		res.Text = e.Err.Error()
