@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	htmltemplate "html/template"
-
+	"maps"
 	"slices"
 	"strings"
 	"text/template"
@@ -63,7 +63,7 @@ func (t *Template) add(part, text string) error {
 	}
 	parsed, err := template.New(t.name).Funcs(templateFuncs()).Option("missingkey=error").Parse(text)
 	if err != nil {
-		return refused("template "+t.name, "", oneLine(err))
+		return refused("template "+t.name, "", notParsed(err))
 	}
 	t.parts[part] = parsed
 	return nil
@@ -75,7 +75,7 @@ func (t *Template) addHTML(text string) (err error) {
 	}
 	t.html, err = htmltemplate.New(t.name).Funcs(templateFuncs()).Option("missingkey=error").Parse(text)
 	if err != nil {
-		return refused("template "+t.name, "", oneLine(err))
+		return refused("template "+t.name, "", notParsed(err))
 	}
 	return nil
 }
@@ -158,6 +158,16 @@ func ParseTime(field, text string) (time.Time, error) {
 	return time.Time{}, refused(field, text, `is no time such as "2026-12-24 08:00" or "2026-12-24T08:00:00+01:00"`)
 }
 
+// notParsed is why a template does not compile. Columns of other people's files
+// have names such as E-Mail, which is no name behind a dot.
+func notParsed(err error) string {
+	reason := oneLine(err)
+	if strings.Contains(reason, "bad character U+002D") {
+		reason += `: a name with more than letters, digits and _ is written {{index . "E-Mail"}}`
+	}
+	return reason
+}
+
 // filling is one execution; the first error stays.
 type filling struct {
 	t    *Template
@@ -171,9 +181,23 @@ func (f *filling) fail(part string, err error) {
 	}
 	reason := oneLine(err)
 	if m := missingKey().FindStringSubmatch(reason); m != nil {
-		reason = fmt.Sprintf("line %s has no value for %q: --data and --set give values, in batch the columns", m[1], m[2])
+		reason = fmt.Sprintf("line %s has no value for %q: %s", m[1], m[2], given(f.data))
 	}
 	f.err = refused("template "+f.t.name, "", part+": "+reason)
+}
+
+// given says which names the data has, for who took another.
+func given(data map[string]any) string {
+	const enough = 20
+	names := slices.Sorted(maps.Keys(data))
+	if len(names) == 0 {
+		return "--data and --set give values, in batch the columns"
+	}
+	more := ""
+	if len(names) > enough {
+		names, more = names[:enough], fmt.Sprintf(" and %d more", len(names)-enough)
+	}
+	return fmt.Sprintf("there is %q", names) + more
 }
 
 // missingKey is how text/template says that the data lacks a name.

@@ -65,8 +65,9 @@ func TestTemplateWithoutFrontMatterChangesTheBodyOnly(t *testing.T) {
 
 func TestTemplateSaysWhatIsWrong(t *testing.T) {
 	for source, want := range map[string]string{
-		"hi {{.nmae}}":                              `template m.txt: body: line 1 has no value for "nmae": --data and --set give values, in batch the columns`,
-		"---\nsubject: '{{.x}}'\n---\n":             `template m.txt: subject: line 1 has no value for "x": --data and --set give values, in batch the columns`,
+		"hi {{.nmae}}":                              `template m.txt: body: line 1 has no value for "nmae": there is ["evil" "name"]`,
+		"---\nsubject: '{{.x}}'\n---\n":             `template m.txt: subject: line 1 has no value for "x": there is ["evil" "name"]`,
+		"{{.E-Mail}}":                               `template m.txt: m.txt:1: bad character U+002D '-': a name with more than letters, digits and _ is written {{index . "E-Mail"}}`,
 		"a\n{{if}}":                                 `template m.txt: m.txt:2: missing value for if`,
 		"---\nsubject: a\n":                         `template m.txt: front matter: no second line of ---`,
 		"---\nsubjetc: a\n---\n":                    `template m.txt: front matter: line 2: unknown key "subjetc": known are subject, from, to, cc, bcc, reply_to, mailbox, priority, headers, attach, at, text`,
@@ -79,6 +80,21 @@ func TestTemplateSaysWhatIsWrong(t *testing.T) {
 		var fe *message.FieldError
 		if !errors.As(err, &fe) || err.Error() != want {
 			t.Errorf("%.60q: %v, want %s", source, err, want)
+		}
+	}
+}
+
+func TestTemplateSaysWhereValuesComeFrom(t *testing.T) {
+	many := map[string]any{}
+	for i := range 22 {
+		many[fmt.Sprintf("c%02d", i)] = i
+	}
+	for want, data := range map[string]map[string]any{
+		`for "x": --data and --set give values, in batch the columns`: nil,
+		`"c19"] and 2 more`: many,
+	} {
+		if _, err := fill(t, "m.txt", "{{.x}}", data); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }
