@@ -213,7 +213,10 @@ func TestDryRunWritesMessagesAndAnIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"rows &amp; co", `<a href="1.eml">1</a>`, "no &lt;1&gt;", "b@x.example", "</html>"} {
+	if page, err := os.ReadFile(filepath.Join(dir, "1.html")); err != nil || !strings.Contains(string(page), "<h1>no &lt;1&gt;</h1>") {
+		t.Errorf("1.html: %s, %v", page, err)
+	}
+	for _, want := range []string{"rows &amp; co", `<a href="1.html">no &lt;1&gt;</a>`, `<a href="1.eml">`, "no &lt;1&gt;", "b@x.example", "</html>"} {
 		if !strings.Contains(string(index), want) {
 			t.Errorf("index lacks %q:\n%s", want, index)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/smtpsend/smtpsend/internal/message"
 )
@@ -19,13 +20,14 @@ var indexPage = template.Must(template.New("index").Parse(`{{define "head"}}<!do
 <style>body{font:15px/1.5 system-ui,sans-serif;margin:2em;max-width:70em}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ddd;vertical-align:top}</style>
 <h1>{{.}}</h1>
-<table><tr><th>Row</th><th>To</th><th>Subject</th><th>Size</th></tr>
-{{end}}{{define "row"}}<tr><td><a href="{{.File}}">{{.N}}</a></td><td>{{range .To}}{{.}}<br>{{end}}</td><td>{{.Subject}}</td><td>{{.Size}}</td></tr>
+<table><tr><th>Row</th><th>To</th><th>Subject</th><th>Octets</th></tr>
+{{end}}{{define "row"}}<tr><td>{{.N}}</td><td>{{range .To}}{{.}}<br>{{end}}</td><td><a href="{{.N}}.html">{{or .Subject "(no subject)"}}</a></td><td><a href="{{.N}}.eml">{{.Size}}</a></td></tr>
 {{end}}{{define "foot"}}</table></html>
 {{end}}`))
 
-// DryRun writes the message of each row into dir as N.eml, and index.html to
-// look through them. It returns how many there are; its error names the row.
+// DryRun writes the message of each row into dir as N.eml, and as N.html what its
+// reader will see, because browsers do not show the former; index.html leads to
+// both. It returns how many there are; its error names the row.
 func DryRun(rows *Rows, p Plan, dir, title string) (n int, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return 0, err
@@ -68,18 +70,23 @@ func dryRow(row Row, p Plan, dir string, index io.Writer) error {
 		return err
 	}
 	defer m.Close()
-	name := fmt.Sprintf("%d.eml", row.N)
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	base := filepath.Join(dir, strconv.Itoa(row.N))
+	err = errors.Join(
+		dryFile(base+".eml", func(w io.Writer) error { _, err := m.Content.WriteTo(w); return err }),
+		dryFile(base+".html", func(w io.Writer) error { return message.Preview(w, d, m) }))
 	if err != nil {
 		return err
 	}
-	if _, err := m.Content.WriteTo(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Close(); err != nil {
+	return indexPage.ExecuteTemplate(index, "row", map[string]any{
+		"N": row.N, "To": m.Envelope.ForwardPaths, "Subject": d.Subject, "Size": m.Content.Size(),
+	})
+}
+
+// dryFile writes a file that its owner alone may read.
+func dryFile(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
 		return err
 	}
-	return indexPage.ExecuteTemplate(index, "row", map[string]any{
-		"File": name, "N": row.N, "To": m.Envelope.ForwardPaths, "Subject": d.Subject, "Size": m.Content.Size(),
-	})
+	return errors.Join(write(f), f.Close())
 }
