@@ -2,9 +2,10 @@
 # Turns the inputs of the action (INPUT_...) into a call of smtpsend send.
 set -eu
 
+# fail MESSAGE [CODE]
 fail() {
 	echo "::error title=smtpsend::$1"
-	exit 64
+	exit "${2:-64}"
 }
 
 is_true() { case ${1:-} in true | True | TRUE | 1) ;; *) return 1 ;; esac }
@@ -27,14 +28,19 @@ setting OFFICE_CLIENT_ID "${INPUT_CLIENT_ID:-}"
 setting OFFICE_CLIENT_SECRET "${INPUT_CLIENT_SECRET:-}"
 ! is_true "${INPUT_SECURE:-}" || setting SMTP_SECURITY 1
 
-from=${INPUT_FROM:?from is required}
+[ -n "${INPUT_FROM:-}" ] || fail "from is required"
+[ -n "${INPUT_SUBJECT:-}" ] || fail "subject is required"
+from=$INPUT_FROM
 mailbox=${INPUT_MAILBOX:-${INPUT_USERNAME:-}}
 case $from in
 *@*) ;;
-*) [ -z "$mailbox" ] || from="$from <$mailbox>" ;; # a name alone, as action-send-mail takes it
+*) # a name alone, as action-send-mail takes it
+	[ -n "$mailbox" ] || fail "from is a name alone: username has to give the address"
+	from="$from <$mailbox>"
+	;;
 esac
 
-set -- --from "$from" --subject "${INPUT_SUBJECT:?subject is required}"
+set -- --from "$from" --subject "$INPUT_SUBJECT"
 [ -z "${INPUT_TO:-}" ] || set -- "$@" --to "$INPUT_TO"
 [ -z "${INPUT_CC:-}" ] || set -- "$@" --cc "$INPUT_CC"
 [ -z "${INPUT_BCC:-}" ] || set -- "$@" --bcc "$INPUT_BCC"
@@ -88,4 +94,4 @@ is_true "${INPUT_NODEMAILERDEBUG:-}" && set -- "$@" --trace
 
 code=0
 smtpsend send "$@" </dev/null || code=$?
-[ "$code" = 0 ] || fail "smtpsend ended with exit code $code, see above"
+[ "$code" = 0 ] || fail "smtpsend ended with exit code $code, see above" "$code"
