@@ -127,8 +127,16 @@ func TestNotifyLogSwitches(t *testing.T) {
 	if r := s.notify(t, "start", "NOTIFY_TO="); r.code == 0 || !strings.Contains(r.stderr, "NOTIFY_TO names the recipients") {
 		t.Errorf("without recipients: %v", r)
 	}
-	if r := s.notify(t, "start", "NOTIFY_TO=a@contoso.example", "NOTIFY_LOG=/nowhere/log"); r.code == 0 || len(s.Messages()) > 0 {
-		t.Errorf("without a log: %v", r)
+}
+
+func TestNotifyLogTellsOfAFailureWithoutALog(t *testing.T) {
+	s := newSite(t)
+	if r := s.notify(t, "failure", "NOTIFY_LOG=/nowhere/log"); r.code != 0 {
+		t.Fatal(r)
+	}
+	raw := s.arrived(t, letter{to: []string{"admins@contoso.example"}})
+	if got := attachment(t, raw, "failure.txt"); !strings.Contains(got, "/nowhere/log") || !strings.Contains(got, "No such file") {
+		t.Errorf("attached: %q", got)
 	}
 }
 
@@ -210,6 +218,8 @@ func TestGitHubActionRefuses(t *testing.T) {
 		"ENVELOPE_TO=x":                            "envelope_to is not taken",
 		"HEADERS=[":                                "headers is not a JSON object",
 		`HEADERS={"X": "a\nBcc: e@x"}`:             "headers is not a JSON object of single lines",
+		"SUBJECT=":                                 "::error title=smtpsend::subject is required",
+		"FROM=CI":                                  "::error title=smtpsend::from is a name alone: username has to give the address",
 		"ATTACHMENTS=nothere.txt":                  "smtpsend ended with exit code 66",
 	} {
 		s := newSite(t)
