@@ -85,6 +85,7 @@ func TestScripts(t *testing.T) {
 				env.Setenv("HOME", env.WorkDir)
 				env.Setenv("INJECTED", "a\nBcc: evil@contoso.example") // a script's line cannot hold it
 				env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
+				env.Setenv("SMTPSEND_STATE_DIR", filepath.Join(env.WorkDir, "state")) // root's default is the machine's
 				env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 				env.Setenv("SMTPSEND_STATE_DIR", filepath.Join(env.WorkDir, "outbox")) // root's is the machine's
 				env.Values[secretsKey{}] = secrets
