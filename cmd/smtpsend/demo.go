@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,21 +60,41 @@ func runDemo(ctx context.Context, g *globals) error {
 		subject: "Bericht: alles grün ✓", text: demoText, html: demoHTML, attach: []string{attachment},
 	}
 	given := map[string]bool{"text": true, "html": true}
-	g.printf("submitted to the sandbox (SMTP at %s, tokens from %s):\n\n", box.SMTPAddr(), box.URL())
+	var receipt bytes.Buffer
+	if g.json { // one object in all
+		here.stdout = &receipt
+	} else {
+		g.printf("submitted to the sandbox (SMTP at %s, tokens from %s):\n\n", box.SMTPAddr(), box.URL())
+	}
 	if err := runSend(ctx, &here, &s, func(flag string) bool { return given[flag] }); err != nil {
+		g.printf("%s", receipt.String())
 		return err
 	}
-	return showArrived(g, box)
+	return showArrived(g, box, receipt.Bytes())
 }
 
-// showArrived prints the messages in the sandbox as they were stored.
-func showArrived(g *globals, box *sandbox.Sandbox) error {
+// arrived is a message as the sandbox stored it.
+type arrived struct {
+	ID  string `json:"id"`
+	Raw string `json:"raw"`
+}
+
+// showArrived prints the messages in the sandbox, in JSON beside the receipt.
+func showArrived(g *globals, box *sandbox.Sandbox, receipt json.RawMessage) error {
+	var all []arrived
 	for _, m := range box.Messages() {
 		raw, ok := box.Raw(m.ID)
 		if !ok {
 			return fmt.Errorf("message %s is gone from the sandbox", m.ID)
 		}
-		g.printf("\narrived in the sandbox as message %s:\n\n%s\n", m.ID, raw)
+		all = append(all, arrived{m.ID, string(raw)})
+	}
+	if g.json {
+		g.printJSON(map[string]any{"exit_code": 0, "smtp": box.SMTPAddr(), "url": box.URL(), "receipt": receipt, "arrived": all})
+		return nil
+	}
+	for _, m := range all {
+		g.printf("\narrived in the sandbox as message %s:\n\n%s\n", m.ID, m.Raw)
 	}
 	return nil
 }
