@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -318,12 +319,13 @@ func TestTimeLimitDoesNotHideWhyItWasTriedAgain(t *testing.T) {
 	for _, stop := range []string{"EHLO", "MAIL", "DATA"} {
 		t.Run(stop, func(t *testing.T) {
 			t.Parallel()
-			ended, seen := make(chan struct{}), 0
+			ended := make(chan struct{})
+			var seen atomic.Int32
 			s := &server{say: map[string]string{"dot": "451 4.7.1 greylisted"}, onLine: func(line string) {
 				if strings.HasPrefix(line, "EHLO") {
-					seen++
+					seen.Add(1)
 				}
-				if seen > 2 && strings.HasPrefix(line, stop) { // the second connection
+				if seen.Load() > 2 && strings.HasPrefix(line, stop) { // the second connection
 					<-ended
 				}
 			}}
@@ -345,12 +347,13 @@ func TestTimeLimitDoesNotHideWhyItWasTriedAgain(t *testing.T) {
 // TestStaleTokenIsNoRefusal: only what is said to a fresh token is believed, so
 // no time for one leaves nothing but that.
 func TestStaleTokenIsNoRefusal(t *testing.T) {
-	ended, seen := make(chan struct{}), 0
+	ended := make(chan struct{})
+	var seen atomic.Int32
 	s := &server{say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}, onLine: func(line string) {
 		if strings.HasPrefix(line, "EHLO") {
-			seen++
+			seen.Add(1)
 		}
-		if seen > 2 { // the second connection
+		if seen.Load() > 2 { // the second connection
 			<-ended
 		}
 	}}
