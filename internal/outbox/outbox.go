@@ -38,6 +38,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -214,7 +215,10 @@ func prepareDir(dir string, o Options) error {
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o077 != 0 && modesMean {
 		o.Warn(fmt.Sprintf("%s may be read by others (mode %#o): mail waits there in plain text", dir, info.Mode().Perm()))
 	}
-	f, err := os.OpenFile(filepath.Join(dir, file), os.O_RDWR|os.O_CREATE, 0o600)
+	if err := makeFile(dir, file); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, file), os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
@@ -225,6 +229,21 @@ func prepareDir(dir string, o Options) error {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// makeFile makes a file, unless it is there, that belongs to whom the directory
+// belongs to: cron's root queues into the directory of the service that submits
+// from it, which could not open root's file. One that is there keeps its owner:
+// it may be a link to anything.
+func makeFile(dir, name string) error {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(giveToOwner(f, dir), f.Close())
 }
 
 func checkFileSystem(dir string, o Options) error {

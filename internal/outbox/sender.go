@@ -35,6 +35,9 @@ type Recovered struct {
 // left: that must be done before anything is claimed. The error wraps ErrLocked
 // when another process has the lock; it ends with the process.
 func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
+	if err := makeFile(ob.dir, lockFile); err != nil {
+		return nil, Recovered{}, fmt.Errorf("locking outbox: %w", err)
+	}
 	name := filepath.Join(ob.dir, lockFile)
 	lock := flock.New(name, flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
