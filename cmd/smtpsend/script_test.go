@@ -87,7 +87,6 @@ func TestScripts(t *testing.T) {
 				env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
 				env.Setenv("SMTPSEND_STATE_DIR", filepath.Join(env.WorkDir, "state")) // root's default is the machine's
 				env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
-				env.Setenv("SMTPSEND_STATE_DIR", filepath.Join(env.WorkDir, "outbox")) // root's is the machine's
 				env.Values[secretsKey{}] = secrets
 				return nil
 			},
