@@ -361,7 +361,7 @@ func (b *batchFlags) checkAll(g *globals, r *rowFile, plan batch.Plan, known bat
 	for _, p := range checked.Problems[:min(len(checked.Problems), shownProblems)] {
 		g.errorf("%s", &p)
 	}
-	if more := checked.Bad - shownProblems; more > 0 {
+	if more := max(checked.Bad, len(checked.Problems)) - shownProblems; more > 0 {
 		g.errorf("and %d more", more)
 	}
 	return checked, withCode(exitData, errors.New(text))

@@ -25,15 +25,21 @@ type Plan struct {
 // Draft fills in the template for one row and returns when the message is to be
 // submitted (zero: at once). The error is *message.FieldError.
 func (p Plan) Draft(row Row) (message.Draft, time.Time, error) {
-	d := p.Base
-	// Appending to the base's lists would share their memory among rows.
-	d.To, d.Cc, d.Bcc = slices.Clip(d.To), slices.Clip(d.Cc), slices.Clip(d.Bcc)
-	d.ReplyTo, d.Headers, d.Attachments = slices.Clip(d.ReplyTo), slices.Clip(d.Headers), slices.Clip(d.Attachments)
+	d := p.draft()
 	if err := p.Template.Fill(&d, row.Data); err != nil {
 		return d, time.Time{}, err
 	}
 	at, err := p.Template.At(row.Data)
 	return d, at, err
+}
+
+// draft is what a row is filled into.
+func (p Plan) draft() message.Draft {
+	d := p.Base
+	// Appending to the base's lists would share their memory among rows.
+	d.To, d.Cc, d.Bcc = slices.Clip(d.To), slices.Clip(d.Cc), slices.Clip(d.Bcc)
+	d.ReplyTo, d.Headers, d.Attachments = slices.Clip(d.ReplyTo), slices.Clip(d.Headers), slices.Clip(d.Attachments)
+	return d
 }
 
 // Checked is the result of checking all rows.
@@ -42,7 +48,7 @@ type Checked struct {
 	Bad       int              // that cannot
 	Twice     int              // that stand in the file before, and are one message with it
 	Known     int              // that were taken before, by an earlier start of the batch
-	Problems  []RowError       // of the bad ones, the first MaxProblems in order
+	Problems  []RowError       // of the bad ones, each with all of its own; the first MaxProblems in order
 	Mailboxes map[string]Count // what each mailbox will submit, without what is known
 	Legacy    int              // see Rows.Legacy
 }
@@ -78,7 +84,7 @@ func Check(rows *Rows, p Plan, known Known) (Checked, error) {
 	close(work)
 	wg.Wait()
 	c.total.Legacy = rows.Legacy
-	slices.SortFunc(c.total.Problems, func(a, b RowError) int { return a.N - b.N })
+	slices.SortStableFunc(c.total.Problems, func(a, b RowError) int { return a.N - b.N })
 	c.total.Problems = c.total.Problems[:min(len(c.total.Problems), MaxProblems)]
 	if err == nil {
 		err = c.failed
@@ -112,14 +118,14 @@ func (c *checker) feed(rows *Rows, work chan<- []Row) error {
 			work <- list
 			return nil
 		case errors.As(err, &bad) && bad.N > 0:
-			c.note(*bad)
+			c.note(bad.N, bad.Line, bad.Err)
 			continue
 		case err != nil:
 			work <- list
 			return err
 		}
 		if known, other := c.stoodBefore(row); other {
-			c.note(RowError{row.N, row.Line, fmt.Errorf("another row has the key %q: two messages need two keys", row.Key)})
+			c.note(row.N, row.Line, fmt.Errorf("another row has the key %q: two messages need two keys", row.Key))
 			continue
 		} else if known {
 			c.total.Twice++
@@ -147,13 +153,16 @@ func short(s string) [8]byte {
 	return [8]byte(sum[:8])
 }
 
-func (c *checker) note(bad RowError) {
+// note counts a row that cannot be used.
+func (c *checker) note(n, line int, problems ...error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total.Bad++
 	// Twice as many as shown, since they come in out of order.
-	if len(c.total.Problems) < 2*MaxProblems {
-		c.total.Problems = append(c.total.Problems, bad)
+	for _, err := range problems {
+		if len(c.total.Problems) < 2*MaxProblems {
+			c.total.Problems = append(c.total.Problems, RowError{n, line, err})
+		}
 	}
 }
 
@@ -165,7 +174,7 @@ func (c *checker) check(list []Row) {
 	for _, row := range list {
 		m, err := c.one(row)
 		if err != nil {
-			c.note(RowError{row.N, row.Line, err})
+			c.note(row.N, row.Line, c.problems(row, err)...)
 			continue
 		}
 		good++
@@ -230,6 +239,29 @@ func (c *checker) one(row Row) (outbox.Message, error) {
 		return m, nil
 	}
 	return m, tooLarge(d)
+}
+
+// problems is all that is wrong with a row of which one found the first.
+func (c *checker) problems(row Row, first error) []error {
+	d := c.plan.draft()
+	all := c.plan.Template.FillAll(&d, row.Data)
+	if len(all) == 0 { // else what is missing would be told twice
+		if err := d.Check(); err != nil {
+			all = append(all, err)
+		}
+	}
+	if _, err := c.plan.Template.At(row.Data); err != nil {
+		all = append(all, err)
+	}
+	for _, a := range d.Attachments {
+		if _, err := c.file(a); err != nil {
+			all = append(all, err)
+		}
+	}
+	if len(all) == 0 {
+		return []error{first}
+	}
+	return all
 }
 
 // tooLarge composes a message to see how large it is.

@@ -100,6 +100,15 @@ func templateFuncs() map[string]any {
 // are added to those of d. Errors are *message.FieldError and name the part of
 // the template.
 func (t *Template) Fill(d *message.Draft, data map[string]any) error {
+	if all := t.FillAll(d, data); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// FillAll is Fill, and returns every part that cannot be filled in, each as a
+// *message.FieldError.
+func (t *Template) FillAll(d *message.Draft, data map[string]any) []error {
 	run := &filling{t: t, data: data}
 	if subject := run.text("subject"); subject != "" {
 		d.Subject = subject
@@ -130,7 +139,7 @@ func (t *Template) Fill(d *message.Draft, data map[string]any) error {
 	if t.html != nil {
 		d.HTML = run.html()
 	}
-	return run.err
+	return run.errs
 }
 
 // At executes the template's time, which is RFC 3339, or date and time without
@@ -139,8 +148,11 @@ func (t *Template) Fill(d *message.Draft, data map[string]any) error {
 func (t *Template) At(data map[string]any) (time.Time, error) {
 	run := &filling{t: t, data: data}
 	text := strings.TrimSpace(run.text("at"))
-	if run.err != nil || text == "" {
-		return time.Time{}, run.err
+	if len(run.errs) > 0 {
+		return time.Time{}, run.errs[0]
+	}
+	if text == "" {
+		return time.Time{}, nil
 	}
 	return ParseTime("at", text)
 }
@@ -168,22 +180,25 @@ func notParsed(err error) string {
 	return reason
 }
 
-// filling is one execution; the first error stays.
+// filling is one execution; a part that fails is empty, and the others go on.
 type filling struct {
 	t    *Template
 	data map[string]any
-	err  error
+	errs []error
 }
 
 func (f *filling) fail(part string, err error) {
-	if f.err != nil || err == nil {
-		return
-	}
 	reason := oneLine(err)
 	if m := missingKey().FindStringSubmatch(reason); m != nil {
 		reason = fmt.Sprintf("line %s has no value for %q: %s", m[1], m[2], given(f.data))
 	}
-	f.err = refused("template "+f.t.name, "", part+": "+reason)
+	failed := refused("template "+f.t.name, "", part+": "+reason)
+	for _, known := range f.errs {
+		if known.Error() == failed.Error() { // text and HTML are made of the same body
+			return
+		}
+	}
+	f.errs = append(f.errs, failed)
 }
 
 // given says which names the data has, for who took another.
@@ -208,20 +223,22 @@ func (f *filling) text(part string) string { return f.textOf(part, part) }
 // textOf is text with another name for the part in errors.
 func (f *filling) textOf(part, shown string) string {
 	t := f.t.parts[part]
-	if t == nil || f.err != nil {
+	if t == nil {
 		return ""
 	}
 	var out limitedBuffer
-	f.fail(shown, t.Execute(&out, f.data))
+	if err := t.Execute(&out, f.data); err != nil {
+		f.fail(shown, err)
+		return ""
+	}
 	return out.String()
 }
 
 func (f *filling) html() string {
-	if f.err != nil {
-		return ""
-	}
 	var out limitedBuffer
-	f.fail("body", f.t.html.Execute(&out, f.data))
+	if err := f.t.html.Execute(&out, f.data); err != nil {
+		f.fail("body", err)
+	}
 	return out.String()
 }
 
@@ -243,12 +260,12 @@ func (f *filling) address(part string, target *message.Address) {
 // addressesIn reads addresses. The text must be addresses after filling in, so
 // that a line feed in the data is refused here.
 func (f *filling) addressesIn(part, text string) []message.Address {
-	if text == "" || f.err != nil {
+	if text == "" {
 		return nil
 	}
 	list, err := message.ParseAddressList(part, text)
 	if err != nil {
-		f.err = err
+		f.errs = append(f.errs, err)
 	}
 	return list
 }
