@@ -2,8 +2,7 @@ package diagnosis
 
 import (
 	"net/netip"
-
-	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"strings"
 )
 
 // Where a connection fails, programs often print the address alone. These are
@@ -11,32 +10,44 @@ import (
 // (https://learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges,
 // rows 1 and 10). Those of its servers for incoming mail are left out, because
 // they also stand in other servers' logs as clients.
-var (
-	exchangeIPv4 = []string{
-		"40.96.0.0/13", "40.104.0.0/15", "52.96.0.0/14", "132.245.0.0/16", "150.171.32.0/22", "23.103.160.0/20",
-		"13.107.6.152/31", "13.107.18.10/31", "13.107.128.0/22", "204.79.197.215/32",
-	}
-	exchangeIPv6 = lazyregexp.New(`(?i)\b2603:10[0-5]6:[0-9a-f:]+`)
-	ipv4Shape    = lazyregexp.New(`\b(?:\d{1,3}\.){3}\d{1,3}\b`)
-)
+var exchangeRanges = []netip.Prefix{
+	netip.MustParsePrefix("40.96.0.0/13"), netip.MustParsePrefix("40.104.0.0/15"), netip.MustParsePrefix("52.96.0.0/14"),
+	netip.MustParsePrefix("132.245.0.0/16"), netip.MustParsePrefix("150.171.32.0/22"), netip.MustParsePrefix("23.103.160.0/20"),
+	netip.MustParsePrefix("13.107.6.152/31"), netip.MustParsePrefix("13.107.18.10/31"), netip.MustParsePrefix("13.107.128.0/22"),
+	netip.MustParsePrefix("204.79.197.215/32"),
+}
 
-// exchangeAddresses are the addresses of Exchange Online in a text.
-func exchangeAddresses(text string) []mark {
-	var ranges []netip.Prefix
-	for _, r := range exchangeIPv4 {
-		ranges = append(ranges, netip.MustParsePrefix(r))
+// exchangeIPv4 reports whether a run of letters, digits and dots is an address
+// of Exchange Online.
+func exchangeIPv4(name string) bool {
+	if name[0] < '0' || name[0] > '9' {
+		return false
 	}
-	var out []mark
-	for _, m := range ipv4Shape().FindAllStringIndex(text, maxMarks) {
-		addr, err := netip.ParseAddr(text[m[0]:m[1]])
-		for _, r := range ranges {
-			if err == nil && r.Contains(addr) {
-				out = append(out, mark{start: m[0], end: m[1], microsoft: true})
-			}
+	addr, err := netip.ParseAddr(name)
+	if err != nil {
+		return false
+	}
+	for _, r := range exchangeRanges {
+		if r.Contains(addr) {
+			return true
 		}
 	}
-	for _, m := range exchangeIPv6().FindAllStringIndex(text, maxMarks) {
-		out = append(out, mark{start: m[0], end: m[1], microsoft: true})
+	return false
+}
+
+// exchangeIPv6 are the IPv6 addresses of Exchange Online in a text: 2603:1006
+// to 2603:1056.
+func exchangeIPv6(text string) []mark {
+	var out []mark
+	for _, start := range wordStarts(text, "2603:10") {
+		rest := text[start+len("2603:10"):]
+		if len(rest) > 3 && rest[0] >= '0' && rest[0] <= '5' && rest[1] == '6' && rest[2] == ':' {
+			length := strings.IndexFunc(rest, func(r rune) bool { return r != ':' && (r > 'f' || squeezed(byte(r)) == 0) })
+			if length < 0 {
+				length = len(rest)
+			}
+			out = append(out, mark{start: start, end: start + len("2603:10") + length, microsoft: true})
+		}
 	}
 	return out
 }

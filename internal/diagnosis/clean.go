@@ -22,7 +22,7 @@ func clean(text string) string {
 	for range 4 {
 		before := text
 		text = unescapeBackslashes(text)
-		text = terminalCodes().ReplaceAllString(text, "")
+		text = dropTerminalCodes(text)
 		text = unescapeHTML(text)
 		text = unescapePercent(text)
 		if text == before {
@@ -30,14 +30,15 @@ func clean(text string) string {
 		}
 	}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	text = brokenNumber().ReplaceAllString(text, "$1$2")
+	if strings.Contains(text, ".\n") || strings.Contains(text, ". \n") {
+		text = brokenNumber().ReplaceAllString(text, "$1$2")
+	}
 	return revealBase64(text)
 }
 
 var (
-	// terminalCodes are colours and the like, also where the browser or the log
-	// that they were pasted from has taken the escape character.
-	terminalCodes = lazyregexp.New("\x1b\\[[0-9;?]*[A-Za-z]|(?:\\^\\[)?\\[\\d{1,2}(?:;\\d{1,3})*m")
+	terminalCode  = lazyregexp.New("\x1b\\[[0-9;?]*[A-Za-z]")
+	colour        = lazyregexp.New(`\[\d{1,2}(?:;\d{1,3})*m`)
 	softBreak     = lazyregexp.New(`=[ \t]*\r?\n`)
 	quotedOctet   = lazyregexp.New(`=[0-9A-F]{2}`)
 	percentOctets = lazyregexp.New(`(?:%[0-9A-Fa-f]{2})+`)
@@ -46,6 +47,14 @@ var (
 	// brokenNumber is an enhanced status code that was wrapped at a dot.
 	brokenNumber = lazyregexp.New(`(\b[245]\.(?:\d{1,3}\.)?)[ \t]*\n[ \t>]*(\d{1,3}\b)`)
 )
+
+// dropTerminalCodes takes away colours and the like, also where the browser or
+// the log that they were pasted from has taken the escape character or writes
+// "^[" for it.
+func dropTerminalCodes(text string) string {
+	text = terminalCode().ReplaceAllString(text, "")
+	return colour().ReplaceAllString(strings.ReplaceAll(text, "^[[", "["), "")
+}
 
 // unquotePrintable undoes quoted-printable (RFC 2045 6.7) where a sign of it
 // is seen; else "code=535" would lose its digits.
@@ -149,7 +158,7 @@ func writeEscape(b *strings.Builder, rest string) int {
 		b.WriteByte('\n')
 	case 't':
 		b.WriteByte(' ')
-	case '"', '\'', '/', '\\':
+	case '"', '\'', '/', '\\', '.', '-', '[', ']': // the last four are Markdown's
 		b.WriteByte(rest[0])
 	case 'u', 'x':
 		digits := 4

@@ -56,6 +56,9 @@ func (p *paste) ruleHits() []hit {
 				continue
 			}
 			for _, at := range p.places(r) {
+				if e.Code == "auth-unsuccessful" && p.onPremises(at) {
+					continue
+				}
 				if p.microsofts(at, r.weak) && (!r.generic || len(r.words) == 0 || p.nearMail(at)) {
 					hits = append(hits, hit{
 						entry: e, at: at, line: p.line(at.start), score: r.specific(),

@@ -30,15 +30,21 @@ var (
 		"mailgun|mailjet|postmark|sparkpost|amazon ses|amazonses|zoho|icloud|fastmail|protonmail|proton mail|mailtrap|"+
 		"brevo|sendinblue|hmailserver|mailenable|smartermail|mdaemon|kerio|zimbra|cyrus|courier|qmail|opensmtpd|okta|"+
 		"auth0|cognito|onelogin|strato|ionos|mimecast|proofpoint|spamassassin|amavis|rspamd|mailcow|plesk|cpanel|axigen|"+
-		"icewarp|lotus domino|groupwise|gmx|yandex", "|")
+		"icewarp|lotus domino|groupwise|gmx|yandex|azurecomm.net|azure communication", "|")
+)
+
+// reportWords introduce a reply in Exchange's non-delivery reports.
+var (
+	reportWords = strings.Split("remote server returned|der remoteserver hat|le serveur distant a renvoyé|le serveur distant a retourné|"+
+		"el servidor remoto devolvió|il server remoto ha restituito|o servidor remoto devolveu|o servidor remoto retornou|"+
+		"externe server retourneerde|serwer zdalny zwrócił|リモート サーバーが|リモートサーバーが|远程服务器返回|원격 서버에서", "|")
+	reportedReply = lazyregexp.New(`^[^0-9A-Za-z\n]{1,12}[45]\d\d[ -]`)
 )
 
 // Addresses of people say nothing about servers, so what stands behind an @ is
 // passed over.
 var (
 	microsoftHost = lazyregexp.New(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
-	// reportWords introduce a reply in Exchange's non-delivery reports.
-	reportWords = lazyregexp.New(`(?i)(?:remote server returned|der remoteserver hat|le serveur distant a (?:renvoyé|retourné)|el servidor remoto devolvió|il server remoto ha restituito|o servidor remoto (?:devolveu|retornou)|de externe server retourneerde|serwer zdalny zwrócił|リモート ?サーバーが|远程服务器返回了?|원격 서버에서)[^0-9A-Za-z\n]{1,12}[45]\d\d[ -]`)
 	// misspeltHost looks like one of Microsoft's and is none: the mistake itself.
 	misspeltHost = lazyregexp.New(`(?i)(?:off?ice?|of+ice)\.?(?:365|356|635|36)|outlo+k\.?(?:365|office)|microsoft-?online|micros[oi]ftonline|outlook\.office`)
 	// clientHost is one of Microsoft's that sends, and never answers.
@@ -69,6 +75,10 @@ func findMarks(text string) (marks, hosts []mark) {
 	}
 	for _, m := range hostNames(lower) {
 		h := lower[m.start:m.end]
+		if exchangeIPv4(h) {
+			hosts = append(hosts, mark{start: m.start, end: m.end, microsoft: true})
+			continue
+		}
 		if ofPerson(text, m.start) || clientHost().MatchString(h) || inPath(text, m.start) || !publicSuffix().MatchString(h) || packageName().MatchString(h) || inspectors().MatchString(h) {
 			continue
 		}
@@ -79,10 +89,14 @@ func findMarks(text string) (marks, hosts []mark) {
 			marks = append(marks, k)
 		}
 	}
-	for _, m := range reportWords().FindAllStringIndex(text, maxOfOneWord) {
-		marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
+	for _, w := range reportWords {
+		for _, at := range wordStarts(lower, w) {
+			if reportedReply().MatchString(text[at+len(w) : min(len(text), at+len(w)+40)]) {
+				marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
+			}
+		}
 	}
-	hosts = append(hosts, exchangeAddresses(text)...)
+	hosts = append(hosts, exchangeIPv6(lower)...)
 	sort.Slice(marks, func(i, j int) bool { return marks[i].start < marks[j].start })
 	return marks, hosts
 }
@@ -253,6 +267,27 @@ func (p *paste) namesMicrosoftHost(at region) bool {
 	}
 	return !privateAddress().MatchString(p.text[line.start:line.end]) && p.microsofts(at, true)
 }
+
+// onPremises reports whether an Exchange server that is not Microsoft's own
+// speaks before this place. It words a refused sign-in as Exchange Online does,
+// and for other reasons.
+func (p *paste) onPremises(at region) bool {
+	for _, h := range p.hosts {
+		if h.microsoft {
+			return false
+		}
+	}
+	if !slices.ContainsFunc(ownExchangeWords, func(w string) bool { return strings.Contains(p.text, w) }) {
+		return false
+	}
+	return ownExchange().MatchString(p.text[max(0, at.start-4000):min(len(p.text), at.end+400)])
+}
+
+// What Exchange Online does not offer, and the words to look for first.
+var (
+	ownExchange      = lazyregexp.New(`AUTH[ =][^\n]{0,40}\b(?:NTLM|GSSAPI)\b|X-EXPS|X-ANONYMOUSTLS|XEXCH50|220[- ][^\n]{1,80} Microsoft ESMTP MAIL Service`)
+	ownExchangeWords = []string{"NTLM", "GSSAPI", "X-EXPS", "X-ANONYMOUSTLS", "XEXCH50", "Microsoft ESMTP MAIL Service"}
+)
 
 var privateAddress = lazyregexp.New(`\b(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
 

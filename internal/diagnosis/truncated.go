@@ -2,8 +2,7 @@ package diagnosis
 
 import (
 	"bytes"
-
-	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"strings"
 )
 
 const (
@@ -11,8 +10,8 @@ const (
 	maxCuts    = 16 // ends that are looked at
 )
 
-// ellipsis is where a tool has cut a text in its middle.
-var ellipsis = lazyregexp.New(`\.\.\.|…|\(truncated|\[truncated|\[cut`)
+// ellipses are what tools write where they have cut a text in its middle.
+var ellipses = []string{"...", "…", "(truncated", "[truncated", "[cut"}
 
 // truncatedHits are the phrases that the end of the text, or an ellipsis, cuts
 // off. Two thirds of a phrase are asked for, and that no other entry has a
@@ -32,8 +31,15 @@ func (p *paste) truncatedHits(found []hit) []hit {
 func (p *paste) truncations() []int {
 	letters := p.views[0]
 	cuts := []int{len(letters.letters)}
-	for _, m := range ellipsis().FindAllStringIndex(p.text, maxCuts) {
-		cuts = append(cuts, letters.before(m[0]))
+	for _, e := range ellipses {
+		for from := 0; len(cuts) <= maxCuts; {
+			i := strings.Index(p.text[from:], e)
+			if i < 0 {
+				break
+			}
+			cuts = append(cuts, letters.before(from+i))
+			from += i + len(e)
+		}
 	}
 	return cuts
 }
