@@ -127,6 +127,7 @@ func beginsLine(text string, start, end int) bool {
 var (
 	errorCodes = lazyregexp.New(`(?i)error_?codes?["']?\s*[:=]\s*\[\s*(\d{4,10})`)
 	errorURI   = lazyregexp.New(`(?i)login\.microsoftonline\.com/error\?code=(\d{4,10})`)
+	msalErrors = lazyregexp.New(`(?i)error\(s\):\s*(\d{4,10}) - Timestamp:`) // MSAL for JavaScript
 	signInCode = lazyregexp.New(`(?i)sign-?in error code\W{1,8}(\d{5,10})`)
 )
 
@@ -149,10 +150,10 @@ func findNumbers(text string, whole view) []pastedNumber {
 			out = append(out, pastedNumber{int(whole.at[i]), end, n})
 		}
 	}
-	if len(out) > 0 || !strings.Contains(letters, "errorcode") {
+	if len(out) > 0 || !strings.Contains(letters, "errorcode") && !strings.Contains(letters, "timestamp") {
 		return out
 	}
-	for _, re := range []*regexp.Regexp{errorCodes(), errorURI(), signInCode()} {
+	for _, re := range []*regexp.Regexp{errorCodes(), errorURI(), msalErrors(), signInCode()} {
 		for _, m := range re.FindAllStringSubmatchIndex(text, maxReplies) {
 			if n, err := strconv.Atoi(text[m[2]:m[3]]); err == nil {
 				out = append(out, pastedNumber{m[0], m[1], n})
