@@ -19,21 +19,27 @@ func isReadOnly(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
+// openAndLock makes all files of an outbox, until the test ends.
+func openAndLock(t *testing.T, dir string) {
+	t.Helper()
+	ob, err := outbox.Open(t.Context(), dir, outbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ob.Close() })
+	s, _, err := ob.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Release() })
+}
+
 func TestOnlyTheOwnerCanRead(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes mean nothing here")
 	}
 	dir := filepath.Join(t.TempDir(), "state", "outbox")
-	ob, err := outbox.Open(t.Context(), dir, outbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ob.Close()
-	s, _, err := ob.Lock(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Release()
+	openAndLock(t, dir)
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("directory: %v, %v", info.Mode(), err)
 	}

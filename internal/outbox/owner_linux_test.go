@@ -19,16 +19,7 @@ func TestWhatRootQueuesBelongsToTheDirectorysOwner(t *testing.T) {
 	if err := os.Chown(dir, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
-	ob, err := outbox.Open(t.Context(), dir, outbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ob.Close()
-	s, _, err := ob.Lock(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Release()
+	openAndLock(t, dir)
 	for _, name := range []string{"queue.db", "queue.db-wal", "queue.db-shm", "lock"} {
 		if uid := owner(t, filepath.Join(dir, name)); uid != nobody {
 			t.Errorf("%s belongs to %d, want the directory's owner", name, uid)
