@@ -81,8 +81,10 @@ func TestOtherMechanisms(t *testing.T) {
 	clear := dial(t, s)
 	clear.read()
 	clear.cmd("EHLO client.example")
-	if r := clear.cmd("AUTH XOAUTH2"); r.Code != 504 {
-		t.Errorf("AUTH in clear: got %q", r)
+	for _, line := range []string{"AUTH XOAUTH2", "AUTH XOAUTH2 no-base64!"} {
+		if r := clear.cmd("%s", line); r.Code != 504 {
+			t.Errorf("%s in clear: got %q", line, r)
+		}
 	}
 	if r := clear.cmd("MAIL FROM:<" + mailbox + ">"); !strings.HasPrefix(r.String(), "451 5.7.3 STARTTLS is required to send mail [") {
 		t.Errorf("MAIL in clear: got %q", r)

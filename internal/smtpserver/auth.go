@@ -24,14 +24,16 @@ func (c *conn) auth(ctx context.Context, arg string) bool {
 		return c.send(c.refuse(invalidArguments))
 	}
 	var initial []byte
+	var unread, failure error
 	if hasInitial {
-		var err error
-		if initial, err = decodeInitial(text); err != nil {
-			return c.send(c.refuse(invalidBase64))
-		}
+		initial, unread = decodeInitial(text)
 	}
-	var failure error
 	r := c.session.Auth(ctx, strings.ToUpper(mechanism), initial, func(challenge []byte) ([]byte, error) {
+		// An initial response that is no base64 matters only to a session that
+		// has a use for it: one that refuses the mechanism does not look at it.
+		if failure == nil {
+			failure = unread
+		}
 		if failure != nil {
 			return nil, failure
 		}
@@ -90,8 +92,11 @@ func decodeInitial(text string) ([]byte, error) {
 		return []byte{}, nil
 	}
 	out, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-	if out == nil {
+	switch {
+	case err != nil:
+		return nil, errBase64
+	case out == nil:
 		out = []byte{}
 	}
-	return out, err
+	return out, nil
 }

@@ -67,6 +67,7 @@ func TestDialogues(t *testing.T) {
 		"AUTH with empty initial response":    {opening + "C: AUTH TEST =\nS: 535 5.7.3 no:␠", 0},
 		"AUTH cancelled":                      {opening + "C: AUTH TEST\nS: 334␠\nC: *\nS: 501 5.7.0 Authentication cancelled\nC: NOOP\nS: 250 2.0.0 OK", 0},
 		"AUTH with bad base64":                {opening + "C: AUTH TEST ???\nS: 501 5.5.2 Cannot decode response\nC: AUTH TEST\nS: 334␠\nC: ???\nS: 501 5.5.2 Cannot decode response", 0},
+		"bad base64 for an unknown mechanism": {opening + "C: AUTH OTHER ???\nS: 504 5.7.4 Unrecognized authentication type", 0},
 		"AUTH twice":                          {opening + "C: AUTH TEST c2VjcmV0\nS: 235 2.7.0 yes\nC: AUTH TEST c2VjcmV0\nS: 503 5.5.1 Bad sequence of commands", 0},
 		"AUTH inside a transaction":           {opening + envelope + "C: AUTH TEST c2VjcmV0\nS: 503 5.5.1 Bad sequence of commands", 0},
 		"AUTH before EHLO":                    {"S: 220 test ready\nC: AUTH TEST c2VjcmV0\nS: 503 5.5.2 Send hello first", 0},

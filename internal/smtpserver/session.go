@@ -29,9 +29,10 @@ type Session interface {
 	// StartTLS answers before the handshake; 220 starts it.
 	StartTLS(ctx context.Context) Reply
 	// Auth answers AUTH; 235 authenticates. initial is nil when the client
-	// sent no initial response, and empty when it sent "=". challenge sends a
-	// 334 and returns the decoded response; after its error Auth should return
-	// at once, its reply is not used.
+	// sent no initial response, or one that is no base64, which challenge then
+	// fails with; it is empty when the client sent "=". challenge sends a 334
+	// and returns the decoded response; after its error Auth should return at
+	// once, its reply is not used.
 	Auth(ctx context.Context, mechanism string, initial []byte, challenge func([]byte) ([]byte, error)) Reply
 	// Mail and Rcpt answer parsed commands. SIZE= is already checked.
 	Mail(ctx context.Context, m Mail) Reply
