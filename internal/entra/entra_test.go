@@ -2,6 +2,7 @@ package entra_test
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
@@ -20,6 +21,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
@@ -289,6 +291,23 @@ func TestUntrustedCertificateIsNotTriedAgain(t *testing.T) {
 		t.Errorf("err = %v, want x509.UnknownAuthorityError", err)
 	}
 	if refused, ok := errors.AsType[*entra.Error](err); !ok || refused.Attempts != 1 || refused.Refusal() {
+		t.Errorf("err = %#v", err)
+	}
+}
+
+// TestOldTLSIsNotTriedAgain: no later request finds another version.
+func TestOldTLSIsNotTriedAgain(t *testing.T) {
+	e := httptest.NewUnstartedServer(answer(200, goodAnswer, isJSON))
+	e.Config.ErrorLog = log.New(io.Discard, "", 0)
+	e.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
+	e.StartTLS()
+	t.Cleanup(e.Close)
+	s := entra.New(entra.Options{
+		TokenURL: e.URL, ClientID: clientID, Credential: entra.Secret(secret.New(clientSecret)),
+		HTTPClient: entra.NewHTTPClient(nil, noProxy),
+	})
+	_, err := s.Token(t.Context())
+	if refused, ok := errors.AsType[*entra.Error](err); !ok || refused.Attempts != 1 || refused.Symptom().Fault != diagnosis.FaultTLSVersion {
 		t.Errorf("err = %#v", err)
 	}
 }

@@ -1,9 +1,7 @@
 package entra
 
 import (
-	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
@@ -223,15 +222,18 @@ func (e *Error) Throttled() bool {
 
 // Transient reports that a later request may succeed: no answer, 408, 429,
 // 5xx, an answer of somebody in between (a page, nothing), or one that says so
-// by itself. A certificate that cannot be verified stays that way, and so does
-// what an endpoint answers in JSON of its own.
+// by itself. A certificate that cannot be verified and a TLS version without an
+// overlap stay that way, and so does what an endpoint answers in JSON of its own.
 func (e *Error) Transient() bool {
 	switch {
 	case e.unusable != nil:
 		return false
 	case e.Err != nil:
-		_, untrusted := errors.AsType[*tls.CertificateVerificationError](e.Err)
-		return !untrusted
+		switch diagnosis.FaultOf(e.Err) {
+		case diagnosis.FaultTLSUntrusted, diagnosis.FaultTLSHostname, diagnosis.FaultTLSExpired, diagnosis.FaultTLSVersion:
+			return false
+		}
+		return true
 	case e.Throttled(), e.HTTPStatus == http.StatusRequestTimeout, e.HTTPStatus >= 500, e.Code == "" && !e.json:
 		return true
 	case e.Code == "temporarily_unavailable", e.Code == "server_error":
