@@ -79,7 +79,10 @@ func (g *globals) printVerdict(r *doctor.Report) {
 	}
 	f := *r.Finding
 	g.printf("not healthy: %s  (%s, at %s)\n", visible(f.Title), f.Code, r.Broken)
-	g.printf("%s%s", labelled("proof", atMost(r.Proof, 600)), labelled("cause", f.Cause))
+	if r.Broken != "settings" { // what was seen there stands just above, a line each
+		g.printf("%s", labelled("proof", atMost(r.Proof, 600)))
+	}
+	g.printf("%s", labelled("cause", f.Cause))
 	if len(r.Suspects) > 0 {
 		g.printSuspects(r.Suspects)
 	} else {

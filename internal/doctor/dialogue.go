@@ -103,9 +103,13 @@ func (e *examination) tell(rows []row, err error) {
 		// was the last row's.
 		failed = min(len(steps)-2, len(rows)-1)
 	}
-	if failed == -1 && cause != nil { // the dial itself
-		c := Check{Name: nameTCPSMTP, Limit: e.o.Limit, Took: steps[0].Took}
-		e.add(e.broke(c, cause))
+	dial := Check{Name: nameTCPSMTP, Status: OK, Limit: e.o.Limit, Took: steps[0].Took}
+	switch {
+	case failed == -1 && cause != nil:
+		e.add(e.broke(dial, cause))
+	case e.o.Session.Proxy != nil:
+		dial.Seen = fmt.Sprintf("%d: the proxy connects to %s", e.o.Session.Port, e.o.Session.Host)
+		e.add(dial)
 	}
 	for i, r := range rows {
 		c := Check{Name: r.name, Status: OK, Limit: e.o.Limit}
@@ -207,9 +211,7 @@ func (e *examination) envelope(ctx context.Context) {
 		e.add(c)
 	}
 	if e.state[nameAuth] == OK {
-		// The connection is of no further use when this fails, which the test
-		// message will tell.
-		_, _ = e.session.Command(ctx, diagnosis.StageMail, "RSET", time.Now().Add(e.o.Limit))
+		_, e.unreset = e.session.Command(ctx, diagnosis.StageMail, "RSET", time.Now().Add(e.o.Limit))
 	}
 	e.report.Dialogue = e.lines.lines
 }
@@ -225,6 +227,13 @@ func (e *examination) testMessage(ctx context.Context) {
 		return
 	}
 	c := Check{Name: nameMessage, Status: OK, Limit: e.o.MailLimit}
+	if e.unreset != nil { // the connection is of no further use
+		cause := failure(diagnosis.StageMail, e.unreset)
+		c = e.broke(c, cause)
+		c.Seen = "not tried, because RSET came before it: " + said(cause)
+		e.add(c)
+		return
+	}
 	started := time.Now()
 	m, err := e.compose()
 	if err != nil {

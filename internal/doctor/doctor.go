@@ -187,6 +187,7 @@ type examination struct {
 	token   secret.String
 	claims  *diagnosis.Claims
 	session *submission.Session
+	unreset error // of RSET, after which no message can be tried
 	lines   transcript
 	graph   []string // roles of the application in Microsoft Graph, when it was asked for
 }

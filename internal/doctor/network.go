@@ -195,8 +195,10 @@ func (f families) String() string {
 // connections makes TCP connections to both hosts, unless a proxy does that.
 func (e *examination) connections(ctx context.Context) {
 	e.connect(ctx, nameTCPToken, e.tokenHost, e.tokenPort, "", diagnosis.StageToken, nameDNSToken, e.tokenProxy)
-	e.connect(ctx, nameTCPSMTP, e.o.Session.Host, strconv.Itoa(e.o.Session.Port), e.o.Session.IPFamily, diagnosis.StageDial,
-		nameDNSSMTP, e.o.Session.Proxy != nil)
+	if e.o.Session.Proxy != nil && e.state[nameDNSSMTP] != Failed {
+		return // the session's dial goes by the proxy, and is the check
+	}
+	e.connect(ctx, nameTCPSMTP, e.o.Session.Host, strconv.Itoa(e.o.Session.Port), e.o.Session.IPFamily, diagnosis.StageDial, nameDNSSMTP, false)
 }
 
 // attempt is a connection by one family.

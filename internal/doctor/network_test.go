@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -111,6 +112,21 @@ func TestOtherServersGetAFindingEach(t *testing.T) {
 				t.Errorf("the token's half was not looked at: %+v", c)
 			}
 		})
+	}
+}
+
+// TestNoMessageIsTriedAfterRSETFailed: what failed is told of RSET, as it was.
+func TestNoMessageIsTriedAfterRSETFailed(t *testing.T) {
+	_, o := start(t, sandbox.Options{})
+	o.Session.Security, o.SendTo, o.Limit = submission.Plaintext, "ada@contoso.example", soonEnough
+	o.Session.Host, o.Session.Port = listener(t, talk(map[string]string{
+		"": exchangeGreeting, "EHLO": "250-mail Hello\r\n250 AUTH XOAUTH2\r\n", "AUTH": "235 2.7.0 ok\r\n",
+		"MAIL": "250 2.1.0 ok\r\n", "RCPT": "250 2.1.5 ok\r\n", "RSET": "",
+	}))
+	r := doctor.Examine(t.Context(), o)
+	if r.Finding == nil || r.Finding.Code != "connection-timeout" || r.Broken != "message" ||
+		!strings.HasPrefix(r.Proof, "not tried, because RSET came before it: ") || strings.Contains(r.Proof, "closed") {
+		t.Errorf("finding %+v at %q, proof %q", r.Finding, r.Broken, r.Proof)
 	}
 }
 
@@ -311,6 +327,10 @@ func TestProxyIsLookedAtFirst(t *testing.T) {
 	r := doctor.Examine(t.Context(), o)
 	if r.Finding == nil || r.Finding.Code != "proxy-refused" || r.Broken != "tcp smtp" {
 		t.Errorf("finding %+v at %q, checks %q", r.Finding, r.Broken, statuses(r))
+	}
+	isOther := func(c doctor.Check) bool { return c.Name != "tcp smtp" }
+	if rows := slices.DeleteFunc(slices.Clone(r.Checks), isOther); len(rows) != 1 {
+		t.Errorf("tcp smtp is there %d times: %q", len(rows), statuses(r))
 	}
 	if c := check(t, r, "proxy"); c.Status != doctor.OK || strings.Contains(c.Seen, "pr0xy-s3cret") || !strings.Contains(c.Seen, "u:xxxxx@") {
 		t.Errorf("proxy: %+v", c)

@@ -48,8 +48,8 @@ func (e *examination) root(c Check) Check {
 		greeting.Seen += "; " + c.Name + ": " + c.Seen
 		return greeting
 	}
-	if c.Name == nameAuth && e.claims != nil && e.claims.OtherCloud() {
-		c.Seen += "; " + strings.Join(e.oddClaims(*e.claims), "; ")
+	if c.Name == nameAuth && e.claims != nil {
+		c.Seen = strings.Join(append([]string{c.Seen}, e.oddClaims(*e.claims)...), "; ")
 	}
 	return c
 }
