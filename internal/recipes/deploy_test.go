@@ -334,6 +334,14 @@ func TestGitLabTemplate(t *testing.T) {
 	if !regexp.MustCompile(`(?m)^Pipeline: https://gitlab.example/`).MatchString(text) || !strings.Contains(text, `filename="report.xml"`) {
 		t.Errorf("content\n%s", text)
 	}
+	s.environ = append(s.environ, "MAIL_ATTACH=out/*.xml") // the pipeline failed before it made any
+	if r := s.run(t, "", "sh", "-c", strings.Join(job.Script, "\n")); r.code != 0 {
+		t.Fatal(r)
+	}
+	sent := s.Messages()
+	if raw, _ := s.Raw(sent[len(sent)-1].ID); len(sent) != 2 || !strings.Contains(string(raw), "Nothing attached: there is no out/*.xml.") {
+		t.Errorf("%d messages, the last: %s", len(sent), raw)
+	}
 	for name, when := range map[string]string{"smtpsend-passed": "on_success", "smtpsend-failed": "on_failure"} {
 		var j struct {
 			Extends   string
