@@ -320,13 +320,17 @@ func (p *paste) findings(hits []hit, f Facts) []Finding {
 	return out
 }
 
-// part is the text from the hit up to the next error, at most 8 KiB.
+// part is the text from the hit, or the reply code in front of it, up to the
+// next error, at most 8 KiB.
 func (p *paste) part(h hit, cuts []int) string {
-	end := min(len(p.text), h.at.start+8<<10)
+	start, end := h.at.start, min(len(p.text), h.at.start+8<<10)
+	if i := sort.SearchInts(cuts, start+1) - 1; i >= 0 && start-cuts[i] < 300 {
+		start = cuts[i]
+	}
 	if i := sort.SearchInts(cuts, h.at.end); i < len(cuts) && cuts[i] < end {
 		end = cuts[i]
 	}
-	return strings.TrimSpace(strings.ToValidUTF8(p.text[h.at.start:max(end, h.at.end)], ""))
+	return strings.TrimSpace(strings.ToValidUTF8(p.text[start:max(end, h.at.end)], ""))
 }
 
 // quote is what was recognised, on one line and short.

@@ -157,6 +157,19 @@ func TestExplainTakesIDsFromTheText(t *testing.T) {
 	}
 }
 
+// TestExplainTakesAddressesFromTheText: they stand before the words that name
+// the refusal, and the whole reply is in the finding.
+func TestExplainTakesAddressesFromTheText(t *testing.T) {
+	reply := "554 5.2.252 SendAsDenied; a@contoso.example not allowed to send as b@contoso.example; STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; Failed"
+	got := diagnosis.Explain("250 2.1.5 Recipient OK\nthe server answered: "+reply, diagnosis.Facts{})
+	if len(got) != 1 || got[0].Text != reply {
+		t.Fatalf("got %+v", got)
+	}
+	if want := "smtpsend send --from b@contoso.example --mailbox b@contoso.example"; got[0].Fixes[0].Commands[0] != want {
+		t.Errorf("command is %q, want %q", got[0].Fixes[0].Commands[0], want)
+	}
+}
+
 // TestExplainReadsATokenInATranscript: the SASL response shows whom the token is for.
 func TestExplainReadsATokenInATranscript(t *testing.T) {
 	token := jwt(`{"aud":"https://graph.microsoft.com","appid":"a","exp":1}`)

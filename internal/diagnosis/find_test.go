@@ -198,6 +198,8 @@ func TestSendAsDeniedNamesBothAddresses(t *testing.T) {
 func TestClockIsComputedFromTheText(t *testing.T) {
 	tests := map[string]string{
 		"AADSTS700024: Client assertion is not within its valid time range. Current time: 2023-04-19T12:32:57.4367221Z, assertion valid from 2023-04-19T11:18:06.0000000Z, expiry time of assertion 2023-04-19T12:18:06.0000000Z.": "expired 14 min before",
+		"Current time: 8/1/2023 11:08:01 AM, assertion valid from 8/1/2023 9:28:26 AM, expiry time of assertion 8/1/2023 10:28:26 AM.":                                                                                             "expired 39 min before",
+		"AADSTS500133: Assertion is not within its valid time range. Current time: 2024-03-22T12:00:00.0000000Z, expiry time of assertion 2024-03-22T10:00:00.0000000Z.":                                                           "expired 120 min before",
 		"Current time: 2023-04-19T12:00:00Z, assertion valid from 2023-04-19T12:05:00Z, expiry time of assertion 2023-04-19T12:15:00Z.":                                                                                            "valid only 5 min after",
 	}
 	for text, want := range tests {
