@@ -168,7 +168,11 @@ func (e *Error) Error() string {
 	case e.Code != "" && e.Refusal():
 		return fmt.Sprintf("entra: token refused: %s%s", e.firstSentence(), e.details())
 	case e.Throttled():
-		return fmt.Sprintf("entra: %s throttles token requests%s", e.Host, e.details())
+		said := ""
+		if e.Description != "" {
+			said = ": " + e.firstSentence()
+		}
+		return fmt.Sprintf("entra: %s throttles token requests%s%s", e.Host, said, e.details())
 	case e.Code != "":
 		return fmt.Sprintf("entra: no token for now: %s%s", e.firstSentence(), e.details())
 	case e.HTTPStatus == http.StatusOK:

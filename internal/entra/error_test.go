@@ -55,6 +55,18 @@ func TestErrorReadsWhatItCan(t *testing.T) {
 	}
 }
 
+// TestThrottlingKeepsWhatEntraSaid: its number is what explain knows it by.
+func TestThrottlingKeepsWhatEntraSaid(t *testing.T) {
+	e := &entra.Error{
+		Host: "login.example", HTTPStatus: 400, Code: "invalid_grant", AADSTS: []int{50196},
+		Description: "AADSTS50196: The server terminated an operation because it encountered a client request loop. Please contact your app vendor.",
+	}
+	const want = "entra: login.example throttles token requests: AADSTS50196: The server terminated an operation because it encountered a client request loop (HTTP 400, invalid_grant)"
+	if e.Error() != want {
+		t.Errorf("got  %s\nwant %s", e, want)
+	}
+}
+
 // FuzzAnswer holds that whatever an endpoint answers gives either a token with
 // an end or an *Error whose text is one bounded line without the secret.
 func FuzzAnswer(f *testing.F) {
