@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -58,6 +59,10 @@ Ends on SIGINT and SIGTERM.`,
 func unknownFault(text string, err error) error {
 	name, _, _ := strings.Cut(text, ",")
 	if sandbox.AboutFault(name) != "" {
+		var fault *sandbox.FaultError
+		if errors.As(err, &fault) {
+			err = errors.New(fault.Reason) // the text is named already
+		}
 		return usagef("--fault %q: %v", text, err)
 	}
 	near := ""

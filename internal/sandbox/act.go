@@ -18,6 +18,9 @@ const silence = 20 * time.Minute
 // had happened.
 func (x *session) act(ctx context.Context, f Fault, entry diagnosis.Entry) (smtpserver.Reply, bool) {
 	nothing := smtpserver.Reply{Raw: []byte{}, Close: true}
+	if wait(ctx, f.Delay) != nil {
+		return nothing, true
+	}
 	switch f.Name {
 	case faultConnectionClosed:
 		return nothing, true
@@ -27,10 +30,7 @@ func (x *session) act(ctx context.Context, f Fault, entry diagnosis.Entry) (smtp
 		_ = wait(ctx, silence)
 		return nothing, true
 	case faultSlow:
-		if f.Delay == 0 {
-			f.Delay = 2 * time.Second
-		}
-		return nothing, wait(ctx, f.Delay) != nil
+		return smtpserver.Reply{}, false
 	case faultHalfReply:
 		return smtpserver.Reply{Raw: []byte("250-2.0"), Close: true}, true
 	case faultReplyLost:

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
@@ -96,9 +97,25 @@ func behaviours() []behaviour {
 	}
 }
 
-// resolve finds where a fault acts. It returns nil without an error for a
-// tenant that is broken from the start.
+// resolve finds where a fault acts, and refuses options that have no meaning
+// there. It returns nil without an error for a tenant that is broken from the
+// start.
 func resolve(f Fault) (*armed, error) {
+	if f.Name == faultSlow && f.Delay == 0 {
+		f.Delay = 2 * time.Second
+	}
+	a, err := locate(f)
+	switch {
+	case a == nil || err != nil:
+	case f.Mailbox != "" && !knowsMailbox(a.point):
+		return nil, fmt.Errorf("mailbox: it happens before a mailbox is named")
+	case f.Delay > 0 && !isPoint(diagnosis.Stage(a.point)):
+		return nil, fmt.Errorf("delay: it happens at once")
+	}
+	return a, err
+}
+
+func locate(f Fault) (*armed, error) {
 	if slices.ContainsFunc(setups(), func(s setup) bool { return s.name == f.Name }) {
 		if f != (Fault{Name: f.Name}) {
 			return nil, fmt.Errorf("takes no options: it holds from the start")
@@ -150,6 +167,15 @@ func isPoint(stage diagnosis.Stage) bool {
 		return true
 	}
 	return false
+}
+
+// knowsMailbox reports a point after a mailbox was named, by AUTH.
+func knowsMailbox(point string) bool {
+	switch diagnosis.Stage(point) {
+	case diagnosis.StageGreeting, diagnosis.StageEHLO, diagnosis.StageStartTLS, diagnosis.StageToken:
+		return false
+	}
+	return point == pointContentStart || isPoint(diagnosis.Stage(point))
 }
 
 // AboutFault says in a line what a fault does, for help texts; "" for an

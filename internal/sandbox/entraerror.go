@@ -62,6 +62,9 @@ const captivePage = `<!DOCTYPE html>
 
 // actToken answers a token request with a fault; false lets it go on.
 func (s *Sandbox) actToken(w http.ResponseWriter, r *http.Request, f Fault, entry diagnosis.Entry) bool {
+	if wait(r.Context(), f.Delay) != nil {
+		return true
+	}
 	switch f.Name {
 	case faultConnectionClosed, faultConnectionReset, faultHalfReply:
 		panic(http.ErrAbortHandler) // net/http's way to cut the connection
@@ -69,10 +72,7 @@ func (s *Sandbox) actToken(w http.ResponseWriter, r *http.Request, f Fault, entr
 		_ = wait(r.Context(), silence)
 		panic(http.ErrAbortHandler)
 	case faultSlow:
-		if f.Delay == 0 {
-			f.Delay = 2 * time.Second
-		}
-		return wait(r.Context(), f.Delay) != nil
+		return false
 	case faultTokenNotJSON:
 		page(w, http.StatusOK, "text/html; charset=utf-8", captivePage)
 	case faultTokenThrottled:

@@ -18,11 +18,11 @@ import (
 type Fault struct {
 	Name    string
 	Stage   diagnosis.Stage // "" is the entry's usual one
-	Mailbox string          // only when this one has authenticated; "" is any
+	Mailbox string          // only when this one signs in or has; "" is any
 	After   int             // so many times nothing happens
 	Times   int             // then so many times it happens; 0 is always
 	Share   float64         // of those, this part, evenly spread; 0 is all
-	Delay   time.Duration   // of slow; 0 is 2 s
+	Delay   time.Duration   // before it happens; 0 is none, and 2 s for slow
 }
 
 // FaultError says what is wrong with a fault's text.
@@ -63,7 +63,9 @@ func (f *Fault) set(key, value string) (err error) {
 			return fmt.Errorf("%q is not above 0 and up to 1", value)
 		}
 	case "delay":
-		f.Delay, err = time.ParseDuration(value)
+		if f.Delay, err = time.ParseDuration(value); err != nil || f.Delay < 0 {
+			return fmt.Errorf("%q is no duration such as 3s", value)
+		}
 	default:
 		return fmt.Errorf("no such option; there are stage, mailbox, after, times, share, delay")
 	}
@@ -103,24 +105,25 @@ type armed struct {
 	entry diagnosis.Entry // zero for a behaviour of our own
 	seen  int             // times its point was passed
 	spent int             // times it acted
-	part  float64         // of Share, collected
+	ready int             // times it could have acted, of which it takes Share
 }
 
-// due counts one passing and reports whether the fault acts now.
-func (a *armed) due() bool {
+// pass counts one passing and reports whether the fault is to act now.
+func (a *armed) pass() bool {
 	a.seen++
 	if a.seen <= a.After || (a.Times > 0 && a.spent >= a.Times) {
 		return false
 	}
-	if a.Share > 0 {
-		if a.part += a.Share; a.part < 1 {
-			return false
-		}
-		a.part--
+	if a.Share == 0 {
+		return true
 	}
-	a.spent++
-	return true
+	a.ready++
+	return a.shareOf(a.ready) > a.shareOf(a.ready-1)
 }
+
+// shareOf is how many of n are the fault's; 0.1 of 10 is 1, whatever binary
+// fractions make of it.
+func (a *armed) shareOf(n int) int { return int(float64(n)*a.Share + 1e-9) }
 
 // faults are those of a sandbox. Its methods are safe for concurrent use.
 type faults struct {
@@ -158,8 +161,9 @@ func (fs *faults) take(point, mailbox string) (Fault, diagnosis.Entry, bool) {
 		if a.point != point || (a.Mailbox != "" && !strings.EqualFold(a.Mailbox, mailbox)) {
 			continue
 		}
-		if first == nil && a.due() {
+		if a.pass() && first == nil {
 			first = a
+			a.spent++
 		}
 	}
 	if first == nil {

@@ -35,6 +35,10 @@ func TestParseFault(t *testing.T) {
 		"connection-closed,stage=dial":   `cannot happen at stage "dial"`,
 		"xoauth2-missing,stage=greeting": `cannot happen at stage "greeting"`,
 		"dns-not-found":                  "no server can cause it",
+		"secret-wrong,mailbox=a@b":       "mailbox: it happens before a mailbox is named",
+		"tls-expired,mailbox=a@b":        "mailbox: it happens before a mailbox is named",
+		"tls-expired,delay=1s":           "delay: it happens at once",
+		"slow,delay=-1s":                 `delay: "-1s" is no duration such as 3s`,
 		"wrong-object-id,times=1":        "takes no options: it holds from the start",
 	} {
 		_, err := sandbox.ParseFault(text)
@@ -53,13 +57,14 @@ func TestFaultCounts(t *testing.T) {
 		"auth-unsuccessful,after=1,times=1":                         "235 535 235 235 235 235 235 235",
 		"auth-unsuccessful,share=0.25":                              "235 235 235 535 235 235 235 535",
 		"auth-unsuccessful,share=0.5,times=2":                       "235 535 235 535 235 235 235 235",
+		"auth-unsuccessful,times=1 auth-temporary,after=1,times=1":  "535 454 235 235 235 235 235 235",
 		"auth-unsuccessful,mailbox=other@contoso.example":           "235 235 235 235 235 235 235 235",
 		"auth-unsuccessful,mailbox=NOREPLY@contoso.example,times=1": "535 235 235 235 235 235 235 235",
 	}
 	for text, want := range tests {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, withFaults(t, sandbox.Options{}, text))
+			s := start(t, withFaults(t, sandbox.Options{}, strings.Fields(text)...))
 			secret := initial(t, mailbox, token(t, s))
 			var got []string
 			for range 8 {
@@ -69,6 +74,21 @@ func TestFaultCounts(t *testing.T) {
 				t.Errorf("got %s; want %s", strings.Join(got, " "), want)
 			}
 		})
+	}
+}
+
+// A tenth is no binary fraction: ten of them are one all the same.
+func TestShareOfATenthIsEveryTenth(t *testing.T) {
+	s := start(t, withFaults(t, sandbox.Options{}, "auth-unsuccessful,share=0.1"))
+	secret := initial(t, mailbox, token(t, s))
+	for n := 1; n <= 10; n++ {
+		want := 235
+		if n == 10 {
+			want = 535
+		}
+		if r := secure(t, s).cmd("AUTH XOAUTH2 %s", secret); r.Code != want {
+			t.Errorf("AUTH %d: got %v, want %d", n, r, want)
+		}
 	}
 }
 
