@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -71,7 +72,13 @@ func pasted(g *globals, args []string) (string, error) {
 	case len(args) == 0, len(args) == 1 && args[0] == "-":
 		return readPaste(g.stdin)
 	case len(args) == 1:
-		if info, err := os.Stat(args[0]); err == nil && info.Mode().IsRegular() {
+		info, err := os.Stat(args[0])
+		switch {
+		case err == nil && info.IsDir():
+			return "", withCode(exitNoInput, fmt.Errorf("%s is a directory", args[0]))
+		case err != nil && fileName().MatchString(args[0]):
+			return "", withCode(exitNoInput, err)
+		case err == nil: // a pipe of the shell's <(command) too
 			f, err := os.Open(args[0])
 			if err != nil {
 				return "", withCode(exitNoInput, err)
@@ -82,6 +89,9 @@ func pasted(g *globals, args []string) (string, error) {
 	}
 	return strings.Join(args, " "), nil
 }
+
+// fileName is what nobody would paste as an error.
+var fileName = lazyregexp.New(`^[^\s:]*(?:/|\.(?:log|txt|eml|json|out|err)$)[^\s:]*$`)
 
 // maxPaste is how much is read. Of a longer text, such as a log, diagnosis
 // looks at beginning and end.

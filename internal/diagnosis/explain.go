@@ -23,7 +23,7 @@ func Explain(text string, f Facts) []Finding {
 	if len(text) > MaxPaste {
 		text = text[:MaxPaste/2] + "\n" + text[len(text)-MaxPaste/2:]
 	}
-	if e, ok := Lookup(strings.TrimSpace(text)); ok {
+	if e, ok := Lookup(strings.ToLower(strings.TrimSpace(text))); ok {
 		return []Finding{finish(e, Symptom{}, f)}
 	}
 	p := newPaste(text)
