@@ -3,6 +3,8 @@ package diagnosis
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // Where a connection fails, programs often print the address alone. These are
@@ -35,8 +37,20 @@ func exchangeIPv4(name string) bool {
 	return false
 }
 
-// exchangeIPv6 are the IPv6 addresses of Exchange Online in a text: 2603:1006
-// to 2603:1056.
+// dialled reports whether the address at this place is one that was connected
+// to: a port of mail or of HTTPS stands behind it, and no word for a client
+// before it.
+func dialled(text string, at region) bool {
+	return mailPortBehind().MatchString(text[at.end:min(len(text), at.end+12)]) && !clientBefore().MatchString(text[max(0, at.start-20):at.start])
+}
+
+var (
+	mailPortBehind = lazyregexp.New(`^\]?(?: ?: ?|,? port )(?:25|465|587|110|143|443|993|995)\b`)
+	clientBefore   = lazyregexp.New(`(?i)(?:client|from|addr|source|src|peer)[:=]? ?\[?$`)
+)
+
+// exchangeIPv6 are the IPv6 addresses of Exchange Online in a text that were
+// connected to: 2603:1006 to 2603:1056.
 func exchangeIPv6(text string) []mark {
 	var out []mark
 	for _, start := range wordStarts(text, "2603:10") {
@@ -46,7 +60,9 @@ func exchangeIPv6(text string) []mark {
 			if length < 0 {
 				length = len(rest)
 			}
-			out = append(out, mark{start: start, end: start + len("2603:10") + length, microsoft: true})
+			if at := (region{start, start + len("2603:10") + length}); dialled(text, at) {
+				out = append(out, mark{start: at.start, end: at.end, microsoft: true})
+			}
 		}
 	}
 	return out

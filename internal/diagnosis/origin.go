@@ -75,7 +75,7 @@ func findMarks(text string) (marks, hosts []mark) {
 	}
 	for _, m := range hostNames(lower) {
 		h := lower[m.start:m.end]
-		if exchangeIPv4(h) {
+		if exchangeIPv4(h) && dialled(text, m) {
 			hosts = append(hosts, mark{start: m.start, end: m.end, microsoft: true})
 			continue
 		}

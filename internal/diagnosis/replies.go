@@ -150,6 +150,9 @@ func findNumbers(text string, whole view) []pastedNumber {
 			out = append(out, pastedNumber{int(whole.at[i]), end, n})
 		}
 	}
+	if len(out) == 0 {
+		out = pageNumbers(text, letters)
+	}
 	if len(out) > 0 || !strings.Contains(letters, "errorcode") && !strings.Contains(letters, "timestamp") {
 		return out
 	}
