@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -69,18 +70,23 @@ func (g *globals) printMails(list []outbox.Mail) {
 	now := time.Now()
 	for _, m := range list {
 		t.row(string(m.QID), string(m.State), m.Mailbox, fmt.Sprint(m.Recipients), size(m.Size), fmt.Sprint(m.Attempts),
-			since(m.CreatedAt, now), why(m, now))
+			since(m.CreatedAt, now), why(m, now, inTable))
 	}
 	t.flush()
 }
 
-// why says why a message waits and until when, or how it ended.
-func why(m outbox.Mail, now time.Time) string {
+// inTable is for a list in which a mailbox's reason stands beside each message:
+// the whole is in queue show and queue why.
+const inTable = 160
+
+// why says, in about so many characters, why a message waits and until when, or
+// how it ended.
+func why(m outbox.Mail, now time.Time, most int) string {
 	text := m.Reason
 	if text == "" && m.State != outbox.Sent {
 		text = m.Text
 	}
-	text = diagnosis.Short(text)
+	text = atMost(diagnosis.Short(text), most)
 	if !m.WaitsUntil.IsZero() && m.WaitsUntil.After(now) {
 		text += ", until " + clock(m.WaitsUntil, now)
 	}
@@ -207,7 +213,7 @@ func (g *globals) printDetails(details []outbox.Detail) error {
 func (g *globals) printDetail(d outbox.Detail) {
 	now := time.Now()
 	g.printf("%s  %s", d.QID, d.State)
-	if text := why(d.Mail, now); text != "" && d.State != outbox.Sent {
+	if text := why(d.Mail, now, math.MaxInt); text != "" && d.State != outbox.Sent {
 		g.printf("  %s", visible(text))
 	}
 	g.printf("\nmailbox     %s\nmessage-id  %s\ntaken       %s by %s, %d octets\n", d.Mailbox, d.MessageID,

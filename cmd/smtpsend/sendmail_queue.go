@@ -75,7 +75,7 @@ func (s *sendmail) listMail(ctx context.Context, box *outbox.Outbox, m outbox.Ma
 	}
 	mark := map[outbox.State]string{outbox.Sending: "*", outbox.Held: "!"}[m.State]
 	s.printf("%-11s %8d %s  %s\n", string(m.QID)+mark, m.Size, m.CreatedAt.Local().Format("Mon Jan _2 15:04:05"), m.ReversePath)
-	if text := why(m, time.Now()); text != "" {
+	if text := why(m, time.Now(), inTable); text != "" {
 		s.printf("(%s)\n", visible(text))
 	}
 	for _, r := range d.RecipientStates {
