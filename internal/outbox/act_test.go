@@ -282,7 +282,11 @@ func TestARowOfABatchIsKnownForAYear(t *testing.T) {
 				t.Errorf("%s: a large content taken again as %s, %v, %v", name, q, dup, err)
 			}
 		}
-		f.clock.add(366 * 24 * time.Hour)
+		f.clock.add(60 * 24 * time.Hour) // 391 days, four less than retention and a year
+		if got, want := known(), "1 messages, known map[accepted:true doubtful:true removed:true waiting:true]"; got != want {
+			t.Errorf("after 391 days: %s", got)
+		}
+		f.clock.add(10 * 24 * time.Hour)
 		if got, want := known(), "1 messages, known map[waiting:true]"; got != want {
 			t.Errorf("after more than a year: %s", got)
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// memory is how long a row of a batch is known after its message was removed.
+// memory is how much longer than Options.Retention a row of a batch is known.
 const memory = 365 * 24 * time.Hour
 
 // remember keeps the keys of rows whose messages are about to be deleted: those
@@ -34,10 +34,10 @@ func (t *tx) past(m *Message) (id int64, err error) {
 	return id, err
 }
 
-// forget drops up to 500 rows that were finished too long ago.
-func (t *tx) forget() (int, error) {
+// forgetSome drops up to 500 rows that were finished too long ago.
+func (ob *Outbox) forgetSome(t *tx) (int, error) {
 	n, err := t.exec(`DELETE FROM past WHERE (batch_id, row_key) IN
-		(SELECT batch_id, row_key FROM past WHERE finished_at < ?1 ORDER BY finished_at LIMIT 500)`, t.now-memory.Milliseconds())
+		(SELECT batch_id, row_key FROM past WHERE finished_at < ?1 ORDER BY finished_at LIMIT 500)`, t.now-(ob.o.Retention+memory).Milliseconds())
 	return int(n), err
 }
 

@@ -23,7 +23,7 @@ func (s *Sender) Purge(ctx context.Context) (removed int, err error) {
 		removed, err = s.ob.inPieces(ctx, s.ob.purgeSome)
 	}
 	if err == nil {
-		_, err = s.ob.inPieces(ctx, (*tx).forget)
+		_, err = s.ob.inPieces(ctx, s.ob.forgetSome)
 	}
 	if err == nil && s.ob.dialect.vacuum != "" {
 		err = s.ob.write(ctx, func(t *tx) error {
