@@ -105,8 +105,9 @@ func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-cha
 }
 
 // tryStopped releases the mailboxes of the batch that a setting, a permission or
-// a block by Microsoft stopped, but not those that an operator held: who starts the batch again has mended it, or wants to know. One
-// message is tried, and none is burned when it is still wrong.
+// a block by Microsoft stopped, but not those that an operator held: who starts
+// the batch again has mended it, or wants to know. One message is tried, and none
+// is burned when it is still wrong.
 func (run *batchRun) tryStopped(ctx context.Context) error {
 	for name := range run.checked.Mailboxes {
 		m, err := run.box.Mailbox(ctx, name)

@@ -14,7 +14,7 @@ import (
 // Report writes a CSV file with a line for each row of the batch: its key, the
 // recipients, what became of it, the server's last words, the queue id, the
 // Message-ID, attempts and time. Rows stand in the order in which they were
-// taken, the newest first.
+// taken, the newest first; behind them those whose messages were removed.
 func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b outbox.Batch) error {
 	out := csv.NewWriter(w)
 	if err := out.Write([]string{"row", "recipients", "outcome", "reply", "queue_id", "message_id", "attempts", "in_doubt", "finished_at", "reason"}); err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A window is watched in buckets: those of a minute are a hundredth of
-// a second wide, those of a day ten minutes. A bucket counts as long as any moment in it
+// A window is watched in buckets: those of a minute are a hundredth of a second
+// wide, those of a day ten minutes. A bucket counts as long as any moment in it
 // is within the window, so a window spans one bucket more than its length
 // divided by the width, and no window of the true length ever holds too much.
 const (
