@@ -52,7 +52,16 @@ func (h Header) addresses() ([]Address, error) {
 	if !addressHeaders[strings.ToLower(h.Name)] {
 		return nil, nil
 	}
-	return ParseAddressList("header "+h.Name, h.Value)
+	list, err := ParseAddressList("header "+h.Name, h.Value)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(list) == 0:
+		return nil, &FieldError{"header " + h.Name, h.Value, "has no address"}
+	case len(list) > 1 && strings.EqualFold(h.Name, "Sender"):
+		return nil, &FieldError{"header " + h.Name, h.Value, "has more than one address (RFC 5322 3.6.2)"}
+	}
+	return list, nil
 }
 
 // checkHeader returns a *FieldError unless h may be an extra header field.

@@ -146,6 +146,9 @@ func TestComposeRefusesRichFields(t *testing.T) {
 			d.Headers = []message.Header{{"Sender", "a@x.example"}, {"sender", "b@x.example"}}
 		},
 		`header Sender "b": no @ and domain`:                                                                       func(d *message.Draft) { d.Headers = []message.Header{{"Sender", "b"}} },
+		`header Sender: has no address`:                                                                            func(d *message.Draft) { d.Headers = []message.Header{{"Sender", ""}} },
+		`header Errors-To "none:;": has no address`:                                                                func(d *message.Draft) { d.Headers = []message.Header{{"Errors-To", "none:;"}} },
+		`header Sender "a@x, b@x": has more than one address (RFC 5322 3.6.2)`:                                     func(d *message.Draft) { d.Headers = []message.Header{{"Sender", "a@x, b@x"}} },
 		`list-unsubscribe "ftp://x": must be https://HOST/... or mailto:USER@DOMAIN`:                               func(d *message.Draft) { d.ListUnsubscribe = []string{"ftp://x"} },
 		`list-unsubscribe "https://x/\nBcc:y": is no URL; non-ASCII characters and commas must be percent-encoded`: func(d *message.Draft) { d.ListUnsubscribe = []string{"https://x/\nBcc:y"} },
 		`Markdown: given together with HTML; one of them is enough`:                                                func(d *message.Draft) { d.Markdown, d.HTML = "a", "b" },
