@@ -123,7 +123,9 @@ func (t *Template) FillAll(d *message.Draft, data map[string]any) []error {
 		d.Priority = message.Priority(priority)
 	}
 	for _, name := range t.headers {
-		d.Headers = append(d.Headers, message.Header{Name: name, Value: run.text("header " + name)})
+		if value := run.text("header " + name); value != "" {
+			d.Headers = append(d.Headers, message.Header{Name: name, Value: value})
+		}
 	}
 	for _, name := range t.lists["attach"] {
 		if path := run.textOf(name, "attach"); path != "" {

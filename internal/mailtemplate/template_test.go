@@ -23,9 +23,9 @@ func fill(t testing.TB, name, source string, data map[string]any) (message.Draft
 }
 
 func TestTemplateFillsSubjectRecipientsAndBody(t *testing.T) {
-	data := map[string]any{"name": `Müller, "Jörg"`, "email": "j@contoso.example", "items": []any{"a<b", 2}, "n": json.Number("12345678901234567")}
+	data := map[string]any{"name": `Müller, "Jörg"`, "email": "j@contoso.example", "items": []any{"a<b", 2}, "n": json.Number("12345678901234567"), "sender": ""}
 	front := "---\nsubject: 'Report {{.n}} for {{.name}}'\nto: {{address .name .email}}\ncc:\n  - c@contoso.example\n  - {{.email}}\nbcc: x@contoso.example, y@contoso.example\n" +
-		"from: \"Reports <r@contoso.example>\"\npriority: low\nheaders:\n  X-Number: '{{.n}}'\n---\n"
+		"from: \"Reports <r@contoso.example>\"\npriority: low\nheaders:\n  X-Number: '{{.n}}'\n  Sender: '{{if .sender}}{{.sender}}{{end}}'\n---\n"
 	for name, tt := range map[string]struct{ body, text, html, markdown string }{
 		"m.txt":       {body: "Dear {{.name}},\r\n{{range .items}}* {{.}}\n{{end}}", text: "Dear Müller, \"Jörg\",\n* a<b\n* 2\n"},
 		"m.html":      {body: `<a href="https://x.example/?n={{.name}}">{{index .items 0}}</a>`, html: `<a href="https://x.example/?n=M%c3%bcller%2c%20%22J%c3%b6rg%22">a&lt;b</a>`},
