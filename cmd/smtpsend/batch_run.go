@@ -166,7 +166,11 @@ func (run *batchRun) over(ctx context.Context) (bool, error) {
 	if err != nil || len(waiting) > 0 {
 		return false, err
 	}
-	for name := range run.checked.Mailboxes {
+	left, err := run.box.BatchLeft(ctx, run.entry.ID) // of an earlier file's mailboxes too
+	if err != nil {
+		return false, err
+	}
+	for name := range left {
 		ready, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, Mailbox: name, States: []outbox.State{outbox.Ready}, Limit: 1})
 		if err != nil {
 			return false, err
