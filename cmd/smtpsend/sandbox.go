@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
 
@@ -94,11 +92,11 @@ func (g *globals) listFaults() {
 
 // readScenario reads what --scenario names.
 func readScenario(name string) (*sandbox.Scenario, error) {
-	data, err := os.ReadFile(name)
+	text, err := readBody(name, nil)
 	if err != nil {
-		return nil, &message.FileError{Path: name, Err: err}
+		return nil, ofFlag("--scenario", err)
 	}
-	scenario, err := sandbox.ParseScenario(data)
+	scenario, err := sandbox.ParseScenario([]byte(text))
 	if err != nil {
 		return nil, usagef("--scenario %s: %v", name, err)
 	}
