@@ -105,6 +105,10 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 			refused = last // what made another request needed says more than that it had no time
 			err = last
 		}
+		if last != nil && ctx.Err() != nil {
+			last.Attempts = attempt
+			return nil, fmt.Errorf("entra: asking again: %w: %w", context.Cause(ctx), last)
+		}
 		refused.Attempts = attempt
 		wait, again := pause(ctx, refused)
 		s.log.DebugContext(ctx, "no token", "stage", "token", "attempt", attempt, "took", time.Since(began),

@@ -12,8 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
@@ -67,19 +67,30 @@ func TestRequestGoesThroughTheProxy(t *testing.T) {
 	}
 }
 
+// TestProxyThatOpensNoTunnelHasItsName ends with the second request: what the
+// first was told stays the reason.
 func TestProxyThatOpensNoTunnelHasItsName(t *testing.T) {
+	ended := errors.New("test has heard enough")
 	for status, want := range map[int]diagnosis.Fault{
 		302: diagnosis.FaultNetworkUnreachable, 403: diagnosis.FaultProxyRefused, 407: diagnosis.FaultProxyRefused, 502: diagnosis.FaultNetworkUnreachable,
 	} {
-		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		ctx, end := context.WithCancelCause(t.Context())
+		var requests atomic.Int32
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if requests.Add(1) > 1 {
+				end(ended)
+				<-ctx.Done()
+			}
+			w.WriteHeader(status)
+		}))
 		_, err := entra.New(entra.Options{
 			TokenURL: "https://login.example/token", ClientID: clientID, Credential: entra.Secret(secret.New(clientSecret)),
 			HTTPClient: entra.NewHTTPClient(nil, func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }),
 		}).Token(ctx)
-		cancel()
+		end(nil)
 		proxy.Close()
-		if e, ok := errors.AsType[*entra.Error](err); !ok || e.Symptom().Fault != want || !strings.Contains(err.Error(), "CONNECT with "+strconv.Itoa(status)) {
+		e, ok := errors.AsType[*entra.Error](err)
+		if !ok || e.Symptom().Fault != want || !strings.Contains(err.Error(), "CONNECT with "+strconv.Itoa(status)) || !errors.Is(err, ended) {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
