@@ -32,7 +32,7 @@ func blackHole(t *testing.T) (port int) {
 	}
 	port = name.(*syscall.SockaddrInet4).Port
 	for range 16 {
-		conn, err := net.DialTimeout("tcp", "127.0.0.1:"+itoa(port), 200*time.Millisecond)
+		conn, err := net.DialTimeout("tcp", "127.0.0.1:"+itoa(port), time.Second)
 		if err != nil {
 			return port
 		}

@@ -91,7 +91,8 @@ func TestLoneLineFeedInCommand(t *testing.T) {
 
 // A body that stalls must not be read on as commands.
 func TestStalledContentEndsTheConnection(t *testing.T) {
-	h := serve(t, smtpserver.Options{IdleTimeout: 50 * time.Millisecond}, nil)
+	t.Parallel()
+	h := serve(t, smtpserver.Options{IdleTimeout: 2 * time.Second}, nil)
 	c := h.dial(t)
 	c.dialogue(opening + envelope + "C: DATA\nS: 354 go")
 	c.write("Subject: stalled\r\n\r\nbody\r\n")
@@ -158,7 +159,8 @@ func TestRefusalBeforeTheEndIsSaidAfterIt(t *testing.T) {
 
 // A session that answers early has not heard the end: its yes is no acceptance.
 func TestEarlyAcceptanceIsNotSaidWhenTheContentFails(t *testing.T) {
-	o := smtpserver.Options{IdleTimeout: 50 * time.Millisecond}
+	t.Parallel()
+	o := smtpserver.Options{IdleTimeout: 2 * time.Second}
 	c := serve(t, o, map[string]smtpserver.Reply{"unread": smtpserver.Say(250, "too early")}).dial(t)
 	c.dialogue(opening + envelope + "C: DATA\nS: 354 go\nC: x")
 	c.want("421 4.4.1 Connection timed out")

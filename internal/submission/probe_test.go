@@ -103,6 +103,7 @@ func TestCommandKeepsTheRefusalAndTheSession(t *testing.T) {
 }
 
 func TestGreetEndsWithItsDeadlineAndItsContext(t *testing.T) {
+	t.Parallel()
 	reached := make(chan struct{}, 1)
 	o := setup(t, &server{silentAt: "ehlo", silent: func() { reached <- struct{}{} }})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -111,7 +112,7 @@ func TestGreetEndsWithItsDeadlineAndItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
-	o.Timeouts.Command = 50 * time.Millisecond
+	o.Timeouts.Command = 2 * time.Second
 	_, err = submission.Greet(t.Context(), o, soon())
 	var e *submission.Error
 	if !errors.As(err, &e) || e.Fault != diagnosis.FaultConnectionTimeout || e.Stage != diagnosis.StageEHLO {

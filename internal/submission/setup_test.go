@@ -54,8 +54,9 @@ func TestSetUpFailures(t *testing.T) {
 		"silent at AUTH":               {&server{silentAt: "auth"}, diagnosis.StageAuth, 0, diagnosis.FaultConnectionTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o := setup(t, tt.server)
-			o.Timeouts.Command = 200 * time.Millisecond
+			o.Timeouts.Command = 3 * time.Second
 			r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
 			e := r.Err()
 			if e == nil || e.Stage != tt.stage || e.Reply.Code != tt.code || e.Fault != tt.fault {

@@ -106,6 +106,7 @@ func TestSessionHoldsItsSlotUntilClosed(t *testing.T) {
 }
 
 func TestSlotsThatStayTakenAreNamed(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	release, err := submission.NewLockSlots(dir, 1).Acquire(t.Context(), mailbox)
 	if err != nil {
@@ -115,7 +116,7 @@ func TestSlotsThatStayTakenAreNamed(t *testing.T) {
 	s := &server{}
 	o := setup(t, s)
 	o.Slots = submission.NewLockSlots(dir, 1)
-	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Deadline: time.Now().Add(200 * time.Millisecond)})
+	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Deadline: time.Now().Add(2 * time.Second)})
 	e := r.Err()
 	if e == nil || e.Fault != diagnosis.FaultSlotsBusy || !strings.Contains(e.Error(), dir) || r.Count(submission.NotAttempted) != 1 {
 		t.Fatalf("err %v", e)
