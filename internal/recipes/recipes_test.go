@@ -136,6 +136,8 @@ func (s *site) run(t *testing.T, stdin string, args ...string) result {
 	if cmd.Err != nil {
 		t.Fatal(cmd.Err)
 	}
+	// A Python looks for its library by its name in PATH, and the site's is another.
+	cmd.Args[0] = cmd.Path
 	var stdout, stderr bytes.Buffer
 	cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = s.environ, s.dir, strings.NewReader(stdin), &stdout, &stderr
 	err := cmd.Run()
