@@ -32,27 +32,28 @@ func (ob *Outbox) Act(ctx context.Context, a Action, f Filter) (n int, err error
 		if limit > 0 {
 			f.Limit = min(some, limit)
 		}
-		list, ids, err := ob.list(ctx, f)
-		if err != nil {
-			return n, fmt.Errorf("finding messages to %s: %w", a, err)
-		}
-		done, err := ob.actOn(ctx, a, ids)
+		done, found, last, err := ob.actOn(ctx, a, f)
 		if n += done; err != nil {
 			return n, fmt.Errorf("doing %s: %w", a, err)
 		}
-		if limit -= len(ids); len(ids) < f.Limit || limit == 0 {
+		if limit -= found; found < f.Limit || limit == 0 {
 			ob.signal()
 			return n, nil
 		}
-		f.Before = list[len(list)-1].QID
+		f.Before = last
 	}
 }
 
-// actOn does the action to messages, in one transaction but for large contents.
-func (ob *Outbox) actOn(ctx context.Context, a Action, ids []int64) (n int, err error) {
+// actOn does the action to the messages that f finds, in one transaction but for
+// large contents: another's action cannot come in between.
+func (ob *Outbox) actOn(ctx context.Context, a Action, f Filter) (n, found int, last QID, err error) {
 	var dropped []int64
 	err = ob.write(ctx, func(t *tx) error {
-		n, dropped = 0, nil
+		list, ids, err := ob.list(t, f)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		found, last = len(list), list[len(list)-1].QID
 		for _, id := range ids {
 			ok, err := t.act(a, id)
 			if err != nil {
@@ -65,6 +66,9 @@ func (ob *Outbox) actOn(ctx context.Context, a Action, ids []int64) (n int, err 
 		}
 		return nil
 	})
+	if err != nil {
+		return 0, 0, "", err
+	}
 	if a != Cancel {
 		dropped = nil
 	}
@@ -73,7 +77,7 @@ func (ob *Outbox) actOn(ctx context.Context, a Action, ids []int64) (n int, err 
 			err = ob.dropBody(ctx, id)
 		}
 	}
-	return n, err
+	return n, found, last, err
 }
 
 // act does the action to one message when its state allows.

@@ -78,6 +78,9 @@ func TestStatementsUseIndexes(t *testing.T) {
 		if !strings.Contains(text, "FROM ") && !strings.HasPrefix(text, "UPDATE") {
 			continue
 		}
+		if strings.Contains(text, "ORDER BY m.id DESC LIMIT") { // an operator's, of what a filter names: here everything
+			continue
+		}
 		rows, err := db.Query("EXPLAIN QUERY PLAN "+text, make([]any, 30)...)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)

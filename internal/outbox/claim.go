@@ -137,12 +137,12 @@ func (ob *Outbox) limit(t *tx, box *mailbox, n int, claimed bool) (*WaitError, e
 		return nil, err
 	}
 	if claimed {
-		if err := t.row("SELECT count(*), coalesce(sum(rcpt_open), 0) FROM mail WHERE mailbox = ?1 AND state = 'sending'", []any{box.name}, &l.inFlight, &l.inFlightTo); err != nil {
+		if err := t.row(underWay+"mailbox = ?1 AND state = 'sending'", []any{box.name}, &l.inFlight, &l.inFlightTo); err != nil {
 			return nil, err
 		}
 	}
 	limits := box.limits.or(ob.o.Limits)
-	until, why := ob.wait(l, limits, min(n, limits.RecipientsPerDay), t.now)
+	until, why := ob.wait(l, limits, n, t.now)
 	if why == "" {
 		return nil, nil
 	}

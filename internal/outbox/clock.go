@@ -1,10 +1,6 @@
 package outbox
 
-import (
-	"database/sql"
-	"errors"
-	"strconv"
-)
+import "strconv"
 
 // settled is how far back a clock may step without being said to be set back:
 // time services slew by less.
@@ -19,8 +15,8 @@ const settled = 2000 // ms
 //     nothing waits for the hour to come again. Times that somebody asked for
 //     (Message.ReadyAt, ExpiresAt) stay.
 func (ob *Outbox) setBack(t *tx, seen int64) error {
-	text, err := t.meta("clock")
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	text, err := meta(t, "clock")
+	if err != nil {
 		return err
 	}
 	last, _ := strconv.ParseInt(text, 10, 64) // a clock that cannot be read is none

@@ -19,6 +19,11 @@ var (
 	// and submits nothing more: after a failed sync nobody knows what is on disk.
 	// The process has to end; the next one recovers.
 	ErrBroken = errors.New("the disk does not work")
+	// ErrBusy says that another program kept the database locked for ten seconds:
+	// nothing was written. Later it may work.
+	ErrBusy = errors.New("another program keeps the outbox locked")
+	// ErrCorrupt says that the file is no database, or a damaged one.
+	ErrCorrupt = errors.New("the file of the outbox is damaged: move it away and restore a backup")
 	// ErrDamaged says that a stored content is not what was taken.
 	ErrDamaged = errors.New("the content is not what was taken")
 	// ErrNotFound says that there is no such message.
@@ -69,9 +74,11 @@ func (e *FileSystemError) Error() string {
 
 // Primary result codes of SQLite.
 const (
-	sqliteBusy  = 5
-	sqliteIOErr = 10
-	sqliteFull  = 13
+	sqliteBusy    = 5
+	sqliteIOErr   = 10
+	sqliteCorrupt = 11
+	sqliteFull    = 13
+	sqliteNoDB    = 26
 )
 
 // sqliteCode is the primary result code in err, 0 when there is none.
@@ -85,11 +92,11 @@ func sqliteCode(err error) int {
 
 // named gives a database error the name that callers know.
 func named(err error) error {
-	switch sqliteCode(err) {
-	case sqliteFull:
-		return fmt.Errorf("%w: %w", ErrFull, err)
-	case sqliteIOErr:
-		return fmt.Errorf("%w: %w", ErrBroken, err)
+	name, ok := map[int]error{
+		sqliteBusy: ErrBusy, sqliteIOErr: ErrBroken, sqliteCorrupt: ErrCorrupt, sqliteFull: ErrFull, sqliteNoDB: ErrCorrupt,
+	}[sqliteCode(err)]
+	if !ok || errors.Is(err, name) {
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: %w", name, err)
 }

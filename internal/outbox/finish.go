@@ -74,8 +74,8 @@ type Settled struct {
 }
 
 // Finish records what became of a claim and decides what is next (see the
-// package comment, 5). It can be called again after an error that wraps ErrFull;
-// until it succeeds the message counts as under way. ErrLost says that the claim
+// package comment, 5). It can be called again after an error that wraps ErrFull or
+// ErrBusy; until it succeeds the message counts as under way. ErrLost says that the claim
 // was no longer the caller's.
 func (s *Sender) Finish(ctx context.Context, c *Claim, r Result) (Settled, error) {
 	var out Settled
@@ -87,7 +87,7 @@ func (s *Sender) Finish(ctx context.Context, c *Claim, r Result) (Settled, error
 		return err
 	})
 	if err == nil && drop {
-		err = s.ob.dropBody(ctx, c.id)
+		_ = s.ob.dropBody(ctx, c.id) // the outcome is recorded; what is left of the content is swept later
 	}
 	if err != nil {
 		return Settled{}, fmt.Errorf("recording the outcome of %s: %w", c.QID, err)

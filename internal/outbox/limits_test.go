@@ -302,6 +302,49 @@ func TestClockSetBackWhileNobodyRan(t *testing.T) {
 	})
 }
 
+// A message for which nobody asked for a time is due, although the clock says
+// that it was taken in an hour.
+func TestWhatIsDueAtOnceDoesNotWaitForTheHourToComeAgain(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		f.put(mail())
+		at := mail()
+		at.ReadyAt = f.clock.Now().Add(time.Minute)
+		f.put(at)
+		f.clock.add(-time.Hour)
+		f.lock()
+		f.claim()
+		if _, err := f.sender.Claim(f.ctx, box); !errors.Is(err, outbox.ErrIdle) {
+			t.Errorf("the scheduled message: %v, want ErrIdle", err)
+		}
+	})
+}
+
+// A message to more recipients than a transaction may have is several messages
+// to the server.
+func TestEachTransactionOfAMessageCounts(t *testing.T) {
+	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 4}}, func(t *testing.T, f *fixture) {
+		many := make([]string, 1000)
+		for i := range many {
+			many[i] = fmt.Sprintf("r%d@fabrikam.example", i)
+		}
+		f.put(mail(many...))
+		f.put(mail())
+		f.put(mail(many...))
+		f.lock()
+		c := f.allowed()
+		d := f.allowed()
+		f.waits() // 2 + 1 are under way
+		f.finish(c, all(c, outbox.Accepted))
+		f.finish(d, all(d, outbox.Accepted))
+		if m, err := f.Mailbox(f.ctx, box); err != nil || m.Messages != 3 {
+			t.Errorf("%d messages count, %v, want 3", m.Messages, err)
+		}
+		f.waits()
+		f.clock.add(61 * time.Second)
+		f.claim()
+	})
+}
+
 func TestFasterTime(t *testing.T) {
 	conform(t, outbox.Options{Minute: time.Second, Day: time.Minute}, func(t *testing.T, f *fixture) {
 		for range 31 {

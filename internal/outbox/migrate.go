@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -25,8 +24,18 @@ func (ob *Outbox) migrate(ctx context.Context, from fs.FS) error {
 	if err != nil {
 		return err
 	}
+	// Mostly nothing is missing: then nobody who writes is waited for.
+	v := view{ctx, ob.store}
+	have, err := ob.version(v)
+	if err != nil {
+		return fmt.Errorf("reading schema version: %w", err)
+	}
+	if have == len(steps) {
+		ob.tag, err = meta(v, "tag")
+		return err
+	}
 	return ob.write(ctx, func(t *tx) error {
-		have, err := t.version()
+		have, err := ob.version(t)
 		if err != nil {
 			return fmt.Errorf("reading schema version: %w", err)
 		}
@@ -48,22 +57,18 @@ func (ob *Outbox) migrate(ctx context.Context, from fs.FS) error {
 				return err
 			}
 		}
-		ob.tag, err = t.meta("tag")
+		ob.tag, err = meta(t, "tag")
 		return err
 	})
 }
 
 // version is the number of steps that the database has seen.
-func (t *tx) version() (int, error) {
-	var one int
-	err := t.row(t.s.dialect.tableExists, []any{"meta"}, &one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	if err != nil {
+func (s *store) version(r reader) (have int, err error) {
+	err = each(r, func(rows *sql.Rows) error { return rows.Scan(&have) }, s.dialect.tableExists, "meta")
+	if err != nil || have == 0 {
 		return 0, err
 	}
-	text, err := t.meta("schema")
+	text, err := meta(r, "schema")
 	if err != nil {
 		return 0, err
 	}
@@ -80,9 +85,9 @@ func (t *tx) apply(from fs.FS, name string) error {
 	return err
 }
 
-func (t *tx) meta(name string) (string, error) {
-	var value string
-	err := t.row("SELECT value FROM meta WHERE name = ?1", []any{name}, &value)
+// meta reads a value, "" when it was never set.
+func meta(r reader, name string) (value string, err error) {
+	err = each(r, func(rows *sql.Rows) error { return rows.Scan(&value) }, "SELECT value FROM meta WHERE name = ?1", name)
 	return value, err
 }
 

@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
@@ -265,5 +267,79 @@ func TestClosedOutboxTakesNothing(t *testing.T) {
 	}
 	if _, _, err := ob.Accept(t.Context(), mail(), strings.NewReader(content)); err == nil {
 		t.Error("a closed outbox took a message")
+	}
+}
+
+// Two directories may lead to one file: then one process submits from both.
+func TestALinkLeadsToOneOutbox(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	openAndLock(t, dir)
+	if err := os.Symlink(filepath.Join(dir, "queue.db"), filepath.Join(other, "queue.db")); err != nil {
+		t.Skip(err)
+	}
+	ob, err := outbox.Open(t.Context(), other, outbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ob.Close()
+	if s, _, err := ob.Lock(t.Context()); !errors.Is(err, outbox.ErrLocked) {
+		t.Errorf("a second sender: %v, want ErrLocked", err)
+		_ = s.Release()
+	}
+}
+
+// Looking needs no turn among those who write.
+func TestOpeningDoesNotWaitForWhoWrites(t *testing.T) {
+	dir := t.TempDir()
+	openAndLock(t, dir)
+	foreign, err := outbox.Raw(t, dir).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer foreign.Close()
+	if _, err := foreign.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	ob, err := outbox.Open(ctx, dir, outbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ob.Close()
+	if _, err := ob.List(ctx, outbox.Filter{}); err != nil || ctx.Err() != nil {
+		t.Errorf("listing: %v, %v", err, ctx.Err())
+	}
+}
+
+func TestDamagedFileIsTold(t *testing.T) {
+	for name, damage := range map[string]func(b []byte) []byte{
+		"no database": func([]byte) []byte { return []byte(strings.Repeat("no database ", 1000)) },
+		"overwritten": func(b []byte) []byte { return append(b[:4096:4096], bytes.Repeat([]byte("x"), len(b)-4096)...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			ob, err := outbox.Open(t.Context(), dir, outbox.Options{})
+			if err == nil {
+				err = ob.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(dir, "queue.db")
+			b, err := os.ReadFile(file)
+			if err == nil {
+				err = os.WriteFile(file, damage(b), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ob, err = outbox.Open(t.Context(), dir, outbox.Options{}); !errors.Is(err, outbox.ErrCorrupt) {
+				t.Errorf("Open: %v, want ErrCorrupt", err)
+			}
+			if err == nil {
+				_ = ob.Close()
+			}
+		})
 	}
 }

@@ -188,12 +188,23 @@ func open(ctx context.Context, dir string, o Options) (*Outbox, error) {
 	if err := prepareDir(dir, o); err != nil {
 		return nil, err
 	}
-	s, err := openStore(ctx, filepath.Join(dir, file), o)
+	// Where the file is a link, the lock and the space are those of its target:
+	// two directories may lead to one outbox.
+	real, err := filepath.EvalSymlinks(filepath.Join(dir, file))
+	if err != nil {
+		return nil, err
+	}
+	if filepath.Dir(real) != dir {
+		if err := checkFileSystem(filepath.Dir(real), o); err != nil {
+			return nil, err
+		}
+	}
+	s, err := openStore(ctx, real, o)
 	if err != nil {
 		return nil, err
 	}
 	ob := &Outbox{
-		dir: dir, o: o, store: s, wake: make(chan struct{}, 1),
+		dir: filepath.Dir(real), o: o, store: s, wake: make(chan struct{}, 1),
 		adds: make(chan *add), quit: make(chan struct{}),
 	}
 	if err := ob.migrate(ctx, schemas); err != nil {

@@ -112,6 +112,10 @@ func (ob *Outbox) purgeSome(t *tx) (int, error) {
 // Backup writes a copy of the outbox to a file that must not exist, mode 0600,
 // while everything goes on.
 func (ob *Outbox) Backup(ctx context.Context, name string) error {
+	name, err := filepath.Abs(name) // "file:x" is an address to SQLite
+	if err != nil {
+		return fmt.Errorf("backing up outbox: %w", err)
+	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("backing up outbox: %w", err)

@@ -28,7 +28,18 @@ func (s *Sender) recover(ctx context.Context) (r Recovered, err error) {
 	if err != nil {
 		return r, err
 	}
+	if err := s.ob.write(ctx, dueAtOnce); err != nil {
+		return r, err
+	}
 	return r, s.ob.sweep(ctx)
+}
+
+// dueAtOnce settles what the clock, set back while nobody submitted, would make
+// wait: nobody asked for a time for these, so they are due whatever it says.
+func dueAtOnce(t *tx) error {
+	_, err := t.exec(`UPDATE mail SET ready_at = ?1 WHERE mailbox IN (SELECT name FROM mailbox) AND prio IN (0, 1, 2, 3) AND state = 'ready'
+		AND ready_at > ?1 AND ready_at <= created_at AND attempts = 0`, t.now)
+	return err
 }
 
 // recoverSome settles up to 500 messages; a mailbox has three under way at most,

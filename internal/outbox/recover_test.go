@@ -233,6 +233,13 @@ func TestBackupIsAWholeOutbox(t *testing.T) {
 	if err := ob.Backup(t.Context(), name); !errors.Is(err, os.ErrExist) {
 		t.Errorf("backup over a file: %v", err)
 	}
+	t.Chdir(t.TempDir())
+	if err := ob.Backup(t.Context(), "file:copy?mode=memory"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat("file:copy?mode=memory"); err != nil || info.Size() == 0 {
+		t.Errorf("a name that is an address to SQLite: %v, %v", info, err)
+	}
 	again, err := outbox.Open(t.Context(), copied, outbox.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,16 +30,20 @@ type store struct {
 // settings of a connection that writes. synchronous=FULL syncs the log at every
 // commit: with NORMAL a power cut loses messages that were taken (the power-cut
 // test shows it). The cache is 2 MiB, a bigger one was not faster.
-func (o Options) settings() []string {
+func (o Options) settings(file string) []string {
 	sync := "FULL"
 	if o.synchronous != "" {
 		sync = o.synchronous
 	}
 	pragmas := []string{
-		"busy_timeout(10000)", "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(" + sync + ")",
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + sync + ")",
 		"foreign_keys(ON)", "cache_size(-2000)", "journal_size_limit(67108864)", "mmap_size(0)",
 		// macOS: fsync leaves data in the drive's cache unless told.
 		"fullfsync(ON)", "checkpoint_fullfsync(ON)",
+	}
+	if info, err := os.Stat(file); err == nil && info.Size() == 0 {
+		// Before the first table; in a file that has some it would write once more.
+		pragmas = slices.Insert(pragmas, 1, "auto_vacuum(INCREMENTAL)")
 	}
 	if o.checkpoint != 0 {
 		pragmas = append(pragmas, fmt.Sprintf("wal_autocheckpoint(%d)", o.checkpoint))
@@ -57,7 +63,7 @@ func address(file string, pragmas []string) string {
 
 func openStore(ctx context.Context, file string, o Options) (s *store, err error) {
 	s = &store{dialect: sqliteDialect(), clock: o.Clock, stmts: make(map[string]*sql.Stmt)}
-	if s.pool, err = sql.Open("sqlite", address(file, o.settings())); err != nil {
+	if s.pool, err = sql.Open("sqlite", address(file, o.settings(file))); err != nil {
 		return nil, err
 	}
 	if s.readers, err = sql.Open("sqlite", address(file, []string{"busy_timeout(10000)", "query_only(ON)", "cache_size(-500)"})); err != nil {

@@ -15,6 +15,16 @@ const (
 	dayBuckets    = 144
 )
 
+// perTransaction is how many recipients go into one transaction, which is one
+// message to the server, as submission.MaxRecipients.
+const perTransaction = 500
+
+// transactions is how many a message to so many recipients counts for.
+func transactions(rcpts int) int { return (rcpts + perTransaction - 1) / perTransaction }
+
+// underWay sums what counts of the rows of mail that a condition names.
+const underWay = "SELECT coalesce(sum((rcpt_open + 499) / 500), 0), coalesce(sum(rcpt_open), 0) FROM mail WHERE "
+
 func (ob *Outbox) minuteSpan() int64 { return max(1, ob.o.Minute.Milliseconds()/minuteBuckets) }
 func (ob *Outbox) daySpan() int64    { return max(2, ob.o.Day.Milliseconds()/dayBuckets) }
 
@@ -45,7 +55,7 @@ func (ob *Outbox) load(r reader, mailbox string, now int64) (l load, err error) 
 		l.recipients += b.rcpt
 	}
 	err = each(r, func(rows *sql.Rows) error { return rows.Scan(&l.inFlight, &l.inFlightTo) },
-		"SELECT count(*), coalesce(sum(rcpt_open), 0) FROM mail WHERE mailbox = ?1 AND state = 'sending' AND phase = 'data'", mailbox)
+		underWay+"mailbox = ?1 AND state = 'sending' AND phase = 'data'", mailbox)
 	return l, err
 }
 
@@ -61,11 +71,11 @@ func window(r reader, mailbox string, span, first int64) (buckets []bucket, err 
 // wait says from when on a message to n recipients would fit, 0 when it fits
 // now, and why not.
 func (ob *Outbox) wait(l load, limits Limits, n int, now int64) (until int64, why string) {
-	if over := l.messages + l.inFlight + 1 - limits.PerMinute; over > 0 {
+	if over := l.messages + l.inFlight + min(transactions(n), limits.PerMinute) - limits.PerMinute; over > 0 {
 		until = freed(l.minute, over, func(b bucket) int { return b.msgs }, ob.minuteSpan(), ob.o.Minute)
 		why = fmt.Sprintf("limit reached: %d messages in %s", limits.PerMinute, ob.o.Minute)
 	}
-	if over := l.recipients + l.inFlightTo + n - limits.RecipientsPerDay; over > 0 {
+	if over := l.recipients + l.inFlightTo + min(n, limits.RecipientsPerDay) - limits.RecipientsPerDay; over > 0 {
 		until = max(until, freed(l.day, over, func(b bucket) int { return b.rcpt }, ob.daySpan(), ob.o.Day))
 		why = fmt.Sprintf("limit reached: %d recipients in %s", limits.RecipientsPerDay, ob.o.Day)
 	}
@@ -86,12 +96,12 @@ func freed(buckets []bucket, over int, of func(bucket) int, span int64, length t
 	return 0
 }
 
-// count adds a message to both windows.
+// count adds a message to so many recipients to both windows.
 func (ob *Outbox) count(t *tx, mailbox string, rcpts int) error {
 	for _, span := range []int64{ob.minuteSpan(), ob.daySpan()} {
-		_, err := t.exec(`INSERT INTO usage (mailbox, span, bucket, msgs, rcpts) VALUES (?1, ?2, ?3, 1, ?4)
-			ON CONFLICT (mailbox, span, bucket) DO UPDATE SET msgs = usage.msgs + 1, rcpts = usage.rcpts + excluded.rcpts`,
-			mailbox, span, t.now/span, rcpts)
+		_, err := t.exec(`INSERT INTO usage (mailbox, span, bucket, msgs, rcpts) VALUES (?1, ?2, ?3, ?4, ?5)
+			ON CONFLICT (mailbox, span, bucket) DO UPDATE SET msgs = usage.msgs + excluded.msgs, rcpts = usage.rcpts + excluded.rcpts`,
+			mailbox, span, t.now/span, transactions(rcpts), rcpts)
 		if err != nil {
 			return err
 		}

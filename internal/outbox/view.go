@@ -121,19 +121,18 @@ type Detail struct {
 // List returns the messages that f names, without their history, the newest
 // first.
 func (ob *Outbox) List(ctx context.Context, f Filter) ([]Mail, error) {
-	list, _, err := ob.list(ctx, f)
+	list, _, err := ob.list(view{ctx, ob.store}, f)
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}
 	return list, nil
 }
 
-func (ob *Outbox) list(ctx context.Context, f Filter) (list []Mail, ids []int64, err error) {
+func (ob *Outbox) list(v reader, f Filter) (list []Mail, ids []int64, err error) {
 	where, args, err := ob.where(f)
 	if err != nil {
 		return nil, nil, err
 	}
-	v := view{ctx, ob.store}
 	boxes, err := mailboxes(v)
 	if err != nil {
 		return nil, nil, err
@@ -149,9 +148,9 @@ func (ob *Outbox) list(ctx context.Context, f Filter) (list []Mail, ids []int64,
 
 // History is List with recipients and events.
 func (ob *Outbox) History(ctx context.Context, f Filter) ([]Detail, error) {
-	list, ids, err := ob.list(ctx, f)
-	details := make([]Detail, len(list))
 	v := view{ctx, ob.store}
+	list, ids, err := ob.list(v, f)
+	details := make([]Detail, len(list))
 	for i, m := range list {
 		if err == nil {
 			details[i].Mail = m
