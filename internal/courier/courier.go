@@ -131,7 +131,9 @@ func (c *courier) loop(ctx context.Context) error {
 				c.fail(err)
 			}
 			ring = c.start(ctx, ring, active)
-			c.fail(c.notify(ctx))
+			if err := c.notify(ctx); !errors.Is(err, outbox.ErrBusy) { // then at the next look
+				c.fail(err)
+			}
 		}
 		if len(active) == 0 && (ctx.Err() != nil || c.err() != nil || c.finished(ring, wait)) {
 			return c.err()

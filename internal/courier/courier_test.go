@@ -5,8 +5,11 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"database/sql"
 	"fmt"
+	"log/slog"
 	"net"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +44,7 @@ var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 type lab struct {
 	t      *testing.T
 	box    *sandbox.Sandbox
+	dir    string
 	out    *outbox.Outbox
 	roots  *x509.CertPool
 	sender *outbox.Sender
@@ -55,12 +59,13 @@ func newLab(t *testing.T, so sandbox.Options, oo outbox.Options) *lab {
 	}
 	t.Cleanup(func() { box.Close() })
 	oo.AnyFileSystem, oo.Reserve = true, -1
-	out, err := outbox.Open(t.Context(), t.TempDir(), oo)
+	dir := t.TempDir()
+	out, err := outbox.Open(t.Context(), dir, oo)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { out.Close() })
-	l := &lab{t: t, box: box, out: out, roots: x509.NewCertPool()}
+	l := &lab{t: t, box: box, dir: dir, out: out, roots: x509.NewCertPool()}
 	l.roots.AppendCertsFromPEM(box.CAPEM())
 	if l.sender, _, err = out.Lock(t.Context()); err != nil {
 		t.Fatal(err)
@@ -312,4 +317,56 @@ func TestUntilIsAskedAsSoonAsNothingIsLeft(t *testing.T) {
 	if err := ctx.Err(); err != nil {
 		t.Error("ended by the clock:", err)
 	}
+}
+
+// Another program locks the outbox while the content is on its way, and lets go
+// when the outcome could not be recorded.
+func TestAnOutcomeIsRecordedWhenTheOutboxIsFreeAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits ten seconds for the lock")
+	}
+	var l *lab
+	var foreign *sql.Conn
+	l = newLab(t, sandbox.Options{SMTPHook: func(_ context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
+		if stage == diagnosis.StageContent && foreign == nil {
+			foreign = l.locked()
+		}
+		return smtpserver.Reply{}, false
+	}}, outbox.Options{})
+	qid := l.add("a@contoso.example", "x@contoso.example", "a")
+	told := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) {
+		if strings.Contains(string(p), "cannot record") {
+			if _, err := foreign.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+				t.Error(err)
+			}
+		}
+	}), nil))
+	if got := fmt.Sprint(l.run(t.Context(), courier.Options{Drain: true, Logger: told})); got != "[a@contoso.example sent]" {
+		t.Errorf("settled %s", got)
+	}
+	if d, err := l.out.Show(t.Context(), qid); err != nil || d.State != outbox.Sent || d.InDoubt != 0 {
+		t.Errorf("message %+v, %v", d.Mail, err)
+	}
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
+
+// locked is another program's connection that has begun to write.
+func (l *lab) locked() *sql.Conn {
+	db, err := sql.Open("sqlite", filepath.Join(l.dir, "queue.db"))
+	if err != nil {
+		l.t.Error(err)
+		return nil
+	}
+	l.t.Cleanup(func() { db.Close() })
+	conn, err := db.Conn(context.WithoutCancel(l.t.Context()))
+	if err == nil {
+		_, err = conn.ExecContext(l.t.Context(), "BEGIN IMMEDIATE")
+	}
+	if err != nil {
+		l.t.Error(err)
+	}
+	return conn
 }

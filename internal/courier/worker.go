@@ -17,6 +17,7 @@ type job struct {
 	claim   *outbox.Claim
 	mail    *message.Mail
 	allowed bool // its content may go out, and is counted
+	kept    bool // it was not allowed to go out: nothing is wrong with it
 }
 
 // serve submits due messages of one mailbox, up to a quantum.
@@ -53,7 +54,7 @@ func (c *courier) claim(ctx context.Context, mailbox string) *job {
 	claim, err := c.sender.Claim(ctx, mailbox)
 	if err != nil {
 		var wait *outbox.WaitError
-		if !errors.Is(err, outbox.ErrIdle) && !errors.As(err, &wait) && ctx.Err() == nil {
+		if !errors.Is(err, outbox.ErrIdle) && !errors.Is(err, outbox.ErrBusy) && !errors.As(err, &wait) && ctx.Err() == nil {
 			c.fail(err)
 		}
 		return nil
@@ -69,9 +70,7 @@ func (c *courier) giveBack(j *job) {
 	if j == nil {
 		return
 	}
-	ctx, cancel := recording(c.work)
-	defer cancel()
-	if _, err := c.sender.Finish(ctx, j.claim, outbox.Result{}); err != nil {
+	if _, err := c.record(j, outbox.Result{}); err != nil {
 		c.fail(err)
 	}
 }
@@ -88,7 +87,7 @@ func (c *courier) submit(j *job, next func() *message.Mail) bool {
 	receipt := session.Submit(c.work, j.mail, submission.Policy{
 		Attempts: 1, Deadline: time.Now().Add(c.o.Timeout), BeforeContent: func(ctx context.Context) error { return c.allow(ctx, j) },
 	}, next)
-	return c.finish(j, receipt, c.resultOf(receipt))
+	return c.finish(j, receipt, c.resultOf(j, receipt))
 }
 
 // allow asks the outbox, once for all transactions of a message.
@@ -96,27 +95,39 @@ func (c *courier) allow(ctx context.Context, j *job) error {
 	if j.allowed {
 		return nil
 	}
-	if err := c.sender.AllowData(ctx, j.claim); err != nil {
-		return err
-	}
-	j.allowed = true
-	return nil
+	err := c.sender.AllowData(ctx, j.claim)
+	j.allowed, j.kept = err == nil, err != nil
+	return err
 }
 
-// recordTime bounds writing down what became of an attempt.
-const recordTime = 10 * time.Second
+// recordTime is how long writing down what became of an attempt is tried, every
+// recordAgain, while the disk is full or another program has the outbox locked:
+// what is not written down is in doubt, although it is known.
+const (
+	recordTime  = 10 * time.Minute
+	recordAgain = time.Second
+)
 
-// recording outlives the end of the work: what was cut off has to be recorded as
-// what it is, in doubt.
-func recording(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+// record writes down what became of an attempt. It outlives the end of the work
+// by one try: what was cut off has to be recorded as what it is, in doubt.
+func (c *courier) record(j *job, result outbox.Result) (outbox.Settled, error) {
+	for start := time.Now(); ; {
+		settled, err := c.sender.Finish(context.WithoutCancel(c.work), j.claim, result)
+		passing := errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrFull)
+		if !passing || time.Since(start) > recordTime || c.work.Err() != nil {
+			return settled, err
+		}
+		c.o.Logger.Warn("cannot record what became of a message: tried again", "mail_id", j.claim.QID, "error", err)
+		select {
+		case <-time.After(recordAgain):
+		case <-c.work.Done():
+		}
+	}
 }
 
 // finish records an attempt.
 func (c *courier) finish(j *job, receipt *submission.Receipt, result outbox.Result) bool {
-	ctx, cancel := recording(c.work)
-	defer cancel()
-	settled, err := c.sender.Finish(ctx, j.claim, result)
+	settled, err := c.record(j, result)
 	if err != nil {
 		c.fail(err)
 		return false
@@ -130,7 +141,7 @@ func (c *courier) finish(j *job, receipt *submission.Receipt, result outbox.Resu
 }
 
 // resultOf is a receipt in the outbox's terms.
-func (c *courier) resultOf(r *submission.Receipt) outbox.Result {
+func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 	res := outbox.Result{Took: r.Took, ServerID: r.QueueID, Reply: r.Reply}
 	for _, rcpt := range r.Recipients {
 		o := outbox.Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outbox.Outcome(rcpt.Outcome), Reply: rcpt.Reply}
@@ -140,7 +151,7 @@ func (c *courier) resultOf(r *submission.Receipt) outbox.Result {
 		res.Recipients = append(res.Recipients, o)
 	}
 	e := r.Err()
-	if e == nil || (gaveWay(e) && r.Count(submission.InDoubt) == 0) {
+	if e == nil || ((j.kept || e.Interrupted()) && r.Count(submission.InDoubt) == 0) { // it ended for our own sake
 		return res
 	}
 	symptom := e.Symptom()
@@ -153,11 +164,4 @@ func (c *courier) resultOf(r *submission.Receipt) outbox.Result {
 		res.Text = e.Err.Error()
 	}
 	return res
-}
-
-// gaveWay reports an attempt that ended for our own sake: a limit was reached
-// just before the content, or the process is ending.
-func gaveWay(e *submission.Error) bool {
-	var wait *outbox.WaitError
-	return errors.As(e, &wait) || e.Interrupted()
 }
