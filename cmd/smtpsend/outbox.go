@@ -48,13 +48,13 @@ func asExit(err error) error {
 		return withCode(exitConfig, err)
 	case errors.As(err, &input):
 		return withCode(exitData, err)
-	case errors.Is(err, outbox.ErrLocked):
+	case errors.Is(err, outbox.ErrLocked), errors.Is(err, outbox.ErrBusy):
 		return withCode(exitTryAgain, err)
 	case errors.Is(err, outbox.ErrNotFound):
 		return withCode(exitNoInput, err)
 	case errors.Is(err, outbox.ErrNoFilter):
 		return usagef("name messages, or filter them; --all for every one")
-	case errors.Is(err, outbox.ErrBroken):
+	case errors.Is(err, outbox.ErrBroken), errors.Is(err, outbox.ErrCorrupt), errors.Is(err, outbox.ErrDamaged):
 		return withCode(exitIO, err)
 	}
 	return withCode(exitCannotCreate, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -192,32 +193,60 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 		if err != nil {
 			return err
 		}
-		n, err := box.Act(ctx, action, f)
+		n, notDone, err := act(ctx, box, action, f)
 		if err != nil {
 			return asExit(err)
 		}
-		if n == 0 && len(args) > 0 {
-			return notDone(ctx, box, f, action)
+		code := exitOK
+		if len(notDone) > 0 {
+			code = exitNoInput
 		}
 		if g.json {
-			g.printJSON(map[string]any{"action": action, "messages": n, "exit_code": exitOK})
+			g.printJSON(map[string]any{"action": action, "messages": n, "not_done": notDone, "exit_code": code})
+		} else if n > 0 || len(notDone) == 0 {
+			g.printf("%d %s %s\n", n, plural(n, "message", "messages"), past)
+		}
+		for _, text := range notDone {
+			if !g.json {
+				g.errorf("%s", text)
+			}
+		}
+		if code == exitOK {
 			return nil
 		}
-		g.printf("%d %s %s\n", n, plural(n, "message", "messages"), past)
-		return nil
+		return &exitError{code: code, err: errors.New(strings.Join(notDone, "; ")), shown: true}
 	})
 }
 
-// notDone says why nothing was done to messages that were named.
-func notDone(ctx context.Context, box *outbox.Outbox, f outbox.Filter, action outbox.Action) error {
-	list, err := box.List(ctx, f)
-	if err != nil {
-		return asExit(err)
+// act does the action to what f names. Messages that are named one by one are
+// handled one by one: of each it says why nothing was done to it.
+func act(ctx context.Context, box *outbox.Outbox, action outbox.Action, f outbox.Filter) (n int, notDone []string, err error) {
+	notDone = []string{}
+	if len(f.QIDs) == 0 {
+		n, err = box.Act(ctx, action, f)
+		return n, notDone, err
 	}
-	if len(list) == 0 {
-		return withCode(exitNoInput, outbox.ErrNotFound)
+	for _, qid := range f.QIDs {
+		one := f
+		one.QIDs = []outbox.QID{qid}
+		done, err := box.Act(ctx, action, one)
+		if n += done; done > 0 {
+			continue
+		}
+		if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+			return n, notDone, err
+		}
+		d, err := box.Show(ctx, qid)
+		switch {
+		case errors.Is(err, outbox.ErrNotFound):
+			notDone = append(notDone, fmt.Sprintf("%s: no such message", qid))
+		case err != nil:
+			return n, notDone, err
+		default:
+			notDone = append(notDone, fmt.Sprintf("%s is %s: %s does not apply", qid, d.State, action))
+		}
 	}
-	return withCode(exitNoInput, fmt.Errorf("%s is %s: %s does not apply", list[0].QID, list[0].State, action))
+	return n, notDone, nil
 }
 
 // mailboxAlone reports that nothing but a mailbox was named.

@@ -42,7 +42,7 @@ func runQueueLs(ctx context.Context, g *globals, q *queueFlags) error {
 			f.States = []outbox.State{outbox.Ready, outbox.Sending, outbox.Held, outbox.Dead}
 		}
 		f.All = false
-		list, err := box.List(ctx, f)
+		list, more, err := limited(f, func(f outbox.Filter) ([]outbox.Mail, error) { return box.List(ctx, f) })
 		if err != nil {
 			return asExit(err)
 		}
@@ -51,12 +51,32 @@ func runQueueLs(ctx context.Context, g *globals, q *queueFlags) error {
 			for _, m := range list {
 				views = append(views, newMailView(m))
 			}
-			g.printJSON(map[string]any{"messages": views, "exit_code": exitOK})
+			g.printJSON(map[string]any{"messages": views, "more": more, "exit_code": exitOK})
 			return nil
 		}
 		g.printMails(list)
+		g.noteMore(more, len(list))
 		return nil
 	})
+}
+
+// limited lists no more than the filter's limit, and says whether there is more.
+func limited[T any](f outbox.Filter, list func(outbox.Filter) ([]T, error)) (found []T, more bool, err error) {
+	limit := f.Limit
+	if limit > 0 {
+		f.Limit++
+	}
+	if found, err = list(f); err != nil || limit <= 0 || len(found) <= limit {
+		return found, false, err
+	}
+	return found[:limit], true, nil
+}
+
+// noteMore says that a list was cut.
+func (g *globals) noteMore(more bool, shown int) {
+	if more {
+		g.line("note", "there are more than these %d; --limit 0 shows all", shown)
+	}
 }
 
 // printMails writes a table that fits the terminal: the last column, which is
@@ -188,17 +208,17 @@ func runQueueShow(ctx context.Context, g *globals, ids []string) error {
 			}
 			details = append(details, d)
 		}
-		return g.printDetails(details)
+		return g.printDetails(details, false)
 	})
 }
 
-func (g *globals) printDetails(details []outbox.Detail) error {
+func (g *globals) printDetails(details []outbox.Detail, more bool) error {
 	if g.json {
 		views := []detailView{}
 		for _, d := range details {
 			views = append(views, newDetailView(d))
 		}
-		g.printJSON(map[string]any{"messages": views, "exit_code": exitOK})
+		g.printJSON(map[string]any{"messages": views, "more": more, "exit_code": exitOK})
 		return nil
 	}
 	for i, d := range details {
@@ -207,6 +227,7 @@ func (g *globals) printDetails(details []outbox.Detail) error {
 		}
 		g.printDetail(d)
 	}
+	g.noteMore(more, len(details))
 	return nil
 }
 
@@ -257,7 +278,7 @@ func runQueueHistory(ctx context.Context, g *globals, q *queueFlags) error {
 		if err != nil {
 			return err
 		}
-		details, err := box.History(ctx, f)
+		details, more, err := limited(f, func(f outbox.Filter) ([]outbox.Detail, error) { return box.History(ctx, f) })
 		if err != nil {
 			return asExit(err)
 		}
@@ -265,7 +286,7 @@ func runQueueHistory(ctx context.Context, g *globals, q *queueFlags) error {
 			g.printf("no messages\n")
 			return nil
 		}
-		return g.printDetails(details)
+		return g.printDetails(details, more)
 	})
 }
 
