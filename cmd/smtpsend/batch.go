@@ -128,7 +128,7 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	case forecast.Days > 1 && !b.yes:
 		return usagef("the limits spread the batch over %d days: start it with --yes", forecast.Days)
 	}
-	if err := b.tryReport(); err != nil {
+	if err := b.tryReport(rows.file); err != nil {
 		return err
 	}
 	return b.start(ctx, g, cfg, rows, plan, checked)
@@ -164,7 +164,7 @@ func (b *batchFlags) checkAndForecast(ctx context.Context, g *globals, cfg *conf
 
 // tryReport finds out before the first message that the report cannot be
 // written.
-func (b *batchFlags) tryReport() error {
+func (b *batchFlags) tryReport(rows *os.File) error {
 	if b.report == "" {
 		return nil
 	}
@@ -172,14 +172,19 @@ func (b *batchFlags) tryReport() error {
 	if err != nil {
 		return withCode(exitCannotCreate, err)
 	}
-	return f.Close()
+	defer f.Close()
+	of, err := rows.Stat()
+	if report, e := f.Stat(); err == nil && e == nil && os.SameFile(report, of) {
+		return usagef("--report %s is the file of rows", b.report)
+	}
+	return err
 }
 
 func (g *globals) printForecast(f batch.Forecast) error {
 	if g.json {
 		g.printJSON(map[string]any{
 			"messages": f.Messages, "recipients": f.Recipients, "mailboxes": f.Mailboxes, "days": f.Days, "done": f.Done,
-			"recipients_used": f.Used, "takes_s": f.Takes.Seconds(), "exit_code": exitOK,
+			"recipients_used": f.Used, "ahead": f.Ahead, "last_at": orNil(f.Last), "takes_s": f.Takes.Seconds(), "exit_code": exitOK,
 		})
 	}
 	return nil

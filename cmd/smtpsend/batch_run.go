@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
@@ -39,6 +42,10 @@ func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, 
 		return asExit(err)
 	}
 	run := &batchRun{globals: g, flags: b, box: box, entry: entry, checked: checked, started: time.Now()}
+	if before.SourceSum != "" && before.SourceSum != r.sum && b.key != "" && checked.Known > 0 {
+		run.line("note", "%s is not what it was at the last start; %s whose key is known %s as taken then",
+			r.name, counted(checked.Known, "row"), plural(checked.Known, "stays", "stay"))
+	}
 	if run.before, err = batch.Take(ctx, box, entry); err != nil {
 		return asExit(err)
 	}
@@ -57,18 +64,36 @@ func (run *batchRun) addAndSubmit(ctx context.Context, cfg *config.Config, r *ro
 		return err
 	}
 	if run.flags.addOnly {
-		_, err := batch.Add(ctx, rows, plan, run.box, run.entry, run.note)
-		return asExit(err)
+		return asExit(run.add(ctx, rows, plan))
 	}
 	done := make(chan struct{})
 	var addErr error
 	go func() {
 		defer close(done)
-		_, addErr = batch.Add(ctx, rows, plan, run.box, run.entry, run.note)
+		if addErr = run.add(ctx, rows, plan); addErr != nil && ctx.Err() == nil && !run.json {
+			run.warningf("no further rows are taken: %v", addErr) // the rest may take days
+		}
 	}()
 	err = run.submit(ctx, cfg, done)
 	<-done
 	return asExit(errors.Join(addErr, err))
+}
+
+// add takes the rows, which are as many as were checked.
+func (run *batchRun) add(ctx context.Context, rows *batch.Rows, plan batch.Plan) error {
+	added, err := batch.Add(ctx, rows, plan, run.box, run.entry, run.note)
+	if n := run.checked.Rows + run.checked.Twice; err == nil && added.New+added.Known != n {
+		err = withCode(exitData, fmt.Errorf("the file was changed meanwhile: %s when they were checked, %d when they were taken",
+			counted(n, "row"), added.New+added.Known))
+	}
+	return err
+}
+
+// notTaken is how many rows of the file are not in the outbox.
+func (run *batchRun) notTaken() int {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	return max(0, run.checked.Rows+run.checked.Twice-run.added.New-run.added.Known)
 }
 
 // submit runs the courier until the batch is over, once this process may.
@@ -90,12 +115,12 @@ func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-cha
 			return false, nil
 		}
 	}
+	if err := run.tryStopped(ctx); err != nil {
+		return err
+	}
 	sender, err := run.await(ctx, o.Until)
 	if err != nil || sender == nil {
 		return err
-	}
-	if err := run.tryStopped(ctx); err != nil {
-		return errors.Join(err, sender.Release())
 	}
 	err = courier.Run(ctx, run.box, sender, o)
 	if _, purged := sender.Purge(context.WithoutCancel(ctx)); err == nil {
@@ -109,7 +134,11 @@ func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-cha
 // the batch again has mended it, or wants to know. One message is tried, and none
 // is burned when it is still wrong.
 func (run *batchRun) tryStopped(ctx context.Context) error {
-	for name := range run.checked.Mailboxes {
+	names, err := run.mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
 		m, err := run.box.Mailbox(ctx, name)
 		if errors.Is(err, outbox.ErrNotFound) || (err == nil && m.Pause != outbox.PauseConfiguration && m.Pause != outbox.PauseBlocked) {
 			continue
@@ -123,6 +152,18 @@ func (run *batchRun) tryStopped(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// mailboxes are those of the file's rows, and of rows of an earlier file that
+// wait.
+func (run *batchRun) mailboxes(ctx context.Context) ([]string, error) {
+	left, err := run.box.BatchLeft(ctx, run.entry.ID)
+	if err != nil {
+		return nil, err
+	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(left)), maps.Keys(run.checked.Mailboxes))
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // await takes the outbox's lock. While another process has it, over is asked
@@ -216,7 +257,7 @@ func (run *batchRun) progress() func(context.Context) {
 			return
 		}
 		last = time.Now()
-		text := run.progressText(account)
+		text := run.progressText(account) + run.pauseText(ctx)
 		if terminal {
 			fmt.Fprintf(run.stderr, "\r\033[K%s", text)
 		} else {
@@ -229,14 +270,28 @@ func (run *batchRun) progress() func(context.Context) {
 func (run *batchRun) progressText(a batch.Account) string {
 	done := a.Total() - a.Waiting
 	here := done - (run.before.Total() - run.before.Waiting)
-	text := fmt.Sprintf("%d of %d rows done, %d refused, %d in doubt", done, run.checked.Rows, a.Refused, a.InDoubt)
+	all := max(run.checked.Rows, a.Total()) // an earlier file may have had others
+	text := fmt.Sprintf("%d of %s done, %d refused, %d in doubt", done, counted(all, "row"), a.Refused, a.InDoubt)
 	elapsed := time.Since(run.started)
 	if here > 0 && elapsed > time.Second {
 		perMinute := float64(here) / elapsed.Minutes()
-		left := time.Duration(float64(run.checked.Rows-done) / perMinute * float64(time.Minute))
+		left := time.Duration(float64(all-done) / perMinute * float64(time.Minute))
 		text += fmt.Sprintf(", %.0f a minute, %s left", perMinute, left.Round(time.Second))
 	}
 	return text
+}
+
+// pauseText says why and until when a mailbox submits nothing for more than a
+// minute, "" when none does.
+func (run *batchRun) pauseText(ctx context.Context) string {
+	now := time.Now()
+	for _, name := range slices.Sorted(maps.Keys(run.checked.Mailboxes)) {
+		m, err := run.box.Mailbox(ctx, name)
+		if err == nil && m.WaitsUntil.Sub(now) > time.Minute {
+			return fmt.Sprintf("; %s waits until %s: %s", name, clock(m.WaitsUntil, now), atMost(visible(diagnosis.Short(m.Reason)), inTable))
+		}
+	}
+	return ""
 }
 
 // conclude gives the exact account, the report, and how to go on.
@@ -248,6 +303,7 @@ func (run *batchRun) conclude(ctx context.Context, failed error) error {
 		return asExit(err)
 	}
 	code := run.code(ctx, account, interrupted, failed)
+	notTaken := run.notTaken()
 	run.mu.Lock()
 	added := run.added
 	run.mu.Unlock()
@@ -255,15 +311,19 @@ func (run *batchRun) conclude(ctx context.Context, failed error) error {
 		run.printJSON(map[string]any{
 			"error": textOf(failed), "batch": run.entry.Name, "rows": run.checked.Rows, "added": added.New, "known": added.Known,
 			"accepted": account.Accepted, "refused": account.Refused, "in_doubt": account.InDoubt, "waiting": account.Waiting,
-			"cancelled": account.Other, "doubts": account.Doubts, "exit_code": code,
+			"cancelled": account.Other, "not_taken": notTaken, "doubts": account.Doubts, "exit_code": code,
 		})
 	} else {
-		run.printf("%s\n", account)
+		text := account.String()
+		if notTaken > 0 {
+			text += fmt.Sprintf("; %s not taken yet", counted(notTaken, "row"))
+		}
+		run.printf("%s\n", text)
 		if account.Doubts > account.InDoubt {
 			run.line("note", "%d accepted %s in doubt once and submitted again: a duplicate is possible; see smtpsend queue ls --all --batch %q",
 				account.Doubts-account.InDoubt, plural(account.Doubts-account.InDoubt, "row was", "rows were"), run.entry.Name)
 		}
-		run.goOn(account, interrupted)
+		run.goOn(account, notTaken, interrupted)
 	}
 	if err := run.flags.writeReport(ctx, run.box, run.entry); err != nil {
 		return err
@@ -286,8 +346,12 @@ func textOf(err error) any {
 }
 
 // goOn says how what is left gets done.
-func (run *batchRun) goOn(a batch.Account, interrupted bool) {
+func (run *batchRun) goOn(a batch.Account, notTaken int, interrupted bool) {
 	switch {
+	case interrupted && notTaken > 0:
+		run.line("note", "interrupted; the same command goes on where it stopped")
+	case notTaken > 0:
+		run.line("note", "when it is mended, the same command goes on where it stopped")
 	case interrupted && a.Waiting > 0:
 		run.line("note", "interrupted; the same command, or smtpsend queue run --drain, goes on where it stopped")
 	case a.Waiting > 0 && run.flags.addOnly:
@@ -321,7 +385,11 @@ func (run *batchRun) code(ctx context.Context, a batch.Account, interrupted bool
 
 // stopped reports a mailbox of the batch that submits nothing until released.
 func (run *batchRun) stopped(ctx context.Context) bool {
-	for name := range run.checked.Mailboxes {
+	names, err := run.mailboxes(ctx)
+	if err != nil {
+		return false
+	}
+	for _, name := range names {
 		m, err := run.box.Mailbox(ctx, name)
 		if err == nil && (m.Pause == outbox.PauseConfiguration || m.Pause == outbox.PauseBlocked) {
 			return true

@@ -39,9 +39,14 @@ func asExit(err error) error {
 	var fileSystem *outbox.FileSystemError
 	var schema *outbox.SchemaError
 	var input *outbox.InputError
+	var coded *exitError
+	var field *message.FieldError
+	var file *message.FileError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &coded), errors.As(err, &field), errors.As(err, &file): // codeOf knows them
+		return err
 	case errors.Is(err, context.Canceled):
 		return withCode(exitInterrupted, err)
 	case errors.As(err, &fileSystem), errors.As(err, &schema):

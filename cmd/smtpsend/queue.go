@@ -275,6 +275,9 @@ func actOnMailbox(ctx context.Context, g *globals, box *outbox.Outbox, mailbox s
 	return nil
 }
 
+// counted is a number with its noun.
+func counted(n int, noun string) string { return fmt.Sprintf("%d %s", n, plural(n, noun, noun+"s")) }
+
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return one

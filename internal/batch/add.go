@@ -152,7 +152,7 @@ func (a Account) Total() int { return a.Accepted + a.Refused + a.InDoubt + a.Wai
 
 // String is the account in one line.
 func (a Account) String() string {
-	s := fmt.Sprintf("%d rows: %d accepted, %d refused, %d in doubt, %d waiting", a.Total(), a.Accepted, a.Refused, a.InDoubt, a.Waiting)
+	s := fmt.Sprintf("%s: %d accepted, %d refused, %d in doubt, %d waiting", counted(a.Total(), "row"), a.Accepted, a.Refused, a.InDoubt, a.Waiting)
 	if a.Other > 0 {
 		s += fmt.Sprintf(", %d cancelled", a.Other)
 	}

@@ -50,6 +50,7 @@ type Checked struct {
 	Known     int              // that were taken before, by an earlier start of the batch
 	Problems  []RowError       // of the bad ones, each with all of its own; the first MaxProblems in order
 	Mailboxes map[string]Count // what each mailbox will submit, without what is known
+	Last      time.Time        // the latest time that a row asks for; zero when none does
 	Legacy    int              // see Rows.Legacy
 }
 
@@ -171,6 +172,7 @@ func (c *checker) check(list []Row) {
 	known, err := c.knownOf(list)
 	counts := make(map[string]Count)
 	good, old := 0, 0
+	var last time.Time
 	for _, row := range list {
 		m, err := c.one(row)
 		if err != nil {
@@ -178,6 +180,9 @@ func (c *checker) check(list []Row) {
 			continue
 		}
 		good++
+		if m.ReadyAt.After(last) {
+			last = m.ReadyAt
+		}
 		box := strings.ToLower(m.Mailbox) // as Exchange compares
 		n := counts[box]                  // also of a mailbox whose rows are all known
 		if known[row.Key] {
@@ -195,6 +200,9 @@ func (c *checker) check(list []Row) {
 	}
 	c.total.Rows += good
 	c.total.Known += old
+	if last.After(c.total.Last) {
+		c.total.Last = last
+	}
 	for name, n := range counts {
 		sum := c.total.Mailboxes[name]
 		c.total.Mailboxes[name] = Count{sum.Messages + n.Messages, sum.Recipients + n.Recipients}
@@ -214,7 +222,7 @@ func (c *checker) knownOf(list []Row) (map[string]bool, error) {
 
 // one checks a row and returns its message without content.
 func (c *checker) one(row Row) (outbox.Message, error) {
-	d, _, err := c.plan.Draft(row)
+	d, at, err := c.plan.Draft(row)
 	if err == nil {
 		err = d.Check()
 	}
@@ -222,6 +230,7 @@ func (c *checker) one(row Row) (outbox.Message, error) {
 		return outbox.Message{}, err
 	}
 	m := stored(&message.Mail{Envelope: d.Envelope()}, row)
+	m.ReadyAt = at
 	if err := m.Check(); err != nil {
 		return m, err
 	}

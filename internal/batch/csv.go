@@ -121,8 +121,9 @@ func (c *csvRows) read() (Row, error) {
 	row := Row{N: c.n, Line: line, Data: make(map[string]any, len(record))}
 	fields := make([][]byte, len(record))
 	for i, value := range record {
-		fields[i] = []byte(value)
-		row.Data[c.columns[i]] = c.rows.text(value, line)
+		value = c.rows.text(value, line)
+		row.Data[c.columns[i]] = value
+		fields[i] = []byte(value) // so that the row is the same in another encoding
 	}
 	row.Key = hashOf(fields...)
 	return row, nil

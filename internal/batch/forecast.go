@@ -20,12 +20,15 @@ type Forecast struct {
 	PerDay     int
 	Takes      time.Duration // of the mailbox with the most to do
 	Days       int           // days over which the recipients per day spread it; 1 when they do not
+	Ahead      int           // other messages of these mailboxes, which go first
+	Last       time.Time     // the latest time that a row asks for, when that is what takes longest
 }
 
 // Usage is what the outbox holds of a batch's mailboxes.
 type Usage struct {
 	Left       map[string]outbox.Left // rows that were taken and wait still
 	Recipients map[string]int         // of the last 24 hours
+	Others     map[string]outbox.Left // what else is due
 }
 
 // UsageOf reads the usage of the mailboxes that were checked.
@@ -36,9 +39,11 @@ func (c Checked) UsageOf(ctx context.Context, box *outbox.Outbox, b outbox.Batch
 		if err != nil && !errors.Is(err, outbox.ErrNotFound) {
 			return u, err
 		}
-		u.Recipients[m.Name] = m.Recipients
+		u.Recipients[name] = m.Recipients
 	}
-	u.Left, err = box.BatchLeft(ctx, b.ID)
+	if u.Left, err = box.BatchLeft(ctx, b.ID); err == nil {
+		u.Others, err = box.DueBeside(ctx, b.ID)
+	}
 	return u, err
 }
 
@@ -57,19 +62,27 @@ func (c Checked) Forecast(perMinute, recipientsPerDay int, u Usage) Forecast {
 		}
 		used := min(u.Recipients[name], recipientsPerDay) // the limit may be lower now
 		f.Used = max(f.Used, used)
-		takes := time.Duration((n.Messages-1)/perMinute) * time.Minute
-		days := (used + n.Recipients + recipientsPerDay - 1) / recipientsPerDay
+		others := u.Others[name]
+		f.Ahead += others.Messages
+		takes := time.Duration((others.Messages+n.Messages-1)/perMinute) * time.Minute
+		days := (used + others.Recipients + n.Recipients + recipientsPerDay - 1) / recipientsPerDay
 		if days > 1 {
 			takes = max(takes, time.Duration(days-1)*24*time.Hour)
 		}
 		f.Takes, f.Days = max(f.Takes, takes), max(f.Days, days)
 	}
 	f.Done = max(0, f.Done)
+	if f.Messages > 0 && c.Last.After(time.Now().Add(f.Takes)) {
+		f.Last = c.Last
+	}
 	return f
 }
 
 // String is the forecast in one line.
 func (f Forecast) String() string {
+	if f.Messages == 0 {
+		return counted(f.Done, "row") + " done, nothing left to submit"
+	}
 	s := counted(f.Messages, "message") + " to " + counted(f.Recipients, "recipient")
 	if f.Mailboxes > 1 {
 		s += fmt.Sprintf(" from %d mailboxes", f.Mailboxes)
@@ -82,11 +95,17 @@ func (f Forecast) String() string {
 		s += fmt.Sprintf(", spread over %d days by the limit of %d recipients", f.Days, f.PerDay)
 	case f.Takes >= time.Minute:
 		s += fmt.Sprintf(", about %d minutes at %d a minute", int(f.Takes.Minutes())+1, f.PerMinute)
-	default:
+	case f.Last.IsZero():
 		s += ", less than a minute"
+	}
+	if !f.Last.IsZero() {
+		s += ", the last not before " + f.Last.Local().Format("2006-01-02 15:04")
 	}
 	if f.Used > 0 {
 		s += fmt.Sprintf("; %d of the day's %d recipients used", f.Used, f.PerDay)
+	}
+	if f.Ahead > 0 {
+		s += fmt.Sprintf("; %s of the outbox first", counted(f.Ahead, "other due message"))
 	}
 	return s
 }

@@ -133,3 +133,24 @@ func FuzzReadRows(f *testing.F) {
 		}
 	})
 }
+
+func TestARowIsTheSameInAnotherEncoding(t *testing.T) {
+	keys := make(map[string]bool)
+	for _, text := range []string{
+		"name,n\nM\xfcller,1\n", "\xef\xbb\xbfname;n\r\n\"Müller\";1\r\n",
+		"\xff\xfen\x00a\x00m\x00e\x00;\x00n\x00\n\x00M\x00\xfc\x00l\x00l\x00e\x00r\x00;\x001\x00\n\x00",
+	} {
+		r, err := batch.ReadRows("a.csv", strings.NewReader(text), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[row.Key] = true
+	}
+	if len(keys) != 1 {
+		t.Errorf("keys %v, want one", keys)
+	}
+}

@@ -207,6 +207,17 @@ func TestBatchIsCountedExactly(t *testing.T) {
 		if err != nil || fmt.Sprint(counts) != "map[dead:1 held:1 ready:1 sent:1]" || fmt.Sprint(doubts) != "map[dead:0 held:1 ready:0 sent:0]" {
 			t.Errorf("%v, %v in doubt, %v", counts, doubts, err)
 		}
+		later := mail()
+		later.ReadyAt = f.clock.Now().Add(time.Minute)
+		f.put(later)
+		left, err := f.BatchLeft(f.ctx, b.ID)
+		if err != nil || fmt.Sprint(left) != "map[app@contoso.example:{2 2}]" {
+			t.Errorf("left %v, %v", left, err)
+		}
+		left, err = f.DueBeside(f.ctx, b.ID)
+		if err != nil || fmt.Sprint(left) != "map[app@contoso.example:{1 1}]" {
+			t.Errorf("due beside it %v, %v", left, err)
+		}
 		again, before, err := f.StartBatch(f.ctx, "invoices", "sum2", 5)
 		if err != nil || again.ID != b.ID || before.SourceSum != "sum1" || before.Total != 4 || again.SourceSum != "sum2" {
 			t.Errorf("%+v, before %+v, %v", again, before, err)

@@ -65,6 +65,15 @@ func (ob *Outbox) BatchCounts(ctx context.Context, id int64) (all, inDoubt map[S
 
 // BatchLeft counts, by mailbox, what of a batch is still to be submitted.
 func (ob *Outbox) BatchLeft(ctx context.Context, id int64) (map[string]Left, error) {
+	return ob.left(ctx, "batch_id = ?1 AND state IN ('ready', 'sending', 'held')", id)
+}
+
+// DueBeside counts, by mailbox, what is due now and not of the batch.
+func (ob *Outbox) DueBeside(ctx context.Context, id int64) (map[string]Left, error) {
+	return ob.left(ctx, "state = 'ready' AND ready_at <= ?2 AND coalesce(batch_id, 0) <> ?1", id, ob.now())
+}
+
+func (ob *Outbox) left(ctx context.Context, condition string, args ...any) (map[string]Left, error) {
 	left := make(map[string]Left)
 	err := each(view{ctx, ob.store}, func(rows *sql.Rows) error {
 		var name string
@@ -72,9 +81,9 @@ func (ob *Outbox) BatchLeft(ctx context.Context, id int64) (map[string]Left, err
 		err := rows.Scan(&name, &n.Messages, &n.Recipients)
 		left[name] = n
 		return err
-	}, "SELECT mailbox, count(*), sum(rcpt_open) FROM mail WHERE batch_id = ?1 AND state IN ('ready', 'sending', 'held') GROUP BY mailbox", id)
+	}, "SELECT mailbox, count(*), sum(rcpt_open) FROM mail WHERE "+condition+" GROUP BY mailbox", args...)
 	if err != nil {
-		return nil, fmt.Errorf("counting batch: %w", err)
+		return nil, fmt.Errorf("counting what waits: %w", err)
 	}
 	return left, nil
 }

@@ -43,6 +43,7 @@ type queue interface {
 	StartBatch(context.Context, string, string, int64) (outbox.Batch, outbox.Batch, error)
 	BatchCounts(context.Context, int64) (all, inDoubt map[outbox.State]int, err error)
 	BatchLeft(context.Context, int64) (map[string]outbox.Left, error)
+	DueBeside(context.Context, int64) (map[string]outbox.Left, error)
 	KnownRows(context.Context, outbox.Batch, []string) (map[string]bool, error)
 	PastRows(context.Context, int64, string, int) ([]outbox.PastRow, error)
 	Wake() <-chan struct{}
