@@ -30,11 +30,15 @@ func clean(text string) string {
 		}
 	}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
+	text = guesses().ReplaceAllString(text, "")
 	if strings.Contains(text, ".\n") || strings.Contains(text, ". \n") {
 		text = brokenNumber().ReplaceAllString(text, "$1$2")
 	}
 	return revealBase64(text)
 }
+
+// guesses is what MailKit and .NET say might be the cause, whatever it was.
+var guesses = lazyregexp.New(`(?s)One possibility is that you are trying to connect to a port which does not support.{0,600}?is expired or invalid\.?`)
 
 var (
 	terminalCode  = lazyregexp.New("\x1b\\[[0-9;?]*[A-Za-z]")

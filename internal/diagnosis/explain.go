@@ -86,7 +86,7 @@ func (p *paste) places(r rule) []region {
 			continue
 		}
 		if len(r.words) == 0 {
-			if q.code != 0 && !p.saysElse(q) || p.alone(q) || q.led && p.aboutMail(q) {
+			if q.code != 0 && !p.saysElse(q) || p.alone(q) || q.led && p.aboutMail(q) || q.credible && q.threeDigits() && p.microsofts(region{q.start, q.end}, true) {
 				out = append(out, region{q.start, q.end})
 			}
 			continue
@@ -180,7 +180,8 @@ func (p *paste) bestOfEach(hits []hit) []hit {
 }
 
 // networkHits are the failures that nobody replied to. Words behind a reply on
-// its own line belong to that reply ("421 4.4.1 Connection timed out").
+// its own line, and right before it, belong to that reply ("unexpectedly
+// disconnected: 421 4.4.1 Connection timed out").
 func (p *paste) networkHits(replies []hit) []hit {
 	var hits []hit
 	for _, e := range theCatalogue().entries {
@@ -206,6 +207,11 @@ func (p *paste) networkHits(replies []hit) []hit {
 
 func (p *paste) partOfReply(at region, replies []hit) bool {
 	line := p.line(at.start)
+	if slices.ContainsFunc(p.replies, func(q pastedReply) bool {
+		return q.code >= 400 && q.enhanced != "" && q.start >= line.start && q.start < line.end && q.start-at.end < 60
+	}) {
+		return true
+	}
 	return slices.ContainsFunc(replies, func(r hit) bool {
 		return r.at.start >= line.start && r.at.start <= at.start || r.at.start <= at.start && at.start < r.at.end
 	})

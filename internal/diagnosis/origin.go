@@ -35,8 +35,8 @@ var (
 
 // reportWords introduce a reply in Exchange's non-delivery reports.
 var (
-	reportWords = strings.Split("remote server returned|der remoteserver hat|le serveur distant a renvoyé|le serveur distant a retourné|"+
-		"el servidor remoto devolvió|il server remoto ha restituito|o servidor remoto devolveu|o servidor remoto retornou|"+
+	reportWords = strings.Split("remote server returned|remoteserver hat|remote server hat|serveur distant a renvoyé|serveur distant a retourné|"+
+		"servidor remoto devolvió|server remoto ha restituito|servidor remoto devolveu|servidor remoto retornou|"+
 		"externe server retourneerde|serwer zdalny zwrócił|リモート サーバーが|リモートサーバーが|远程服务器返回|원격 서버에서", "|")
 	reportedReply = lazyregexp.New(`^[^0-9A-Za-z\n]{1,12}[45]\d\d[ -]`)
 )
@@ -44,12 +44,15 @@ var (
 // Addresses of people say nothing about servers, so what stands behind an @ is
 // passed over.
 var (
-	microsoftHost = lazyregexp.New(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
+	microsoftHost = lazyregexp.New(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|exchangelabs\.com|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
 	// misspeltHost looks like one of Microsoft's and is none: the mistake itself.
 	misspeltHost = lazyregexp.New(`(?i)(?:off?ice?|of+ice)\.?(?:365|356|635|36)|outlo+k\.?(?:365|office)|microsoft-?online|micros[oi]ftonline|outlook\.office`)
 	// clientHost is one of Microsoft's that sends, and never answers.
 	clientHost   = lazyregexp.New(`(?i)\.outbound\.protection\.outlook\.com$`)
 	publicSuffix = lazyregexp.New(`(?i)\.(?:com|net|org|de|fr|io|co|uk|us|es|it|ru|cn|jp|local|lan|example|internal|eu|nl|ch|at|be|pl|br|in|info|biz|me|cloud|dev|email|corp|gov|edu|mx|ca|au|microsoft|se|no|dk|fi|cz|test|invalid|localdomain)$`)
+	// exchangesOwn are the names that Exchange's components put before a reason,
+	// and the marks of Exchange Online Protection behind one.
+	exchangesOwn = lazyregexp.New(`\b(?:(?i:RESOLVER)\.(?:ADR|RST|FWD|CON|GRP|PF|MT)\.|(?:ROUTING|SMTPSEND|APPROVAL|QUEUE)\.[A-Z]|TRANSPORT\.RULES\.|STOREDRV\b)|\bAS\(\d{3,}\)|\(S\d{3,}\)|\b(?:ATTR|PRX)\d{1,2}\b`)
 	// inspectors are products that open TLS; their names stand in certificates.
 	inspectors  = lazyregexp.New(`(?i)zscaler|netskope|goskope|fortinet|fortigate|blue ?coat|bluecoat|sophos|palo alto|kaspersky|\bavast|bitdefender|\beset ssl|cisco umbrella|forcepoint|mcafee|check ?point software|watchguard|sonicwall|mitmproxy|fiddler`)
 	packageName = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
@@ -95,6 +98,9 @@ func findMarks(text string) (marks, hosts []mark) {
 				marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
 			}
 		}
+	}
+	for _, m := range exchangesOwn().FindAllStringIndex(text, maxMarks) {
+		marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
 	}
 	hosts = append(hosts, exchangeIPv6(lower)...)
 	sort.Slice(marks, func(i, j int) bool { return marks[i].start < marks[j].start })
@@ -326,7 +332,7 @@ var (
 func (p *paste) spokenByMicrosoft(at int) bool {
 	line := p.line(at)
 	l := p.text[line.start:line.end]
-	return strings.Contains(strings.ToLower(l), ".outlook.com") && bracketed().MatchString(l) || strings.Contains(l, "STOREDRV")
+	return exchangesOwn().MatchString(l) || bracketed().MatchString(l)
 }
 
-var bracketed = lazyregexp.New(`(?i)\[[^\]]*\.(?:prod|protection)\.outlook\.com|Hostname=`)
+var bracketed = lazyregexp.New(`(?i)\[[^\]]*\.(?:prod|protection)\.(?:outlook|exchangelabs)\.com|\bHostname=\w+\.\w+\.prod\.`)

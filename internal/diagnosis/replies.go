@@ -48,7 +48,7 @@ func findReplies(text string) []pastedReply {
 			r.code, _ = strconv.Atoi(m[1])
 			r.start -= len(m[0])
 		}
-		if boundary(text, r.start, r.end) {
+		if boundary(text, r.start, r.end) && !passedOn(text, r.start, out) {
 			if r.code == 0 {
 				r.led = led(text, r.start)
 				r.credible = r.led || beginsLine(text, r.start, r.end)
@@ -57,6 +57,22 @@ func findReplies(text string) []pastedReply {
 		}
 	}
 	return withLoneCodes(text, out)
+}
+
+// threeDigits reports whether the enhanced code has a detail of three digits.
+// Nobody but Microsoft gives such.
+func (r pastedReply) threeDigits() bool {
+	return len(r.enhanced)-strings.LastIndexByte(r.enhanced, '.') > 3
+}
+
+// passedOn reports whether a reply at this place is quoted within the reply
+// before it: "550 5.4.300 Message expired -> 421 4.4.2 Connection dropped".
+func passedOn(text string, start int, before []pastedReply) bool {
+	if len(before) == 0 || !strings.HasSuffix(strings.TrimRight(text[max(0, start-8):start], `'" `), "->") {
+		return false
+	}
+	b := before[len(before)-1]
+	return b.enhanced != "" && !strings.Contains(text[b.end:start], "\n")
 }
 
 // withLoneCodes adds the reply codes that stand without an enhanced code.
