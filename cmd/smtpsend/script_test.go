@@ -83,6 +83,8 @@ func TestScripts(t *testing.T) {
 				scriptsRun.Add(1)
 				env.Setenv(outputDir, output)
 				env.Setenv("HOME", env.WorkDir)
+				host, _ := os.Hostname()
+				env.Setenv("HOST", host)
 				env.Setenv("INJECTED", "a\nBcc: evil@contoso.example") // a script's line cannot hold it
 				env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
 				env.Setenv("SMTPSEND_STATE_DIR", filepath.Join(env.WorkDir, "state")) // root's default is the machine's

@@ -22,12 +22,13 @@ type postmark struct {
 	cfg     *config.Config
 	aliases *aliases.Map
 	sender  message.Address // MAIL_SENDER, zero when unset
+	host    ownHost
 }
 
 // newPostmark reads aliases and the sender's address. The system's aliases may
 // be missing or unreadable, those of a setting may not.
 func newPostmark(cfg *config.Config) (*postmark, error) {
-	p := &postmark{cfg: cfg, aliases: &aliases.Map{}}
+	p := &postmark{cfg: cfg, aliases: &aliases.Map{}, host: newOwnHost(cfg)}
 	if cfg.MailSender != "" {
 		var err error
 		if p.sender, err = message.ParseAddress(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
@@ -53,8 +54,13 @@ func newPostmark(cfg *config.Config) (*postmark, error) {
 }
 
 // isLocal reports an address that only this host could know: one without a
-// domain, or at localhost.
-func isLocal(a message.Address) bool {
+// domain, at localhost, or at a name of this host.
+func (p *postmark) isLocal(a message.Address) bool {
+	return isBare(a) || p.host.has(a.Domain)
+}
+
+// isBare reports an address that no other host could make anything of.
+func isBare(a message.Address) bool {
 	switch strings.ToLower(a.Domain) {
 	case "", "localhost", "localhost.localdomain":
 		return !a.IsZero()
@@ -66,7 +72,7 @@ func isLocal(a message.Address) bool {
 func (p *postmark) resolve(list []message.Address) ([]string, error) {
 	var paths []string
 	for _, a := range list {
-		if !isLocal(a) {
+		if !p.isLocal(a) || (!isBare(a) && p.cfg.DefaultDomain == "" && !p.aliases.Has(a.Local)) {
 			paths = append(paths, a.Addr())
 			continue
 		}
@@ -93,7 +99,7 @@ func (p *postmark) complete(name, target string) (string, error) {
 		return "", &message.FieldError{Field: "alias", Value: name, Reason: "leads to something that is no address"}
 	}
 	a := list[0]
-	if !isLocal(a) {
+	if !isBare(a) {
 		return a.Addr(), nil
 	}
 	if p.cfg.DefaultDomain == "" {
@@ -140,7 +146,7 @@ func (p *postmark) stamp(raw *message.Raw, l letter) (*stamped, error) {
 	case l.forceFrom:
 	case l.readFrom:
 		envelope.ReversePath = author.Addr()
-	case l.sender != nil && !isLocal(told): // a local name, such as cron's root, tells nothing
+	case l.sender != nil && !p.isLocal(told): // a local name, such as cron's root, tells nothing
 		envelope.ReversePath = told.Addr()
 		if told.IsZero() {
 			envelope.ReversePath = ""
@@ -187,23 +193,30 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 	if err != nil && !l.forceFrom {
 		return now, message.RawChanges{}, err
 	}
-	if !now.IsZero() && !isLocal(now) && !l.forceFrom {
+	if !now.IsZero() && !p.isLocal(now) && !l.forceFrom {
 		return now, message.RawChanges{}, nil
 	}
 	name := now.Name
-	for _, other := range []string{l.fullName, now.Local} {
+	names := []string{l.fullName, now.Local}
+	if p.isLocal(told) {
+		names = append(names, told.Local)
+	}
+	for _, other := range names {
 		if name == "" {
 			name = other
 		}
 	}
 	for _, candidate := range p.candidates(now, told, l.forceFrom) {
-		if candidate.IsZero() || isLocal(candidate) {
+		if candidate.IsZero() || p.isLocal(candidate) {
 			continue
 		}
 		if name != "" {
 			candidate.Name = name
 		}
 		return candidate, message.RawChanges{From: candidate, ForceFrom: true}, nil
+	}
+	if !now.IsZero() && !isBare(now) {
+		return now, message.RawChanges{}, nil // a server that is not Exchange may know this host
 	}
 	what := "the message has no From address"
 	if !now.IsZero() {

@@ -170,6 +170,13 @@ func TestContentRefusals(t *testing.T) {
 	}
 }
 
+func TestDisplayNameInLatin1IsTaken(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	if r := login(t, s).submit(mailbox, "From: J\xfcrgen <"+mailbox+">\r\n\r\nhi\r\n"); r.Code != 250 {
+		t.Errorf("got %q", r)
+	}
+}
+
 func TestFourthConnectionIsRefusedAfterItsContent(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	var clients []*smtpClient

@@ -140,7 +140,8 @@ func (x *session) fields(header []byte) fields {
 		f.messageID = ""
 	}
 	parser := mail.AddressParser{WordDecoder: wordDecoder()}
-	list, err := parser.ParseList(m.Header.Get("From"))
+	// A display name in Latin-1 is nothing that Exchange refuses.
+	list, err := parser.ParseList(strings.ToValidUTF8(m.Header.Get("From"), "?"))
 	if err != nil {
 		f.err = fmt.Errorf("reading From: %w", err)
 		return f
