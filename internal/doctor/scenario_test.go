@@ -55,7 +55,6 @@ func TestTenCausesOfARefusedSignIn(t *testing.T) {
 				faults = []string{c.fault}
 			}
 			_, o := start(t, sandbox.Options{}, faults...)
-			o.TokenLimit = soonEnough
 			if c.change != nil {
 				c.change(&o)
 			}
