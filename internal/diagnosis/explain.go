@@ -86,7 +86,7 @@ func (p *paste) places(r rule) []region {
 			continue
 		}
 		if len(r.words) == 0 {
-			if q.code != 0 && !p.saysElse(q) || p.alone(q) || q.led && p.aboutMail(q) || q.credible && q.threeDigits() && p.microsofts(region{q.start, q.end}, true) {
+			if q.code != 0 && !p.saysElse(q) || p.alone(q) || q.led && (p.aboutMail(q) || q.threeDigits()) || q.credible && q.threeDigits() && p.microsofts(region{q.start, q.end}, true) {
 				out = append(out, region{q.start, q.end})
 			}
 			continue
@@ -196,7 +196,7 @@ func (p *paste) networkHits(replies []hit) []hit {
 				}
 				// That "no connection" came about is moot where somebody replied.
 				moot := r.generic && len(replies) > 0 || p.partOfReply(at, replies)
-				if !moot && p.connects(&h) {
+				if !moot && !p.isSetting(at) && !(r.solid && p.severalWords(at)) && p.connects(&h) {
 					hits = append(hits, h)
 				}
 			}
@@ -204,6 +204,19 @@ func (p *paste) networkHits(replies []hit) []hit {
 	}
 	return dropEchoes(hits)
 }
+
+// severalWords reports whether what looks like a name is several words ("file
+// not found" holds "ENOTFOUND"), and not one that a line end has cut.
+func (p *paste) severalWords(at region) bool {
+	return strings.Contains(p.text[at.start:at.end], " ") && !strings.Contains(p.text[at.start:at.end], "\n")
+}
+
+// isSetting reports whether the words are the name of a setting ("timeout=300").
+func (p *paste) isSetting(at region) bool {
+	return settingValue().MatchString(p.text[at.end:min(len(p.text), at.end+16)])
+}
+
+var settingValue = lazyregexp.New(`^(?:["'\]] ?(?:=>?|:)| ?=>?) ?["']?\d`)
 
 func (p *paste) partOfReply(at region, replies []hit) bool {
 	line := p.line(at.start)

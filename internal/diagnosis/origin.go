@@ -52,7 +52,7 @@ var (
 	publicSuffix = lazyregexp.New(`(?i)\.(?:com|net|org|de|fr|io|co|uk|us|es|it|ru|cn|jp|local|lan|example|internal|eu|nl|ch|at|be|pl|br|in|info|biz|me|cloud|dev|email|corp|gov|edu|mx|ca|au|microsoft|se|no|dk|fi|cz|test|invalid|localdomain)$`)
 	// exchangesOwn are the names that Exchange's components put before a reason,
 	// and the marks of Exchange Online Protection behind one.
-	exchangesOwn = lazyregexp.New(`\b(?:(?i:RESOLVER)\.(?:ADR|RST|FWD|CON|GRP|PF|MT)\.|(?:ROUTING|SMTPSEND|APPROVAL|QUEUE)\.[A-Z]|TRANSPORT\.RULES\.|STOREDRV\b)|\bAS\(\d{3,}\)|\(S\d{3,}\)|\b(?:ATTR|PRX)\d{1,2}\b`)
+	exchangesOwn = lazyregexp.New(`\b(?:(?i:RESOLVER)\.(?:ADR|RST|FWD|CON|GRP|PF|MT)\.|(?:ROUTING|SMTPSEND|APPROVAL|QUEUE)\.[A-Z]|TRANSPORT\.RULES\.|STOREDRV\b)|\bAS\(\d{3,}\)\s*(?:$|[\[\n'"”»)])|\(S\d{3,}\)|\b(?:ATTR|PRX)\d{1,2}\b|(?i:\.[a-z]{3,4}p(?:rd)?\d{2,3}\.prod\b)`)
 	// inspectors are products that open TLS; their names stand in certificates.
 	inspectors  = lazyregexp.New(`(?i)zscaler|netskope|goskope|fortinet|fortigate|blue ?coat|bluecoat|sophos|palo alto|kaspersky|\bavast|bitdefender|\beset ssl|cisco umbrella|forcepoint|mcafee|check ?point software|watchguard|sonicwall|mitmproxy|fiddler`)
 	packageName = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
@@ -311,11 +311,14 @@ func (p *paste) inspected(at region) bool {
 	return inspectors().MatchString(p.text[max(0, at.start-1000):min(len(p.text), at.end+1000)])
 }
 
-// onLoopback reports whether the line names the machine itself, and whether
+// onLoopback reports whether the line, or the exception around it, names the machine itself, and whether
 // the port, where one is named, is one of mail.
 func (p *paste) onLoopback(at region) (local, mailPort bool) {
 	line := p.line(at.start)
 	m := loopback().FindStringSubmatch(p.text[line.start:line.end])
+	if m == nil { // JavaMail names the host two lines before
+		m = loopbackBefore().FindStringSubmatch(p.text[max(0, line.start-120):line.start])
+	}
 	if m == nil {
 		return false, false
 	}
@@ -323,8 +326,9 @@ func (p *paste) onLoopback(at region) (local, mailPort bool) {
 }
 
 var (
-	loopback  = lazyregexp.New(`(?i)(?:\b127\.0\.0\.1|::1\]?|\blocalhost)\b(?:(?::|, |,? port:? )(\d+))?`)
-	mailPorts = []string{"25", "465", "587", "1025", "1587", "2525", "2587", "8025"}
+	loopback       = lazyregexp.New(`(?i)(?:\b127\.0\.0\.1|::1\]?|\blocalhost)\b(?:(?::|, |,? port:? )(\d+))?`)
+	loopbackBefore = lazyregexp.New(`(?i)host: (?:127\.0\.0\.1|localhost), port: (\d+)[^\n]*\n\s*nested exception is:\s*$`)
+	mailPorts      = []string{"25", "465", "587", "1025", "1587", "2525", "2587", "8025"}
 )
 
 // spokenByMicrosoft reports whether the line itself bears a sign of an Exchange

@@ -38,6 +38,7 @@ type rule struct {
 	claim    string
 	weak     bool
 	network  bool
+	solid    bool // its one phrase is a name without blanks ("ENOTFOUND")
 	pasted   bool
 	generic  bool
 }
@@ -70,6 +71,7 @@ func (r *rule) add(t string) (err error) {
 			return fmt.Errorf("words %s hold no letter", t)
 		}
 		r.words = append(r.words, w)
+		r.solid = len(r.words) == 1 && !strings.Contains(t, " ")
 	case codeShape().MatchString(t):
 		r.code, err = strconv.Atoi(t)
 	case enhancedShape().MatchString(t):
