@@ -23,11 +23,25 @@ func newDotWriter(w *wire, perWrite time.Duration) *dotWriter {
 	return &dotWriter{w: w, perWrite: perWrite, lineStart: true, last: [2]byte{'\r', '\n'}}
 }
 
-// Write stuffs dots. Each call has the time limit of one block.
+// Write stuffs dots. Each block has its time limit: a text comes in one call,
+// however long it is.
 func (d *dotWriter) Write(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+	done := 0
+	for done < len(p) {
+		n, err := d.block(p[done:min(len(p), done+blockSize)])
+		done += n
+		if err != nil {
+			return done, err
+		}
 	}
+	return done, nil
+}
+
+// blockSize is how much is written within Timeouts.Block, in octets.
+const blockSize = 256 << 10
+
+// block is Write for p that is not empty and no longer than a block.
+func (d *dotWriter) block(p []byte) (int, error) {
 	if err := d.w.conn.SetWriteDeadline(time.Now().Add(d.perWrite)); err != nil {
 		return d.failed(0, err)
 	}

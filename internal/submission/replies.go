@@ -137,11 +137,13 @@ func (s *Session) dataReply(t *transaction) error {
 		return s.fail(diagnosis.StageData, err)
 	}
 	r, err := s.wire.roundTrip()
-	if err != nil {
-		return s.brokenAfter(t, diagnosis.StageData, err)
-	}
 	refused := t.refusedAll()
 	switch {
+	case err != nil && refused != nil: // the refusals stand, whatever became of the connection
+		s.broken = true
+		return s.refuse(refused)
+	case err != nil:
+		return s.brokenAfter(t, diagnosis.StageData, err)
 	case r.Code == 354 && refused == nil:
 		return nil
 	case r.Code == 354:

@@ -54,7 +54,8 @@ func Open(ctx context.Context, o Options, deadline time.Time) (*Session, error) 
 
 	s := &Session{opts: o}
 	if err := s.takeSlot(setup); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
+		var token *TokenError // whose cause may be a deadline too
+		if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &token) {
 			return s, &Error{Stage: diagnosis.StageDial, Server: o.address(), Fault: diagnosis.FaultSlotsBusy, Err: err}
 		}
 		return s, s.blame(setup, s.fail(diagnosis.StageDial, err))
@@ -217,13 +218,18 @@ func (s *Session) offers(extension string) (parameters string, ok bool) {
 
 // extensions reads the lines of an EHLO reply after the first (RFC 5321
 // 4.1.1.1). Keywords are not case-sensitive; the first line of a kind counts.
+// Mechanisms are gathered from all lines with AUTH, of which old servers have
+// one with "AUTH=" for older clients.
 func extensions(r reply.Reply) map[string]string {
 	ext := make(map[string]string)
 	for _, line := range r.Lines[1:] {
 		keyword, parameters, _ := strings.Cut(strings.TrimSpace(line), " ")
 		keyword = strings.ToUpper(keyword)
-		if _, ok := ext[keyword]; !ok {
-			ext[keyword] = strings.TrimSpace(parameters)
+		if first, ok := strings.CutPrefix(keyword, "AUTH="); ok {
+			keyword, parameters = "AUTH", first+" "+parameters
+		}
+		if before, ok := ext[keyword]; !ok || keyword == "AUTH" {
+			ext[keyword] = strings.TrimSpace(before + " " + parameters)
 		}
 	}
 	return ext

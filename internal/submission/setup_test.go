@@ -72,6 +72,19 @@ func TestSetUpFailures(t *testing.T) {
 	}
 }
 
+func TestMechanismsAreReadFromEveryLineWithAUTH(t *testing.T) {
+	for name, lines := range map[string][]string{
+		"old form alone": {"AUTH=XOAUTH2 LOGIN"}, "two lines": {"AUTH LOGIN PLAIN", "AUTH XOAUTH2"}, "old form first": {"AUTH=LOGIN", "auth login xoauth2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := submission.Submit(t.Context(), setup(t, &server{extTLS: lines}), compose(t, "a@contoso.example"), once)
+			if !r.AllAccepted() {
+				t.Error(r.Err())
+			}
+		})
+	}
+}
+
 func TestUntrustedCertificateIsRefused(t *testing.T) {
 	s := &server{}
 	o := setup(t, s)

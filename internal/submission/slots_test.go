@@ -3,6 +3,7 @@ package submission_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,6 +103,22 @@ func TestSessionHoldsItsSlotUntilClosed(t *testing.T) {
 	slots.Waiting = func(string) { cancel() }
 	if r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), once); r.AllAccepted() || !r.Err().Interrupted() {
 		t.Errorf("submitted without a slot: %+v", r.Recipients)
+	}
+}
+
+func TestSlotsAreNotBlamedForATokenEndpointThatIsSlow(t *testing.T) {
+	dir := t.TempDir()
+	release, err := submission.NewLockSlots(dir, 1).Acquire(t.Context(), mailbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	o := setup(t, &server{})
+	o.Slots = submission.NewLockSlots(dir, 1)
+	o.Tokens = &tokens{err: fmt.Errorf("no answer from the endpoint: %w", context.DeadlineExceeded)}
+	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
+	if e := r.Err(); e == nil || e.Stage != diagnosis.StageToken || e.Fault == diagnosis.FaultSlotsBusy {
+		t.Errorf("err %v, want one of the token", e)
 	}
 }
 
