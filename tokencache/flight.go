@@ -126,7 +126,7 @@ func (c *Cache) fly(ctx context.Context, f *flight, q query) {
 // search finds a token in the store or, holding the store's lock if it can be
 // had in time, asks the source.
 func (c *Cache) search(ctx context.Context, q query) (*Record, error) {
-	began := now()
+	began := time.Now() // not the wall clock, which may be set back meanwhile
 	for look := firstLook; ; look = min(2*look, lastLook) {
 		if r, err := c.look(q); r != nil || err != nil {
 			return r, err
@@ -143,7 +143,7 @@ func (c *Cache) search(ctx context.Context, q query) (*Record, error) {
 				return r, err
 			}
 			return c.fetch(ctx)
-		case now().Sub(began) >= lockWait:
+		case time.Since(began) >= lockWait:
 			return c.fetch(ctx)
 		}
 		if err := sleep(ctx, look/2+rand.N(look/2)); err != nil {
