@@ -116,7 +116,7 @@ func (c *csvRows) read() (Row, error) {
 		return c.read() // a line of blanks at the end
 	}
 	if len(record) != len(c.columns) {
-		return Row{N: c.n, Line: line}, &RowError{c.n, line, fmt.Errorf("has %d fields, the line of names %d", len(record), len(c.columns))}
+		return Row{N: c.n, Line: line}, &RowError{c.n, line, fmt.Errorf("has %s, the line of names %d", counted(len(record), "field"), len(c.columns))}
 	}
 	row := Row{N: c.n, Line: line, Data: make(map[string]any, len(record))}
 	fields := make([][]byte, len(record))

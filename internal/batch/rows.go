@@ -158,7 +158,9 @@ func (j *jsonRows) read() (Row, error) {
 		}
 		return row, nil
 	}
-	if err := j.scanner.Err(); err != nil {
+	if err := j.scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return Row{}, &RowError{0, 0, fmt.Errorf("line %d is longer than %d octets", j.line+1, maxLine)}
+	} else if err != nil {
 		return Row{}, &RowError{0, 0, fmt.Errorf("reading line %d: %w", j.line+1, err)}
 	}
 	return Row{}, io.EOF

@@ -48,7 +48,7 @@ func TestReadRows(t *testing.T) {
 		{"a.csv", "\"a;b\",c\n1,2\n", []string{"1:2 map[a;b:1 c:2]"}, nil, 0},
 		{"a.csv", "name\nM\xfcller\nok\n", []string{"1:2 map[name:Müller]", "2:3 map[name:ok]"}, nil, 2},
 		{"a.csv", utf16, []string{"1:2 map[name:ü]"}, nil, 0},
-		{"a.csv", "a,b\n1\n2,3\n\n", []string{"2:3 map[a:2 b:3]"}, []string{"row 1 (line 2): has 1 fields, the line of names 2"}, 0},
+		{"a.csv", "a,b\n1\n2,3\n\n", []string{"2:3 map[a:2 b:3]"}, []string{"row 1 (line 2): has 1 field, the line of names 2"}, 0},
 		{"a.csv", "a,b\n1,\"x\ny\"\n3,4\n", []string{"1:2 map[a:1 b:x\ny]", "2:4 map[a:3 b:4]"}, nil, 0},
 		{"a.csv", "a\n\"x\n", nil, []string{`row 1 (line 2): extraneous or missing " in quoted-field`}, 0},
 		{"a.csv", "", nil, []string{"no line of column names"}, 0},
@@ -57,6 +57,7 @@ func TestReadRows(t *testing.T) {
 		{"a.jsonl", "{\"a\": 12345678901234567890}\n\n{\"b\": [\"x\"]}\n[1]\n{} {}\n{", []string{"1:1 map[a:12345678901234567890]", "2:3 map[b:[x]]"},
 			[]string{"row 3 (line 4): is no JSON object", "row 4 (line 5): has something behind its JSON object", "row 5 (line 6): is no JSON object"}, 0},
 		{"-", "{\"a\": 1}\n", []string{"1:1 map[a:1]"}, nil, 0},
+		{"a.jsonl", "{\"a\": \"" + strings.Repeat("x", 17<<20) + "\"}\n", nil, []string{"line 1 is longer than 16777216 octets"}, 0},
 	} {
 		rows, wrong, legacy := readAll(tt.name, tt.text, "")
 		if !reflect.DeepEqual(rows, tt.rows) || !reflect.DeepEqual(wrong, tt.wrong) || legacy != tt.legacy {
