@@ -55,7 +55,7 @@ func asExit(err error) error {
 		return withCode(exitData, err)
 	case errors.Is(err, outbox.ErrLocked), errors.Is(err, outbox.ErrBusy):
 		return withCode(exitTryAgain, err)
-	case errors.Is(err, outbox.ErrNotFound):
+	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
 		return withCode(exitNoInput, err)
 	case errors.Is(err, outbox.ErrNoFilter):
 		return usagef("name messages, or filter them; --all for every one")

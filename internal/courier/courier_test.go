@@ -329,7 +329,10 @@ func TestAnOutcomeIsRecordedWhenTheOutboxIsFreeAgain(t *testing.T) {
 	var foreign *sql.Conn
 	l = newLab(t, sandbox.Options{SMTPHook: func(_ context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
 		if stage == diagnosis.StageContent && foreign == nil {
-			foreign = l.locked()
+			foreign = l.raw()
+			if _, err := foreign.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+				t.Error(err)
+			}
 		}
 		return smtpserver.Reply{}, false
 	}}, outbox.Options{})
@@ -349,12 +352,34 @@ func TestAnOutcomeIsRecordedWhenTheOutboxIsFreeAgain(t *testing.T) {
 	}
 }
 
+// A content that is not what was taken does not go out, now or later.
+func TestADamagedContentIsGivenUp(t *testing.T) {
+	l := newLab(t, sandbox.Options{}, outbox.Options{})
+	qid := l.add("a@contoso.example", "x@contoso.example", "a")
+	if _, err := l.raw().ExecContext(t.Context(), "UPDATE body SET data = CAST(replace(CAST(data AS TEXT), 'text', 'test') AS BLOB)"); err != nil {
+		t.Fatal(err)
+	}
+	l.add("a@contoso.example", "x@contoso.example", "b")
+	if got := fmt.Sprint(l.run(t.Context(), courier.Options{Drain: true})); got != "[a@contoso.example dead a@contoso.example sent]" {
+		t.Errorf("settled %s", got)
+	}
+	if d, err := l.out.Show(t.Context(), qid); err != nil || !strings.Contains(d.Text, "the content is not what was taken") {
+		t.Errorf("message %+v, %v", d.Mail, err)
+	}
+	if n, err := l.out.Notices(t.Context(), 9); err != nil || len(n) != 1 || n[0].QID != qid {
+		t.Errorf("notices %+v, %v", n, err)
+	}
+	if m := l.box.Messages(); len(m) != 1 || m[0].Subject != "b" {
+		t.Errorf("arrived: %+v", m)
+	}
+}
+
 type writerFunc func([]byte)
 
 func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
 
-// locked is another program's connection that has begun to write.
-func (l *lab) locked() *sql.Conn {
+// raw is another program's connection to the outbox.
+func (l *lab) raw() *sql.Conn {
 	db, err := sql.Open("sqlite", filepath.Join(l.dir, "queue.db"))
 	if err != nil {
 		l.t.Error(err)
@@ -362,9 +387,6 @@ func (l *lab) locked() *sql.Conn {
 	}
 	l.t.Cleanup(func() { db.Close() })
 	conn, err := db.Conn(context.WithoutCancel(l.t.Context()))
-	if err == nil {
-		_, err = conn.ExecContext(l.t.Context(), "BEGIN IMMEDIATE")
-	}
 	if err != nil {
 		l.t.Error(err)
 	}

@@ -163,5 +163,19 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 	if e.Reply.IsZero() && e.Err != nil {
 		res.Text = e.Err.Error()
 	}
+	if errors.Is(e, outbox.ErrDamaged) {
+		giveUp(&res)
+	}
 	return res
+}
+
+// giveUp is for a message whose content is damaged: another attempt would end the
+// same.
+func giveUp(res *outbox.Result) {
+	res.Class, res.Kind = diagnosis.ClassPermanent, "content-damaged"
+	for i, rcpt := range res.Recipients {
+		if rcpt.Outcome == outbox.Transient || rcpt.Outcome == outbox.NotAttempted {
+			res.Recipients[i].Outcome, res.Recipients[i].Class = outbox.Permanent, diagnosis.ClassPermanent
+		}
+	}
 }

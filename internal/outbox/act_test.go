@@ -79,7 +79,7 @@ func TestActions(t *testing.T) {
 					if waits := expect == outbox.Ready || expect == outbox.Held || expect == outbox.Sending; (d.Open == 1) != waits || (d.RecipientStates[0].State == "open") != waits {
 						t.Errorf("%d recipients wait, the first is %s", d.Open, d.RecipientStates[0].State)
 					}
-					if _, err := f.read(q); (expect == outbox.Cancelled || expect == outbox.Sent) != errors.Is(err, outbox.ErrNotFound) {
+					if _, err := f.read(q); (expect == outbox.Cancelled || expect == outbox.Sent) != errors.Is(err, outbox.ErrNoContent) {
 						t.Errorf("content of a %s message: %v", expect, err)
 					}
 				})

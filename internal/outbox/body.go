@@ -13,16 +13,17 @@ import (
 
 // Body reads the content of a message as it was taken, one chunk in memory at a
 // time and without holding a transaction open. Reading to the end checks size
-// and sum: ErrDamaged comes in place of io.EOF. Errors wrap ErrNotFound when message
-// or content are gone.
+// and sum: ErrDamaged comes in place of io.EOF, and when a part is missing. Errors
+// wrap ErrNotFound when there is no such message, ErrNoContent when it was sent or
+// cancelled and its content deleted.
 func (ob *Outbox) Body(ctx context.Context, q QID) (io.ReadCloser, error) {
 	id, err := ob.id(q)
 	if err != nil {
 		return nil, err
 	}
 	b := &body{v: view{ctx, ob.store}, q: q, id: id, hash: sha256.New()}
-	row := ob.readers.QueryRowContext(ctx, "SELECT size, sha256 FROM mail WHERE id = ?1 AND state <> 'receiving'", id)
-	if err := row.Scan(&b.left, &b.sum); errors.Is(err, sql.ErrNoRows) {
+	row := ob.readers.QueryRowContext(ctx, "SELECT size, sha256, state FROM mail WHERE id = ?1 AND state <> 'receiving'", id)
+	if err := row.Scan(&b.left, &b.sum, &b.state); errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, q)
 	} else if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", q, named(err))
@@ -34,14 +35,15 @@ func (ob *Outbox) Body(ctx context.Context, q QID) (io.ReadCloser, error) {
 }
 
 type body struct {
-	v    view
-	q    QID
-	id   int64
-	seq  int
-	left int64 // octets that are still to come
-	sum  []byte
-	hash hash.Hash
-	data []byte // rest of the present chunk
+	v     view
+	q     QID
+	id    int64
+	state State
+	seq   int
+	left  int64 // octets that are still to come
+	sum   []byte
+	hash  hash.Hash
+	data  []byte // rest of the present chunk
 }
 
 // next fetches a chunk.
@@ -54,8 +56,11 @@ func (b *body) next() error {
 	if err != nil {
 		return fmt.Errorf("reading content of %s: %w", b.q, err)
 	}
+	if !found && (b.state == Sent || b.state == Cancelled) {
+		return fmt.Errorf("%s is %s: %w", b.q, b.state, ErrNoContent)
+	}
 	if !found {
-		return fmt.Errorf("%w: content of %s", ErrNotFound, b.q)
+		return fmt.Errorf("reading content of %s: %w", b.q, ErrDamaged)
 	}
 	b.seq++
 	b.left -= int64(len(b.data))

@@ -28,6 +28,8 @@ var (
 	ErrDamaged = errors.New("the content is not what was taken")
 	// ErrNotFound says that there is no such message.
 	ErrNotFound = errors.New("no such message")
+	// ErrNoContent says that a message is over and its content deleted.
+	ErrNoContent = errors.New("its content was deleted")
 	// ErrIdle says that no message of the mailbox is due.
 	ErrIdle = errors.New("nothing is due")
 	// ErrLost says that a claim is no longer the caller's.
