@@ -105,7 +105,7 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	if name == "-" && b.name == "" && !b.check && b.dryRun == "" {
 		return usagef("rows from standard input need a --name for the batch")
 	}
-	rows, err := openRows(g, name, b.key)
+	rows, err := openRows(ctx, g, name, b.key)
 	if err != nil {
 		return err
 	}
@@ -268,8 +268,9 @@ func (b *batchFlags) headers(s *mailtemplate.Source) error {
 	return nil
 }
 
-// rowFile is a file of rows that can be read several times.
+// rowFile is a file of rows that can be read several times, until ctx ends.
 type rowFile struct {
+	ctx       context.Context // kept, because Read has none
 	name, key string
 	file      *os.File
 	remove    bool
@@ -278,14 +279,14 @@ type rowFile struct {
 
 // openRows opens the rows; standard input goes into a temporary file first,
 // because the rows are read twice.
-func openRows(g *globals, name, key string) (*rowFile, error) {
-	r := &rowFile{name: name, key: key}
+func openRows(ctx context.Context, g *globals, name, key string) (*rowFile, error) {
+	r := &rowFile{ctx: ctx, name: name, key: key}
 	var err error
 	if name == "-" {
-		r.remove = true
 		if r.file, err = os.CreateTemp("", "smtpsend-rows-"); err != nil {
 			return nil, withCode(exitCannotCreate, err)
 		}
+		r.remove = os.Remove(r.file.Name()) != nil // at once where the system can: kill -9 leaves nothing behind
 		if _, err = io.Copy(r.file, g.stdin); err != nil {
 			r.close()
 			return nil, withCode(exitIO, err)
@@ -298,12 +299,20 @@ func openRows(g *globals, name, key string) (*rowFile, error) {
 		r.close()
 		return nil, &message.FileError{Path: name, Err: err}
 	}
-	if _, err := io.Copy(h, r.file); err != nil {
+	if _, err := io.Copy(h, r); err != nil {
 		r.close()
 		return nil, &message.FileError{Path: name, Err: err}
 	}
 	r.sum = hex.EncodeToString(h.Sum(nil))
 	return r, nil
+}
+
+// Read reads on in the file.
+func (r *rowFile) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.file.Read(p)
 }
 
 func (r *rowFile) close() {
@@ -318,7 +327,7 @@ func (r *rowFile) rows() (*batch.Rows, error) {
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	rows, err := batch.ReadRows(r.name, r.file, r.key)
+	rows, err := batch.ReadRows(r.name, r, r.key)
 	if err != nil {
 		return nil, withCode(exitData, fmt.Errorf("%s: %w", r.name, err))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -197,6 +198,9 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 		if err != nil {
 			return asExit(err)
 		}
+		if err := g.noteSending(ctx, box, action, f); err != nil {
+			return asExit(err)
+		}
 		code := exitOK
 		if len(notDone) > 0 {
 			code = exitNoInput
@@ -216,6 +220,20 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 		}
 		return &exitError{code: code, err: errors.New(strings.Join(notDone, "; ")), shown: true}
 	})
+}
+
+// noteSending says how many of the messages that a filter names were left out
+// because they are being submitted.
+func (g *globals) noteSending(ctx context.Context, box *outbox.Outbox, action outbox.Action, f outbox.Filter) error {
+	if action == outbox.Free || action == outbox.Retry || len(f.QIDs) > 0 || (len(f.States) > 0 && !slices.Contains(f.States, outbox.Sending)) {
+		return nil
+	}
+	f.States = []outbox.State{outbox.Sending}
+	list, err := box.List(ctx, f)
+	if err == nil && len(list) > 0 {
+		g.line("note", "%s being submitted: %s does not apply to what is under way", plural(len(list), "1 more is", fmt.Sprint(len(list))+" more are"), action)
+	}
+	return err
 }
 
 // act does the action to what f names. Messages that are named one by one are

@@ -331,6 +331,11 @@ func newQueueBackup(g *globals) *cobra.Command {
 				if err := box.Backup(cmd.Context(), args[0]); err != nil {
 					return withCode(exitCannotCreate, err)
 				}
+				if g.json {
+					g.printJSON(map[string]any{"file": args[0], "exit_code": exitOK})
+				} else {
+					g.printf("copied to %s\n", args[0])
+				}
 				return nil
 			})
 		},

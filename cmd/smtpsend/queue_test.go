@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+// TestWhatIsUnderWayIsToldOf: who cancels everything hears what could not be
+// cancelled.
+func TestWhatIsUnderWayIsToldOf(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	box, err := outbox.Open(t.Context(), dir, outbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	m := outbox.Message{Mailbox: "app@contoso.example", MessageID: "<1@contoso.example>"}
+	m.Envelope = message.Envelope{ReversePath: m.Mailbox, ForwardPaths: []string{"x@contoso.example"}}
+	for range 3 {
+		if _, _, err := box.Accept(t.Context(), m, strings.NewReader("Subject: x\r\n\r\nx\r\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sender, _, err := box.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sender.Release()
+	if _, err := sender.Claim(t.Context(), m.Mailbox); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	p := &process{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, environ: []string{"SMTPSEND_STATE_DIR=" + dir}}
+	if code := run(t.Context(), p, []string{"queue", "cancel", "--all"}); code != exitOK || out.String() != "2 messages cancelled\n" {
+		t.Errorf("exit code %d: %s", code, &out)
+	}
+	if want := "smtpsend: note: 1 more is being submitted: cancel does not apply to what is under way\n"; errs.String() != want {
+		t.Errorf("standard error %q, want %q", &errs, want)
+	}
+}
+
+// TestRowsAreReadUntilInterrupted: a million rows take seconds to read.
+func TestRowsAreReadUntilInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "rows.csv", "email\na@contoso.example\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := openRows(ctx, nil, filepath.Join(dir, "rows.csv"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	cancel()
+	if _, err := r.rows(); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the interruption: %v", err)
+	}
+}
