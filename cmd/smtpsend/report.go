@@ -72,12 +72,13 @@ func (g *globals) conclude(err error) int {
 	return code
 }
 
-// problems prints what is wrong with the settings, a line each.
+// problems prints what is wrong with the settings, a line each. An env file that
+// cannot be read is a warning, and the cause of the errors behind it.
 func (g *globals) problems(p *config.Problems) {
+	g.warnings(p.Warnings())
 	for _, problem := range p.Errors() {
 		g.errorf("%s", problem)
 	}
-	g.warnings(p.Warnings())
 }
 
 func (g *globals) warnings(list []config.Problem) {

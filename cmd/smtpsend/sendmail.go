@@ -229,7 +229,7 @@ var errNobody = errors.New("no recipient: name one, or use -t for those of the h
 func (s *sendmail) recipients(raw *message.Raw) ([]string, error) {
 	var list []message.Address
 	for _, arg := range s.args.recipients {
-		some, err := message.ParseMailboxes("recipient", arg)
+		some, err := message.ParseMailboxes("recipient", withCommas(arg))
 		if err != nil {
 			return nil, err
 		}
@@ -249,6 +249,18 @@ func (s *sendmail) recipients(raw *message.Raw) ([]string, error) {
 		return nil, withCode(exitData, errors.New("no recipient in To, Cc or Bcc (-t), and none among the arguments"))
 	}
 	return nil, withCode(exitUsage, errNobody)
+}
+
+// withCommas is arg with commas for the blanks between plain addresses: a script
+// that keeps several in one variable may quote it, which no sendmail minds.
+func withCommas(arg string) string {
+	words := strings.Fields(arg)
+	for _, w := range words {
+		if strings.Count(w, "@") != 1 || strings.ContainsAny(w, `"<>(),;:\`) {
+			return arg
+		}
+	}
+	return strings.Join(words, ",")
 }
 
 // submit sends a mail object off.

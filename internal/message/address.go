@@ -99,11 +99,12 @@ func ParseMailboxes(field, s string) ([]Address, error) { return parseMailboxes(
 
 // parseMailboxes is ParseAddressList that lets local names pass: the header of
 // a message from cron says "To: root". It takes misplaced dots too, for which
-// some real mailboxes are known.
+// some real mailboxes are known, and semicolons between addresses, as Postfix
+// does.
 func parseMailboxes(field, s string) ([]Address, error) { return parse(field, s, false) }
 
 // parse reads a list; strict refuses a local part that could only be sent in
-// quotes which nobody wrote.
+// quotes which nobody wrote, and semicolons where no group ends.
 func parse(field, s string, strict bool) ([]Address, error) {
 	if reason := badControl(s); reason != "" {
 		return nil, &FieldError{field, s, reason}
@@ -165,7 +166,7 @@ func (p *addressParser) list() (list []Address, reason string) {
 			return nil, "the group has no closing semicolon"
 		case c == 0:
 			return list, ""
-		case c == ',':
+		case c == ',', c == ';' && !inGroup && !p.strict:
 			p.pos++
 		case c == ';' && inGroup:
 			inGroup = false
@@ -199,7 +200,7 @@ func (p *addressParser) separator(inGroup bool) string {
 		return reason
 	}
 	switch c := p.peek(); {
-	case c == 0 || c == ',' || (c == ';' && inGroup):
+	case c == 0 || c == ',' || (c == ';' && (inGroup || !p.strict)):
 		return ""
 	case c == ';':
 		return "addresses are separated by commas, not semicolons"

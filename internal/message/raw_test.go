@@ -81,10 +81,22 @@ func TestRawKeepsBccAndForcesFromWhenAsked(t *testing.T) {
 	}
 }
 
+func TestMessageIDIsOfTheFromThatGoesOut(t *testing.T) {
+	in := "From: root@web1\r\nDate: x\r\n\r\n"
+	for force, want := range map[bool]string{true: "@contoso.example>", false: "@web1>"} {
+		c := atNoon
+		c.ForceFrom = force
+		if m := rawMail(t, readRaw(t, in, message.RawOptions{}), c); !strings.HasSuffix(m.MessageID, want) {
+			t.Errorf("forced %v: Message-ID %q, want one that ends in %q", force, m.MessageID, want)
+		}
+	}
+}
+
 func TestRawRecipients(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
 		"three fields":  {"To: a@x.example, B <b@x.example>\nCc: c@x.example\nTo: d@x.example\nbcc: e@x.example,\n\tf@x.example\n\nTo: no@x.example", "a@x.example b@x.example c@x.example d@x.example e@x.example f@x.example"},
 		"groups":        {"To: undisclosed-recipients:;\nCc: Team: a@x.example, c@x.example;\n\n", "a@x.example c@x.example"},
+		"semicolons":    {"To: a@x.example; B <b@x.example>;\nCc: Team: c@x.example; ;d@x.example\n\n", "a@x.example b@x.example c@x.example d@x.example"},
 		"local names":   {"To: root, \"Ann\" <ann>\n\n", "root ann"},
 		"IDN":           {"To: a@bücher.example\n\n", "a@xn--bcher-kva.example"},
 		"Latin-1 name":  {"To: \xe4 <a@x.example>\n\n", "a@x.example"},

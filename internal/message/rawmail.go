@@ -130,10 +130,10 @@ func (r *Raw) newFields(m *Mail, c RawChanges) (string, error) {
 	return b.String(), nil
 }
 
-// idDomain is the right side of a new Message-ID: the domain of From, else of
-// the reverse-path.
+// idDomain is the right side of a new Message-ID: the domain of From as it goes
+// out, else of the reverse-path.
 func (r *Raw) idDomain(m *Mail, c RawChanges) string {
-	if from, err := r.From(); err == nil && len(from) > 0 && from[0].Domain != "" {
+	if from, err := r.From(); err == nil && len(from) > 0 && from[0].Domain != "" && !c.ForceFrom {
 		return from[0].Domain
 	}
 	if c.From.Domain != "" {
