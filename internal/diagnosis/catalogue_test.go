@@ -135,6 +135,7 @@ var cmdlets = map[string][]string{
 	"Get-AcceptedDomain":                 {},
 	"Get-OutboundConnector":              {},
 	"Get-InboundConnector":               {},
+	"Get-OrganizationConfig":             {},
 	"Get-ReceiveConnector":               {},
 	"Add-HVEAppAccess":                   {"Identity", "AppIds"},
 	"Set-HVEAccountSettings":             {"Identity", "ReplyTo"},

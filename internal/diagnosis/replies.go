@@ -66,9 +66,11 @@ func (r pastedReply) threeDigits() bool {
 }
 
 // passedOn reports whether a reply at this place is quoted within the reply
-// before it: "550 5.4.300 Message expired -> 421 4.4.2 Connection dropped".
+// before it: "550 5.4.300 Message expired -> 421 4.4.2 Connection dropped",
+// "450 4.4.317 Cannot establish session [Message=451 5.7.3 STARTTLS is required]".
 func passedOn(text string, start int, before []pastedReply) bool {
-	if len(before) == 0 || !strings.HasSuffix(strings.TrimRight(text[max(0, start-8):start], `'" `), "->") {
+	lead := strings.TrimRight(text[max(0, start-12):start], `'" `)
+	if len(before) == 0 || !strings.HasSuffix(lead, "->") && !strings.HasSuffix(lead, "[Message=") {
 		return false
 	}
 	b := before[len(before)-1]
