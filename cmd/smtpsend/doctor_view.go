@@ -110,7 +110,7 @@ func healthyText(r *doctor.Report) string {
 // printSuspects lists the causes that the server's answer leaves.
 func (g *globals) printSuspects(list []doctor.Suspect) {
 	g.printf("\n%s\n", strings.TrimRight(wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
-		"By the token's claims they are likely in this order; begin at the top.", len(list)), "  "), "\n"))
+		"They stand in the order of likelihood, as far as the token's claims tell it; begin at the top.", len(list)), "  "), "\n"))
 	for i, s := range list {
 		g.printf("\n  %d. %s", i+1, strings.TrimLeft(wrapped(s.Cause, "     "), " "))
 		if len(s.Look) > 0 {

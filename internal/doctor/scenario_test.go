@@ -45,6 +45,9 @@ func TestTenCausesOfARefusedSignIn(t *testing.T) {
 		"9 wrong tenant": {change: func(o *doctor.Options) {
 			o.Token.TokenURL = strings.Replace(o.Token.TokenURL, o.TenantID, "11111111-2222-3333-4444-555555555555", 1)
 		}, code: "tenant-unknown"},
+		"9 endpoint of a tenant that the settings do not say": {fault: "wrong-object-id", change: func(o *doctor.Options) {
+			o.TenantID = "99999999-2222-3333-4444-555555555555"
+		}, code: "auth-unsuccessful", remain: "odd token, " + classic, listed: "odd token"},
 		"10 token cut short":   {fault: "token-cut", code: "connection-closed"},
 		"11 token has expired": {fault: "token-expired", code: "token-expired"},
 	} {
@@ -81,6 +84,7 @@ func short(cause string) string {
 	for _, word := range [][2]string{
 		{"does not know the application", "pointer"}, {"no right on the mailbox", "right"}, {"in its way", "role in the way"},
 		{"does not cover the mailbox", "scope"}, {"was not granted", "consent"}, {"is not a mailbox", "mailbox"}, {"less than two hours", "wait"},
+		{"the settings say", "odd token"},
 	} {
 		if strings.Contains(cause, word[0]) {
 			return word[1]

@@ -12,17 +12,33 @@ import (
 // to a classic way without consent.
 func (e *examination) suspects() []Suspect {
 	var c diagnosis.Claims
+	var list []Suspect
 	if e.claims != nil {
 		c = *e.claims
+		for _, odd := range e.oddClaims(c) {
+			list = append(list, oddToken(odd))
+		}
 	}
 	s := suspicion{client: e.o.Token.ClientID, object: c.ObjectID, tenant: or(e.o.TenantID, c.TenantID), mailbox: e.o.Session.Mailbox, graph: e.graph}
 	switch {
 	case c.HasRole("SMTP.SendAsApp"):
-		return []Suspect{s.pointer(), s.noRight(), s.roleInTheWay(), s.mailboxName(), s.tooSoon()}
+		return append(list, s.pointer(), s.noRight(), s.roleInTheWay(), s.mailboxName(), s.tooSoon())
 	case len(c.Roles) > 0, len(e.graph) > 0:
-		return []Suspect{s.consent(), s.pointer(), s.scope(), s.mailboxName(), s.tooSoon()}
+		return append(list, s.consent(), s.pointer(), s.scope(), s.mailboxName(), s.tooSoon())
 	}
-	return []Suspect{s.pointer(), s.scope(), s.consent(), s.mailboxName(), s.tooSoon()}
+	return append(list, s.pointer(), s.scope(), s.consent(), s.mailboxName(), s.tooSoon())
+}
+
+// oddToken is what the token itself shows and the settings do not ask for.
+func oddToken(odd string) Suspect {
+	return Suspect{
+		Cause: odd,
+		Tell:  "The token shows it: mend this first, whatever else there may be.",
+		Fix: diagnosis.Fix{
+			Text:     "Have the token come from the tenant and for the application of the settings; an endpoint without #TenantID# names its own tenant.",
+			Commands: []string{"smtpsend config show"}, Who: "you",
+		},
+	}
 }
 
 // suspicion fills the suspects' commands.
