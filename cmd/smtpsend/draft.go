@@ -52,6 +52,13 @@ func (g *globals) doubts(m *message.Mail) {
 	for _, cid := range m.Unshown() {
 		g.warningf("--inline %s: the HTML body does not show cid:%s", cid, cid)
 	}
+	for _, image := range m.Missing() {
+		remedy := "--embed sends the images of local files along"
+		if cid, ok := strings.CutPrefix(image, "cid:"); ok {
+			remedy = "--inline " + cid + "=FILE sends it along"
+		}
+		g.warningf("the HTML body shows %s, which the message does not carry; %s", visible(image), visible(remedy))
+	}
 }
 
 // exclusive are the flags that contradict each other.

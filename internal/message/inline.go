@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -51,6 +52,46 @@ func (m *Mail) Unshown() (cids []string) {
 		}
 	}
 	return cids
+}
+
+// Missing returns the addresses of images that the HTML body shows and the
+// message does not carry: names of files, and content ids as "cid:CID".
+func (m *Mail) Missing() (images []string) {
+	carried := map[string]bool{}
+	for _, p := range m.parts {
+		carried[p.cid] = true
+	}
+	z := html.NewTokenizer(strings.NewReader(m.html))
+	for z.Next() != html.ErrorToken {
+		t := z.Token()
+		if t.DataAtom != atom.Img {
+			continue
+		}
+		for _, a := range t.Attr {
+			if a.Key == "src" && isMissing(a.Val, carried) && !slices.Contains(images, a.Val) {
+				images = append(images, a.Val)
+			}
+		}
+	}
+	return images
+}
+
+// isMissing reports an address of a file, or of a part that is not carried.
+func isMissing(address string, carried map[string]bool) bool {
+	u, err := url.Parse(strings.TrimSpace(address))
+	switch {
+	case err != nil:
+		return false
+	case u.Scheme == "cid":
+		cid, err := url.PathUnescape(u.Opaque)
+		return err == nil && !carried[cid]
+	}
+	return isRelative(u)
+}
+
+// isRelative reports an address without scheme, host and absolute path.
+func isRelative(u *url.URL) bool {
+	return u.Scheme == "" && u.Host == "" && u.Path != "" && u.Path[0] != '/'
 }
 
 // embedImages finds the images that an HTML text names relative to dir and
@@ -102,7 +143,7 @@ func imageSource(t html.Token) int {
 			continue
 		}
 		u, err := url.Parse(strings.TrimSpace(a.Val))
-		if err != nil || u.Scheme != "" || u.Host != "" || u.Path == "" || u.Path[0] == '/' {
+		if err != nil || !isRelative(u) {
 			return -1
 		}
 		return i
