@@ -125,6 +125,7 @@ func (l *loader) checkMissing(cfg *Config) {
 	if l.o.Offline || cfg.NoMails || l.unread {
 		return
 	}
+	missing := false
 	for _, s := range table() {
 		_, set := l.values[s.Name]
 		tenantUnused := s.Name == "OFFICE_TENANT_ID" && replaceTenant(cfg.OfficeTokenEndpoint, "") == cfg.OfficeTokenEndpoint
@@ -132,7 +133,12 @@ func (l *loader) checkMissing(cfg *Config) {
 			what, _, _ := strings.Cut(s.Comment, ". ")
 			what = strings.TrimSuffix(what, ".")
 			l.problem(SeverityError, s.Name, "is not set: "+what)
+			missing = true
 		}
+	}
+	if missing && len(l.looked) > 0 {
+		l.problems = append(l.problems, Problem{Severity: SeverityWarning, Text: "no env file was read, there is none at " +
+			strings.Join(l.looked, " and ") + "; --env-file FILE names one, smtpsend config example prints what it may hold"})
 	}
 }
 

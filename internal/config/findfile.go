@@ -125,7 +125,9 @@ func (l *loader) findEnvFile() (name string, asked bool) {
 	case env != "":
 		return env, true
 	}
-	name, _ = l.search("smtpsend.env")
+	if name, l.looked = l.search("smtpsend.env"); name != "" {
+		l.looked = nil
+	}
 	return name, false
 }
 

@@ -74,7 +74,8 @@ type loader struct {
 	environ  map[string]string
 	layers   []layer // flags, environment, env file
 	envFile  string
-	unread   bool // an env file that was asked for could not be read
+	unread   bool     // an env file that was asked for could not be read
+	looked   []string // for the env file that nobody named, when there is none
 	cloud    preset
 	values   map[string]entry // by the setting's name; absent = unset
 	bad      map[string]bool  // settings whose value is wrong by itself

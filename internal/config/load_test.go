@@ -205,7 +205,9 @@ func TestMissingSettingsAreReportedTogether(t *testing.T) {
 	wantLines(t, problems(t, o),
 		"error: SMTPSEND_OFFICE_CLIENT_ID is not set: Application (client) ID of the app registration",
 		"error: SMTPSEND_OFFICE_TENANT_ID is not set: Directory (tenant) ID, or a domain of the tenant",
-		"error: SMTPSEND_OFFICE_CLIENT_SECRET is not set: Client secret: its Value, not its Secret ID")
+		"error: SMTPSEND_OFFICE_CLIENT_SECRET is not set: Client secret: its Value, not its Secret ID",
+		"warning: no env file was read, there is none at "+inDir(o.UserConfigDir, "smtpsend.env")+" and "+inDir(o.SystemConfigDir, "smtpsend.env")+
+			"; --env-file FILE names one, smtpsend config example prints what it may hold")
 	o.Offline = true
 	wantLines(t, problems(t, o))
 	wantLines(t, problems(t, options(t, "SMTPSEND_NO_MAILS=1")))
