@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/aliases"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // systemAliases is where every other sendmail has them.
@@ -186,6 +187,9 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 	if len(list) > 0 {
 		now = list[0]
 	}
+	if name := onlyName(raw); err != nil && name != "" {
+		now, err = message.Address{Name: name}, nil
+	}
 	if err != nil && strings.Contains(p.cfg.SMTPUserName, "@") && !l.forceFrom {
 		// The From cannot be read, but nothing depends on it: Exchange may judge.
 		return message.Address{}, message.RawChanges{}, nil
@@ -223,6 +227,16 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 		what = fmt.Sprintf("From %q has no domain", now.Local)
 	}
 	return now, message.RawChanges{}, withCode(exitConfig, fmt.Errorf("%s: set %sMAIL_SENDER", what, config.Prefix))
+}
+
+// onlyName is a From that has a display name and forgot the address, as scripts
+// write "From: Backup Server".
+func onlyName(raw *message.Raw) string {
+	text, _ := raw.Field("From")
+	if strings.ContainsAny(text, "@<>\"(),:;") {
+		return ""
+	}
+	return mimetext.CleanName(mimetext.DecodeWords(text))
 }
 
 func (p *postmark) candidates(now, told message.Address, force bool) []message.Address {
