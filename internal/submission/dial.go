@@ -83,7 +83,7 @@ func dialConnect(ctx context.Context, d *net.Dialer, o Options) (net.Conn, error
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	tunnel, err := connect(conn, o)
-	if !stop() && err == nil {
+	if !stop() { // which closed the connection: that says nothing
 		err = context.Cause(ctx)
 	}
 	if err != nil {
@@ -107,6 +107,9 @@ func connect(conn net.Conn, o Options) (net.Conn, error) {
 	resp, err := http.ReadResponse(br, req)
 	for err == nil && resp.StatusCode/100 == 1 { // what is to come (RFC 9110 15.2)
 		resp, err = http.ReadResponse(br, req)
+	}
+	if err != nil && answer.N == 0 {
+		err = fmt.Errorf("the proxy's answer has a header of more than %d octets", maxProxyAnswer)
 	}
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -108,4 +109,40 @@ func octets(r io.Reader, n byte) []byte {
 	b := make([]byte, n)
 	io.ReadFull(r, b)
 	return b
+}
+
+// TestProxyThatDoesNotAnswer tells a silent proxy from one that talks without
+// end and from one that left.
+func TestProxyThatDoesNotAnswer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer string
+		want   diagnosis.Fault
+		text   string
+	}{
+		"silent":  {"", diagnosis.FaultConnectionTimeout, "deadline"},
+		"endless": {"HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Filler: "+strings.Repeat("x", 1000)+"\r\n", 100), "", "more than 65536 octets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go func() {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				io.WriteString(conn, tt.answer)
+				io.Copy(io.Discard, conn) // until the client leaves
+			}()
+			o := setup(t, &server{})
+			o.Proxy, o.Timeouts.Dial = &url.URL{Scheme: "http", Host: l.Addr().String()}, 500*time.Millisecond
+			e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
+			if e == nil || e.Stage != diagnosis.StageDial || e.Fault != tt.want || !strings.Contains(e.Error(), tt.text) {
+				t.Errorf("err %v, fault %q, want %q", e, e.Fault, tt.want)
+			}
+		})
+	}
 }
