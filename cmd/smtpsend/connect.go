@@ -36,6 +36,9 @@ func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, e
 	if g.stdinTwice {
 		return cfg, usagef("%sOFFICE_CLIENT_SECRET_FILE is - (standard input), and %s is read from there too: give one of them a file", config.Prefix, g.stdinFor)
 	}
+	if err != nil && ctx.Err() != nil { // a secret's command was killed
+		return cfg, context.Cause(ctx)
+	}
 	if err != nil {
 		return cfg, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -193,5 +194,27 @@ func TestSignalWhileWaitingForAnotherAttempt(t *testing.T) {
 	_ = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(string(rest), "smtpsend: error: interrupted\n") || strings.Contains(string(rest), "fix: ") {
 		t.Errorf("it ended with %d: %s", code, rest)
+	}
+}
+
+// The command is killed by the interrupt, and that is nothing to mend in the
+// settings.
+func TestInterruptWhileASecretsCommandRuns(t *testing.T) {
+	begun := filepath.Join(t.TempDir(), "begun")
+	if err := syscall.Mkfifo(begun, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = os.ReadFile(begun)
+		cancel()
+	}()
+	var stderr strings.Builder
+	p := &process{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr, environ: []string{
+		"PATH=/usr/bin:/bin", "SMTPSEND_OFFICE_CLIENT_ID=11111111-2222-3333-4444-555555555555", "SMTPSEND_OFFICE_TENANT_ID=contoso.example",
+		"SMTPSEND_OFFICE_CLIENT_SECRET_COMMAND=sh -c 'echo >" + begun + "; exec sleep 600'",
+	}}
+	if code := run(ctx, p, []string{"token"}); code != exitInterrupted || stderr.String() != "smtpsend: error: interrupted\n" {
+		t.Errorf("exit %d, said %q", code, stderr.String())
 	}
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,10 +51,10 @@ func (l *loader) secretCommand(ctx context.Context, e entry) (string, error) {
 		return "", fmt.Errorf("took longer than %s%s", limit, said(stderr, stdout))
 	case err != nil:
 		return "", fmt.Errorf("%s%s", runReason(err), said(stderr, stdout))
-	case stdout.Len() > maxSecret:
+	case len(stdout.kept) > maxSecret:
 		return "", fmt.Errorf("printed more than %d octets", maxSecret)
 	}
-	text, err := secretText(stdout.Bytes())
+	text, err := secretText(stdout.kept)
 	if err != nil {
 		return "", fmt.Errorf("ran, but its output %w", err)
 	}
@@ -79,8 +78,8 @@ func runReason(err error) string {
 // in the output, thus perhaps in the secret: a command run with tracing prints
 // both.
 func said(stderr, stdout *cappedBuffer) string {
-	printed := slices.DeleteFunc(strings.Fields(stdout.String()), func(word string) bool { return len(word) < 4 })
-	text := secret.NewWords(printed...).Hide(strings.Join(strings.Fields(stderr.String()), " "), 8)
+	printed := slices.DeleteFunc(strings.Fields(string(stdout.kept)), func(word string) bool { return len(word) < 4 })
+	text := secret.NewWords(printed...).Hide(strings.Join(strings.Fields(string(stderr.kept)), " "), 8)
 	if text == "" {
 		return ""
 	}
@@ -88,15 +87,16 @@ func said(stderr, stdout *cappedBuffer) string {
 }
 
 // cappedBuffer keeps the first octets and lets the rest pass, so that a command
-// is not stopped by a full pipe.
+// is not stopped by a full pipe. It embeds no bytes.Buffer, whose ReadFrom would
+// be used in place of Write and take in everything.
 type cappedBuffer struct {
-	bytes.Buffer
+	kept  []byte
 	limit int
 }
 
 // Write never fails.
 func (b *cappedBuffer) Write(p []byte) (int, error) {
-	_, _ = b.Buffer.Write(p[:min(len(p), b.limit-b.Len())])
+	b.kept = append(b.kept, p[:min(len(p), b.limit-len(b.kept))]...)
 	return len(p), nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -42,5 +43,19 @@ func TestSecretCommandTakesItsChildrenAlong(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("the child goes on")
+	}
+}
+
+// A command that prints without end costs time, and no memory.
+func TestSecretCommandThatPrintsMuchIsNotKept(t *testing.T) {
+	for _, stream := range []string{"", " >&2"} {
+		o := options(t, ids("SMTPSEND_OFFICE_CLIENT_SECRET_COMMAND=sh -c 'head -c 67108864 /dev/zero"+stream+"; exit 1'", "PATH=/usr/bin:/bin")...)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		problems(t, o)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
+			t.Errorf("%d octets were allocated for 64 MiB%s", used, stream)
+		}
 	}
 }
