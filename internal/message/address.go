@@ -99,8 +99,8 @@ func ParseMailboxes(field, s string) ([]Address, error) { return parseMailboxes(
 
 // parseMailboxes is ParseAddressList that lets local names pass: the header of
 // a message from cron says "To: root". It takes misplaced dots too, for which
-// some real mailboxes are known, and semicolons between addresses, as Postfix
-// does.
+// some real mailboxes are known, and, as Postfix does, semicolons between
+// addresses and an @ or brackets in a display name without quotes.
 func parseMailboxes(field, s string) ([]Address, error) { return parse(field, s, false) }
 
 // parse reads a list; strict refuses a local part that could only be sent in
@@ -211,6 +211,12 @@ func (p *addressParser) separator(inGroup bool) string {
 
 // mailbox reads one mailbox, or the display name and colon of a group.
 func (p *addressParser) mailbox() (a Address, isGroup bool, reason string) {
+	if name := sloppyName().FindString(p.s[p.pos:]); name != "" && !p.strict {
+		p.pos += len(name)
+		a, reason = p.angle()
+		a.Name = mimetext.CleanName(mimetext.DecodeWords(strings.TrimRight(name, " \t<")))
+		return a, false, reason
+	}
 	words, reason := p.phrase()
 	if reason != "" {
 		return a, false, reason
@@ -347,6 +353,11 @@ func (p *addressParser) domain() (domain, reason string) {
 // encodedWord finds an encoded word as a whole: many programs leave commas and
 // other characters in it that RFC 2047 5 forbids there.
 var encodedWord = lazyregexp.New(`^=\?[^? ]+\?[bBqQ]\?[^? "<>]*\?=`)
+
+// sloppyName finds a display name that should be in quotes, for an @ or a bracket
+// in it, up to its "<": "ops@b.example <ops@b.example>" and "[Ops] <ops@b.example>"
+// are what many programs write.
+var sloppyName = lazyregexp.New(`^[^<>(),;:"\\]*[@\[\]][^<>(),;:"\\]*<`)
 
 // word is an atom (dots included) or the content of a quoted string.
 type word struct {

@@ -97,6 +97,7 @@ func TestRawRecipients(t *testing.T) {
 		"three fields":  {"To: a@x.example, B <b@x.example>\nCc: c@x.example\nTo: d@x.example\nbcc: e@x.example,\n\tf@x.example\n\nTo: no@x.example", "a@x.example b@x.example c@x.example d@x.example e@x.example f@x.example"},
 		"groups":        {"To: undisclosed-recipients:;\nCc: Team: a@x.example, c@x.example;\n\n", "a@x.example c@x.example"},
 		"semicolons":    {"To: a@x.example; B <b@x.example>;\nCc: Team: c@x.example; ;d@x.example\n\n", "a@x.example b@x.example c@x.example d@x.example"},
+		"sloppy names":  {"To: b@home.example <a@x.example>,[Ops] Team <b@x.example>, =?utf-8?q?=40?= @ <c@x.example>\n\n", "a@x.example b@x.example c@x.example"},
 		"local names":   {"To: root, \"Ann\" <ann>\n\n", "root ann"},
 		"IDN":           {"To: a@bücher.example\n\n", "a@xn--bcher-kva.example"},
 		"Latin-1 name":  {"To: \xe4 <a@x.example>\n\n", "a@x.example"},
