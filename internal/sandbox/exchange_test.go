@@ -170,10 +170,16 @@ func TestContentRefusals(t *testing.T) {
 	}
 }
 
-func TestDisplayNameInLatin1IsTaken(t *testing.T) {
+func TestDisplayNamesThatRFC5322DoesNotAllowAreTaken(t *testing.T) {
 	s := start(t, sandbox.Options{})
-	if r := login(t, s).submit(mailbox, "From: J\xfcrgen <"+mailbox+">\r\n\r\nhi\r\n"); r.Code != 250 {
-		t.Errorf("got %q", r)
+	c := login(t, s)
+	for _, name := range []string{"J\xfcrgen", mailbox, "[Ops] a@b"} {
+		if r := c.submit(mailbox, "From: "+name+" <"+mailbox+">\r\n\r\nhi\r\n"); r.Code != 250 {
+			t.Errorf("%q: %q", name, r)
+		}
+	}
+	if r := c.submit(mailbox, "From: x@y <ceo@contoso.example>\r\n\r\nhi\r\n"); !strings.HasPrefix(r.String(), "554 5.2.252 ") {
+		t.Errorf("an address of somebody else: %q", r)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -127,6 +128,9 @@ type fields struct {
 	err                error // the From field cannot be read
 }
 
+// angleAddress finds an address in a From that RFC 5322 does not allow.
+var angleAddress = lazyregexp.New(`<([^<>@\s]+@[^<>@\s]+)>`)
+
 func (x *session) fields(header []byte) fields {
 	m, err := mail.ReadMessage(bytes.NewReader(header))
 	if err != nil {
@@ -141,7 +145,14 @@ func (x *session) fields(header []byte) fields {
 	}
 	parser := mail.AddressParser{WordDecoder: wordDecoder()}
 	// A display name in Latin-1 is nothing that Exchange refuses.
-	list, err := parser.ParseList(strings.ToValidUTF8(m.Header.Get("From"), "?"))
+	text := strings.ToValidUTF8(m.Header.Get("From"), "?")
+	list, err := parser.ParseList(text)
+	if found := angleAddress().FindAllStringSubmatch(text, -1); err != nil && len(found) > 0 {
+		err = nil // an @ in a name without quotes does no harm either
+		for _, match := range found {
+			list = append(list, &mail.Address{Address: match[1]})
+		}
+	}
 	if err != nil {
 		f.err = fmt.Errorf("reading From: %w", err)
 		return f
