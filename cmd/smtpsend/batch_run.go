@@ -282,7 +282,7 @@ func (run *batchRun) progressText(a batch.Account) string {
 }
 
 // pauseText says why and until when a mailbox submits nothing for more than a
-// minute, "" when none does.
+// minute, or that a row asks for a later time, "" when neither is so.
 func (run *batchRun) pauseText(ctx context.Context) string {
 	now := time.Now()
 	for _, name := range slices.Sorted(maps.Keys(run.checked.Mailboxes)) {
@@ -290,6 +290,9 @@ func (run *batchRun) pauseText(ctx context.Context) string {
 		if err == nil && m.WaitsUntil.Sub(now) > time.Minute {
 			return fmt.Sprintf("; %s waits until %s: %s", name, clock(m.WaitsUntil, now), atMost(visible(diagnosis.Short(m.Reason)), inTable))
 		}
+	}
+	if run.checked.Last.Sub(now) > time.Minute {
+		return "; the last row is due at " + clock(run.checked.Last, now)
 	}
 	return ""
 }

@@ -26,8 +26,8 @@ var (
 	ErrCorrupt = errors.New("the file of the outbox is damaged: move it away and restore a backup")
 	// ErrDamaged says that a stored content is not what was taken.
 	ErrDamaged = errors.New("the content is not what was taken")
-	// ErrNotFound says that there is no such message.
-	ErrNotFound = errors.New("no such message")
+	// ErrNotFound says that there is no such message, mailbox or batch.
+	ErrNotFound = errors.New("not found")
 	// ErrNoContent says that a message is over and its content deleted.
 	ErrNoContent = errors.New("its content was deleted")
 	// ErrIdle says that no message of the mailbox is due.
