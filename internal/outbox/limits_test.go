@@ -345,6 +345,34 @@ func TestEachTransactionOfAMessageCounts(t *testing.T) {
 	})
 }
 
+// The buckets of a faster time do not fill its windows exactly.
+func TestWindowsOfAFasterTimeAreWhole(t *testing.T) {
+	o := outbox.Options{Minute: 20 * time.Second, Day: 30 * time.Second, Limits: outbox.Limits{RecipientsPerDay: 2}}
+	conform(t, o, func(t *testing.T, f *fixture) {
+		const width = 208 // of a bucket of the day
+		f.clock.add(time.Duration(2*width-1-f.clock.Now().UnixMilli()%width) * time.Millisecond)
+		for range 3 {
+			f.put(mail())
+		}
+		f.lock()
+		for range 2 {
+			c := f.allowed()
+			f.finish(c, all(c, outbox.Accepted))
+		}
+		began := f.clock.Now()
+		for {
+			c, err := f.sender.Claim(f.ctx, box)
+			if err == nil {
+				if waited := f.clock.Now().Sub(began); waited < 30*time.Second {
+					t.Errorf("%s goes out after %v", c.QID, waited)
+				}
+				return
+			}
+			f.clock.add(time.Millisecond)
+		}
+	})
+}
+
 func TestFasterTime(t *testing.T) {
 	conform(t, outbox.Options{Minute: time.Second, Day: time.Minute}, func(t *testing.T, f *fixture) {
 		for range 31 {

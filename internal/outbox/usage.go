@@ -28,6 +28,12 @@ const underWay = "SELECT coalesce(sum((rcpt_open + 499) / 500), 0), coalesce(sum
 func (ob *Outbox) minuteSpan() int64 { return max(1, ob.o.Minute.Milliseconds()/minuteBuckets) }
 func (ob *Outbox) daySpan() int64    { return max(2, ob.o.Day.Milliseconds()/dayBuckets) }
 
+// spanned is how many buckets of a width a window needs; with a faster time they may not
+// fill it exactly.
+func spanned(length time.Duration, span int64) int64 {
+	return (length.Milliseconds() + span - 1) / span
+}
+
 // load is what a mailbox has submitted within its windows and has under way.
 type load struct {
 	minute, day          []bucket // oldest first
@@ -42,10 +48,10 @@ type bucket struct {
 
 func (ob *Outbox) load(r reader, mailbox string, now int64) (l load, err error) {
 	ms, ds := ob.minuteSpan(), ob.daySpan()
-	if l.minute, err = window(r, mailbox, ms, now/ms-ob.o.Minute.Milliseconds()/ms); err != nil {
+	if l.minute, err = window(r, mailbox, ms, now/ms-spanned(ob.o.Minute, ms)); err != nil {
 		return l, err
 	}
-	if l.day, err = window(r, mailbox, ds, now/ds-ob.o.Day.Milliseconds()/ds); err != nil {
+	if l.day, err = window(r, mailbox, ds, now/ds-spanned(ob.o.Day, ds)); err != nil {
 		return l, err
 	}
 	for _, b := range l.minute {
@@ -90,7 +96,7 @@ func (ob *Outbox) wait(l load, limits Limits, n int, now int64) (until int64, wh
 func freed(buckets []bucket, over int, of func(bucket) int, span int64, length time.Duration) int64 {
 	for _, b := range buckets {
 		if over -= of(b); over <= 0 {
-			return (b.n + length.Milliseconds()/span + 1) * span
+			return (b.n + spanned(length, span) + 1) * span
 		}
 	}
 	return 0
