@@ -88,6 +88,10 @@ var flagHints = map[string]string{
 
 // flagError says what would be right in the place of a wrong flag.
 func flagError(cmd *cobra.Command, err error) error {
+	// A flag of a verb that is misspelt is unknown because of that.
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		return noCommand(cmd, words[0])
+	}
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		return unknownFlag(cmd, unknown)
 	}

@@ -99,10 +99,22 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if cmd.HasParent() || !cmd.HasSubCommands() {
+	if !cmd.HasSubCommands() {
 		return usagef("%q takes no argument, got %q", cmd.CommandPath(), args[0])
 	}
-	return usagef("no command %q; see smtpsend --help", args[0])
+	return noCommand(cmd, args[0])
+}
+
+// noCommand is the error for a word that is no verb.
+func noCommand(parent *cobra.Command, word string) error {
+	var known []string
+	for _, c := range parent.Commands() {
+		known = append(known, c.Name())
+	}
+	if near := config.Nearest(word, known); near != "" {
+		return usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
+	}
+	return usagef("no command %q; see %s --help", word, parent.CommandPath())
 }
 
 // options say where the settings of this run are.
