@@ -198,7 +198,11 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 		if err != nil {
 			return asExit(err)
 		}
-		if err := g.noteSending(ctx, box, action, f); err != nil {
+		err = g.noteSending(ctx, box, action, f)
+		if action == outbox.Retry || action == outbox.Free {
+			err = (&tally{g: g}).noteStopped(ctx, box)
+		}
+		if err != nil {
 			return asExit(err)
 		}
 		code := exitOK

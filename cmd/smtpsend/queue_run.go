@@ -76,16 +76,20 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, m := range list {
-		stopped := m.Pause == outbox.PauseConfiguration || m.Pause == outbox.PauseBlocked
-		if !stopped || m.Counts[outbox.Ready] == 0 || t.stopped[m.Name] {
-			continue
+		n := m.Counts[outbox.Ready]
+		wait := fmt.Sprintf("%s for mailbox %s, which is", plural(n, "1 message waits", fmt.Sprint(n)+" messages wait"), m.Name)
+		release := "smtpsend queue release --mailbox " + m.Name
+		switch {
+		case n == 0 || t.stopped[m.Name]:
+		case m.Pause == outbox.PauseOperator:
+			t.g.line("note", "%s held: %s", wait, release)
+		case m.Pause == outbox.PauseConfiguration || m.Pause == outbox.PauseBlocked:
+			if t.stopped == nil {
+				t.stopped = make(map[string]bool)
+			}
+			t.stopped[m.Name] = true
+			t.g.line("note", "%s stopped (%s); when it is mended: %s", wait, m.Code, release)
 		}
-		if t.stopped == nil {
-			t.stopped = make(map[string]bool)
-		}
-		t.stopped[m.Name] = true
-		t.g.line("note", "%d %s for mailbox %s, which is stopped (%s); when it is mended: smtpsend queue release --mailbox %s",
-			m.Counts[outbox.Ready], plural(m.Counts[outbox.Ready], "message waits", "messages wait"), m.Name, m.Code, m.Name)
 	}
 	return nil
 }

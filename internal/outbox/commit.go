@@ -63,10 +63,10 @@ func (ob *Outbox) gather(first *add) []*add {
 
 // commitGroup writes a group. When it cannot, each is tried alone, so that one
 // message that cannot be taken does not stop others; but not after a failed
-// sync, which must not be tried again.
+// sync, which must not be tried again, nor when each would wait for the lock.
 func (ob *Outbox) commitGroup(group []*add) {
 	err := ob.writeGroup(group)
-	if err != nil && len(group) > 1 && !errors.Is(err, ErrBroken) {
+	if err != nil && len(group) > 1 && !errors.Is(err, ErrBroken) && !errors.Is(err, ErrBusy) {
 		for _, a := range group {
 			ob.commitGroup([]*add{a})
 		}
