@@ -31,7 +31,7 @@ sendmail, mailq and newaliases it is what they expect (smtpsend link-sendmail).
   -q                submit what is due in the outbox
   -N WHEN, -R full|hdrs, -V ID
                     notifications (RFC 3461), where the server offers them
-  -v, -d            say what happens; show the dialogue
+  -v, -d, -P        say what happens; show the dialogue; as --dry-run
   --                end of options
 
   --aliases FILE, --default-domain DOMAIN, --dead-letter-dir DIR,

@@ -50,9 +50,9 @@ const (
 
 // optionArity has every letter that is an option. It is the grammar of
 // Postfix's sendmail(1), with the options of Sendmail that Postfix lacks but
-// programs use (-d), and msmtp's -a.
+// programs use (-d), and msmtp's -a and -P.
 var optionArity = map[byte]arity{
-	't': alone, 'i': alone, 'v': alone, 'n': alone, 'm': alone, 'c': alone, 'x': alone, 'G': alone, 'I': alone, 'U': alone,
+	't': alone, 'i': alone, 'v': alone, 'n': alone, 'm': alone, 'c': alone, 'x': alone, 'G': alone, 'I': alone, 'U': alone, 'P': alone,
 	'f': value, 'r': value, 'F': value, 'b': value, 'o': value, 'O': value, 'B': value, 'N': value, 'R': value, 'V': value,
 	'X': value, 'L': value, 'A': value, 'h': value, 'e': value, 'p': value, 'a': value, 'C': value, 'D': value,
 	'q': gluedAny, 'd': gluedAny,
@@ -131,6 +131,8 @@ func (a *sendmailArgs) apply(letter byte, text string) error {
 		a.verbose = true
 	case 'd':
 		a.trace = true
+	case 'P':
+		a.dryRun = true
 	case 'I':
 		a.mode = modeNone
 	case 'f', 'r':
@@ -208,7 +210,7 @@ func (a *sendmailArgs) setDSN(letter byte, text string) {
 // longValues are long options with a value; a name of a setting stands for it.
 var longValues = map[string]string{
 	"aliases": "ALIASES_FILE", "default-domain": "DEFAULT_DOMAIN", "dead-letter-dir": "DEAD_LETTER_DIR",
-	"env-file": "", "profile": "", "account": "", "timeout": "",
+	"env-file": "", "profile": "", "account": "", "timeout": "", "from": "",
 }
 
 // long reads one long option: those of smtpsend, and msmtp's that fit.
@@ -232,6 +234,8 @@ func (a *sendmailArgs) long(arg string, rest []string) ([]string, error) {
 		a.envFile = text
 	case "profile", "account":
 		a.profile = text
+	case "from":
+		a.sender = &text
 	case "timeout":
 		d, err := time.ParseDuration(text)
 		if err != nil || d <= 0 {
@@ -258,6 +262,8 @@ func (a *sendmailArgs) longFlag(name string) error {
 		a.forceFrom = true
 	case "read-envelope-from":
 		a.readFrom = true
+	case "read-recipients":
+		a.fromHeader = true
 	case "queue":
 		a.settings["QUEUE"] = "always"
 	case "reencode-long-lines":

@@ -72,6 +72,8 @@ func TestParseSendmail(t *testing.T) {
 		{"-d0-99.1", func(a *sendmailArgs) { a.trace = true }},
 		{"-d|x", func(a *sendmailArgs) { a.trace = true; to("x")(a) }},
 		{"-a|web", func(a *sendmailArgs) { a.profile = "web" }},
+		{"-P|-ta|web", func(a *sendmailArgs) { a.dryRun, a.fromHeader, a.profile = true, true, "web" }},
+		{"--read-recipients|--from=a@b", func(a *sendmailArgs) { a.fromHeader = true; sender("a@b")(a) }},
 		{"--account=web", func(a *sendmailArgs) { a.profile = "web" }},
 		{"--profile|web", func(a *sendmailArgs) { a.profile = "web" }},
 		{"--env-file=e=f", func(a *sendmailArgs) { a.envFile = "e=f" }},
