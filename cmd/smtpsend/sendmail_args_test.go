@@ -107,7 +107,7 @@ func TestParseSendmail(t *testing.T) {
 func TestParseSendmailRefuses(t *testing.T) {
 	for _, line := range []string{
 		"-Z", "-tZ", "-b", "-bd", "-bD", "-bl", "-bv", "-bt", "-bx", "-bss", "-b|", "-C|f", "-Cf", "-B|9BIT", "-f", "-F", "-o", "-a", "-N",
-		"--nothing", "--trace=1", "--env-file", "--timeout=0", "--timeout=x", "a@b|-i", "a@b|--|c", "-P", "-S", "--json",
+		"--nothing", "--trace=1", "--env-file", "--timeout=0", "--timeout=x", "a@b|-i", "a@b|--|c", "-Z", "-S", "--json",
 	} {
 		got, err := parseSendmail(strings.Split(line, "|"))
 		if err == nil || codeOf(err) != exitUsage {
