@@ -97,6 +97,7 @@ func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 			return claims
 		},
 		Timeout: max(g.timeout, 10*time.Minute), Logger: g.logger(),
+		Trouble: func(err error) { g.warningf("tried again: %v", err) },
 	}
 	if cfg.Operator == "" || cfg.MailSender == "" {
 		return o, nil

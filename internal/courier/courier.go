@@ -57,6 +57,9 @@ type Options struct {
 	// Settled, when set, is told what became of each attempt. It is called from
 	// several goroutines.
 	Settled func(*outbox.Claim, *submission.Receipt, outbox.Settled)
+	// Trouble, when set, is told once that the outbox cannot be written just now,
+	// which is tried again.
+	Trouble func(error)
 	Logger  *slog.Logger // nil: discards
 }
 
@@ -94,6 +97,7 @@ type courier struct {
 	mu      sync.Mutex
 	senders map[string]*submission.Sender // sessions that stay between quanta
 	failed  error                         // of the outbox: nothing more can be recorded
+	told    bool                          // Trouble was called
 }
 
 // Run submits until ctx ends, or as Options.Drain and Due say. Its error is
@@ -253,6 +257,16 @@ func (c *courier) fail(err error) {
 	if c.failed == nil && err != nil && !errors.Is(err, outbox.ErrLost) && !errors.Is(err, context.Canceled) {
 		c.failed = err
 	}
+}
+
+// trouble tells, once, that the outbox cannot be written just now.
+func (c *courier) trouble(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.told && c.o.Trouble != nil {
+		c.o.Trouble(err)
+	}
+	c.told = true
 }
 
 // session returns the Sender of a mailbox, made at its first message.

@@ -54,7 +54,11 @@ func (c *courier) claim(ctx context.Context, mailbox string) *job {
 	claim, err := c.sender.Claim(ctx, mailbox)
 	if err != nil {
 		var wait *outbox.WaitError
-		if !errors.Is(err, outbox.ErrIdle) && !errors.Is(err, outbox.ErrBusy) && !errors.As(err, &wait) && ctx.Err() == nil {
+		switch {
+		case errors.Is(err, outbox.ErrIdle), errors.As(err, &wait), ctx.Err() != nil:
+		case errors.Is(err, outbox.ErrBusy):
+			c.trouble(err)
+		default:
 			c.fail(err)
 		}
 		return nil
@@ -117,7 +121,7 @@ func (c *courier) record(j *job, result outbox.Result) (outbox.Settled, error) {
 		if !passing || time.Since(start) > recordTime || c.work.Err() != nil {
 			return settled, err
 		}
-		c.o.Logger.Warn("cannot record what became of a message: tried again", "mail_id", j.claim.QID, "error", err)
+		c.trouble(err)
 		select {
 		case <-time.After(recordAgain):
 		case <-c.work.Done():
