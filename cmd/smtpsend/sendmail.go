@@ -35,8 +35,7 @@ sendmail, mailq and newaliases it is what they expect (smtpsend link-sendmail).
   --                end of options
 
   --aliases FILE, --default-domain DOMAIN, --dead-letter-dir DIR,
-  --reencode-long-lines     as the settings of these names
-  --force-from              put SMTPSEND_MAIL_SENDER into From
+  --force-from, --reencode-long-lines     as the settings of these names
   --read-envelope-from      reverse-path from From
   --queue                   put the message into the outbox instead of submitting it
   --dry-run                 compose and check, but open no connection
@@ -197,7 +196,7 @@ func (s *sendmail) deliver(ctx context.Context, raw *message.Raw) (*delivery, er
 		return nil, err
 	}
 	mail, err := s.stamp(raw, letter{
-		sender: s.args.sender, fullName: s.args.fullName, forceFrom: s.args.forceFrom, readFrom: s.args.readFrom,
+		sender: s.args.sender, fullName: s.args.fullName, readFrom: s.args.readFrom,
 		recipients: paths, dsn: s.args.dsn,
 	})
 	if err != nil {

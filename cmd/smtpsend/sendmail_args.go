@@ -34,7 +34,7 @@ type sendmailArgs struct {
 	settings               map[string]string // by name without prefix
 	timeout                time.Duration
 	verbose, trace, dryRun bool
-	forceFrom, readFrom    bool
+	readFrom               bool
 	help                   bool
 	warnings               []string
 }
@@ -259,7 +259,7 @@ func (a *sendmailArgs) longFlag(name string) error {
 	case "dry-run", "pretend":
 		a.dryRun = true
 	case "force-from":
-		a.forceFrom = true
+		a.settings["FORCE_FROM"] = "1"
 	case "read-envelope-from":
 		a.readFrom = true
 	case "read-recipients":

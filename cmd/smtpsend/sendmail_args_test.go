@@ -82,7 +82,8 @@ func TestParseSendmail(t *testing.T) {
 			a.settings = map[string]string{"ALIASES_FILE": "f", "DEFAULT_DOMAIN": "d", "DEAD_LETTER_DIR": "/x", "REENCODE_LONG_LINES": "1"}
 		}},
 		{"--force-from|--read-envelope-from|--dry-run|--help", func(a *sendmailArgs) {
-			a.forceFrom, a.readFrom, a.dryRun, a.help = true, true, true, true
+			a.readFrom, a.dryRun, a.help = true, true, true
+			a.settings["FORCE_FROM"] = "1"
 		}},
 	} {
 		var list []string

@@ -115,7 +115,6 @@ func (p *postmark) complete(name, target string) (string, error) {
 type letter struct {
 	sender     *string // reverse-path that was told; nil = none was, "" = the null one
 	fullName   string  // for a From that is missing or local
-	forceFrom  bool    // From is MAIL_SENDER whatever the message has
 	readFrom   bool    // the reverse-path is the address in From
 	recipients []string
 	dsn        message.DSN
@@ -144,7 +143,7 @@ func (p *postmark) stamp(raw *message.Raw, l letter) (*stamped, error) {
 	}
 	envelope := message.Envelope{ReversePath: s.mailbox, ForwardPaths: l.recipients, DSN: l.dsn}
 	switch {
-	case l.forceFrom:
+	case p.cfg.ForceFrom:
 	case l.readFrom:
 		envelope.ReversePath = author.Addr()
 	case l.sender != nil && !p.isLocal(told): // a local name, such as cron's root, tells nothing
@@ -190,14 +189,14 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 	if name := onlyName(raw); err != nil && name != "" {
 		now, err = message.Address{Name: name}, nil
 	}
-	if err != nil && strings.Contains(p.cfg.SMTPUserName, "@") && !l.forceFrom {
+	if err != nil && strings.Contains(p.cfg.SMTPUserName, "@") && !p.cfg.ForceFrom {
 		// The From cannot be read, but nothing depends on it: Exchange may judge.
 		return message.Address{}, message.RawChanges{}, nil
 	}
-	if err != nil && !l.forceFrom {
+	if err != nil && !p.cfg.ForceFrom {
 		return now, message.RawChanges{}, err
 	}
-	if !now.IsZero() && !p.isLocal(now) && !l.forceFrom {
+	if !now.IsZero() && !p.isLocal(now) && !p.cfg.ForceFrom {
 		return now, message.RawChanges{}, nil
 	}
 	name := now.Name
@@ -210,7 +209,7 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 			name = other
 		}
 	}
-	for _, candidate := range p.candidates(now, told, l.forceFrom) {
+	for _, candidate := range p.candidates(now, told) {
 		if candidate.IsZero() || p.isLocal(candidate) {
 			continue
 		}
@@ -219,11 +218,14 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 		}
 		return candidate, message.RawChanges{From: candidate, ForceFrom: true}, nil
 	}
-	if !now.IsZero() && !isBare(now) {
+	if !now.IsZero() && !isBare(now) && !p.cfg.ForceFrom {
 		return now, message.RawChanges{}, nil // a server that is not Exchange may know this host
 	}
 	what := "the message has no From address"
-	if !now.IsZero() {
+	switch {
+	case p.cfg.ForceFrom:
+		what = config.Prefix + "FORCE_FROM has no address for From"
+	case !now.IsZero():
 		what = fmt.Sprintf("From %q has no domain", now.Local)
 	}
 	return now, message.RawChanges{}, withCode(exitConfig, fmt.Errorf("%s: set %sMAIL_SENDER", what, config.Prefix))
@@ -239,8 +241,8 @@ func onlyName(raw *message.Raw) string {
 	return mimetext.CleanName(mimetext.DecodeWords(text))
 }
 
-func (p *postmark) candidates(now, told message.Address, force bool) []message.Address {
-	if force {
+func (p *postmark) candidates(now, told message.Address) []message.Address {
+	if p.cfg.ForceFrom {
 		return []message.Address{p.sender}
 	}
 	local := now

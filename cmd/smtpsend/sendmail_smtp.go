@@ -168,7 +168,7 @@ func (p *pipeSession) Auth(context.Context, string, []byte, func([]byte) ([]byte
 }
 
 func (p *pipeSession) Mail(_ context.Context, m smtpserver.Mail) smtpserver.Reply {
-	p.order = letter{sender: &m.ReversePath, fullName: p.args.fullName, forceFrom: p.args.forceFrom, readFrom: p.args.readFrom}
+	p.order = letter{sender: &m.ReversePath, fullName: p.args.fullName, readFrom: p.args.readFrom}
 	if _, err := p.order.told(); err != nil {
 		return smtpserver.Say(553, "5.1.7 "+visible(err.Error()))
 	}

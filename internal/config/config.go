@@ -72,6 +72,7 @@ type Config struct {
 	DefaultDomain     string `split_words:"true"` // for recipients without domain and alias; "" = they are refused
 	AliasesFile       string `split_words:"true"` // "" = /etc/aliases, when it can be read
 	DeadLetterDir     string `split_words:"true"` // "" = dead.letter in the home directory
+	ForceFrom         bool   `split_words:"true"` // sendmail: From is MAIL_SENDER always
 	ReencodeLongLines bool   `split_words:"true"` // quoted-printable for text with lines over 998 octets
 
 	Queue             QueueMode `split_words:"true"`

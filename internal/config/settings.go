@@ -191,6 +191,11 @@ func sendmailSettings() []Setting {
 		Comment: "Directory that keeps what could not be submitted: each message in a file, and beside it why, and for whom. It must exist.",
 		Example: "/var/spool/smtpsend/dead",
 	}, {
+		Name: "FORCE_FROM", Group: groupLink,
+		Default: "0",
+		Comment: "1 = SMTPSEND_MAIL_SENDER stands in From and in MAIL whatever a program says, for a host whose programs insist on addresses that the mailbox may not send as.",
+		Example: "1",
+	}, {
 		Name: "REENCODE_LONG_LINES", Group: groupLink,
 		Default: "0",
 		Comment: "1 = put text with lines over 998 octets into quoted-printable, in place of refusing the message.",
