@@ -99,7 +99,7 @@ func (s *Session) heardBetween() error {
 // before the command is none to it, but for 421, which may come at any time (RFC
 // 5321 3.8).
 func (s *Session) ask(command string) (reply.Reply, error) {
-	if s.wire.br.Buffered() == 0 {
+	if !s.wire.audible(past) {
 		return s.wire.command(s.opts.Timeouts.Command, command)
 	}
 	if err := s.wire.limit(pendingTime); err != nil {
@@ -115,13 +115,15 @@ func (s *Session) ask(command string) (reply.Reply, error) {
 // spoken reports whether something was said, or the connection ended, that
 // nobody has read.
 func (s *Session) spoken() bool {
-	return s.wire.br.Buffered() > 0 || (pending(s.raw) && s.wire.audible())
+	return s.wire.audible(past) || (pending(s.raw) && s.wire.audible(time.Now().Add(earlyTime)))
 }
 
-// audible reports whether what has arrived holds words, or is the end of the
-// connection, rather than something of TLS's own such as a new ticket.
-func (w *wire) audible() bool {
-	if w.conn.SetReadDeadline(time.Now().Add(earlyTime)) != nil {
+// audible reports whether what arrives until then holds words, or is the end of
+// the connection, rather than something of TLS's own such as a new ticket. With
+// then in the past it is about what was read from the socket already, which may
+// still lie in crypto/tls: that reads a record and what follows it at once.
+func (w *wire) audible(then time.Time) bool {
+	if w.conn.SetReadDeadline(then) != nil {
 		return true
 	}
 	_, err := w.br.Peek(1)

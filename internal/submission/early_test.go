@@ -1,11 +1,13 @@
 package submission_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +37,42 @@ func TestWordsBeforeTheFinalDotAreNotItsReply(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWordsBehindThe354InARecordOfTheirOwn are read by crypto/tls together with
+// the 354, so that neither the socket nor our buffer has them.
+func TestWordsBehindThe354InARecordOfTheirOwn(t *testing.T) {
+	for _, noPipelining := range []bool{false, true} {
+		held := &atomic.Bool{}
+		long := "354 " + strings.Repeat("x", 4096-len("354 \r\n")) // fills the server's buffer, which is one record then
+		s := &server{say: map[string]string{"data": long + "\r\n250 2.0.0 OK"}}
+		s.wrap = func(c net.Conn) net.Conn { return &twoInOne{Conn: c, held: held} }
+		s.onLine = func(line string) { held.Store(line == "DATA") }
+		o := setup(t, s)
+		o.NoPipelining = noPipelining
+		r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
+		if got := r.Recipients[0].Outcome; got != submission.NotAttempted || len(s.stored()) != 0 {
+			t.Errorf("outcome %s, %d stored, err %v", got, len(s.stored()), r.Err())
+		}
+	}
+}
+
+// twoInOne writes two writes at once when told to hold the first.
+type twoInOne struct {
+	net.Conn
+	held  *atomic.Bool
+	first []byte
+}
+
+func (c *twoInOne) Write(p []byte) (int, error) {
+	if c.held.Load() && c.first == nil {
+		c.first = bytes.Clone(p)
+		return len(p), nil
+	}
+	_, err := c.Conn.Write(append(c.first, p...))
+	c.first = nil
+	c.held.Store(false)
+	return len(p), err
 }
 
 // TestServerThatRefusesContentAndReadsNoMore: nothing more can be written then,

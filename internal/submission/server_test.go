@@ -36,6 +36,7 @@ type server struct {
 	deaf      string            // said once content begins, which is not read then
 	maxRcpt   int               // RCPT beyond it get 452 4.5.3
 	onLine    func(line string)
+	wrap      func(net.Conn) net.Conn // the TCP connection, under TLS
 	beforeDot func()
 	silent    func() // called when silentAt is reached
 
@@ -100,6 +101,9 @@ func (s *server) start(t *testing.T) (host string, port int, roots *x509.CertPoo
 			s.conns++
 			s.raw = append(s.raw, conn)
 			s.mu.Unlock()
+			if s.wrap != nil {
+				conn = s.wrap(conn)
+			}
 			s.wg.Go(func() { defer conn.Close(); s.serve(conn) })
 		}
 	})
