@@ -88,6 +88,9 @@ func (s *sendFlags) recipientLists() []addressList {
 func (l addressList) parse(stdin io.Reader) ([]message.Address, error) {
 	var all []message.Address
 	for _, value := range l.values {
+		if file, ok := strings.CutPrefix(value, "@"); ok && l.flag != "--reply-to" { // as curl has it
+			return nil, usagef("%s %q: a file with addresses is given by %s-file %s", l.flag, value, l.flag, file)
+		}
 		parsed, err := message.ParseAddressList(l.flag, value)
 		if err != nil {
 			return nil, err

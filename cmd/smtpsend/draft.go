@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -326,6 +327,9 @@ func readBody(name string, stdin io.Reader) (string, error) {
 // "a[1].pdf" can be attached.
 func matches(pattern string) ([]string, error) {
 	_, err := os.Lstat(pattern)
+	if errors.Is(err, fs.ErrNotExist) && strings.Contains(pattern, ",") && !strings.ContainsAny(pattern, "*?[") {
+		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w; each of several files needs an --attach of its own", fs.ErrNotExist)}
+	}
 	if err == nil || !strings.ContainsAny(pattern, "*?[") {
 		return []string{pattern}, nil // message.Compose says what is wrong with it
 	}
