@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -122,4 +123,14 @@ func TestABatchIsOverWhenTheOtherProcessSubmittedIt(t *testing.T) {
 	if n := len(w.box.Messages()); n != 0 {
 		t.Errorf("%d messages were submitted by the batch", n)
 	}
+}
+
+// A terminal that is closed ends a batch as Ctrl-C does: what is on its way is
+// not left in doubt.
+func TestAClosedTerminalEndsABatchCleanly(t *testing.T) {
+	w := startWaitingBatch(t)
+	if err := w.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	ends(t, w.cmd, w.said, exitInterrupted)
 }

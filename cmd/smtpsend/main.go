@@ -25,10 +25,19 @@ func main() {
 
 // notified is the context that SIGINT and SIGTERM end. Once it has ended, a
 // second signal kills. It is kept to the end of the process: a first signal
-// that comes when the result is told already shall not take its exit code.
+// that comes when the result is told already shall not take its exit code. A
+// terminal that is closed (SIGHUP) does the same, unless nohup says otherwise;
+// kernel and shell may both tell of it, and the second shall not kill.
 func notified() context.Context {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	context.AfterFunc(ctx, func() {
+		signal.Ignore(syscall.SIGHUP)
+		stop()
+	})
 	return ctx
 }
 

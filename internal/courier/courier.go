@@ -40,7 +40,7 @@ type Options struct {
 
 	Mailboxes int           // served at once: 8
 	Quantum   int           // messages before the others' turn: 20
-	Timeout   time.Duration // of one message up to its final dot: 10 min
+	Timeout   time.Duration // of one message up to its final dot: 10 min, and 1 s more for each 32 KiB
 	Grace     time.Duration // for what is under way when ctx ends: 30 s
 	Poll      time.Duration // how often other processes' messages are looked for: 1 s
 	Drain     bool          // return when nothing is left that could be submitted without anybody's doing

@@ -350,6 +350,23 @@ func TestAnOutcomeIsRecordedWhenTheOutboxIsFreeAgain(t *testing.T) {
 	}
 }
 
+// A large message has more time than a small one.
+func TestALargeMessageHasTheTimeItNeeds(t *testing.T) {
+	l := newLab(t, sandbox.Options{}, outbox.Options{})
+	from := "a@contoso.example"
+	content := "From: " + from + "\r\nSubject: large\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 30<<10)
+	_, _, err := l.out.Accept(t.Context(), outbox.Message{
+		Mailbox: from, MessageID: "<1@contoso.example>",
+		Envelope: message.Envelope{ReversePath: from, ForwardPaths: []string{"x@contoso.example"}},
+	}, strings.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(l.run(t.Context(), courier.Options{Due: true, Timeout: time.Nanosecond})); got != "[a@contoso.example sent]" {
+		t.Errorf("settled %s", got)
+	}
+}
+
 // A content that is not what was taken does not go out, now or later.
 func TestADamagedContentIsGivenUp(t *testing.T) {
 	l := newLab(t, sandbox.Options{}, outbox.Options{})

@@ -88,11 +88,16 @@ func (c *courier) submit(j *job, next func() *message.Mail) bool {
 			Stage: diagnosis.StageConfig, Class: diagnosis.ClassConfiguration, Kind: "configuration", Text: err.Error(),
 		})
 	}
+	timeout := c.o.Timeout + time.Duration(j.claim.Size/slowest)*time.Second
 	receipt := session.Submit(c.work, j.mail, submission.Policy{
-		Attempts: 1, Deadline: time.Now().Add(c.o.Timeout), BeforeContent: func(ctx context.Context) error { return c.allow(ctx, j) },
+		Attempts: 1, Deadline: time.Now().Add(timeout), BeforeContent: func(ctx context.Context) error { return c.allow(ctx, j) },
 	}, next)
 	return c.finish(j, receipt, c.resultOf(j, receipt))
 }
+
+// slowest is the octets a second that a message may need at least: a large one
+// that does not arrive in time over a slow line never would.
+const slowest = 32 << 10
 
 // allow asks the outbox, once for all transactions of a message.
 func (c *courier) allow(ctx context.Context, j *job) error {
