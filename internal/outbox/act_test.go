@@ -218,6 +218,10 @@ func TestBatchIsCountedExactly(t *testing.T) {
 		if err != nil || fmt.Sprint(left) != "map[app@contoso.example:{1 1}]" {
 			t.Errorf("due beside it %v, %v", left, err)
 		}
+		left, err = f.DueBeside(f.ctx, 0) // a batch that has not begun
+		if err != nil || fmt.Sprint(left) != "map[app@contoso.example:{2 2}]" {
+			t.Errorf("due in all %v, %v", left, err)
+		}
 		again, before, err := f.StartBatch(f.ctx, "invoices", "sum2", 5)
 		if err != nil || again.ID != b.ID || before.SourceSum != "sum1" || before.Total != 4 || again.SourceSum != "sum2" {
 			t.Errorf("%+v, before %+v, %v", again, before, err)

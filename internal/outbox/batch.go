@@ -68,9 +68,10 @@ func (ob *Outbox) BatchLeft(ctx context.Context, id int64) (map[string]Left, err
 	return ob.left(ctx, "batch_id = ?1 AND state IN ('ready', 'sending', 'held')", id)
 }
 
-// DueBeside counts, by mailbox, what is due now and not of the batch.
+// DueBeside counts, by mailbox, what is due now and not of the batch; of any
+// batch when id is 0.
 func (ob *Outbox) DueBeside(ctx context.Context, id int64) (map[string]Left, error) {
-	return ob.left(ctx, "state = 'ready' AND ready_at <= ?2 AND coalesce(batch_id, 0) <> ?1", id, ob.now())
+	return ob.left(ctx, "state = 'ready' AND ready_at <= ?2 AND (batch_id IS NULL OR batch_id <> ?1)", id, ob.now())
 }
 
 func (ob *Outbox) left(ctx context.Context, condition string, args ...any) (map[string]Left, error) {
