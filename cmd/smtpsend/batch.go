@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,6 +152,9 @@ func (b *batchFlags) checkAndForecast(ctx context.Context, g *globals, cfg *conf
 	entry, err := box.Batch(ctx, b.batchName(r.name))
 	switch {
 	case err == nil:
+		if err := b.sameKey(entry); err != nil {
+			return checked, f, err
+		}
 		known = func(keys []string) (map[string]bool, error) { return box.KnownRows(ctx, entry, keys) }
 	case !errors.Is(err, outbox.ErrNotFound):
 		return checked, f, asExit(err)
@@ -274,7 +278,7 @@ type rowFile struct {
 	name, key string
 	file      *os.File
 	remove    bool
-	sum       string
+	sum       string // of the content, and the key
 }
 
 // openRows opens the rows; standard input goes into a temporary file first,
@@ -303,8 +307,22 @@ func openRows(ctx context.Context, g *globals, name, key string) (*rowFile, erro
 		r.close()
 		return nil, &message.FileError{Path: name, Err: err}
 	}
-	r.sum = hex.EncodeToString(h.Sum(nil))
+	r.sum = hex.EncodeToString(h.Sum(nil)) + "/" + key
 	return r, nil
+}
+
+// sameKey refuses to go on with a batch by another key: each of its rows would be
+// another row, and submitted again.
+func (b *batchFlags) sameKey(entry outbox.Batch) error {
+	_, key, known := strings.Cut(entry.SourceSum, "/")
+	if !known || key == b.key {
+		return nil
+	}
+	by := "without --key"
+	if key != "" {
+		by = "with --key " + key
+	}
+	return usagef("batch %q was started %s, by which its rows are known: do so again, or give another --name", entry.Name, by)
 }
 
 // Read reads on in the file.
