@@ -198,7 +198,7 @@ func sendmailSettings() []Setting {
 	}, {
 		Name: "REENCODE_LONG_LINES", Group: groupLink,
 		Default: "0",
-		Comment: "1 = put text with lines over 998 octets into quoted-printable, in place of refusing the message.",
+		Comment: "1 = put text with lines over 998 octets into quoted-printable, and fold such header fields, in place of refusing the message.",
 		Example: "1",
 	}}
 }

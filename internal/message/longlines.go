@@ -71,8 +71,8 @@ type partWalker struct {
 // an error where re-encoding would not be safe: first is the place of the first
 // long line.
 func longParts(r *Raw, first place) ([]leaf, error) {
-	if first.offset <= r.body {
-		return nil, longLineError(first, "it cannot be re-encoded: it is in a header")
+	if err := r.foldHeader(first); err != nil {
+		return nil, err
 	}
 	w := &partWalker{header: r.fields}
 	w.endHeader(r.body, r.body)
@@ -119,7 +119,7 @@ func readLine(br *bufio.Reader) (start string, length int64, err error) {
 // cannot be re-encoded, or "".
 func (w *partWalker) line(text string, off, end int64) string {
 	text = strings.TrimRight(text, "\r\n")
-	tooLong := end-off-2 > 998
+	tooLong := end-off-2 > maxLine
 	if i, closing, ok := w.boundary(text); ok {
 		w.next(i, closing, off)
 		return ""

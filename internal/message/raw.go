@@ -11,6 +11,9 @@ import (
 // in SIZE, 150 MiB.
 const MaxRaw = 157_286_400
 
+// maxLine is the most octets that a line may have (RFC 5322 2.1.1).
+const maxLine = 998
+
 // maxHeader bounds the header section of a ready message.
 const maxHeader = 1 << 20
 
@@ -23,14 +26,15 @@ type Raw struct {
 	body     int64 // where the body begins; the empty line before it is part of the header
 	hasBlank bool  // the empty line between header section and body is there
 	eightBit bool
-	quotes   []leaf // parts to be written in quoted-printable
+	quotes   []leaf  // parts to be written in quoted-printable
+	folds    []int64 // blanks in the header section that get a line end before them
 }
 
 // RawOptions say how a ready message is read.
 type RawOptions struct {
 	MaxSize           int64  // octets, 0 = MaxRaw
 	TempDir           string // for messages of more than 1 MiB; "" = the system's
-	ReencodeLongLines bool   // put text with lines over 998 octets into quoted-printable instead of refusing it
+	ReencodeLongLines bool   // put text with lines over 998 octets into quoted-printable, and fold such header fields, instead of refusing them
 }
 
 // ReadRaw reads a ready message to its end: from a file, from standard input,
@@ -147,7 +151,7 @@ func (l *lineNormaliser) Write(p []byte) (int, error) {
 func (l *lineNormaliser) endLine() {
 	l.out = append(l.out, '\r', '\n')
 	l.at.line++
-	if l.at.octets > 998 && l.long.line == 0 {
+	if l.at.octets > maxLine && l.long.line == 0 {
 		l.long = place{l.at.line, l.at.octets, l.n + int64(len(l.out))}
 	}
 	l.at.octets = 0

@@ -198,6 +198,27 @@ func TestLargeRawGoesThroughANamelessFile(t *testing.T) {
 	}
 }
 
+// A script's list of recipients in one line.
+func TestLongHeaderFieldsAreFolded(t *testing.T) {
+	list := strings.Repeat("somebody@contoso.example, ", 200) + "last@contoso.example"
+	in := "From bob " + strings.Repeat("x", 1200) + "\n" + complete + "To: " + list + "\nBcc: " + list + "\nX: y\n\t" + list + "\nSubject: z\n\nbody\n"
+	m := rawMail(t, readRaw(t, in, message.RawOptions{ReencodeLongLines: true}), atNoon)
+	got := octets(t, m)
+	for line := range strings.SplitSeq(got, "\r\n") {
+		if len(line) > 998 || (line != "" && strings.TrimSpace(line) == "") {
+			t.Errorf("a line of %d octets: %q", len(line), line)
+		}
+	}
+	want := complete + "To: " + list + "\r\nX: y\r\n\t" + list + "\r\nSubject: z\r\n\r\nbody\r\n"
+	unfold := strings.NewReplacer("\r\n ", " ", "\r\n\t", "\t").Replace
+	if unfold(got) != unfold(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if m.Content.Size() != int64(len(got)) {
+		t.Errorf("size %d, and %d octets", m.Content.Size(), len(got))
+	}
+}
+
 func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
 	long := strings.Repeat("wört = ", 400) + "end"
 	for name, tt := range map[string]struct{ in, want, refused string }{
@@ -210,13 +231,16 @@ func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
 			"Content-Type: multipart/alternative; boundary=\"in ner\"\r\n\r\n--in ner\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nshort\r\n--in ner\r\n" +
 			"Content-Transfer-Encoding: 8bit\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + long + "\r\n--in ner--\r\nepilogue\r\n" +
 			"--outer\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=a.pdf\r\n\r\nQUJD\r\n--outer--\r\n", want: long},
-		"base64":    {in: complete + "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + long, refused: "it is in a part that is encoded already"},
-		"no text":   {in: complete + "Content-Type: application/json\r\n\r\n" + long, refused: "it is in a part of type application/json"},
-		"signed":    {in: complete + "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n" + long, refused: "the message is signed or encrypted"},
-		"DKIM":      {in: complete + "DKIM-Signature: x\r\n\r\n" + long, refused: "the message is signed or encrypted"},
-		"preamble":  {in: complete + "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + long, refused: "it is outside of every part"},
-		"header":    {in: complete + "X: " + long + "\r\n\r\n", refused: "it is in a header"},
-		"forwarded": {in: complete + "Content-Type: message/rfc822\r\n\r\n" + long, refused: "it is in a part of type message/rfc822"},
+		"base64":        {in: complete + "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + long, refused: "it is in a part that is encoded already"},
+		"no text":       {in: complete + "Content-Type: application/json\r\n\r\n" + long, refused: "it is in a part of type application/json"},
+		"signed":        {in: complete + "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n" + long, refused: "the message is signed or encrypted"},
+		"DKIM":          {in: complete + "DKIM-Signature: x\r\n\r\n" + long, refused: "the message is signed or encrypted"},
+		"preamble":      {in: complete + "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + long, refused: "it is outside of every part"},
+		"part's header": {in: complete + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: " + long + "\r\n\r\n\r\n--b--\r\n", refused: "it is in a header"},
+		"no blank":      {in: complete + "X: " + strings.Repeat("x", 1200) + "\r\n\r\n", refused: "a header field has no blank to fold it at"},
+		"blanks alone":  {in: complete + "X: x" + strings.Repeat(" ", 1200) + "\r\n\r\n", refused: "a header field has no blank to fold it at"},
+		"DKIM, header":  {in: complete + "DKIM-Signature: x\r\nX: " + long + "\r\n\r\n", refused: "the message is signed or encrypted"},
+		"forwarded":     {in: complete + "Content-Type: message/rfc822\r\n\r\n" + long, refused: "it is in a part of type message/rfc822"},
 	} {
 		raw, err := message.ReadRaw(strings.NewReader(tt.in), message.RawOptions{ReencodeLongLines: true})
 		if tt.refused != "" {
@@ -243,7 +267,8 @@ func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
 }
 
 func FuzzRaw(f *testing.F) {
-	for _, s := range []string{complete + "\r\nx", "From x\nBcc: a\n b\n\n\x00", "a:\n \n:\n", "Resent-To: a@b\nResent-Bcc: c\n\nBcc: x", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n" + strings.Repeat("x", 1200) + "\n--b--\n", "\n\n", "\r\r\n"} {
+	for _, s := range []string{complete + "\r\nx", "From x\nBcc: a\n b\n\n\x00", "a:\n \n:\n", "Resent-To: a@b\nResent-Bcc: c\n\nBcc: x", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n" + strings.Repeat("x", 1200) + "\n--b--\n", "\n\n", "\r\r\n",
+		"To: " + strings.Repeat("a@b ,", 400) + "\nBcc: " + strings.Repeat(" c", 900) + "\nContent-Transfer-Encoding: 8bit" + strings.Repeat(" x", 900) + "\n\n" + strings.Repeat("y", 1200)} {
 		f.Add(s, true)
 	}
 	f.Fuzz(func(t *testing.T, s string, reencode bool) {

@@ -56,6 +56,9 @@ func (r *Raw) edited(c RawChanges) []segment {
 	for _, part := range r.quotes {
 		edits = append(edits, part.edits(r.spool)...)
 	}
+	for _, at := range r.folds {
+		edits = append(edits, edit{at, at, literal("\r\n")})
+	}
 	if !r.hasBlank && r.body < r.spool.n {
 		edits = append(edits, edit{r.body, r.body, literal("\r\n")})
 	}
@@ -65,6 +68,9 @@ func (r *Raw) edited(c RawChanges) []segment {
 	var segments []segment
 	pos := int64(0)
 	for _, e := range edits {
+		if e.from < pos { // a fold in a field that is left out
+			continue
+		}
 		segments = append(segments, stretch{r.spool, pos, e.from - pos})
 		if e.put != nil {
 			segments = append(segments, e.put)
