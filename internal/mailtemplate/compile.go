@@ -63,7 +63,7 @@ func (t *Template) add(part, text string) error {
 	}
 	parsed, err := template.New(t.name).Funcs(templateFuncs()).Option("missingkey=error").Parse(text)
 	if err != nil {
-		return refused("template "+t.name, "", notParsed(err))
+		return refused("template "+t.name, "", t.notParsed(part, err))
 	}
 	t.parts[part] = parsed
 	return nil
@@ -75,7 +75,7 @@ func (t *Template) addHTML(text string) (err error) {
 	}
 	t.html, err = htmltemplate.New(t.name).Funcs(templateFuncs()).Option("missingkey=error").Parse(text)
 	if err != nil {
-		return refused("template "+t.name, "", notParsed(err))
+		return refused("template "+t.name, "", t.notParsed("body", err))
 	}
 	return nil
 }
@@ -172,10 +172,13 @@ func ParseTime(field, text string) (time.Time, error) {
 	return time.Time{}, refused(field, text, `is no time such as "2026-12-24 08:00" or "2026-12-24T08:00:00+01:00"`)
 }
 
-// notParsed is why a template does not compile. Columns of other people's files
-// have names such as E-Mail, which is no name behind a dot.
-func notParsed(err error) string {
-	reason := oneLine(err)
+// notParsed is why a part of a template does not compile. Columns of other
+// people's files have names such as E-Mail, which is no name behind a dot.
+func (t *Template) notParsed(part string, err error) string {
+	if part == "markdown" {
+		part = "body"
+	}
+	reason := part + ": " + strings.Replace(oneLine(err), t.name+":", "line ", 1)
 	if strings.Contains(reason, "bad character U+002D") {
 		reason += `: a name with more than letters, digits and _ is written {{index . "E-Mail"}}`
 	}

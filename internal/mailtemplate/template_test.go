@@ -67,8 +67,8 @@ func TestTemplateSaysWhatIsWrong(t *testing.T) {
 	for source, want := range map[string]string{
 		"hi {{.nmae}}":                              `template m.txt: body: line 1 has no value for "nmae": there is ["evil" "name"]`,
 		"---\nsubject: '{{.x}}'\n---\n":             `template m.txt: subject: line 1 has no value for "x": there is ["evil" "name"]`,
-		"{{.E-Mail}}":                               `template m.txt: m.txt:1: bad character U+002D '-': a name with more than letters, digits and _ is written {{index . "E-Mail"}}`,
-		"a\n{{if}}":                                 `template m.txt: m.txt:2: missing value for if`,
+		"{{.E-Mail}}":                               `template m.txt: body: line 1: bad character U+002D '-': a name with more than letters, digits and _ is written {{index . "E-Mail"}}`,
+		"a\n{{if}}":                                 `template m.txt: body: line 2: missing value for if`,
 		"---\nsubject: a\n":                         `template m.txt: front matter: no second line of ---`,
 		"---\nsubjetc: a\n---\n":                    `template m.txt: front matter: line 2: unknown key "subjetc": known are subject, from, to, cc, bcc, reply_to, mailbox, priority, headers, attach, at, text`,
 		"---\nto: '{{.evil}}'\n---\n":               `to "a@b.example\nBcc: x@y.example": a line feed at octet 12: a field is one line`,
