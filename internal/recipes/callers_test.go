@@ -3,7 +3,10 @@
 package recipes_test
 
 import (
+	"net"
+	"net/smtp"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -69,4 +72,41 @@ func TestNmhOverSMTP(t *testing.T) {
 		"From: noreply@contoso.example\r\nTo: a@contoso.example\r\n\r\n..dotline\r\n..\r\nlast\r\n.\r\nQUIT\r\n",
 		program("sendmail"), "-bs", "-odb", "-oem", "-om")
 	s.arrived(t, letter{to: []string{"a@contoso.example"}, has: []string{".dotline", ".", "last"}})
+}
+
+// An inetd gives a connection to sendmail -bs as standard input and output.
+func TestGoSMTPByAnInetd(t *testing.T) {
+	s := newSite(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	served := make(chan error, 1)
+	go func() {
+		served <- func() error {
+			conn, err := l.Accept()
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			socket, err := conn.(*net.TCPConn).File()
+			if err != nil {
+				return err
+			}
+			defer socket.Close()
+			cmd := exec.CommandContext(t.Context(), program("sendmail"), "-bs")
+			cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout = s.environ, s.dir, socket, socket
+			return cmd.Run()
+		}()
+	}()
+	err = smtp.SendMail(l.Addr().String(), nil, "noreply@contoso.example", []string{"a@contoso.example", "root"},
+		[]byte("From: noreply@contoso.example\r\nSubject: x\r\n\r\n.\r\n..x\r\n"))
+	if err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	s.arrived(t, letter{to: []string{"a@contoso.example", "ops@contoso.example"}, has: []string{".", "..x"}})
 }
