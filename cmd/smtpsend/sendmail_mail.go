@@ -235,6 +235,7 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 // write "From: Backup Server".
 func onlyName(raw *message.Raw) string {
 	text, _ := raw.Field("From")
+	text = strings.Trim(text, `" `)
 	if strings.ContainsAny(text, "@<>\"(),:;") {
 		return ""
 	}
