@@ -257,10 +257,10 @@ func (s *sendFlags) fill(d *message.Draft, g *globals) error {
 			return err
 		}
 	}
-	if at, err := t.At(data); err != nil {
-		return err
-	} else if !at.IsZero() {
-		return usagef("template %s: at is for batch, which waits; send submits at once", s.template)
+	if s.at == "" {
+		if s.readyAt, err = t.At(data); err != nil {
+			return err
+		}
 	}
 	return t.Fill(d, data)
 }

@@ -2,26 +2,36 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // queued puts a message into the outbox instead of submitting it, and says so.
-func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mail, source string) error {
-	qid, err := g.enqueue(ctx, cfg, m.Envelope.ReversePath, m, source)
+func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mail, as outbox.Message) error {
+	as.Mailbox = m.Envelope.ReversePath
+	qid, known, err := g.enqueue(ctx, cfg, m, as)
 	if err != nil {
 		return err
 	}
 	if g.json {
 		g.printJSON(map[string]any{
-			"queued": true, "queue_id": qid, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
+			"queued": !known, "known": known, "ready_at": orNil(as.ReadyAt), "queue_id": qid, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
 			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exitOK,
 		})
 		return nil
 	}
-	g.printf("queued as %s; smtpsend queue run submits it\n", qid)
+	switch {
+	case known:
+		g.printf("not queued: the key is known, and its message is %s\n", qid)
+	case as.ReadyAt.After(time.Now()):
+		g.printf("queued as %s; smtpsend queue run submits it from %s on\n", qid, as.ReadyAt.Local().Format("2006-01-02 15:04:05"))
+	default:
+		g.printf("queued as %s; smtpsend queue run submits it\n", qid)
+	}
 	return nil
 }
 
@@ -39,7 +49,7 @@ func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.M
 	if len(rest.Envelope.ForwardPaths) == 0 {
 		return
 	}
-	qid, err := g.enqueue(context.WithoutCancel(ctx), cfg, r.Mailbox, &rest, source)
+	qid, _, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, outbox.Message{Mailbox: r.Mailbox, Source: source})
 	if err != nil {
 		g.errorf("queueing: %v", err)
 		return

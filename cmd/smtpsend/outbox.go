@@ -65,18 +65,17 @@ func asExit(err error) error {
 	return withCode(exitCannotCreate, err)
 }
 
-// enqueue takes a message of a mailbox into the outbox, for the recipients of its
-// envelope.
-func (g *globals) enqueue(ctx context.Context, cfg *config.Config, mailbox string, m *message.Mail, source string) (outbox.QID, error) {
+// enqueue takes a message into the outbox for the recipients of its envelope, as
+// the rest says: mailbox, source, key, time. known says that its key was there.
+func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Mail, as outbox.Message) (qid outbox.QID, known bool, err error) {
 	box, err := g.openOutbox(ctx, cfg)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	defer box.Close()
-	qid, _, err := box.AcceptContent(ctx, outbox.Message{
-		Mailbox: mailbox, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(), Source: source,
-	}, m.Content)
-	return qid, asExit(err)
+	as.Envelope, as.MessageID, as.Size = m.Envelope, m.MessageID, m.Content.Size()
+	qid, known, err = box.AcceptContent(ctx, as, m.Content)
+	return qid, known, asExit(err)
 }
 
 // courierOptions are what the courier of these settings needs.

@@ -9,7 +9,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -33,6 +35,8 @@ type sendFlags struct {
 	allOrNone               bool
 	attempts                int
 	queue                   bool
+	at, key                 string
+	readyAt                 time.Time // of --at, else of the template
 }
 
 func newSend(g *globals) *cobra.Command {
@@ -67,6 +71,12 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if err := s.excluded(given); err != nil {
 		return err
 	}
+	if s.at != "" {
+		var err error
+		if s.readyAt, err = mailtemplate.ParseTime("--at", s.at); err != nil {
+			return err
+		}
+	}
 	for _, what := range s.fromStdin(given) {
 		g.stdinFor = what
 	}
@@ -91,7 +101,10 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 		}
 	}
 	if s.queue || cfg.Queue == config.QueueAlways {
-		return g.queued(ctx, cfg, mail, "send")
+		return g.queued(ctx, cfg, mail, outbox.Message{Source: "send", Key: s.key, ReadyAt: s.readyAt})
+	}
+	if s.key != "" || !s.readyAt.IsZero() {
+		return usagef("a time (--at) and a --key are for the outbox: add --queue")
 	}
 	o, err := g.connection(cfg, mail.Envelope.ReversePath)
 	if err != nil {

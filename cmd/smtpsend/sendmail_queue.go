@@ -14,7 +14,7 @@ import (
 // enqueueMail puts a message into the outbox. Nothing is said of it but with
 // -v: that it is queued is what every sendmail's silence means.
 func (s *sendmail) enqueueMail(ctx context.Context, mail *stamped) error {
-	qid, err := s.enqueue(ctx, s.cfg, mail.mailbox, mail.Mail, "sendmail")
+	qid, _, err := s.enqueue(ctx, s.cfg, mail.Mail, outbox.Message{Mailbox: mail.mailbox, Source: "sendmail"})
 	if err == nil {
 		s.verbosef("queued as %s", qid)
 	}

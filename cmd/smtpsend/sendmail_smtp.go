@@ -13,6 +13,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/reply"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -242,7 +243,7 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 
 // queueReply puts the message into the outbox instead of submitting it.
 func (p *pipeSession) queueReply(ctx context.Context, mail *stamped) smtpserver.Reply {
-	qid, err := p.enqueue(ctx, p.cfg, mail.mailbox, mail.Mail, "sendmail")
+	qid, _, err := p.enqueue(ctx, p.cfg, mail.Mail, outbox.Message{Mailbox: mail.mailbox, Source: "sendmail"})
 	if err != nil {
 		p.errorf("%v", err)
 		return smtpserver.Say(451, "4.3.0 "+visible(err.Error()))
