@@ -160,7 +160,7 @@ func localSettings() []Setting {
 	}, {
 		Name: "IP_FAMILY", Group: groupLocal,
 		Default: "any",
-		Comment: "any, ipv4 or ipv6.",
+		Comment: "any, ipv4 or ipv6: the addresses of the SMTP server, or of its proxy, that are tried.",
 		Example: "ipv4",
 	}, {
 		Name: "CACHE_DIR", Group: groupLocal, Path: true,
