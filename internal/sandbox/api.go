@@ -75,7 +75,7 @@ func (s *Sandbox) openIDConfiguration(w http.ResponseWriter, r *http.Request) {
 		"issuer":                                "https://sts.windows.net/" + s.tenant.id + "/",
 		"token_endpoint":                        base + "/oauth2/v2.0/token",
 		"jwks_uri":                              base + "/discovery/v2.0/keys",
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"},
 		"response_types_supported":              []string{"token"},
 		"subject_types_supported":               []string{"pairwise"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ func (s *Sandbox) tokenEndpoint(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, badRequest(900144, "The request body must contain the following parameter: 'grant_type'."))
 		return
 	}
+	takeBasic(r)
 	shift := time.Duration(0)
 	if _, _, ok := s.faults.take(pointTokenDate, ""); ok {
 		shift = 2 * time.Hour
@@ -43,6 +45,17 @@ func (s *Sandbox) tokenEndpoint(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.issue(w, r, app, audience, time.Now().Add(shift))
+}
+
+// takeBasic puts id and secret of the Authorization header into the form (RFC
+// 6749 2.3.1), which Entra takes in both places.
+func takeBasic(r *http.Request) {
+	id, secret, _ := r.BasicAuth()
+	for name, value := range map[string]string{"client_id": id, "client_secret": secret} {
+		if plain, err := url.QueryUnescape(value); err == nil && plain != "" && r.PostForm.Get(name) == "" {
+			r.PostForm.Set(name, plain)
+		}
+	}
 }
 
 // grant checks a token request in Entra's order: parameters, tenant, client,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -38,6 +39,28 @@ func TestTokenResponse(t *testing.T) {
 	}
 	if left := time.Until(c.Expires); left < time.Hour-time.Minute || left > 90*time.Minute {
 		t.Errorf("expires in %v", left)
+	}
+}
+
+// Clients that know only the header of RFC 6749 2.3.1 get a token too.
+func TestTokenForASecretInTheAuthorizationHeader(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	for secret, want := range map[string]int{s.ClientSecret(): 200, "wrong": 401} {
+		f := form(s, "client_id", "", "client_secret", "")
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/"+s.TenantID()+"/oauth2/v2.0/token", strings.NewReader(f.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.SetBasicAuth(url.QueryEscape(s.ClientID()), url.QueryEscape(secret))
+		resp, err := httpClient(t, s).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("HTTP %d, want %d", resp.StatusCode, want)
+		}
 	}
 }
 
