@@ -246,6 +246,15 @@ func TestDifferentValuesForOneSettingAreReported(t *testing.T) {
 	}
 }
 
+// The last of two lines holds, as java.util.Properties has it.
+func TestLastOfTwoPropertiesHolds(t *testing.T) {
+	in, err := enaio.Import("mail.properties", []byte("smtpServer=old.example\nsmtpServer=new.example\n"))
+	if err != nil || in.Value("MAIL_SERVER").Reveal() != "new.example" || len(in.Problems) != 1 ||
+		in.Problems[0].String() != "smtpServer stands there more than once with different values: the last one was taken" {
+		t.Errorf("%v, problems %v, err %v", in.Value("MAIL_SERVER").Reveal(), in.Problems, err)
+	}
+}
+
 func TestWhatCannotBeImported(t *testing.T) {
 	deep := strings.Repeat("{a: ", 70) + "1" + strings.Repeat("}", 70)
 	bomb := "a0: &a0 {k: v}\n"

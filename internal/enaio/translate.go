@@ -77,9 +77,12 @@ func (in *Imported) takePair(s config.Setting, p pair) {
 	case err != nil:
 		in.warn(key, err.Error()+": left out")
 	case value == "":
-	case !before.IsZero() && before.Reveal() != value:
+	case !before.IsZero() && before.Reveal() != value && in.Format != FormatProperties: // where Java takes the last
 		in.warn(key, "stands there more than once with different values: the first one was taken")
 	default:
+		if !before.IsZero() && before.Reveal() != value {
+			in.warn(key, "stands there more than once with different values: the last one was taken")
+		}
 		in.values[s.Name] = secret.New(value)
 		if s.Secret && in.Format == FormatRegistry && !entraSecret().MatchString(value) {
 			in.warn(key, "does not look like a secret of Entra: enaio server encrypts it before it stores it, so that it may have to be entered anew")
