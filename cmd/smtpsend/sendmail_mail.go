@@ -73,42 +73,47 @@ func isBare(a message.Address) bool {
 func (p *postmark) resolve(list []message.Address) ([]string, error) {
 	var paths []string
 	for _, a := range list {
-		if !p.isLocal(a) || (!isBare(a) && p.cfg.DefaultDomain == "" && !p.aliases.Has(a.Local)) {
+		if !p.isLocal(a) {
 			paths = append(paths, a.Addr())
 			continue
 		}
-		targets, err := p.aliases.Expand(a.Local)
+		some, err := p.expand(a)
 		if err != nil {
-			return nil, withCode(exitData, err)
+			return nil, err
 		}
-		for _, target := range targets {
-			path, err := p.complete(a.Local, target)
-			if err != nil {
-				return nil, err
-			}
-			paths = append(paths, path)
-		}
+		paths = append(paths, some...)
 	}
 	return paths, nil
 }
 
-// complete makes a forward-path of what an alias leads to. The error does not
-// quote the file.
-func (p *postmark) complete(name, target string) (string, error) {
-	list, err := message.ParseMailboxes("alias", target)
-	if err != nil || len(list) != 1 {
-		return "", &message.FieldError{Field: "alias", Value: name, Reason: "leads to something that is no address"}
+// expand is where the mail for a local name goes. One at this host's own name
+// that would go nowhere is left as it stands: a server may know the host. The
+// errors do not quote the file.
+func (p *postmark) expand(a message.Address) ([]string, error) {
+	targets, err := p.aliases.Expand(a.Local)
+	if err != nil {
+		return nil, withCode(exitData, err)
 	}
-	a := list[0]
-	if !isBare(a) {
-		return a.Addr(), nil
+	var paths []string
+	for _, target := range targets {
+		list, err := message.ParseMailboxes("alias", target)
+		if err != nil || len(list) != 1 {
+			return nil, &message.FieldError{Field: "alias", Value: a.Local, Reason: "leads to something that is no address"}
+		}
+		to := list[0]
+		switch {
+		case !isBare(to):
+		case p.cfg.DefaultDomain != "":
+			to.Domain = p.cfg.DefaultDomain
+		case !isBare(a):
+			return []string{a.Addr()}, nil
+		default:
+			return nil, &message.FieldError{Field: "recipient", Value: to.Local,
+				Reason: "has no domain and no alias: set " + config.Prefix + "DEFAULT_DOMAIN, or an alias in " + systemAliases}
+		}
+		paths = append(paths, to.Addr())
 	}
-	if p.cfg.DefaultDomain == "" {
-		return "", &message.FieldError{Field: "recipient", Value: a.Local,
-			Reason: "has no domain and no alias: set " + config.Prefix + "DEFAULT_DOMAIN, or an alias in " + systemAliases}
-	}
-	a.Domain = p.cfg.DefaultDomain
-	return a.Addr(), nil
+	return paths, nil
 }
 
 // letter is what is to be submitted, as somebody ordered it.
