@@ -123,6 +123,7 @@ func TestProxyThatDoesNotAnswer(t *testing.T) {
 		"endless": {"HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Filler: "+strings.Repeat("x", 1000)+"\r\n", 100), "", "more than 65536 octets"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -138,7 +139,7 @@ func TestProxyThatDoesNotAnswer(t *testing.T) {
 				io.Copy(io.Discard, conn) // until the client leaves
 			}()
 			o := setup(t, &server{})
-			o.Proxy, o.Timeouts.Dial = &url.URL{Scheme: "http", Host: l.Addr().String()}, 500*time.Millisecond
+			o.Proxy, o.Timeouts.Dial = &url.URL{Scheme: "http", Host: l.Addr().String()}, 3*time.Second
 			e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
 			if e == nil || e.Stage != diagnosis.StageDial || e.Fault != tt.want || !strings.Contains(e.Error(), tt.text) {
 				t.Errorf("err %v, fault %q, want %q", e, e.Fault, tt.want)
