@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,27 @@ func TestActions(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// What ends while somebody reads it is not damaged.
+func TestContentThatIsDeletedWhileItIsRead(t *testing.T) {
+	for action, want := range map[outbox.Action]error{outbox.Cancel: outbox.ErrNoContent, outbox.Discard: outbox.ErrNotFound} {
+		conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+			q, _, err := f.Accept(f.ctx, mail(), strings.NewReader(content+strings.Repeat("more\r\n", 1<<18))) // more than a chunk
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := f.Body(f.ctx, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			f.act(action, q)
+			if _, err := io.Copy(io.Discard, b); !errors.Is(err, want) || errors.Is(err, outbox.ErrDamaged) {
+				t.Errorf("%s: %v, want %v", action, err, want)
+			}
+		})
 	}
 }
 

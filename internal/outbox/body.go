@@ -22,8 +22,8 @@ func (ob *Outbox) Body(ctx context.Context, q QID) (io.ReadCloser, error) {
 		return nil, err
 	}
 	b := &body{v: view{ctx, ob.store}, q: q, id: id, hash: sha256.New()}
-	row := ob.readers.QueryRowContext(ctx, "SELECT size, sha256, state FROM mail WHERE id = ?1 AND state <> 'receiving'", id)
-	if err := row.Scan(&b.left, &b.sum, &b.state); errors.Is(err, sql.ErrNoRows) {
+	row := ob.readers.QueryRowContext(ctx, "SELECT size, sha256 FROM mail WHERE id = ?1 AND state <> 'receiving'", id)
+	if err := row.Scan(&b.left, &b.sum); errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, q)
 	} else if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", q, named(err))
@@ -35,15 +35,14 @@ func (ob *Outbox) Body(ctx context.Context, q QID) (io.ReadCloser, error) {
 }
 
 type body struct {
-	v     view
-	q     QID
-	id    int64
-	state State
-	seq   int
-	left  int64 // octets that are still to come
-	sum   []byte
-	hash  hash.Hash
-	data  []byte // rest of the present chunk
+	v    view
+	q    QID
+	id   int64
+	seq  int
+	left int64 // octets that are still to come
+	sum  []byte
+	hash hash.Hash
+	data []byte // rest of the present chunk
 }
 
 // next fetches a chunk.
@@ -56,16 +55,29 @@ func (b *body) next() error {
 	if err != nil {
 		return fmt.Errorf("reading content of %s: %w", b.q, err)
 	}
-	if !found && (b.state == Sent || b.state == Cancelled) {
-		return fmt.Errorf("%s is %s: %w", b.q, b.state, ErrNoContent)
-	}
 	if !found {
-		return fmt.Errorf("reading content of %s: %w", b.q, ErrDamaged)
+		return b.missing()
 	}
 	b.seq++
 	b.left -= int64(len(b.data))
 	b.hash.Write(b.data)
 	return nil
+}
+
+// missing is why there is no such chunk: the message may have ended since the
+// reading began.
+func (b *body) missing() error {
+	var now State
+	err := each(b.v, func(rows *sql.Rows) error { return rows.Scan(&now) }, "SELECT state FROM mail WHERE id = ?1", b.id)
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading content of %s: %w", b.q, err)
+	case now == "":
+		return fmt.Errorf("%w: %s", ErrNotFound, b.q)
+	case now == Sent, now == Cancelled:
+		return fmt.Errorf("%s is %s: %w", b.q, now, ErrNoContent)
+	}
+	return fmt.Errorf("reading content of %s: %w", b.q, ErrDamaged)
 }
 
 // Read is io.Reader's.
