@@ -48,27 +48,25 @@ func (r *Raw) foldHeader(first place) error {
 // none such.
 func foldPoints(line []byte, value int) (points []int, ok bool) {
 	start, last, text := 0, -1, false
-	for i := value; i < len(line); i++ {
-		if isBlank(line[i]) {
-			if text && i+1 < len(line) && !isBlank(line[i+1]) {
-				last = i
-			}
+	for i := value; i <= len(line); i++ {
+		if i < len(line) && !isBlank(line[i]) {
+			text = true
 			continue
 		}
-		text = true
-		if i-start < maxLine {
-			continue
+		end := i == len(line)
+		if !end && (!text || i+1 == len(line) || isBlank(line[i+1])) {
+			continue // a line end here would leave a blank line
 		}
-		if last < 0 {
+		if i-start > maxLine && last >= 0 {
+			points = append(points, last)
+			start = last
+		}
+		if i-start > maxLine {
 			return nil, false
 		}
-		points = append(points, last)
-		start, last = last, -1
-		if i-start >= maxLine {
-			return nil, false
-		}
+		last = i
 	}
-	return points, len(line)-start <= maxLine
+	return points, true
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }

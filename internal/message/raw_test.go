@@ -238,6 +238,7 @@ func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
 		"preamble":      {in: complete + "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + long, refused: "it is outside of every part"},
 		"part's header": {in: complete + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: " + long + "\r\n\r\n\r\n--b--\r\n", refused: "it is in a header"},
 		"no blank":      {in: complete + "X: " + strings.Repeat("x", 1200) + "\r\n\r\n", refused: "a header field has no blank to fold it at"},
+		"blanks within": {in: complete + "X: x" + strings.Repeat(" ", 1200) + "y\r\n\r\n", refused: "a header field has no blank to fold it at"},
 		"blanks alone":  {in: complete + "X: x" + strings.Repeat(" ", 1200) + "\r\n\r\n", refused: "a header field has no blank to fold it at"},
 		"DKIM, header":  {in: complete + "DKIM-Signature: x\r\nX: " + long + "\r\n\r\n", refused: "the message is signed or encrypted"},
 		"forwarded":     {in: complete + "Content-Type: message/rfc822\r\n\r\n" + long, refused: "it is in a part of type message/rfc822"},
