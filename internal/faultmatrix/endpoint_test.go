@@ -179,19 +179,23 @@ func TestTokenEndpoint(t *testing.T) {
 	}
 	t.Logf("%d faults of the token endpoint x once, always x server well, silent, cut at AUTH", len(endpointFaults()))
 	var results results
-	inParallel(all, func(c tokenCell) { results.add(runToken(c)) })
+	inParallel(all, func(c tokenCell) { results.add(runTokenCell(c)) })
 	results.report(t)
 }
 
-// deadlineFor is short where nothing but it ends the run.
-func (c tokenCell) deadlineFor() time.Duration {
-	if c.always || !c.passes || c.server.fault == silence {
-		return time.Second
+// runTokenCell runs a cell, with a longer deadline again when the machine was too
+// slow for a short one.
+func runTokenCell(c tokenCell) result {
+	if !c.always && c.passes && c.server.fault != silence {
+		return runToken(c, time.Minute)
 	}
-	return time.Minute
+	if r := runToken(c, time.Second); len(r.wrong) == 0 {
+		return r
+	}
+	return runToken(c, 10*time.Second) // nothing but it ends the run
 }
 
-func runToken(c tokenCell) result {
+func runToken(c tokenCell, limit time.Duration) result {
 	res := result{name: c.String()}
 	s, err := serve(&server{cell: c.server})
 	if err != nil {
@@ -215,9 +219,9 @@ func runToken(c tokenCell) result {
 	o := s.options()
 	o.Tokens = sharedTokens{tokencache.New(source, tokencache.Options{})}
 	start := time.Now()
-	r := submission.Submit(context.Background(), o, m, submission.Policy{FirstWait: time.Millisecond, Deadline: start.Add(c.deadlineFor())})
-	if res.took = time.Since(start); res.took > c.deadlineFor()+10*time.Second {
-		res = res.failed("took %v with a deadline of %v", res.took, c.deadlineFor())
+	r := submission.Submit(context.Background(), o, m, submission.Policy{FirstWait: time.Millisecond, Deadline: start.Add(limit)})
+	if res.took = time.Since(start); res.took > limit+10*time.Second {
+		res = res.failed("took %v with a deadline of %v", res.took, limit)
 	}
 	if err := s.close(); err != nil {
 		res = res.failed("%v", err)

@@ -97,7 +97,7 @@ const shortest = 150 * time.Millisecond
 func runCell(c cell, attempts int) result {
 	for d := shortest; ; d *= 4 {
 		r := runOnce(c, attempts, d)
-		if !c.fault.timed() || d >= 16*shortest || (r.struck && len(r.wrong) == 0) {
+		if !c.fault.timed() || d >= 64*shortest || (r.struck && len(r.wrong) == 0) {
 			return r
 		}
 	}
