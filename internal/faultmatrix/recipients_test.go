@@ -55,7 +55,7 @@ func TestSeveralRecipients(t *testing.T) {
 func untilStruck(f fault, run func(limit time.Duration) result) result {
 	for d := shortest; ; d *= 4 {
 		r := run(d)
-		if !f.timed() || d >= 16*shortest || len(r.wrong) == 0 {
+		if !f.timed() || d >= 64*shortest || len(r.wrong) == 0 {
 			return r
 		}
 	}
