@@ -25,6 +25,7 @@ func TestWhatChangesBetweenCheckAndStart(t *testing.T) {
 			" not taken yet\n", "error: row 2 (line 3): "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // no settings of whoever tests
 			dir := t.TempDir()
 			write(t, dir, "t.txt", "---\nto: '{{.id}}@contoso.example'\nattach: '"+dir+"/{{.id}}.txt'\n---\nhi\n")
 			write(t, dir, "rows.csv", "id\na\nb\n")

@@ -200,6 +200,7 @@ func TestSignalWhileWaitingForAnotherAttempt(t *testing.T) {
 // The command is killed by the interrupt, and that is nothing to mend in the
 // settings.
 func TestInterruptWhileASecretsCommandRuns(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // no settings of whoever tests
 	begun := filepath.Join(t.TempDir(), "begun")
 	if err := syscall.Mkfifo(begun, 0o600); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 // TestWhatIsUnderWayIsToldOf: who cancels everything hears what could not be
 // cancelled.
 func TestWhatIsUnderWayIsToldOf(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // no settings of whoever tests
 	dir := filepath.Join(t.TempDir(), "state")
 	box, err := outbox.Open(t.Context(), dir, outbox.Options{})
 	if err != nil {
