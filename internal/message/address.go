@@ -112,7 +112,7 @@ func parse(field, s string, strict bool) ([]Address, error) {
 	if len(s) > maxAddressText {
 		return nil, &FieldError{field, s, fmt.Sprintf("%d octets of addresses, at most %d", len(s), maxAddressText)}
 	}
-	p := &addressParser{s: s, strict: strict}
+	p := &addressParser{s: s, strict: strict, author: strings.HasSuffix(field, "From")}
 	list, reason := p.list()
 	if reason != "" {
 		return nil, &FieldError{field, p.current(), reason}
@@ -133,6 +133,7 @@ type addressParser struct {
 	start int // of the address being read, for the error
 
 	strict bool
+	author bool // of the message: nobody is left out, whatever is taken for a name
 
 	comment string // among the words of the last phrase
 }
@@ -213,6 +214,9 @@ func (p *addressParser) separator(inGroup bool) string {
 func (p *addressParser) mailbox() (a Address, isGroup bool, reason string) {
 	if name := sloppyName().FindString(p.s[p.pos:]); name != "" && !p.strict {
 		p.pos += len(name)
+		if !p.author && lostComma().MatchString(name) {
+			return a, false, "an address in front of a name; addresses are separated by commas"
+		}
 		a, reason = p.angle()
 		a.Name = mimetext.CleanName(mimetext.DecodeWords(strings.TrimRight(name, " \t<")))
 		return a, false, reason
@@ -358,6 +362,10 @@ var encodedWord = lazyregexp.New(`^=\?[^? ]+\?[bBqQ]\?[^? "<>]*\?=`)
 // in it, up to its "<": "ops@b.example <ops@b.example>" and "[Ops] <ops@b.example>"
 // are what many programs write.
 var sloppyName = lazyregexp.New(`^[^<>(),;:"\\]*[@\[\]][^<>(),;:"\\]*<`)
+
+// lostComma finds an address before the words of a sloppyName, which would get
+// nothing: "a@b.example Bob <c@b.example>".
+var lostComma = lazyregexp.New(`^[^ \t@\[\]]+@[^ \t@\[\]]+[ \t]+[^ \t<]`)
 
 // word is an atom (dots included) or the content of a quoted string.
 type word struct {

@@ -115,9 +115,17 @@ func TestRawRecipients(t *testing.T) {
 			t.Errorf("%s: %s, %v, want %s", name, s, err, tt.want)
 		}
 	}
-	_, err := readRaw(t, "To: a@x.example, b@@\n\n", message.RawOptions{}).Recipients()
-	if err == nil || err.Error() != `To "b@@": no domain after the @` {
-		t.Errorf("bad address: %v", err)
+	for in, want := range map[string]string{
+		"To: a@x.example, b@@\n\n":                 `To "b@@": no domain after the @`,
+		"To: a@x.example B <b@x.example>\n\n":      `To "a@x.example B <b@x.example>": an address in front of a name; addresses are separated by commas`,
+		"Cc: a@x.example  \"B\" <b@x.example>\n\n": `Cc "a@x.example  \"B\" <b@x.example>": text after the address; addresses are separated by commas`,
+	} {
+		if _, err := readRaw(t, in, message.RawOptions{}).Recipients(); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", in, err, want)
+		}
+	}
+	if from, err := readRaw(t, "From: a@x.example via List <l@x.example>\n\n", message.RawOptions{}).From(); err != nil || len(from) != 1 || from[0].Addr() != "l@x.example" {
+		t.Errorf("From with an address in its name: %v, %v", from, err)
 	}
 	from, err := readRaw(t, "Resent-From: r@x.example\nFrom: a@x.example\n\n", message.RawOptions{}).From()
 	if err != nil || len(from) != 1 || from[0].Addr() != "r@x.example" {
