@@ -17,9 +17,13 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mai
 	if err != nil {
 		return err
 	}
+	if g.json && known { // what else was said of it may be otherwise in the outbox
+		g.printJSON(map[string]any{"queued": false, "known": true, "queue_id": qid, "exit_code": exitOK})
+		return nil
+	}
 	if g.json {
 		g.printJSON(map[string]any{
-			"queued": !known, "known": known, "ready_at": orNil(as.ReadyAt), "queue_id": qid, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
+			"queued": true, "known": false, "ready_at": orNil(as.ReadyAt), "queue_id": qid, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
 			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exitOK,
 		})
 		return nil
