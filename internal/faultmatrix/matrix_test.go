@@ -128,7 +128,7 @@ func runOnce(c cell, attempts int, limit time.Duration) result {
 	if err := s.close(); err != nil {
 		res.wrong = append(res.wrong, err.Error())
 	}
-	res.struck = s.conns[0].struck
+	res.struck = len(s.conns) > 0 && s.conns[0].struck
 	res.attempts = len(r.Attempts)
 	res.outcome = string(r.Recipients[0].Outcome)
 	res.wrong = append(res.wrong, s.judgeReceipt(r, text)...)

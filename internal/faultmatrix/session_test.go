@@ -74,7 +74,7 @@ func runSession(c cell, announced bool, limit time.Duration) result {
 	if err := s.close(); err != nil {
 		res = res.failed("%v", err)
 	}
-	res.struck = s.conns[0].struck
+	res.struck = len(s.conns) > 0 && s.conns[0].struck
 	for i, r := range receipts {
 		res.attempts += len(r.Attempts)
 		for _, w := range s.judge(r.Recipients, texts[i]) {
