@@ -3,8 +3,9 @@ package tokencache
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 const (
@@ -17,8 +18,8 @@ const (
 )
 
 var (
-	recordName = regexp.MustCompile(`^[0-9a-f]{32}\.token$`)
-	strayName  = regexp.MustCompile(`^\.[0-9a-f]{32}\.token\.tmp[0-9]+$`)
+	recordName = lazyregexp.New(`^[0-9a-f]{32}\.token$`)
+	strayName  = lazyregexp.New(`^\.[0-9a-f]{32}\.token\.tmp[0-9]+$`)
 )
 
 // sweep removes what nobody will read, when something new is written. Locks
@@ -32,9 +33,9 @@ func (s *FileStore) sweep() {
 	for _, e := range entries {
 		limit := time.Duration(0)
 		switch {
-		case recordName.MatchString(e.Name()):
+		case recordName().MatchString(e.Name()):
 			limit = recordAge
-		case strayName.MatchString(e.Name()):
+		case strayName().MatchString(e.Name()):
 			limit = strayAge
 		default:
 			continue

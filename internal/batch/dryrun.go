@@ -9,13 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
 // indexPage begins and ends the page of a dry run; the lines between are written
 // one by one, so that a million of them need no memory.
-var indexPage = template.Must(template.New("index").Parse(`{{define "head"}}<!doctype html>
+var indexPage = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("index").Parse(`{{define "head"}}<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{{.}}</title>
 <style>body{font:15px/1.5 system-ui,sans-serif;margin:2em;max-width:70em}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ddd;vertical-align:top}</style>
@@ -24,6 +26,7 @@ td,th{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ddd;vert
 {{end}}{{define "row"}}<tr><td>{{.N}}</td><td>{{range .To}}{{.}}<br>{{end}}</td><td><a href="{{.N}}.html">{{or .Subject "(no subject)"}}</a></td><td><a href="{{.N}}.eml">{{.Size}}</a></td></tr>
 {{end}}{{define "foot"}}</table></html>
 {{end}}`))
+})
 
 // DryRun writes the message of each row into dir as N.eml, and as N.html what its
 // reader will see, because browsers do not show the former; index.html leads to
@@ -42,13 +45,13 @@ func DryRun(rows *Rows, p Plan, dir, title string) (n int, err error) {
 }
 
 func dryRows(rows *Rows, p Plan, dir, title string, index io.Writer) (n int, err error) {
-	if err := indexPage.ExecuteTemplate(index, "head", title); err != nil {
+	if err := indexPage().ExecuteTemplate(index, "head", title); err != nil {
 		return 0, err
 	}
 	for {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
-			return n, indexPage.ExecuteTemplate(index, "foot", nil)
+			return n, indexPage().ExecuteTemplate(index, "foot", nil)
 		}
 		if err != nil {
 			return n, err
@@ -77,7 +80,7 @@ func dryRow(row Row, p Plan, dir string, index io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return indexPage.ExecuteTemplate(index, "row", map[string]any{
+	return indexPage().ExecuteTemplate(index, "row", map[string]any{
 		"N": row.N, "To": m.Envelope.ForwardPaths, "Subject": d.Subject, "Size": m.Content.Size(),
 	})
 }
