@@ -129,9 +129,10 @@ func TestABatchIsOverWhenTheOtherProcessSubmittedIt(t *testing.T) {
 // A terminal that is closed ends a batch as Ctrl-C does: what is on its way is
 // not left in doubt.
 func TestAClosedTerminalEndsABatchCleanly(t *testing.T) {
-	if signal.Ignored(syscall.SIGHUP) {
-		t.Skip("under nohup, which the batch inherits")
-	}
+	// Under nohup a child inherits that the signal is ignored, unless we catch it.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
 	w := startWaitingBatch(t)
 	if err := w.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
