@@ -15,15 +15,15 @@ const (
 	dayBuckets    = 144
 )
 
-// perTransaction is how many recipients go into one transaction, which is one
+// PerTransaction is how many recipients go into one transaction, which is one
 // message to the server, as submission.MaxRecipients.
-const perTransaction = 500
+const PerTransaction = 500
 
 // transactions is how many a message to so many recipients counts for.
-func transactions(rcpts int) int { return (rcpts + perTransaction - 1) / perTransaction }
+func transactions(rcpts int) int { return (rcpts + PerTransaction - 1) / PerTransaction }
 
 // underWay sums what counts of the rows of mail that a condition names.
-const underWay = "SELECT coalesce(sum((rcpt_open + 499) / 500), 0), coalesce(sum(rcpt_open), 0) FROM mail WHERE "
+var underWay = fmt.Sprintf("SELECT coalesce(sum((rcpt_open + %d) / %d), 0), coalesce(sum(rcpt_open), 0) FROM mail WHERE ", PerTransaction-1, PerTransaction)
 
 func (ob *Outbox) minuteSpan() int64 { return max(1, ob.o.Minute.Milliseconds()/minuteBuckets) }
 func (ob *Outbox) daySpan() int64    { return max(2, ob.o.Day.Milliseconds()/dayBuckets) }
