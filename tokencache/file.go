@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
-	"github.com/gofrs/flock"
-
-	"github.com/smtpsend/smtpsend/internal/atomicfile"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // FileStore keeps each record encrypted in a file of its own, ID.token, in one
@@ -34,7 +31,7 @@ func (s *FileStore) Load(key Key) (*Record, error) {
 	if key.IsZero() {
 		return nil, errNoKey
 	}
-	if err := s.checkDir(); err != nil {
+	if err := ownfile.CheckDir(s.dir); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
@@ -56,21 +53,11 @@ func (s *FileStore) Load(key Key) (*Record, error) {
 
 // readOwn reads a file that is ours alone.
 func readOwn(name string) ([]byte, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|openFlags, 0)
+	f, err := ownfile.OpenPrivate(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", name)
-	}
-	if err := checkOwn(info, 0o077); err != nil {
-		return nil, fmt.Errorf("%s %w", name, err)
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSealed+1))
 	if err != nil {
 		return nil, err
@@ -87,10 +74,10 @@ func (s *FileStore) Save(key Key, r *Record) error {
 	if err != nil {
 		return err
 	}
-	if err := s.makeDir(); err != nil {
+	if err := ownfile.MakeDir(s.dir); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(s.Path(key), sealed, 0o600); err != nil {
+	if err := ownfile.Replace(s.Path(key), sealed, 0o600); err != nil {
 		return err
 	}
 	s.sweep()
@@ -102,38 +89,13 @@ func (s *FileStore) TryLock(key Key) (unlock func(), locked bool, err error) {
 	if key.IsZero() {
 		return nil, false, errNoKey
 	}
-	if err := s.makeDir(); err != nil {
+	if err := ownfile.MakeDir(s.dir); err != nil {
 		return nil, false, err
 	}
-	lock := lockFile(filepath.Join(s.dir, key.id+".lock"))
-	locked, err = lock.TryLock()
+	lock, locked, err := ownfile.TryLock(filepath.Join(s.dir, key.id+".lock"))
 	if err != nil || !locked {
 		return nil, false, err
 	}
 	// Closing is all that unlocking takes, and cannot be repeated or mended.
-	return func() { _ = lock.Close() }, true, nil
-}
-
-// lockFile is a lock that is opened as carefully as what it guards.
-func lockFile(name string) *flock.Flock {
-	return flock.New(name, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|openFlags))
-}
-
-func (s *FileStore) makeDir() error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return err
-	}
-	return s.checkDir()
-}
-
-// checkDir refuses a directory in which others could put files in the way.
-func (s *FileStore) checkDir() error {
-	info, err := os.Stat(s.dir)
-	if err != nil {
-		return err
-	}
-	if err := checkOwn(info, 0o022); err != nil {
-		return fmt.Errorf("%s %w", s.dir, err)
-	}
-	return nil
+	return func() { _ = lock.Unlock() }, true, nil
 }

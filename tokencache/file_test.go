@@ -106,8 +106,8 @@ func TestWhatCannotBeUsedIsAbsent(t *testing.T) {
 		"a link": {func(t *testing.T, path string) {
 			must(t, os.Rename(path, path+".elsewhere"))
 			must(t, os.Symlink(path+".elsewhere", path))
-		}, "too many levels of symbolic links", true},
-		"a directory": {func(t *testing.T, path string) { must(t, os.Remove(path)); must(t, os.Mkdir(path, 0o700)) }, "is no regular file", true},
+		}, "is a link", true},
+		"a directory": {func(t *testing.T, path string) { must(t, os.Remove(path)); must(t, os.Mkdir(path, 0o700)) }, "is a directory, not a file", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.unixly && runtime.GOOS == "windows" {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/atomicfile"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/enaio"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
@@ -46,7 +46,7 @@ func runConfigImport(g *globals, name, output string) error {
 		g.printf("%s", in.EnvFile())
 		return nil
 	}
-	if err := atomicfile.Write(output, []byte(in.EnvFile()), 0o600); err != nil {
+	if err := ownfile.Replace(output, []byte(in.EnvFile()), 0o600); err != nil {
 		return withCode(exitCannotCreate, err)
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/atomicfile"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -272,7 +272,7 @@ func (s *sendFlags) keep(d message.Draft, m *message.Mail) error {
 		if err := message.Preview(&page, d, m); err != nil {
 			return ofFlag("--preview", err)
 		}
-		if err := atomicfile.Write(s.preview, []byte(page.String()), 0o600); err != nil {
+		if err := ownfile.Replace(s.preview, []byte(page.String()), 0o600); err != nil {
 			return withCode(exitCannotCreate, fmt.Errorf("--preview %q: %w", s.preview, err))
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/atomicfile"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/envfile"
 )
 
@@ -71,7 +71,7 @@ func (s *Sandbox) WriteEnv(file string) error {
 		return fmt.Errorf("finding directory of %s: %w", file, err)
 	}
 	ca := path + ".ca.pem"
-	if err := atomicfile.Write(ca, s.CAPEM(), 0o600); err != nil {
+	if err := ownfile.Replace(ca, s.CAPEM(), 0o600); err != nil {
 		return fmt.Errorf("writing certificate: %w", err)
 	}
 	var b strings.Builder
@@ -84,7 +84,7 @@ func (s *Sandbox) WriteEnv(file string) error {
 		}
 		b.WriteString(assignment + "\n")
 	}
-	if err := atomicfile.Write(file, []byte(b.String()), 0o600); err != nil {
+	if err := ownfile.Replace(file, []byte(b.String()), 0o600); err != nil {
 		return fmt.Errorf("writing settings: %w", err)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package atomicfile_test
+package ownfile_test
 
 import (
 	"os"
@@ -6,15 +6,15 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/atomicfile"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
-func TestWriteReplacesContentAndMode(t *testing.T) {
+func TestReplaceReplacesContentAndMode(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(name, []byte("old and longer"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := atomicfile.Write(name, []byte("new"), 0o600); err != nil {
+	if err := ownfile.Replace(name, []byte("new"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(name)
@@ -30,13 +30,13 @@ func TestWriteReplacesContentAndMode(t *testing.T) {
 	}
 }
 
-func TestWriteThatFailsLeavesNothingBehind(t *testing.T) {
+func TestReplaceThatFailsLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	target := filepath.Join(dir, "d")
 	if err := os.MkdirAll(filepath.Join(target, "occupied"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := atomicfile.Write(target, []byte("x"), 0o600); err == nil {
+	if err := ownfile.Replace(target, []byte("x"), 0o600); err == nil {
 		t.Fatal("a directory was replaced by a file")
 	}
 	entries, err := os.ReadDir(dir)

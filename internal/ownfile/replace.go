@@ -1,7 +1,4 @@
-// Package atomicfile replaces files so that a reader, and a machine that loses
-// power, sees either the old content or the new: write to a temporary file in
-// the same directory, sync it, rename it over the target, sync the directory.
-package atomicfile
+package ownfile
 
 import (
 	"fmt"
@@ -10,11 +7,14 @@ import (
 	"runtime"
 )
 
-// Write replaces the file name with data. The file gets mode perm, whatever it
-// had before; the umask does not widen or narrow it. The temporary file is
-// removed when anything fails. Concurrent writers of one name are safe: one of
-// them is last.
-func Write(name string, data []byte, perm os.FileMode) (err error) {
+// Replace replaces the file name with data, so that a reader, and a machine that
+// loses power, sees either the old content or the new: it writes to a temporary
+// file in the same directory, syncs it, renames it over the target, and syncs the
+// directory. A link in the place of the file is replaced, not followed. The file
+// gets mode perm, whatever it had before; the umask does not widen or narrow it.
+// The temporary file is removed when anything fails. Concurrent writers of one
+// name are safe: one of them is last.
+func Replace(name string, data []byte, perm os.FileMode) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".tmp*")
 	if err != nil {
 		return fmt.Errorf("creating temporary file: %w", err)

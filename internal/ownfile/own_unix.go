@@ -1,0 +1,121 @@
+//go:build unix
+
+package ownfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// noFollow: a link may lead to a file that somebody else chose, and opening a
+// pipe would wait.
+const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
+// nonBlock opens a pipe without waiting for who writes it.
+const nonBlock = syscall.O_NONBLOCK
+
+// isLink reports the error of noFollow for a link. FreeBSD says EMLINK, NetBSD
+// EFTYPE.
+func isLink(err error) bool {
+	return errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK)
+}
+
+// ownerOf is the user that a file belongs to.
+func ownerOf(info fs.FileInfo) (uid int, ok bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(st.Uid), true
+}
+
+func linksOf(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink)
+	}
+	return 1
+}
+
+// rootOrUs reports an owner that may decide for us.
+func rootOrUs(uid int) bool { return uid == 0 || uid == os.Geteuid() }
+
+// checkOwn refuses what belongs to someone else, or gives others a right in
+// forbidden.
+func checkOwn(name string, info fs.FileInfo, forbidden fs.FileMode) error {
+	uid, ok := ownerOf(info)
+	if us := os.Geteuid(); !ok || uid != us {
+		return refused(name, fmt.Sprintf("belongs to user %d, not to %d", uid, us))
+	}
+	if mode := info.Mode().Perm(); mode&forbidden != 0 {
+		return refused(name, fmt.Sprintf("has mode %#o, which lets others in", mode))
+	}
+	return nil
+}
+
+// checkTrusted is checkOwn for what root may have written too. A group that may
+// write counts as others, as ssh has it for its files.
+func checkTrusted(name string, f *os.File, info fs.FileInfo) error {
+	uid, ok := ownerOf(info)
+	switch {
+	case !ok || !rootOrUs(uid):
+		return refused(name, "belongs neither to you nor to root: chown it or use a copy of your own")
+	case info.Mode().Perm()&0o022 != 0:
+		return refused(name, "may be written by others, who could name a command or another token endpoint in it: chmod go-w it")
+	case keepsNoFiles(int(f.Fd())):
+		return refused(name, "is not a file on a disk: its content comes from the kernel or from another process")
+	}
+	return nil
+}
+
+// openTrusted opens the file that name leads to by trusted links alone.
+func openTrusted(name string) (*os.File, error) {
+	w, err := newWalk(name, 0o022)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	last, err := w.toLast()
+	if err != nil {
+		return nil, err
+	}
+	fd, err := again(func() (int, error) {
+		return unix.Openat(w.dir, last, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return nil, w.failed("open", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// makeDir makes what does not exist yet of a directory. Of the links on the way
+// it refuses only those in directories that everybody may write: homes that a
+// group may write are common.
+func makeDir(name string) error {
+	w, err := newWalk(name, 0o002)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	return w.makeAll()
+}
+
+// errOpenFile says that a path leads to what a process has open.
+var errOpenFile = errors.New("leads to what a process has open, which is not a file of its own")
+
+// trustLinks reports whether all links on the way to name are trusted.
+func trustLinks(name string) error {
+	w, err := newWalk(name, 0o022)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if _, err := w.toLast(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+// Package ownfile opens files. It is the only package that does, so that a look
+// at it shows what a file that somebody else has planted can do.
+//
+// There are four kinds of files:
+//
+//   - What decides what this program does, such as an env file or a key:
+//     [OpenTrusted]. Nobody but root and this user could have written it, and
+//     nobody else chose it by a link.
+//   - What is this user's alone, such as a cached token, a lock or the outbox:
+//     [OpenPrivate], [OpenOrCreate], [Append], [TryLock], in a directory of
+//     [MakeDir]. A link in their place is refused, not followed.
+//   - What is new: [Create], [CreateTemp] and [Replace]. Nothing that exists is
+//     opened, so nothing that was planted is written through.
+//   - What the user named to be read or written: [Open], [ReadAll], [Output].
+//     These follow links, because the user chose the name; Output never writes
+//     through a link that somebody else could have put there.
+//
+// A link is trusted when it belongs to root or to this user, and is in a
+// directory that only they may write, or where the sticky bit keeps others from
+// replacing it. Links that Kubernetes makes for mounted secrets are.
+//
+// On Windows the owner decides: SYSTEM, the administrators or this user; and
+// nobody else may have a right to write.
+//
+// All functions may be called concurrently. A file that is not used for its
+// owner, mode or kind gives an *Error; other errors are those of package os.
+package ownfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// Error says why a file or directory is not used.
+type Error struct {
+	Path   string
+	Reason string // a predicate of Path, such as "is a link"
+
+	err error
+}
+
+// Error gives path and reason.
+func (e *Error) Error() string { return e.Path + " " + e.Reason }
+
+// Unwrap is for errors.Is.
+func (e *Error) Unwrap() error { return e.err }
+
+// refused is the *Error for path.
+func refused(path, reason string) error { return &Error{Path: path, Reason: reason} }
+
+// OpenTrusted opens a file to read that decides what this program does. It is a
+// regular file with one link, on a file system that keeps files (not /proc or
+// /sys, whose files others can fill), belongs to root or to this user, and
+// nobody else may write it. Links on the way to it must be trusted.
+func OpenTrusted(name string) (*os.File, error) {
+	f, err := openTrusted(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = checkKind(name, info)
+	}
+	if err == nil {
+		err = checkTrusted(name, f, info)
+	}
+	return checked(f, err)
+}
+
+// OpenPrivate opens a file to read that is this user's alone: regular, with one
+// link, not open to others, and no link itself.
+func OpenPrivate(name string) (*os.File, error) {
+	return private(name, os.O_RDONLY, 0o077)
+}
+
+// OpenOrCreate opens a file to read and write, and makes it with mode 0600 when
+// it does not exist. One that exists is regular, has one link and belongs to
+// this user. Others may be able to read it: what an older version made stays
+// usable, and created says that nobody can have looked into it before.
+func OpenOrCreate(name string) (f *os.File, created bool, err error) {
+	f, err = private(name, os.O_RDWR, 0o022)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, false, err
+	}
+	f, err = Create(name)
+	if errors.Is(err, fs.ErrExist) { // another process was faster
+		f, err = private(name, os.O_RDWR, 0o022)
+		return f, false, err
+	}
+	return f, err == nil, err
+}
+
+// Append opens a file to add to its end, and makes it with mode 0600 when it
+// does not exist. It is as OpenOrCreate wants it.
+func Append(name string) (*os.File, error) {
+	return private(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o022)
+}
+
+// private opens a file without following a link in its place and checks that it
+// is this user's and gives others none of the rights in forbidden.
+func private(name string, flag int, forbidden fs.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(name, flag|noFollow, 0o600)
+	if isLink(err) {
+		return nil, refused(name, "is a link")
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = checkKind(name, info)
+	}
+	if err == nil {
+		err = checkOwn(name, info, forbidden)
+	}
+	return checked(f, err)
+}
+
+// checked closes f when there is an error.
+func checked(f *os.File, err error) (*os.File, error) {
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// checkKind refuses what is no plain file.
+func checkKind(name string, info fs.FileInfo) error {
+	mode := info.Mode()
+	switch {
+	case mode.IsDir():
+		return refused(name, "is a directory, not a file")
+	case mode&fs.ModeNamedPipe != 0:
+		return refused(name, "is a pipe, not a regular file")
+	case !mode.IsRegular():
+		return refused(name, "is a device, not a regular file")
+	case linksOf(info) > 1:
+		return refused(name, "has another name too (a hard link), by which others may reach it: use a copy")
+	}
+	return nil
+}
+
+// Create makes a file that did not exist, to read and write, with mode 0600.
+func Create(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
+}
+
+// CreateTemp makes a new file with mode 0600 in dir ("" = the system's directory
+// for temporary files), named as os.CreateTemp names it.
+func CreateTemp(dir, pattern string) (*os.File, error) { return os.CreateTemp(dir, pattern) }
+
+// MakeDir makes a directory, and those above it, with mode 0700 when it does not
+// exist, and checks it as CheckDir does. Links on the way to it are followed when
+// they are trusted; nothing is made through another one.
+func MakeDir(name string) error {
+	if err := makeDir(name); err != nil {
+		return err
+	}
+	return CheckDir(name)
+}
+
+// CheckDir refuses a directory in which others could put files in the way: it
+// must belong to this user, and only this user may write it.
+func CheckDir(name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return refused(name, "is not a directory")
+	}
+	return checkOwn(name, info, 0o022)
+}
