@@ -47,7 +47,7 @@
 // # Promise
 //
 // All types are safe for concurrent use. Besides the standard library the
-// package needs golang.org/x/oauth2, github.com/gofrs/flock and golang.org/x/sys. Files of one
-// version of the package are absent to another that cannot read them, never
-// misread.
+// package needs golang.org/x/oauth2, github.com/gofrs/flock and golang.org/x/sys.
+// Files of one version of the package are absent to another that cannot read
+// them, never misread.
 package tokencache

@@ -68,7 +68,7 @@ func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Opt
 	o.Tokens = cachedTokens{cache}
 	if cfg.CacheDir != "" {
 		slots := submission.NewLockSlots(filepath.Join(cfg.CacheDir, "slots"), 0)
-		slots.Waiting = g.waitingForSlot
+		slots.Waiting, slots.Unusable = g.waitingForSlot, g.noSlots()
 		o.Slots = slots
 	}
 	return o, nil
@@ -93,6 +93,14 @@ func (g *globals) server(cfg *config.Config, mailbox string, r roots) submission
 func (g *globals) waitingForSlot(mailbox string) {
 	if g.verbose || isTerminal(g.stderr) {
 		g.line("waiting", "Exchange allows %d connections per mailbox, and %s has them", submission.MaxConnections, mailbox)
+	}
+}
+
+// noSlots says once that nothing keeps a mailbox to its connections.
+func (g *globals) noSlots() func(error) {
+	var once sync.Once
+	return func(err error) {
+		once.Do(func() { g.warningf("more than %d connections of a mailbox at once are possible: %v", submission.MaxConnections, err) })
 	}
 }
 

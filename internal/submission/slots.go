@@ -6,12 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // MaxConnections is how many connections a mailbox may have at once: Exchange
@@ -34,10 +33,14 @@ type LockSlots struct {
 	max int
 	// Waiting, when set, is called once when no slot is free.
 	Waiting func(mailbox string)
+	// Unusable, when set, is called when the lock files cannot be used, so that
+	// the limit is not kept.
+	Unusable func(error)
 }
 
 // NewLockSlots returns slots in dir, which is made with mode 0700 when needed;
-// max is MaxConnections when zero.
+// max is MaxConnections when zero. A directory of another user, or that others
+// may write, is not used: who holds its files would keep a mailbox from sending.
 func NewLockSlots(dir string, max int) *LockSlots {
 	if max == 0 {
 		max = MaxConnections
@@ -55,8 +58,13 @@ const slotPoll = 50 * time.Millisecond
 
 // Acquire takes the first free slot of mailbox. The error wraps ErrNoSlots or
 // the cause of ctx's end.
-func (l *LockSlots) Acquire(ctx context.Context, mailbox string) (func(), error) {
-	if err := os.MkdirAll(l.dir, 0o700); err != nil {
+func (l *LockSlots) Acquire(ctx context.Context, mailbox string) (release func(), err error) {
+	defer func() {
+		if errors.Is(err, ErrNoSlots) && l.Unusable != nil {
+			l.Unusable(err)
+		}
+	}()
+	if err := ownfile.MakeDir(l.dir); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoSlots, err)
 	}
 	tick := time.NewTicker(slotPoll)
@@ -81,8 +89,7 @@ func (l *LockSlots) Acquire(ctx context.Context, mailbox string) (func(), error)
 // try takes a slot if one is free.
 func (l *LockSlots) try(mailbox string) (release func(), err error) {
 	for n := range l.max {
-		lock := flock.New(l.file(mailbox, n), flock.SetPermissions(0o600))
-		ok, err := lock.TryLock()
+		lock, ok, err := ownfile.TryLock(l.file(mailbox, n))
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNoSlots, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -150,5 +151,39 @@ func TestSlotsThatStayTakenAreNamed(t *testing.T) {
 	o.Slots = slots
 	if r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), once); !r.Interrupted() {
 		t.Errorf("err %v, want an interruption", r.Err())
+	}
+}
+
+// In a directory of somebody else, or that others may write, a stranger could
+// hold all slots, and root would make files where a link of the stranger's leads.
+func TestSlotsInADirectoryOfOthersAreNotUsed(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("rights come with the directory")
+	}
+	dir := t.TempDir()
+	for name, plant := range map[string]func(slots string) error{
+		"others may write": func(slots string) error { return errors.Join(os.Mkdir(slots, 0o700), os.Chmod(slots, 0o777)) },
+		"a link where all may write": func(slots string) error {
+			shared := filepath.Dir(slots)
+			return errors.Join(os.Chmod(shared, 0o777), os.Mkdir(filepath.Join(dir, "elsewhere"), 0o700), os.Symlink(filepath.Join(dir, "elsewhere"), slots))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shared, err := os.MkdirTemp(dir, "shared")
+			if err != nil {
+				t.Fatal(err)
+			}
+			slots := filepath.Join(shared, "slots")
+			if err := plant(slots); err != nil {
+				t.Fatal(err)
+			}
+			release, err := submission.NewLockSlots(slots, 0).Acquire(t.Context(), "a@contoso.example")
+			if !errors.Is(err, submission.ErrNoSlots) || release != nil {
+				t.Errorf("got %v, want ErrNoSlots", err)
+			}
+			if made, _ := filepath.Glob(filepath.Join(slots, "*")); len(made) > 0 {
+				t.Errorf("made %q", made)
+			}
+		})
 	}
 }
