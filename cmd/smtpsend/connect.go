@@ -66,8 +66,8 @@ func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Opt
 		return submission.Options{}, err
 	}
 	o.Tokens = cachedTokens{cache}
-	if cfg.CacheDir != "" {
-		slots := submission.NewLockSlots(filepath.Join(cfg.CacheDir, "slots"), 0)
+	if dir := g.cacheDir(cfg); dir != "" {
+		slots := submission.NewLockSlots(filepath.Join(dir, "slots"), 0)
 		slots.Waiting, slots.Unusable = g.waitingForSlot, g.noSlots()
 		o.Slots = slots
 	}
@@ -100,7 +100,9 @@ func (g *globals) waitingForSlot(mailbox string) {
 func (g *globals) noSlots() func(error) {
 	var once sync.Once
 	return func(err error) {
-		once.Do(func() { g.warningf("more than %d connections of a mailbox at once are possible: %v", submission.MaxConnections, err) })
+		once.Do(func() {
+			g.warningf("more than %d connections of a mailbox at once are possible: %v", submission.MaxConnections, err)
+		})
 	}
 }
 

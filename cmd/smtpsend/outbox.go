@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -18,6 +19,9 @@ import (
 func (g *globals) openOutbox(ctx context.Context, cfg *config.Config) (*outbox.Outbox, error) {
 	if cfg.StateDir == "" {
 		return nil, withCode(exitConfig, errors.New("no directory for the outbox: set "+config.Prefix+"STATE_DIR"))
+	}
+	if err := g.becomeOwnerOf(cfg.StateDir); err != nil {
+		return nil, withCode(exitConfig, err)
 	}
 	o := outbox.Options{
 		Limits: outbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
@@ -37,6 +41,7 @@ func (g *globals) openOutbox(ctx context.Context, cfg *config.Config) (*outbox.O
 // asExit gives an error of the outbox its exit code.
 func asExit(err error) error {
 	var fileSystem *outbox.FileSystemError
+	var unsafe *ownfile.Error
 	var schema *outbox.SchemaError
 	var input *outbox.InputError
 	var coded *exitError
@@ -49,7 +54,7 @@ func asExit(err error) error {
 		return err
 	case errors.Is(err, context.Canceled):
 		return withCode(exitInterrupted, err)
-	case errors.As(err, &fileSystem), errors.As(err, &schema):
+	case errors.As(err, &fileSystem), errors.As(err, &schema), errors.As(err, &unsafe):
 		return withCode(exitConfig, err)
 	case errors.As(err, &input):
 		return withCode(exitData, err)

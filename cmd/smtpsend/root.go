@@ -22,7 +22,11 @@ type globals struct {
 	stdinFor   string // what of a message standard input is for, "" when nothing
 	stdinTwice bool   // and a secret was to come from there as well
 	unwritten  *error // the first of standard output
+	became     *person
 }
+
+// person is the user that root's process has become, zero while it has not.
+type person struct{ name, home string }
 
 // The groups in which help lists the verbs.
 const (
@@ -34,7 +38,7 @@ const (
 
 func newRoot(p *process) (*cobra.Command, *globals) {
 	var askedVersion bool
-	g := &globals{process: p, unwritten: new(error)}
+	g := &globals{process: p, unwritten: new(error), became: new(person)}
 	root := &cobra.Command{
 		Use:   "smtpsend",
 		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",

@@ -71,6 +71,9 @@ func (s *sendmail) keep(o *original, done *delivery, cause error) {
 // home is $HOME, else what the system knows of the user; "" when neither is
 // known, as in a container.
 func (s *sendmail) home() string {
+	if s.became.name != "" {
+		return s.became.home
+	}
 	for _, kv := range s.environ {
 		if dir, ok := strings.CutPrefix(kv, "HOME="); ok && dir != "" {
 			return dir

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
@@ -21,30 +18,31 @@ func (s *sendmail) enqueueMail(ctx context.Context, mail *stamped) error {
 	return err
 }
 
-// usedOutbox opens the outbox for reading, nil when it was never used.
-func (s *sendmail) usedOutbox(ctx context.Context) (*outbox.Outbox, error) {
+// outboxSettings are those that say where the outbox is, and whether it was ever
+// used.
+func (s *sendmail) outboxSettings(ctx context.Context) (cfg *config.Config, used bool, err error) {
 	o := s.options()
 	o.Offline, o.Stdin = true, nil
-	cfg, err := config.Load(ctx, o)
-	if err != nil {
-		return nil, err
+	if cfg, err = config.Load(ctx, o); err != nil {
+		return nil, false, err
 	}
-	if _, err := os.Stat(filepath.Join(cfg.StateDir, "queue.db")); cfg.StateDir == "" || errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	return s.openOutbox(ctx, cfg)
+	return cfg, cfg.StateDir != "" && outbox.Exists(cfg.StateDir), nil
 }
 
 // listQueue is -bp: what waits in the outbox, as Postfix's mailq has it, or that
 // nothing does.
 func (s *sendmail) listQueue(ctx context.Context) error {
-	box, err := s.usedOutbox(ctx)
+	cfg, used, err := s.outboxSettings(ctx)
 	if err != nil {
 		return err
 	}
-	if box == nil {
+	if !used {
 		s.printf("Mail queue is empty\n")
 		return nil
+	}
+	box, err := s.openOutbox(ctx, cfg)
+	if err != nil {
+		return err
 	}
 	defer box.Close()
 	list, err := box.List(ctx, outbox.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
@@ -89,12 +87,8 @@ func (s *sendmail) listMail(ctx context.Context, box *outbox.Outbox, m outbox.Ma
 
 // flush is -q: submit what is due now, as queue run does.
 func (s *sendmail) flush(ctx context.Context) error {
-	box, err := s.usedOutbox(ctx)
-	if err != nil || box == nil {
+	if _, used, err := s.outboxSettings(ctx); err != nil || !used {
 		return err
-	}
-	if err := box.Close(); err != nil {
-		return asExit(err)
 	}
 	return runQueueRun(ctx, s.toStderr(), false)
 }

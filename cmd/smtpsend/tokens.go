@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/oauth2"
@@ -69,7 +70,7 @@ func (g *globals) tokenCache(cfg *config.Config, r roots, o tokencache.Options) 
 	}
 	o.Warn = func(err error) { g.warningf("%v", err) }
 	o.Restore = entra.RestoreError
-	if fingerprint := credential.Fingerprint(); cfg.CacheDir != "" && fingerprint != [32]byte{} {
+	if fingerprint := credential.Fingerprint(); g.cacheDir(cfg) != "" && fingerprint != [32]byte{} {
 		identity := tokencache.Identity{
 			Authority: cfg.TokenURL(), Tenant: cfg.OfficeTenantID, Client: cfg.OfficeClientID,
 			Scope: strings.Join(cfg.OfficeAccessScopes, " "),
@@ -79,9 +80,21 @@ func (g *globals) tokenCache(cfg *config.Config, r roots, o tokencache.Options) 
 			return nil, err
 		}
 		o.Key = key
-		o.Store = tokencache.NewFileStore(cfg.CacheDir)
+		o.Store = tokencache.NewFileStore(g.cacheDir(cfg))
 	}
 	return tokencache.New(endpoint{g, cfg, r, credential}, o), nil
+}
+
+// cacheDir is that of the settings. The default one of root is not for the user
+// that this process has become.
+func (g *globals) cacheDir(cfg *config.Config) string {
+	switch {
+	case g.became.name == "" || cfg.Origin("CACHE_DIR").Source != config.SourceDefault:
+		return cfg.CacheDir
+	case g.became.home == "" || g.became.home == "/":
+		return ""
+	}
+	return filepath.Join(g.became.home, ".cache", "smtpsend")
 }
 
 // cachedTokens is a cache as a session wants it.

@@ -46,6 +46,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // file and lockFile are all that the directory holds, with SQLite's own
@@ -146,10 +147,11 @@ func (l Limits) or(other Limits) Limits {
 	return Limits{min(l.PerMinute, MaxPerMinute), min(l.RecipientsPerDay, MaxRecipientsPerDay)}
 }
 
-// Exists reports whether there is an outbox in dir.
+// Exists reports whether there is an outbox in dir, or something that keeps us
+// from knowing, of which Open says what it is.
 func Exists(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, file))
-	return err == nil
+	_, err := os.Lstat(filepath.Join(dir, file))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Outbox is an open outbox.
@@ -169,7 +171,9 @@ type Outbox struct {
 
 // Open opens the outbox in dir, which is made, with mode 0700, when it does not
 // exist. It brings an older schema up to date; a newer one is a *SchemaError. It
-// refuses network and FUSE file systems with *FileSystemError.
+// refuses network and FUSE file systems with *FileSystemError, and with
+// *ownfile.Error a directory of another user and links or files of others in it:
+// root has to become the directory's owner first.
 func Open(ctx context.Context, dir string, o Options) (*Outbox, error) {
 	o = o.withDefaults()
 	ob, err := open(ctx, dir, o)
@@ -185,26 +189,26 @@ func open(ctx context.Context, dir string, o Options) (*Outbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareDir(dir, o); err != nil {
+	if err := ownfile.MakeTrustedDir(dir); err != nil {
 		return nil, err
 	}
-	// Where the file is a link, the lock and the space are those of its target:
-	// two directories may lead to one outbox.
-	real, err := filepath.EvalSymlinks(filepath.Join(dir, file))
-	if err != nil {
+	// Where the directory is a link, the lock and the space are those of its
+	// target: two names may lead to one outbox.
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return nil, err
 	}
-	if filepath.Dir(real) != dir {
-		if err := checkFileSystem(filepath.Dir(real), o); err != nil {
-			return nil, err
-		}
+	if err := checkFileSystem(dir, o); err != nil {
+		return nil, err
 	}
-	s, err := openStore(ctx, real, o)
+	if err := prepareFile(dir, o); err != nil {
+		return nil, err
+	}
+	s, err := openStore(ctx, filepath.Join(dir, file), o)
 	if err != nil {
 		return nil, err
 	}
 	ob := &Outbox{
-		dir: filepath.Dir(real), o: o, store: s, wake: make(chan struct{}, 1),
+		dir: dir, o: o, store: s, wake: make(chan struct{}, 1),
 		adds: make(chan *add), quit: make(chan struct{}),
 	}
 	if err := ob.migrate(ctx, schemas); err != nil {
@@ -214,22 +218,14 @@ func open(ctx context.Context, dir string, o Options) (*Outbox, error) {
 	return ob, nil
 }
 
-// prepareDir makes the directory and the file, with modes that let nobody else
-// read mail. SQLite gives its other files the mode of the first.
-func prepareDir(dir string, o Options) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	if err := checkFileSystem(dir, o); err != nil {
-		return err
-	}
+// prepareFile makes the file, with a mode that lets nobody else read mail, or
+// checks the one that is there: a link in its place is refused, because SQLite
+// would follow it. SQLite gives its other files the mode of the first.
+func prepareFile(dir string, o Options) error {
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o077 != 0 && modesMean {
 		o.Warn(fmt.Sprintf("%s may be read by others (mode %#o): mail waits there in plain text", dir, info.Mode().Perm()))
 	}
-	if err := makeFile(dir, file); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(filepath.Join(dir, file), os.O_RDWR, 0)
+	f, _, err := ownfile.OpenOrCreate(filepath.Join(dir, file))
 	if err != nil {
 		return err
 	}
@@ -239,22 +235,12 @@ func prepareDir(dir string, o Options) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
+	for _, companion := range []string{"-wal", "-shm", "-journal"} {
+		if err := ownfile.Check(filepath.Join(dir, file+companion)); err != nil {
+			return err
+		}
+	}
 	return syncDir(dir)
-}
-
-// makeFile makes a file, unless it is there, that belongs to whom the directory
-// belongs to: cron's root queues into the directory of the service that submits
-// from it, which could not open root's file. One that is there keeps its owner:
-// it may be a link to anything.
-func makeFile(dir, name string) error {
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(giveToOwner(f, dir), f.Close())
 }
 
 func checkFileSystem(dir string, o Options) error {

@@ -1,59 +1,107 @@
 package outbox_test
 
 import (
+	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+	"strings"
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 const nobody = 65534
 
-func TestWhatRootQueuesBelongsToTheDirectorysOwner(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+// What others may have planted is refused, and nothing of it is touched.
+func TestPlantedFilesAreRefused(t *testing.T) {
+	root := os.Geteuid() == 0
+	for name, tt := range map[string]struct {
+		plant     func(dir, target string) error
+		part      string
+		needsRoot bool
+	}{
+		"a link in the place of the database": {func(dir, target string) error { return os.Symlink(target, filepath.Join(dir, "queue.db")) }, "queue.db is a link", false},
+		"a link in the place of the lock":     {func(dir, target string) error { return os.Symlink(target, filepath.Join(dir, "lock")) }, "lock is a link", false},
+		"a hard link as the database":         {func(dir, target string) error { return os.Link(target, filepath.Join(dir, "queue.db")) }, "hard link", false},
+		"a hard link as the lock":             {func(dir, target string) error { return os.Link(target, filepath.Join(dir, "lock")) }, "hard link", false},
+		"a dangling link": {func(dir, target string) error {
+			return errors.Join(os.Remove(target), os.Symlink(target, filepath.Join(dir, "queue.db")))
+		}, "queue.db is a link", false},
+		"a log of another user": {func(dir, _ string) error {
+			name := filepath.Join(dir, "queue.db-wal")
+			return errors.Join(os.Chmod(dir, 0o777|fs.ModeSticky), os.WriteFile(name, nil, 0o666), os.Chown(name, nobody, nobody))
+		}, "queue.db-wal belongs to user 65534", true},
+		"a directory that all may write": {func(dir, _ string) error { return os.Chmod(dir, 0o777) }, "may be written by everybody", false},
+		"a directory of another user":    {func(dir, _ string) error { return os.Chown(dir, nobody, nobody) }, "belongs to user 65534", true},
+		"a database of another user": {func(dir, _ string) error {
+			name := filepath.Join(dir, "queue.db")
+			return errors.Join(os.WriteFile(name, nil, 0o600), os.Chown(name, nobody, nobody))
+		}, "belongs to user 65534", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.needsRoot && !root {
+				t.Skip("needs root, to have files of another user")
+			}
+			dir, target := t.TempDir(), filepath.Join(t.TempDir(), "target")
+			if err := os.WriteFile(target, nil, 0o644); err != nil { // empty, as a database may be that SQLite makes
+				t.Fatal(err)
+			}
+			if err := tt.plant(dir, target); err != nil {
+				t.Fatal(err)
+			}
+			before, _ := os.Lstat(target)
+			err := openAndLockOnce(t.Context(), dir)
+			var refused *ownfile.Error
+			if !errors.As(err, &refused) || !strings.Contains(err.Error(), tt.part) {
+				t.Errorf("got %v; want an *ownfile.Error with %q", err, tt.part)
+			}
+			after, err := os.Lstat(target)
+			if before == nil {
+				if !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("a file was made where the link leads: %v", err)
+				}
+				return
+			}
+			if err != nil || after.Mode() != before.Mode() || after.Size() != 0 || !os.SameFile(before, after) {
+				t.Errorf("what the link leads to is %v now (%v), was %v", after, err, before)
+			}
+		})
 	}
+}
+
+func openAndLockOnce(ctx context.Context, dir string) error {
+	ob, err := outbox.Open(ctx, dir, outbox.Options{Reserve: -1})
+	if err != nil {
+		return err
+	}
+	s, _, err := ob.Lock(ctx)
+	if err == nil {
+		err = s.Release()
+	}
+	return errors.Join(err, ob.Close())
+}
+
+// The directory may be reached by another name: there is one lock all the same.
+func TestTwoNamesOfADirectoryAreOneOutbox(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Chown(dir, nobody, nobody); err != nil {
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
 		t.Fatal(err)
 	}
-	openAndLock(t, dir)
-	for _, name := range []string{"queue.db", "queue.db-wal", "queue.db-shm", "lock"} {
-		if uid := owner(t, filepath.Join(dir, name)); uid != nobody {
-			t.Errorf("%s belongs to %d, want the directory's owner", name, uid)
-		}
-	}
-}
-
-func TestRootGivesNothingAwayThroughALink(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
-	dir, target := t.TempDir(), filepath.Join(t.TempDir(), "root's")
-	if err := os.WriteFile(target, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chown(dir, nobody, nobody); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(target, filepath.Join(dir, "queue.db")); err != nil {
-		t.Fatal(err)
-	}
-	if ob, err := outbox.Open(t.Context(), dir, outbox.Options{}); err == nil {
-		defer ob.Close()
-	}
-	if uid := owner(t, target); uid != 0 {
-		t.Errorf("what the link leads to belongs to %d now", uid)
-	}
-}
-
-func owner(t *testing.T, name string) uint32 {
-	t.Helper()
-	info, err := os.Stat(name)
+	ob, err := outbox.Open(t.Context(), dir, outbox.Options{Reserve: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return info.Sys().(*syscall.Stat_t).Uid
+	defer ob.Close()
+	s, _, err := ob.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	if err := openAndLockOnce(t.Context(), link); !errors.Is(err, outbox.ErrLocked) {
+		t.Errorf("by the other name: %v, want ErrLocked", err)
+	}
 }

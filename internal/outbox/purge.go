@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // some is how many messages one transaction handles: others write in between.
@@ -116,7 +118,7 @@ func (ob *Outbox) Backup(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("backing up outbox: %w", err)
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := ownfile.Create(name)
 	if err != nil {
 		return fmt.Errorf("backing up outbox: %w", err)
 	}
@@ -135,7 +137,7 @@ func (ob *Outbox) Backup(ctx context.Context, name string) error {
 }
 
 func syncFile(name string) error {
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	f, err := ownfile.Writable(name)
 	if err != nil {
 		return err
 	}

@@ -5,20 +5,22 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // Sender is the right to submit from an outbox. It is safe for concurrent use:
 // one process serves many mailboxes, each with several connections.
 type Sender struct {
 	ob     *Outbox
-	lock   *flock.Flock
+	lock   *ownfile.Lock
 	run    string // names this process in claims
 	claims atomic.Int64
 	seen   atomic.Int64 // latest time that was seen
@@ -35,12 +37,8 @@ type Recovered struct {
 // left: that must be done before anything is claimed. The error wraps ErrLocked
 // when another process has the lock; it ends with the process.
 func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
-	if err := makeFile(ob.dir, lockFile); err != nil {
-		return nil, Recovered{}, fmt.Errorf("locking outbox: %w", err)
-	}
 	name := filepath.Join(ob.dir, lockFile)
-	lock := flock.New(name, flock.SetPermissions(0o600))
-	ok, err := lock.TryLock()
+	lock, ok, err := ownfile.TryLock(name)
 	if err != nil {
 		return nil, Recovered{}, fmt.Errorf("locking outbox: %w", err)
 	}
@@ -48,7 +46,7 @@ func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
 		return nil, Recovered{}, fmt.Errorf("%w%s", ErrLocked, lockedBy(name))
 	}
 	if modesMean { // elsewhere a locked file cannot be written
-		_ = os.WriteFile(name, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
+		_ = lock.Note(fmt.Sprintf("%d\n", os.Getpid()))
 	}
 	s := &Sender{ob: ob, lock: lock, run: rand.Text()}
 	r, err := s.recover(ctx)
@@ -61,9 +59,14 @@ func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
 
 // lockedBy names the other process when it has left its number.
 func lockedBy(name string) string {
-	b, err := os.ReadFile(name)
-	if pid := strings.TrimSpace(string(b)); err == nil && pid != "" && len(pid) < 20 {
-		return ": process " + pid
+	f, err := ownfile.OpenPrivate(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 20))
+	if pid, e := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && e == nil {
+		return fmt.Sprintf(": process %d", pid)
 	}
 	return ""
 }

@@ -57,7 +57,8 @@ func address(file string, pragmas []string) string {
 	if u.Path[0] != '/' { // C:/...
 		u.Path = "/" + u.Path
 	}
-	u.RawQuery = url.Values{"_pragma": pragmas}.Encode()
+	// prepareFile has made the file: SQLite shall not make another one, wherever.
+	u.RawQuery = url.Values{"mode": {"rw"}, "_pragma": pragmas}.Encode()
 	return u.String()
 }
 

@@ -28,6 +28,7 @@ package ownfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 )
@@ -97,6 +98,25 @@ func Append(name string) (*os.File, error) {
 	return private(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o022)
 }
 
+// Check reports whether a file that another program will open is, if it exists,
+// one that OpenOrCreate would take: for a library that opens files by itself, in a
+// directory where nobody can replace them.
+func Check(name string) error {
+	info, err := os.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return refused(name, "is a link")
+	}
+	if err := checkKind(name, info); err != nil {
+		return err
+	}
+	return checkOwn(name, info, 0o022)
+}
+
 // private opens a file without following a link in its place and checks that it
 // is this user's and gives others none of the rights in forbidden.
 func private(name string, flag int, forbidden fs.FileMode) (*os.File, error) {
@@ -159,6 +179,28 @@ func MakeDir(name string) error {
 		return err
 	}
 	return CheckDir(name)
+}
+
+// MakeTrustedDir is MakeDir for a directory that may also be root's, such as a
+// container's volume, and that a group may write, or everybody where the sticky
+// bit keeps them from replacing files. Files in it have to be opened as ours.
+func MakeTrustedDir(name string) error {
+	if err := makeDir(name); err != nil {
+		return err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	switch uid, ok := ownerOf(info); {
+	case !info.IsDir():
+		return refused(name, "is not a directory")
+	case ok && !rootOrUs(uid):
+		return refused(name, fmt.Sprintf("belongs to user %d, neither to you nor to root", uid))
+	case ok && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0:
+		return refused(name, "may be written by everybody: name a directory in it, which is made with mode 0700")
+	}
+	return nil
 }
 
 // CheckDir refuses a directory in which others could put files in the way: it

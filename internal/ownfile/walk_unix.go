@@ -104,14 +104,16 @@ func (w *walk) makeAll() error {
 	for e := w.next(); e != ""; e = w.next() {
 		var st unix.Stat_t
 		err := unix.Fstatat(w.dir, e, &st, unix.AT_SYMLINK_NOFOLLOW)
+		op := "open"
 		if errors.Is(err, fs.ErrNotExist) {
+			op = "mkdir"
 			if err = unix.Mkdirat(w.dir, e, 0o700); errors.Is(err, fs.ErrExist) { // another process was faster
 				err = nil
 			}
 			st = unix.Stat_t{}
 		}
 		if err != nil {
-			return w.failed("mkdir", err)
+			return w.failed(op, err)
 		}
 		if err := w.enter(e, uint32(st.Mode)&unix.S_IFMT == unix.S_IFLNK, &st); err != nil {
 			return err

@@ -1,0 +1,75 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"github.com/smtpsend/smtpsend/internal/nodump"
+)
+
+// becomeOwnerOf makes root's process, for good, one of the user that dir belongs
+// to: cron's root queues into the outbox of the service that submits from it. In
+// a directory of somebody else a link decides what a name means, so nothing is
+// done there as root. Nothing changes for a directory of root's, one that does
+// not exist, and for who is not root.
+func (g *globals) becomeOwnerOf(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return nil // opening it says what is wrong
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Uid == 0 {
+		return nil
+	}
+	uid, gid := int(st.Uid), int(st.Gid)
+	groups := []int{gid}
+	who := strconv.Itoa(uid)
+	if u, err := user.LookupId(who); err == nil {
+		who, g.became.home = u.Username, u.HomeDir
+		if own, err := strconv.Atoi(u.Gid); err == nil {
+			gid = own
+		}
+		groups = groupsOf(u, gid)
+	}
+	if err := changeUser(uid, gid, groups); err != nil {
+		return fmt.Errorf("the directory %s belongs to %s: becoming that user: %w", dir, who, err)
+	}
+	g.became.name = who
+	_ = nodump.Disable() // the system forgets it when the user changes
+	g.verbosef("going on as %s, to whom %s belongs", who, dir)
+	return nil
+}
+
+// groupsOf are the groups of a user, with gid.
+func groupsOf(u *user.User, gid int) []int {
+	groups := []int{gid}
+	ids, _ := u.GroupIds()
+	for _, id := range ids {
+		if n, err := strconv.Atoi(id); err == nil && n != gid {
+			groups = append(groups, n)
+		}
+	}
+	return groups
+}
+
+// changeUser gives up root's rights so that they cannot be had again.
+func changeUser(uid, gid int, groups []int) error {
+	for _, step := range []func() error{
+		func() error { return syscall.Setgroups(groups) },
+		func() error { return syscall.Setgid(gid) },
+		func() error { return syscall.Setuid(uid) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	if os.Geteuid() != uid || syscall.Setuid(0) == nil {
+		return fmt.Errorf("user %d is still root", uid)
+	}
+	return nil
+}
