@@ -203,22 +203,11 @@ func (run *batchRun) over(ctx context.Context) (bool, error) {
 	if err != nil || account.Waiting == 0 {
 		return err == nil, err
 	}
-	waiting, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Sending}, Limit: 1})
-	if err != nil || len(waiting) > 0 {
-		return false, err
-	}
-	left, err := run.box.BatchLeft(ctx, run.entry.ID) // of an earlier file's mailboxes too
+	moving, err := run.box.BatchMoving(ctx, run.entry.ID) // of an earlier file's mailboxes too
 	if err != nil {
 		return false, err
 	}
-	for name := range left {
-		ready, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, Mailbox: name, States: []outbox.State{outbox.Ready}, Limit: 1})
-		if err != nil {
-			return false, err
-		}
-		if len(ready) == 0 {
-			continue
-		}
+	for name := range moving {
 		m, err := run.box.Mailbox(ctx, name)
 		if err != nil {
 			return false, err
@@ -227,7 +216,8 @@ func (run *batchRun) over(ctx context.Context) (bool, error) {
 			return false, nil
 		}
 	}
-	return true, nil
+	sending, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Sending}, Limit: 1})
+	return err == nil && len(sending) == 0, err
 }
 
 // progressLines is how often a line is printed where there is no terminal.

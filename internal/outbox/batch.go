@@ -68,6 +68,12 @@ func (ob *Outbox) BatchLeft(ctx context.Context, id int64) (map[string]Left, err
 	return ob.left(ctx, "batch_id = ?1 AND state IN ('ready', 'sending', 'held')", id)
 }
 
+// BatchMoving counts, by mailbox, what of a batch is ready or on its way: in one
+// look, because a message goes from one to the other at any time.
+func (ob *Outbox) BatchMoving(ctx context.Context, id int64) (map[string]Left, error) {
+	return ob.left(ctx, "batch_id = ?1 AND state IN ('ready', 'sending')", id)
+}
+
 // DueBeside counts, by mailbox, what is due now and not of the batch; of any
 // batch when id is 0.
 func (ob *Outbox) DueBeside(ctx context.Context, id int64) (map[string]Left, error) {
