@@ -3,6 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // kept is what stands in a file beside a message that could not be submitted:
@@ -87,21 +90,37 @@ func (s *sendmail) home() string {
 
 func noteName(eml string) string { return strings.TrimSuffix(eml, ".eml") + ".json" }
 
-// keepInDir makes two files that only their owner can read.
-func keepInDir(dir string, o *original, note kept) (string, error) {
-	f, err := os.CreateTemp(dir, "smtpsend-"+note.Time.UTC().Format("20060102T150405Z")+"-*.eml")
-	if err != nil {
-		return "", err
-	}
-	if err := writeOut(f, func(w io.Writer) error { _, err := o.WriteTo(w); return err }); err != nil {
-		_ = os.Remove(f.Name())
-		return "", err
-	}
+// keepInDir makes two files that only their owner can read. Both are made before
+// anything is written: whoever sees the first must not get to choose what the
+// name of the second leads to.
+func keepInDir(dir string, o *original, note kept) (name string, err error) {
 	text, err := json.MarshalIndent(note, "", "  ")
 	if err != nil {
 		return "", err
 	}
-	return f.Name(), os.WriteFile(noteName(f.Name()), append(text, '\n'), 0o600)
+	name = filepath.Join(dir, "smtpsend-"+note.Time.UTC().Format("20060102T150405Z")+"-"+randomDigits()+".eml")
+	eml, err := ownfile.Create(name)
+	if err != nil {
+		return "", err
+	}
+	why, err := ownfile.Create(noteName(name))
+	if err != nil {
+		return "", errors.Join(err, eml.Close(), os.Remove(name))
+	}
+	err = errors.Join(
+		writeOut(eml, func(w io.Writer) error { _, err := o.WriteTo(w); return err }),
+		writeOut(why, func(w io.Writer) error { _, err := w.Write(append(text, '\n')); return err }))
+	if err != nil {
+		return "", errors.Join(err, os.Remove(name), os.Remove(noteName(name)))
+	}
+	return name, nil
+}
+
+// randomDigits make a name that nobody can guess.
+func randomDigits() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return strconv.FormatUint(binary.BigEndian.Uint64(b[:]), 10)
 }
 
 // writeOut writes, syncs and closes.
@@ -118,12 +137,7 @@ func writeOut(f *os.File, write func(io.Writer) error) error {
 // "From " in the body), which every mail program reads. Its lock keeps two
 // processes apart.
 func appendDeadLetter(name string, o *original, note kept) error {
-	lock := flock.New(name, flock.SetPermissions(0o600))
-	if err := lock.Lock(); err != nil {
-		return err
-	}
-	defer func() { _ = lock.Unlock() }()
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, release, err := ownfile.AppendLocked(context.Background(), name)
 	if err != nil {
 		return err
 	}
@@ -131,7 +145,7 @@ func appendDeadLetter(name string, o *original, note kept) error {
 	if sender == "" || strings.ContainsAny(sender, " \t") {
 		sender = "MAILER-DAEMON"
 	}
-	return writeOut(f, func(w io.Writer) error {
+	err = writeOut(f, func(w io.Writer) error {
 		fmt.Fprintf(w, "From %s %s\n", sender, note.Time.UTC().Format(time.ANSIC))
 		m := &mboxWriter{w: w, lineStart: true}
 		if _, err := o.WriteTo(m); err != nil {
@@ -139,6 +153,8 @@ func appendDeadLetter(name string, o *original, note kept) error {
 		}
 		return m.end()
 	})
+	_ = release() // closing again says that it is closed
+	return err
 }
 
 // mboxWriter quotes lines that would begin another message.

@@ -1,9 +1,11 @@
 package ownfile
 
 import (
+	"context"
 	"errors"
-	"io/fs"
+	"fmt"
 	"os"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -45,6 +47,42 @@ func TryLock(name string) (l *Lock, locked bool, err error) {
 	return &Lock{file}, true, nil
 }
 
+// appendWait is how long AppendLocked waits for who has the lock.
+const appendWait = 10 * time.Second
+
+// AppendLocked is Append under a lock on the file itself, which keeps apart
+// processes that add to it. It waits at most 10 s for the lock. release closes the
+// file, too.
+func AppendLocked(ctx context.Context, name string) (f *os.File, release func() error, err error) {
+	if f, err = Append(name); err != nil {
+		return nil, nil, err
+	}
+	lock := flock.New(name, flock.SetFlag(os.O_RDWR|noFollow))
+	ctx, cancel := context.WithTimeout(ctx, appendWait)
+	defer cancel()
+	locked, err := lock.TryLockContext(ctx, 20*time.Millisecond)
+	if err == nil && locked {
+		err = sameFile(f, lock)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("locking %s: %w", name, err), lock.Close(), f.Close())
+	}
+	return f, func() error { return errors.Join(f.Close(), lock.Close()) }, nil
+}
+
+// sameFile reports that f is the file that is locked.
+func sameFile(f *os.File, lock *flock.Flock) error {
+	locked, err := lock.Stat()
+	if err != nil {
+		return err
+	}
+	opened, err := f.Stat()
+	if err == nil && !os.SameFile(locked, opened) {
+		err = errReplaced
+	}
+	return err
+}
+
 // errReplaced says that the name of a lock is another file by now.
 var errReplaced = errors.New("the lock's file was replaced")
 
@@ -56,15 +94,7 @@ func (l *Lock) Note(text string) error {
 		return err
 	}
 	defer f.Close()
-	ours, err := l.file.Stat()
-	var named fs.FileInfo
-	if err == nil {
-		named, err = f.Stat()
-	}
-	if err == nil && !os.SameFile(ours, named) {
-		err = errReplaced
-	}
-	if err == nil {
+	if err = sameFile(f, l.file); err == nil {
 		err = f.Truncate(0)
 	}
 	if err == nil {
