@@ -107,7 +107,7 @@ func TestWhatCannotBeUsedIsAbsent(t *testing.T) {
 			must(t, os.Rename(path, path+".elsewhere"))
 			must(t, os.Symlink(path+".elsewhere", path))
 		}, "is a link", true},
-		"a directory": {func(t *testing.T, path string) { must(t, os.Remove(path)); must(t, os.Mkdir(path, 0o700)) }, "is a directory, not a file", true},
+		"a directory": {func(t *testing.T, path string) { must(t, os.Remove(path)); must(t, os.Mkdir(path, 0o700)) }, "is a directory", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.unixly && runtime.GOOS == "windows" {

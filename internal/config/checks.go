@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -84,14 +86,14 @@ func (e *entry) decimal() string {
 }
 
 // check looks at the parsed values and at how they fit together.
-func (l *loader) check(cfg *Config) {
+func (l *loader) check(ctx context.Context, cfg *Config) {
 	l.checkMissing(cfg)
 	l.checkAddresses(cfg)
 	l.checkServer(cfg)
 	l.checkEndpoint(cfg)
 	l.checkIDs(cfg)
 	l.checkMixture()
-	l.checkLocal(cfg)
+	l.checkLocal(ctx, cfg)
 	l.checkQueue(cfg)
 }
 
@@ -181,6 +183,8 @@ func (l *loader) checkSecurity(cfg *Config, server string) {
 	switch s := cfg.SMTPSecurity; {
 	case s == SecurityNone && !isLoopback(server):
 		l.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"MAIL_SERVER is not this machine: the token would travel in the clear")
+	case s == SecurityNone && !cfg.Proxy.IsZero():
+		l.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"PROXY is set: the token would travel in the clear through the proxy")
 	case s == SecurityImplicit && exchange:
 		l.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), which Exchange Online does not offer: use 2 with port 587")
 	case s == SecurityImplicit && cfg.SMTPPort == 587:
@@ -205,9 +209,9 @@ func isLoopback(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-func (l *loader) checkLocal(cfg *Config) {
+func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 	if l.good("CA_FILE") {
-		data, err := readLimited(cfg.CAFile, maxCAFile)
+		data, err := ownfile.ReadAll(ctx, cfg.CAFile, maxCAFile)
 		switch {
 		case err != nil:
 			l.problem(SeverityError, "CA_FILE", "cannot be read: "+reasonOf(err))

@@ -48,9 +48,9 @@ func (l *loader) secretCommand(ctx context.Context, e entry) (string, error) {
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return "", fmt.Errorf("took longer than %s%s", limit, said(stderr, stdout))
+		return "", fmt.Errorf("took longer than %s%s", limit, l.said(stderr, stdout))
 	case err != nil:
-		return "", fmt.Errorf("%s%s", runReason(err), said(stderr, stdout))
+		return "", fmt.Errorf("%s%s", runReason(err), l.said(stderr, stdout))
 	case len(stdout.kept) > maxSecret:
 		return "", fmt.Errorf("printed more than %d octets", maxSecret)
 	}
@@ -77,7 +77,10 @@ func runReason(err error) string {
 // said quotes what a command wrote to standard error, without what also stands
 // in the output, thus perhaps in the secret: a command run with tracing prints
 // both.
-func said(stderr, stdout *cappedBuffer) string {
+func (l *loader) said(stderr, stdout *cappedBuffer) string {
+	if l.o.SilentCommands {
+		return ""
+	}
 	printed := slices.DeleteFunc(strings.Fields(string(stdout.kept)), func(word string) bool { return len(word) < 4 })
 	text := secret.NewWords(printed...).Hide(strings.Join(strings.Fields(string(stderr.kept)), " "), 8)
 	if text == "" {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/smtpsend/smtpsend/internal/envfile"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // variableEnvFile names the env file. It is read from the environment only.
@@ -19,10 +20,15 @@ const variableEnvFile = "ENV_FILE"
 // readEnvFile finds, checks and reads the env file and adds it as a layer.
 func (l *loader) readEnvFile() {
 	name, asked := l.findEnvFile()
-	if name == "" {
+	if name == "" || name == os.DevNull { // how people say that there is none
 		return
 	}
-	f, err := os.Open(name)
+	f, err := ownfile.OpenTrusted(name)
+	var untrusted *ownfile.Error
+	if errors.As(err, &untrusted) {
+		l.fileProblem(name, 0, SeverityError, untrusted.Reason)
+		return
+	}
 	if err != nil {
 		severity := SeverityError
 		if !asked { // such as the system's file, which is for a service alone
@@ -33,18 +39,19 @@ func (l *loader) readEnvFile() {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = errors.New("is a directory")
-	}
-	if err == nil {
-		err = checkTrust(info)
-	}
 	if err != nil {
-		l.fileProblem(name, 0, SeverityError, err.Error())
+		l.fileProblem(name, 0, SeverityError, "cannot be read: "+reasonOf(err))
 		return
 	}
 	l.envFile = name
 	l.addEnvFile(f, name, readableByOthers(info))
+}
+
+// readableByOthers does not count the group: a file that root owns and a
+// service's group may read is the usual way to configure one. Windows has no such
+// bits.
+func readableByOthers(info fs.FileInfo) bool {
+	return runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0
 }
 
 func (l *loader) addEnvFile(f *os.File, name string, readable bool) {
@@ -178,7 +185,11 @@ func (l *loader) systemConfigDir() string {
 // sentence around it has already.
 func reasonOf(err error) string {
 	var path *fs.PathError
-	if errors.As(err, &path) {
+	var unsafe *ownfile.Error
+	switch {
+	case errors.As(err, &unsafe):
+		return unsafe.Reason
+	case errors.As(err, &path):
 		return path.Err.Error()
 	}
 	return err.Error()

@@ -57,7 +57,7 @@ func (l *loader) checkScopes(cfg *Config) {
 // checkAuthorityHost warns where the environment names another cloud than
 // CLOUD does, or one whose server and scope nobody has set.
 func (l *loader) checkAuthorityHost(host string) {
-	azure := l.environ["AZURE_AUTHORITY_HOST"]
+	azure := l.environ[variableAuthorityHost]
 	if azure == "" {
 		return
 	}
@@ -91,7 +91,11 @@ func (l *loader) checkIDs(cfg *Config) {
 	if l.good("OFFICE_TENANT_ID") {
 		l.checkTenantID(cfg.OfficeTenantID, alike, severity)
 	}
-	if value := cfg.OfficeClientSecret.Reveal(); l.good("OFFICE_CLIENT_SECRET") && guidShape().MatchString(value) {
+}
+
+// checkSecret knows what is taken for the secret by mistake.
+func (l *loader) checkSecret(cfg *Config) {
+	if l.good("OFFICE_CLIENT_SECRET") && guidShape().MatchString(cfg.OfficeClientSecret.Reveal()) {
 		l.problem(SeverityWarning, "OFFICE_CLIENT_SECRET", "has the shape of a GUID: this looks like the secret's ID, not its value, which Entra shows once, when the secret is made")
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -32,8 +33,17 @@ type Options struct {
 	// missing. NO_MAILS=1 has the same effect.
 	Offline bool
 
+	// NoSecrets says that none is needed: no command runs, no file of a secret is
+	// read, and nothing sealed is opened.
+	NoSecrets bool
+
 	Stdin          io.Reader     // for a secret's _FILE=-; nil = that is refused
 	CommandTimeout time.Duration // for a secret's _COMMAND; 0 = 30 s
+
+	// SilentCommands says that an error does not repeat what a secret's command
+	// wrote to standard error: whoever reads the error is not whose settings these
+	// are.
+	SilentCommands bool
 
 	// Unseal opens a value that begins with "sealed:". identityFile is
 	// IDENTITY_FILE, "" for the default place. nil = sealed values are refused.
@@ -43,7 +53,12 @@ type Options struct {
 
 // Load reads the configuration. Its error is a *Problems and holds all that is
 // wrong; the Config beside it is then as complete as it could be made, good for
-// Show and for nothing else. ctx ends a secret's command.
+// Show and for nothing else. ctx ends a secret's command, and the reading of a
+// pipe.
+//
+// Secrets come last, and only when nothing else is wrong: no command runs, no file
+// of a secret is read and nothing sealed is opened after an error in the env file
+// or in any setting.
 //
 // While it runs, the values other than secrets stand in the process's
 // environment under a random prefix, because envconfig reads them from there
@@ -51,13 +66,20 @@ type Options struct {
 func Load(ctx context.Context, o Options) (*Config, error) {
 	l := newLoader(o)
 	l.readEnvFile()
-	l.unread = l.envFile == "" && slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Severity == SeverityError })
+	l.unread = l.envFile == "" && l.failed()
 	l.checkNames()
 	l.resolveAll()
 	cfg := &Config{envFile: l.envFile}
 	l.fill(cfg)
-	l.resolveSecrets(ctx, cfg)
-	l.check(cfg)
+	waiting := l.findSecrets()
+	l.check(ctx, cfg)
+	if !o.NoSecrets && !l.failed() {
+		for _, s := range waiting {
+			l.readSecret(ctx, s.setting, s.way, cfg.IdentityFile)
+		}
+	}
+	cfg.OfficeClientSecret = l.values["OFFICE_CLIENT_SECRET"].text
+	l.checkSecret(cfg)
 	cfg.shown = l.values
 	l.sortProblems()
 	problems := &Problems{List: l.problems}
@@ -66,6 +88,11 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 		return cfg, problems
 	}
 	return cfg, nil
+}
+
+// failed reports that an error was found.
+func (l *loader) failed() bool {
+	return slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Severity == SeverityError })
 }
 
 // loader holds what Load has found so far.
@@ -192,11 +219,8 @@ func (l *loader) resolve(s Setting) (entry, bool) {
 // derived returns what other settings or the system make of an unset one.
 func (l *loader) derived(s Setting) (entry, bool) {
 	_, cloudSet := l.lookup("CLOUD")
-	if host := l.environ["AZURE_AUTHORITY_HOST"]; s.Name == "OFFICE_TOKEN_ENDPOINT" && host != "" && !cloudSet {
-		if !strings.Contains(host, "://") {
-			host = "https://" + host
-		}
-		return entry{secret.New(endpointAt(host)), Origin{Source: SourceAzure, Name: "AZURE_AUTHORITY_HOST"}}, true
+	if host := l.environ[variableAuthorityHost]; s.Name == "OFFICE_TOKEN_ENDPOINT" && host != "" && !cloudSet {
+		return l.authority(host), true
 	}
 	if value, ok := l.cloud.value(s.Name); ok && cloudSet {
 		return entry{secret.New(value), Origin{Source: SourceSetting, Name: Prefix + "CLOUD"}}, true
@@ -216,6 +240,25 @@ func (l *loader) derived(s Setting) (entry, bool) {
 		}
 	}
 	return entry{}, false
+}
+
+// variableAuthorityHost is the one AZURE_ variable that says where a secret goes.
+const variableAuthorityHost = "AZURE_AUTHORITY_HOST"
+
+// authority is the token endpoint at AZURE_AUTHORITY_HOST. A host that is not
+// Microsoft's is refused: the variable is for Microsoft's clouds, may be set for
+// other programs, and would send the secret there.
+func (l *loader) authority(host string) entry {
+	if !strings.Contains(host, "://") {
+		host = "https://" + host
+	}
+	if u, err := url.Parse(host); err != nil || !isMicrosoft(u.Hostname()) {
+		l.problems = append(l.problems, Problem{
+			Variable: variableAuthorityHost, Severity: SeverityError,
+			Text: "names a host that is not Microsoft's: set " + Prefix + "OFFICE_TOKEN_ENDPOINT if the secret is to go there",
+		})
+	}
+	return entry{secret.New(endpointAt(host)), Origin{Source: SourceAzure, Name: variableAuthorityHost}}
 }
 
 // stateDir is where the outbox is unless told: what the XDG base directory

@@ -114,14 +114,17 @@ func TestValuesAreParsed(t *testing.T) {
 		"SMTPSEND_SMTP_PORT=0025", "SMTPSEND_SMTP_SECURITY=none", "SMTPSEND_SMTP_AUTHENTICATING=ms_oauth",
 		"SMTPSEND_SMTP_USER_NAME=app@contoso.example", "SMTPSEND_OFFICE_ACCESS_SCOPES=https://a/.default, https://b/.default",
 		"SMTPSEND_OFFICE_TOKEN_GRACE_TIME_IN_SECONDS=0", "SMTPSEND_OFFICE_TOKEN_ENDPOINT=http://127.0.0.1:99/#tenantid#/token",
-		"SMTPSEND_PROXY=socks5://u:p%40ss@proxy:1080", "SMTPSEND_EHLO_NAME=[192.0.2.1]", "SMTPSEND_IP_FAMILY=6",
+		"SMTPSEND_EHLO_NAME=[192.0.2.1]", "SMTPSEND_IP_FAMILY=6",
 	)...))
 	got := fmt.Sprint(cfg.MailSender, "|", cfg.NoMails, "|", cfg.Addr(), "|", cfg.SMTPSecurity, "|", cfg.SMTPUserName, "|",
-		strings.Join(cfg.OfficeAccessScopes, "+"), "|", cfg.GraceTime(), "|", cfg.TokenURL(), "|", cfg.ProxyURL().User, "|", cfg.EHLOName, "|", cfg.IPFamily)
+		strings.Join(cfg.OfficeAccessScopes, "+"), "|", cfg.GraceTime(), "|", cfg.TokenURL(), "|", cfg.EHLOName, "|", cfg.IPFamily)
 	want := "Reports <reports@contoso.example>|true|[::1]:25|NONE|app@contoso.example|https://a/.default+https://b/.default|0s|http://127.0.0.1:99/" +
-		tenant + "/token|u:p%40ss|[192.0.2.1]|ipv6"
+		tenant + "/token|[192.0.2.1]|ipv6"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if user := load(t, options(t, complete("SMTPSEND_PROXY=socks5://u:p%40ss@proxy:1080")...)).ProxyURL().User.String(); user != "u:p%40ss" {
+		t.Errorf("the proxy's user is %s", user)
 	}
 }
 
@@ -152,8 +155,8 @@ func TestPrecedence(t *testing.T) {
 
 func TestAzureVariablesStandIn(t *testing.T) {
 	cfg := load(t, options(t, "AZURE_CLIENT_ID="+guid, "AZURE_TENANT_ID="+tenant, "AZURE_CLIENT_SECRET="+hidden,
-		"AZURE_AUTHORITY_HOST=https://login.example/", "AZURE_MAIL_SERVER=x"))
-	if got := cfg.TokenURL(); got != "https://login.example/"+tenant+"/oauth2/v2.0/token" {
+		"AZURE_AUTHORITY_HOST=https://login.microsoftonline.us/", "AZURE_MAIL_SERVER=x"))
+	if got := cfg.TokenURL(); got != "https://login.microsoftonline.us/"+tenant+"/oauth2/v2.0/token" {
 		t.Errorf("TokenURL = %s", got)
 	}
 	if cfg.OfficeClientID != guid || cfg.OfficeClientSecret.Reveal() != hidden {

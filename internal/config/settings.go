@@ -122,7 +122,7 @@ func tokenSettings() []Setting {
 	}, {
 		Name: "OFFICE_TOKEN_ENDPOINT", Registry: "OfficeTokenEndpoint", Group: groupToken,
 		Default: endpointAt("https://login.microsoftonline.com"),
-		Comment: "Where the token is fetched. #TenantID# is replaced by the tenant. AZURE_AUTHORITY_HOST, when set, replaces the host of the default.",
+		Comment: "Where the token is fetched. #TenantID# is replaced by the tenant. AZURE_AUTHORITY_HOST, when set, replaces the host of the default by another one of Microsoft's.",
 		Example: endpointAt("https://login.microsoftonline.com"),
 	}, {
 		Name: "OFFICE_ACCESS_SCOPES", Registry: "OfficeAccessScopes", Group: groupToken,

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/envfile"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -26,28 +27,38 @@ const maxSecret = 64 << 10
 
 // way is one way in which a secret is given.
 type way struct {
-	name string // the variable, or the credential's name
-	e    entry
-	read func(ctx context.Context) (string, error)
+	name    string // the variable, or the credential's name
+	e       entry
+	inClear bool // the entry is the secret
+	read    func(ctx context.Context) (string, error)
 }
 
-// resolveSecrets finds each secret. A source of higher precedence hides the
-// lower ones; two ways within one source contradict each other and are refused.
-func (l *loader) resolveSecrets(ctx context.Context, cfg *Config) {
+// unreadSecret is a secret that was found and not read.
+type unreadSecret struct {
+	setting Setting
+	way     way
+}
+
+// findSecrets finds each secret, and takes those that stand in the clear. A
+// source of higher precedence hides the lower ones; two ways within one source
+// contradict each other and are refused. It returns the secrets that a file, a
+// command or the identity has to give.
+func (l *loader) findSecrets() (waiting []unreadSecret) {
 	for _, s := range table() {
 		if !s.Secret {
 			continue
 		}
-		ways := l.waysOf(s)
-		if len(ways) > 1 {
+		switch ways := l.waysOf(s); {
+		case len(ways) > 1:
 			l.twoWays(s, ways)
-			continue
-		}
-		if len(ways) == 1 {
-			l.readSecret(ctx, s, ways[0], cfg.IdentityFile)
+		case len(ways) == 1 && ways[0].inClear:
+			l.keepSecret(s, ways[0], ways[0].e)
+		case len(ways) == 1:
+			l.values[s.Name] = entry{origin: ways[0].e.origin}
+			waiting = append(waiting, unreadSecret{s, ways[0]})
 		}
 	}
-	cfg.OfficeClientSecret = l.values["OFFICE_CLIENT_SECRET"].text
+	return waiting
 }
 
 // waysOf returns the ways of the first source that has one.
@@ -63,7 +74,7 @@ func (l *loader) waysOf(s Setting) []way {
 	}
 	if value := l.environ[s.Azure]; s.Azure != "" && value != "" {
 		e := entry{secret.New(value), Origin{Source: SourceAzure, Name: s.Azure}}
-		return []way{{s.Azure, e, plain(e)}}
+		return []way{plain(s.Azure, e)}
 	}
 	return nil
 }
@@ -71,19 +82,21 @@ func (l *loader) waysOf(s Setting) []way {
 func (l *loader) waysIn(layer layer, s Setting) []way {
 	var ways []way
 	if e, ok := layer.values[s.Name]; ok {
-		ways = append(ways, way{s.Variable(), e, plain(e)})
+		ways = append(ways, plain(s.Variable(), e))
 	}
 	if e, ok := layer.values[s.Name+"_FILE"]; ok {
-		ways = append(ways, way{s.Variable() + "_FILE", e, func(context.Context) (string, error) { return l.secretFile(e) }})
+		ways = append(ways, way{s.Variable() + "_FILE", e, false, func(ctx context.Context) (string, error) { return l.secretFile(ctx, e) }})
 	}
 	if e, ok := layer.values[s.Name+"_COMMAND"]; ok {
-		ways = append(ways, way{s.Variable() + "_COMMAND", e, func(ctx context.Context) (string, error) { return l.secretCommand(ctx, e) }})
+		ways = append(ways, way{s.Variable() + "_COMMAND", e, false, func(ctx context.Context) (string, error) { return l.secretCommand(ctx, e) }})
 	}
 	return ways
 }
 
-func plain(e entry) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) { return e.text.Reveal(), nil }
+// plain is a value that stands there itself, in the clear or sealed.
+func plain(name string, e entry) way {
+	read := func(context.Context) (string, error) { return e.text.Reveal(), nil }
+	return way{name, e, !strings.HasPrefix(e.text.Reveal(), sealedPrefix), read}
 }
 
 // credentialOf returns the systemd credential for a setting, if there is one
@@ -99,7 +112,7 @@ func (l *loader) credentialOf(s Setting) []way {
 		return nil
 	}
 	e := entry{secret.New(path), Origin{Source: SourceCredential, Name: name}}
-	return []way{{"systemd credential " + name, e, func(context.Context) (string, error) { return l.secretFile(e) }}}
+	return []way{{"systemd credential " + name, e, false, func(ctx context.Context) (string, error) { return l.secretFile(ctx, e) }}}
 }
 
 func (l *loader) twoWays(s Setting, ways []way) {
@@ -111,10 +124,8 @@ func (l *loader) twoWays(s Setting, ways []way) {
 	l.problem(SeverityError, s.Name, "is given in several ways, keep one: "+strings.Join(names, ", "))
 }
 
-// readSecret takes the secret from where it is, opens it if it is sealed, and
-// keeps it when it is usable.
+// readSecret takes the secret from where it is, and opens it if it is sealed.
 func (l *loader) readSecret(ctx context.Context, s Setting, w way, identityFile string) {
-	l.values[s.Name] = entry{origin: w.e.origin}
 	text, err := w.read(ctx)
 	if err != nil {
 		l.secretProblem(s, w, err)
@@ -127,6 +138,11 @@ func (l *loader) readSecret(ctx context.Context, s Setting, w way, identityFile 
 			return
 		}
 	}
+	l.keepSecret(s, w, e)
+}
+
+// keepSecret keeps a secret when it is usable.
+func (l *loader) keepSecret(s Setting, w way, e entry) {
 	l.values[s.Name] = e
 	if !e.text.IsZero() && !l.wellFormed(s, &e) {
 		l.values[s.Name] = entry{origin: e.origin}
@@ -163,17 +179,17 @@ func (l *loader) secretProblem(s Setting, w way, err error) {
 
 // secretFile reads a secret from the file that e names, "-" for standard
 // input. One line end at the end of the file does not belong to the secret.
-func (l *loader) secretFile(e entry) (string, error) {
+func (l *loader) secretFile(ctx context.Context, e entry) (string, error) {
 	name := e.text.Reveal()
 	var data []byte
 	var err error
 	switch {
 	case name != "-":
-		data, err = readLimited(name, maxSecret)
+		data, err = ownfile.ReadAll(ctx, name, maxSecret)
 	case l.o.Stdin == nil:
 		return "", errors.New("is -, but standard input is not to be read here")
 	default:
-		data, err = readAllLimited(l.o.Stdin, maxSecret)
+		data, err = readLimited(l.o.Stdin, maxSecret)
 		name = "standard input"
 	}
 	if err != nil {

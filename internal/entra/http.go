@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -31,22 +32,53 @@ var (
 
 // NewHTTPClient returns a client for token endpoints. Nil roots are the
 // system's; a nil proxy means the proxy variables of the environment, as
-// http.ProxyFromEnvironment reads them. Connections are not kept, since the
-// next request is due in an hour, so no goroutine outlives a request.
+// http.ProxyFromEnvironment reads them. What goes without TLS goes by no proxy,
+// and localhost is this machine, whatever a resolver says of it: else the secret
+// would leave the machine in the clear. Connections are not kept, since the next
+// request is due in an hour, so no goroutine outlives a request.
 func NewHTTPClient(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error)) *http.Client {
 	if proxy == nil {
 		proxy = http.ProxyFromEnvironment
 	}
 	return &http.Client{CheckRedirect: stay, Transport: &http.Transport{
-		Proxy:                  proxy,
+		Proxy:                  onlyTLS(proxy),
 		OnProxyConnectResponse: tunnelOpened,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		DialContext:            dial,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    10 * time.Second,
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 64 << 10,
 	}}
+}
+
+// onlyTLS gives a proxy to requests that are encrypted on their way through it.
+func onlyTLS(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(r *http.Request) (*url.URL, error) {
+		if r.URL.Scheme != "https" {
+			return nil, nil
+		}
+		return proxy(r)
+	}
+}
+
+// dial connects to an address, to this machine alone where it says localhost (RFC
+// 6761 6.3).
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := &net.Dialer{Timeout: 10 * time.Second}
+	if host, _, err := net.SplitHostPort(address); err == nil && strings.EqualFold(host, "localhost") {
+		d.Control = onlyLoopback
+	}
+	return d.DialContext(ctx, network, address)
+}
+
+// onlyLoopback refuses an address of another machine.
+func onlyLoopback(_, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	if err == nil && !isLoopback(host) {
+		err = fmt.Errorf("localhost is %s here, which is not this machine", host)
+	}
+	return err
 }
 
 // tunnelOpened makes an error of a kind of a proxy's answer to CONNECT, which

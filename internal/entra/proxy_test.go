@@ -95,3 +95,37 @@ func TestProxyThatOpensNoTunnelHasItsName(t *testing.T) {
 		}
 	}
 }
+
+// A proxy would read the secret of a request without TLS, wherever the proxy is.
+func TestRequestWithoutTLSGoesByNoProxy(t *testing.T) {
+	e := httptest.NewServer(answer(200, goodAnswer, isJSON))
+	defer e.Close()
+	var asked atomic.Int32
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer proxy.Close()
+	_, port, err := net.SplitHostPort(e.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"localhost", "LocalHost", "127.0.0.1"} {
+		s := entra.New(entra.Options{
+			TokenURL: "http://" + net.JoinHostPort(host, port), ClientID: clientID, Credential: entra.Secret(secret.New(clientSecret)),
+			HTTPClient: entra.NewHTTPClient(nil, func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }),
+		})
+		if _, err := s.Token(t.Context()); err != nil || asked.Load() > 0 {
+			t.Errorf("%s: %v, and %d requests to the proxy", host, err, asked.Load())
+		}
+	}
+}
+
+// A resolver may say what it likes of localhost.
+func TestLocalhostIsThisMachine(t *testing.T) {
+	for address, ok := range map[string]bool{"127.0.0.1:80": true, "127.9.9.9:80": true, "[::1]:80": true, "192.0.2.1:80": false, "[2001:db8::1]:80": false, "nonsense": false} {
+		if err := entra.OnlyLoopback("tcp", address, nil); (err == nil) != ok {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}

@@ -35,7 +35,7 @@ func ReadAll(ctx context.Context, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, refused(name, "is a directory, not a file")
+		return nil, refused(name, "is a directory")
 	}
 	var in io.Reader = f
 	if !info.Mode().IsRegular() && f.SetReadDeadline(time.Now().Add(pipeWait)) == nil {

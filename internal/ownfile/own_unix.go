@@ -67,7 +67,7 @@ func checkTrusted(name string, f *os.File, info fs.FileInfo) error {
 	case info.Mode().Perm()&0o022 != 0:
 		return refused(name, "may be written by others, who could name a command or another token endpoint in it: chmod go-w it")
 	case keepsNoFiles(int(f.Fd())):
-		return refused(name, "is not a file on a disk: its content comes from the kernel or from another process")
+		return &Error{name, errOpenFile.Error(), errOpenFile}
 	}
 	return nil
 }
@@ -104,8 +104,9 @@ func makeDir(name string) error {
 	return w.makeAll()
 }
 
-// errOpenFile says that a path leads to what a process has open.
-var errOpenFile = errors.New("leads to what a process has open, which is not a file of its own")
+// errOpenFile says that a path goes through a file system of the kernel's, as that
+// to what a process has open.
+var errOpenFile = errors.New("is not a file on a disk: its content comes from the kernel or from another process")
 
 // trustLinks reports whether all links on the way to name are trusted.
 func trustLinks(name string) error {

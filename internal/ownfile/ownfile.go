@@ -151,7 +151,7 @@ func checkKind(name string, info fs.FileInfo) error {
 	mode := info.Mode()
 	switch {
 	case mode.IsDir():
-		return refused(name, "is a directory, not a file")
+		return refused(name, "is a directory")
 	case mode&fs.ModeNamedPipe != 0:
 		return refused(name, "is a pipe, not a regular file")
 	case !mode.IsRegular():

@@ -139,7 +139,7 @@ func (s *Session) authenticate(ctx context.Context, token *prefetch) error {
 		return &Error{Fault: diagnosis.FaultXOAUTH2Missing, Err: fmt.Errorf("server does not offer AUTH XOAUTH2 (offered: %s)", orNone(mechanisms))}
 	}
 	auth := NewAuth(ctx, s.opts.Mailbox, token.wait)
-	auth.plaintext = s.opts.Security == Plaintext && isLoopback(s.raw.RemoteAddr())
+	auth.plaintext = s.opts.Security == Plaintext && s.opts.Proxy == nil && isLoopback(s.raw.RemoteAddr())
 	_, response, err := auth.Start(&smtp.ServerInfo{Name: s.opts.Host, TLS: s.tls, Auth: offered})
 	if err != nil {
 		return err

@@ -312,6 +312,12 @@ func TestProxy(t *testing.T) {
 	if r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once); !r.AllAccepted() {
 		t.Errorf("through the proxy: %v", r.Err())
 	}
+	// The proxy is at a loopback address, and what it connects to may be anywhere.
+	clear := setup(t, &server{ext: []string{"AUTH XOAUTH2"}})
+	clear.Proxy, clear.Security = o.Proxy, submission.Plaintext
+	if r := submission.Submit(t.Context(), clear, compose(t, "a@contoso.example"), once); r.AllAccepted() || r.Err() == nil || r.Err().Stage != diagnosis.StageAuth {
+		t.Errorf("without TLS through the proxy: %v", r.Err())
+	}
 	for _, status := range []string{"302 Found", "502 Bad Gateway"} {
 		answer.Store(status)
 		e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()

@@ -1,0 +1,4 @@
+package entra
+
+// OnlyLoopback is what dialling localhost is checked with.
+var OnlyLoopback = onlyLoopback
