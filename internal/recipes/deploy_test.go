@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -93,6 +94,91 @@ func TestGitHubActionRefuses(t *testing.T) {
 		if r.code == 0 || !strings.Contains(r.stdout, want) || len(s.Messages()) > 0 || strings.Contains(r.String(), "hunter2") {
 			t.Errorf("%s: %v", input, r)
 		}
+	}
+}
+
+// The title of a commit becomes body, and so may begin with file://.
+func TestGitHubActionMailsFilesOfTheWorkspaceOnly(t *testing.T) {
+	for _, tt := range []struct{ path, want string }{ // want "" when it is mailed
+		{"out/a.txt", ""},
+		{"WORKSPACE/out/a.txt", ""},
+		{"out//a.txt", ""},
+		{"link", ""}, // to out/a.txt
+		{"", "the path after file:// is empty"},
+		{"out/a.txt\n::set-output name=x::y", "has a line end in it"},
+		{"out/a.txt\n", "has a line end in it"},
+		{"nothing.txt", "does not name a regular file"},
+		{"out", "does not name a regular file"},
+		{"pipe", "does not name a regular file"},
+		{"device", "does not name a regular file"},
+		{"/dev/stdin", "does not name a regular file"},
+		{"ELSEWHERE/secret.txt", "leads out of the workspace"},
+		{"/etc/passwd", "leads out of the workspace"},
+		{"/proc/self/environ", "does not name a regular file"}, // self is another by then
+		{"out/../../elsewhere/secret.txt", "may begin with a dot"},
+		{"../elsewhere/secret.txt", "may begin with a dot"},
+		{"./out/a.txt", "may begin with a dot"},
+		{".git/config", "may begin with a dot"},
+		{"WORKSPACE/.git/config", "may begin with a dot"},
+		{"out/.secret", "may begin with a dot"},
+		{"escape", "leads out of the workspace"},                // a link
+		{"escape-dir/secret.txt", "leads out of the workspace"}, // below a link
+		{"sibling", "leads out of the workspace"},               // to a directory whose name begins with the workspace's
+		{"git-link", "leads to a part of a path that begins with a dot"},
+		{"git-dir/config", "leads to a part of a path that begins with a dot"},
+		{`..\elsewhere\secret.txt`, "write / and not"},
+		{`out\..\..\elsewhere\secret.txt`, "write / and not"},
+		{"GIT~1/config", "short name"},
+	} {
+		for _, input := range []string{"BODY", "HTML_BODY"} {
+			s := newSite(t)
+			plantWorkspace(t, s)
+			path := strings.NewReplacer("WORKSPACE", s.dir+"/work", "ELSEWHERE", s.dir+"/elsewhere").Replace(tt.path)
+			s.environ = append(s.environ, "GITHUB_WORKSPACE="+s.dir+"/work", "INPUT_FROM=noreply@contoso.example", "INPUT_TO=a@contoso.example",
+				"INPUT_SUBJECT=x", "INPUT_"+input+"=file://"+path)
+			r := s.run(t, "", "sh", "-c", `cd work && exec sh "$0"`, deployed(t, "ci/github/send.sh"))
+			if tt.want == "" {
+				if r.code != 0 || len(s.Messages()) != 1 || !strings.Contains(s.arrived(t, letter{to: []string{"a@contoso.example"}}), "of the build") {
+					t.Errorf("%s %q: %v", input, tt.path, r)
+				}
+				continue
+			}
+			start := "::error title=smtpsend::" + strings.ToLower(input) + ": "
+			if r.code != 66 || !strings.HasPrefix(r.stdout, start) || !strings.Contains(r.stdout, tt.want) || strings.Count(r.stdout, "\n") != 1 || len(s.Messages()) > 0 {
+				t.Errorf("%s %q: want %q: %v", input, tt.path, tt.want, r)
+			}
+		}
+	}
+}
+
+// plantWorkspace makes a workspace and what is beside it.
+func plantWorkspace(t *testing.T, s *site) {
+	t.Helper()
+	for name, content := range map[string]string{
+		"work/out/a.txt": "of the build\n", "work/out/.secret": "hunter2\n", "work/.git/config": "hunter2\n",
+		"elsewhere/secret.txt": "hunter2\n", "work-2/secret.txt": "hunter2\n",
+	} {
+		s.write(t, name, content, 0o644)
+	}
+	for name, target := range map[string]string{
+		"link": "out/a.txt", "device": "/dev/null", "escape": "../elsewhere/secret.txt", "escape-dir": s.dir + "/elsewhere",
+		"sibling": "../work-2/secret.txt", "git-link": ".git/config", "git-dir": ".git",
+	} {
+		symlink(t, target, filepath.Join(s.dir, "work", name))
+	}
+	if err := syscall.Mkfifo(filepath.Join(s.dir, "work/pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Only the start of body counts, and only in this spelling.
+func TestGitHubActionMailsOtherTextAsItIs(t *testing.T) {
+	s := newSite(t)
+	if r := s.action(t, "FROM=noreply@contoso.example", "TO=a@contoso.example", "SUBJECT=x", "BODY=see file:///etc/passwd"); r.code != 0 {
+		t.Fatal(r)
+	}
+	if text := s.arrived(t, letter{to: []string{"a@contoso.example"}}); !strings.Contains(text, "\nsee file:///etc/passwd\n") {
+		t.Errorf("content\n%s", text)
 	}
 }
 

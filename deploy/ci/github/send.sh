@@ -50,14 +50,40 @@ set -- --from "$from" --subject "$INPUT_SUBJECT"
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+
+# in_workspace INPUT VALUE sets $file to the file that VALUE, file://PATH, names.
+# VALUE may be the title of somebody's commit. So PATH is a regular file in the
+# workspace, links do not lead out of it, and no part of PATH begins with a dot:
+# .git may hold a token. Nothing is opened to find that out. Messages do not
+# repeat VALUE, because a line of it could be a command for the runner.
+in_workspace() {
+	path=${2#file://}
+	case $path in
+	'' | *[[:cntrl:]]*) fail "$1: the path after file:// is empty, or has a line end in it" 66 ;;
+	*\\*) fail "$1: write / and not \\ in the path after file://" 66 ;;
+	.* | */.*) fail "$1: no part of the path after file:// may begin with a dot" 66 ;;
+	*~[0-9]*) fail "$1: no part of the path after file:// may be a short name with ~" 66 ;;
+	esac
+	workspace=$(cd -- "${GITHUB_WORKSPACE:-.}" && pwd -P) || fail "the workspace is not a directory" 66
+	file=$(realpath -- "$path" 2>/dev/null) || file=
+	[ -f "$file" ] || fail "$1: file:// does not name a regular file" 66
+	case $file in
+	"$workspace"/.* | "$workspace"/*/.*) fail "$1: file:// leads to a part of a path that begins with a dot" 66 ;;
+	"$workspace"/*) ;;
+	*) fail "$1: file:// leads out of the workspace" 66 ;;
+	esac
+}
 case ${INPUT_BODY:-} in
-file://*) set -- "$@" --text-file "${INPUT_BODY#file://}" ;;
+file://*)
+	in_workspace body "$INPUT_BODY"
+	set -- "$@" --text-file "$file"
+	;;
 *) [ -z "${INPUT_BODY:-}" ] || set -- "$@" --text "$INPUT_BODY" ;;
 esac
 html=${INPUT_HTML_BODY:-}
 if [ -n "$html" ]; then
 	case $html in
-	file://*) file=${html#file://} ;;
+	file://*) in_workspace html_body "$html" ;;
 	*)
 		file=$dir/body
 		printf '%s\n' "$html" >"$file"
