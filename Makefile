@@ -2,11 +2,15 @@
 export CGO_ENABLED = 0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 1m
+ROUNDS ?= 20
 
-.PHONY: build demo test race fuzz peers bench lint check clean
+.PHONY: build reproducible demo test race fuzz nightly peers bench lint check clean
 
 build: # the binary, in bin/
 	go build -trimpath -ldflags=-s -o bin/smtpsend ./cmd/smtpsend
+
+reproducible: # the binary twice, in two checkouts of this commit, which must be the same
+	scripts/reproducible
 
 demo: # a message through the whole path, against the sandbox
 	go run ./cmd/smtpsend demo
@@ -19,6 +23,9 @@ race: # every test under the race detector (needs a C compiler)
 
 fuzz: # every fuzz target for FUZZTIME
 	scripts/fuzz $(FUZZTIME)
+
+nightly: # what takes hours: every fuzz target, and ROUNDS (20) rounds of race
+	scripts/nightly $(FUZZTIME) $(ROUNDS)
 
 peers: # programs of others that the tests run against, by apt-get and npm
 	scripts/peers

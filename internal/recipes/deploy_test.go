@@ -3,6 +3,7 @@
 package recipes_test
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +25,8 @@ func deployed(t *testing.T, name string) string {
 	return path
 }
 
-var shellScripts = []string{"systemd/notify-log", "ci/github/build.sh", "ci/github/send.sh"}
+var shellScripts = []string{"../deploy/systemd/notify-log", "../deploy/ci/github/build.sh", "../deploy/ci/github/send.sh",
+	"../scripts/fuzz", "../scripts/nightly", "../scripts/peers", "../scripts/reproducible"}
 
 func TestShellScripts(t *testing.T) {
 	for _, name := range shellScripts {
@@ -37,6 +39,99 @@ func TestShellScripts(t *testing.T) {
 				t.Errorf("%q %s: %v\n%s", check, name, err, out)
 			}
 		}
+	}
+}
+
+// The nightly run goes on after a failure, and tells of it at the end.
+func TestNightlyRunsAllRounds(t *testing.T) {
+	s := newSite(t)
+	s.fake(t, "go", `case "$*" in
+	'list ./...') echo example.test/a ;;
+	'test -list ^Fuzz example.test/a') printf 'FuzzA\nFuzzB\nok\n' ;;
+	*' -fuzz ^FuzzB$ '*) echo "$*"; exit 1 ;;
+	*) echo "$CGO_ENABLED $*" ;;
+	esac`)
+	r := s.run(t, "", "sh", deployed(t, "../scripts/nightly"), "7s", "20")
+	if r.code != 1 || r.stderr != "scripts/nightly: failed: fuzz\n" {
+		t.Errorf("code and standard error: %v", r)
+	}
+	if n := strings.Count(r.stdout, "1 test -race -count=1 -shuffle=on -timeout 1h ./...\n"); n != 20 {
+		t.Errorf("%d rounds: %v", n, r)
+	}
+	if !strings.Contains(r.stdout, "-fuzz ^FuzzA$ -fuzztime 7s") {
+		t.Errorf("no fuzzing: %v", r)
+	}
+}
+
+// moving matches what names a version that changes by itself.
+var moving = regexp.MustCompile(`@(main|master|latest|stable|HEAD)\b|/(main|master)/|[:=-][ "']*(latest|stable)\b|:(latest|stable)\b`)
+
+// What is built, run or recommended has a version that stays what it is. In
+// scripts and workflows these words do not occur at all.
+func TestNothingNamesAVersionThatMoves(t *testing.T) {
+	words := regexp.MustCompile(`\b(latest|stable)\b|@(main|master)\b|/(main|master)/`)
+	top := deployed(t, "..")
+	files := 0
+	err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(top, path) // both are absolute
+		if d.IsDir() {
+			if slices.Contains([]string{".git", ".peers", "bin", "testdata", "node_modules"}, d.Name()) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		pattern := moving
+		first, _, _ := strings.Cut(name, "/")
+		switch {
+		case slices.Contains([]string{".github", ".ci", "scripts", "Makefile"}, first), first == "deploy" && filepath.Ext(name) != ".md":
+			pattern = words
+		case filepath.Ext(name) != ".md" && name != "go.mod":
+			return nil
+		}
+		files++
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if m := pattern.FindString(line); m != "" {
+				t.Errorf("%s:%d: %q moves: %s", name, i+1, m, line)
+			}
+		}
+		return nil
+	})
+	if err != nil || files < 20 {
+		t.Errorf("%d files: %v", files, err)
+	}
+}
+
+// Go in the workflow and the template is one that go.mod takes, and actions have
+// the hash of a commit.
+func TestWorkflowNamesVersions(t *testing.T) {
+	text, err := os.ReadFile(deployed(t, "../.github/workflows/test.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^ *- uses: (\S+)(.*)$`).FindAllStringSubmatch(string(text), -1) {
+		if !regexp.MustCompile(`^[\w/-]+@[0-9a-f]{40}$`).MatchString(m[1]) || !regexp.MustCompile(`^ # v\d+\.\d+\.\d+$`).MatchString(m[2]) {
+			t.Errorf("no hash or no version: %s", m[0])
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)(?:runs-on|os|image|go-version): (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		if !regexp.MustCompile(`^(ubuntu-\d+\.\d+|\[macos-\d+, windows-\d+\]|\$\{\{ matrix\.os \}\}|"1\.26\.\d+")$`).MatchString(m[1]) {
+			t.Errorf("no version: %s", m[0])
+		}
+	}
+	var template struct {
+		Job struct{ Image string } `yaml:".smtpsend-mail"`
+	}
+	read(t, "ci/gitlab.yml", &template)
+	goVersion, _ := strings.CutPrefix(template.Job.Image, "golang:")
+	if n := strings.Count(string(text), "go-version: \""+goVersion+"\"\n"); n == 0 || n != strings.Count(string(text), "go-version:") {
+		t.Errorf("the template's Go %s is not that of all %d jobs", goVersion, strings.Count(string(text), "go-version:"))
 	}
 }
 
@@ -205,6 +300,48 @@ func TestGitHubActionBuilds(t *testing.T) {
 	}
 }
 
+// versions are those that a template builds, or not: what a branch is changes
+// without whoever gave it the secret.
+var versions = map[string]bool{
+	"v1.2.3": true, "v0.1.0-rc.1": true, strings.Repeat("0123456789", 4): true,
+	"latest": false, "main": false, "v1": false, "v1.2": false, "abcdef0": false, strings.Repeat("0123456789", 4) + "0": false, "v1.2.3 x": false,
+}
+
+func TestGitHubActionBuildsOnlyWhatDoesNotChange(t *testing.T) {
+	for version, ok := range versions {
+		s := newSite(t)
+		s.fake(t, "go", `echo "go $*"`)
+		s.environ = append(s.environ, "RUNNER_TEMP="+s.dir, "GITHUB_PATH="+s.dir+"/path", "SMTPSEND_CI_VERSION="+version)
+		r := s.run(t, "", "sh", deployed(t, "ci/github/build.sh"))
+		want, code := "go install github.com/smtpsend/smtpsend/cmd/smtpsend@"+version+"\n", 0
+		if !ok {
+			want, code = "::error title=smtpsend::version is neither a release, such as v1.2.3, nor the 40 digits of a commit\n", 64
+		}
+		if r.code != code || r.stdout != want {
+			t.Errorf("%q: want %q: %v", version, want, r)
+		}
+	}
+}
+
+func TestGitLabTemplateBuildsOnlyWhatDoesNotChange(t *testing.T) {
+	job := gitLabJob(t)
+	without := map[string]bool{"": false}
+	maps.Copy(without, versions)
+	for version, ok := range without {
+		s := newSite(t)
+		s.fake(t, "go", `echo "go $*"`)
+		s.environ[0] = "PATH=" + s.dir + "/fake:/usr/bin:/bin" // no smtpsend
+		if version != "" {
+			s.environ = append(s.environ, "SMTPSEND_VERSION="+version)
+		}
+		r := s.run(t, "", "sh", "-c", strings.Join(job.BeforeScript, "\n"))
+		if built := r.stdout == "go install github.com/smtpsend/smtpsend/cmd/smtpsend@"+version+"\n"; built != ok || (r.code == 0) != ok ||
+			!ok && !strings.HasPrefix(r.stderr, "SMTPSEND_VERSION is neither") {
+			t.Errorf("%q: %v", version, r)
+		}
+	}
+}
+
 // Every input reaches the script through the environment, and none stands in a
 // script itself, where it would be run.
 func TestGitHubActionPassesEveryInput(t *testing.T) {
@@ -259,17 +396,26 @@ func read(t *testing.T, name string, into any) {
 	}
 }
 
-func TestGitLabTemplate(t *testing.T) {
+// job is a job of a GitLab pipeline.
+type job struct {
+	Script       []string `yaml:"script"`
+	BeforeScript []string `yaml:"before_script"`
+}
+
+func gitLabJob(t *testing.T) job {
+	t.Helper()
 	var all map[string]yaml.Node
 	read(t, "ci/gitlab.yml", &all)
-	var job struct {
-		Script       []string `yaml:"script"`
-		BeforeScript []string `yaml:"before_script"`
-	}
+	var j job
 	node := all[".smtpsend-mail"]
-	if err := node.Decode(&job); err != nil {
+	if err := node.Decode(&j); err != nil {
 		t.Fatal(err)
 	}
+	return j
+}
+
+func TestGitLabTemplate(t *testing.T) {
+	job := gitLabJob(t)
 	s := newSite(t)
 	s.write(t, "report.xml", "<r/>", 0o644)
 	s.environ = append(s.environ, "GITLAB_CI=true", "CI=true", "MAIL_TO=team@contoso.example", "MAIL_STATUS=failed", "MAIL_ATTACH=*.xml",
@@ -294,6 +440,8 @@ func TestGitLabTemplate(t *testing.T) {
 	if raw, _ := s.Raw(sent[len(sent)-1].ID); len(sent) != 2 || !strings.Contains(string(raw), "Nothing attached: there is no out/*.xml.") {
 		t.Errorf("%d messages, the last: %s", len(sent), raw)
 	}
+	var all map[string]yaml.Node
+	read(t, "ci/gitlab.yml", &all)
 	for name, when := range map[string]string{"smtpsend-passed": "on_success", "smtpsend-failed": "on_failure"} {
 		var j struct {
 			Extends   string
