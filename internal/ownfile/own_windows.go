@@ -65,8 +65,7 @@ func checkTrusted(name string, f *os.File, _ fs.FileInfo) error {
 	}
 	list, _, err := rights.DACL()
 	if err != nil || list == nil || othersMayWrite(list, us.User.Sid) {
-		return refused(name, "may be written by others, who could name a command or another token endpoint in it: "+
-			`icacls `+name+` /inheritance:r /grant:r "%USERNAME%:F" "*S-1-5-18:F" "*S-1-5-32-544:F"`)
+		return &Error{name, `may be written by others: icacls "` + name + `" /inheritance:r /grant:r "%USERNAME%:F" "*S-1-5-18:F" "*S-1-5-32-544:F"`, ErrOthersWrite}
 	}
 	return nil
 }

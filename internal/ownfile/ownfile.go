@@ -44,6 +44,9 @@ type Error struct {
 // Error gives path and reason.
 func (e *Error) Error() string { return e.Path + " " + e.Reason }
 
+// ErrOthersWrite is in an *Error of OpenTrusted: others may write the file.
+var ErrOthersWrite = errors.New("may be written by others")
+
 // Unwrap is for errors.Is.
 func (e *Error) Unwrap() error { return e.err }
 

@@ -23,6 +23,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -176,7 +177,14 @@ func fileOr(name string) (string, error) {
 
 // readIdentity reads the first identity of a file as age-keygen writes it.
 func readIdentity(name string) (*age.X25519Identity, error) {
-	f, err := os.Open(name)
+	f, err := ownfile.OpenTrusted(name)
+	var untrusted *ownfile.Error
+	if errors.Is(err, ownfile.ErrOthersWrite) {
+		return nil, exposedIdentity(name)
+	}
+	if errors.As(err, &untrusted) {
+		return nil, &Error{File: name, Err: fmt.Errorf("%w: it %s", ErrBadIdentity, untrusted.Reason)}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Error{File: name, Err: ErrNoIdentity, Hint: "copy the one that the value was sealed with to this place, or name it in SMTPSEND_IDENTITY_FILE"}
 	}
@@ -189,7 +197,7 @@ func readIdentity(name string) (*age.X25519Identity, error) {
 		return nil, &Error{Err: fmt.Errorf("reading the identity file: %w", err)}
 	}
 	if exposed(info) {
-		return nil, &Error{File: name, Err: ErrExposedIdentity, Hint: "chmod 600 it; if others may have read it, renew what was sealed with it"}
+		return nil, exposedIdentity(name)
 	}
 	// The cause is left out: age quotes parts of what it could not parse.
 	identities, err := age.ParseIdentities(io.LimitReader(f, maxIdentity))
@@ -201,6 +209,10 @@ func readIdentity(name string) (*age.X25519Identity, error) {
 		return nil, badIdentity(name)
 	}
 	return identity, nil
+}
+
+func exposedIdentity(name string) error {
+	return &Error{File: name, Err: ErrExposedIdentity, Hint: "chmod 600 it; if others may have read it, renew what was sealed with it"}
 }
 
 func badIdentity(name string) error {
@@ -216,10 +228,10 @@ func makeIdentity(name string) error {
 	if err != nil {
 		return making(err)
 	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+	if err := ownfile.MakeTrustedDir(filepath.Dir(name)); err != nil {
 		return making(err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".identity*") // mode 0600
+	f, err := ownfile.CreateTemp(filepath.Dir(name), ".identity*")
 	if err != nil {
 		return making(err)
 	}
