@@ -128,8 +128,8 @@ type lineNormaliser struct {
 	known    bool   // what a line end is
 	mac      bool   // it is CR
 	crs      int    // CRs before the next octet
-	at       place // line so far, and its length
-	long     place // first line over 998
+	at       place  // line so far, and its length
+	long     place  // first line over 998
 	eightBit bool
 }
 

@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 
@@ -219,10 +220,10 @@ func badIdentity(name string) error {
 	return &Error{File: name, Err: ErrBadIdentity, Hint: "it should hold a line that begins with AGE-SECRET-KEY-1; restore it from a copy, or remove it and seal again"}
 }
 
-// makeIdentity writes a new identity and then gives it its name, so that another
-// process never sees half of one. A link fails where the name is taken: an
-// identity that is there is not overwritten, for nothing else opens what was
-// sealed with it. Whoever is second uses the first one's.
+// makeIdentity writes a new identity, in one step, so that another process never
+// sees half of one. Under a lock, because an identity that is there must not be
+// overwritten: nothing else opens what was sealed with it. Whoever is second uses
+// the first one's.
 func makeIdentity(name string) error {
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -231,23 +232,39 @@ func makeIdentity(name string) error {
 	if err := ownfile.MakeTrustedDir(filepath.Dir(name)); err != nil {
 		return making(err)
 	}
-	f, err := ownfile.CreateTemp(filepath.Dir(name), ".identity*")
+	lock, err := lockOf(name)
 	if err != nil {
 		return making(err)
 	}
-	defer os.Remove(f.Name())
-	_, err = io.WriteString(f, "# Opens the sealed: values of smtpsend. Keep it from others, keep a copy.\n"+
-		"# public key: "+identity.Recipient().String()+"\n"+identity.String()+"\n")
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	defer func() { _ = lock.Unlock() }()
+	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		return making(err)
 	}
-	if err := os.Link(f.Name(), name); err != nil && !errors.Is(err, fs.ErrExist) {
-		return making(os.Rename(f.Name(), name)) // a file system without links
+	if err := ownfile.Replace(name, []byte("# Opens the sealed: values of smtpsend. Keep it from others, keep a copy.\n"+
+		"# public key: "+identity.Recipient().String()+"\n"+identity.String()+"\n"), 0o600); err != nil {
+		return making(err)
 	}
+	// Whoever waits for the lock, or makes another one, finds the identity.
+	_ = os.Remove(name + lockSuffix)
 	return nil
+}
+
+// lockWait is how long lockOf waits: making an identity takes milliseconds.
+const lockWait = 10 * time.Second
+
+const lockSuffix = ".lock"
+
+// lockOf waits for the lock on making an identity, a file beside it.
+func lockOf(name string) (*ownfile.Lock, error) {
+	for end := time.Now().Add(lockWait); ; time.Sleep(10 * time.Millisecond) {
+		lock, locked, err := ownfile.TryLock(name + lockSuffix)
+		if err != nil || locked {
+			return lock, err
+		}
+		if time.Now().After(end) {
+			return nil, errors.New("another process has been making one for 10 s")
+		}
+	}
 }
 
 func making(err error) error {
