@@ -174,6 +174,10 @@ func Create(name string) (*os.File, error) {
 // for temporary files), named as os.CreateTemp names it.
 func CreateTemp(dir, pattern string) (*os.File, error) { return os.CreateTemp(dir, pattern) }
 
+// MakeTempDir makes a new directory with mode 0700 in the system's directory for
+// temporary files, named as os.MkdirTemp names it.
+func MakeTempDir(pattern string) (string, error) { return os.MkdirTemp("", pattern) }
+
 // MakeDir makes a directory, and those above it, with mode 0700 when it does not
 // exist, and checks it as CheckDir does. Links on the way to it are followed when
 // they are trusted; nothing is made through another one.
