@@ -16,22 +16,24 @@ import (
 )
 
 // settingsButSecrets are the settings as far as they can be read, and nothing is
-// said of the others. The context has ended, so that no command runs that would
-// print a secret.
+// said of the others.
 func (g *globals) settingsButSecrets(ctx context.Context) *config.Config {
-	ctx, cancel := context.WithCancel(ctx)
-	cancel()
 	o := g.options()
-	o.Offline, o.Stdin, o.Unseal = true, nil, nil
+	o.Offline, o.NoSecrets = true, true
 	cfg, _ := config.Load(ctx, o)
 	return cfg
 }
 
 // settings loads the configuration and shows its warnings. Offline, what only a
-// connection needs may be missing.
+// connection needs may be missing, and no secret is read.
 func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, error) {
 	o := g.options()
-	o.Offline = offline
+	o.Offline, o.NoSecrets = offline, offline
+	return g.load(ctx, o)
+}
+
+// load is settings by other options.
+func (g *globals) load(ctx context.Context, o config.Options) (*config.Config, error) {
 	cfg, err := config.Load(ctx, o)
 	if g.stdinTwice {
 		return cfg, usagef("%sOFFICE_CLIENT_SECRET_FILE is - (standard input), and %s is read from there too: give one of them a file", config.Prefix, g.stdinFor)

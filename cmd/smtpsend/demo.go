@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
 
@@ -34,13 +35,13 @@ const (
 
 // runDemo is "smtpsend sandbox" and "smtpsend send" in one process.
 func runDemo(ctx context.Context, g *globals) error {
-	dir, err := os.MkdirTemp("", "smtpsend-demo-")
+	dir, err := ownfile.MakeTempDir("smtpsend-demo-")
 	if err != nil {
 		return withCode(exitCannotCreate, err)
 	}
 	defer os.RemoveAll(dir)
 	attachment := filepath.Join(dir, "übersicht.csv")
-	if err := os.WriteFile(attachment, []byte(demoCSV), 0o600); err != nil {
+	if err := ownfile.Replace(attachment, []byte(demoCSV), 0o600); err != nil {
 		return withCode(exitCannotCreate, err)
 	}
 	box, err := sandbox.Start(ctx, sandbox.Options{Logger: g.logger()})

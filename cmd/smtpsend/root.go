@@ -22,7 +22,9 @@ type globals struct {
 	stdinFor   string // what of a message standard input is for, "" when nothing
 	stdinTwice bool   // and a secret was to come from there as well
 	unwritten  *error // the first of standard output
-	became     *person
+
+	silentCommands bool // what a secret's command says is not for whoever called
+	became         *person
 }
 
 // person is the user that root's process has become, zero while it has not.
@@ -123,8 +125,11 @@ func noCommand(parent *cobra.Command, word string) error {
 
 // options say where the settings of this run are.
 func (g *globals) options() config.Options {
-	if g.stdinFor != "" {
-		return config.Options{Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: taken{g}, Unseal: unseal}
+	o := config.Options{
+		Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal, SilentCommands: g.silentCommands,
 	}
-	return config.Options{Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal}
+	if g.stdinFor != "" {
+		o.Stdin = taken{g}
+	}
+	return o
 }

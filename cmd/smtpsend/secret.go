@@ -83,7 +83,9 @@ func readSecret(g *globals) (secret.String, error) {
 }
 
 func runSecretCheck(ctx context.Context, g *globals) error {
-	cfg, err := g.settings(ctx, true)
+	o := g.options()
+	o.Offline = true
+	cfg, err := g.load(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -27,21 +27,22 @@ sendmail, mailq and newaliases it is what they expect (smtpsend link-sendmail).
   -F NAME           display name for a message without From
   -i, -oi           a line with only a dot does not end the message
   -bm -bs -bp -bi   submit; SMTP on standard input; list the queue; nothing
-  -a PROFILE        settings from PROFILE.env in the configuration directory
   -q                submit what is due in the outbox
   -N WHEN, -R full|hdrs, -V ID
                     notifications (RFC 3461), where the server offers them
   -v, -d, -P        say what happens; show the dialogue; as --dry-run
   --                end of options
 
-  --aliases FILE, --default-domain DOMAIN, --dead-letter-dir DIR,
   --force-from, --reencode-long-lines     as the settings of these names
   --read-envelope-from      reverse-path from From
   --queue                   put the message into the outbox instead of submitting it
   --dry-run                 compose and check, but open no connection
-  --env-file, --profile, --timeout, --trace, --verbose     as everywhere
+  --timeout, --trace, --verbose     as everywhere
 
-Sendmail's other options are accepted and ignored; the manual lists each. What
+No option names a file, a directory or settings: whoever calls sendmail may be a
+web form or another user. --env-file and --profile go before the verb:
+smtpsend --profile NAME sendmail ... Sendmail's other options are accepted and
+ignored; the manual lists each. What
 cannot be submitted is kept in SMTPSEND_DEAD_LETTER_DIR, else in dead.letter in
 the home directory.
 
@@ -121,12 +122,7 @@ func (s *sendmail) takeOver() {
 	if a.timeout != 0 {
 		g.timeout = a.timeout
 	}
-	if a.envFile != "" {
-		g.envFile, g.profile = a.envFile, ""
-	}
-	if a.profile != "" {
-		g.profile, g.envFile = a.profile, ""
-	}
+	g.silentCommands = true
 	for _, w := range a.warnings {
 		g.warningf("%s", w)
 	}
@@ -143,7 +139,7 @@ func (s *sendmail) settings(ctx context.Context) error {
 		return err
 	}
 	s.warnings(cfg.Warnings())
-	s.postmark, err = newPostmark(cfg)
+	s.postmark, err = newPostmark(ctx, cfg)
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -30,7 +31,6 @@ type sendmailArgs struct {
 
 	dsn message.DSN // -N, -R, -V
 
-	profile, envFile       string
 	settings               map[string]string // by name without prefix
 	timeout                time.Duration
 	verbose, trace, dryRun bool
@@ -139,8 +139,6 @@ func (a *sendmailArgs) apply(letter byte, text string) error {
 		a.sender = &text
 	case 'F':
 		a.fullName = text
-	case 'a':
-		a.profile = text
 	case 'b':
 		return a.setMode(text)
 	case 'q':
@@ -155,8 +153,8 @@ func (a *sendmailArgs) apply(letter byte, text string) error {
 		}
 	case 'N', 'R', 'V':
 		a.setDSN(letter, text)
-	case 'C':
-		return usagef("sendmail: -C %q: another configuration could run commands; use -a PROFILE, or --env-file FILE for a file that is yours or root's", text)
+	case 'a', 'C':
+		return pinned("-"+string(letter), "profile")
 	}
 	return nil
 }
@@ -207,17 +205,30 @@ func (a *sendmailArgs) setDSN(letter byte, text string) {
 	a.dsn = wish
 }
 
-// longValues are long options with a value; a name of a setting stands for it.
-var longValues = map[string]string{
-	"aliases": "ALIASES_FILE", "default-domain": "DEFAULT_DOMAIN", "dead-letter-dir": "DEAD_LETTER_DIR",
-	"env-file": "", "profile": "", "account": "", "timeout": "", "from": "",
+// pinnedOptions are options that would say which settings, files or places are
+// used, with the setting that says so. They are refused: a program passes on what
+// a web form or another user said, and settings can run a command.
+var pinnedOptions = map[string]string{
+	"env-file": "", "profile": "", "account": "", "file": "", "config": "",
+	"aliases": "ALIASES_FILE", "default-domain": "DEFAULT_DOMAIN", "dead-letter-dir": "DEAD_LETTER_DIR", "domain": "DEFAULT_DOMAIN",
+}
+
+// pinned is the error for an option that is one of pinnedOptions under name.
+func pinned(option, name string) error {
+	if setting := pinnedOptions[name]; setting != "" {
+		return usagef("sendmail: %s is not taken from whoever calls sendmail: set %s%s", option, config.Prefix, setting)
+	}
+	return usagef("sendmail: %s is not taken from whoever calls sendmail, because settings can run a command: put --env-file FILE or --profile NAME "+
+		"before the verb (smtpsend --profile NAME sendmail ...), or set %sENV_FILE in the environment", option, config.Prefix)
 }
 
 // long reads one long option: those of smtpsend, and msmtp's that fit.
 func (a *sendmailArgs) long(arg string, rest []string) ([]string, error) {
 	name, text, has := strings.Cut(arg[2:], "=")
-	setting, takes := longValues[name]
-	if !takes {
+	if _, refused := pinnedOptions[name]; refused {
+		return nil, pinned("--"+name, name)
+	}
+	if name != "timeout" && name != "from" {
 		if has {
 			return nil, usagef("sendmail: option --%s takes no value or is unknown; see smtpsend sendmail --help", name)
 		}
@@ -229,22 +240,15 @@ func (a *sendmailArgs) long(arg string, rest []string) ([]string, error) {
 		}
 		text, rest = rest[0], rest[1:]
 	}
-	switch name {
-	case "env-file":
-		a.envFile = text
-	case "profile", "account":
-		a.profile = text
-	case "from":
+	if name == "from" {
 		a.sender = &text
-	case "timeout":
-		d, err := time.ParseDuration(text)
-		if err != nil || d <= 0 {
-			return nil, usagef("sendmail: --timeout %q: write it as 90s or 5m", text)
-		}
-		a.timeout = d
-	default:
-		a.settings[setting] = text
+		return rest, nil
 	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return nil, usagef("sendmail: --timeout %q: write it as 90s or 5m", text)
+	}
+	a.timeout = d
 	return rest, nil
 }
 

@@ -71,15 +71,11 @@ func TestParseSendmail(t *testing.T) {
 		{"-v|-vv", func(a *sendmailArgs) { a.verbose = true }},
 		{"-d0-99.1", func(a *sendmailArgs) { a.trace = true }},
 		{"-d|x", func(a *sendmailArgs) { a.trace = true; to("x")(a) }},
-		{"-a|web", func(a *sendmailArgs) { a.profile = "web" }},
-		{"-P|-ta|web", func(a *sendmailArgs) { a.dryRun, a.fromHeader, a.profile = true, true, "web" }},
+		{"-P|-t", func(a *sendmailArgs) { a.dryRun, a.fromHeader = true, true }},
 		{"--read-recipients|--from=a@b", func(a *sendmailArgs) { a.fromHeader = true; sender("a@b")(a) }},
-		{"--account=web", func(a *sendmailArgs) { a.profile = "web" }},
-		{"--profile|web", func(a *sendmailArgs) { a.profile = "web" }},
-		{"--env-file=e=f", func(a *sendmailArgs) { a.envFile = "e=f" }},
 		{"--timeout=90s|--trace|--verbose", func(a *sendmailArgs) { a.timeout, a.trace, a.verbose = 90*time.Second, true, true }},
-		{"--aliases|f|--default-domain=d|--dead-letter-dir=/x|--reencode-long-lines", func(a *sendmailArgs) {
-			a.settings = map[string]string{"ALIASES_FILE": "f", "DEFAULT_DOMAIN": "d", "DEAD_LETTER_DIR": "/x", "REENCODE_LONG_LINES": "1"}
+		{"--queue|--reencode-long-lines", func(a *sendmailArgs) {
+			a.settings = map[string]string{"QUEUE": "always", "REENCODE_LONG_LINES": "1"}
 		}},
 		{"--force-from|--read-envelope-from|--dry-run|--help", func(a *sendmailArgs) {
 			a.readFrom, a.dryRun, a.help = true, true, true
@@ -109,6 +105,8 @@ func TestParseSendmailRefuses(t *testing.T) {
 	for _, line := range []string{
 		"-Z", "-tZ", "-b", "-bd", "-bD", "-bl", "-bv", "-bt", "-bx", "-bss", "-b|", "-C|f", "-Cf", "-B|9BIT", "-f", "-F", "-o", "-a", "-N",
 		"--nothing", "--trace=1", "--env-file", "--timeout=0", "--timeout=x", "a@b|-i", "a@b|--|c", "-Z", "-S", "--json",
+		"-a|web", "-taweb", "--account=web", "--profile|web", "--env-file=e", "--env-file|e", "--file=e", "--config=e", "--aliases|f", "--aliases=f",
+		"--default-domain=d", "--domain=d", "--dead-letter-dir=/x", "-t|--dead-letter-dir|/x", "--logfile=x", "--passwordeval=id", "--host=x",
 	} {
 		got, err := parseSendmail(strings.Split(line, "|"))
 		if err == nil || codeOf(err) != exitUsage {

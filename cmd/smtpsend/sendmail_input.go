@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // dotReader ends at a line that has only a dot, as a person at a terminal ends
@@ -63,7 +65,7 @@ func (o *original) Write(p []byte) (int, error) {
 		return o.memory.Write(p)
 	}
 	if o.file == nil {
-		f, err := os.CreateTemp("", "smtpsend-*") // 0600
+		f, err := ownfile.CreateTemp("", "smtpsend-*")
 		if err != nil {
 			return 0, withCode(exitCannotCreate, fmt.Errorf("making a temporary copy of the message: %w", err))
 		}

@@ -10,6 +10,8 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 func newLinkSendmail(g *globals) *cobra.Command {
@@ -69,16 +71,16 @@ func linkTo(self, path string, force bool) error {
 
 // copyTo is for Windows, where links need a right that users lack.
 func copyTo(self, path string, force bool) error {
-	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	create := ownfile.Create
 	if force {
-		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+		create = ownfile.Output
 	}
-	in, err := os.Open(self)
+	in, err := ownfile.Open(self)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(path, flags, 0o755)
+	out, err := create(path)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s exists: --force replaces it", path)
 	}

@@ -1,16 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/aliases"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // systemAliases is where every other sendmail has them.
@@ -28,7 +30,7 @@ type postmark struct {
 
 // newPostmark reads aliases and the sender's address. The system's aliases may
 // be missing or unreadable, those of a setting may not.
-func newPostmark(cfg *config.Config) (*postmark, error) {
+func newPostmark(ctx context.Context, cfg *config.Config) (*postmark, error) {
 	p := &postmark{cfg: cfg, aliases: &aliases.Map{}, host: newOwnHost(cfg)}
 	if cfg.MailSender != "" {
 		var err error
@@ -40,13 +42,12 @@ func newPostmark(cfg *config.Config) (*postmark, error) {
 	if name == "" {
 		name = systemAliases
 	}
-	f, err := os.Open(name)
+	text, err := ownfile.ReadAll(ctx, name, aliases.MaxFile)
 	if cfg.AliasesFile == "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
 		return p, nil
 	}
 	if err == nil {
-		defer f.Close()
-		p.aliases, err = aliases.Read(f)
+		p.aliases, err = aliases.Read(bytes.NewReader(text))
 	}
 	if err != nil {
 		return nil, withCode(exitConfig, fmt.Errorf("aliases: %w", &message.FileError{Path: name, Err: err}))

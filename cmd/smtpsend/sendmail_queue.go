@@ -22,7 +22,7 @@ func (s *sendmail) enqueueMail(ctx context.Context, mail *stamped) error {
 // used.
 func (s *sendmail) outboxSettings(ctx context.Context) (cfg *config.Config, used bool, err error) {
 	o := s.options()
-	o.Offline, o.Stdin = true, nil
+	o.Offline, o.NoSecrets, o.Stdin = true, true, nil
 	if cfg, err = config.Load(ctx, o); err != nil {
 		return nil, false, err
 	}

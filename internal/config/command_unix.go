@@ -3,16 +3,17 @@
 package config
 
 import (
-	"os"
 	"os/exec"
 	"syscall"
+
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // ownGroup makes a command that is killed take along what it has started. At a
 // terminal it stays in our process group, because only that one may ask there,
 // and gets Ctrl-C from there.
 func ownGroup(cmd *exec.Cmd) {
-	if tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0); err == nil {
+	if tty, err := ownfile.Writable("/dev/tty"); err == nil {
 		tty.Close()
 		return
 	}

@@ -26,7 +26,11 @@ func (l *loader) readEnvFile() {
 	f, err := ownfile.OpenTrusted(name)
 	var untrusted *ownfile.Error
 	if errors.As(err, &untrusted) {
-		l.fileProblem(name, 0, SeverityError, untrusted.Reason)
+		reason := untrusted.Reason
+		if errors.Is(err, ownfile.ErrOthersWrite) { // say why that matters
+			reason = strings.Replace(reason, "by others:", "by others, who could name a command or another token endpoint in it:", 1)
+		}
+		l.fileProblem(name, 0, SeverityError, reason)
 		return
 	}
 	if err != nil {

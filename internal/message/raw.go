@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,10 +39,13 @@ type RawOptions struct {
 }
 
 // ReadRaw reads a ready message to its end: from a file, from standard input,
-// from a connection. Bare LF and bare CR become CRLF; a leading mbox line ("From
-// user date") is never sent. It refuses with *FieldError, and says the place:
-// NUL, lines over 998 octets (RFC 5322 2.1.1), a message or a header section
-// that is too large. Other errors are those of r and of the temporary file. The
+// from a connection. LF becomes CRLF, and so do CRs before an LF. A CR elsewhere
+// becomes a blank, as Postfix has it: RFC 5322 2.3 has CR only in CRLF, and as a
+// line end it would let a text that was cleared of LF begin a header field. Only
+// in a message without any LF, as old Macs wrote it, CR is the line end. A leading
+// mbox line ("From user date") is never sent. It refuses with *FieldError, and says
+// the place: NUL, lines over 998 octets (RFC 5322 2.1.1), a message or a header
+// section that is too large. Other errors are those of r and of the temporary file. The
 // caller closes the result, or the Mail made of it.
 func ReadRaw(r io.Reader, o RawOptions) (raw *Raw, err error) {
 	s := &spool{dir: o.TempDir}
@@ -120,32 +124,63 @@ type lineNormaliser struct {
 	max      int64
 	n        int64
 	out      []byte
-	cr       bool  // the last octet was CR
-	at       place // line so far, and its length
-	long     place // first line over 998
+	held     []byte // all octets, until it is known what a line end is
+	known    bool   // what a line end is
+	mac      bool   // it is CR
+	crs      int    // CRs before the next octet
+	at       place  // line so far, and its length
+	long     place  // first line over 998
 	eightBit bool
 }
 
 func (l *lineNormaliser) Write(p []byte) (int, error) {
-	l.out = l.out[:0]
-	for i, c := range p {
-		if c == '\n' && l.cr {
-			l.cr = false
-			continue
-		}
-		l.cr = c == '\r'
-		switch {
-		case c == '\n' || c == '\r':
-			l.endLine()
-		case c == 0:
-			return i, &FieldError{"message", "", fmt.Sprintf("NUL at octet %d of line %d", l.at.octets+1, l.at.line+1)}
-		default:
-			l.out = append(l.out, c)
-			l.at.octets++
-			l.eightBit = l.eightBit || c >= 0x80
-		}
+	if l.known {
+		return len(p), l.take(p)
 	}
-	return len(p), l.flush()
+	l.held = append(l.held, p...)
+	switch {
+	case bytes.IndexByte(p, '\n') >= 0:
+		l.known = true
+	case len(l.held) > maxHeader: // with an LF after that the header section is too large
+		l.known, l.mac = true, bytes.IndexByte(l.held, '\r') >= 0
+	default:
+		return len(p), nil
+	}
+	held := l.held
+	l.held = nil
+	return len(p), l.take(held)
+}
+
+// take writes octets once it is known what a line end is.
+func (l *lineNormaliser) take(p []byte) error {
+	l.out = l.out[:0]
+	for _, c := range p {
+		switch {
+		case c == '\r' && l.mac, c == '\n' && !l.mac:
+			l.crs = 0
+			l.endLine()
+			continue
+		case c == '\n':
+			return &FieldError{"message", "", fmt.Sprintf("line %d ends with LF, the lines before it with CR", l.at.line+1)}
+		case c == '\r':
+			l.crs++
+			continue
+		case c == 0:
+			return &FieldError{"message", "", fmt.Sprintf("NUL at octet %d of line %d", l.at.octets+int64(l.crs)+1, l.at.line+1)}
+		}
+		for ; l.crs > 0; l.crs-- {
+			l.octet(' ')
+		}
+		l.octet(c)
+	}
+	return l.flush()
+}
+
+// octet writes one that belongs to a line.
+func (l *lineNormaliser) octet(c byte) {
+	l.out = append(l.out, c)
+	l.at.octets++
+	l.eightBit = l.eightBit || c >= 0x80
 }
 
 func (l *lineNormaliser) endLine() {
@@ -166,6 +201,12 @@ func (l *lineNormaliser) flush() error {
 }
 
 func (l *lineNormaliser) close() error {
+	if !l.known { // nothing, one line, or old Mac text
+		l.known, l.mac = true, true
+		if err := l.take(l.held); err != nil {
+			return err
+		}
+	}
 	l.out = l.out[:0]
 	if l.at.octets > 0 {
 		l.endLine()

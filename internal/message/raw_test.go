@@ -42,14 +42,19 @@ const complete = "From: a@b.example\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n
 
 func TestRawChangesNothingButWhatIsListed(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
-		"complete":          {complete + "X: \ty  \r\n\r\nbody\r\n..\r\n", complete + "X: \ty  \r\n\r\nbody\r\n..\r\n"},
-		"bare LF":           {"From: a@b.example\nDate: x\nMessage-ID: <1>\n\nbody\n\nend", "From: a@b.example\r\nDate: x\r\nMessage-ID: <1>\r\n\r\nbody\r\n\r\nend\r\n"},
-		"bare CR and mixed": {complete + "\r\na\rb\nc\r\r\nd\n\re", complete + "\r\na\r\nb\r\nc\r\n\r\nd\r\n\r\ne\r\n"},
-		"Bcc":               {complete + "BCC : x@y.example,\r\n z@y.example\r\nTo: q@y.example\r\nbcc:\r\n\r\nBcc: in the body\r\n", complete + "To: q@y.example\r\n\r\nBcc: in the body\r\n"},
-		"Bcc first":         {"Bcc: x@y.example\r\n\t,z@y.example\r\n" + complete + "\r\n", complete + "\r\n"},
-		"Bcc last":          {complete + "Bcc: x@y.example\r\n (folded)", complete},
-		"Resent-Bcc":        {"Resent-Bcc: x@y.example\r\n" + complete + "\r\n", complete + "\r\n"},
-		"mbox line":         {"From root Sat Nov 21 10:00:00 2026\n" + complete + "\r\nx", complete + "\r\nx\r\n"},
+		"complete":                   {complete + "X: \ty  \r\n\r\nbody\r\n..\r\n", complete + "X: \ty  \r\n\r\nbody\r\n..\r\n"},
+		"bare LF":                    {"From: a@b.example\nDate: x\nMessage-ID: <1>\n\nbody\n\nend", "From: a@b.example\r\nDate: x\r\nMessage-ID: <1>\r\n\r\nbody\r\n\r\nend\r\n"},
+		"bare CR is a blank":         {complete + "\r\na\rb\nc\n\re\r", complete + "\r\na b\r\nc\r\n e\r\n"},
+		"bare CR in a field":         {"Subject: hi\rBcc: evil@b.example\r\rX: 1\n" + complete + "\r\nx", "Subject: hi Bcc: evil@b.example  X: 1\r\n" + complete + "\r\nx\r\n"},
+		"bare CR before a field":     {complete + "\rBcc: evil@b.example\n\nx", strings.TrimSuffix(complete, "\r\n") + "\r\n Bcc: evil@b.example\r\n\r\nx\r\n"},
+		"CR CR LF is a line end":     {strings.ReplaceAll(complete+"\r\na\r\n\r\nb\r\n", "\r\n", "\r\r\n"), complete + "\r\na\r\n\r\nb\r\n"},
+		"CR alone, of an old Mac":    {strings.ReplaceAll(complete+"\r\na\r\n\r\nb", "\r\n", "\r"), complete + "\r\na\r\n\r\nb\r\n"},
+		"CR alone in a long message": {strings.ReplaceAll(complete, "\r\n", "\r") + "\r" + strings.Repeat("line\r", 300_000), complete + "\r\n" + strings.Repeat("line\r\n", 300_000)},
+		"Bcc":                        {complete + "BCC : x@y.example,\r\n z@y.example\r\nTo: q@y.example\r\nbcc:\r\n\r\nBcc: in the body\r\n", complete + "To: q@y.example\r\n\r\nBcc: in the body\r\n"},
+		"Bcc first":                  {"Bcc: x@y.example\r\n\t,z@y.example\r\n" + complete + "\r\n", complete + "\r\n"},
+		"Bcc last":                   {complete + "Bcc: x@y.example\r\n (folded)", complete},
+		"Resent-Bcc":                 {"Resent-Bcc: x@y.example\r\n" + complete + "\r\n", complete + "\r\n"},
+		"mbox line":                  {"From root Sat Nov 21 10:00:00 2026\n" + complete + "\r\nx", complete + "\r\nx\r\n"},
 		"all missing": {"Subject: x\n\ny\n", "From: Cron <cron@contoso.example>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n" +
 			"Message-ID: ID\r\nSubject: x\r\n\r\ny\r\n"},
 		"no header at all": {"hello world\nsecond: line\n", "From: Cron <cron@contoso.example>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n" +

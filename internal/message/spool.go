@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // spoolMemory is how much of a message is kept in memory before it goes to a
@@ -43,7 +45,7 @@ func (s *spool) Write(p []byte) (int, error) {
 
 // spill moves what is in memory to a file.
 func (s *spool) spill() error {
-	f, err := os.CreateTemp(s.dir, "smtpsend-*") // 0600
+	f, err := ownfile.CreateTemp(s.dir, "smtpsend-*")
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoCopy, err)
 	}

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 )
 
@@ -17,20 +16,6 @@ const (
 
 // modesMean says whether file modes keep others out.
 const modesMean = runtime.GOOS != "windows"
-
-// syncDir makes the file's name itself durable. Windows cannot sync a directory
-// and does not need it.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
 
 // room checks that a message of size octets leaves the reserve on the disk. A
 // content is written twice, to the log and to the file.

@@ -240,7 +240,7 @@ func prepareFile(dir string, o Options) error {
 			return err
 		}
 	}
-	return syncDir(dir)
+	return ownfile.SyncDir(dir)
 }
 
 func checkFileSystem(dir string, o Options) error {

@@ -145,5 +145,5 @@ func syncFile(name string) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(name))
+	return ownfile.SyncDir(filepath.Dir(name))
 }

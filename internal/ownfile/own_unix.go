@@ -65,7 +65,7 @@ func checkTrusted(name string, f *os.File, info fs.FileInfo) error {
 	case !ok || !rootOrUs(uid):
 		return refused(name, "belongs neither to you nor to root: chown it or use a copy of your own")
 	case info.Mode().Perm()&0o022 != 0:
-		return refused(name, "may be written by others, who could name a command or another token endpoint in it: chmod go-w it")
+		return &Error{name, "may be written by others: chmod go-w it", ErrOthersWrite}
 	case keepsNoFiles(int(f.Fd())):
 		return &Error{name, errOpenFile.Error(), errOpenFile}
 	}

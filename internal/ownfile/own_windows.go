@@ -59,14 +59,18 @@ func checkTrusted(name string, f *os.File, _ fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
+	return judge(name, rights, us.User.Sid)
+}
+
+// judge refuses rights of others. A file without a list is open to all.
+func judge(name string, rights *windows.SECURITY_DESCRIPTOR, us *windows.SID) error {
 	owner, _, err := rights.Owner()
-	if err != nil || !trusted(owner, us.User.Sid) {
+	if err != nil || owner == nil || !trusted(owner, us) {
 		return refused(name, "belongs neither to you, nor to SYSTEM, nor to the administrators: use a copy of your own")
 	}
 	list, _, err := rights.DACL()
-	if err != nil || list == nil || othersMayWrite(list, us.User.Sid) {
-		return refused(name, "may be written by others, who could name a command or another token endpoint in it: "+
-			`icacls `+name+` /inheritance:r /grant:r "%USERNAME%:F" "*S-1-5-18:F" "*S-1-5-32-544:F"`)
+	if err != nil || list == nil || othersMayWrite(list, us) {
+		return &Error{name, `may be written by others: icacls "` + name + `" /inheritance:r /grant:r "%USERNAME%:F" "*S-1-5-18:F" "*S-1-5-32-544:F"`, ErrOthersWrite}
 	}
 	return nil
 }

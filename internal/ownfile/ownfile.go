@@ -44,6 +44,9 @@ type Error struct {
 // Error gives path and reason.
 func (e *Error) Error() string { return e.Path + " " + e.Reason }
 
+// ErrOthersWrite is in an *Error of OpenTrusted: others may write the file.
+var ErrOthersWrite = errors.New("may be written by others")
+
 // Unwrap is for errors.Is.
 func (e *Error) Unwrap() error { return e.err }
 
@@ -170,6 +173,10 @@ func Create(name string) (*os.File, error) {
 // CreateTemp makes a new file with mode 0600 in dir ("" = the system's directory
 // for temporary files), named as os.CreateTemp names it.
 func CreateTemp(dir, pattern string) (*os.File, error) { return os.CreateTemp(dir, pattern) }
+
+// MakeTempDir makes a new directory with mode 0700 in the system's directory for
+// temporary files, named as os.MkdirTemp names it.
+func MakeTempDir(pattern string) (string, error) { return os.MkdirTemp("", pattern) }
 
 // MakeDir makes a directory, and those above it, with mode 0700 when it does not
 // exist, and checks it as CheckDir does. Links on the way to it are followed when

@@ -40,12 +40,12 @@ func Replace(name string, data []byte, perm os.FileMode) (err error) {
 	if err := os.Rename(f.Name(), name); err != nil {
 		return fmt.Errorf("renaming: %w", err)
 	}
-	return syncDir(filepath.Dir(name))
+	return SyncDir(filepath.Dir(name))
 }
 
-// syncDir makes the rename itself durable. Windows cannot sync a directory and
-// does not need it.
-func syncDir(dir string) error {
+// SyncDir makes durable which names a directory has. Windows cannot sync a
+// directory and does not need it.
+func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}

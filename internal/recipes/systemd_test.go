@@ -13,15 +13,15 @@ import (
 	"testing"
 )
 
-// host is a host that systemd runs, with our units under a name of their own.
-type host struct {
+// systemdHost is a host that systemd runs, with our units under a name of their own.
+type systemdHost struct {
 	*site
 	name  string // in the place of "smtpsend" in names of units and directories
 	files string // programs and settings, readable by the service's user
 }
 
-// newHost installs the units. It needs systemd as the init process.
-func newHost(t *testing.T) *host {
+// newSystemdHost installs the units. It needs systemd as the init process.
+func newSystemdHost(t *testing.T) *systemdHost {
 	t.Helper()
 	if _, err := os.Stat("/run/systemd/system"); err != nil || os.Getuid() != 0 {
 		t.Skip("needs root, and systemd as the init process")
@@ -31,7 +31,7 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	chmod(t, files, 0o755)
-	h := &host{newSite(t), filepath.Base(files) + "x", files}
+	h := &systemdHost{newSite(t), filepath.Base(files) + "x", files}
 	t.Cleanup(func() { h.remove(t) })
 	h.install(t, program("smtpsend"), "smtpsend", 0o755)
 	h.install(t, deployed(t, "systemd/notify-log"), "notify-log", 0o755)
@@ -70,7 +70,7 @@ func groupOf(t *testing.T, user string) string {
 	return strings.TrimSpace(string(out))
 }
 
-func (h *host) install(t *testing.T, from, name string, mode os.FileMode) {
+func (h *systemdHost) install(t *testing.T, from, name string, mode os.FileMode) {
 	t.Helper()
 	content, err := os.ReadFile(from)
 	if err != nil {
@@ -82,7 +82,7 @@ func (h *host) install(t *testing.T, from, name string, mode os.FileMode) {
 }
 
 // unit installs a unit of ours with the names of this test.
-func (h *host) unit(t *testing.T, name string) {
+func (h *systemdHost) unit(t *testing.T, name string) {
 	t.Helper()
 	text, err := os.ReadFile(deployed(t, "systemd/"+name))
 	if err != nil {
@@ -101,13 +101,13 @@ func (h *host) unit(t *testing.T, name string) {
 	).Replace(string(text)))
 }
 
-func (h *host) define(t *testing.T, name, text string) {
+func (h *systemdHost) define(t *testing.T, name, text string) {
 	t.Helper()
 	writeUnit(t, "/run/systemd/system/"+name, text)
 	h.systemctl(t, 0, "daemon-reload")
 }
 
-func (h *host) remove(t *testing.T) {
+func (h *systemdHost) remove(t *testing.T) {
 	t.Helper()
 	for _, pattern := range []string{"/run/systemd/system/" + h.name + "*", "/var/lib/" + h.name, "/var/cache/" + h.name + "*", h.files} {
 		paths, _ := filepath.Glob(pattern) // the pattern is well formed
@@ -121,7 +121,7 @@ func (h *host) remove(t *testing.T) {
 }
 
 // systemctl runs a command of systemctl's that must end with the given code.
-func (h *host) systemctl(t *testing.T, code int, args ...string) {
+func (h *systemdHost) systemctl(t *testing.T, code int, args ...string) {
 	t.Helper()
 	cmd := exec.Command("systemctl", args...)
 	out, err := cmd.CombinedOutput()
@@ -133,7 +133,7 @@ func (h *host) systemctl(t *testing.T, code int, args ...string) {
 }
 
 // settings writes notify.env.
-func (h *host) settings(t *testing.T, lines ...string) {
+func (h *systemdHost) settings(t *testing.T, lines ...string) {
 	t.Helper()
 	lines = append(lines, "NOTIFY_TO=admins@contoso.example", "SMTPSEND="+h.files+"/smtpsend", "SMTPSEND_ENV_FILE="+h.envFile)
 	if err := os.WriteFile(filepath.Join(h.files, "notify.env"), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
@@ -142,7 +142,7 @@ func (h *host) settings(t *testing.T, lines ...string) {
 }
 
 // last is the content of the last message of n.
-func (h *host) last(t *testing.T, n int) string {
+func (h *systemdHost) last(t *testing.T, n int) string {
 	t.Helper()
 	all := h.Messages()
 	if len(all) != n {
@@ -154,7 +154,7 @@ func (h *host) last(t *testing.T, n int) string {
 
 // The units as they are shipped, but for names of users and files.
 func TestUnitsUnderSystemd(t *testing.T) {
-	h := newHost(t)
+	h := newSystemdHost(t)
 	queue, failed := h.name+"-queue.service", h.name+"-watched.service"
 	h.systemctl(t, 0, "start", queue) // makes the directory of the outbox
 	send := []string{"setpriv", "--reuid", serviceUser, "--regid", groupOf(t, serviceUser), "--clear-groups", "--", h.files + "/smtpsend",

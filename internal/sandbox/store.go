@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // Message is what is kept of an accepted mail object.
@@ -59,7 +61,7 @@ func newStore(max int) (*store, error) {
 	if max <= 0 {
 		max = 100_000
 	}
-	dir, err := os.MkdirTemp("", "smtpsend-sandbox-*")
+	dir, err := ownfile.MakeTempDir("smtpsend-sandbox-*")
 	if err != nil {
 		return nil, fmt.Errorf("making directory for mail: %w", err)
 	}
@@ -98,7 +100,7 @@ func (s *store) reserve(n int64) bool {
 }
 
 func (s *store) takeFile(start *bytes.Buffer, rest io.Reader) (_ spool, err error) {
-	f, err := os.CreateTemp(s.dir, "content-*")
+	f, err := ownfile.CreateTemp(s.dir, "content-*")
 	if err != nil {
 		return spool{}, fmt.Errorf("making file for content: %w", err)
 	}
@@ -185,7 +187,7 @@ func (s *store) openSpool(b spool) (io.ReadCloser, error) {
 	if b.name == "" {
 		return io.NopCloser(bytes.NewReader(b.data)), nil
 	}
-	return os.Open(filepath.Join(s.dir, b.name))
+	return ownfile.Open(filepath.Join(s.dir, b.name))
 }
 
 func (s *store) raw(id string) ([]byte, bool) {

@@ -20,9 +20,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -176,7 +178,14 @@ func fileOr(name string) (string, error) {
 
 // readIdentity reads the first identity of a file as age-keygen writes it.
 func readIdentity(name string) (*age.X25519Identity, error) {
-	f, err := os.Open(name)
+	f, err := ownfile.OpenTrusted(name)
+	var untrusted *ownfile.Error
+	if errors.Is(err, ownfile.ErrOthersWrite) {
+		return nil, exposedIdentity(name)
+	}
+	if errors.As(err, &untrusted) {
+		return nil, &Error{File: name, Err: fmt.Errorf("%w: it %s", ErrBadIdentity, untrusted.Reason)}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Error{File: name, Err: ErrNoIdentity, Hint: "copy the one that the value was sealed with to this place, or name it in SMTPSEND_IDENTITY_FILE"}
 	}
@@ -189,7 +198,7 @@ func readIdentity(name string) (*age.X25519Identity, error) {
 		return nil, &Error{Err: fmt.Errorf("reading the identity file: %w", err)}
 	}
 	if exposed(info) {
-		return nil, &Error{File: name, Err: ErrExposedIdentity, Hint: "chmod 600 it; if others may have read it, renew what was sealed with it"}
+		return nil, exposedIdentity(name)
 	}
 	// The cause is left out: age quotes parts of what it could not parse.
 	identities, err := age.ParseIdentities(io.LimitReader(f, maxIdentity))
@@ -203,39 +212,59 @@ func readIdentity(name string) (*age.X25519Identity, error) {
 	return identity, nil
 }
 
+func exposedIdentity(name string) error {
+	return &Error{File: name, Err: ErrExposedIdentity, Hint: "chmod 600 it; if others may have read it, renew what was sealed with it"}
+}
+
 func badIdentity(name string) error {
 	return &Error{File: name, Err: ErrBadIdentity, Hint: "it should hold a line that begins with AGE-SECRET-KEY-1; restore it from a copy, or remove it and seal again"}
 }
 
-// makeIdentity writes a new identity and then gives it its name, so that another
-// process never sees half of one. A link fails where the name is taken: an
-// identity that is there is not overwritten, for nothing else opens what was
-// sealed with it. Whoever is second uses the first one's.
+// makeIdentity writes a new identity, in one step, so that another process never
+// sees half of one. Under a lock, because an identity that is there must not be
+// overwritten: nothing else opens what was sealed with it. Whoever is second uses
+// the first one's.
 func makeIdentity(name string) error {
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
 		return making(err)
 	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+	if err := ownfile.MakeTrustedDir(filepath.Dir(name)); err != nil {
 		return making(err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".identity*") // mode 0600
+	lock, err := lockOf(name)
 	if err != nil {
 		return making(err)
 	}
-	defer os.Remove(f.Name())
-	_, err = io.WriteString(f, "# Opens the sealed: values of smtpsend. Keep it from others, keep a copy.\n"+
-		"# public key: "+identity.Recipient().String()+"\n"+identity.String()+"\n")
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	defer func() { _ = lock.Unlock() }()
+	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		return making(err)
 	}
-	if err := os.Link(f.Name(), name); err != nil && !errors.Is(err, fs.ErrExist) {
-		return making(os.Rename(f.Name(), name)) // a file system without links
+	if err := ownfile.Replace(name, []byte("# Opens the sealed: values of smtpsend. Keep it from others, keep a copy.\n"+
+		"# public key: "+identity.Recipient().String()+"\n"+identity.String()+"\n"), 0o600); err != nil {
+		return making(err)
 	}
+	// Whoever waits for the lock, or makes another one, finds the identity.
+	_ = os.Remove(name + lockSuffix)
 	return nil
+}
+
+// lockWait is how long lockOf waits: making an identity takes milliseconds.
+const lockWait = 10 * time.Second
+
+const lockSuffix = ".lock"
+
+// lockOf waits for the lock on making an identity, a file beside it.
+func lockOf(name string) (*ownfile.Lock, error) {
+	for end := time.Now().Add(lockWait); ; time.Sleep(10 * time.Millisecond) {
+		lock, locked, err := ownfile.TryLock(name + lockSuffix)
+		if err != nil || locked {
+			return lock, err
+		}
+		if time.Now().After(end) {
+			return nil, errors.New("another process has been making one for 10 s")
+		}
+	}
 }
 
 func making(err error) error {

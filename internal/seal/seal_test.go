@@ -217,3 +217,32 @@ func TestDefaultIdentityFile(t *testing.T) {
 		t.Errorf("without a home: %v", err)
 	}
 }
+
+// An identity that others could have put there, or could reach, is not used.
+func TestPlantedIdentityIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links and pipes of Unix")
+	}
+	for name, plant := range map[string]func(good, dir string) error{
+		"hard link": func(good, dir string) error { return os.Link(good, dir+"/identity.txt") },
+		"directory": func(_, dir string) error { return os.Mkdir(dir+"/identity.txt", 0o700) },
+		"a link where all may write": func(good, dir string) error {
+			return errors.Join(os.Symlink(good, dir+"/identity.txt"), os.Chmod(dir, 0o777))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			good, dir := filepath.Join(t.TempDir(), "identity.txt"), t.TempDir()
+			sealed, err := seal.Seal(good, secret.New(plain))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := plant(good, dir); err != nil {
+				t.Fatal(err)
+			}
+			got, err := seal.Open(filepath.Join(dir, "identity.txt"), sealed)
+			if !errors.Is(err, seal.ErrBadIdentity) || !got.IsZero() {
+				t.Errorf("Open = %v; want ErrBadIdentity", err)
+			}
+		})
+	}
+}

@@ -17,6 +17,7 @@ type contentReader struct {
 	err    error // of the session's reading, io.EOF included
 
 	cr      bool   // the octet before was a CR
+	crs     int    // CRs before the next octet, when converting
 	bare    bool   // a lone CR or LF was seen
 	in, out []byte // buffers of convert
 	pending []byte // part of out that is not read yet
@@ -60,7 +61,9 @@ func (c *contentReader) look(p []byte) {
 	}
 }
 
-// convert reads with each lone CR or LF made a CRLF.
+// convert reads with each lone LF made a CRLF, CRs before it included. A CR
+// elsewhere becomes a blank, as Postfix has it: as a line end it would begin
+// another header field for a client that was careful about LF alone.
 func (c *contentReader) convert(p []byte) (int, error) {
 	for len(c.pending) == 0 {
 		if c.in == nil {
@@ -68,8 +71,8 @@ func (c *contentReader) convert(p []byte) (int, error) {
 		}
 		n, err := c.src.Read(c.in)
 		c.out = c.crlf(c.out[:0], c.in[:n])
-		if errors.Is(err, io.EOF) && c.cr {
-			c.out, c.cr = append(c.out, '\n'), false
+		if errors.Is(err, io.EOF) && c.crs > 0 {
+			c.out, c.crs = append(c.out, '\r', '\n'), 0
 		}
 		c.pending = c.out
 		if err != nil && (len(c.pending) == 0 || !errors.Is(err, io.EOF)) {
@@ -83,14 +86,18 @@ func (c *contentReader) convert(p []byte) (int, error) {
 
 func (c *contentReader) crlf(out, in []byte) []byte {
 	for _, b := range in {
-		switch {
-		case b == '\n' && !c.cr:
+		switch b {
+		case '\r':
+			c.crs++
+			continue
+		case '\n':
+			c.crs = 0
 			out = append(out, '\r')
-		case b != '\n' && c.cr:
-			out = append(out, '\n')
+		}
+		for ; c.crs > 0; c.crs-- {
+			out = append(out, ' ')
 		}
 		out = append(out, b)
-		c.cr = b == '\r'
 	}
 	return out
 }

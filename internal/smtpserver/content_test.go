@@ -49,15 +49,15 @@ func TestNothingIsSmuggled(t *testing.T) {
 }
 
 func TestLoneLineEnds(t *testing.T) {
-	const sent, dotted = "a\nb\rc\r\n.\r\n", "a\r\nb\r\nc\r\n"
+	const sent, converted = "a\nb\rc\r\r\nd\r\n.\r\n", "a\r\nb c\r\nd\r\n"
 	tests := map[string]struct {
 		policy smtpserver.LineEnds
 		reply  string
 		stored string
 	}{
-		"kept":      {smtpserver.KeepBare, "250 2.0.0 took 7 octets", "a\nb\rc\r\n"},
+		"kept":      {smtpserver.KeepBare, "250 2.0.0 took 11 octets", "a\nb\rc\r\r\nd\r\n"},
 		"refused":   {smtpserver.RefuseBare, "550 5.6.11 Invalid characters: a line end must be CRLF", ""},
-		"converted": {smtpserver.ConvertBare, "250 2.0.0 took 9 octets", dotted},
+		"converted": {smtpserver.ConvertBare, "250 2.0.0 took 11 octets", converted},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

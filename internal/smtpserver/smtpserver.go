@@ -46,7 +46,7 @@ type LineEnds int
 const (
 	KeepBare    LineEnds = iota // content: handed on as it came; commands: 500
 	RefuseBare                  // content: 550 5.6.11 after its end; commands: 500
-	ConvertBare                 // content: turned into CRLF; commands: LF ends a line (old devices)
+	ConvertBare                 // content: LF becomes CRLF, CR a blank; commands: LF ends a line (old devices)
 )
 
 // Options describe a server. NewSession is required; the zero value of each
