@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/notices"
 )
 
 // version is set at link time by a release; otherwise the build says what it
@@ -12,13 +16,21 @@ import (
 var version string
 
 func newVersion(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:     "version",
+	var withNotices bool
+	cmd := &cobra.Command{
+		Use:     "version [--notices]",
 		GroupID: groupTry,
-		Short:   "Print the version",
+		Short:   "Print the version, or the notices of the third parties whose code is in smtpsend",
 		Args:    noArguments,
-		RunE:    func(*cobra.Command, []string) error { return runVersion(g) },
+		RunE: func(*cobra.Command, []string) error {
+			if withNotices {
+				return runNotices(g)
+			}
+			return runVersion(g)
+		},
 	}
+	cmd.Flags().BoolVar(&withNotices, "notices", false, "print the licences and notices of all code that is linked in")
+	return cmd
 }
 
 func runVersion(g *globals) error {
@@ -28,6 +40,19 @@ func runVersion(g *globals) error {
 		return nil
 	}
 	g.printf("smtpsend %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}
+
+func runNotices(g *globals) error {
+	text, err := notices.Text()
+	if err != nil {
+		return fmt.Errorf("reading the notices in this program: %w", err)
+	}
+	if g.json {
+		g.printJSON(map[string]any{"notices": text})
+		return nil
+	}
+	_, _ = io.WriteString(results{g}, text) // which keeps the error
 	return nil
 }
 
