@@ -1,6 +1,7 @@
 package nodump
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -12,11 +13,13 @@ import (
 // read its memory. Children that run another program are dumpable again. Its
 // error is worth a debug message and no more.
 func Disable() error {
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("limiting core files: %w", err)
+	limit := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	if limit != nil { // as where a service may not change its limits
+		limit = fmt.Errorf("limiting core files: %w", limit)
 	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("making the process not dumpable: %w", err)
+	dumpable := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	if dumpable != nil {
+		dumpable = fmt.Errorf("making the process not dumpable: %w", dumpable)
 	}
-	return nil
+	return errors.Join(limit, dumpable)
 }
