@@ -16,10 +16,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// deployed is the path of a file in deploy. The look at it tells the go command
+// that the test depends on the file, which other programs read.
 func deployed(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("../../deploy", name))
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
 		t.Fatal(err)
 	}
 	return path
