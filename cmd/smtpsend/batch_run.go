@@ -228,18 +228,15 @@ const progressLines = 30 * time.Second
 // ends the line.
 func (run *batchRun) progress() func(context.Context) {
 	var last time.Time
-	terminal := isTerminal(run.stderr)
 	return func(ctx context.Context) {
 		if run.json {
 			return
 		}
 		if ctx == nil {
-			if terminal {
-				fmt.Fprint(run.stderr, "\r\033[K")
-			}
+			run.passing("")
 			return
 		}
-		if !terminal && time.Since(last) < progressLines {
+		if !run.watched() && time.Since(last) < progressLines {
 			return
 		}
 		account, err := batch.Take(ctx, run.box, run.entry)
@@ -247,12 +244,7 @@ func (run *batchRun) progress() func(context.Context) {
 			return
 		}
 		last = time.Now()
-		text := run.progressText(account) + run.pauseText(ctx)
-		if terminal {
-			fmt.Fprintf(run.stderr, "\r\033[K%s", text)
-		} else {
-			fmt.Fprintf(run.stderr, "smtpsend: %s\n", text)
-		}
+		run.passing(run.progressText(account) + run.pauseText(ctx))
 	}
 }
 

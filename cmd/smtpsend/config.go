@@ -65,7 +65,7 @@ func newConfigExample(g *globals) *cobra.Command {
 		Short: "Print an env file with every setting, to fill in",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			g.printf("%s", config.Example())
+			g.printExactly(config.Example())
 			return nil
 		},
 	}

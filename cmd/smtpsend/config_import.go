@@ -43,7 +43,7 @@ func runConfigImport(g *globals, name, output string) error {
 	}
 	g.warnings(in.Problems)
 	if output == "" {
-		g.printf("%s", in.EnvFile())
+		g.printExactly(in.EnvFile())
 		return nil
 	}
 	if err := ownfile.Replace(output, []byte(in.EnvFile()), 0o600); err != nil {

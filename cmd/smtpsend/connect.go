@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -86,14 +85,14 @@ func (g *globals) server(cfg *config.Config, mailbox string, r roots) submission
 		LoadRoots: func() (*x509.CertPool, error) { return r(), nil }, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
 	}
 	if g.trace {
-		o.Trace = func(line string) { fmt.Fprintln(g.stderr, visible(line)) }
+		o.Trace = func(line string) { g.plainf("%s", line) }
 	}
 	return o
 }
 
 // waitingForSlot says why nothing happens.
 func (g *globals) waitingForSlot(mailbox string) {
-	if g.verbose || isTerminal(g.stderr) {
+	if g.verbose || g.watched() {
 		g.line("waiting", "Exchange allows %d connections per mailbox, and %s has them", submission.MaxConnections, mailbox)
 	}
 }
@@ -113,7 +112,7 @@ func (g *globals) logger() *slog.Logger {
 	if !g.verbose {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(g.remarks(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // facts fill the placeholders of the catalogue's commands. The token's claims

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -53,22 +54,23 @@ func runDemo(ctx context.Context, g *globals) error {
 	if err := box.WriteEnv(settings); err != nil {
 		return withCode(exitCannotCreate, err)
 	}
-	here := *g
+	var receipt bytes.Buffer
+	var results io.Writer
+	if g.json { // one object in all
+		results = &receipt
+	}
+	here := g.within([]string{"SMTPSEND_CACHE_DIR=" + dir}, results)
 	here.envFile = settings
-	here.process = &process{stdin: g.stdin, stdout: g.stdout, stderr: g.stderr, environ: []string{"SMTPSEND_CACHE_DIR=" + dir}}
 	s := sendFlags{
 		to: []string{"Ada Lovelace <ada@contoso.example>"}, cc: []string{"team@contoso.example"},
 		subject: "Bericht: alles grün ✓", text: demoText, html: demoHTML, attach: []string{attachment},
 	}
 	given := map[string]bool{"text": true, "html": true}
-	var receipt bytes.Buffer
-	if g.json { // one object in all
-		here.stdout = &receipt
-	} else {
+	if !g.json {
 		g.printf("submitted to the sandbox (SMTP at %s, tokens from %s):\n\n", box.SMTPAddr(), box.URL())
 	}
-	if err := runSend(ctx, &here, &s, func(flag string) bool { return given[flag] }); err != nil {
-		g.printf("%s", receipt.String())
+	if err := runSend(ctx, here, &s, func(flag string) bool { return given[flag] }); err != nil {
+		g.printText(receipt.String())
 		return err
 	}
 	return showArrived(g, box, receipt.Bytes())
@@ -95,7 +97,8 @@ func showArrived(g *globals, box *sandbox.Sandbox, receipt json.RawMessage) erro
 		return nil
 	}
 	for _, m := range all {
-		g.printf("\narrived in the sandbox as message %s:\n\n%s\n", m.ID, m.Raw)
+		g.printf("\narrived in the sandbox as message %s:\n\n", m.ID)
+		g.printText(m.Raw + "\n")
 	}
 	return nil
 }

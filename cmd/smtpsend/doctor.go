@@ -84,10 +84,10 @@ func runDoctor(ctx context.Context, g *globals, d *doctorFlags) error {
 func (g *globals) countDown(left time.Duration) {
 	text := fmt.Sprintf("next examination in %02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
 	switch {
-	case isTerminal(g.stderr) && left > 0:
-		fmt.Fprintf(g.stderr, "\r%s ", text)
-	case isTerminal(g.stderr):
-		fmt.Fprint(g.stderr, "\r\033[K")
+	case g.watched() && left > 0:
+		g.passing(text)
+	case g.watched():
+		g.passing("")
 	case left > 0 && left%doctor.Pace == 0:
 		g.line("waiting", "%s", text)
 	}

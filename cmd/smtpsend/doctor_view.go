@@ -50,7 +50,7 @@ func (p *checkPrinter) print(c doctor.Check) {
 	}
 	p.failed = p.failed || c.Status == doctor.Failed
 	for _, note := range c.Notes {
-		p.g.printf("%s", wrapped(note, strings.Repeat(" ", statusWidth+nameWidth+2)))
+		p.g.printText(wrapped(note, strings.Repeat(" ", statusWidth+nameWidth+2)))
 	}
 }
 
@@ -58,7 +58,8 @@ func (p *checkPrinter) print(c doctor.Check) {
 func (p *checkPrinter) flush() {
 	if len(p.skipped) > 0 {
 		text := wrapped(strings.Join(p.skipped, ", "), strings.Repeat(" ", statusWidth))
-		p.g.printf("%-*s%s", statusWidth, doctor.Skipped, strings.TrimLeft(text, " "))
+		p.g.printf("%-*s", statusWidth, doctor.Skipped)
+		p.g.printText(strings.TrimLeft(text, " "))
 		p.skipped = nil
 	}
 }
@@ -67,7 +68,8 @@ func (p *checkPrinter) flush() {
 func (g *globals) printVerdict(r *doctor.Report) {
 	g.printf("\n")
 	for _, w := range r.Warnings {
-		g.printf("note: %s  (%s)\n%s", visible(w.Title), w.Code, labelled("cause", w.Cause))
+		g.printf("note: %s  (%s)\n", w.Title, w.Code)
+		g.printText(labelled("cause", w.Cause))
 		if len(w.Fixes) > 0 {
 			g.printFix("fix", w.Fixes[0])
 		}
@@ -80,9 +82,9 @@ func (g *globals) printVerdict(r *doctor.Report) {
 	f := *r.Finding
 	g.printf("not healthy: %s  (%s, at %s)\n", visible(f.Title), f.Code, r.Broken)
 	if r.Broken != "settings" { // what was seen there stands just above, a line each
-		g.printf("%s", labelled("proof", atMost(r.Proof, 600)))
+		g.printText(labelled("proof", atMost(r.Proof, 600)))
 	}
-	g.printf("%s", labelled("cause", f.Cause))
+	g.printText(labelled("cause", f.Cause))
 	if len(r.Suspects) > 0 {
 		g.printSuspects(r.Suspects)
 	} else {
@@ -95,7 +97,7 @@ func (g *globals) printVerdict(r *doctor.Report) {
 		}
 	}
 	if f.Known() {
-		g.printf("%s", labelled("more", "smtpsend explain "+f.Code))
+		g.printText(labelled("more", "smtpsend explain "+f.Code))
 	}
 }
 
@@ -109,20 +111,21 @@ func healthyText(r *doctor.Report) string {
 
 // printSuspects lists the causes that the server's answer leaves.
 func (g *globals) printSuspects(list []doctor.Suspect) {
-	g.printf("\n%s\n", strings.TrimRight(wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
-		"They stand in the order of likelihood, as far as the token's claims tell it; begin at the top.", len(list)), "  "), "\n"))
+	g.printText("\n" + wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
+		"They stand in the order of likelihood, as far as the token's claims tell it; begin at the top.", len(list)), "  "))
 	for i, s := range list {
-		g.printf("\n  %d. %s", i+1, strings.TrimLeft(wrapped(s.Cause, "     "), " "))
+		g.printf("\n  %d. ", i+1)
+		g.printText(strings.TrimLeft(wrapped(s.Cause, "     "), " "))
 		if len(s.Look) > 0 {
-			g.printf("%s", labelled("   to tell", "Run:"))
+			g.printText(labelled("   to tell", "Run:"))
 			g.printCommands(s.Look)
-			g.printf("%s", labelled("", s.Tell))
+			g.printText(labelled("", s.Tell))
 		} else {
-			g.printf("%s", labelled("   to tell", s.Tell))
+			g.printText(labelled("   to tell", s.Tell))
 		}
 		g.printFix("   fix", s.Fix)
 	}
-	g.printf("\n%s\n", strings.TrimRight(wrapped("After a change wait 30 minutes without a sign-in (smtpsend doctor --wait does).", "  "), "\n"))
+	g.printText("\n" + wrapped("After a change wait 30 minutes without a sign-in (smtpsend doctor --wait does).", "  "))
 }
 
 // reportView is the report for --json, meant for a support case.

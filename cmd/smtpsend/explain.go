@@ -145,7 +145,7 @@ func newExplainView(findings []diagnosis.Finding) explainView {
 
 func (g *globals) printExplained(findings []diagnosis.Finding) {
 	if len(findings) == 0 {
-		g.printf("not recognised\n\n%s", wrapped("No error of Exchange Online or Entra ID is in this text, as far as smtpsend knows. "+
+		g.printText("not recognised\n\n" + wrapped("No error of Exchange Online or Entra ID is in this text, as far as smtpsend knows. "+
 			"Paste more of it: the line with the number (such as 535 5.7.3, 5.2.252 or AADSTS7000215) and the words behind it. "+
 			"Other mail servers use some of the same numbers with another meaning, so they are not guessed at.", "  "))
 		return

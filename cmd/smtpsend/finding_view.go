@@ -17,10 +17,10 @@ const lineWidth = 100
 func (g *globals) printFinding(f diagnosis.Finding) {
 	g.printf("%s  (%s, %s)\n", visible(f.Title), f.Code, f.Class)
 	if len(f.Matched) > 0 {
-		g.printf("%s", labelled("recognised by", strings.Join(f.Matched, " | ")))
+		g.printText(labelled("recognised by", strings.Join(f.Matched, " | ")))
 	}
 	if f.Cause != "" {
-		g.printf("%s", labelled("cause", f.Cause))
+		g.printText(labelled("cause", f.Cause))
 	}
 	for i, fix := range f.Fixes {
 		label := "fix"
@@ -30,7 +30,7 @@ func (g *globals) printFinding(f diagnosis.Finding) {
 		g.printFix(label, fix)
 	}
 	if f.ClientDoes != "" {
-		g.printf("%s", labelled("smtpsend", f.ClientDoes))
+		g.printText(labelled("smtpsend", f.ClientDoes))
 	}
 	for _, url := range f.ReadOn {
 		g.printf("  %-*s%s\n", labelWidth, "read on", visible(url))
@@ -42,7 +42,7 @@ func (g *globals) printFix(label string, fix diagnosis.Fix) {
 	if fix.Who != "" {
 		text += " (" + fix.Who + ")"
 	}
-	g.printf("%s", labelled(label, text))
+	g.printText(labelled(label, text))
 	g.printCommands(fix.Commands)
 }
 

@@ -9,17 +9,20 @@ package main
 import (
 	"context"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/smtpsend/smtpsend/internal/nodump"
+	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 func main() {
 	// A second line of defence; where the system refuses, there is none.
 	_ = nodump.Disable()
 	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	log.SetOutput(printable.NewWriter(os.Stderr)) // net/http quotes servers there
 	os.Exit(run(notified(), p, byName(os.Args[0], os.Args[1:])))
 }
 

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -146,20 +143,15 @@ func size(n int64) string {
 
 // table lines up columns and cuts lines at the terminal's width.
 type table struct {
-	out   io.Writer
+	g     *globals
 	text  *strings.Builder
 	tw    *tabwriter.Writer
 	width int
 }
 
 func (g *globals) table(head ...string) *table {
-	t := &table{out: results{g}, text: &strings.Builder{}}
+	t := &table{g: g, text: &strings.Builder{}, width: g.outputWidth()}
 	t.tw = tabwriter.NewWriter(t.text, 0, 1, 2, ' ', 0)
-	if f, ok := g.stdout.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-			t.width = width
-		}
-	}
 	t.row(head...)
 	return t
 }
@@ -178,7 +170,7 @@ func (t *table) flush() {
 		if runes := []rune(line); t.width > 3 && len(runes) > t.width {
 			line = string(runes[:t.width-3]) + "..."
 		}
-		fmt.Fprintln(t.out, line)
+		t.g.printf("%s\n", line)
 	}
 }
 
@@ -306,7 +298,7 @@ func newQueueCat(g *globals) *cobra.Command {
 				if err != nil {
 					return asExit(err)
 				}
-				_, err = io.Copy(g.stdout, body)
+				err = g.copyExactly(body)
 				if err = errors.Join(err, body.Close()); err != nil {
 					return withCode(exitIO, err)
 				}

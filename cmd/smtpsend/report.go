@@ -1,7 +1,7 @@
 package main
 
-// This file alone writes to people on standard error. Its rules: a line begins
-// with "smtpsend: ", then "error", "warning", "cause", "fix", "more" or "note"; no
+// This file alone writes to people on standard error, one line at a time, in which
+// nothing foreign steers the terminal. Its rules: a line begins with "smtpsend: ", then "error", "warning", "cause", "fix", "more" or "note"; no
 // capitalised initial and no full stop unless a whole sentence is quoted from
 // the catalogue; commands stand on lines of their own, four blanks in, ready to
 // paste.
@@ -9,10 +9,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"io"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 func (g *globals) errorf(format string, args ...any)   { g.line("error", format, args...) }
@@ -22,30 +23,49 @@ func (g *globals) line(kind, format string, args ...any) {
 	fmt.Fprintf(g.stderr, "smtpsend: %s: %s\n", kind, visible(fmt.Sprintf(format, args...)))
 }
 
-// visible keeps a server's or a file's text from steering the terminal.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		if steers(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-// steers reports what a terminal obeys instead of showing it: controls, and
-// changes of direction and line ends of Unicode.
-func steers(r rune) bool {
-	return r < ' ' || (r >= 0x7f && r < 0xa0) || (r >= 0x2028 && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
-}
+// visible is text on one line, in which nothing steers the terminal. Where what
+// prints it makes it so anyhow, it is for its length.
+func visible(s string) string { return printable.Line(s) }
 
 // verbosef says what happens, with -v.
 func (g *globals) verbosef(format string, args ...any) {
 	if g.verbose {
 		fmt.Fprintf(g.stderr, "smtpsend: %s\n", visible(fmt.Sprintf(format, args...)))
 	}
+}
+
+// plainf is a line of a dialogue, or a command.
+func (g *globals) plainf(format string, args ...any) {
+	fmt.Fprintf(g.stderr, "%s\n", visible(fmt.Sprintf(format, args...)))
+}
+
+// watched reports whether somebody looks at standard error, as far as can be
+// known.
+func (g *globals) watched() bool { return isTerminal(g.stderr) }
+
+// passing shows how far something is. At a terminal it takes the place of what
+// it showed before, and "" takes that away; elsewhere it is a line.
+func (g *globals) passing(text string) {
+	if !g.watched() {
+		if text != "" {
+			fmt.Fprintf(g.stderr, "smtpsend: %s\n", visible(text))
+		}
+		return
+	}
+	fmt.Fprintf(g.stderr, "\r\033[K%s", visible(text))
+}
+
+// remarks is standard error for what others write there line by line: the log,
+// and cobra.
+func (g *globals) remarks() io.Writer { return printable.NewWriter(g.stderr) }
+
+// conversation is the terminal at which somebody is asked: what is typed comes
+// from standard input, and the question goes to standard error.
+func (g *globals) conversation() io.ReadWriter {
+	return struct {
+		io.Reader
+		io.Writer
+	}{g.stdin, g.stderr}
 }
 
 // conclude tells the reader of the error that ended a verb, if nobody did, and
@@ -116,6 +136,6 @@ func (g *globals) fix(fix diagnosis.Fix) {
 	}
 	g.line("fix", "%s", text)
 	for _, command := range fix.Commands {
-		fmt.Fprintf(g.stderr, "    %s\n", visible(command))
+		g.plainf("    %s", command)
 	}
 }

@@ -67,8 +67,8 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 		},
 	}
 	root.SetIn(p.stdin)
-	root.SetOut(results{g})
-	root.SetErr(p.stderr)
+	root.SetOut(g.help())
+	root.SetErr(g.remarks())
 	root.SetFlagErrorFunc(flagError)
 	g.define(root.PersistentFlags())
 	root.Flags().BoolVar(&askedVersion, "version", false, "print the version")

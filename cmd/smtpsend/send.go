@@ -137,7 +137,7 @@ func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, 
 
 // waiting says why nothing happens.
 func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
-	if g.verbose || isTerminal(g.stderr) {
+	if g.verbose || g.watched() {
 		g.line("waiting", "%v: %s", wait.Round(100*time.Millisecond), because.Title)
 	}
 }

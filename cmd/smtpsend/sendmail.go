@@ -284,13 +284,3 @@ func (s *sendmail) report(view receiptView) error {
 	}
 	return &exitError{code: view.ExitCode, err: fmt.Errorf("%s", view.Summary), shown: true}
 }
-
-// toStderr is g with its results on standard error: standard output belongs to
-// the program that called.
-func (g *globals) toStderr() *globals {
-	p := *g.process
-	p.stdout = p.stderr
-	silent := *g
-	silent.process = &p
-	return &silent
-}

@@ -29,7 +29,7 @@ func (s *sendmail) serveSMTP(ctx context.Context) error {
 		// The client is the program that started us.
 		UnauthenticatedTimeout: time.Hour, UnauthenticatedCommands: 1000,
 	})
-	pipe := &pipeConn{in: s.stdin, out: s.stdout, closed: make(chan struct{})}
+	pipe := &pipeConn{in: s.stdin, out: s.replies(), closed: make(chan struct{})}
 	err := server.Serve(ctx, &pipeListener{conn: pipe})
 	if errors.Is(err, net.ErrClosed) {
 		err = nil

@@ -126,11 +126,7 @@ func (g *globals) readPassword(tty *os.File, prompt string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = term.Restore(int(tty.Fd()), before) }()
-	both := struct {
-		io.Reader
-		io.Writer
-	}{g.stdin, g.stderr}
-	text, err := term.NewTerminal(both, "").ReadPassword(prompt)
+	text, err := term.NewTerminal(g.conversation(), "").ReadPassword(prompt)
 	if errors.Is(err, io.EOF) { // Ctrl-C, or Ctrl-D before anything else
 		return "", context.Canceled
 	}

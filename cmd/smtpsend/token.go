@@ -114,9 +114,9 @@ func (g *globals) printToken(t *tokenFlags, mailbox string, entry tokencache.Ent
 		if err != nil {
 			return withCode(exitProtocol, err)
 		}
-		g.printf("%s\n", base64.StdEncoding.EncodeToString(response))
+		g.printExactly(base64.StdEncoding.EncodeToString(response) + "\n")
 	default:
-		g.printf("%s\n", token)
+		g.printExactly(token + "\n")
 	}
 	return nil
 }

@@ -195,6 +195,49 @@ func TestReportHasALineForEachRow(t *testing.T) {
 	}
 }
 
+// TestReportRunsNothing: what a spreadsheet takes for a formula is a text.
+func TestReportRunsNothing(t *testing.T) {
+	box, b := openOutbox(t)
+	keys := []string{"=cmd|' /C calc'!A0", "+1", "-2+3", "@SUM(1)", "plain", "a=b", "'quoted"}
+	var rows strings.Builder
+	for _, key := range keys {
+		fmt.Fprintf(&rows, "%q,a@contoso.example\n", key)
+	}
+	if _, err := add(t.Context(), t, box, b, "id,email\n"+rows.String(), "id", nil); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string) {
+		t.Helper()
+		var out bytes.Buffer
+		if err := batch.Report(t.Context(), &out, box, b); err != nil {
+			t.Fatal(err)
+		}
+		lines, err := csv.NewReader(&out).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for _, l := range lines {
+			seen[l[0]] = true
+			for _, cell := range l {
+				if cell != "" && strings.Contains("=+-@\t\r", cell[:1]) {
+					t.Errorf("%s: the cell %q is a formula", when, cell)
+				}
+			}
+		}
+		for _, want := range []string{"'=cmd|' /C calc'!A0", "'+1", "'-2+3", "'@SUM(1)", "plain", "a=b", "'quoted"} {
+			if !seen[want] {
+				t.Errorf("%s: no row %q in %v", when, want, lines)
+			}
+		}
+	}
+	check("waiting")
+	if _, err := box.Act(t.Context(), outbox.Discard, outbox.Filter{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	check("removed")
+}
+
 func TestDryRunWritesMessagesAndAnIndex(t *testing.T) {
 	rows, err := batch.ReadRows("rows.csv", strings.NewReader("id,email\n<1>,a@x.example\n2,b@x.example\n"), "")
 	if err != nil {

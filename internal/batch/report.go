@@ -14,17 +14,18 @@ import (
 // Report writes a CSV file with a line for each row of the batch: its key, the
 // recipients, what became of it, the server's last words, the queue id, the
 // Message-ID, attempts and time. Rows stand in the order in which they were
-// taken, the newest first; behind them those whose messages were removed.
+// taken, the newest first; behind them those whose messages were removed. A cell
+// that a spreadsheet would run as a formula begins with an apostrophe.
 func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b outbox.Batch) error {
-	out := csv.NewWriter(w)
+	out := report{csv.NewWriter(w)}
 	if err := out.Write([]string{"row", "recipients", "outcome", "reply", "queue_id", "message_id", "attempts", "in_doubt", "finished_at", "reason"}); err != nil {
 		return err
 	}
 	err := each(ctx, box, b, func(d outbox.Detail) error {
-		return out.Write([]string{
+		return out.row(
 			d.Row, recipients(d), outcome(d.State, d.InDoubt), lastReply(d), string(d.QID), d.MessageID, strconv.Itoa(d.Attempts),
 			strconv.Itoa(d.InDoubt), stamp(d.FinishedAt), d.Reason,
-		})
+		)
 	})
 	if err == nil {
 		err = reportPast(ctx, out, box, b)
@@ -36,14 +37,27 @@ func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b outbox.Batch
 	return out.Error()
 }
 
+// report writes cells that a spreadsheet shows and does not run: keys are those
+// of the rows, and replies are a server's words.
+type report struct{ *csv.Writer }
+
+func (r report) row(cells ...string) error {
+	for i, cell := range cells {
+		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+			cells[i] = "'" + cell
+		}
+	}
+	return r.Write(cells)
+}
+
 // reportPast writes a line for each row whose message was removed.
-func reportPast(ctx context.Context, out *csv.Writer, box *outbox.Outbox, b outbox.Batch) error {
+func reportPast(ctx context.Context, out report, box *outbox.Outbox, b outbox.Batch) error {
 	for after := ""; ; {
 		list, err := box.PastRows(ctx, b.ID, after, pageSize)
 		for _, p := range list {
 			after = p.Row
 			if err == nil {
-				err = out.Write([]string{p.Row, "", outcome(p.State, p.InDoubt), "", string(p.QID), "", "", strconv.Itoa(p.InDoubt), stamp(p.FinishedAt), "removed from the outbox"})
+				err = out.row(p.Row, "", outcome(p.State, p.InDoubt), "", string(p.QID), "", "", strconv.Itoa(p.InDoubt), stamp(p.FinishedAt), "removed from the outbox")
 			}
 		}
 		if err != nil || len(list) < pageSize {

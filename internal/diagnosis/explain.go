@@ -321,7 +321,7 @@ func (p *paste) findings(hits []hit, f Facts) []Finding {
 	claims := p.claims()
 	var out []Finding
 	for _, h := range hits {
-		s := Symptom{Stage: h.entry.Stages[0], Text: p.part(h, cuts)}
+		s := Symptom{Stage: h.entry.Stages[0], Text: p.found.Scrub(p.part(h, cuts))}
 		if h.number != 0 {
 			s.AADSTS = []int{h.number}
 		}
@@ -334,7 +334,7 @@ func (p *paste) findings(hits []hit, f Facts) []Finding {
 		}
 		finding := finish(e, s, completeFacts(p.factsOf(f, s.Text), s))
 		finding.Matched = h.words
-		out = append(out, finding)
+		out = append(out, scrub(finding, p.found))
 	}
 	return out
 }
@@ -358,5 +358,5 @@ func (p *paste) quote(at region) string {
 	if len(q) > 160 {
 		q = strings.ToValidUTF8(q[:160], "")
 	}
-	return Redact(q)
+	return p.found.Scrub(q)
 }

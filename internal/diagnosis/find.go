@@ -25,12 +25,14 @@ func Find(s Symptom, f Facts) Finding {
 	if m := enhancedStart().FindString(s.Text); m != "" && s.Enhanced == "" {
 		s.Enhanced = m
 	}
-	f = completeFacts(f, s)
-	if e, ok := findEntry(s); ok {
-		return finish(e, s, f)
+	e, ok := findEntry(s)
+	if !ok {
+		e, _ = Lookup(unknownCode(s))
 	}
-	e, _ := Lookup(unknownCode(s))
-	return finish(e, s, f)
+	found := newFound()
+	found.LookInto(s.Text)
+	s.Text = found.Scrub(s.Text)
+	return scrub(finish(e, s, completeFacts(f, s)), found)
 }
 
 var enhancedStart = lazyregexp.New(`^[245]\.\d{1,3}\.\d{1,3}\b`)
@@ -83,12 +85,13 @@ func unknownCode(s Symptom) string {
 	return "unknown-failure"
 }
 
-// finish turns an entry into a finding about this symptom.
+// finish turns an entry into a finding about this symptom, of whose text the
+// credentials are taken out.
 func finish(e Entry, s Symptom, f Facts) Finding {
 	out := Finding{
 		Code: e.Code, Class: classOf(e, s), Title: e.Title, Cause: f.fill(e.Cause),
 		Fixes: f.fillFixes(orderFixes(e, s.Claims)), ClientDoes: e.ClientDoes,
-		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: Redact(s.Text),
+		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: s.Text,
 	}
 	if note := clockNote(s); note != "" {
 		out.Cause += " " + note

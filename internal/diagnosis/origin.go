@@ -53,6 +53,8 @@ var (
 	// exchangesOwn are the names that Exchange's components put before a reason,
 	// and the marks of Exchange Online Protection behind one.
 	exchangesOwn = lazyregexp.New(`\b(?:(?i:RESOLVER)\.(?:ADR|RST|FWD|CON|GRP|PF|MT)\.|(?:ROUTING|SMTPSEND|APPROVAL|QUEUE)\.[A-Z]|TRANSPORT\.RULES\.|STOREDRV\b)|\bAS\(\d{3,}\)\s*(?:$|[\[\n'"”»)])|\(S\d{3,}\)|\b(?:ATTR|PRX)\d{1,2}\b|(?i:\.[a-z]{3,4}p(?:rd)?\d{2,3}\.prod\b)`)
+	// exchangesOwnWords are what to look for first: each of those has one.
+	exchangesOwnWords = strings.Split("resolver.|routing.|smtpsend.|approval.|queue.|transport.rules.|storedrv|as(|(s|attr|prx|.prod", "|")
 	// inspectors are products that open TLS; their names stand in certificates.
 	inspectors  = lazyregexp.New(`(?i)zscaler|netskope|goskope|fortinet|fortigate|blue ?coat|bluecoat|sophos|palo alto|kaspersky|\bavast|bitdefender|\beset ssl|cisco umbrella|forcepoint|mcafee|check ?point software|watchguard|sonicwall|mitmproxy|fiddler`)
 	packageName = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
@@ -99,8 +101,10 @@ func findMarks(text string) (marks, hosts []mark) {
 			}
 		}
 	}
-	for _, m := range exchangesOwn().FindAllStringIndex(text, maxMarks) {
-		marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
+	if slices.ContainsFunc(exchangesOwnWords, func(w string) bool { return strings.Contains(lower, w) }) {
+		for _, m := range exchangesOwn().FindAllStringIndex(text, maxMarks) {
+			marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
+		}
 	}
 	hosts = append(hosts, exchangeIPv6(lower)...)
 	sort.Slice(marks, func(i, j int) bool { return marks[i].start < marks[j].start })

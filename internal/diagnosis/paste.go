@@ -5,12 +5,14 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/credential"
+	"github.com/smtpsend/smtpsend/internal/loglines"
 )
 
 // paste is a text made ready for the search.
 type paste struct {
 	text    string // cleaned
+	found   *credential.Found
 	views   []view // the text squeezed, and squeezed without the prefixes of lines
 	replies []pastedReply
 	numbers []pastedNumber
@@ -28,7 +30,8 @@ type view struct {
 type region struct{ start, end int }
 
 func newPaste(text string) *paste {
-	p := &paste{text: clean(text)}
+	p := &paste{found: newFound()}
+	p.text = clean(text, p.found)
 	whole := newView(p.text, nil)
 	p.views = []view{whole}
 	if cuts := linePrefixes(p.text); len(cuts) > 0 {
@@ -60,34 +63,17 @@ func newView(text string, cuts []region) view {
 	return v
 }
 
-// linePrefix is what logs, quotations and transcripts put before each line, and
-// what SMTP puts before each line of a reply.
-var linePrefix = lazyregexp.New(`^(?:` + strings.Join([]string{
-	`[ \t>|*#]+`,
-	`//+`,
-	`\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?\]?:?`,
-	`\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?`,
-	`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? `,
-	`(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}\d{1,2} \d\d:\d\d:\d\d \S+ [\w./-]+(?:\[\d+\])?:`,
-	`[\w./-]{2,30}\[\d+\]:`,
-	`\[?(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|TRACE|FATAL|CRITICAL|SEVERE|debug|info|warn|error)\]?[: -]`,
-	`SERVER -> CLIENT:|CLIENT -> SERVER:|[SC]:|<<<|>>>|<--|-->|<~\*?|~>|<\*\*|<-|->|<=|=>`,
-	`[2-5]\d\d-(?:[245]\.\d{1,3}\.\d{1,3} )?`,
-	`\w{2,20} {1,4}\| `, // docker compose
-}, "|") + `)`)
-
-const maxPrefixes = 6 // parts of one line's prefix
-
+// linePrefixes are what stands before the words of each line but the first.
 func linePrefixes(text string) []region {
 	var cuts []region
 	lines := strings.SplitAfter(text, "\n")
 	for i, start := 0, 0; i < len(lines); i++ {
-		n := knownPrefix(lines[i])
+		n := loglines.Known(lines[i])
 		if i > 0 {
-			n = max(n, sharedPrefix(lines[i-1], lines[i]))
+			n = max(n, loglines.Shared(lines[i-1], lines[i]))
 		}
 		if i > 0 && i+1 < len(lines) {
-			n = max(n, sharedPrefix(lines[i+1], lines[i]))
+			n = max(n, loglines.Shared(lines[i+1], lines[i]))
 		}
 		// The first line of all keeps its prefix: it is where the words begin.
 		if n > 0 && start > 0 {
@@ -96,48 +82,6 @@ func linePrefixes(text string) []region {
 		start += len(lines[i])
 	}
 	return cuts
-}
-
-func knownPrefix(line string) int {
-	at := 0
-	for range maxPrefixes {
-		m := linePrefix().FindString(line[at:min(len(line), at+200)])
-		if m == "" {
-			break
-		}
-		at += len(m)
-	}
-	return at
-}
-
-const minShared = 10 // octets that are not by chance the same
-
-// sharedPrefix is the length of what the line begins with just as its
-// neighbour, whatever the digits, up to the end of a word: the time and origin
-// that a log writes before each line.
-func sharedPrefix(neighbour, line string) int {
-	n, digits := 0, 0
-	for n < len(neighbour) && n < len(line) && n < 200 && figure(neighbour[n]) == figure(line[n]) && line[n] != '\n' {
-		if figure(line[n]) == '0' {
-			digits++
-		}
-		n++
-	}
-	for n > 0 && squeezed(line[n-1]) != 0 {
-		n--
-	}
-	if n < minShared || digits < 4 {
-		return 0
-	}
-	return n
-}
-
-// figure is the octet, with one digit for all.
-func figure(c byte) byte {
-	if c >= '0' && c <= '9' {
-		return '0'
-	}
-	return c
 }
 
 const (

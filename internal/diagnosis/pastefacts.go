@@ -27,7 +27,7 @@ func (p *paste) factsOf(f Facts, text string) Facts {
 // claims reads the token of a transcript that shows one. When it was used is
 // not known, so its expiry says nothing.
 func (p *paste) claims() *Claims {
-	for _, token := range jwtShape().FindAllString(p.text, 8) {
+	for _, token := range p.found.Tokens() {
 		if c, err := ReadClaims(token); err == nil && c.Audience != "" {
 			c.Expires = time.Time{}
 			return &c

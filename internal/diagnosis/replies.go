@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/loglines"
 )
 
 // pastedReply is a reply code, an enhanced status code or both, as found in a text.
@@ -81,7 +82,7 @@ func passedOn(text string, start int, before []pastedReply) bool {
 func withLoneCodes(text string, out []pastedReply) []pastedReply {
 	left, looks := maxReplies, 20*maxReplies
 	for i := 0; i+3 < len(text) && left > 0 && looks > 0; i++ {
-		if c := text[i]; c != '4' && c != '5' || figure(text[i+1]) != '0' || figure(text[i+2]) != '0' || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && squeezed(text[i-1]) != 0 {
+		if c := text[i]; c != '4' && c != '5' || loglines.Figure(text[i+1]) != '0' || loglines.Figure(text[i+2]) != '0' || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && squeezed(text[i-1]) != 0 {
 			continue
 		}
 		looks--

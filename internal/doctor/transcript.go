@@ -18,7 +18,7 @@ type transcript struct{ lines []string }
 
 func (t *transcript) add(line string) {
 	if len(t.lines) < maxLines {
-		t.lines = append(t.lines, diagnosis.Redact(clip(line, maxLine)))
+		t.lines = append(t.lines, clip(diagnosis.Redact(line), maxLine))
 	}
 }
 

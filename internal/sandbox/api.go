@@ -158,10 +158,10 @@ func (s *Sandbox) inboxMessage(w http.ResponseWriter, r *http.Request, t *templa
 }
 
 // show allows the page its own style and the frame of a mail's HTML; nothing in
-// a mail may run or load.
+// a mail may run or load, and no other page may put this one into a frame.
 func show(w http.ResponseWriter, t *template.Template, p inboxPage) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_ = t.Execute(w, p)
 }

@@ -76,6 +76,16 @@ func TestAPI(t *testing.T) {
 			t.Errorf("message: %s", one)
 		}
 	}
+	for _, path := range []string{"/", "/messages/1"} {
+		resp, err := http.Get(plain + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if policy := resp.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") || !strings.Contains(policy, "default-src 'none'") {
+			t.Errorf("%s may be framed by others: %s", path, policy)
+		}
+	}
 	fetch(t, s, http.MethodGet, plain+"/api/messages/2", 404)
 	fetch(t, s, http.MethodDelete, plain+"/api/messages", 204)
 	if n := len(s.Messages()); n != 0 {

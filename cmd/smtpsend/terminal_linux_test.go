@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestWhatIsExactIsSafeAtATerminal: what goes octet by octet into a file or a
+// pipe is shown at a terminal, like all else.
+func TestWhatIsExactIsSafeAtATerminal(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // no settings of whoever tests
+	body := escs + hidden + octets + "\r\nend of it\r\n"
+	o := ordeal{
+		files:  map[string]string{"m.eml": "From: app@contoso.example\r\nTo: a@contoso.example\r\nSubject: x\r\n\r\n" + strings.ReplaceAll(body, "\x00", ""), "s.properties": "MailSender=" + hidden + "\n"},
+		answer: answering(200, "application/json", `{"token_type":"Bearer","expires_in":3600,"access_token":"token-`+hidden+`-that-ends"}`),
+	}
+	s := newScene(t, o, t.TempDir())
+	out, errs := s.perform(t, ordeal{args: []string{"send", "--queue", "--message", "@@/m.eml"}})
+	qid, _, ok := strings.Cut(strings.TrimPrefix(string(out), "queued as "), ";")
+	if !ok {
+		t.Fatalf("not queued: %s%s", out, errs)
+	}
+	for _, tt := range []struct {
+		args     []string
+		end, raw string
+	}{
+		{[]string{"queue", "cat", qid}, "end of it", hidden + octets}, {[]string{"token"}, "-that-ends", "token-" + hidden},
+		{[]string{"config", "import", "@@/s.properties"}, "# Imported", ""}, {[]string{"config", "example"}, "OFFICE_TENANT_ID", ""},
+	} {
+		t.Run(strings.Join(tt.args[:1], " "), func(t *testing.T) {
+			piped, errs := s.perform(t, ordeal{args: tt.args})
+			if !bytes.Contains(piped, []byte(tt.raw)) || !bytes.Contains(piped, []byte(tt.end)) {
+				t.Errorf("a pipe gets %q %q", piped, errs)
+			}
+			shown := s.atTerminal(t, tt.args, tt.end)
+			if bad := steering(shown, true); bad != "" {
+				t.Errorf("the terminal gets %s", bad)
+			}
+		})
+	}
+}
+
+// atTerminal is what a terminal gets up to the word end and the line end after
+// it.
+func (s *scene) atTerminal(t *testing.T, args []string, end string) []byte {
+	t.Helper()
+	seen, tty := openTerminal(t)
+	p := &process{stdin: strings.NewReader(""), stdout: tty, stderr: os.Stderr}
+	for name, value := range s.env {
+		p.environ = append(p.environ, name+"="+value)
+	}
+	for i := range args {
+		args[i] = s.at(args[i])
+	}
+	done := make(chan []byte)
+	go func() {
+		var all []byte
+		for buffer := make([]byte, 4096); ; {
+			n, err := seen.Read(buffer)
+			all = append(all, buffer[:n]...)
+			if i := bytes.Index(all, []byte(end)); err != nil || i >= 0 && bytes.IndexByte(all[i:], '\n') >= 0 {
+				done <- all
+				break
+			}
+		}
+		for buffer := make([]byte, 4096); ; { // whatever else comes, so that nobody waits
+			if _, err := seen.Read(buffer); err != nil {
+				return
+			}
+		}
+	}()
+	run(t.Context(), p, args)
+	return <-done
+}
