@@ -24,7 +24,7 @@ const module = "github.com/smtpsend/smtpsend/"
 var ranks = map[string]int{
 	"xoauth2": 0, "internal/secret": 0, "internal/reply": 0, "internal/ownfile": 0,
 	"internal/envfile": 0, "internal/nodump": 0, "internal/lazyregexp": 0, "internal/delayproxy": 0, "internal/htmltext": 0, "internal/mimetext": 0,
-	"internal/limits": 0, "internal/until": 0, "internal/markdown": 0,
+	"internal/limits": 0, "internal/until": 0, "internal/markdown": 0, "internal/guard": 0,
 	"internal/seal": 1, "internal/aliases": 1,
 	"tokencache": 1, "internal/config": 1, "internal/message": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
 	"internal/entra": 2, "internal/sandbox": 2, "internal/enaio": 2, "internal/mailtemplate": 2,

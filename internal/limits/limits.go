@@ -15,10 +15,11 @@ const (
 	HeaderSection = 1 << 20     // the header section of a ready message
 	PartHeader    = 100 << 10   // the header of one MIME part, where long lines are re-encoded; Postfix's header_size_limit
 	PartNesting   = 100         // multiparts within multiparts, where long lines are re-encoded; Postfix's mime_nesting_limit
+	Parts         = 10_000      // parts, where long lines are re-encoded
 	Line          = 998         // a line, without CRLF (RFC 5322 2.1.1)
 	Body          = 25 << 20    // a text or HTML body from a file or standard input; it is held in memory, unlike attachments
-	AddressList   = 2 << 20     // a list of addresses, or a file of them: 10,000, as many as Exchange takes from a mailbox in a day
-	EncodedWord   = 1 << 10     // a word in an encoding (RFC 2047) that is decoded; the standard allows 75
+	AddressList   = 2 << 20     // a list of addresses, or a file of them
+	Addresses     = 50_000      // addresses in a list or a file; Exchange takes 10,000 recipients from a mailbox in a day
 	PreviewImages = 20 << 20    // all images that a preview page carries, as often as they occur in it
 )
 
@@ -34,20 +35,24 @@ const (
 
 // Of templates and their data.
 const (
-	TemplateSource  = 8 << 20   // a template file
-	TemplateFront   = 1 << 20   // its front matter
-	TemplateValues  = 20_000    // values in the front matter
-	TemplateActions = 128 << 10 // all that stands between {{ and }}
-	TemplateNesting = 100       // blocks and parentheses within each other, and "else if" after another
-	TemplateDefines = 100       // templates that it defines with define and block
-	TemplateCalls   = 100       // templates that call each other, or themselves, at one time
-	TemplateSteps   = 1_000_000 // steps of one part of a message, such as the body: an action each time it is executed
-	TemplateText    = 16 << 20  // what functions such as printf make while one part is filled in
-	TemplateResult  = 16 << 20  // a body that is filled in
-	TemplateField   = 2 << 20   // any other part that is filled in
-	Data            = 8 << 20   // a file of data, JSON or YAML
-	DataValues      = 50_000    // values in it, keys included
-	DataNesting     = 100       // lists and groups within each other
+	TemplateSource    = 8 << 20   // a template file
+	TemplateFront     = 1 << 20   // its front matter
+	TemplateValues    = 20_000    // values in the front matter
+	TemplateActions   = 128 << 10 // all that stands between {{ and }}
+	TemplateNesting   = 100       // blocks and parentheses within each other, and "else if" after another
+	TemplateDefines   = 100       // templates that it defines with define and block
+	TemplateVariables = 200       // variables that it declares
+	TemplateParts     = 1000      // fields of it that hold an action; each address and each header is one
+	TemplateCalls     = 100       // templates that call each other, or themselves, at one time
+	TemplateSteps     = 1_000_000 // steps of one part of a message, such as the body: an action each time it is executed
+	TemplateHTML      = 200_000   // actions of an HTML body that the library looks at to find where each stands: in a range twice, in a range within it four times, and in a template for each call of it
+	TemplateText      = 16 << 20  // what functions such as printf make while one part is filled in
+	TemplateResult    = 16 << 20  // a body that is filled in
+	TemplateValue     = 4 << 20   // one value that is written into HTML, which escaping makes up to six times as long
+	TemplateField     = 2 << 20   // any other part that is filled in
+	Data              = 8 << 20   // a file of data, JSON or YAML
+	DataValues        = 50_000    // values in it, keys included
+	DataNesting       = 100       // lists and groups within each other
 )
 
 // Of the rows of a batch.
@@ -63,6 +68,8 @@ const (
 	Import        = 4 << 20 // a file for config import
 	ImportValues  = 20_000  // entries in it
 	ImportNesting = 64      // levels of YAML in it
+	ImportKey     = 1 << 10 // the key of an entry, with those above it
+	Scenario      = 1 << 20 // a scenario for the sandbox
 	Aliases       = 4 << 20 // an aliases file
 	AliasEntries  = 50_000  // aliases in it
 	AliasTargets  = 200_000 // addresses and names that its aliases lead to
