@@ -1,16 +1,18 @@
 package main
 
 import (
+	"context"
 	"io"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
 // addresses fills in who writes to whom, beside what a template has said. The
 // mailbox follows From unless a flag or SMTP_USER_NAME names another.
-func (s *sendFlags) addresses(d *message.Draft, cfg *config.Config, stdin io.Reader) error {
+func (s *sendFlags) addresses(ctx context.Context, d *message.Draft, cfg *config.Config, stdin io.Reader) error {
 	from, err := s.sender(cfg)
 	if err != nil {
 		return err
@@ -29,7 +31,7 @@ func (s *sendFlags) addresses(d *message.Draft, cfg *config.Config, stdin io.Rea
 		d.Mailbox = mailbox
 	}
 	for _, list := range s.recipientLists() {
-		parsed, err := list.parse(stdin)
+		parsed, err := list.parse(ctx, stdin)
 		if err != nil {
 			return err
 		}
@@ -85,7 +87,7 @@ func (s *sendFlags) recipientLists() []addressList {
 
 // parse reads the addresses; those of a file stand one a line, and what is
 // wrong is said with the file's name.
-func (l addressList) parse(stdin io.Reader) ([]message.Address, error) {
+func (l addressList) parse(ctx context.Context, stdin io.Reader) ([]message.Address, error) {
 	var all []message.Address
 	for _, value := range l.values {
 		if file, ok := strings.CutPrefix(value, "@"); ok && l.flag != "--reply-to" { // as curl has it
@@ -98,7 +100,7 @@ func (l addressList) parse(stdin io.Reader) ([]message.Address, error) {
 		all = append(all, parsed...)
 	}
 	for _, file := range l.files {
-		text, err := readBody(file, stdin)
+		text, err := readBody(ctx, file, stdin, limits.AddressList)
 		if err != nil {
 			return nil, ofFlag(l.flag+"-file", err)
 		}
@@ -111,7 +113,9 @@ func (l addressList) parse(stdin io.Reader) ([]message.Address, error) {
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, parsed...)
+			if all = append(all, parsed...); len(all) > limits.Addresses {
+				return nil, usagef("%s-file %s: more than %d addresses", l.flag, file, limits.Addresses)
+			}
 		}
 	}
 	return all, nil

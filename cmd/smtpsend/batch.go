@@ -17,6 +17,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -28,6 +29,7 @@ type batchFlags struct {
 	subject, from, mailbox, at       string
 	to, cc, bcc, attach, header      []string
 	textFile, htmlFile, markdownFile string
+	attachDir                        string
 	name, key                        string
 	dryRun, report                   string
 	check, yes, addOnly              bool
@@ -77,7 +79,8 @@ func (b *batchFlags) define(cmd *cobra.Command) {
 	f.StringVar(&b.textFile, "text-file", "", "plain text body template from `FILE`")
 	f.StringVar(&b.htmlFile, "html-file", "", "HTML body template from `FILE`")
 	f.StringVar(&b.markdownFile, "markdown-file", "", "Markdown body template from `FILE`")
-	f.StringArrayVarP(&b.attach, "attach", "A", nil, "`TEMPLATE` of a file's name to attach; repeatable")
+	f.StringArrayVarP(&b.attach, "attach", "A", nil, "`TEMPLATE` of a file's name to attach, or the name itself; repeatable")
+	f.StringVar(&b.attachDir, "attach-dir", "", "the files that templates and rows name are in `DIR` (default: the template's directory)")
 	f.StringArrayVarP(&b.header, "header", "H", nil, "extra header field, as `'Name: TEMPLATE'`; repeatable")
 	f.StringVar(&b.at, "at", "", "`TEMPLATE` of the time to submit at, such as '{{.when}}' or '2026-12-24 08:00'")
 	f.StringVar(&b.name, "name", "", "`NAME` of the batch (default: the name of the file of rows)")
@@ -99,7 +102,7 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	if err != nil {
 		return err
 	}
-	plan, err := b.plan(cfg)
+	plan, err := b.plan(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -122,7 +125,7 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	case b.check:
 		return g.printForecast(forecast)
 	case b.dryRun != "":
-		return b.runDry(g, rows, plan)
+		return b.runDry(ctx, g, rows, plan)
 	case cfg.NoMails:
 		g.printf("not submitted: SMTPSEND_NO_MAILS=1\n")
 		return nil
@@ -140,7 +143,7 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 func (b *batchFlags) checkAndForecast(ctx context.Context, g *globals, cfg *config.Config, r *rowFile, plan batch.Plan) (checked batch.Checked, f batch.Forecast, err error) {
 	perMinute, perDay := cfg.MessagesPerMinute*cfg.TimeScale, cfg.RecipientsPerDay*cfg.TimeScale
 	if cfg.StateDir == "" || !outbox.Exists(cfg.StateDir) || b.dryRun != "" {
-		checked, err = b.checkAll(g, r, plan, nil)
+		checked, err = b.checkAll(ctx, g, r, plan, nil)
 		return checked, checked.Forecast(perMinute, perDay, batch.Usage{}), err
 	}
 	box, err := g.openOutbox(ctx, cfg)
@@ -159,7 +162,7 @@ func (b *batchFlags) checkAndForecast(ctx context.Context, g *globals, cfg *conf
 	case !errors.Is(err, outbox.ErrNotFound):
 		return checked, f, asExit(err)
 	}
-	if checked, err = b.checkAll(g, r, plan, known); err != nil {
+	if checked, err = b.checkAll(ctx, g, r, plan, known); err != nil {
 		return checked, f, err
 	}
 	used, err := checked.UsageOf(ctx, box, entry)
@@ -195,8 +198,8 @@ func (g *globals) printForecast(f batch.Forecast) error {
 }
 
 // plan makes the template of flags and file.
-func (b *batchFlags) plan(cfg *config.Config) (batch.Plan, error) {
-	source, name, err := b.source()
+func (b *batchFlags) plan(ctx context.Context, cfg *config.Config) (batch.Plan, error) {
+	source, name, err := b.source(ctx)
 	if err != nil {
 		return batch.Plan{}, err
 	}
@@ -219,15 +222,15 @@ func (b *batchFlags) plan(cfg *config.Config) (batch.Plan, error) {
 		return batch.Plan{}, usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
 	}
 	base.Mailbox, err = s.submitter(cfg)
-	return batch.Plan{Template: t, Base: base}, err
+	return batch.Plan{Template: t, Base: base, Attachments: b.literal()}, err
 }
 
 // source is the template file with the flags laid over it.
-func (b *batchFlags) source() (s mailtemplate.Source, name string, err error) {
+func (b *batchFlags) source(ctx context.Context) (s mailtemplate.Source, name string, err error) {
 	name = "flags"
 	if b.template != "" {
 		name = b.template
-		text, err := readBody(b.template, nil)
+		text, err := readBody(ctx, b.template, nil, limits.TemplateSource)
 		if err != nil {
 			return s, name, ofFlag("--template", err)
 		}
@@ -243,7 +246,13 @@ func (b *batchFlags) source() (s mailtemplate.Source, name string, err error) {
 			*over.target = over.flag
 		}
 	}
-	s.To, s.Cc, s.Bcc, s.Attach = append(s.To, b.to...), append(s.Cc, b.cc...), append(s.Bcc, b.bcc...), append(s.Attach, b.attach...)
+	s.To, s.Cc, s.Bcc = append(s.To, b.to...), append(s.Cc, b.cc...), append(s.Bcc, b.bcc...)
+	s.AttachDir = attachDir(b.attachDir, b.template)
+	for _, path := range b.attach {
+		if isTemplate(path) {
+			s.Attach = append(s.Attach, path)
+		}
+	}
 	for _, body := range []struct {
 		flag, file string
 		target     *string
@@ -251,11 +260,24 @@ func (b *batchFlags) source() (s mailtemplate.Source, name string, err error) {
 		if body.file == "" {
 			continue
 		}
-		if *body.target, err = readBody(body.file, nil); err != nil {
+		if *body.target, err = readBody(ctx, body.file, nil, limits.TemplateSource); err != nil {
 			return s, name, ofFlag(body.flag, err)
 		}
 	}
 	return s, name, b.headers(&s)
+}
+
+// isTemplate reports a text that depends on the row.
+func isTemplate(text string) bool { return strings.Contains(text, "{{") }
+
+// literal are the files that the command line names, wherever they are.
+func (b *batchFlags) literal() (list []message.Attachment) {
+	for _, path := range b.attach {
+		if path != "" && !isTemplate(path) {
+			list = append(list, message.Attachment{Path: path})
+		}
+	}
+	return list
 }
 
 func (b *batchFlags) headers(s *mailtemplate.Source) error {
@@ -356,12 +378,12 @@ func (r *rowFile) rows() (*batch.Rows, error) {
 const shownProblems = 20
 
 // checkAll checks every row, and lists every problem with its row.
-func (b *batchFlags) checkAll(g *globals, r *rowFile, plan batch.Plan, known batch.Known) (batch.Checked, error) {
+func (b *batchFlags) checkAll(ctx context.Context, g *globals, r *rowFile, plan batch.Plan, known batch.Known) (batch.Checked, error) {
 	rows, err := r.rows()
 	if err != nil {
 		return batch.Checked{}, err
 	}
-	checked, err := batch.Check(rows, plan, known)
+	checked, err := batch.Check(ctx, rows, plan, known)
 	var whole *batch.RowError
 	if err != nil && !errors.As(err, &whole) {
 		return checked, asExit(err)
@@ -399,12 +421,15 @@ func (b *batchFlags) checkAll(g *globals, r *rowFile, plan batch.Plan, known bat
 	return checked, withCode(exitData, errors.New(text))
 }
 
-func (b *batchFlags) runDry(g *globals, r *rowFile, plan batch.Plan) error {
+func (b *batchFlags) runDry(ctx context.Context, g *globals, r *rowFile, plan batch.Plan) error {
 	rows, err := r.rows()
 	if err != nil {
 		return err
 	}
-	n, err := batch.DryRun(rows, plan, b.dryRun, filepath.Base(r.name))
+	n, err := batch.DryRun(ctx, rows, plan, b.dryRun, filepath.Base(r.name))
+	if ctx.Err() != nil {
+		return err
+	}
 	if err != nil {
 		return withCode(exitCannotCreate, err)
 	}

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"io"
-	"os"
+	"context"
 
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/enaio"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
@@ -26,18 +26,23 @@ nothing here are listed as warnings.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return runConfigImport(g, args[0], output) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runConfigImport(cmd.Context(), g, args[0], output)
+		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write `FILE` with mode 0600 instead of printing")
 	return cmd
 }
 
-func runConfigImport(g *globals, name, output string) error {
-	data, err := readImport(name)
+func runConfigImport(ctx context.Context, g *globals, name, output string) error {
+	data, err := readBody(ctx, name, nil, limits.Import)
 	if err != nil {
 		return err
 	}
-	in, err := enaio.Import(name, data)
+	in, err := enaio.Import(ctx, name, []byte(data))
+	if ctx.Err() != nil {
+		return err
+	}
 	if err != nil {
 		return withCode(exitData, &message.FileError{Path: name, Err: err})
 	}
@@ -50,17 +55,4 @@ func runConfigImport(g *globals, name, output string) error {
 		return withCode(exitCannotCreate, err)
 	}
 	return nil
-}
-
-func readImport(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, &message.FileError{Path: name, Err: err}
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, enaio.MaxSize+1))
-	if err != nil {
-		return nil, &message.FileError{Path: name, Err: err}
-	}
-	return data, nil
 }

@@ -1,31 +1,29 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/until"
 )
-
-// maxBody is the size in octets up to which a text or HTML body is read. It is
-// held in memory, unlike attachments; Exchange takes 35 MB by default in all.
-const maxBody = 25 << 20
 
 // mail makes of the flags a mail object and says who it is from. It is nil
 // when --skip-empty found nothing to submit.
-func (s *sendFlags) mail(g *globals, cfg *config.Config, given func(string) bool) (*message.Mail, string, error) {
+func (s *sendFlags) mail(ctx context.Context, g *globals, cfg *config.Config, given func(string) bool) (*message.Mail, string, error) {
 	if s.message != "" {
-		return s.ready(g, cfg, given)
+		return s.ready(ctx, g, cfg, given)
 	}
-	d, err := s.draft(g, cfg, given)
+	d, err := s.draft(ctx, g, cfg, given)
 	if err != nil {
 		return nil, "", err
 	}
@@ -33,12 +31,16 @@ func (s *sendFlags) mail(g *globals, cfg *config.Config, given func(string) bool
 		g.printf("not submitted: the body is empty (--skip-empty)\n")
 		return nil, "", nil
 	}
-	m, err := message.Compose(d)
+	var m *message.Mail
+	err = g.composing(ctx, func(ctx context.Context) error {
+		m, err = message.Compose(ctx, d)
+		return err
+	})
 	if err != nil {
 		return nil, "", s.asFlags(err, given)
 	}
 	g.doubts(m)
-	if err := s.keep(d, m); err != nil {
+	if err := s.keep(ctx, d, m); err != nil {
 		_ = m.Close()
 		return nil, "", err
 	}
@@ -87,8 +89,8 @@ func (s *sendFlags) excluded(given func(string) bool) error {
 			return usagef("--%s \"\": names no file", name)
 		}
 	}
-	if (s.data != "" || len(s.set) > 0) && s.template == "" {
-		return usagef("--data and --set need --template")
+	if (s.data != "" || len(s.set) > 0 || s.attachDir != "") && s.template == "" {
+		return usagef("--data, --set and --attach-dir need --template")
 	}
 	if s.embed && !given("html") && !given("html-file") && !given("markdown-file") && !given("template") {
 		return usagef("--embed needs an HTML body that names images: --html, --html-file, --markdown-file or --template")
@@ -135,12 +137,12 @@ func (s *sendFlags) hasBody(given func(string) bool) bool {
 
 // draft makes of the flags what message.Compose needs. given reports whether a
 // flag was set, because an empty --text is a text.
-func (s *sendFlags) draft(g *globals, cfg *config.Config, given func(string) bool) (message.Draft, error) {
+func (s *sendFlags) draft(ctx context.Context, g *globals, cfg *config.Config, given func(string) bool) (message.Draft, error) {
 	var d message.Draft
-	if err := s.content(&d, g, given); err != nil {
+	if err := s.content(ctx, &d, g, given); err != nil {
 		return d, err
 	}
-	if err := s.addresses(&d, cfg, g.stdin); err != nil {
+	if err := s.addresses(ctx, &d, cfg, g.stdin); err != nil {
 		return d, err
 	}
 	if s.subject != "" || given("subject") {
@@ -172,13 +174,11 @@ func headerOf(text string) (message.Header, error) {
 // files are what is sent along.
 func (s *sendFlags) files(d *message.Draft) error {
 	for _, pattern := range s.attach {
-		paths, err := matches(pattern)
+		files, err := matches(pattern)
 		if err != nil {
 			return ofFlag("--attach", err)
 		}
-		for _, path := range paths {
-			d.Attachments = append(d.Attachments, message.Attachment{Path: path})
-		}
+		d.Attachments = append(d.Attachments, files...)
 	}
 	for _, inline := range s.inline {
 		cid, path, ok := strings.Cut(inline, "=")
@@ -200,9 +200,9 @@ func (s *sendFlags) files(d *message.Draft) error {
 
 // content fills in the body, and what else a template has, from where the flags
 // say; the text comes from standard input when they say nothing.
-func (s *sendFlags) content(d *message.Draft, g *globals, given func(string) bool) (err error) {
+func (s *sendFlags) content(ctx context.Context, d *message.Draft, g *globals, given func(string) bool) (err error) {
 	if s.template != "" {
-		return s.fill(d, g)
+		return s.fill(ctx, d, g)
 	}
 	d.Text, d.HTML = s.text, s.html
 	textFile := s.textFile
@@ -212,14 +212,18 @@ func (s *sendFlags) content(d *message.Draft, g *globals, given func(string) boo
 	for _, body := range []struct {
 		flag, file string
 		target     *string
-	}{{"--text-file", textFile, &d.Text}, {"--html-file", s.htmlFile, &d.HTML}, {"--markdown-file", s.markdownFile, &d.Markdown}} {
+		most       int
+	}{
+		{"--text-file", textFile, &d.Text, limits.Body}, {"--html-file", s.htmlFile, &d.HTML, limits.Body},
+		{"--markdown-file", s.markdownFile, &d.Markdown, limits.MarkdownSource},
+	} {
 		if body.file == "" {
 			continue
 		}
 		if body.file == "-" {
 			g.askFor("the text")
 		}
-		if *body.target, err = readBody(body.file, g.stdin); err != nil {
+		if *body.target, err = readBody(ctx, body.file, g.stdin, body.most); err != nil {
 			return ofFlag(body.flag, err)
 		}
 	}
@@ -227,46 +231,78 @@ func (s *sendFlags) content(d *message.Draft, g *globals, given func(string) boo
 }
 
 // fill executes the template.
-func (s *sendFlags) fill(d *message.Draft, g *globals) error {
+func (s *sendFlags) fill(ctx context.Context, d *message.Draft, g *globals) error {
 	if s.template == "-" {
 		g.askFor("the template")
 	}
-	source, err := readBody(s.template, g.stdin)
+	text, err := readBody(ctx, s.template, g.stdin, limits.TemplateSource)
 	if err != nil {
 		return ofFlag("--template", err)
 	}
-	t, err := mailtemplate.Parse(s.template, source)
+	data, err := s.values(ctx, g)
 	if err != nil {
 		return err
 	}
+	return g.composing(ctx, func(ctx context.Context) error {
+		source, err := mailtemplate.ParseSource(s.template, text)
+		if err != nil {
+			return err
+		}
+		source.AttachDir = attachDir(s.attachDir, s.template)
+		t, err := mailtemplate.Compile(s.template, source)
+		if err != nil {
+			return err
+		}
+		if s.at == "" {
+			if s.readyAt, err = t.At(ctx, data); err != nil {
+				return err
+			}
+		}
+		return t.Fill(ctx, d, data)
+	})
+}
+
+// attachDir is the directory below which the files are that a template names: the
+// one of the flag, else the template's own.
+func attachDir(flag, template string) string {
+	switch {
+	case flag != "":
+		return flag
+	case template == "" || template == "-":
+		return "."
+	}
+	return filepath.Dir(template)
+}
+
+// values are the data of the template.
+func (s *sendFlags) values(ctx context.Context, g *globals) (map[string]any, error) {
 	data := map[string]any{}
 	if s.data != "" {
 		if s.data == "-" {
 			g.askFor("the data")
 		}
-		text, err := readBody(s.data, g.stdin)
+		text, err := readBody(ctx, s.data, g.stdin, limits.Data)
 		if err != nil {
-			return ofFlag("--data", err)
+			return nil, ofFlag("--data", err)
 		}
-		if data, err = mailtemplate.ParseData(s.data, []byte(text)); err != nil {
-			return ofFlag("--data", err)
+		err = g.composing(ctx, func(ctx context.Context) error {
+			data, err = mailtemplate.ParseData(ctx, s.data, text)
+			return err
+		})
+		if err != nil {
+			return nil, ofFlag("--data", err)
 		}
 	}
 	for _, assignment := range s.set {
 		if err := mailtemplate.SetData(data, assignment); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if s.at == "" {
-		if s.readyAt, err = t.At(data); err != nil {
-			return err
-		}
-	}
-	return t.Fill(d, data)
+	return data, nil
 }
 
 // keep writes the message, and the page that shows it, where the flags say.
-func (s *sendFlags) keep(d message.Draft, m *message.Mail) error {
+func (s *sendFlags) keep(ctx context.Context, d message.Draft, m *message.Mail) error {
 	if s.preview != "" {
 		var page strings.Builder
 		if err := message.Preview(&page, d, m); err != nil {
@@ -276,11 +312,12 @@ func (s *sendFlags) keep(d message.Draft, m *message.Mail) error {
 			return withCode(exitCannotCreate, fmt.Errorf("--preview %q: %w", s.preview, err))
 		}
 	}
-	return s.saveMail(m)
+	return s.saveMail(ctx, m)
 }
 
-// saveMail writes the octets that go after DATA.
-func (s *sendFlags) saveMail(m *message.Mail) error {
+// saveMail writes the octets that go after DATA. What is not whole is not left
+// there.
+func (s *sendFlags) saveMail(ctx context.Context, m *message.Mail) error {
 	if s.save == "" {
 		return nil
 	}
@@ -288,50 +325,30 @@ func (s *sendFlags) saveMail(m *message.Mail) error {
 	if err != nil {
 		return withCode(exitCannotCreate, ofFlag("--save", err))
 	}
-	if _, err := m.Content.WriteTo(f); err != nil {
-		_ = f.Close()
-		return withCode(exitIO, ofFlag("--save", err))
+	_, err = m.Content.WriteTo(until.Writer(ctx, f))
+	if err = errors.Join(err, f.Close()); err == nil {
+		return nil
 	}
-	if err := f.Close(); err != nil {
-		return withCode(exitIO, ofFlag("--save", err))
+	if info, e := os.Lstat(s.save); e == nil && info.Mode().IsRegular() {
+		_ = os.Remove(s.save)
 	}
-	return nil
-}
-
-// readBody reads a file, or standard input for "-", up to maxBody. Without
-// stdin there is none.
-func readBody(name string, stdin io.Reader) (string, error) {
-	if name == "-" && stdin == nil {
-		return "", usagef("standard input is not taken here, name a file")
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	in := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return "", &message.FileError{Path: name, Err: err}
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, maxBody+1))
-	if err != nil {
-		return "", &message.FileError{Path: name, Err: err}
-	}
-	if len(data) > maxBody {
-		return "", withCode(exitData, fmt.Errorf("file %q: has more than %d octets; a text as long as that can only be attached", name, maxBody))
-	}
-	return string(data), nil
+	return withCode(exitIO, ofFlag("--save", err))
 }
 
 // matches expands a pattern. A file of exactly that name comes first, so that
-// "a[1].pdf" can be attached.
-func matches(pattern string) ([]string, error) {
+// "a[1].pdf" can be attached. A file that is named is attached from wherever it is;
+// one that a pattern finds is not known to whoever wrote the pattern, and must not
+// be a link that leads out of the directory that the pattern names.
+func matches(pattern string) ([]message.Attachment, error) {
 	_, err := os.Lstat(pattern)
-	if errors.Is(err, fs.ErrNotExist) && strings.Contains(pattern, ",") && !strings.ContainsAny(pattern, "*?[") {
+	if errors.Is(err, fs.ErrNotExist) && strings.Contains(pattern, ",") && !isPattern(pattern) {
 		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w; each of several files needs an --attach of its own", fs.ErrNotExist)}
 	}
-	if err == nil || !strings.ContainsAny(pattern, "*?[") {
-		return []string{pattern}, nil // message.Compose says what is wrong with it
+	if err == nil || !isPattern(pattern) {
+		return []message.Attachment{{Path: pattern}}, nil // message.Compose says what is wrong with it
 	}
 	paths, err := filepath.Glob(pattern)
 	if err != nil {
@@ -340,5 +357,18 @@ func matches(pattern string) ([]string, error) {
 	if len(paths) == 0 {
 		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w: no file matches", fs.ErrNotExist)}
 	}
-	return paths, nil
+	dir := pattern
+	for isPattern(dir) {
+		dir = filepath.Dir(dir)
+	}
+	files := make([]message.Attachment, len(paths))
+	for i, path := range paths {
+		if path, err = filepath.Rel(dir, path); err != nil {
+			return nil, withCode(exitUsage, fmt.Errorf("%q: %w", pattern, err))
+		}
+		files[i] = message.Attachment{Path: path, Dir: dir}
+	}
+	return files, nil
 }
+
+func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }

@@ -12,8 +12,10 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
 func newExplain(g *globals) *cobra.Command {
@@ -47,11 +49,15 @@ Exit codes: 0 something was recognised; 64 usage; 65 nothing was recognised;
 }
 
 func runExplain(ctx context.Context, g *globals, args []string) error {
-	text, err := pasted(g, args)
+	text, err := pasted(ctx, g, args)
 	if err != nil {
 		return err
 	}
-	findings := diagnosis.Explain(text, g.offlineFacts(ctx))
+	known := g.offlineFacts(ctx)
+	findings, err := until.Do(ctx, func() ([]diagnosis.Finding, error) { return diagnosis.Explain(text, known), nil })
+	if err != nil {
+		return err
+	}
 	if g.json {
 		g.printJSON(newExplainView(findings))
 	} else {
@@ -65,7 +71,7 @@ func runExplain(ctx context.Context, g *globals, args []string) error {
 
 // pasted is the text to explain: of standard input, of a file, or the arguments
 // themselves, which need no quotes then.
-func pasted(g *globals, args []string) (string, error) {
+func pasted(ctx context.Context, g *globals, args []string) (string, error) {
 	switch {
 	case len(args) == 0 && isTerminal(g.stdin):
 		return "", usagef("nothing to explain: give a text, a file, a code, or - for standard input")
@@ -79,7 +85,10 @@ func pasted(g *globals, args []string) (string, error) {
 		case err != nil && fileName().MatchString(args[0]):
 			return "", withCode(exitNoInput, err)
 		case err == nil: // a pipe of the shell's <(command) too
-			f, err := os.Open(args[0])
+			f, err := until.Open(ctx, args[0])
+			if ctx.Err() != nil {
+				return "", context.Cause(ctx)
+			}
 			if err != nil {
 				return "", withCode(exitNoInput, err)
 			}
@@ -93,16 +102,48 @@ func pasted(g *globals, args []string) (string, error) {
 // fileName is what nobody would paste as an error.
 var fileName = lazyregexp.New(`^[^\s:]*(?:/|\.(?:log|txt|eml|json|out|err)$)[^\s:]*$`)
 
-// maxPaste is how much is read. Of a longer text, such as a log, diagnosis
-// looks at beginning and end.
-const maxPaste = 64 << 20
-
+// readPaste reads a text to its end. Of a longer one, such as a log, diagnosis
+// looks at beginning and end, so that no more of it is kept.
 func readPaste(r io.Reader) (string, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxPaste))
-	if err != nil {
+	var kept edges
+	if _, err := io.Copy(&kept, io.LimitReader(r, limits.PasteRead)); errors.Is(err, context.Canceled) {
+		return "", err
+	} else if err != nil {
 		return "", withCode(exitNoInput, fmt.Errorf("reading the text: %w", err))
 	}
-	return string(data), nil
+	return kept.String(), nil
+}
+
+// edges keeps the first and the last half of what diagnosis looks at.
+type edges struct {
+	first, last []byte
+	at          int  // where last goes on, once it is full
+	full        bool // last has been written over
+}
+
+const half = diagnosis.MaxPaste / 2
+
+func (e *edges) Write(p []byte) (int, error) {
+	n := min(half-len(e.first), len(p))
+	e.first = append(e.first, p[:n]...)
+	for rest := p[n:]; len(rest) > 0; {
+		if len(e.last) < half {
+			n := min(half-len(e.last), len(rest))
+			e.last, rest = append(e.last, rest[:n]...), rest[n:]
+			continue
+		}
+		n := copy(e.last[e.at:], rest)
+		e.at, rest, e.full = (e.at+n)%half, rest[n:], true
+	}
+	return len(p), nil
+}
+
+// String is the text, with a line end for what is missing.
+func (e *edges) String() string {
+	if !e.full {
+		return string(e.first) + string(e.last)
+	}
+	return string(e.first) + "\n" + string(e.last[e.at:]) + string(e.last[:e.at])
 }
 
 // offlineFacts are the ids and the mailbox of the settings as far as they can be

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +22,7 @@ func ofFlag(flag string, err error) error {
 var flagOfField = map[string]string{
 	"From": "from", "To": "to", "Cc": "cc", "Bcc": "bcc", "Reply-To": "reply-to", "Subject": "subject", "mailbox": "mailbox",
 	"priority": "priority", "In-Reply-To": "in-reply-to", "References": "references", "list-unsubscribe": "list-unsubscribe",
-	"inline image": "inline", "HTML image": "embed", "attachment name": "attach",
+	"inline image": "inline", "HTML image": "embed", "attachment name": "attach", "attachment": "attach",
 }
 
 // asFlags names the flag in the place of the header field that it fills, unless
@@ -56,8 +56,11 @@ func (s *sendFlags) asFile(err *message.FileError, given func(string) bool) erro
 		}
 	}
 	for _, pattern := range s.attach {
-		if paths, _ := matches(pattern); len(paths) > 0 && slices.Contains(paths, err.Path) {
-			return ofFlag("--attach", err)
+		files, _ := matches(pattern)
+		for _, a := range files {
+			if filepath.Clean(err.Path) == filepath.Join(a.Dir, a.Path) {
+				return ofFlag("--attach", err)
+			}
 		}
 	}
 	if given("embed") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +14,8 @@ import (
 // octets go out as they are, but for Bcc fields, which are removed, and for a
 // From, Date or Message-ID that is missing. Recipients are those of the flags,
 // else those of the header.
-func (s *sendFlags) ready(g *globals, cfg *config.Config, given func(string) bool) (m *message.Mail, from string, err error) {
-	raw, err := s.openMessage(g, cfg)
+func (s *sendFlags) ready(ctx context.Context, g *globals, cfg *config.Config, given func(string) bool) (m *message.Mail, from string, err error) {
+	raw, err := s.openMessage(ctx, g, cfg)
 	if err != nil {
 		return nil, "", err
 	}
@@ -27,7 +28,7 @@ func (s *sendFlags) ready(g *globals, cfg *config.Config, given func(string) boo
 	if err != nil {
 		return nil, "", err
 	}
-	envelope, err := s.readyEnvelope(raw, cfg, author, g.stdin)
+	envelope, err := s.readyEnvelope(ctx, raw, cfg, author, g.stdin)
 	if err != nil {
 		return nil, "", err
 	}
@@ -35,20 +36,20 @@ func (s *sendFlags) ready(g *globals, cfg *config.Config, given func(string) boo
 		return nil, "", s.asFlags(err, given)
 	}
 	g.doubts(m)
-	if err = s.saveMail(m); err != nil {
+	if err = s.saveMail(ctx, m); err != nil {
 		return nil, "", errors.Join(err, m.Close())
 	}
 	return m, author.Addr(), nil
 }
 
-func (s *sendFlags) openMessage(g *globals, cfg *config.Config) (*message.Raw, error) {
+func (s *sendFlags) openMessage(ctx context.Context, g *globals, cfg *config.Config) (*message.Raw, error) {
 	o := message.RawOptions{ReencodeLongLines: cfg.ReencodeLongLines}
 	if s.message == "-" {
 		g.askFor("the message")
-		raw, err := message.ReadRaw(g.stdin, o)
+		raw, err := message.ReadRaw(ctx, g.stdin, o)
 		return raw, s.inMessage(err)
 	}
-	raw, err := message.OpenRaw(s.message, o)
+	raw, err := message.OpenRaw(ctx, s.message, o)
 	return raw, s.inMessage(err)
 }
 
@@ -88,7 +89,7 @@ func (s *sendFlags) author(raw *message.Raw, cfg *config.Config) (author, missin
 	return missing, missing, nil
 }
 
-func (s *sendFlags) readyEnvelope(raw *message.Raw, cfg *config.Config, author message.Address, stdin io.Reader) (message.Envelope, error) {
+func (s *sendFlags) readyEnvelope(ctx context.Context, raw *message.Raw, cfg *config.Config, author message.Address, stdin io.Reader) (message.Envelope, error) {
 	var e message.Envelope
 	mailbox, err := s.submitter(cfg)
 	if err != nil {
@@ -100,7 +101,7 @@ func (s *sendFlags) readyEnvelope(raw *message.Raw, cfg *config.Config, author m
 	e.ReversePath = mailbox.Addr()
 	var recipients []message.Address
 	for _, list := range s.recipientLists() {
-		parsed, err := list.parse(stdin)
+		parsed, err := list.parse(ctx, stdin)
 		if err != nil {
 			return e, err
 		}

@@ -19,6 +19,8 @@ type globals struct {
 	trace   bool
 	timeout time.Duration
 
+	composed time.Duration // how long composing has taken
+
 	stdinFor   string // what of a message standard input is for, "" when nothing
 	stdinTwice bool   // and a secret was to come from there as well
 	unwritten  *error // the first of standard output

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
 
@@ -91,8 +92,8 @@ func (g *globals) listFaults() {
 }
 
 // readScenario reads what --scenario names.
-func readScenario(name string) (*sandbox.Scenario, error) {
-	text, err := readBody(name, nil)
+func readScenario(ctx context.Context, name string) (*sandbox.Scenario, error) {
+	text, err := readBody(ctx, name, nil, limits.Scenario)
 	if err != nil {
 		return nil, ofFlag("--scenario", err)
 	}
@@ -117,7 +118,7 @@ func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 	}
 	if s.scenario != "" {
 		var err error
-		if o.Scenario, err = readScenario(s.scenario); err != nil {
+		if o.Scenario, err = readScenario(ctx, s.scenario); err != nil {
 			return err
 		}
 	}

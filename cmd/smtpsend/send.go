@@ -29,6 +29,7 @@ type sendFlags struct {
 	references, unsubscribe []string
 	message                 string
 	template, data          string
+	attachDir               string
 	set                     []string
 	save, preview           string
 	dryRun, noPipelining    bool
@@ -84,7 +85,7 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if err != nil {
 		return err
 	}
-	mail, from, err := s.mail(g, cfg, given)
+	mail, from, err := s.mail(ctx, g, cfg, given)
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	}
 	o.NoPipelining, o.AllOrNone = s.noPipelining, s.allOrNone
 	receipt := submission.Submit(ctx, o, mail, submission.Policy{
-		Deadline: time.Now().Add(g.timeout), Attempts: s.attempts, Waiting: g.waiting,
+		Deadline: time.Now().Add(g.left()), Attempts: s.attempts, Waiting: g.waiting,
 	})
 	return g.conclusion(ctx, cfg, mail, from, receipt)
 }

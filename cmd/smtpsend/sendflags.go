@@ -44,6 +44,7 @@ func (s *sendFlags) defineBody(f *pflag.FlagSet) {
 	f.StringArrayVar(&s.references, "references", nil, "`MESSAGE-ID` of the thread, oldest first; repeatable")
 	f.StringArrayVar(&s.unsubscribe, "list-unsubscribe", nil, "https: or mailto: `ADDRESS` in List-Unsubscribe; repeatable")
 	f.StringVar(&s.template, "template", "", "body, and subject and recipients in its front matter, from a template `FILE`, - for standard input")
+	f.StringVar(&s.attachDir, "attach-dir", "", "the files that the template attaches are in `DIR` (default: the template's directory)")
 	f.StringVar(&s.data, "data", "", "data for the template from `FILE`.json or .yaml, - for standard input")
 	f.StringArrayVar(&s.set, "set", nil, "one value for the template, as `KEY=VALUE`; repeatable")
 	f.StringVar(&s.message, "message", "", "submit a ready message from `FILE`, - for standard input, byte for byte but for Bcc; recipients from its header unless given")

@@ -155,7 +155,7 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 	}
 	in = io.TeeReader(in, copied)
 	settingsErr := s.settings(ctx)
-	raw, err := message.ReadRaw(in, message.RawOptions{ReencodeLongLines: s.cfg.ReencodeLongLines})
+	raw, err := message.ReadRaw(ctx, in, message.RawOptions{ReencodeLongLines: s.cfg.ReencodeLongLines})
 	if _, refused := errors.AsType[*message.FieldError](err); refused {
 		if _, more := io.Copy(io.Discard, in); more != nil {
 			err = errors.Join(err, more)
@@ -264,7 +264,7 @@ func (s *sendmail) submit(ctx context.Context, mail *stamped) (receiptView, *sub
 	if err != nil {
 		return receiptView{}, nil, err
 	}
-	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(s.timeout), Waiting: s.waiting})
+	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(s.left()), Waiting: s.waiting})
 	known, claims := facts(s.cfg, receipt.Mailbox, mail.from, receipt.Token)
 	return newReceiptView(receipt, known, claims), receipt, nil
 }

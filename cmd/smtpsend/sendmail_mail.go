@@ -10,6 +10,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/aliases"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
@@ -42,7 +43,7 @@ func newPostmark(ctx context.Context, cfg *config.Config) (*postmark, error) {
 	if name == "" {
 		name = systemAliases
 	}
-	text, err := ownfile.ReadAll(ctx, name, aliases.MaxFile)
+	text, err := ownfile.ReadAll(ctx, name, limits.Aliases)
 	if cfg.AliasesFile == "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
 		return p, nil
 	}
@@ -73,11 +74,16 @@ func isBare(a message.Address) bool {
 // resolve turns recipients into forward-paths.
 func (p *postmark) resolve(list []message.Address) ([]string, error) {
 	var paths []string
+	expanded := map[message.Address]bool{} // an alias may be a thousand addresses
 	for _, a := range list {
 		if !p.isLocal(a) {
 			paths = append(paths, a.Addr())
 			continue
 		}
+		if expanded[a] {
+			continue
+		}
+		expanded[a] = true
 		some, err := p.expand(a)
 		if err != nil {
 			return nil, err

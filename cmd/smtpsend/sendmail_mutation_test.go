@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -82,7 +83,7 @@ func (c trial) prepare(p *postmark) (*message.Raw, *stamped, error) {
 	if !a.dots {
 		in = newDotReader(in)
 	}
-	raw, err := message.ReadRaw(in, message.RawOptions{ReencodeLongLines: true})
+	raw, err := message.ReadRaw(context.Background(), in, message.RawOptions{ReencodeLongLines: true})
 	if err != nil {
 		return nil, nil, err
 	}

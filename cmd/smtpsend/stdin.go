@@ -10,75 +10,28 @@ import (
 	"golang.org/x/term"
 
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
 // input is standard input whose Read returns when ctx ends: somebody who
 // presses Ctrl-C, or a supervisor that sends SIGTERM, is not kept waiting for
-// text that nobody writes. A read that is under way then is left behind; what it
-// brings is lost, with the process that ends. It is for one goroutine at a time.
+// text that nobody writes. It is for one goroutine at a time.
 type input struct {
-	ctx     context.Context // kept, because Read has none
-	in      io.Reader
-	got     chan arrival
-	waiting bool // a read is under way
-	buffer  []byte
-	rest    []byte // of buffer, not handed on yet
-	err     error  // behind rest
+	ctx  context.Context // kept, because Read has none
+	in   io.Reader
+	read io.Reader // in, until ctx ends
 }
-
-// arrival is what one read brought.
-type arrival struct {
-	n   int
-	err error
-}
-
-// inputBuffer is how much is read at once.
-const inputBuffer = 64 << 10
 
 func newInput(ctx context.Context, in io.Reader) *input {
-	return &input{ctx: ctx, in: in, got: make(chan arrival, 1)}
+	return &input{ctx: ctx, in: in, read: until.Reader(ctx, in)}
 }
 
 func (i *input) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+	n, err := i.read.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) && i.ctx.Err() == nil {
+		err = &message.FileError{Path: "standard input", Err: err}
 	}
-	if len(i.rest) == 0 && i.err == nil {
-		if err := i.fill(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, i.rest)
-	i.rest = i.rest[n:]
-	if n == 0 {
-		return 0, i.err
-	}
-	return n, nil
-}
-
-// fill waits for the next octets, or for the end of ctx.
-func (i *input) fill() error {
-	if i.buffer == nil {
-		i.buffer = make([]byte, inputBuffer)
-	}
-	if !i.waiting {
-		i.waiting = true
-		go func() {
-			n, err := i.in.Read(i.buffer)
-			i.got <- arrival{n, err}
-		}()
-	}
-	select {
-	case <-i.ctx.Done():
-		return context.Cause(i.ctx)
-	case a := <-i.got:
-		i.waiting = false
-		i.rest, i.err = i.buffer[:a.n], a.err
-		if a.err != nil && !errors.Is(a.err, io.EOF) {
-			i.err = &message.FileError{Path: "standard input", Err: a.err}
-		}
-		return nil
-	}
+	return n, err
 }
 
 // terminal returns the terminal behind stream, false when there is none.

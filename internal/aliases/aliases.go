@@ -22,18 +22,16 @@ import (
 	"fmt"
 	"io"
 	"strings"
-)
 
-// Limits of a file and of an expansion.
-const (
-	MaxFile    = 4 << 20 // octets
-	MaxResults = 1000    // addresses that one name may become
-	maxDepth   = 50      // names from one to the next
+	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
 // Map holds the aliases of a file. It is immutable and safe for concurrent use.
 // The zero value has none.
-type Map struct{ entries map[string]entry }
+type Map struct {
+	entries map[string]entry
+	targets int // of all entries
+}
 
 type entry struct {
 	line    int
@@ -58,18 +56,18 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("alias %q (line %d): %s", e.Name, e.Line, e.Reason)
 }
 
-// errTooLarge is the reason for a file over MaxFile.
+// errTooLarge is the reason for a file over limits.Aliases.
 var errTooLarge = errors.New("larger than allowed")
 
-// Read reads a file of at most MaxFile octets. What is wrong with its form is
+// Read reads a file within the limits of package limits. What is wrong with its form is
 // an *Error, everything else the reader's error. A name that comes twice keeps
 // its first meaning, as it does for Postfix.
 func Read(r io.Reader) (*Map, error) {
 	m := &Map{entries: map[string]entry{}}
-	limited := &io.LimitedReader{R: r, N: MaxFile + 1}
+	limited := &io.LimitedReader{R: r, N: limits.Aliases + 1}
 	lines := bufio.NewScanner(limited)
-	lines.Buffer(nil, MaxFile)
-	var logical string
+	lines.Buffer(nil, limits.Aliases)
+	var logical strings.Builder // a line may go on in any number of lines
 	first := 0
 	for n := 1; ; n++ {
 		more := lines.Scan()
@@ -79,18 +77,20 @@ func Read(r io.Reader) (*Map, error) {
 			continue
 		}
 		if more && first > 0 && len(trimmed) < len(line) {
-			logical += " " + trimmed
+			logical.WriteString(" " + trimmed)
 			continue
 		}
 		if first > 0 {
-			if err := m.add(logical, first); err != nil {
+			if err := m.add(logical.String(), first); err != nil {
 				return nil, err
 			}
 		}
 		if !more {
 			break
 		}
-		logical, first = trimmed, n
+		logical.Reset()
+		logical.WriteString(trimmed)
+		first = n
 	}
 	if limited.N <= 0 || errors.Is(lines.Err(), bufio.ErrTooLong) {
 		return nil, errTooLarge
@@ -124,6 +124,9 @@ func (m *Map) add(text string, line int) error {
 		rest = rest[i+1:]
 	}
 	m.entries[name] = e
+	if m.targets += len(e.targets); len(m.entries) > limits.AliasEntries || m.targets > limits.AliasTargets {
+		return &Error{Line: line, Reason: fmt.Sprintf("one alias too many: a file may have %d, with %d addresses and names", limits.AliasEntries, limits.AliasTargets)}
+	}
 	return nil
 }
 
@@ -181,8 +184,8 @@ func (x *expansion) follow(target string, depth int) error {
 	if literal || !ok || x.seen[key(name)] {
 		return x.keep(name)
 	}
-	if depth > maxDepth {
-		return &Error{x.asked, e.line, fmt.Sprintf("more than %d aliases lead from one to the next", maxDepth)}
+	if depth > limits.AliasDepth {
+		return &Error{x.asked, e.line, fmt.Sprintf("more than %d aliases lead from one to the next", limits.AliasDepth)}
 	}
 	x.seen[key(name)] = true
 	for _, t := range e.targets {
@@ -207,8 +210,8 @@ func (x *expansion) keep(result string) error {
 		x.have[k] = true
 		x.results = append(x.results, result)
 	}
-	if len(x.results) > MaxResults {
-		return &Error{Name: x.asked, Reason: fmt.Sprintf("leads to more than %d addresses", MaxResults)}
+	if len(x.results) > limits.AliasResults {
+		return &Error{Name: x.asked, Reason: fmt.Sprintf("leads to more than %d addresses", limits.AliasResults)}
 	}
 	return nil
 }

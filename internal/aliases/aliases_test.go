@@ -2,6 +2,8 @@ package aliases_test
 
 import (
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -109,6 +111,27 @@ func TestExpandIsBounded(t *testing.T) {
 		if got, err := m.Expand(name); err == nil {
 			t.Errorf("%s leads to %d addresses", name, len(got))
 		}
+	}
+}
+
+// TestFilesOfManyAliasesAreRefused, before they take memory; a line that goes on in
+// many is put together once.
+func TestFilesOfManyAliasesAreRefused(t *testing.T) {
+	var many strings.Builder
+	for i := range 60_000 {
+		fmt.Fprintf(&many, "a%d: b\n", i)
+	}
+	for name, text := range map[string]string{"entries": many.String(), "targets": "a: " + strings.Repeat("b,", 300_000)} {
+		if _, err := aliases.Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "one alias too many: a file may have 50000, with 200000 addresses and names") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m, err := aliases.Read(strings.NewReader("a: b\n" + strings.Repeat(" ,b\n", 150_000)))
+	runtime.ReadMemStats(&after)
+	if taken := after.TotalAlloc - before.TotalAlloc; err != nil || !m.Has("a") || taken > 50<<20 {
+		t.Errorf("%v, %d MB were taken", err, taken>>20)
 	}
 }
 

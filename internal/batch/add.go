@@ -113,11 +113,11 @@ func isKnown(ctx context.Context, box *outbox.Outbox, b outbox.Batch, row Row) (
 
 // addRow composes one message and puts it into the outbox.
 func addRow(ctx context.Context, row Row, p Plan, box *outbox.Outbox, b outbox.Batch) (known bool, err error) {
-	d, at, err := p.Draft(row)
+	d, at, err := p.Draft(ctx, row)
 	if err != nil {
 		return false, err
 	}
-	m, err := message.Compose(d)
+	m, err := message.Compose(ctx, d)
 	if err != nil {
 		return false, err
 	}

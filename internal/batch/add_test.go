@@ -104,7 +104,7 @@ func TestARowIsKnownWhenItsMessageIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checked, err := batch.Check(rows, plan(t, addTemplate), func(keys []string) (map[string]bool, error) { return box.KnownRows(t.Context(), b, keys) })
+	checked, err := batch.Check(t.Context(), rows, plan(t, addTemplate), func(keys []string) (map[string]bool, error) { return box.KnownRows(t.Context(), b, keys) })
 	if err != nil || checked.Rows != 300 || checked.Known != 6 || checked.Mailboxes["reports@contoso.example"] != (batch.Count{Messages: 294, Recipients: 294}) {
 		t.Errorf("checked %+v, %v", checked, err)
 	}
@@ -244,7 +244,7 @@ func TestDryRunWritesMessagesAndAnIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "out")
-	n, err := batch.DryRun(rows, plan(t, addTemplate), dir, "rows & co")
+	n, err := batch.DryRun(t.Context(), rows, plan(t, addTemplate), dir, "rows & co")
 	if err != nil || n != 2 {
 		t.Fatalf("%d messages, %v", n, err)
 	}

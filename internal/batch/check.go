@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -20,16 +21,20 @@ import (
 type Plan struct {
 	Template *mailtemplate.Template
 	Base     message.Draft // what every message has: From, Mailbox, ...
+
+	Attachments []message.Attachment // of every message, behind those of the template
 }
 
 // Draft fills in the template for one row and returns when the message is to be
-// submitted (zero: at once). The error is *message.FieldError.
-func (p Plan) Draft(row Row) (message.Draft, time.Time, error) {
+// submitted (zero: at once). The error is *message.FieldError, or the cause of
+// ctx, with which filling in ends.
+func (p Plan) Draft(ctx context.Context, row Row) (message.Draft, time.Time, error) {
 	d := p.draft()
-	if err := p.Template.Fill(&d, row.Data); err != nil {
+	if err := p.Template.Fill(ctx, &d, row.Data); err != nil {
 		return d, time.Time{}, err
 	}
-	at, err := p.Template.At(row.Data)
+	d.Attachments = append(d.Attachments, p.Attachments...)
+	at, err := p.Template.At(ctx, row.Data)
 	return d, at, err
 }
 
@@ -65,11 +70,11 @@ type Known func(keys []string) (map[string]bool, error)
 
 // Check reads every row and checks all that Add would refuse, but for the content
 // of attachments, of which it looks that they can be opened. known is nil for a
-// batch that begins. The error is a *RowError with N 0, the file itself, or that
-// of known.
-func Check(rows *Rows, p Plan, known Known) (Checked, error) {
+// batch that begins. The error is a *RowError with N 0, the file itself, that of
+// known, or the cause of ctx, with which checking ends.
+func Check(ctx context.Context, rows *Rows, p Plan, known Known) (Checked, error) {
 	c := &checker{
-		plan: p, known: known, files: make(map[string]looked), seen: make(map[[8]byte][8]byte),
+		plan: p, known: known, files: make(map[message.Attachment]looked), seen: make(map[[8]byte][8]byte),
 		total: Checked{Mailboxes: make(map[string]Count)},
 	}
 	work := make(chan []Row, 4)
@@ -77,11 +82,11 @@ func Check(rows *Rows, p Plan, known Known) (Checked, error) {
 	for range max(2, runtime.NumCPU()) {
 		wg.Go(func() {
 			for list := range work {
-				c.check(list)
+				c.check(ctx, list)
 			}
 		})
 	}
-	err := c.feed(rows, work)
+	err := c.feed(ctx, rows, work)
 	close(work)
 	wg.Wait()
 	c.total.Legacy = rows.Legacy
@@ -90,12 +95,18 @@ func Check(rows *Rows, p Plan, known Known) (Checked, error) {
 	if err == nil {
 		err = c.failed
 	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	return c.total, err
 }
 
-// chunkRows is how many rows a worker gets at once, so that handing them over
-// costs little beside checking them.
-const chunkRows = 256
+// A worker gets so many rows at once, so that handing them over costs little
+// beside checking them, but fewer when they are large.
+const (
+	chunkRows = 256
+	chunkCost = 1 << 20 // octets
+)
 
 type checker struct {
 	plan  Plan
@@ -103,15 +114,15 @@ type checker struct {
 	seen  map[[8]byte][8]byte // hash of the key -> hash of the row; 16 octets a row, for feed alone
 
 	mu     sync.Mutex // guards the rest
-	files  map[string]looked
+	files  map[message.Attachment]looked
 	total  Checked
 	failed error // of known
 }
 
 // feed reads rows and hands them out.
-func (c *checker) feed(rows *Rows, work chan<- []Row) error {
+func (c *checker) feed(ctx context.Context, rows *Rows, work chan<- []Row) error {
 	list := make([]Row, 0, chunkRows)
-	for {
+	for cost := 0; ctx.Err() == nil; {
 		row, err := rows.Next()
 		var bad *RowError
 		switch {
@@ -132,11 +143,13 @@ func (c *checker) feed(rows *Rows, work chan<- []Row) error {
 			c.total.Twice++
 			continue
 		}
-		if list = append(list, row); len(list) == chunkRows {
+		list = append(list, row)
+		if cost += row.cost; len(list) == chunkRows || cost > chunkCost {
 			work <- list
-			list = make([]Row, 0, chunkRows)
+			list, cost = make([]Row, 0, chunkRows), 0
 		}
 	}
+	return context.Cause(ctx)
 }
 
 // stoodBefore reports a row whose key stood before: with the same row it is one
@@ -168,15 +181,18 @@ func (c *checker) note(n, line int, problems ...error) {
 }
 
 // check checks some rows and adds up what they make.
-func (c *checker) check(list []Row) {
+func (c *checker) check(ctx context.Context, list []Row) {
 	known, err := c.knownOf(list)
 	counts := make(map[string]Count)
 	good, old := 0, 0
 	var last time.Time
 	for _, row := range list {
-		m, err := c.one(row)
+		m, err := c.one(ctx, row)
+		if ctx.Err() != nil {
+			return
+		}
 		if err != nil {
-			c.note(row.N, row.Line, c.problems(row, err)...)
+			c.note(row.N, row.Line, c.problems(ctx, row, err)...)
 			continue
 		}
 		good++
@@ -221,8 +237,8 @@ func (c *checker) knownOf(list []Row) (map[string]bool, error) {
 }
 
 // one checks a row and returns its message without content.
-func (c *checker) one(row Row) (outbox.Message, error) {
-	d, at, err := c.plan.Draft(row)
+func (c *checker) one(ctx context.Context, row Row) (outbox.Message, error) {
+	d, at, err := c.plan.Draft(ctx, row)
 	if err == nil {
 		err = d.Check()
 	}
@@ -238,7 +254,7 @@ func (c *checker) one(row Row) (outbox.Message, error) {
 	// line ends; Markdown becomes HTML and text. Nearer to the limit it is composed.
 	size := int64(len(d.Text)+len(d.HTML)+2*len(d.Markdown)) * 8
 	for _, a := range d.Attachments {
-		n, err := c.file(a)
+		n, err := c.file(ctx, a)
 		if err != nil {
 			return m, err
 		}
@@ -247,23 +263,23 @@ func (c *checker) one(row Row) (outbox.Message, error) {
 	if size+1<<20 < message.MaxRaw {
 		return m, nil
 	}
-	return m, tooLarge(d)
+	return m, tooLarge(ctx, d)
 }
 
 // problems is all that is wrong with a row of which one found the first.
-func (c *checker) problems(row Row, first error) []error {
+func (c *checker) problems(ctx context.Context, row Row, first error) []error {
 	d := c.plan.draft()
-	all := c.plan.Template.FillAll(&d, row.Data)
+	all := c.plan.Template.FillAll(ctx, &d, row.Data)
 	if len(all) == 0 { // else what is missing would be told twice
 		if err := d.Check(); err != nil {
 			all = append(all, err)
 		}
 	}
-	if _, err := c.plan.Template.At(row.Data); err != nil {
+	if _, err := c.plan.Template.At(ctx, row.Data); err != nil {
 		all = append(all, err)
 	}
 	for _, a := range d.Attachments {
-		if _, err := c.file(a); err != nil {
+		if _, err := c.file(ctx, a); err != nil {
 			all = append(all, err)
 		}
 	}
@@ -274,8 +290,8 @@ func (c *checker) problems(row Row, first error) []error {
 }
 
 // tooLarge composes a message to see how large it is.
-func tooLarge(d message.Draft) error {
-	m, err := message.Compose(d)
+func tooLarge(ctx context.Context, d message.Draft) error {
+	m, err := message.Compose(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -297,26 +313,26 @@ type looked struct {
 }
 
 // file looks at an attachment, once for all rows that share it.
-func (c *checker) file(a message.Attachment) (int64, error) {
+func (c *checker) file(ctx context.Context, a message.Attachment) (int64, error) {
 	c.mu.Lock()
-	l, known := c.files[a.Path]
+	l, known := c.files[a]
 	c.mu.Unlock()
 	if known {
 		return l.size, l.err
 	}
-	l.size, l.err = look(a)
+	l.size, l.err = look(ctx, a)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.files) < maxFiles {
-		c.files[a.Path] = l
+		c.files[a] = l
 	}
 	return l.size, l.err
 }
 
 // look composes a message of the attachment alone, which does not read it.
-func look(a message.Attachment) (int64, error) {
+func look(ctx context.Context, a message.Attachment) (int64, error) {
 	nobody := message.Address{Local: "nobody", Domain: "contoso.example"}
-	m, err := message.Compose(message.Draft{From: nobody, To: []message.Address{nobody}, Attachments: []message.Attachment{a}})
+	m, err := message.Compose(ctx, message.Draft{From: nobody, To: []message.Address{nobody}, Attachments: []message.Attachment{a}})
 	if err != nil {
 		return 0, err
 	}

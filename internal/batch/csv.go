@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"golang.org/x/text/encoding/unicode"
@@ -47,25 +46,31 @@ func newCSVRows(rows *Rows, br *bufio.Reader) (*csvRows, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, &RowError{0, 0, fmt.Errorf("reading rows: %w", err)}
 	}
-	c := &csvRows{rows: rows, csv: csv.NewReader(br)}
-	c.csv.Comma = delimiter(start)
+	comma := delimiter(start)
+	c := &csvRows{rows: rows, csv: csv.NewReader(&boundedCSV{in: br, comma: comma, line: 1})}
+	c.csv.Comma = rune(comma)
 	c.csv.FieldsPerRecord = -1 // checked here, to name the row
 	c.csv.ReuseRecord = true
 	names, err := c.csv.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, &RowError{0, 0, errors.New("no line of column names")}
 	}
+	if much, ok := errors.AsType[*csvTooMuch](err); ok {
+		return nil, &RowError{0, 0, fmt.Errorf("line %d, which has the column names, %w", much.line, much)}
+	}
 	if err != nil {
 		return nil, &RowError{0, 0, fmt.Errorf("reading the column names: %w", err)}
 	}
+	known := make(map[string]bool, len(names))
 	for _, name := range names {
 		name = strings.TrimSpace(rows.text(name, 1))
 		switch {
 		case name == "":
 			return nil, &RowError{0, 0, fmt.Errorf("column %d has no name in line 1", len(c.columns)+1)}
-		case slices.Contains(c.columns, name):
+		case known[name]:
 			return nil, &RowError{0, 0, fmt.Errorf("two columns have the name %q", name)}
 		}
+		known[name] = true
 		c.columns = append(c.columns, name)
 	}
 	return c, nil
@@ -73,7 +78,7 @@ func newCSVRows(rows *Rows, br *bufio.Reader) (*csvRows, error) {
 
 // delimiter is what occurs most often in the first line outside quotes; a comma
 // when nothing does.
-func delimiter(start []byte) rune {
+func delimiter(start []byte) byte {
 	counts := map[byte]int{}
 	quoted := false
 	for _, b := range start {
@@ -93,15 +98,21 @@ func delimiter(start []byte) rune {
 			best = d
 		}
 	}
-	return rune(best)
+	return best
 }
 
 func (c *csvRows) read() (Row, error) {
 	record, err := c.csv.Read()
+	for err == nil && len(record) == 1 && record[0] == "" { // a line of blanks at the end
+		record, err = c.csv.Read()
+	}
 	if errors.Is(err, io.EOF) {
 		return Row{}, io.EOF
 	}
 	c.n++
+	if much, ok := errors.AsType[*csvTooMuch](err); ok {
+		return Row{}, &RowError{0, 0, fmt.Errorf("row %d (line %d) %w", c.n, much.line, much)}
+	}
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
 		// Behind a stray quote the reader cannot know where a row begins.
@@ -111,10 +122,6 @@ func (c *csvRows) read() (Row, error) {
 		return Row{}, &RowError{0, 0, fmt.Errorf("reading row %d: %w", c.n, err)}
 	}
 	line, _ := c.csv.FieldPos(0)
-	if len(record) == 1 && record[0] == "" {
-		c.n--
-		return c.read() // a line of blanks at the end
-	}
 	if len(record) != len(c.columns) {
 		return Row{N: c.n, Line: line}, &RowError{c.n, line, fmt.Errorf("has %s, the line of names %d", counted(len(record), "field"), len(c.columns))}
 	}
@@ -123,6 +130,7 @@ func (c *csvRows) read() (Row, error) {
 	for i, value := range record {
 		value = c.rows.text(value, line)
 		row.Data[c.columns[i]] = value
+		row.cost += len(value) + costOfValue
 		fields[i] = []byte(value) // so that the row is the same in another encoding
 	}
 	row.Key = hashOf(fields...)

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"html/template"
@@ -12,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
 // indexPage begins and ends the page of a dry run; the lines between are written
@@ -30,21 +32,25 @@ td,th{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ddd;vert
 
 // DryRun writes the message of each row into dir as N.eml, and as N.html what its
 // reader will see, because browsers do not show the former; index.html leads to
-// both. It returns how many there are; its error names the row.
-func DryRun(rows *Rows, p Plan, dir, title string) (n int, err error) {
+// both, and is there once all are. It returns how many there are; its error names
+// the row. It ends with ctx, and then returns its cause; each message that is
+// there then is whole.
+func DryRun(ctx context.Context, rows *Rows, p Plan, dir, title string) (n int, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return 0, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "index.html"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return 0, err
+	err = dryFile(ctx, filepath.Join(dir, "index.html"), func(w io.Writer) error {
+		index := bufio.NewWriter(w)
+		n, err = dryRows(ctx, rows, p, dir, title, index)
+		return errors.Join(err, index.Flush())
+	})
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
-	index := bufio.NewWriter(f)
-	n, err = dryRows(rows, p, dir, title, index)
-	return n, errors.Join(err, index.Flush(), f.Close())
+	return n, err
 }
 
-func dryRows(rows *Rows, p Plan, dir, title string, index io.Writer) (n int, err error) {
+func dryRows(ctx context.Context, rows *Rows, p Plan, dir, title string, index io.Writer) (n int, err error) {
 	if err := indexPage().ExecuteTemplate(index, "head", title); err != nil {
 		return 0, err
 	}
@@ -56,27 +62,27 @@ func dryRows(rows *Rows, p Plan, dir, title string, index io.Writer) (n int, err
 		if err != nil {
 			return n, err
 		}
-		if err := dryRow(row, p, dir, index); err != nil {
+		if err := dryRow(ctx, row, p, dir, index); err != nil {
 			return n, fmt.Errorf("row %d (line %d): %w", row.N, row.Line, err)
 		}
 		n++
 	}
 }
 
-func dryRow(row Row, p Plan, dir string, index io.Writer) error {
-	d, _, err := p.Draft(row)
+func dryRow(ctx context.Context, row Row, p Plan, dir string, index io.Writer) error {
+	d, _, err := p.Draft(ctx, row)
 	if err != nil {
 		return err
 	}
-	m, err := message.Compose(d)
+	m, err := message.Compose(ctx, d)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
 	base := filepath.Join(dir, strconv.Itoa(row.N))
 	err = errors.Join(
-		dryFile(base+".eml", func(w io.Writer) error { _, err := m.Content.WriteTo(w); return err }),
-		dryFile(base+".html", func(w io.Writer) error { return message.Preview(w, d, m) }))
+		dryFile(ctx, base+".eml", func(w io.Writer) error { _, err := m.Content.WriteTo(w); return err }),
+		dryFile(ctx, base+".html", func(w io.Writer) error { return message.Preview(w, d, m) }))
 	if err != nil {
 		return err
 	}
@@ -85,11 +91,18 @@ func dryRow(row Row, p Plan, dir string, index io.Writer) error {
 	})
 }
 
-// dryFile writes a file that its owner alone may read.
-func dryFile(name string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// dryFile writes a file that its owner alone may read. It has its name once it is
+// whole.
+func dryFile(ctx context.Context, name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(f), f.Close())
+	if err = errors.Join(write(until.Writer(ctx, f)), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
 }

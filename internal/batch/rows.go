@@ -14,6 +14,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/smtpsend/smtpsend/internal/guard"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
@@ -24,7 +26,12 @@ type Row struct {
 	Key  string         // names the row within its batch
 	Sum  string         // a hash of the row
 	Data map[string]any // by column
+
+	cost int // about how many octets it takes in memory
 }
+
+// costOfValue is what a value takes beside its text.
+const costOfValue = 100
 
 // RowError is a row that cannot be used, or the whole file when N is 0.
 type RowError struct {
@@ -52,12 +59,6 @@ type Rows struct {
 	// for none.
 	Legacy int
 }
-
-// Limits of a row in octets.
-const (
-	maxLine = 16 << 20
-	maxKey  = 500
-)
 
 // ReadRows reads rows from r: JSON objects, one a line, when name ends in .jsonl
 // or .ndjson or the first octet is "{"; else CSV with a line of column names. Of
@@ -100,8 +101,8 @@ func (r *Rows) Next() (Row, error) {
 	if row.Key = strings.TrimSpace(fmt.Sprint(value)); row.Key == "" {
 		return row, &RowError{row.N, row.Line, fmt.Errorf("column %q, which --key names, is empty", r.key)}
 	}
-	if len(row.Key) > maxKey || strings.ContainsFunc(row.Key, unicode.IsControl) {
-		return row, &RowError{row.N, row.Line, fmt.Errorf("column %q, which --key names, is longer than %d octets or holds a control character", r.key, maxKey)}
+	if len(row.Key) > limits.RowKey || strings.ContainsFunc(row.Key, unicode.IsControl) {
+		return row, &RowError{row.N, row.Line, fmt.Errorf("column %q, which --key names, is longer than %d octets or holds a control character", r.key, limits.RowKey)}
 	}
 	return row, nil
 }
@@ -128,7 +129,7 @@ func isJSON(name string, br *bufio.Reader) bool {
 
 func scanner(r io.Reader) *bufio.Scanner {
 	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 64<<10), maxLine)
+	s.Buffer(make([]byte, 64<<10), limits.RowRecord)
 	return s
 }
 
@@ -148,6 +149,13 @@ func (j *jsonRows) read() (Row, error) {
 		}
 		j.n++
 		row := Row{N: j.n, Line: j.line, Key: hashOf(text)}
+		values, depth := guard.JSON(string(text))
+		switch row.cost = len(text) + values*costOfValue; {
+		case values > limits.RowColumns:
+			return row, &RowError{j.n, j.line, fmt.Errorf("has more than %d values", limits.RowColumns)}
+		case depth > limits.DataNesting:
+			return row, &RowError{j.n, j.line, fmt.Errorf("is nested more than %d deep", limits.DataNesting)}
+		}
 		dec := json.NewDecoder(bytes.NewReader(text))
 		dec.UseNumber() // 12345678901234567890 stays what it is
 		if err := dec.Decode(&row.Data); err != nil || row.Data == nil {
@@ -159,7 +167,7 @@ func (j *jsonRows) read() (Row, error) {
 		return row, nil
 	}
 	if err := j.scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return Row{}, &RowError{0, 0, fmt.Errorf("line %d is longer than %d octets", j.line+1, maxLine)}
+		return Row{}, &RowError{0, 0, fmt.Errorf("line %d is longer than %d octets", j.line+1, limits.RowRecord)}
 	} else if err != nil {
 		return Row{}, &RowError{0, 0, fmt.Errorf("reading line %d: %w", j.line+1, err)}
 	}

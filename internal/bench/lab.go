@@ -137,7 +137,7 @@ func (l *lab) prepare(mb int, text string) error {
 		return err
 	}
 	draft.To = []message.Address{to}
-	mail, err := message.Compose(draft)
+	mail, err := message.Compose(context.Background(), draft)
 	if err != nil {
 		return fmt.Errorf("composing message: %w", err)
 	}

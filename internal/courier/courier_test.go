@@ -110,7 +110,7 @@ func (l *lab) add(mailbox, to, subject string) outbox.QID {
 		l.t.Fatal(err)
 	}
 	d.Subject, d.Text = subject, "text\n"
-	m, err := message.Compose(d)
+	m, err := message.Compose(l.t.Context(), d)
 	if err != nil {
 		l.t.Fatal(err)
 	}

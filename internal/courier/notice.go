@@ -25,7 +25,7 @@ func (c *courier) notify(ctx context.Context) error {
 	if err != nil || len(notices) == 0 {
 		return err
 	}
-	m, err := message.Compose(message.Draft{
+	m, err := message.Compose(ctx, message.Draft{
 		From: c.o.From, To: []message.Address{c.o.Operator}, Subject: subject(notices), Text: text(notices),
 		Headers: []message.Header{{Name: "Auto-Submitted", Value: "auto-generated"}},
 	})

@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
 // MaxPaste is how much of a pasted text is read, in octets: of a longer one the
 // first and the last half of it.
-const MaxPaste = 1 << 20
+const MaxPaste = limits.Paste
 
 // Explain names every failure of Exchange Online or Entra in a text that was
 // pasted from any tool, the root first: a refused token before the refused

@@ -235,7 +235,7 @@ func (e *examination) testMessage(ctx context.Context) {
 		return
 	}
 	started := time.Now()
-	m, err := e.compose()
+	m, err := e.compose(ctx)
 	if err != nil {
 		e.add(e.broke(c, &submission.Error{Stage: diagnosis.StageConfig, Err: err}))
 		return
@@ -257,7 +257,7 @@ func (e *examination) testMessage(ctx context.Context) {
 }
 
 // compose makes the test message, which says what it is.
-func (e *examination) compose() (*message.Mail, error) {
+func (e *examination) compose(ctx context.Context) (*message.Mail, error) {
 	from, err := message.ParseAddress("From", e.o.From)
 	if err != nil {
 		return nil, err
@@ -270,7 +270,7 @@ func (e *examination) compose() (*message.Mail, error) {
 	if err != nil {
 		return nil, err
 	}
-	return message.Compose(message.Draft{
+	return message.Compose(ctx, message.Draft{
 		From: from, Mailbox: mailbox, To: []message.Address{to}, Subject: "Test by smtpsend doctor",
 		Text: "This is a test message of smtpsend doctor, from " + e.o.From + ", submitted as the mailbox " +
 			e.o.Session.Mailbox + ". It needs no answer.\n",

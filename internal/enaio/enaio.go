@@ -13,6 +13,7 @@ package enaio
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -20,15 +21,13 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/envfile"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
-// MaxSize is the size in octets up to which a file is imported. A registry
-// export has two octets a character.
-const MaxSize = 16 << 20
-
-// ErrTooLarge says that a file exceeds MaxSize.
-var ErrTooLarge = errors.New("is larger than 16 MiB")
+// ErrTooLarge says that a file exceeds limits.Import.
+var ErrTooLarge = fmt.Errorf("is larger than %d MiB", limits.Import>>20)
 
 // ErrNothing says that a file holds no mail setting of enaio.
 var ErrNothing = errors.New("holds no mail setting of enaio")
@@ -51,19 +50,17 @@ type Imported struct {
 	values   map[string]secret.String // by the setting's name
 }
 
-// pair is a key of a file with its text.
-type pair struct {
-	path string // where the key stands: the registry key; "" elsewhere
-	key  string // as written, with dots between the levels of YAML
-	text string
-}
-
 // Import reads data, the content of a file called name. The format is known by
 // the content, and by name's extension where that leaves a doubt. The error
-// wraps ErrTooLarge, ErrNothing, *SyntaxError or envfile.ErrEncoding.
-func Import(name string, data []byte) (Imported, error) {
+// wraps ErrTooLarge, ErrNothing, *SyntaxError or envfile.ErrEncoding; it is the
+// cause of ctx, with which importing ends.
+func Import(ctx context.Context, name string, data []byte) (Imported, error) {
+	return until.Do(ctx, func() (Imported, error) { return importData(ctx, name, data) })
+}
+
+func importData(ctx context.Context, name string, data []byte) (Imported, error) {
 	in := Imported{name: filepath.Base(name), values: map[string]secret.String{}}
-	if len(data) > MaxSize {
+	if len(data) > limits.Import {
 		return in, fmt.Errorf("importing: %w", ErrTooLarge)
 	}
 	text, err := decode(data)
@@ -87,7 +84,7 @@ func Import(name string, data []byte) (Imported, error) {
 	if len(in.values) == 0 {
 		return in, fmt.Errorf("importing %s: %w", in.Format, ErrNothing)
 	}
-	in.check()
+	in.check(ctx)
 	return in, nil
 }
 

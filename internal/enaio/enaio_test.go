@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/enaio"
 	"github.com/smtpsend/smtpsend/internal/envfile"
+	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
 const (
@@ -108,7 +109,7 @@ func lines(in enaio.Imported) string {
 
 func importText(t *testing.T, name, text string) enaio.Imported {
 	t.Helper()
-	in, err := enaio.Import(name, []byte(text))
+	in, err := enaio.Import(t.Context(), name, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +249,7 @@ func TestDifferentValuesForOneSettingAreReported(t *testing.T) {
 
 // The last of two lines holds, as java.util.Properties has it.
 func TestLastOfTwoPropertiesHolds(t *testing.T) {
-	in, err := enaio.Import("mail.properties", []byte("smtpServer=old.example\nsmtpServer=new.example\n"))
+	in, err := enaio.Import(t.Context(), "mail.properties", []byte("smtpServer=old.example\nsmtpServer=new.example\n"))
 	if err != nil || in.Value("MAIL_SERVER").Reveal() != "new.example" || len(in.Problems) != 1 ||
 		in.Problems[0].String() != "smtpServer stands there more than once with different values: the last one was taken" {
 		t.Errorf("%v, problems %v, err %v", in.Value("MAIL_SERVER").Reveal(), in.Problems, err)
@@ -268,10 +269,10 @@ func TestWhatCannotBeImported(t *testing.T) {
 		{"x.yml", "a: b", enaio.ErrNothing},
 		{"x.reg", "REGEDIT4\n", enaio.ErrNothing},
 		{"x.properties", "", enaio.ErrNothing},
-		{"x.yml", strings.Repeat("#", enaio.MaxSize+1), enaio.ErrTooLarge},
+		{"x.yml", strings.Repeat("#", limits.Import+1), enaio.ErrTooLarge},
 		{"x.reg", "\xff\xfeA", envfile.ErrEncoding},
 	} {
-		if _, err := enaio.Import(tt.name, []byte(tt.text)); !errors.Is(err, tt.want) {
+		if _, err := enaio.Import(t.Context(), tt.name, []byte(tt.text)); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v; want %v", tt.name, err, tt.want)
 		}
 	}
@@ -279,14 +280,14 @@ func TestWhatCannotBeImported(t *testing.T) {
 		{"x.yml", "a: *" + hidden, "importing YAML: is not YAML: look for"},
 		{"x.yml", "a:\n\t- " + hidden, "importing YAML: is not YAML: look for"},
 		{"x.yml", deep, "importing YAML: line 1 is nested too deeply or repeated too often"},
-		{"x.yml", bomb, "is nested too deeply or repeated too often"},
+		{"x.yml", bomb, "is one entry too many: at most 20000 are read"},
 		{"x.reg", "REGEDIT4\n[A]\n" + hidden + "\n", `importing registry export: line 3 is neither [key] nor "name"=value`},
 		{"x.reg", "REGEDIT4\n[A]\n\"MailServer\"=" + hidden + "\n", "importing registry export: line 3 has a value that cannot be read"},
 		{"x.reg", "REGEDIT4\n[A]\n\n\"MailServer\"=\"" + hidden, "importing registry export: line 4 has a value that cannot be read"},
 		{"x.reg", "REGEDIT4\n[A]\n\"SMTPPort\"=dword:xyz\n", "importing registry export: line 3 has a value that cannot be read"},
 		{"x.properties", "a=b\nMailServer=\\u12~" + hidden, `importing properties: line 2 has a \u without four hexadecimal digits behind it`},
 	} {
-		_, err := enaio.Import(tt.name, []byte(tt.text))
+		_, err := enaio.Import(t.Context(), tt.name, []byte(tt.text))
 		var syntax *enaio.SyntaxError
 		if !errors.As(err, &syntax) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), hidden) {
 			t.Errorf("%s: %v; want %s", tt.name, err, tt.want)
@@ -322,7 +323,7 @@ func FuzzImport(f *testing.F) {
 		f.Add(seed[0], []byte(seed[1]))
 	}
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		in, err := enaio.Import(name, data)
+		in, err := enaio.Import(t.Context(), name, data)
 		if err != nil {
 			if strings.Contains(err.Error(), hidden) {
 				t.Fatalf("error holds the secret: %v", err)

@@ -11,19 +11,22 @@ import (
 // and the escapes \t \n \r \f \uXXXX; any other character behind a backslash
 // stands for itself.
 func readProperties(text string) ([]pair, error) {
-	var pairs []pair
-	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
-	for i := 0; i < len(lines); i++ {
-		first := i + 1
-		line := strings.TrimLeft(lines[i], " \t\f")
+	var pairs pairs
+	in := &lineReader{rest: strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)}
+	for line, more := in.next(); more; line, more = in.next() {
+		first := in.number
+		line = strings.TrimLeft(line, " \t\f")
 		if line == "" || line[0] == '#' || line[0] == '!' {
 			continue
 		}
 		var whole strings.Builder
-		for goesOn(line) && i+1 < len(lines) {
+		for goesOn(line) {
+			another, more := in.next()
+			if !more {
+				break
+			}
 			whole.WriteString(line[:len(line)-1])
-			i++
-			line = strings.TrimLeft(lines[i], " \t\f")
+			line = strings.TrimLeft(another, " \t\f")
 		}
 		whole.WriteString(line)
 		key, value := splitProperty(whole.String())
@@ -32,7 +35,9 @@ func readProperties(text string) ([]pair, error) {
 		if !okKey || !okValue {
 			return nil, &SyntaxError{Line: first, Reason: `has a \u without four hexadecimal digits behind it`}
 		}
-		pairs = append(pairs, pair{key: key, text: value})
+		if err := pairs.add(first, pair{key: key, text: value}); err != nil {
+			return nil, err
+		}
 	}
 	return pairs, nil
 }

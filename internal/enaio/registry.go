@@ -11,13 +11,13 @@ import (
 // editor) and REGEDIT4. Values that are no text or number, and what the file
 // would delete, are left out; so are default values (@), which have no name.
 func readRegistry(text string) ([]pair, error) {
-	var pairs []pair
+	var pairs pairs
 	var path string
 	wide := true // hex strings are UTF-16
-	lines := strings.Split(text, "\n")
-	for i := 0; i < len(lines); i++ {
-		line := strings.TrimSpace(lines[i])
-		number := i + 1
+	in := &lineReader{rest: text}
+	for line, more := in.next(); more; line, more = in.next() {
+		line = strings.TrimSpace(line)
+		number := in.number
 		switch {
 		case line == "" || line[0] == ';' || line[0] == '@' || strings.HasPrefix(line, "Windows Registry Editor"):
 			continue
@@ -32,38 +32,44 @@ func readRegistry(text string) ([]pair, error) {
 		if !ok {
 			return nil, &SyntaxError{Line: number, Reason: `is neither [key] nor "name"=value`}
 		}
-		data, i = wholeValue(data, lines, i)
+		data = wholeValue(data, in)
 		value, known, ok := registryValue(data, wide)
 		if !ok {
 			return nil, &SyntaxError{Line: number, Reason: "has a value that cannot be read"}
 		}
 		if known {
-			pairs = append(pairs, pair{path: path, key: name, text: value})
+			if err := pairs.add(number, pair{path: path, key: name, text: value}); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return pairs, nil
 }
 
 // wholeValue adds the lines that a value goes on in: hexadecimal ones behind a
-// backslash, texts as they are until their closing quote. It returns the index
-// of the last line taken.
-func wholeValue(data string, lines []string, i int) (string, int) {
+// backslash, texts as they are until their closing quote.
+func wholeValue(data string, in *lineReader) string {
 	var b strings.Builder
 	if text, ok := strings.CutPrefix(data, `"`); ok {
 		b.WriteString(data)
-		for closed := hasQuote(text); !closed && i+1 < len(lines); closed = hasQuote(lines[i]) {
-			i++
-			b.WriteString("\n" + strings.TrimSuffix(lines[i], "\r"))
+		for line, more := text, true; !hasQuote(line); {
+			if line, more = in.next(); !more {
+				break
+			}
+			b.WriteString("\n" + strings.TrimSuffix(line, "\r"))
 		}
-		return b.String(), i
+		return b.String()
 	}
-	for strings.HasSuffix(data, `\`) && i+1 < len(lines) {
+	for strings.HasSuffix(data, `\`) {
+		line, more := in.next()
+		if !more {
+			break
+		}
 		b.WriteString(strings.TrimSuffix(data, `\`))
-		i++
-		data = strings.TrimSpace(lines[i])
+		data = strings.TrimSpace(line)
 	}
 	b.WriteString(data)
-	return b.String(), i
+	return b.String()
 }
 
 // hasQuote reports a quote that is not escaped.

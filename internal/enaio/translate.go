@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"unicode"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/envfile"
@@ -22,38 +24,62 @@ var entraSecret = lazyregexp.New(`^[A-Za-z0-9_.~-]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,3
 // normal brings a key into the form that Spring's relaxed binding compares by:
 // case, hyphens and underscores do not count.
 func normal(key string) string {
-	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(key))
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, key)
 }
+
+// names are those of all settings, as normalised. Of a name that several have, the
+// first in the table of settings keeps it.
+var names = sync.OnceValue(func() map[string]config.Setting {
+	all := map[string]config.Setting{}
+	add := func(name string, s config.Setting) {
+		if _, taken := all[name]; !taken && name != "" {
+			all[name] = s
+		}
+	}
+	for _, s := range config.Settings() {
+		add(normal(s.Variable()), s)
+		add(normal(s.Registry), s)
+		if s.YAML != "" {
+			add(normal(s.YAML), s)
+			add(sendEmail+normal(s.YAML), s)
+		}
+	}
+	return all
+})
 
 // settingOf returns the setting that a key stands for: enaio's registry entry,
 // the webclient's key with or without its path, or our own variable.
 func settingOf(key string) (config.Setting, bool) {
-	want := normal(key)
-	short := strings.TrimPrefix(want, sendEmail)
-	for _, s := range config.Settings() {
-		if want == normal(s.Variable()) || s.Registry != "" && want == normal(s.Registry) || s.YAML != "" && short == normal(s.YAML) {
-			return s, true
-		}
-	}
-	return config.Setting{}, false
+	s, ok := names()[normal(key)]
+	return s, ok
 }
+
+// maxTold is how many entries that mean nothing are told one by one.
+const maxTold = 100
 
 // take carries over the pairs that mean something and reports those beside
 // them. A registry export may hold thousands of entries of other parts; only
 // their number is told.
 func (in *Imported) take(pairs []pair) {
 	ours := map[string]bool{} // registry keys that hold a setting of ours
-	for _, p := range pairs {
+	taken := make([]bool, len(pairs))
+	for i, p := range pairs {
 		if s, ok := settingOf(p.key); ok {
-			ours[p.path] = true
+			ours[p.path], taken[i] = true, true
 			in.takePair(s, p)
 		}
 	}
 	others := 0
-	for _, p := range pairs {
-		_, ok := settingOf(p.key)
+	for i, p := range pairs {
 		switch {
-		case ok:
+		case taken[i]:
+		case len(in.Problems) >= maxTold:
+			others++
 		case in.Format == FormatRegistry && ours[p.path],
 			in.Format != FormatRegistry && strings.HasPrefix(normal(p.key), sendEmail),
 			in.Format == FormatProperties && !strings.Contains(p.key, "."):
@@ -141,14 +167,14 @@ func translateBool(text string) (string, error) {
 
 // check lets config judge the result, so that what it would refuse later is
 // told now. Nothing around the import plays a part: no environment, no file.
-func (in *Imported) check() {
+func (in *Imported) check(ctx context.Context) {
 	environ := []string{}
 	for _, s := range config.Settings() {
 		if value := in.values[s.Name]; !value.IsZero() && !s.Path {
 			environ = append(environ, s.Variable()+"="+value.Reveal())
 		}
 	}
-	cfg, err := config.Load(context.Background(), config.Options{
+	cfg, err := config.Load(ctx, config.Options{
 		Environ: environ, Offline: true, NoEnvFile: true,
 		Unseal: func(context.Context, string, string) (secret.String, error) { return secret.String{}, nil },
 	})

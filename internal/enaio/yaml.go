@@ -8,12 +8,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-)
 
-// Limits of a YAML file, against aliases that multiply.
-const (
-	maxDepth = 64
-	maxPairs = 100_000
+	"github.com/smtpsend/smtpsend/internal/guard"
+	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
 // readYAML reads all documents of a file and gives each scalar its path with
@@ -22,6 +19,9 @@ const (
 // own words are left out of the error: it quotes an unquoted value that begins
 // with * as the name of an anchor.
 func readYAML(text string) ([]pair, error) {
+	if guard.YAML(text) > 4*limits.ImportValues { // texts of several lines have signs, too
+		return nil, &SyntaxError{Reason: fmt.Sprintf("has too many lines and entries: at most %d entries are read; export the mail settings alone", limits.ImportValues)}
+	}
 	dec := yaml.NewDecoder(strings.NewReader(text))
 	w := &yamlWalk{}
 	for {
@@ -40,7 +40,7 @@ func readYAML(text string) ([]pair, error) {
 }
 
 type yamlWalk struct {
-	pairs []pair
+	pairs pairs
 	steps int
 }
 
@@ -48,12 +48,15 @@ func (w *yamlWalk) walk(n *yaml.Node, path string, depth int) error {
 	if err := w.step(n, depth); err != nil {
 		return err
 	}
+	if len(path) > limits.ImportKey { // each entry below has it
+		return &SyntaxError{Line: n.Line, Reason: fmt.Sprintf("has a key of more than %d octets", limits.ImportKey)}
+	}
 	switch n.Kind {
 	case yaml.AliasNode:
 		return w.walk(n.Alias, path, depth+1)
 	case yaml.ScalarNode:
 		if n.Tag != "!!null" && path != "" {
-			w.pairs = append(w.pairs, pair{key: path, text: n.Value})
+			return w.pairs.add(n.Line, pair{key: path, text: n.Value})
 		}
 	case yaml.MappingNode:
 		return w.walkMapping(n, path, depth, map[string]bool{})
@@ -126,7 +129,7 @@ func (w *yamlWalk) merge(n *yaml.Node, path string, depth int, overridden map[st
 // step counts the nodes that were looked at.
 func (w *yamlWalk) step(n *yaml.Node, depth int) error {
 	w.steps++
-	if depth > maxDepth || w.steps > maxPairs {
+	if depth > limits.ImportNesting || w.steps > 5*limits.ImportValues {
 		return &SyntaxError{Line: n.Line, Reason: "is nested too deeply or repeated too often"}
 	}
 	return nil

@@ -118,7 +118,7 @@ func compose(to ...string) (m *mail.Mail, text string, err error) {
 		}
 		d.To = append(d.To, parsed)
 	}
-	if m, err = mail.Compose(d); err != nil {
+	if m, err = mail.Compose(context.Background(), d); err != nil {
 		return nil, "", err
 	}
 	var b strings.Builder

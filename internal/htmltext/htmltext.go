@@ -1,10 +1,16 @@
 // Package htmltext makes the plain text alternative of an HTML mail: what a
 // reader sees, in reading order, with the links kept as "text <url>", tables
 // in columns, lists with their marks, and preformatted text as it is. Nothing is
-// fetched. The parser lets elements nest 512 deep, which bounds the recursion.
+// fetched.
+//
+// The HTML may be anybody's. The parser lets elements nest 512 deep, which bounds
+// the recursion; indentation ends at half of a line; and what has too many tags,
+// or becomes much longer than it was, is not laid out but read as running text.
 package htmltext
 
 import (
+	"context"
+	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -18,34 +24,62 @@ const width = 76
 
 // FromHTML returns the text of an HTML document or fragment, with LF line ends,
 // wrapped at 76 characters, and no empty line at its beginning or end. Markup
-// that cannot be parsed is read as a browser would read it; the result is never
-// an error.
-func FromHTML(source string) string {
-	root, err := html.Parse(strings.NewReader(source))
-	if err != nil { // only by nesting over the parser's limit: a strings.Reader has no errors
-		return withoutTags(source)
-	}
-	w := &writer{}
-	w.children(root)
-	w.endParagraph()
-	return strings.Trim(w.out.String(), "\n")
-}
-
-// withoutTags is all text, for what is nested too deep to be laid out.
-func withoutTags(source string) string {
-	w := &writer{}
-	z := html.NewTokenizer(strings.NewReader(source))
-	for z.Next() != html.ErrorToken {
-		if t := z.Token(); t.Type == html.TextToken {
-			w.text(t.Data)
+// that cannot be parsed is read as a browser would read it. A text with more than
+// the given number of tags is not laid out. The error is the cause of ctx, when
+// that ends.
+func FromHTML(ctx context.Context, source string, tags int) (string, error) {
+	w := &writer{ctx: ctx, most: 2*len(source) + 64<<10}
+	if laidOut(source, tags) {
+		root, err := html.Parse(&reader{ctx, strings.NewReader(plainTags(source))})
+		if err == nil { // else nested over the parser's limit, or the end of ctx
+			w.children(root)
+			w.endParagraph()
+		}
+		if ctx.Err() == nil && err == nil && !w.full {
+			return strings.Trim(w.out.String(), "\n"), nil
 		}
 	}
+	return withoutTags(ctx, source)
+}
+
+// withoutTags is all text, for what cannot be laid out.
+func withoutTags(ctx context.Context, source string) (string, error) {
+	w := &writer{ctx: ctx}
+	z := html.NewTokenizer(&reader{ctx, strings.NewReader(source)})
+	shown := true
+	for z.Next() != html.ErrorToken {
+		t := z.Token()
+		if t.Type == html.TextToken && shown {
+			w.text(t.Data)
+		}
+		shown = t.Type != html.StartTagToken || t.DataAtom != atom.Script && t.DataAtom != atom.Style && t.DataAtom != atom.Title
+	}
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
 	w.endParagraph()
-	return strings.Trim(w.out.String(), "\n")
+	return strings.Trim(w.out.String(), "\n"), nil
+}
+
+// reader ends with its context, and with it the parser that reads from it.
+type reader struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.in.Read(p)
 }
 
 // writer collects the words of a paragraph and writes it when a block ends.
 type writer struct {
+	ctx  context.Context
+	most int  // octets of out; 0 = any number
+	full bool // there were more, or ctx has ended: nothing is written any more
+
 	out     strings.Builder
 	line    strings.Builder // words of the paragraph so far, one blank between
 	space   bool            // a blank is due before the next word
@@ -58,7 +92,7 @@ type writer struct {
 }
 
 func (w *writer) children(n *html.Node) {
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
+	for c := n.FirstChild; c != nil && !w.full; c = c.NextSibling {
 		w.node(c)
 	}
 }
@@ -222,9 +256,13 @@ func (w *writer) item(n *html.Node) {
 	w.mark = ""
 }
 
+// indented writes n behind by, unless half of the line is taken already: each
+// line that is nested deeper would only become longer.
 func (w *writer) indented(by string, n *html.Node) {
 	before := w.indent
-	w.indent += by
+	if utf8.RuneCountInString(before) < width/2 {
+		w.indent += by
+	}
 	w.children(n)
 	w.endLine()
 	w.indent = before

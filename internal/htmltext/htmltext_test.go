@@ -1,11 +1,25 @@
 package htmltext_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/htmltext"
 )
+
+// fromHTML is FromHTML with a limit that few texts reach.
+func fromHTML(t testing.TB, source string) string {
+	t.Helper()
+	text, err := htmltext.FromHTML(context.Background(), source, 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
 
 func TestFromHTMLReadsAsAPersonWould(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
@@ -33,7 +47,7 @@ func TestFromHTMLReadsAsAPersonWould(t *testing.T) {
 		"right to left": {"<p dir=rtl>שלום <b>עולם</b></p>", "שלום עולם"},
 		"no-break":      {"a&nbsp;b", "a b"},
 	} {
-		if got := htmltext.FromHTML(tt.in); got != tt.want {
+		if got := fromHTML(t, tt.in); got != tt.want {
 			t.Errorf("%s:\n%q\nwant:\n%q", name, got, tt.want)
 		}
 	}
@@ -46,8 +60,80 @@ func TestFromHTMLEndsOnAnyInput(t *testing.T) {
 		"nested lists":  strings.Repeat("<ul><li>", 1000) + "x",
 		"broken":        "<<<a <b href='\"><p/<!--",
 	} {
-		if got := htmltext.FromHTML(in); len(got) > 1<<20 || (name != "broken" && name != "nested lists" && !strings.HasSuffix(got, "x")) {
+		if got := fromHTML(t, in); len(got) > 1<<20 || (name != "broken" && name != "nested lists" && !strings.HasSuffix(got, "x")) {
 			t.Errorf("%s: %d octets", name, len(got))
+		}
+	}
+}
+
+// numbered repeats a text with a %d in it.
+func numbered(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+// TestHostileHTMLCostsNoMoreThanItIsLong: each of these once took a gigabyte, or
+// minutes.
+func TestHostileHTMLCostsNoMoreThanItIsLong(t *testing.T) {
+	for name, in := range map[string]string{
+		"formatting not closed":  "<p>" + numbered("<b id=%d>", 400) + "</p>" + strings.Repeat("<p>x</p>", 30_000),
+		"formatting in capitals": "<p>" + numbered("<FONT/id=%d>", 400) + "</p>" + strings.Repeat("<p>x</p>", 30_000),
+		"quotations":             strings.Repeat("<blockquote>", 400) + "<pre>" + strings.Repeat("x\n", 100_000),
+		"numbers":                strings.Repeat("<ol start=999999999><li>", 200) + strings.Repeat("x<br>", 100_000),
+		"roots":                  numbered("<body a%d>", 20_000),
+		"tags":                   strings.Repeat("<table><td>x", 100_000),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got := fromHTML(t, in)
+		runtime.ReadMemStats(&after)
+		if taken := after.TotalAlloc - before.TotalAlloc; taken > 100<<20 || len(got) > 2*len(in)+64<<10 {
+			t.Errorf("%s: %d octets became %d, and %d MB were taken", name, len(in), len(got), taken>>20)
+		}
+		if n, want := strings.Count(got, "x"), strings.Count(in, "x")-strings.Count(in, "<bx"); n != want {
+			t.Errorf("%s: %d of %d words are left", name, n, want)
+		}
+	}
+}
+
+func TestTextWithTooManyTagsIsRunningText(t *testing.T) {
+	in := "<style>p{}</style><ul><li>a<li>b &amp; <script>x()</script><i>c</i></ul>"
+	for tags, want := range map[int]string{6: "* a\n* b & c", 5: "ab & c"} {
+		if got, err := htmltext.FromHTML(t.Context(), in, tags); err != nil || got != want {
+			t.Errorf("%d tags: %q, %v, want %q", tags, got, err, want)
+		}
+	}
+}
+
+// lastly is a context that ends when it has been asked for its end n times.
+type lastly struct {
+	context.Context
+	n int
+}
+
+func (l *lastly) Err() error {
+	if l.n--; l.n < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestFromHTMLEndsWithTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("the reason")
+	cancel(why)
+	for _, tags := range []int{0, 100} {
+		if got, err := htmltext.FromHTML(ctx, "<p>a", tags); got != "" || !errors.Is(err, why) {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	for n := range 200 {
+		ctx := &lastly{t.Context(), n}
+		if _, err := htmltext.FromHTML(ctx, strings.Repeat("<p>a<table><tr><td>b<td>c</table>", 100), 100_000); ctx.n < 0 && err == nil {
+			t.Fatalf("it went on after %d", n)
 		}
 	}
 }
@@ -57,7 +143,7 @@ func FuzzFromHTML(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got := htmltext.FromHTML(s)
+		got := fromHTML(t, s)
 		if strings.HasPrefix(got, "\n") || strings.HasSuffix(got, "\n") || strings.Contains(got, " \n") {
 			t.Errorf("%q became %q", s, got)
 		}

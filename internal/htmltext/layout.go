@@ -28,6 +28,12 @@ func (w *writer) endLine() {
 
 // put writes one line behind the indentation, and the empty line that is due.
 func (w *writer) put(line string) {
+	if w.most > 0 && w.out.Len()+len(line) > w.most || w.ctx.Err() != nil {
+		w.full = true
+	}
+	if w.full {
+		return
+	}
 	if w.gap && w.written {
 		w.out.WriteString(strings.TrimRight(w.quoteMarks(), " ") + "\n")
 	}
@@ -81,14 +87,12 @@ func (w *writer) preformatted(text string) {
 // textOf is all text below n, white space kept.
 func textOf(n *html.Node) string {
 	var b strings.Builder
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
+	for c := range n.Descendants() {
 		switch {
 		case c.Type == html.TextNode:
 			b.WriteString(c.Data)
 		case c.DataAtom == atom.Br:
 			b.WriteByte('\n')
-		default:
-			b.WriteString(textOf(c))
 		}
 	}
 	return b.String()
@@ -99,7 +103,7 @@ func textOf(n *html.Node) string {
 // read as running text.
 func (w *writer) table(n *html.Node) {
 	rows := cellsOf(n)
-	grid, ok := flatten(rows)
+	grid, ok := w.flatten(rows)
 	if !ok {
 		for _, row := range rows {
 			for _, cell := range row {
@@ -190,7 +194,7 @@ func cellsOf(n *html.Node) [][]*html.Node {
 // flatten turns cells into single lines. It reports false when the table is no
 // data: fewer than two columns throughout, a cell of several lines, or lines
 // too wide for a mail.
-func flatten(rows [][]*html.Node) ([][]string, bool) {
+func (w *writer) flatten(rows [][]*html.Node) ([][]string, bool) {
 	grid := make([][]string, len(rows))
 	columns := 0
 	for _, row := range rows {
@@ -206,7 +210,10 @@ func flatten(rows [][]*html.Node) ([][]string, bool) {
 	}
 	for i, row := range rows {
 		for _, cell := range row {
-			inner := &writer{narrow: true}
+			if w.ctx.Err() != nil {
+				return nil, false
+			}
+			inner := &writer{ctx: w.ctx, narrow: true}
 			inner.children(cell)
 			inner.endParagraph()
 			text := strings.Trim(inner.out.String(), "\n")

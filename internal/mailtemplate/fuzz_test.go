@@ -3,10 +3,17 @@ package mailtemplate_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	htmltemplate "html/template"
 	"math"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
+	"text/template"
+	"text/template/parse"
 
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
@@ -19,7 +26,7 @@ func FuzzParseData(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
-		data, err := mailtemplate.ParseData("data.yaml", []byte(source))
+		data, err := mailtemplate.ParseData(t.Context(), "data.yaml", source)
 		if err != nil {
 			var field *message.FieldError
 			if !errors.As(err, &field) {
@@ -34,7 +41,7 @@ func FuzzParseData(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%#v is no JSON: %v", data, err)
 		}
-		again, err := mailtemplate.ParseData("data.json", once)
+		again, err := mailtemplate.ParseData(t.Context(), "data.json", string(once))
 		if err != nil {
 			t.Fatalf("reading %s again: %v", once, err)
 		}
@@ -83,4 +90,135 @@ func FuzzParseSource(f *testing.F) {
 			t.Fatalf("the body %q is not the end of %q", s.HTML, whole)
 		}
 	})
+}
+
+// ours are the names of functions that no template has written.
+var ours = regexp.MustCompile(`_(weigh|given|shown|ranged|step|enter|leave|html|eval)`)
+
+// FuzzFill: whatever template and data are, filling in ends, says what is wrong
+// of the template, makes no more than is allowed, and comes to what Go's own
+// templates make of them.
+func FuzzFill(f *testing.F) {
+	for _, bomb := range templateBombs {
+		if len(bomb[0]) < 200 && !strings.HasPrefix(bomb[0], "---") && !strings.Contains(bomb[0], "0000") { // a million steps take their time
+			f.Add(bomb[0], `{"long": "aaaa", "same": "aaaa", "n": 7, "list": [1, "<a>", null], "wide": {"x": 1}}`)
+		}
+	}
+	for _, seed := range []string{
+		`{{range $i, $v := .list}}{{$i}}{{if eq $v 1}}{{continue}}{{end}}{{$v}}{{else}}none{{end}}`, `<a href="/{{.long}}" {{if .n}}title={{.n}}{{end}}>{{.list}}</a>`,
+		`{{define "x"}}{{.}}{{end}}{{template "x" .n}}{{block "y" .wide}}{{.x}}{{end}}`, `{{with $x := .wide}}{{$x.x | printf "%03d"}}{{end}}{{print 1 2}}{{html "<"}}`,
+		`<script>var a = {{.wide}}, b = "{{.long}}"</script><style>a{color:{{.long}}}</style>`, `{{- /* c */ -}}{{"}}"}}{{'x'}}{{index .list 1}}{{slice .long 1 2}}{{not .n}}`,
+	} {
+		f.Add(seed, `{"long": "a'b", "n": 7, "list": [1, 2], "wide": {"x": 1}}`)
+	}
+	f.Fuzz(func(t *testing.T, source, data string) {
+		values, err := mailtemplate.ParseData(t.Context(), "d.json", data)
+		if err != nil {
+			return
+		}
+		for _, name := range []string{"m.txt", "m.html"} {
+			s := mailtemplate.Source{Text: source}
+			if name == "m.html" {
+				s = mailtemplate.Source{HTML: source}
+			}
+			tmpl, err := mailtemplate.Compile(name, s)
+			var d message.Draft
+			if err == nil {
+				err = tmpl.Fill(t.Context(), &d, values)
+			}
+			var field *message.FieldError
+			if err != nil && (!errors.As(err, &field) || !strings.Contains(source, "_") && ours.MatchString(err.Error())) {
+				t.Fatalf("%T: %v", err, err)
+			}
+			if err != nil {
+				continue
+			}
+			if got, want := d.Text+d.HTML, plainGo(t, name, source, values); got != want {
+				t.Fatalf("%s: %q became\n%q, want\n%q", name, source, got, want)
+			}
+		}
+	})
+}
+
+// plainGo is what Go's templates make of a source that is known to end.
+func plainGo(t *testing.T, name, source string, data map[string]any) string {
+	var out strings.Builder
+	functions := map[string]any{"address": func(a, b any) (string, error) {
+		addr, err := message.ParseAddress("address", fmt.Sprint(b))
+		addr.Name = mimetext.CleanName(fmt.Sprint(a))
+		return addr.String(), err
+	}}
+	var err error
+	if name == "m.html" {
+		err = htmltemplate.Must(htmltemplate.New(name).Funcs(functions).Option("missingkey=error").Parse(source)).Execute(&out, data)
+	} else {
+		err = template.Must(template.New(name).Funcs(functions).Option("missingkey=error").Parse(source)).Execute(&out, data)
+	}
+	if err != nil {
+		t.Fatalf("%q: Go says %v", source, err)
+	}
+	return out.String()
+}
+
+// FuzzScan: what is let through to the parser is nested no deeper than is allowed.
+func FuzzScan(f *testing.F) {
+	for _, seed := range []string{"{{if 1}}{{else if 2}}{{end}}", "{{(((1)))}}", "{{/* {{ */}}", "{{- /* */ -}}{{`}}`}}{{\"\\\"}}\"}}", "{{'}'}}{{define \"a\"}}{{end}}", "{{if\n1}}{{ else\twith 1 }}{{end}}"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		source = strings.Repeat("{{if 1}}", limits.TemplateNesting-8) + source // so that few levels are too many
+		if _, err := mailtemplate.Compile("m.txt", mailtemplate.Source{Text: source + strings.Repeat("{{end}}", limits.TemplateNesting-8)}); err != nil {
+			return
+		}
+		trees, err := parse.Parse("m", source+strings.Repeat("{{end}}", limits.TemplateNesting-8), "", "", builtins)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tree := range trees {
+			if n := depth(tree.Root); n > limits.TemplateNesting {
+				t.Fatalf("%q is nested %d deep", source, n)
+			}
+		}
+	})
+}
+
+// builtins are the names of Go's functions, and ours.
+var builtins = map[string]any{
+	"and": 1, "call": 1, "html": 1, "index": 1, "slice": 1, "js": 1, "len": 1, "not": 1, "or": 1, "print": 1, "printf": 1, "println": 1,
+	"urlquery": 1, "eq": 1, "ge": 1, "gt": 1, "le": 1, "lt": 1, "ne": 1, "address": 1,
+}
+
+// depth is how deep blocks and parentheses are nested in a tree.
+func depth(node parse.Node) (most int) {
+	if node == nil || reflect.ValueOf(node).IsNil() {
+		return 0
+	}
+	switch n := node.(type) {
+	case *parse.ListNode:
+		for _, inner := range n.Nodes {
+			most = max(most, depth(inner))
+		}
+	case *parse.PipeNode:
+		for _, cmd := range n.Cmds {
+			for _, arg := range cmd.Args {
+				if inner, ok := arg.(*parse.PipeNode); ok {
+					most = max(most, 1+depth(inner))
+				}
+				if chain, ok := arg.(*parse.ChainNode); ok {
+					most = max(most, 1+depth(chain.Node))
+				}
+			}
+		}
+	case *parse.ActionNode:
+		return depth(n.Pipe)
+	case *parse.TemplateNode:
+		return depth(n.Pipe)
+	case *parse.IfNode:
+		return 1 + max(depth(n.Pipe), depth(n.List), depth(n.ElseList))
+	case *parse.WithNode:
+		return 1 + max(depth(n.Pipe), depth(n.List), depth(n.ElseList))
+	case *parse.RangeNode:
+		return 1 + max(depth(n.Pipe), depth(n.List), depth(n.ElseList))
+	}
+	return most
 }

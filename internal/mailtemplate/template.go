@@ -11,7 +11,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/smtpsend/smtpsend/internal/guard"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
@@ -34,8 +36,9 @@ type Source struct {
 	At       string            `yaml:"at"`     // when to submit; see Template.At
 	Text     string            `yaml:"text"`   // beside an HTML or Markdown body its text alternative
 
-	HTML     string `yaml:"-"`
-	Markdown string `yaml:"-"`
+	AttachDir string `yaml:"-"` // the files of Attach are below this directory; "" = wherever their paths lead
+	HTML      string `yaml:"-"`
+	Markdown  string `yaml:"-"`
 }
 
 // List is one or more texts, in YAML a text or a list of texts.
@@ -49,9 +52,6 @@ func (l *List) UnmarshalYAML(n *yaml.Node) error {
 	}
 	return n.Decode((*[]string)(l))
 }
-
-// maxTemplate bounds source and result of a template, in octets.
-const maxTemplate = 32 << 20
 
 // Parse reads a template:
 //
@@ -76,11 +76,14 @@ func Parse(name, source string) (*Template, error) {
 // ParseSource is Parse without compiling, for who has something to add.
 func ParseSource(name, source string) (Source, error) {
 	var s Source
-	if len(source) > maxTemplate {
-		return s, refused("template "+name, "", fmt.Sprintf("more than %d octets", maxTemplate))
+	if len(source) > limits.TemplateSource {
+		return s, refused("template "+name, "", fmt.Sprintf("has more than %d octets", limits.TemplateSource))
 	}
 	source = strings.ReplaceAll(mimetext.ToUTF8(source), "\r\n", "\n")
 	front, body, err := splitFrontMatter(source)
+	if err == nil {
+		err = checkFront(front)
+	}
 	if err == nil && front != "" {
 		dec := yaml.NewDecoder(strings.NewReader("\n" + quoteActions(front))) // lines count from the file's first
 		dec.KnownFields(true)
@@ -138,6 +141,17 @@ func splitFrontMatter(source string) (front, body string, err error) {
 		return "", "", errors.New("no second line of ---")
 	}
 	return front + "\n", strings.TrimSuffix(body, "\n"), nil
+}
+
+// checkFront refuses front matter that would take too much to read.
+func checkFront(front string) error {
+	if len(front) > limits.TemplateFront {
+		return fmt.Errorf("has more than %d octets", limits.TemplateFront)
+	}
+	if n := guard.YAML(front); n > limits.TemplateValues {
+		return fmt.Errorf("has more than %d lines, commas, colons and brackets, of which values are made", limits.TemplateValues)
+	}
+	return nil
 }
 
 // bareAction is a value that begins with "{{", which YAML takes for a mapping.

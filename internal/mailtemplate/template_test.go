@@ -19,7 +19,7 @@ func fill(t testing.TB, name, source string, data map[string]any) (message.Draft
 	if err != nil {
 		return d, err
 	}
-	return d, tmpl.Fill(&d, data)
+	return d, tmpl.Fill(t.Context(), &d, data)
 }
 
 func TestTemplateFillsSubjectRecipientsAndBody(t *testing.T) {
@@ -45,7 +45,7 @@ func TestTemplateFillsSubjectRecipientsAndBody(t *testing.T) {
 		if got != want || len(d.To) != 1 || d.To[0].Name != `Müller, "Jörg"` {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
 		}
-		m, err := message.Compose(d)
+		m, err := message.Compose(t.Context(), d)
 		if err != nil {
 			t.Errorf("%s: composing: %v", name, err)
 			continue
@@ -74,7 +74,7 @@ func TestTemplateSaysWhatIsWrong(t *testing.T) {
 		"---\nto: '{{.evil}}'\n---\n":               `to "a@b.example\nBcc: x@y.example": a line feed at octet 12: a field is one line`,
 		"---\nto: '{{.name}}'\n---\n":               `to "Ann": no @ and domain`,
 		"---\nto: '{{address .name .name}}'\n---\n": `template m.txt: to: m.txt:1:2: executing "m.txt" at <address .name .name>: error calling address: address "Ann": no @ and domain`,
-		"{{range $i := 1000000000}}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{{end}}": `template m.txt: body: the result has more than 33554432 octets`,
+		"{{range $i := 1000000000}}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{{end}}": `template m.txt: body: the result has more than 16777216 octets`,
 	} {
 		_, err := fill(t, "m.txt", source, map[string]any{"evil": "a@b.example\nBcc: x@y.example", "name": "Ann"})
 		var fe *message.FieldError
@@ -104,7 +104,7 @@ func TestTemplateSubjectCannotInjectAField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := message.Compose(d); err == nil || err.Error() != `Subject "a\r\nBcc: b@c": a carriage return at octet 2: a field is one line` {
+	if _, err := message.Compose(t.Context(), d); err == nil || err.Error() != `Subject "a\r\nBcc: b@c": a carriage return at octet 2: a field is one line` {
 		t.Errorf("err = %v", err)
 	}
 }
@@ -118,7 +118,7 @@ func TestDataOfJSONAndYAML(t *testing.T) {
 		"a.yml ":                                              `map[]`,
 	} {
 		name, source, _ := strings.Cut(in, " ")
-		data, err := mailtemplate.ParseData(name, []byte(source))
+		data, err := mailtemplate.ParseData(t.Context(), name, source)
 		if got := fmt.Sprint(data); err != nil || got != want {
 			t.Errorf("%s: %s, %v, want %s", in, got, err, want)
 		}
@@ -129,7 +129,7 @@ func TestDataOfJSONAndYAML(t *testing.T) {
 		"a.yaml - x":        `data a.yaml: is no mapping of names to values, such as {"name": "Ada"}`,
 	} {
 		name, source, _ := strings.Cut(in, " ")
-		if _, err := mailtemplate.ParseData(name, []byte(source)); err == nil || err.Error() != want {
+		if _, err := mailtemplate.ParseData(t.Context(), name, source); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", in, err, want)
 		}
 	}

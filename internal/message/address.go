@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
@@ -109,8 +110,8 @@ func parse(field, s string, strict bool) ([]Address, error) {
 	if reason := badControl(s); reason != "" {
 		return nil, &FieldError{field, s, reason}
 	}
-	if len(s) > maxAddressText {
-		return nil, &FieldError{field, s, fmt.Sprintf("%d octets of addresses, at most %d", len(s), maxAddressText)}
+	if len(s) > limits.AddressList {
+		return nil, &FieldError{field, s, fmt.Sprintf("%d octets of addresses, at most %d", len(s), limits.AddressList)}
 	}
 	p := &addressParser{s: s, strict: strict, author: strings.HasSuffix(field, "From")}
 	list, reason := p.list()
@@ -119,10 +120,6 @@ func parse(field, s string, strict bool) ([]Address, error) {
 	}
 	return list, nil
 }
-
-// maxAddressText bounds one list: 10,000 recipients, as many as Exchange takes
-// from a mailbox in a day, with display names.
-const maxAddressText = 2 << 20
 
 // addressParser reads an address list (RFC 5322 3.4, with the obsolete route of
 // 4.4). Octets above 127 count as letters, as in RFC 6532. A reason of "" means
@@ -190,7 +187,9 @@ func (p *addressParser) list() (list []Address, reason string) {
 			if reason = p.separator(inGroup); reason != "" {
 				return nil, reason
 			}
-			list = append(list, a)
+			if list = append(list, a); len(list) > limits.Addresses {
+				return nil, fmt.Sprintf("more than %d addresses", limits.Addresses)
+			}
 		}
 	}
 }
@@ -212,7 +211,7 @@ func (p *addressParser) separator(inGroup bool) string {
 
 // mailbox reads one mailbox, or the display name and colon of a group.
 func (p *addressParser) mailbox() (a Address, isGroup bool, reason string) {
-	if name := sloppyName().FindString(p.s[p.pos:]); name != "" && !p.strict {
+	if name := p.sloppyName(); name != "" {
 		p.pos += len(name)
 		if !p.author && lostComma().MatchString(name) {
 			return a, false, "an address in front of a name; addresses are separated by commas"
@@ -253,6 +252,15 @@ func (p *addressParser) mailbox() (a Address, isGroup bool, reason string) {
 	default:
 		return a, false, fmt.Sprintf("%q is not allowed here without quotes", p.peek())
 	}
+}
+
+// sloppyName is the display name before a "<", where it lacks quotes that only a
+// strict reader asks for.
+func (p *addressParser) sloppyName() string {
+	if p.strict {
+		return ""
+	}
+	return sloppyName().FindString(p.s[p.pos:])
 }
 
 // afterAt reads the domain of an address without angle brackets; a comment

@@ -17,6 +17,7 @@ import (
 // Attachment is a file that is sent along.
 type Attachment struct {
 	Path        string // a regular file
+	Dir         string // when set, the file must be below this directory, and a relative Path begins there
 	Name        string // as the reader sees it; "" = the last element of Path
 	ContentType string // media type with parameters; "" = by extension, then by content
 }
@@ -39,7 +40,7 @@ func openPart(a Attachment) (p *part, err error) {
 	if reason := badControl(name); reason != "" {
 		return nil, &FieldError{"attachment name", name, reason}
 	}
-	body, err := openBody(a.Path)
+	body, err := openBody(a)
 	if err != nil {
 		return nil, err
 	}
@@ -55,20 +56,18 @@ func openPart(a Attachment) (p *part, err error) {
 	return p, nil
 }
 
-// openBody opens a regular file. It is looked at before it is opened, because
-// opening a named pipe without a writer would wait for ever, and again
-// afterwards, because the name may mean another file by then.
-func openBody(path string) (*fileBody, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, &FileError{path, err}
+// openBody opens the regular file of an attachment.
+func openBody(a Attachment) (*fileBody, error) {
+	path, open := a.Path, openPlain
+	if a.Dir != "" {
+		open = func(string) (*os.File, error) { return openBelow(a.Dir, a.Path) }
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(a.Dir, path)
+		}
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &FileError{path, fmt.Errorf("%w but %s", ErrNotRegular, kindOf(info.Mode()))}
-	}
-	f, err := os.Open(path)
+	f, err := open(path)
 	if err != nil {
-		return nil, &FileError{path, err}
+		return nil, err
 	}
 	body, err := newFileBody(path, f)
 	if err != nil {
@@ -76,6 +75,25 @@ func openBody(path string) (*fileBody, error) {
 		return nil, &FileError{path, err}
 	}
 	return body, nil
+}
+
+// openPlain opens a file wherever it is. It is looked at before it is opened,
+// because opening a device may do something, and again afterwards, because the
+// name may mean another file by then. Opening a named pipe does not wait for its
+// writer.
+func openPlain(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, &FileError{path, err}
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &FileError{path, fmt.Errorf("%w but %s", ErrNotRegular, kindOf(info.Mode()))}
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|nonBlock, 0)
+	if err != nil {
+		return nil, &FileError{path, err}
+	}
+	return f, nil
 }
 
 func newFileBody(path string, f *os.File) (*fileBody, error) {

@@ -37,7 +37,7 @@ func BenchmarkRaw(b *testing.B) {
 	in := complete + "\r\n" + strings.Repeat("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVpBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWkFCQ0RF\r\n", 20_000_000/78)
 	b.SetBytes(int64(len(in)))
 	for b.Loop() {
-		raw, err := message.ReadRaw(strings.NewReader(in), message.RawOptions{TempDir: b.TempDir()})
+		raw, err := message.ReadRaw(b.Context(), strings.NewReader(in), message.RawOptions{TempDir: b.TempDir()})
 		if err != nil {
 			b.Fatal(err)
 		}

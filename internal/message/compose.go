@@ -1,12 +1,14 @@
 package message
 
 import (
+	"context"
 	"crypto/rand"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/htmltext"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
@@ -40,13 +42,13 @@ type Draft struct {
 }
 
 // Compose checks a draft, opens its attachments and makes a mail of it. Errors
-// are *FieldError for what is wrong in the draft and *FileError for a file; no
-// file stays open then.
-func Compose(d Draft) (*Mail, error) {
+// are *FieldError for what is wrong in the draft, *FileError for a file, and the
+// cause of ctx, with which composing ends; no file stays open then.
+func Compose(ctx context.Context, d Draft) (*Mail, error) {
 	if err := d.Check(); err != nil {
 		return nil, err
 	}
-	if err := d.complete(); err != nil {
+	if err := d.complete(ctx); err != nil {
 		return nil, err
 	}
 	m := &Mail{Envelope: d.Envelope()}
@@ -64,7 +66,7 @@ func Compose(d Draft) (*Mail, error) {
 			m.utf8Header = m.utf8Header || !mimetext.IsASCII(a.Local)
 		}
 	}
-	parts, err := d.open(m)
+	parts, err := d.open(ctx, m)
 	if err == nil {
 		m.Content, err = render(d, m.MessageID, parts)
 	}
@@ -78,14 +80,14 @@ func Compose(d Draft) (*Mail, error) {
 
 // complete makes the bodies that were not given: HTML of Markdown, Content-IDs
 // for images, the text alternative.
-func (d *Draft) complete() (err error) {
+func (d *Draft) complete(ctx context.Context) (err error) {
 	if d.Markdown != "" {
-		if d.HTML, err = FromMarkdown(d.Markdown); err != nil {
+		if d.HTML, err = FromMarkdown(ctx, d.Markdown); err != nil {
 			return err
 		}
 	}
 	if d.EmbedDir != "" && d.HTML != "" {
-		html, images, err := embedImages(d.HTML, d.EmbedDir, d.From.Domain)
+		html, images, err := embedImages(ctx, d.HTML, d.EmbedDir, d.From.Domain)
 		if err != nil {
 			return err
 		}
@@ -95,7 +97,10 @@ func (d *Draft) complete() (err error) {
 		return &FieldError{"inline image", d.Inline[0].CID, "needs an HTML body that shows it"}
 	}
 	if d.Text == "" && d.HTML != "" {
-		if d.Text = htmltext.FromHTML(mimetext.ToUTF8(d.HTML)); d.Text != "" {
+		if d.Text, err = htmltext.FromHTML(ctx, mimetext.ToUTF8(d.HTML), limits.HTMLTags); err != nil {
+			return err
+		}
+		if d.Text != "" {
 			d.Text += "\n"
 		}
 	}
@@ -109,9 +114,12 @@ func (d *Draft) complete() (err error) {
 }
 
 // open opens all files; m closes them.
-func (d *Draft) open(m *Mail) ([]*part, error) {
+func (d *Draft) open(ctx context.Context, m *Mail) ([]*part, error) {
 	var parts []*part
 	add := func(a Attachment, cid string) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		p, err := openPart(a)
 		if err != nil {
 			return err
@@ -122,7 +130,7 @@ func (d *Draft) open(m *Mail) ([]*part, error) {
 		return nil
 	}
 	for _, in := range d.Inline {
-		if err := add(Attachment{Path: in.Path, ContentType: in.ContentType}, in.CID); err != nil {
+		if err := add(Attachment{Path: in.Path, Dir: in.Dir, ContentType: in.ContentType}, in.CID); err != nil {
 			return nil, err
 		}
 	}

@@ -35,7 +35,7 @@ func draft(t testing.TB) message.Draft {
 
 func compose(t testing.TB, d message.Draft) *message.Mail {
 	t.Helper()
-	m, err := message.Compose(d)
+	m, err := message.Compose(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestComposeRefusesFields(t *testing.T) {
 	} {
 		d := draft(t)
 		tt.change(&d)
-		_, err := message.Compose(d)
+		_, err := message.Compose(t.Context(), d)
 		var fe *message.FieldError
 		if !errors.As(err, &fe) || !strings.HasSuffix(err.Error(), tt.want) {
 			t.Errorf("%s: err = %v, want %s", name, err, tt.want)
@@ -210,7 +210,7 @@ func TestComposeRefusesFiles(t *testing.T) {
 	} {
 		d := draft(t)
 		d.Attachments = []message.Attachment{{Path: file(t, "fine.txt", "x")}, {Path: tt.path}}
-		_, err := message.Compose(d)
+		_, err := message.Compose(t.Context(), d)
 		var fe *message.FileError
 		if !errors.As(err, &fe) || fe.Path != tt.path || !errors.Is(err, tt.cause) || !strings.HasSuffix(err.Error(), tt.want) {
 			t.Errorf("%s: err = %v, want *FileError ... %s", name, err, tt.want)

@@ -22,7 +22,7 @@ func TestRawMailChecksDSN(t *testing.T) {
 		{message.DSN{EnvelopeID: "a\r\nRCPT TO:<x@y>"}, "envelope id"},
 		{message.DSN{EnvelopeID: strings.Repeat("x", 101)}, "envelope id"},
 	} {
-		raw, err := message.ReadRaw(strings.NewReader("From: a@contoso.example\n\nx\n"), message.RawOptions{})
+		raw, err := message.ReadRaw(t.Context(), strings.NewReader("From: a@contoso.example\n\nx\n"), message.RawOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,23 +1,26 @@
 package message
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
 // Inline is a file that the HTML body shows, by the address "cid:CID".
 type Inline struct {
 	CID         string // Content-ID without angle brackets (RFC 2392)
 	Path        string
+	Dir         string // as in Attachment
 	ContentType string // "" = by extension, then by content
 }
 
@@ -61,6 +64,7 @@ func (m *Mail) Missing() (images []string) {
 	for _, p := range m.parts {
 		carried[p.cid] = true
 	}
+	told := map[string]bool{}
 	z := html.NewTokenizer(strings.NewReader(m.html))
 	for z.Next() != html.ErrorToken {
 		t := z.Token()
@@ -68,7 +72,8 @@ func (m *Mail) Missing() (images []string) {
 			continue
 		}
 		for _, a := range t.Attr {
-			if a.Key == "src" && isMissing(a.Val, carried) && !slices.Contains(images, a.Val) {
+			if a.Key == "src" && !told[a.Val] && isMissing(a.Val, carried) {
+				told[a.Val] = true
 				images = append(images, a.Val)
 			}
 		}
@@ -100,7 +105,7 @@ func isRelative(u *url.URL) bool {
 // host, and absolute paths, are left alone. A file outside dir is refused, by
 // name or by symbolic link: an HTML text from elsewhere must not be able to
 // mail the files of this machine.
-func embedImages(source, dir, domain string) (string, []Inline, error) {
+func embedImages(ctx context.Context, source, dir, domain string) (string, []Inline, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return "", nil, &FileError{dir, err}
@@ -109,7 +114,7 @@ func embedImages(source, dir, domain string) (string, []Inline, error) {
 	var out strings.Builder
 	var list []Inline
 	cids := map[string]string{}
-	z := html.NewTokenizer(strings.NewReader(source))
+	z := html.NewTokenizer(until.Between(ctx, strings.NewReader(source)))
 	for z.Next() != html.ErrorToken {
 		raw := string(z.Raw())
 		token := z.Token()
@@ -118,16 +123,22 @@ func embedImages(source, dir, domain string) (string, []Inline, error) {
 			out.WriteString(raw)
 			continue
 		}
-		name, err := imageFile(root, token.Attr[i].Val)
+		name, err := imageName(token.Attr[i].Val)
 		if err != nil {
 			return "", nil, err
 		}
 		if cids[name] == "" {
+			if err := checkImage(root, name, token.Attr[i].Val); err != nil {
+				return "", nil, err
+			}
 			cids[name] = fmt.Sprintf("image%d.%s@%s", len(cids)+1, randomID(), domain)
-			list = append(list, Inline{CID: cids[name], Path: filepath.Join(dir, name)})
+			list = append(list, Inline{CID: cids[name], Path: name, Dir: dir})
 		}
 		token.Attr[i].Val = "cid:" + cids[name]
 		out.WriteString(token.String())
+	}
+	if ctx.Err() != nil {
+		return "", nil, context.Cause(ctx)
 	}
 	return out.String(), list, nil
 }
@@ -151,8 +162,8 @@ func imageSource(t html.Token) int {
 	return -1
 }
 
-// imageFile is the name below root of the file that an address means.
-func imageFile(root *os.Root, address string) (string, error) {
+// imageName is the name of a local file that an address means.
+func imageName(address string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil {
 		return "", &FieldError{"HTML image", address, "is no address"}
@@ -161,15 +172,20 @@ func imageFile(root *os.Root, address string) (string, error) {
 	if !filepath.IsLocal(name) {
 		return "", &FieldError{"HTML image", address, "is outside of the directory of the HTML file"}
 	}
+	return name, nil
+}
+
+// checkImage looks for a file below root.
+func checkImage(root *os.Root, name, address string) error {
 	info, err := root.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", &FileError{filepath.Join(root.Name(), name), err}
+		return &FileError{filepath.Join(root.Name(), name), err}
 	}
 	if err != nil { // a symbolic link that leads out
-		return "", &FieldError{"HTML image", address, fmt.Sprintf("cannot be embedded (%v)", bareCause(err))}
+		return &FieldError{"HTML image", address, fmt.Sprintf("cannot be embedded (%v)", bareCause(err))}
 	}
 	if !info.Mode().IsRegular() {
-		return "", &FileError{filepath.Join(root.Name(), name), ErrNotRegular}
+		return &FileError{filepath.Join(root.Name(), name), ErrNotRegular}
 	}
-	return name, nil
+	return nil
 }

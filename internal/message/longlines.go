@@ -2,11 +2,16 @@ package message
 
 import (
 	"bufio"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/quotedprintable"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
 // leaf is a text part with a line that is too long, which is written in
@@ -55,31 +60,66 @@ func (q quotedStretch) write(w io.Writer) error {
 // structure (RFC 2046 5.1), as far as it is needed to know which part a line
 // belongs to.
 type partWalker struct {
-	boundaries []string // of the multiparts around the line, outermost first
+	boundaries []string       // of the multiparts around the line, outermost first
+	levels     map[string]int // the innermost level, from 1, at which each of these is
 	inHeader   bool
 	outside    bool // in a preamble or epilogue
 	signed     bool // in a part that must not change
-	header     []rawField
+	header     partHeader
 	part       leaf
+	parts      int
 	media      string
 	cte        string
 	long       bool // the part has a line that is too long
 	found      []leaf
 }
 
+// partHeader is the header of a part. The texts of its fields, without line ends,
+// are one after another, since a field may go on in any number of lines.
+type partHeader struct {
+	fields []rawField
+	ends   []int // of each field in text
+	text   []byte
+}
+
+// add takes one line at off.
+func (h *partHeader) add(line string, off, end int64) {
+	h.text = append(h.text, line...)
+	last := len(h.fields) - 1
+	if last >= 0 && (line[0] == ' ' || line[0] == '\t') {
+		h.fields[last].to, h.ends[last] = end, len(h.text)
+		return
+	}
+	name, _, _ := strings.Cut(line, ":")
+	h.fields = append(h.fields, rawField{name: strings.ToLower(strings.TrimSpace(name)), from: off, to: end})
+	h.ends = append(h.ends, len(h.text))
+}
+
+// whole returns the fields with their values.
+func (h *partHeader) whole() []rawField {
+	start := 0
+	for i, end := range h.ends {
+		_, h.fields[i].value, _ = strings.Cut(string(h.text[start:end]), ":")
+		start = end
+	}
+	return h.fields
+}
+
 // longParts finds the parts of a message with lines over 998 octets. It returns
 // an error where re-encoding would not be safe: first is the place of the first
 // long line.
-func longParts(r *Raw, first place) ([]leaf, error) {
+func longParts(ctx context.Context, r *Raw, first place) ([]leaf, error) {
 	if err := r.foldHeader(first); err != nil {
 		return nil, err
 	}
-	w := &partWalker{header: r.fields}
-	w.endHeader(r.body, r.body)
+	w := &partWalker{levels: map[string]int{}}
+	if reason := w.endHeader(r.fields, r.body, r.body); reason != "" {
+		return nil, longLineError(first, "it cannot be re-encoded: "+reason)
+	}
 	if r.hasBlank {
 		w.part.fields -= 2
 	}
-	br := bufio.NewReaderSize(io.NewSectionReader(r.spool, r.body, r.spool.n-r.body), 32<<10)
+	br := bufio.NewReaderSize(until.Between(ctx, io.NewSectionReader(r.spool, r.body, r.spool.n-r.body)), 32<<10)
 	for off := r.body; ; {
 		start, length, err := readLine(br)
 		if errors.Is(err, io.EOF) {
@@ -121,15 +161,13 @@ func (w *partWalker) line(text string, off, end int64) string {
 	text = strings.TrimRight(text, "\r\n")
 	tooLong := end-off-2 > maxLine
 	if i, closing, ok := w.boundary(text); ok {
-		w.next(i, closing, off)
-		return ""
+		return w.next(i, closing, off)
 	}
 	if w.inHeader {
 		if tooLong {
 			return "it is in a header"
 		}
-		w.headerLine(text, off, end)
-		return ""
+		return w.headerLine(text, off, end)
 	}
 	if !tooLong || w.long {
 		return ""
@@ -148,30 +186,39 @@ func (w *partWalker) line(text string, off, end int64) string {
 	return ""
 }
 
-// boundary reports whether text is a delimiter line, and of which multipart.
+// boundary reports whether text is a delimiter line, and of which multipart: the
+// innermost, where several would fit.
 func (w *partWalker) boundary(text string) (level int, closing, ok bool) {
-	if !strings.HasPrefix(text, "--") {
+	text, ok = strings.CutPrefix(text, "--")
+	if !ok {
 		return 0, false, false
 	}
-	text = strings.TrimRight(text[2:], " \t")
-	for i := len(w.boundaries) - 1; i >= 0; i-- {
-		rest, found := strings.CutPrefix(text, w.boundaries[i])
-		if found && (rest == "" || rest == "--") {
-			return i, rest == "--", true
-		}
+	text = strings.TrimRight(text, " \t")
+	level = w.levels[text]
+	if before, found := strings.CutSuffix(text, "--"); found && w.levels[before] > level {
+		level, closing = w.levels[before], true
 	}
-	return 0, false, false
+	return level - 1, closing, level > 0
 }
 
 // next ends a part at a delimiter line that begins at off.
-func (w *partWalker) next(level int, closing bool, off int64) {
+func (w *partWalker) next(level int, closing bool, off int64) string {
 	w.end(off - 2)
-	w.boundaries = w.boundaries[:level+1]
-	w.inHeader, w.outside = !closing, closing
+	keep := level + 1
 	if closing {
-		w.boundaries = w.boundaries[:level]
+		keep = level
 	}
-	w.header, w.part, w.media, w.cte = nil, leaf{}, "", ""
+	w.boundaries = w.boundaries[:keep]
+	clear(w.levels)
+	for i, b := range w.boundaries {
+		w.levels[b] = i + 1
+	}
+	w.inHeader, w.outside = !closing, closing
+	w.header, w.part, w.media, w.cte = partHeader{}, leaf{}, "", ""
+	if w.parts++; w.parts > limits.Parts {
+		return fmt.Sprintf("it has more than %d parts", limits.Parts)
+	}
+	return ""
 }
 
 // end closes the part that is being read.
@@ -184,50 +231,52 @@ func (w *partWalker) end(off int64) {
 }
 
 // headerLine collects the header of a part, and reads it at its empty line.
-func (w *partWalker) headerLine(text string, off, end int64) {
-	if text != "" {
-		if n := len(w.header); n > 0 && (text[0] == ' ' || text[0] == '\t') {
-			w.header[n-1].value += text
-			w.header[n-1].to = end
-			return
-		}
-		name, value, _ := strings.Cut(text, ":")
-		w.header = append(w.header, rawField{strings.ToLower(strings.TrimSpace(name)), off, end, value})
-		return
+func (w *partWalker) headerLine(text string, off, end int64) string {
+	if text == "" {
+		return w.endHeader(w.header.whole(), off, end)
 	}
-	w.endHeader(off, end)
+	if w.header.add(text, off, end); len(w.header.text) > limits.PartHeader {
+		return fmt.Sprintf("the header of a part has more than %d octets", limits.PartHeader)
+	}
+	return ""
 }
 
 // endHeader reads the header of a part whose fields end at fields and whose
 // body begins at body.
-func (w *partWalker) endHeader(fields, body int64) {
+func (w *partWalker) endHeader(header []rawField, fields, body int64) (reason string) {
 	w.inHeader, w.media = false, "text/plain"
 	w.part.fields, w.part.body = fields, body
-	for _, f := range w.header {
+	for _, f := range header {
 		switch f.name {
 		case "content-type":
-			w.contentType(f.value)
+			reason = w.contentType(f.value)
 		case "content-transfer-encoding":
 			w.part.encoding, w.cte = f, strings.ToLower(strings.TrimSpace(f.value))
 		case "dkim-signature", "arc-message-signature":
 			w.signed = true
 		}
 	}
+	return reason
 }
 
 // contentType opens a multipart. What cannot be parsed is no text.
-func (w *partWalker) contentType(value string) {
+func (w *partWalker) contentType(value string) string {
 	media, params, err := mime.ParseMediaType(value)
 	w.media = media
 	if err != nil {
 		w.media = "unknown"
 	}
 	if !strings.HasPrefix(media, "multipart/") {
-		return
+		return ""
 	}
 	w.outside = true
 	w.signed = w.signed || media == "multipart/signed" || media == "multipart/encrypted"
 	if b := params["boundary"]; b != "" {
 		w.boundaries = append(w.boundaries, b)
+		w.levels[b] = len(w.boundaries)
 	}
+	if len(w.boundaries) > limits.PartNesting {
+		return fmt.Sprintf("its parts are nested more than %d deep", limits.PartNesting)
+	}
+	return ""
 }

@@ -1,26 +1,31 @@
 package message
 
 import (
-	"bytes"
-	"fmt"
+	"context"
+	"errors"
 
-	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/extension"
-
+	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/markdown"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // FromMarkdown renders Markdown (CommonMark with tables, strikethrough, task
 // lists and bare links as on GitHub) as an HTML document. HTML in the source is
 // left out, and so are links that run scripts: the text may come from a pipeline's
-// log or a form.
-func FromMarkdown(source string) (string, error) {
-	md := goldmark.New(goldmark.WithExtensions(extension.GFM))
-	var body bytes.Buffer
-	if err := md.Convert([]byte(mimetext.ToUTF8(source)), &body); err != nil {
-		return "", fmt.Errorf("rendering Markdown: %w", err)
+// log or a form. The error is *FieldError for a source that exceeds a limit (see
+// package limits), and the cause of ctx, with which rendering ends.
+func FromMarkdown(ctx context.Context, source string) (string, error) {
+	body, err := markdown.ToHTML(ctx, mimetext.ToUTF8(source), markdown.Bounds{
+		Source: limits.MarkdownSource, Nodes: limits.MarkdownNodes, Nesting: limits.MarkdownNesting,
+		Work: limits.MarkdownWork, HTML: limits.MarkdownHTML,
+	})
+	if tooMuch, ok := errors.AsType[*markdown.Error](err); ok {
+		return "", &FieldError{"Markdown", "", tooMuch.Reason + "; it can be sent as plain text, or attached"}
 	}
-	return markdownHead + body.String() + "</body>\n</html>\n", nil
+	if err != nil {
+		return "", err
+	}
+	return markdownHead + body + "</body>\n</html>\n", nil
 }
 
 // markdownHead styles what mail programs leave unstyled. Styles in the head are

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
@@ -85,13 +86,20 @@ func plainList(list []Address) string {
 }
 
 // withImages puts the inline images into the body itself, where the frame can
-// show them without loading anything.
+// show them without loading anything. An image that would make the page too large,
+// for its size or because the body shows it again and again, stays out.
 func withImages(body string, parts []*part) (string, error) {
 	var pairs []string
+	room := int64(limits.PreviewImages)
 	for _, p := range parts {
-		if p.cid == "" || p.body.length > maxPreviewImage || !strings.Contains(body, "cid:"+p.cid) {
+		if p.cid == "" || p.body.length > maxPreviewImage {
 			continue
 		}
+		shown := int64(strings.Count(body, `"cid:`+p.cid+`"`) + strings.Count(body, `'cid:`+p.cid+`'`))
+		if shown == 0 || shown*base64Size(p.body.length) > room {
+			continue
+		}
+		room -= shown * base64Size(p.body.length)
 		data := make([]byte, p.body.length)
 		if _, err := p.body.file.ReadAt(data, 0); err != nil && len(data) > 0 {
 			return "", &FileError{p.body.path, err}

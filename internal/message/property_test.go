@@ -57,7 +57,7 @@ func TestNoFieldEscapes(t *testing.T) {
 		case 6:
 			d.HTML, d.Inline = "x", []message.Inline{{CID: hostile.Draw(rt, "cid"), Path: path}}
 		}
-		m, err := message.Compose(d)
+		m, err := message.Compose(t.Context(), d)
 		if err != nil {
 			if !errors.As(err, new(*message.FieldError)) {
 				rt.Fatalf("%v is no *FieldError", err)
@@ -121,7 +121,7 @@ func TestMutationsOfReadyMessages(t *testing.T) {
 			cut := min(len(s), at+rng.IntN(8))
 			s = s[:at] + pieces[rng.IntN(len(pieces))] + s[cut:]
 		}
-		raw, err := message.ReadRaw(strings.NewReader(s), message.RawOptions{ReencodeLongLines: true})
+		raw, err := message.ReadRaw(t.Context(), strings.NewReader(s), message.RawOptions{ReencodeLongLines: true})
 		if err != nil {
 			if !errors.As(err, new(*message.FieldError)) {
 				t.Fatalf("%v is no *FieldError for %q", err, s)

@@ -2,21 +2,25 @@ package message
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
 // MaxRaw is the largest ready message that is taken: what Exchange Online says
 // in SIZE, 150 MiB.
-const MaxRaw = 157_286_400
+const MaxRaw = limits.Message
 
 // maxLine is the most octets that a line may have (RFC 5322 2.1.1).
-const maxLine = 998
+const maxLine = limits.Line
 
 // maxHeader bounds the header section of a ready message.
-const maxHeader = 1 << 20
+const maxHeader = limits.HeaderSection
 
 // Raw is a ready RFC 5322 message of somebody else. It was never parsed and
 // written again: its octets are kept, and only whole header fields are left out
@@ -45,9 +49,10 @@ type RawOptions struct {
 // in a message without any LF, as old Macs wrote it, CR is the line end. A leading
 // mbox line ("From user date") is never sent. It refuses with *FieldError, and says
 // the place: NUL, lines over 998 octets (RFC 5322 2.1.1), a message or a header
-// section that is too large. Other errors are those of r and of the temporary file. The
-// caller closes the result, or the Mail made of it.
-func ReadRaw(r io.Reader, o RawOptions) (raw *Raw, err error) {
+// section that is too large. Other errors are those of r and of the temporary file,
+// and the cause of ctx, with which it ends between two reads. The caller closes the
+// result, or the Mail made of it.
+func ReadRaw(ctx context.Context, r io.Reader, o RawOptions) (raw *Raw, err error) {
 	s := &spool{dir: o.TempDir}
 	defer func() {
 		if err != nil {
@@ -58,7 +63,7 @@ func ReadRaw(r io.Reader, o RawOptions) (raw *Raw, err error) {
 	if lines.max == 0 {
 		lines.max = MaxRaw
 	}
-	if _, err := io.CopyBuffer(lines, onlyReader{r}, make([]byte, 32<<10)); err != nil {
+	if _, err := io.CopyBuffer(lines, until.Between(ctx, r), make([]byte, 32<<10)); err != nil {
 		return nil, err
 	}
 	if err := lines.close(); err != nil {
@@ -74,29 +79,29 @@ func ReadRaw(r io.Reader, o RawOptions) (raw *Raw, err error) {
 	if !o.ReencodeLongLines {
 		return nil, longLineError(lines.long, "")
 	}
-	if raw.quotes, err = longParts(raw, lines.long); err != nil {
+	if raw.quotes, err = longParts(ctx, raw, lines.long); err != nil {
 		return nil, err
 	}
 	return raw, nil
 }
 
 // OpenRaw is ReadRaw of a file. A missing or unreadable file is a *FileError.
-func OpenRaw(path string, o RawOptions) (*Raw, error) {
-	f, err := os.Open(path)
+func OpenRaw(ctx context.Context, path string, o RawOptions) (*Raw, error) {
+	f, err := until.Open(ctx, path)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, &FileError{path, err}
 	}
 	defer f.Close()
-	raw, err := ReadRaw(f, o)
+	raw, err := ReadRaw(ctx, f, o)
 	var pathErr *os.PathError
 	if errors.As(err, &pathErr) && pathErr.Path == path {
 		return nil, &FileError{path, err}
 	}
 	return raw, err
 }
-
-// onlyReader hides WriteTo, so that the copy goes through our buffer.
-type onlyReader struct{ io.Reader }
 
 // Close removes the temporary file, if there is one.
 func (r *Raw) Close() error { return r.spool.Close() }
@@ -109,7 +114,7 @@ type place struct {
 }
 
 func longLineError(p place, why string) error {
-	reason := fmt.Sprintf("line %d has %d octets, at most 998 (RFC 5322 2.1.1)", p.line, p.octets)
+	reason := fmt.Sprintf("line %d has %d octets, at most %d (RFC 5322 2.1.1)", p.line, p.octets, maxLine)
 	if why == "" {
 		why = "SMTPSEND_REENCODE_LONG_LINES=1 puts text into quoted-printable"
 	}

@@ -16,7 +16,7 @@ import (
 
 func readRaw(t testing.TB, s string, o message.RawOptions) *message.Raw {
 	t.Helper()
-	raw, err := message.ReadRaw(strings.NewReader(s), o)
+	raw, err := message.ReadRaw(t.Context(), strings.NewReader(s), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,23 +145,23 @@ func TestRawRefusesWithThePlace(t *testing.T) {
 		strings.Repeat("x", 1000) + ": y":                `message: line 1 has 1003 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE_LONG_LINES=1 puts text into quoted-printable`,
 		strings.Repeat("a: b\r\n", 1<<20/6+1) + "\r\nxx": `message: the header section has more than 1048576 octets`,
 	} {
-		_, err := message.ReadRaw(strings.NewReader(in), message.RawOptions{})
+		_, err := message.ReadRaw(t.Context(), strings.NewReader(in), message.RawOptions{})
 		var fe *message.FieldError
 		if !errors.As(err, &fe) || err.Error() != want {
 			t.Errorf("%.20q: %v, want %s", in, err, want)
 		}
 	}
-	if _, err := message.ReadRaw(strings.NewReader("a: b\n\n"+strings.Repeat("x\n", 100)), message.RawOptions{MaxSize: 100}); err == nil || err.Error() != "message: more than 100 octets" {
+	if _, err := message.ReadRaw(t.Context(), strings.NewReader("a: b\n\n"+strings.Repeat("x\n", 100)), message.RawOptions{MaxSize: 100}); err == nil || err.Error() != "message: more than 100 octets" {
 		t.Errorf("too large: %v", err)
 	}
-	if _, err := message.OpenRaw(filepath.Join(t.TempDir(), "no.eml"), message.RawOptions{}); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, new(*message.FileError)) {
+	if _, err := message.OpenRaw(t.Context(), filepath.Join(t.TempDir(), "no.eml"), message.RawOptions{}); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, new(*message.FileError)) {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, err := message.OpenRaw(t.TempDir(), message.RawOptions{}); !errors.As(err, new(*message.FileError)) {
+	if _, err := message.OpenRaw(t.Context(), t.TempDir(), message.RawOptions{}); !errors.As(err, new(*message.FileError)) {
 		t.Errorf("directory: %v", err)
 	}
 	broken := errors.New("cable cut")
-	if _, err := message.ReadRaw(io.MultiReader(strings.NewReader("a: b"), errReader{broken}), message.RawOptions{}); !errors.Is(err, broken) {
+	if _, err := message.ReadRaw(t.Context(), io.MultiReader(strings.NewReader("a: b"), errReader{broken}), message.RawOptions{}); !errors.Is(err, broken) {
 		t.Errorf("reader's error: %v", err)
 	}
 }
@@ -206,7 +206,7 @@ func TestLargeRawGoesThroughANamelessFile(t *testing.T) {
 	if names, _ := os.ReadDir(dir); len(names) > 0 {
 		t.Errorf("directory holds %v after Close", names)
 	}
-	if _, err := message.ReadRaw(strings.NewReader(in), message.RawOptions{TempDir: filepath.Join(dir, "none")}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := message.ReadRaw(t.Context(), strings.NewReader(in), message.RawOptions{TempDir: filepath.Join(dir, "none")}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no directory for the copy: %v", err)
 	}
 }
@@ -256,7 +256,7 @@ func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
 		"DKIM, header":  {in: complete + "DKIM-Signature: x\r\nX: " + long + "\r\n\r\n", refused: "the message is signed or encrypted"},
 		"forwarded":     {in: complete + "Content-Type: message/rfc822\r\n\r\n" + long, refused: "it is in a part of type message/rfc822"},
 	} {
-		raw, err := message.ReadRaw(strings.NewReader(tt.in), message.RawOptions{ReencodeLongLines: true})
+		raw, err := message.ReadRaw(t.Context(), strings.NewReader(tt.in), message.RawOptions{ReencodeLongLines: true})
 		if tt.refused != "" {
 			if err == nil || !strings.HasSuffix(err.Error(), "(RFC 5322 2.1.1); it cannot be re-encoded: "+tt.refused) {
 				t.Errorf("%s: %v, want %s", name, err, tt.refused)
@@ -286,7 +286,7 @@ func FuzzRaw(f *testing.F) {
 		f.Add(s, true)
 	}
 	f.Fuzz(func(t *testing.T, s string, reencode bool) {
-		raw, err := message.ReadRaw(strings.NewReader(s), message.RawOptions{ReencodeLongLines: reencode})
+		raw, err := message.ReadRaw(t.Context(), strings.NewReader(s), message.RawOptions{ReencodeLongLines: reencode})
 		if err != nil {
 			return
 		}

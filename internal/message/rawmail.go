@@ -71,7 +71,9 @@ func (r *Raw) edited(c RawChanges) []segment {
 		if e.from < pos { // a fold in a field that is left out
 			continue
 		}
-		segments = append(segments, stretch{r.spool, pos, e.from - pos})
+		if e.from > pos {
+			segments = append(segments, stretch{r.spool, pos, e.from - pos})
+		}
 		if e.put != nil {
 			segments = append(segments, e.put)
 		}

@@ -105,7 +105,7 @@ func TestEmbeddingStaysInItsDirectory(t *testing.T) {
 	} {
 		d := draft(t)
 		d.HTML, d.EmbedDir = `<img src="`+src+`">`, filepath.Join(dir, "mail")
-		_, err := message.Compose(d)
+		_, err := message.Compose(t.Context(), d)
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", src, err, want)
 		}
@@ -169,7 +169,7 @@ func TestComposeRefusesRichFields(t *testing.T) {
 	} {
 		d := draft(t)
 		change(&d)
-		_, err := message.Compose(d)
+		_, err := message.Compose(t.Context(), d)
 		var fe *message.FieldError
 		if !errors.As(err, &fe) || err.Error() != want {
 			t.Errorf("err = %v, want %s", err, want)
@@ -201,7 +201,7 @@ func TestContentTypeByNameThenByContent(t *testing.T) {
 }
 
 func TestExtraFieldsOfAddressesEncodeTheNameOnly(t *testing.T) {
-	m, err := message.Compose(message.Draft{
+	m, err := message.Compose(t.Context(), message.Draft{
 		From: addr(t, "a@x.example"), To: []message.Address{addr(t, "b@x.example")}, Text: "x",
 		Headers: []message.Header{{"Sender", "Grüße <s@x.example>"}, {"Disposition-Notification-To", "\"Ünï, Cödé\" <r@x.example>, q@x.example"}},
 	})

@@ -82,7 +82,7 @@ func composeDraft(t *testing.T, d mail.Draft, to ...string) *mail.Mail {
 		}
 		d.To = append(d.To, parsed)
 	}
-	m, err := mail.Compose(d)
+	m, err := mail.Compose(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,5 +120,5 @@ func compose(text string, n int) (*message.Mail, error) {
 	if err != nil {
 		return nil, err
 	}
-	return message.Compose(message.Draft{From: from, To: []message.Address{to}, Subject: fmt.Sprintf("Report %d", n), Text: text})
+	return message.Compose(context.Background(), message.Draft{From: from, To: []message.Address{to}, Subject: fmt.Sprintf("Report %d", n), Text: text})
 }

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// slow is a template whose fields take minutes, each within its limit.
+func slow(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("---\nfrom: a@contoso.example\nto: '{{.email}}'\nheaders:\n")
+	for i := range 900 {
+		fmt.Fprintf(&b, "  X-%d: 'x{{range 900000}}{{end}}'\n", i)
+	}
+	return written(t, dir, "slow.txt", b.String()+"---\nhi\n")
+}
+
+func written(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	name = filepath.Join(dir, name)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestSignalsEndComposing: none of these ended before it was done, which is in
+// minutes. What a signal leaves is nothing half written.
+func TestSignalsEndComposing(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // no settings of whoever tests
+	dir := t.TempDir()
+	template := slow(t, dir)
+	rows := written(t, dir, "rows.csv", "email\n"+strings.Repeat("a@contoso.example\n", 5000))
+	env := written(t, dir, "e.env", "SMTPSEND_MAIL_SENDER=a@contoso.example\n")
+	out := filepath.Join(dir, "out")
+	for name, args := range map[string][]string{
+		"send":    {"send", "--dry-run", "--save", out + ".eml", "--preview", out + ".html", "--template", template, "--set", "email=b@contoso.example"},
+		"check":   {"batch", "--check", "--template", template, rows},
+		"dry run": {"batch", "--dry-run", out, "--template", template, rows},
+	} {
+		for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+			t.Run(name+" "+signal.String(), func(t *testing.T) {
+				cmd, said := started(t, nil, "settings from", append([]string{"--env-file", env, "-v"}, args...)...)
+				if err := cmd.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+				endsInterrupted(t, cmd, said)
+			})
+		}
+	}
+	for _, name := range []string{out, out + ".eml", out + ".html"} {
+		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left (%v)", name, err)
+		}
+	}
+}
+
+// TestSignalsEndReading of a named pipe that nobody writes to, in place of any file.
+func TestSignalsEndReading(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	dir := t.TempDir()
+	rows := written(t, dir, "rows.csv", "email\na@contoso.example\n")
+	small := written(t, dir, "small.txt", "hi\n")
+	env := written(t, dir, "e.env", "SMTPSEND_MAIL_SENDER=a@contoso.example\n")
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	to := "--to=a@contoso.example"
+	for name, args := range map[string][]string{
+		"text":       {"send", "--dry-run", to, "--text-file", pipe},
+		"Markdown":   {"send", "--dry-run", to, "--markdown-file", pipe},
+		"recipients": {"send", "--dry-run", "--text", "x", "--to-file", pipe},
+		"message":    {"send", "--dry-run", to, "--message", pipe},
+		"template":   {"send", "--dry-run", to, "--template", pipe},
+		"data":       {"send", "--dry-run", to, "--template", small, "--data", pipe},
+		"rows' body": {"batch", "--check", "--text-file", pipe, rows},
+		"explain":    {"explain", pipe},
+		"import":     {"config", "import", pipe},
+		"scenario":   {"sandbox", "--scenario", pipe},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd, said := started(t, nil, "", append([]string{"--env-file", env}, args...)...)
+			w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // waits for its reader
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			endsInterrupted(t, cmd, said)
+		})
+	}
+}
+
+// endsInterrupted waits for the end, which is told in one line. The time that it
+// takes depends on the machine; what the command does meanwhile is little.
+func endsInterrupted(t *testing.T, cmd *exec.Cmd, said io.Reader) {
+	t.Helper()
+	kill := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
+	rest, _ := io.ReadAll(said)
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.HasSuffix(string(rest), "smtpsend: error: interrupted\n") {
+		t.Errorf("it ended with %d: %s", code, rest)
+	}
+	if cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); cpu > 10*time.Second {
+		t.Errorf("it took %v", cpu)
+	}
+}
+
+// TestTimeoutEndsComposing, but not the reading of standard input.
+func TestTimeoutEndsComposing(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	dir := t.TempDir()
+	template := slow(t, dir)
+	var stdout, stderr strings.Builder
+	p := &process{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, environ: []string{"SMTPSEND_MAIL_SENDER=a@contoso.example"}}
+	code := run(t.Context(), p, []string{"send", "--dry-run", "--timeout", "1500ms", "--template", template, "--set", "email=b@contoso.example"})
+	if code != exitData || stderr.String() != "smtpsend: error: composing the message took longer than --timeout 1.5s\n" || stdout.Len() > 0 {
+		t.Errorf("exit %d, said %q, %q", code, stderr.String(), stdout.String())
+	}
+	stderr.Reset()
+	in, out := io.Pipe()
+	p.stdin = in
+	go func() {
+		<-time.After(1200 * time.Millisecond)
+		_, _ = out.Write([]byte("typed late\n"))
+		_ = out.Close()
+	}()
+	if code := run(t.Context(), p, []string{"send", "--dry-run", "--timeout", "1s", "--to", "b@contoso.example"}); code != exitOK {
+		t.Errorf("exit %d, said %q", code, stderr.String())
+	}
+}

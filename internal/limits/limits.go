@@ -1,0 +1,80 @@
+// Package limits is the one table of how large, how long, how deep and how many
+// anything may be that comes in: messages, rows, templates, data, Markdown,
+// files that are imported. Everything over a limit is refused with an error that
+// names it, before memory or time is taken for it.
+//
+// The figures are chosen so that what is let in is handled within some 100 MB of
+// memory and two seconds of one processor core, whoever wrote it, and so that
+// nothing that people send comes near them. A format's own limits (the 64 octets
+// of a local part, say) stay with the code that reads the format.
+package limits
+
+// Of a message. A size is in octets, as everywhere here.
+const (
+	Message       = 157_286_400 // a ready message, and what is composed: what Exchange Online says in SIZE, 150 MiB
+	HeaderSection = 1 << 20     // the header section of a ready message
+	PartHeader    = 100 << 10   // the header of one MIME part, where long lines are re-encoded; Postfix's header_size_limit
+	PartNesting   = 100         // multiparts within multiparts, where long lines are re-encoded; Postfix's mime_nesting_limit
+	Parts         = 10_000      // parts, where long lines are re-encoded
+	Line          = 998         // a line, without CRLF (RFC 5322 2.1.1)
+	Body          = 25 << 20    // a text or HTML body from a file or standard input; it is held in memory, unlike attachments
+	AddressList   = 2 << 20     // a list of addresses, or a file of them
+	Addresses     = 50_000      // addresses in a list or a file; Exchange takes 10,000 recipients from a mailbox in a day
+	PreviewImages = 20 << 20    // all images that a preview page carries, as often as they occur in it
+)
+
+// Of Markdown and of the HTML that a text is made of.
+const (
+	MarkdownSource  = 2 << 20     // the source
+	MarkdownNodes   = 200_000     // paragraphs and their lines, list items, table cells, links, emphases ...
+	MarkdownNesting = 100         // quotations and lists within each other
+	MarkdownWork    = 100_000_000 // comparisons of brackets and other marks with each other, which grow with the square of those that nothing closes
+	MarkdownHTML    = 8 << 20     // the HTML that becomes of it
+	HTMLTags        = 100_000     // tags of an HTML body that is laid out as text; of one with more, the text is taken as it comes
+)
+
+// Of templates and their data.
+const (
+	TemplateSource    = 8 << 20   // a template file
+	TemplateFront     = 1 << 20   // its front matter
+	TemplateValues    = 20_000    // values in the front matter
+	TemplateActions   = 128 << 10 // all that stands between {{ and }}
+	TemplateNesting   = 100       // blocks and parentheses within each other, and "else if" after another
+	TemplateDefines   = 100       // templates that it defines with define and block
+	TemplateVariables = 200       // variables that it declares
+	TemplateParts     = 1000      // fields of it that hold an action; each address and each header is one
+	TemplateCalls     = 100       // templates that call each other, or themselves, at one time
+	TemplateSteps     = 1_000_000 // steps of one part of a message, such as the body: an action each time it is executed
+	TemplateHTML      = 200_000   // actions of an HTML body that the library looks at to find where each stands: in a range twice, in a range within it four times, and in a template for each call of it
+	TemplateText      = 16 << 20  // what functions such as printf make while one part is filled in
+	TemplateResult    = 16 << 20  // a body that is filled in
+	TemplateValue     = 4 << 20   // one value that is written into HTML, which escaping makes up to six times as long
+	TemplateField     = 2 << 20   // any other part that is filled in
+	Data              = 8 << 20   // a file of data, JSON or YAML
+	DataValues        = 50_000    // values in it, keys included
+	DataNesting       = 100       // lists and groups within each other
+)
+
+// Of the rows of a batch.
+const (
+	RowRecord  = 4 << 20 // a record of CSV, or a line of JSON
+	RowField   = 1 << 20 // a field of CSV
+	RowColumns = 16_384  // columns of CSV, as many as Excel has, and values of a line of JSON
+	RowKey     = 500     // the value that names a row
+)
+
+// Of files that are imported, and of texts that are explained.
+const (
+	Import        = 4 << 20 // a file for config import
+	ImportValues  = 20_000  // entries in it
+	ImportNesting = 64      // levels of YAML in it
+	ImportKey     = 1 << 10 // the key of an entry, with those above it
+	Scenario      = 1 << 20 // a scenario for the sandbox
+	Aliases       = 4 << 20 // an aliases file
+	AliasEntries  = 50_000  // aliases in it
+	AliasTargets  = 200_000 // addresses and names that its aliases lead to
+	AliasResults  = 1_000   // addresses that one name may become
+	AliasDepth    = 50      // names from one to the next
+	PasteRead     = 1 << 30 // a text for explain that is read
+	Paste         = 1 << 20 // what is looked at of it: the first and the last half of this
+)

@@ -1,0 +1,72 @@
+package message
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// openBelow opens path, a file below dir, and follows no link that leads out of
+// dir. A relative path begins at dir, an absolute one must be below it. Errors are
+// *FileError for a file that cannot be opened, and *FieldError for one that is
+// elsewhere.
+func openBelow(dir, path string) (*os.File, error) {
+	name, err := nameBelow(dir, path)
+	if err != nil {
+		return nil, &FieldError{"attachment", path, fmt.Sprintf("is outside of the directory %q, "+
+			"which files that a template or a row names must not leave; --attach-dir DIR gives another one", dir)}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, &FileError{dir, err}
+	}
+	defer root.Close()
+	info, err := root.Stat(name) // before it is opened; see openPlain
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w but %s", ErrNotRegular, kindOf(info.Mode()))
+		return nil, &FileError{filepath.Join(dir, name), err}
+	}
+	var f *os.File
+	if err == nil {
+		f, err = root.OpenFile(name, os.O_RDONLY|nonBlock, 0)
+	}
+	if err != nil {
+		return nil, notBelow(dir, path, name, err)
+	}
+	return f, nil
+}
+
+// nameBelow is path as seen from dir. Where links lead is not looked at.
+func nameBelow(dir, path string) (string, error) {
+	name := filepath.Clean(path)
+	if filepath.IsAbs(path) {
+		whole, err := filepath.Abs(dir)
+		if err != nil {
+			return "", err
+		}
+		if name, err = filepath.Rel(whole, path); err != nil {
+			return "", err
+		}
+	}
+	if !filepath.IsLocal(name) {
+		return "", fs.ErrInvalid
+	}
+	return name, nil
+}
+
+// notBelow is the error for a file that cannot be opened below dir. What is no
+// error of the system is that a link leads out.
+func notBelow(dir, path, name string, err error) error {
+	if errno := syscall.Errno(0); !errors.As(err, &errno) && !errors.Is(err, fs.ErrNotExist) {
+		return &FieldError{"attachment", path, fmt.Sprintf("is a link, or is behind one, that leads out of the directory %q", dir)}
+	}
+	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(path) {
+		if _, here := os.Stat(path); here == nil {
+			err = fmt.Errorf("%w; there is one of the name %q in the current directory, and --attach-dir . takes it from there", fs.ErrNotExist, path)
+		}
+	}
+	return &FileError{filepath.Join(dir, name), err}
+}
