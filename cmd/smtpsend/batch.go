@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -21,6 +18,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // batchFlags are what "batch" is told.
@@ -175,7 +173,7 @@ func (b *batchFlags) tryReport(rows *os.File) error {
 	if b.report == "" {
 		return nil
 	}
-	f, err := os.OpenFile(b.report, os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := ownfile.Writable(b.report)
 	if err != nil {
 		return withCode(exitCannotCreate, err)
 	}
@@ -294,45 +292,6 @@ func (b *batchFlags) headers(s *mailtemplate.Source) error {
 	return nil
 }
 
-// rowFile is a file of rows that can be read several times, until ctx ends.
-type rowFile struct {
-	ctx       context.Context // kept, because Read has none
-	name, key string
-	file      *os.File
-	remove    bool
-	sum       string // of the content, and the key
-}
-
-// openRows opens the rows; standard input goes into a temporary file first,
-// because the rows are read twice.
-func openRows(ctx context.Context, g *globals, name, key string) (*rowFile, error) {
-	r := &rowFile{ctx: ctx, name: name, key: key}
-	var err error
-	if name == "-" {
-		if r.file, err = os.CreateTemp("", "smtpsend-rows-"); err != nil {
-			return nil, withCode(exitCannotCreate, err)
-		}
-		r.remove = os.Remove(r.file.Name()) != nil // at once where the system can: kill -9 leaves nothing behind
-		if _, err = io.Copy(r.file, g.stdin); err != nil {
-			r.close()
-			return nil, withCode(exitIO, err)
-		}
-	} else if r.file, err = os.Open(name); err != nil {
-		return nil, &message.FileError{Path: name, Err: err}
-	}
-	h := sha256.New()
-	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
-		r.close()
-		return nil, &message.FileError{Path: name, Err: err}
-	}
-	if _, err := io.Copy(h, r); err != nil {
-		r.close()
-		return nil, &message.FileError{Path: name, Err: err}
-	}
-	r.sum = hex.EncodeToString(h.Sum(nil)) + "/" + key
-	return r, nil
-}
-
 // sameKey refuses to go on with a batch by another key: each of its rows would be
 // another row, and submitted again.
 func (b *batchFlags) sameKey(entry outbox.Batch) error {
@@ -345,33 +304,6 @@ func (b *batchFlags) sameKey(entry outbox.Batch) error {
 		by = "with --key " + key
 	}
 	return usagef("batch %q was started %s, by which its rows are known: do so again, or give another --name", entry.Name, by)
-}
-
-// Read reads on in the file.
-func (r *rowFile) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.file.Read(p)
-}
-
-func (r *rowFile) close() {
-	_ = r.file.Close()
-	if r.remove {
-		_ = os.Remove(r.file.Name())
-	}
-}
-
-// rows begins at the first row.
-func (r *rowFile) rows() (*batch.Rows, error) {
-	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	rows, err := batch.ReadRows(r.name, r, r.key)
-	if err != nil {
-		return nil, withCode(exitData, fmt.Errorf("%s: %w", r.name, err))
-	}
-	return rows, nil
 }
 
 // shownProblems is how many wrong rows people are shown; --json has more.
@@ -455,7 +387,7 @@ func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry 
 	if b.report == "" {
 		return nil
 	}
-	f, err := os.OpenFile(b.report, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := ownfile.Output(b.report)
 	if err != nil {
 		return withCode(exitCannotCreate, err)
 	}

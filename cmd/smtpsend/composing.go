@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/until"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // errSlow is the cause of the context with which composing ends.
@@ -43,7 +43,7 @@ func readBody(ctx context.Context, name string, stdin io.Reader, most int) (stri
 	var text strings.Builder
 	in := stdin
 	if name != "-" {
-		f, err := until.Open(ctx, name)
+		f, err := ownfile.OpenContext(ctx, name)
 		if err != nil {
 			return "", fileError(ctx, name, err)
 		}

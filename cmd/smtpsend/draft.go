@@ -321,7 +321,7 @@ func (s *sendFlags) saveMail(ctx context.Context, m *message.Mail) error {
 	if s.save == "" {
 		return nil
 	}
-	f, err := os.OpenFile(s.save, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := ownfile.Output(s.save)
 	if err != nil {
 		return withCode(exitCannotCreate, ofFlag("--save", err))
 	}

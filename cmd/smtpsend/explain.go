@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
@@ -45,6 +47,9 @@ Exit codes: 0 something was recognised; 64 usage; 65 nothing was recognised;
 		},
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "list the codes of all failures that are known")
+	cmd.SetFlagErrorFunc(func(*cobra.Command, error) error { // which repeats the argument, and that may be a password
+		return usagef("a word of the text begins with a hyphen and is taken for a flag: put -- before the text, or give it on standard input")
+	})
 	return cmd
 }
 
@@ -82,10 +87,10 @@ func pasted(ctx context.Context, g *globals, args []string) (string, error) {
 		switch {
 		case err == nil && info.IsDir():
 			return "", withCode(exitNoInput, fmt.Errorf("%s is a directory", args[0]))
-		case err != nil && fileName().MatchString(args[0]):
-			return "", withCode(exitNoInput, err)
+		case errors.Is(err, fs.ErrNotExist) && fileName().MatchString(args[0]):
+			return "", withCode(exitNoInput, errors.New("the argument looks like the name of a file, and there is no such file; - reads the text from standard input"))
 		case err == nil: // a pipe of the shell's <(command) too
-			f, err := until.Open(ctx, args[0])
+			f, err := ownfile.OpenContext(ctx, args[0])
 			if ctx.Err() != nil {
 				return "", context.Cause(ctx)
 			}

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
 
@@ -36,7 +37,7 @@ td,th{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ddd;vert
 // the row. It ends with ctx, and then returns its cause; each message that is
 // there then is whole.
 func DryRun(ctx context.Context, rows *Rows, p Plan, dir, title string) (n int, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := ownfile.OutputDir(dir); err != nil {
 		return 0, err
 	}
 	err = dryFile(ctx, filepath.Join(dir, "index.html"), func(w io.Writer) error {
@@ -94,7 +95,7 @@ func dryRow(ctx context.Context, row Row, p Plan, dir string, index io.Writer) e
 // dryFile writes a file that its owner alone may read. It has its name once it is
 // whole.
 func dryFile(ctx context.Context, name string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(name+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := ownfile.Output(name + ".part")
 	if err != nil {
 		return err
 	}

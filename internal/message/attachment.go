@@ -3,7 +3,6 @@ package message
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/textproto"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/mimetext"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // Attachment is a file that is sent along.
@@ -58,7 +58,7 @@ func openPart(a Attachment) (p *part, err error) {
 
 // openBody opens the regular file of an attachment.
 func openBody(a Attachment) (*fileBody, error) {
-	path, open := a.Path, openPlain
+	path, open := a.Path, openAnywhere
 	if a.Dir != "" {
 		open = func(string) (*os.File, error) { return openBelow(a.Dir, a.Path) }
 		if !filepath.IsAbs(path) {
@@ -77,19 +77,8 @@ func openBody(a Attachment) (*fileBody, error) {
 	return body, nil
 }
 
-// openPlain opens a file wherever it is. It is looked at before it is opened,
-// because opening a device may do something, and again afterwards, because the
-// name may mean another file by then. Opening a named pipe does not wait for its
-// writer.
-func openPlain(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, &FileError{path, err}
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &FileError{path, fmt.Errorf("%w but %s", ErrNotRegular, kindOf(info.Mode()))}
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|nonBlock, 0)
+func openAnywhere(path string) (*os.File, error) {
+	f, err := ownfile.OpenRegular(path)
 	if err != nil {
 		return nil, &FileError{path, err}
 	}
@@ -101,9 +90,6 @@ func newFileBody(path string, f *os.File) (*fileBody, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w but %s", ErrNotRegular, kindOf(info.Mode()))
-	}
 	if info.Size() == 0 {
 		n, err := f.ReadAt(make([]byte, 1), 0)
 		if n > 0 {
@@ -114,19 +100,6 @@ func newFileBody(path string, f *os.File) (*fileBody, error) {
 		}
 	}
 	return &fileBody{path: path, file: f, length: info.Size(), modTime: info.ModTime()}, nil
-}
-
-func kindOf(mode os.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "a directory"
-	case mode&os.ModeNamedPipe != 0:
-		return "a named pipe"
-	case mode&os.ModeSocket != 0:
-		return "a socket"
-	default:
-		return "a device"
-	}
 }
 
 // header returns the fields of the part. The name stands twice: in

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // openBelow opens path, a file below dir, and follows no link that leads out of
@@ -19,20 +21,7 @@ func openBelow(dir, path string) (*os.File, error) {
 		return nil, &FieldError{"attachment", path, fmt.Sprintf("is outside of the directory %q, "+
 			"which files that a template or a row names must not leave; --attach-dir DIR gives another one", dir)}
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, &FileError{dir, err}
-	}
-	defer root.Close()
-	info, err := root.Stat(name) // before it is opened; see openPlain
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w but %s", ErrNotRegular, kindOf(info.Mode()))
-		return nil, &FileError{filepath.Join(dir, name), err}
-	}
-	var f *os.File
-	if err == nil {
-		f, err = root.OpenFile(name, os.O_RDONLY|nonBlock, 0)
-	}
+	f, err := ownfile.OpenBelow(dir, name)
 	if err != nil {
 		return nil, notBelow(dir, path, name, err)
 	}
@@ -60,7 +49,7 @@ func nameBelow(dir, path string) (string, error) {
 // notBelow is the error for a file that cannot be opened below dir. What is no
 // error of the system is that a link leads out.
 func notBelow(dir, path, name string, err error) error {
-	if errno := syscall.Errno(0); !errors.As(err, &errno) && !errors.Is(err, fs.ErrNotExist) {
+	if errno := syscall.Errno(0); !errors.As(err, &errno) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNotRegular) {
 		return &FieldError{"attachment", path, fmt.Sprintf("is a link, or is behind one, that leads out of the directory %q", dir)}
 	}
 	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(path) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // FieldError says which value of a message is refused and why. Nothing was
@@ -50,7 +52,7 @@ func bareCause(err error) error {
 
 // Causes of a *FileError, beside those of the operating system.
 var (
-	ErrNotRegular  = errors.New("is not a regular file")
+	ErrNotRegular  = ownfile.ErrNotRegular
 	ErrFileChanged = errors.New("changed while it was being sent")
 	ErrSizeUnknown = errors.New("holds more than its size says, as files in /proc do; copy it first")
 )

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
 
@@ -106,11 +106,6 @@ func isRelative(u *url.URL) bool {
 // name or by symbolic link: an HTML text from elsewhere must not be able to
 // mail the files of this machine.
 func embedImages(ctx context.Context, source, dir, domain string) (string, []Inline, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return "", nil, &FileError{dir, err}
-	}
-	defer root.Close()
 	var out strings.Builder
 	var list []Inline
 	cids := map[string]string{}
@@ -128,7 +123,7 @@ func embedImages(ctx context.Context, source, dir, domain string) (string, []Inl
 			return "", nil, err
 		}
 		if cids[name] == "" {
-			if err := checkImage(root, name, token.Attr[i].Val); err != nil {
+			if err := checkImage(dir, name, token.Attr[i].Val); err != nil {
 				return "", nil, err
 			}
 			cids[name] = fmt.Sprintf("image%d.%s@%s", len(cids)+1, randomID(), domain)
@@ -175,17 +170,14 @@ func imageName(address string) (string, error) {
 	return name, nil
 }
 
-// checkImage looks for a file below root.
-func checkImage(root *os.Root, name, address string) error {
-	info, err := root.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &FileError{filepath.Join(root.Name(), name), err}
+// checkImage looks for a file below dir.
+func checkImage(dir, name, address string) error {
+	f, err := ownfile.OpenBelow(dir, name)
+	switch {
+	case err == nil:
+		return f.Close()
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrNotRegular):
+		return &FileError{filepath.Join(dir, name), err}
 	}
-	if err != nil { // a symbolic link that leads out
-		return &FieldError{"HTML image", address, fmt.Sprintf("cannot be embedded (%v)", bareCause(err))}
-	}
-	if !info.Mode().IsRegular() {
-		return &FileError{filepath.Join(root.Name(), name), ErrNotRegular}
-	}
-	return nil
+	return &FieldError{"HTML image", address, fmt.Sprintf("cannot be embedded (%v)", bareCause(err))} // such as a link that leads out
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
 
@@ -87,7 +88,7 @@ func ReadRaw(ctx context.Context, r io.Reader, o RawOptions) (raw *Raw, err erro
 
 // OpenRaw is ReadRaw of a file. A missing or unreadable file is a *FileError.
 func OpenRaw(ctx context.Context, path string, o RawOptions) (*Raw, error) {
-	f, err := until.Open(ctx, path)
+	f, err := ownfile.OpenContext(ctx, path)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

@@ -8,81 +8,75 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
 // Open opens a file to read that the user named. It follows links and opens
 // pipes and devices; opening a pipe waits for whoever writes it.
 func Open(name string) (*os.File, error) { return os.Open(name) }
 
+// OpenContext is Open for what may wait: a pipe for its writer, a file of a
+// network for its server. Opening and reading end with ctx and then return its
+// cause. An opening that is left behind so is as in until.Do.
+func OpenContext(ctx context.Context, name string) (io.ReadCloser, error) {
+	f, err := until.Do(ctx, func() (*os.File, error) { return os.Open(name) })
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if info.Mode().IsRegular() { // which is read without a detour
+		return &named{until.Between(ctx, f), f}, nil
+	}
+	return &named{until.Reader(ctx, f), f}, nil
+}
+
+type named struct {
+	io.Reader
+	io.Closer
+}
+
 // ErrTooLarge is wrapped when a file exceeds its limit.
 var ErrTooLarge = errors.New("is larger than allowed")
 
-// pipeWait is how long ReadAll waits for a pipe that nobody writes to.
+// pipeWait is how long ReadAll reads.
 const pipeWait = 30 * time.Second
+
+// errWait is the cause of the context that ends after pipeWait.
+var errWait = fmt.Errorf("nothing more came for %v: %w", pipeWait, os.ErrDeadlineExceeded)
 
 // ReadAll reads a file that the user named, of at most limit octets; else the
 // error wraps ErrTooLarge. It may be a pipe, as a shell's <(command) is. It ends
-// with ctx, whose cause the error wraps then. A pipe that nobody writes to within
-// 30 s, or who writes does not end, is os.ErrDeadlineExceeded.
+// with ctx, whose cause the error wraps then, and after 30 s with
+// os.ErrDeadlineExceeded.
 func ReadAll(ctx context.Context, name string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|nonBlock, 0)
+	inner, cancel := context.WithTimeoutCause(ctx, pipeWait, errWait)
+	defer cancel()
+	data, err := readAll(inner, name, limit)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, context.Cause(ctx))
+	}
+	return data, err
+}
+
+func readAll(ctx context.Context, name string, limit int64) ([]byte, error) {
+	f, err := OpenContext(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, refused(name, "is a directory")
-	}
-	var in io.Reader = f
-	if !info.Mode().IsRegular() && f.SetReadDeadline(time.Now().Add(pipeWait)) == nil {
-		stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
-		defer stop()
-		in = &pipe{ctx: ctx, f: f, wait: info.Mode()&fs.ModeNamedPipe != 0, until: time.Now().Add(pipeWait)}
-	}
-	data, err := io.ReadAll(io.LimitReader(in, limit+1))
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, context.Cause(ctx))
-	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		err = ErrTooLarge
 	}
-	if err != nil {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	if err == nil {
+		return data, nil
 	}
-	return data, nil
-}
-
-// pipe reads a named pipe, whose reads say EOF until somebody opens it to write.
-type pipe struct {
-	ctx   context.Context // kept, because Read has none
-	f     *os.File
-	wait  bool // nothing came yet
-	until time.Time
-}
-
-// pipeLook is the time between two looks for a writer.
-const pipeLook = 10 * time.Millisecond
-
-func (p *pipe) Read(b []byte) (int, error) {
-	for {
-		n, err := p.f.Read(b)
-		if n > 0 {
-			p.wait = false
-		}
-		if n > 0 || !p.wait || !errors.Is(err, io.EOF) {
-			return n, err
-		}
-		if time.Now().After(p.until) {
-			return 0, fmt.Errorf("nobody wrote to it for %v: %w", pipeWait, os.ErrDeadlineExceeded)
-		}
-		select {
-		case <-p.ctx.Done():
-			return 0, context.Cause(p.ctx)
-		case <-time.After(pipeLook):
-		}
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return nil, err
 	}
+	return nil, &fs.PathError{Op: "read", Path: name, Err: err}
 }

@@ -49,6 +49,11 @@ func Output(name string) (*os.File, error) {
 	return f, nil
 }
 
+// OutputDir makes a directory that the user named, and those above it, with mode
+// 0700 when it does not exist. It may be anybody's: files in it are to be opened
+// by Output.
+func OutputDir(name string) error { return makeDir(name) }
+
 // stream opens a pipe or a device to write. A pipe of somebody else would show
 // them what is written.
 func stream(name string, info fs.FileInfo) (*os.File, error) {

@@ -1,12 +1,10 @@
 // Package until ends the waiting for something that cannot be told to end: a
-// function, a reader, a file that is opened.
+// function, a reader, a writer.
 package until
 
 import (
 	"context"
-	"errors"
 	"io"
-	"os"
 )
 
 // Do runs f and returns what it returns, or the cause of ctx as soon as that has
@@ -104,29 +102,6 @@ func (r *reader) fill() error {
 		r.rest, r.err = r.buffer[:a.n], a.err
 		return nil
 	}
-}
-
-// Open opens a file for reading. Opening and reading end with ctx, whatever the
-// name stands for: a named pipe waits for its writer, a file of a network for its
-// server. A regular file is read without a detour.
-func Open(ctx context.Context, name string) (io.ReadCloser, error) {
-	f, err := Do(ctx, func() (*os.File, error) { return os.Open(name) })
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	if info.Mode().IsRegular() {
-		return &file{Between(ctx, f), f}, nil
-	}
-	return &file{Reader(ctx, f), f}, nil
-}
-
-type file struct {
-	io.Reader
-	io.Closer
 }
 
 // Between is r, but its Read returns the cause of ctx once that has ended. A read

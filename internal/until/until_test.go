@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -89,24 +86,6 @@ func TestReadersEndWithTheContext(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	if _, err := until.Between(ctx, strings.NewReader("a")).Read(make([]byte, 1)); !errors.Is(err, stopped) {
-		t.Error(err)
-	}
-}
-
-func TestOpenReadsAFile(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "a")
-	if err := os.WriteFile(name, []byte("content"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := until.Open(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if got, err := io.ReadAll(f); err != nil || string(got) != "content" {
-		t.Errorf("%q, %v", got, err)
-	}
-	if _, err := until.Open(t.Context(), name+"x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }

@@ -1,18 +1,37 @@
 //go:build unix
 
-package until_test
+package ownfile_test
 
 import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/until"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
+
+func TestOpenReadsAFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a")
+	if err := os.WriteFile(name, []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := ownfile.OpenContext(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if got, err := io.ReadAll(f); err != nil || string(got) != "content" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := ownfile.OpenContext(t.Context(), name+"x"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
 
 // TestOpenEndsWithTheContext: a named pipe has no writer, then one that writes
 // nothing.
@@ -24,7 +43,7 @@ func TestOpenEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	opened := make(chan error)
 	go func() {
-		_, err := until.Open(ctx, name)
+		_, err := ownfile.OpenContext(ctx, name)
 		opened <- err
 	}()
 	cancel()
@@ -41,7 +60,7 @@ func TestOpenEndsWithTheContext(t *testing.T) {
 		_, _ = w.Write([]byte("a"))
 		<-ctx.Done()
 	}()
-	f, err := until.Open(ctx, name)
+	f, err := ownfile.OpenContext(ctx, name)
 	if err != nil {
 		t.Fatal(err)
 	}
