@@ -49,26 +49,27 @@ func ofArguments() []ordeal {
 		append(send, "--at", argument), append(send, "--attempts", argument), append(send, "--save", "/nowhere/"+argument), append(send, "--preview", "/nowhere/"+argument),
 		{"send", "--to", "a@contoso.example", "--text-file", argument}, {"send", "--to-file", argument, "--text", "x"},
 		{"send", "--message", argument}, {"send", "--template", argument}, {"sendmail", argument}, {"sendmail", "-f", argument, "a@contoso.example"},
-		{"sendmail", "--" + argument}, {"sendmail", "-" + argument}, {"sendmail", "-N", argument, "a@contoso.example"}, {"sendmail", "-C", argument},
+		{"sendmail", "--" + argument}, {"sendmail", "-" + argument}, {"sendmail", "-N", argument, "a@contoso.example"},
 		{"sendmail", "-B", argument}, {"sendmail", "-b", argument}, {"sendmail", "--timeout", argument}, {"sendmail", "a@contoso.example", "-" + argument},
 		{"batch", argument}, {"batch", "--subject", argument + "{{", "--text-file", "/dev/null", argument}, {"batch", "--template", argument, "x"},
 		{"queue", "show", argument}, {"queue", "cat", argument}, {"queue", "hold", argument}, {"queue", "ls", "--state", argument},
 		{"queue", "ls", "--since", argument}, {"queue", "ls", "--batch", argument}, {"queue", "ls", "--on", argument}, {"queue", "why", argument},
 		{"queue", "hold", "--mailbox", argument}, {"queue", "release", argument}, {"queue", "backup", "/nowhere/" + argument},
 		{"queue", "stats", "--since", argument}, {"queue", "cancel", argument}, {"doctor", "--mailbox", argument}, {"doctor", "--send-to", argument},
-		{"doctor", "--limit", argument}, {"explain", "./" + argument}, {"explain", "--list", argument}, {"token", "--mailbox", argument},
+		{"doctor", "--limit", argument}, {"explain", "--list", argument}, {"token", "--mailbox", argument},
 		{"token", "--min-life", argument}, {"--env-file", argument, "config", "check"}, {"--env-file", argument, "config", "show"},
 		{"--env-file", argument, "config", "example", argument}, {"config", "import", argument},
 		{"secret", "seal", argument}, {"secret", "check", argument}, {"sandbox", "--fault", argument}, {"sandbox", "--fault", "greeting," + argument},
 		{"sandbox", "--scenario", argument}, {"sandbox", "--listen-smtp", argument}, {"sandbox", "--listen-http", argument},
 		{"sandbox", "--write-env", "/nowhere/" + argument}, {"link-sendmail", "/nowhere/" + argument},
-		{"--profile", argument, "send"}, {"sendmail", "--env-file=" + argument, "a@contoso.example"}, {"sendmail", "-a", argument, "a@contoso.example"},
+		{"--profile", argument, "send"},
 	} {
 		all = append(all, ordeal{name: fmt.Sprintf("argument %.60q", args), args: args, stdin: "Subject: x\n\nx\n"})
 	}
 	for _, args := range [][]string{ // that are not shown
 		{"help", argument}, {"completion", argument}, append(send, "--header", "X: "+argument), append(send, "--subject", argument),
-		{"config", "import", argument, argument}, {"link-sendmail", argument, argument},
+		{"config", "import", argument, argument}, {"link-sendmail", argument, argument}, {"explain", "./" + argument},
+		{"sendmail", "-C", argument}, {"sendmail", "-a", argument, "a@contoso.example"}, {"sendmail", "--env-file=" + argument, "a@contoso.example"},
 	} {
 		all = append(all, ordeal{name: fmt.Sprintf("argument %.60q", args), args: args, silent: true})
 	}

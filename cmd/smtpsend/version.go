@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -52,7 +51,7 @@ func runNotices(g *globals) error {
 		g.printJSON(map[string]any{"notices": text})
 		return nil
 	}
-	_, _ = io.WriteString(results{g}, text) // which keeps the error
+	g.printText(text)
 	return nil
 }
 

@@ -8,21 +8,18 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/smtpsend/smtpsend/internal/credential"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // clean undoes what tools do to a server's words: colour codes, JSON and
 // program escapes (also twice), HTML, URL encoding, quoted-printable, base64.
-// The order of the words stays. Credentials are looked for before and after each
-// step, because each may make or break the form by which they are known, and are
-// taken out before base64 is opened. Time and space are linear in the text.
-func clean(text string, found *credential.Found) string {
-	found.LookInto(text)
+// The order of the words stays. Time and space are linear in the text. Tokens are
+// taken out before base64 is opened, which would tell what is in them, and again
+// after it.
+func clean(text string) (cleaned string, tokens []string) {
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), " ")
 	text = strings.TrimPrefix(text, "\ufeff")
 	text = unquotePrintable(text)
-	found.Look(text)
 	// What is JSON in HTML in JSON needs as many rounds; four have been enough.
 	for range 4 {
 		before := text
@@ -33,14 +30,23 @@ func clean(text string, found *credential.Found) string {
 		if text == before {
 			break
 		}
-		found.Look(text)
 	}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = guesses().ReplaceAllString(text, "")
 	if strings.Contains(text, ".\n") || strings.Contains(text, ". \n") {
 		text = brokenNumber().ReplaceAllString(text, "$1$2")
 	}
-	return found.Hide(revealBase64(text, found))
+	text, tokens = withoutTokens(text)
+	text, more := withoutTokens(revealBase64(text))
+	return text, append(tokens, more...)
+}
+
+// maxTokens is how many tokens of a text are looked into.
+const maxTokens = 8
+
+func withoutTokens(text string) (rest string, tokens []string) {
+	tokens = jwtShape().FindAllString(text, maxTokens)
+	return jwtShape().ReplaceAllString(text, " "), tokens
 }
 
 // guesses is what MailKit and .NET say might be the cause, whatever it was.
@@ -196,24 +202,18 @@ const (
 )
 
 // revealBase64 puts the text that a base64 run hides behind the run: challenges
-// of a server, bodies of non-delivery reports. A part of a token stays closed. A
-// text that holds a credential takes the place of its run, without it.
-func revealBase64(text string, found *credential.Found) string {
+// of a server, bodies of non-delivery reports.
+func revealBase64(text string) string {
 	var b strings.Builder
 	done, left := 0, maxDecoded
-	within := found.Within(text)
 	for i := 0; i < len(text) && left > 0; i++ {
 		if !base64Octet(text[i]) {
 			continue
 		}
 		end := base64End(text, i)
-		if end-i >= minBase64 && !within(i, strings.LastIndexFunc(text[:end], func(r rune) bool { return r != '=' })+1) {
-			if hidden, ok := readable(text[i:end]); ok && !found.Part(text[i:end]) {
-				if open := found.Hide(hidden); open != hidden {
-					b.WriteString(text[done:i] + "\n" + open + "\n")
-				} else {
-					b.WriteString(text[done:end] + "\n" + hidden + "\n")
-				}
+		if end-i >= minBase64 {
+			if hidden, ok := readable(text[i:end]); ok {
+				b.WriteString(text[done:end] + "\n" + hidden + "\n")
 				done = end
 				left--
 			}

@@ -116,7 +116,7 @@ type Finding struct {
 	ReadOn     []string `json:"read_on,omitempty"`     // URLs
 	Sure       Sure     `json:"sure,omitempty"`        // how well the entry is founded
 	Matched    []string `json:"matched,omitempty"`     // the words that it was recognised by
-	Text       string   `json:"text,omitempty"`        // the server's words in full, tokens and secrets taken out
+	Text       string   `json:"text,omitempty"`        // the server's words in full, tokens and secrets taken out; "" of what was pasted
 }
 
 // Transient reports whether the same attempt may work later without anybody

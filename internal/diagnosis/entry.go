@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -77,4 +78,42 @@ func Lookup(code string) (Entry, bool) {
 func mustLookup(code string) Entry {
 	e, _ := Lookup(code)
 	return e
+}
+
+// words are those of the entry's samples, bare.
+func (e Entry) words() map[string]bool {
+	known := map[string]bool{}
+	for _, sample := range append([]string{e.Sample}, e.Variants...) {
+		for _, word := range strings.Fields(sample) {
+			known[bare(word)] = true
+		}
+	}
+	delete(known, "")
+	return known
+}
+
+// phrases reports a word, or several without blanks between them, that is part of
+// what a rule of the entry asks for.
+func (e Entry) phrases(word string) bool {
+	letters := squeeze(word)
+	return len(letters) >= minPhrase && isASCII(word) && slices.ContainsFunc(e.rules, func(r rule) bool {
+		return slices.ContainsFunc(r.words, func(phrase string) bool { return strings.Contains(phrase, letters) })
+	})
+}
+
+// minPhrase is how many letters no secret has in common with a phrase by chance.
+const minPhrase = 4
+
+// bare is a word in lower case without the marks around it.
+func bare(word string) string {
+	return strings.ToLower(strings.Trim(word, "\"'`.,:;!?()[]{}<>*_|-=\\/"))
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }

@@ -63,7 +63,7 @@ func (p *paste) ruleHits() []hit {
 				if p.microsofts(at, r.weak) && (!r.generic || len(r.words) == 0 || p.nearMail(at)) {
 					hits = append(hits, hit{
 						entry: e, at: at, line: p.line(at.start), score: r.specific(),
-						worded: r.code == 0 && r.enhanced == "", words: []string{p.quote(at)},
+						worded: r.code == 0 && r.enhanced == "", words: []string{p.quote(at, e)},
 					})
 				}
 			}
@@ -191,7 +191,7 @@ func (p *paste) networkHits(replies []hit) []hit {
 				continue
 			}
 			for _, at := range p.words(r.words) {
-				h := hit{entry: e, at: at, score: r.specific(), words: []string{p.quote(at)}}
+				h := hit{entry: e, at: at, score: r.specific(), words: []string{p.quote(at, e)}}
 				if e.Code == "connection-failed" {
 					h.score = 1 // anything else says more
 				}
@@ -266,7 +266,7 @@ func (p *paste) unknownHits() []hit {
 		if q.code >= 400 && q.enhanced != "" && p.spokenByMicrosoft(q.start) {
 			e, _ := Lookup(unknownCode(Symptom{Code: q.code}))
 			at := region{q.start, q.end}
-			return []hit{{entry: e, at: at, words: []string{p.quote(at)}}}
+			return []hit{{entry: e, at: at, words: []string{p.quote(at, e)}}}
 		}
 	}
 	return nil
@@ -322,7 +322,7 @@ func (p *paste) findings(hits []hit, f Facts) []Finding {
 	claims := p.claims()
 	var out []Finding
 	for _, h := range hits {
-		s := Symptom{Stage: h.entry.Stages[0], Text: p.found.Scrub(p.part(h, cuts))}
+		s := Symptom{Stage: h.entry.Stages[0], Text: p.part(h, cuts)}
 		if h.number != 0 {
 			s.AADSTS = []int{h.number}
 		}
@@ -334,8 +334,9 @@ func (p *paste) findings(hits []hit, f Facts) []Finding {
 			}
 		}
 		finding := finish(e, s, completeFacts(p.factsOf(f, s.Text), s))
-		finding.Matched = h.words
-		out = append(out, scrub(finding, p.found))
+		// What was pasted is not given back: it may hold what nobody else may see.
+		finding.Matched, finding.Text = h.words, ""
+		out = append(out, finding)
 	}
 	return out
 }
@@ -353,11 +354,32 @@ func (p *paste) part(h hit, cuts []int) string {
 	return strings.TrimSpace(strings.ToValidUTF8(p.text[start:max(end, h.at.end)], ""))
 }
 
-// quote is what was recognised, on one line and short.
-func (p *paste) quote(at region) string {
-	q := strings.Join(strings.Fields(p.text[at.start:at.end]), " ")
-	if len(q) > 160 {
-		q = strings.ToValidUTF8(q[:160], "")
+// quote is what was recognised, on one line and short. Of the text it has only
+// what the catalogue has too, words of the entry's samples, and codes; for all
+// else an ellipsis stands. So nothing comes back that only the text knew, such as
+// a password between two words.
+func (p *paste) quote(at region, e Entry) string {
+	known := e.words()
+	var out []string
+	for _, word := range strings.Fields(p.text[at.start:min(at.end, at.start+maxQuoted)]) {
+		switch {
+		case quotedCode().MatchString(word), known[bare(word)], e.phrases(word):
+		case len(out) > 0 && out[len(out)-1] == ellipsis, squeeze(word) == "":
+			continue
+		default:
+			word = ellipsis
+		}
+		out = append(out, word)
 	}
-	return p.found.Scrub(q)
+	quoted := strings.TrimSuffix(strings.Join(out, " "), " "+ellipsis)
+	return strings.ToValidUTF8(quoted[:min(len(quoted), maxQuote)], "")
 }
+
+const (
+	maxQuoted = 2000 // octets that are looked at for a quotation
+	maxQuote  = 160  // octets of it
+	ellipsis  = "..."
+)
+
+// quotedCode is a reply code, an enhanced status code, or an error number.
+var quotedCode = lazyregexp.New(`^[(\["']?(?:[245]\d\d|[245]\.\d{1,3}\.\d{1,3}|AADSTS\d{4,9})[-:;,.)\]"']?$`)

@@ -25,14 +25,12 @@ func Find(s Symptom, f Facts) Finding {
 	if m := enhancedStart().FindString(s.Text); m != "" && s.Enhanced == "" {
 		s.Enhanced = m
 	}
-	e, ok := findEntry(s)
-	if !ok {
-		e, _ = Lookup(unknownCode(s))
+	f = completeFacts(f, s)
+	if e, ok := findEntry(s); ok {
+		return finish(e, s, f)
 	}
-	found := newFound()
-	found.LookInto(s.Text)
-	s.Text = found.Scrub(s.Text)
-	return scrub(finish(e, s, completeFacts(f, s)), found)
+	e, _ := Lookup(unknownCode(s))
+	return finish(e, s, f)
 }
 
 var enhancedStart = lazyregexp.New(`^[245]\.\d{1,3}\.\d{1,3}\b`)
@@ -85,13 +83,12 @@ func unknownCode(s Symptom) string {
 	return "unknown-failure"
 }
 
-// finish turns an entry into a finding about this symptom, of whose text the
-// credentials are taken out.
+// finish turns an entry into a finding about this symptom.
 func finish(e Entry, s Symptom, f Facts) Finding {
 	out := Finding{
 		Code: e.Code, Class: classOf(e, s), Title: e.Title, Cause: f.fill(e.Cause),
 		Fixes: f.fillFixes(orderFixes(e, s.Claims)), ClientDoes: e.ClientDoes,
-		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: s.Text,
+		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: Redact(s.Text),
 	}
 	if note := clockNote(s); note != "" {
 		out.Cause += " " + note

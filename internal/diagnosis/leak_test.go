@@ -345,7 +345,7 @@ func TestNoPastedCredentialComesBack(t *testing.T) {
 func TestClaimsOfAPastedTokenAreUsed(t *testing.T) {
 	forms := pasteForms(newSecrets(1))
 	for _, name := range []string{
-		"a bare token", "a header of HTTP", "an answer in JSON", "an answer in JSON, quoted twice", "XOAUTH2", "XOAUTH2, wrapped", "a token in a log", "quoted-printable", "base64 of a log", "a dump of curl", "hexadecimal",
+		"a bare token", "a header of HTTP", "an answer in JSON", "an answer in JSON, quoted twice", "XOAUTH2", "XOAUTH2, wrapped", "quoted-printable", "base64 of a log",
 	} {
 		output := everything(t, diagnosis.Explain(forms[name], diagnosis.Facts{}))
 		for _, id := range []string{claimedApp, claimedObject} {

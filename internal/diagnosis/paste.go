@@ -5,15 +5,14 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/credential"
 	"github.com/smtpsend/smtpsend/internal/loglines"
 )
 
 // paste is a text made ready for the search.
 type paste struct {
-	text    string // cleaned
-	found   *credential.Found
-	views   []view // the text squeezed, and squeezed without the prefixes of lines
+	text    string   // cleaned
+	tokens  []string // that the text shows: their claims tell a cause
+	views   []view   // the text squeezed, and squeezed without the prefixes of lines
 	replies []pastedReply
 	numbers []pastedNumber
 	marks   []mark
@@ -30,8 +29,8 @@ type view struct {
 type region struct{ start, end int }
 
 func newPaste(text string) *paste {
-	p := &paste{found: newFound()}
-	p.text = clean(text, p.found)
+	p := &paste{}
+	p.text, p.tokens = clean(text)
 	whole := newView(p.text, nil)
 	p.views = []view{whole}
 	if cuts := linePrefixes(p.text); len(cuts) > 0 {

@@ -1,54 +1,24 @@
 package diagnosis
 
-import (
-	"io/fs"
-	"slices"
-	"sync"
+import "github.com/smtpsend/smtpsend/internal/lazyregexp"
 
-	"github.com/smtpsend/smtpsend/internal/credential"
+// What looks like a credential in text that is shown or kept again: tokens,
+// SASL initial responses (base64 of "user=" or of a blank authorization
+// identity before a password is not told from other base64, hence by the verb),
+// and secrets in forms and URLs.
+var (
+	jwtShape    = lazyregexp.New(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?`)
+	authShape   = lazyregexp.New(`(?i)(AUTH\s+(?:XOAUTH2|OAUTHBEARER|PLAIN|LOGIN|NTLM)\s+)[A-Za-z0-9+/=]{8,}`)
+	saslShape   = lazyregexp.New(`dXNlcj[A-Za-z0-9+/=]{8,}`)
+	bearerShape = lazyregexp.New(`(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{20,}`)
+	formShape   = lazyregexp.New(`(?i)((?:client_secret|client_assertion|refresh_token|access_token|password)["']?\s*[=:]\s*["']?)[^&\s"']{3,}`)
 )
 
-// Redact takes tokens, passwords and keys out of a text that came from elsewhere
-// and is shown or kept.
+// Redact takes tokens and secrets out of a text that came from elsewhere.
 func Redact(text string) string {
-	found := newFound()
-	found.LookInto(text)
-	return found.Scrub(text)
-}
-
-// newFound looks for credentials, and lets pass the words of the catalogue.
-func newFound() *credential.Found { return credential.New(catalogueWords()) }
-
-// catalogueWords are the runs of the catalogue's texts: what a credential has in
-// common with them is told by nobody but us.
-var catalogueWords = sync.OnceValue(func() *credential.Runs {
-	var texts []string
-	names, _ := fs.Glob(catalogueFiles, "catalogue/*.txt") // the pattern is right
-	for _, name := range names {
-		text, err := catalogueFiles.ReadFile(name)
-		if err != nil {
-			panic(err) // it is embedded
-		}
-		texts = append(texts, string(text))
-	}
-	return credential.NewRuns(texts...)
-})
-
-// scrub takes what was found out of every text of a finding, as the last of
-// several guards.
-func scrub(out Finding, found *credential.Found) Finding {
-	all := func(texts []string) []string {
-		texts = slices.Clone(texts)
-		for i := range texts {
-			texts[i] = found.Remove(texts[i])
-		}
-		return texts
-	}
-	out.Title, out.Cause, out.ClientDoes = found.Remove(out.Title), found.Remove(out.Cause), found.Remove(out.ClientDoes)
-	out.Matched, out.ReadOn = all(out.Matched), all(out.ReadOn)
-	out.Fixes = slices.Clone(out.Fixes)
-	for i, fix := range out.Fixes {
-		out.Fixes[i] = Fix{Text: found.Remove(fix.Text), Commands: all(fix.Commands), Who: fix.Who}
-	}
-	return out
+	text = authShape().ReplaceAllString(text, "${1}[redacted]")
+	text = jwtShape().ReplaceAllString(text, "[redacted]")
+	text = saslShape().ReplaceAllString(text, "[redacted]")
+	text = bearerShape().ReplaceAllString(text, "${1}[redacted]")
+	return formShape().ReplaceAllString(text, "${1}[redacted]")
 }

@@ -35,7 +35,7 @@ func (p *paste) statusHits() []hit {
 		if score == 0 {
 			e = mustLookup(unknownCode(Symptom{HTTPStatus: status}))
 		}
-		return []hit{{entry: e, at: at, score: ordinary, words: []string{p.quote(at)}}}
+		return []hit{{entry: e, at: at, score: ordinary, words: []string{p.quote(at, e)}}}
 	}
 	return nil
 }

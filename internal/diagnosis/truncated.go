@@ -76,7 +76,7 @@ func (p *paste) truncatedAt(cut int) (hit, bool) {
 			if best.score > 0 && best.entry.Code != e.Code {
 				return hit{}, false
 			}
-			best = hit{entry: e, at: at, line: p.line(at.start), score: ordinary + n, worded: true, words: []string{p.quote(at)}}
+			best = hit{entry: e, at: at, line: p.line(at.start), score: ordinary + n, worded: true, words: []string{p.quote(at, e)}}
 		}
 	}
 	return best, best.score > 0
