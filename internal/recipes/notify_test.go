@@ -18,7 +18,11 @@ func (s *site) notify(t *testing.T, event string, environ ...string) result {
 	t.Helper()
 	s.environ = append(s.environ, "NOTIFY_TO=admins@contoso.example", "TMPDIR="+s.dir)
 	s.environ = append(s.environ, environ...)
-	return s.run(t, "", "sh", deployed(t, "systemd/notify-log"), event, `odd\x2dname@1.service`)
+	args := []string{"sh", deployed(t, "systemd/notify-log"), event, `odd\x2dname@1.service`}
+	if os.Getuid() == 0 { // with the rights that the unit leaves to root
+		args = append([]string{"setpriv", "--bounding-set", "-all,+setuid,+setgid", "--"}, args...)
+	}
+	return s.run(t, "", args...)
 }
 
 // serviceUser is the user of the service in these tests.
@@ -326,14 +330,19 @@ func symlink(t *testing.T, target, path string) {
 // reading and not the service's start.
 func TestNotifyLogReadsForSomeTimeOnly(t *testing.T) {
 	for name, tail := range map[string]string{
-		"waits":                      "exec sleep 1000",
-		"is deaf and leaves a child": "trap '' TERM; setsid sleep 10 & sleep 1000",
+		"waits":                      "sleep 60",
+		"is deaf and leaves a child": "trap '' TERM; setsid sleep 60 & sleep 60",
 	} {
 		s := newService(t, serviceUser, "")
-		s.fake(t, "tail", "echo the log; "+tail)
+		mkdir(t, s.dir+"/done")
+		give(t, s.dir+"/done")
+		s.fake(t, "tail", "echo the log; "+tail+"; : >"+s.dir+"/done/waited")
 		got := s.mailed(t, "NOTIFY_LOG="+s.log(t, "x\n"), "NOTIFY_SECONDS=3")
 		if !strings.HasPrefix(got, "the log\n") || !strings.HasSuffix(got, "notify-log: reading was ended after 3 s\n") {
 			t.Errorf("%s: attached %q", name, got)
+		}
+		if _, err := os.Stat(s.dir + "/done/waited"); err == nil {
+			t.Errorf("%s: it was waited for", name)
 		}
 	}
 }

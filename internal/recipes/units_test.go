@@ -15,9 +15,8 @@ import (
 )
 
 // The units, and the overall exposure that `systemd-analyze security` may give
-// them, in tenths. That of a failed service's log has root's rights to become
-// another user.
-var exposure = map[string]string{"smtpsend-queue.service": "20", "smtpsend-notify@.service": "30"}
+// them, in tenths.
+var exposure = map[string]string{"smtpsend-queue.service": "20", "smtpsend-notify@.service": "20"}
 
 // installed writes all units into a directory, with the programs where they are
 // here, and for notify.conf a service that has it.
