@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,6 +33,8 @@ func openRows(ctx context.Context, g *globals, name, key string) (*rowFile, erro
 		err = r.copyOf(g.stdin)
 	case err != nil:
 		return nil, &message.FileError{Path: name, Err: err}
+	case info.IsDir():
+		return nil, &message.FileError{Path: name, Err: errors.New("is a directory")}
 	case info.Mode().IsRegular():
 		if r.file, err = ownfile.Open(name); err != nil {
 			return nil, &message.FileError{Path: name, Err: err}

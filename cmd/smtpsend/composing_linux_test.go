@@ -84,6 +84,7 @@ func TestSignalsEndReading(t *testing.T) {
 		"message":    {"send", "--dry-run", to, "--message", pipe},
 		"template":   {"send", "--dry-run", to, "--template", pipe},
 		"data":       {"send", "--dry-run", to, "--template", small, "--data", pipe},
+		"rows":       {"batch", "--check", "--text-file", small, pipe},
 		"rows' body": {"batch", "--check", "--text-file", pipe, rows},
 		"explain":    {"explain", pipe},
 		"import":     {"config", "import", pipe},
@@ -141,5 +142,34 @@ func TestTimeoutEndsComposing(t *testing.T) {
 	}()
 	if code := run(t.Context(), p, []string{"send", "--dry-run", "--timeout", "1s", "--to", "b@contoso.example"}); code != exitOK {
 		t.Errorf("exit %d, said %q", code, stderr.String())
+	}
+}
+
+// TestRowsComeThroughAPipe as from a shell's <(command), and are read twice.
+func TestRowsComeThroughAPipe(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	dir := t.TempDir()
+	body := written(t, dir, "body.txt", "hi\n")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.WriteString("email\nb@contoso.example\nc@contoso.example\n"); err != nil { // which the pipe holds
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	var stdout, stderr strings.Builder
+	p := &process{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, environ: []string{"SMTPSEND_MAIL_SENDER=a@contoso.example"}}
+	out := filepath.Join(dir, "out")
+	if code := run(t.Context(), p, []string{"batch", "--dry-run", out, "--to", "{{.email}}", "--text-file", body, fmt.Sprintf("/dev/fd/%d", r.Fd())}); code != exitOK {
+		t.Errorf("exit %d, said %q", code, stderr.String())
+	}
+	if mails, _ := filepath.Glob(filepath.Join(out, "*.eml")); len(mails) != 2 { // the pattern is right
+		t.Errorf("%q were written", mails)
+	}
+	stderr.Reset()
+	if code := run(t.Context(), p, []string{"batch", "--check", "--text-file", body, dir}); code != exitNoInput {
+		t.Errorf("a directory: exit %d, said %q", code, stderr.String())
 	}
 }
