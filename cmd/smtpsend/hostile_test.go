@@ -136,15 +136,7 @@ func serverFor(t *testing.T, say map[string]string) map[string]string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go serveSMTP(conn, say)
-		}
-	}()
+	go serveAll(listener, say)
 	host, port, _ := net.SplitHostPort(listener.Addr().String())
 	return map[string]string{"SMTPSEND_MAIL_SERVER": host, "SMTPSEND_SMTP_PORT": port, "SMTPSEND_SMTP_SECURITY": "0"}
 }
@@ -278,15 +270,7 @@ func tlsServer(t *testing.T, name string) map[string]string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go serveSMTP(conn, nil)
-		}
-	}()
+	go serveAll(listener, nil)
 	host, port, _ := net.SplitHostPort(listener.Addr().String())
 	return map[string]string{"SMTPSEND_MAIL_SERVER": host, "SMTPSEND_SMTP_PORT": port, "SMTPSEND_SMTP_SECURITY": "1"}
 }

@@ -31,20 +31,23 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go serveSMTP(conn, say)
-		}
-	}()
+	go serveAll(listener, say)
 	host, port, err := net.SplitHostPort(listener.Addr().String())
 	ts.Check(err)
 	ts.Setenv("SMTPSEND_MAIL_SERVER", host)
 	ts.Setenv("SMTPSEND_SMTP_PORT", port)
 	ts.Setenv("SMTPSEND_SMTP_SECURITY", "0")
+}
+
+// serveAll holds sessions until listener is closed.
+func serveAll(listener net.Listener, say map[string]string) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go serveSMTP(conn, say)
+	}
 }
 
 // serveSMTP holds one session.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/htmltext"
+	"github.com/smtpsend/smtpsend/internal/until/untiltest"
 )
 
 // fromHTML is FromHTML with a limit that few texts reach.
@@ -108,19 +109,6 @@ func TestTextWithTooManyTagsIsRunningText(t *testing.T) {
 	}
 }
 
-// lastly is a context that ends when it has been asked for its end n times.
-type lastly struct {
-	context.Context
-	n int
-}
-
-func (l *lastly) Err() error {
-	if l.n--; l.n < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 func TestFromHTMLEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("the reason")
@@ -131,8 +119,8 @@ func TestFromHTMLEndsWithTheContext(t *testing.T) {
 		}
 	}
 	for n := range 200 {
-		ctx := &lastly{t.Context(), n}
-		if _, err := htmltext.FromHTML(ctx, strings.Repeat("<p>a<table><tr><td>b<td>c</table>", 100), 100_000); ctx.n < 0 && err == nil {
+		ctx := untiltest.EndsAfter(t.Context(), n)
+		if _, err := htmltext.FromHTML(ctx, strings.Repeat("<p>a<table><tr><td>b<td>c</table>", 100), 100_000); ctx.Err() != nil && err == nil {
 			t.Fatalf("it went on after %d", n)
 		}
 	}

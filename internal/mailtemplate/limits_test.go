@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/until/untiltest"
 )
 
 // hostileData is what templates find: long texts, wide groups, many values.
@@ -175,7 +176,7 @@ func TestFillingEndsWithItsContext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		slow := &lastly{t.Context(), 20}
+		slow := untiltest.EndsAfter(t.Context(), 20)
 		d := message.Draft{}
 		if errs := tmpl.FillAll(slow, &d, map[string]any{"x": ""}); len(errs) != 1 || !errors.Is(errs[0], context.Canceled) || d.Text+d.HTML != "" {
 			t.Errorf("%s: %v, %d octets", file, errs, len(d.Text+d.HTML))
@@ -187,19 +188,6 @@ func TestFillingEndsWithItsContext(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
-}
-
-// lastly is a context that ends when it has been asked for its end n times.
-type lastly struct {
-	context.Context
-	n int
-}
-
-func (l *lastly) Err() error {
-	if l.n--; l.n < 0 {
-		return context.Canceled
-	}
-	return nil
 }
 
 // TestTemplatesAreFilledInAtTheSameTime: what one counts is not another's.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/markdown"
+	"github.com/smtpsend/smtpsend/internal/until/untiltest"
 )
 
 // bounds are those of messages.
@@ -135,19 +136,6 @@ func TestTextsOfPeopleAndProgramsAreRendered(t *testing.T) {
 	}
 }
 
-// lastly is a context that ends when it has been asked for the end n times.
-type lastly struct {
-	context.Context
-	n int
-}
-
-func (l *lastly) Err() error {
-	if l.n--; l.n < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 func TestRenderingEndsWithTheContext(t *testing.T) {
 	for name, source := range map[string]string{
 		"blocks":  strings.Repeat("# a\n", 50_000),
@@ -157,7 +145,7 @@ func TestRenderingEndsWithTheContext(t *testing.T) {
 		"output":  strings.Repeat("a\n\n", 30_000),
 	} {
 		for _, n := range []int{0, 1, 3} {
-			html, err := markdown.ToHTML(&lastly{t.Context(), n}, source, bounds)
+			html, err := markdown.ToHTML(untiltest.EndsAfter(t.Context(), n), source, bounds)
 			if html != "" || err == nil {
 				t.Errorf("%s, after %d: %d octets, %v", name, n, len(html), err)
 			}

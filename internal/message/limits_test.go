@@ -14,6 +14,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/until/untiltest"
 )
 
 // taken is how many octets f takes from the heap, given back or not.
@@ -147,24 +148,11 @@ func TestComposingEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// lastly is a context that ends when it has been asked for its end n times.
-type lastly struct {
-	context.Context
-	n int
-}
-
-func (l *lastly) Err() error {
-	if l.n--; l.n < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 func TestReadingEndsWithTheContextAndLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	text := complete + "\r\n" + strings.Repeat("x\r\n", 1<<20) + strings.Repeat("y", 1200)
 	for _, n := range []int{0, 10, 100, 150} { // while it is taken in, and while its parts are looked for
-		if _, err := message.ReadRaw(&lastly{t.Context(), n}, strings.NewReader(text), message.RawOptions{TempDir: dir, ReencodeLongLines: true}); err == nil {
+		if _, err := message.ReadRaw(untiltest.EndsAfter(t.Context(), n), strings.NewReader(text), message.RawOptions{TempDir: dir, ReencodeLongLines: true}); err == nil {
 			t.Errorf("it went on after %d", n)
 		}
 	}
