@@ -31,6 +31,8 @@ type batchFlags struct {
 	name, key                        string
 	dryRun, report                   string
 	check, yes, addOnly              bool
+
+	reportFile *os.File // open from before the first message on
 }
 
 func newBatch(g *globals) *cobra.Command {
@@ -130,7 +132,7 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	case forecast.Days > 1 && !b.yes:
 		return usagef("the limits spread the batch over %d days: start it with --yes", forecast.Days)
 	}
-	if err := b.tryReport(rows.file); err != nil {
+	if err := b.openReport(ctx, rows.file); err != nil {
 		return err
 	}
 	return b.start(ctx, g, cfg, rows, plan, checked)
@@ -167,19 +169,17 @@ func (b *batchFlags) checkAndForecast(ctx context.Context, g *globals, cfg *conf
 	return checked, checked.Forecast(perMinute, perDay, used), asExit(err)
 }
 
-// tryReport finds out before the first message that the report cannot be
-// written.
-func (b *batchFlags) tryReport(rows *os.File) error {
+// openReport finds out before the first message that the report cannot be
+// written. It stays open: root may be another user by the end.
+func (b *batchFlags) openReport(ctx context.Context, rows *os.File) (err error) {
 	if b.report == "" {
 		return nil
 	}
-	f, err := ownfile.Writable(b.report)
-	if err != nil {
+	if b.reportFile, err = ownfile.Writable(ctx, b.report); err != nil {
 		return withCode(exitCannotCreate, err)
 	}
-	defer f.Close()
 	of, err := rows.Stat()
-	if report, e := f.Stat(); err == nil && e == nil && os.SameFile(report, of) {
+	if report, e := b.reportFile.Stat(); err == nil && e == nil && os.SameFile(report, of) {
 		return usagef("--report %s is the file of rows", b.report)
 	}
 	return err
@@ -387,15 +387,15 @@ func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry 
 	if b.report == "" {
 		return nil
 	}
-	f, err := ownfile.Output(b.report)
-	if err != nil {
-		return withCode(exitCannotCreate, err)
+	f := b.reportFile
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = f.Truncate(0)
 	}
-	if err := batch.Report(ctx, f, box, entry); err != nil {
-		_ = f.Close()
-		return withCode(exitIO, err)
+	if err == nil {
+		err = batch.Report(ctx, f, box, entry)
 	}
-	if err := f.Close(); err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return withCode(exitIO, err)
 	}
 	return nil

@@ -321,7 +321,7 @@ func (s *sendFlags) saveMail(ctx context.Context, m *message.Mail) error {
 	if s.save == "" {
 		return nil
 	}
-	f, err := ownfile.Output(s.save)
+	f, err := ownfile.Output(ctx, s.save)
 	if err != nil {
 		return withCode(exitCannotCreate, ofFlag("--save", err))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,25 +25,25 @@ func newLinkSendmail(g *globals) *cobra.Command {
 /usr/sbin/sendmail. Files of these names that are not links to smtpsend are left
 alone, unless --force says otherwise. On Windows they are copies.`,
 		Example: "  sudo smtpsend link-sendmail /usr/local/sbin",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("link-sendmail needs one directory, got %d arguments", len(args))
 			}
-			return runLinkSendmail(g, args[0], force)
+			return runLinkSendmail(cmd.Context(), g, args[0], force)
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "replace what has these names")
 	return cmd
 }
 
-func runLinkSendmail(g *globals, dir string, force bool) error {
+func runLinkSendmail(ctx context.Context, g *globals, dir string, force bool) error {
 	self, err := os.Executable()
 	if err != nil {
 		return withCode(exitNoInput, fmt.Errorf("finding this program: %w", err))
 	}
 	for _, name := range []string{"sendmail", "mailq", "newaliases"} {
 		path := filepath.Join(dir, name)
-		if err := linkTo(self, path, force); err != nil {
+		if err := linkTo(ctx, self, path, force); err != nil {
 			return withCode(exitCannotCreate, err)
 		}
 		g.printf("%s -> %s\n", path, self)
@@ -50,9 +51,9 @@ func runLinkSendmail(g *globals, dir string, force bool) error {
 	return nil
 }
 
-func linkTo(self, path string, force bool) error {
+func linkTo(ctx context.Context, self, path string, force bool) error {
 	if runtime.GOOS == "windows" {
-		return copyTo(self, path+".exe", force)
+		return copyTo(ctx, self, path+".exe", force)
 	}
 	target, err := os.Readlink(path)
 	switch {
@@ -70,10 +71,10 @@ func linkTo(self, path string, force bool) error {
 }
 
 // copyTo is for Windows, where links need a right that users lack.
-func copyTo(self, path string, force bool) error {
+func copyTo(ctx context.Context, self, path string, force bool) error {
 	create := ownfile.Create
 	if force {
-		create = ownfile.Output
+		create = func(name string) (*os.File, error) { return ownfile.Output(ctx, name) }
 	}
 	in, err := ownfile.Open(self)
 	if err != nil {

@@ -95,7 +95,7 @@ func dryRow(ctx context.Context, row Row, p Plan, dir string, index io.Writer) e
 // dryFile writes a file that its owner alone may read. It has its name once it is
 // whole.
 func dryFile(ctx context.Context, name string, write func(io.Writer) error) error {
-	f, err := ownfile.Output(name + ".part")
+	f, err := ownfile.Output(ctx, name+".part")
 	if err != nil {
 		return err
 	}

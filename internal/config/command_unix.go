@@ -3,6 +3,7 @@
 package config
 
 import (
+	"context"
 	"os/exec"
 	"syscall"
 
@@ -13,7 +14,7 @@ import (
 // terminal it stays in our process group, because only that one may ask there,
 // and gets Ctrl-C from there.
 func ownGroup(cmd *exec.Cmd) {
-	if tty, err := ownfile.Writable("/dev/tty"); err == nil {
+	if tty, err := ownfile.Writable(context.Background(), "/dev/tty"); err == nil {
 		tty.Close()
 		return
 	}

@@ -114,7 +114,11 @@ func parseCall(t *testing.T, call, args, dir string) (op diskOp, ok bool) {
 			return op, false
 		}
 		op.kind = map[bool]string{true: "unlink", false: "create"}[call == "unlink"]
-		op.name, ok = inside(dir, unhex(t, text[1]))
+		name := unhex(t, text[1])
+		if at := tracedArg.FindStringSubmatch(args); at != nil && !filepath.IsAbs(name) {
+			name = filepath.Join(unhex(t, at[2]), name)
+		}
+		op.name, ok = inside(dir, name)
 		return op, ok
 	}
 	arg := tracedArg.FindStringSubmatch(args)

@@ -2,12 +2,17 @@ package outbox
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
 // some is how many messages one transaction handles: others write in between.
@@ -112,38 +117,55 @@ func (ob *Outbox) purgeSome(t *tx) (int, error) {
 }
 
 // Backup writes a copy of the outbox to a file that must not exist, mode 0600,
-// while everything goes on.
+// while everything goes on. It needs room for two copies, one of them beside the
+// outbox: SQLite opens a file by its name, and in another directory that could
+// be somebody else's by then.
 func (ob *Outbox) Backup(ctx context.Context, name string) error {
-	name, err := filepath.Abs(name) // "file:x" is an address to SQLite
-	if err != nil {
-		return fmt.Errorf("backing up outbox: %w", err)
-	}
-	f, err := ownfile.Create(name)
-	if err != nil {
-		return fmt.Errorf("backing up outbox: %w", err)
-	}
-	// VACUUM INTO takes an empty file, whose mode stays.
-	if err = f.Close(); err == nil {
-		_, err = ob.pool.ExecContext(ctx, "VACUUM INTO ?1", name)
-	}
-	if err == nil {
-		err = syncFile(name)
-	}
-	if err != nil {
-		_ = os.Remove(name)
+	if err := ob.backup(ctx, name); err != nil {
 		return fmt.Errorf("backing up outbox: %w", named(err))
 	}
 	return nil
 }
 
-func syncFile(name string) error {
-	f, err := ownfile.Writable(name)
+func (ob *Outbox) backup(ctx context.Context, name string) (err error) {
+	to, err := ownfile.Create(name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
+	defer func() {
+		if err = errors.Join(err, to.Close()); err != nil {
+			_ = os.Remove(name)
+		}
+	}()
+	ob.sweepCopies()
+	copied := filepath.Join(ob.dir, copyPrefix+rand.Text())
+	from, err := ownfile.Create(copied)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = errors.Join(from.Close(), os.Remove(copied)) }()
+	// VACUUM INTO takes an empty file, whose mode stays.
+	if _, err := ob.pool.ExecContext(ctx, "VACUUM INTO ?1", copied); err != nil {
+		return err
+	}
+	if _, err := io.Copy(to, until.Between(ctx, from)); err != nil {
+		return err
+	}
+	if err := to.Sync(); err != nil {
 		return err
 	}
 	return ownfile.SyncDir(filepath.Dir(name))
+}
+
+// copyPrefix begins the name of a copy that is being made.
+const copyPrefix = "backup-"
+
+// sweepCopies removes copies of processes that were killed.
+func (ob *Outbox) sweepCopies() {
+	names, _ := filepath.Glob(filepath.Join(ob.dir, copyPrefix+"*")) // an error is for a pattern in the directory's name
+	for _, name := range names {
+		if info, err := os.Lstat(name); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			_ = os.Remove(name)
+		}
+	}
 }

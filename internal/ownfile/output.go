@@ -1,45 +1,78 @@
 package ownfile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"time"
 )
 
 // Writable opens a file to write that the user named, and makes it with mode
 // 0600 when it does not exist; what it holds stays. One that exists belongs to
-// this user, and is reached by trusted links alone: in a directory that others
-// may write, a link could lead to any file of this user. A pipe or device is
-// written as it is, such as /dev/stdout.
-func Writable(name string) (*os.File, error) {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		return stream(name, info)
+// this user. It is reached by trusted links alone: in a directory that others may
+// write, a link could lead to any file of this user, or to a device. Pipes and
+// devices are written as they are, such as /dev/stdout; a pipe that nobody reads
+// is waited for until ctx ends, whose cause is returned then.
+func Writable(ctx context.Context, name string) (*os.File, error) {
+	p, err := find(name, true)
+	if errors.Is(err, errOpenFile) { // /dev/stdout: what is open already
+		return os.OpenFile(name, os.O_WRONLY, 0)
 	}
-	f, err := private(name, os.O_WRONLY|os.O_CREATE, 0)
-	if own := (*Error)(nil); !errors.As(err, &own) {
-		return f, err
-	}
-	if info, e := os.Lstat(name); e != nil || info.Mode()&fs.ModeSymlink == 0 {
+	if err != nil {
 		return nil, err
 	}
-	switch trust := trustLinks(name); {
-	case errors.Is(trust, errOpenFile): // /dev/stdout, where that is a file
-		return os.OpenFile(name, os.O_WRONLY, 0)
-	case trust != nil:
-		return nil, trust
-	}
-	real, err := filepath.EvalSymlinks(name)
+	defer p.close()
+	f, err := p.openReader(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("following %s: %w", name, err)
+		return nil, err
 	}
-	return private(real, os.O_WRONLY|os.O_CREATE, 0)
+	info, err := f.Stat()
+	if err == nil {
+		err = checkOutput(name, info)
+	}
+	return checked(f, err)
+}
+
+// readerLook is the time between two looks for who reads a pipe.
+const readerLook = 20 * time.Millisecond
+
+// openReader opens a file to write. A pipe has to have a reader.
+func (p *place) openReader(ctx context.Context) (*os.File, error) {
+	tick := time.NewTicker(readerLook)
+	defer tick.Stop()
+	for {
+		f, err := p.open(os.O_WRONLY | os.O_CREATE)
+		if err == nil || !p.waitsForReader(err) {
+			return f, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for a reader of %s: %w", p.name, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// checkOutput refuses what another user reads, or would find changed.
+func checkOutput(name string, info fs.FileInfo) error {
+	uid, ok := ownerOf(info)
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		if err := checkKind(name, info); err != nil {
+			return err
+		}
+		return checkOwn(name, info, 0)
+	case ok && mode&fs.ModeNamedPipe != 0 && !rootOrUs(uid):
+		return refused(name, "is a pipe of another user")
+	}
+	return nil
 }
 
 // Output is Writable for a file whose content is replaced.
-func Output(name string) (*os.File, error) {
-	f, err := Writable(name)
+func Output(ctx context.Context, name string) (*os.File, error) {
+	f, err := Writable(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -52,13 +85,7 @@ func Output(name string) (*os.File, error) {
 // OutputDir makes a directory that the user named, and those above it, with mode
 // 0700 when it does not exist. It may be anybody's: files in it are to be opened
 // by Output.
-func OutputDir(name string) error { return makeDir(name) }
-
-// stream opens a pipe or a device to write. A pipe of somebody else would show
-// them what is written.
-func stream(name string, info fs.FileInfo) (*os.File, error) {
-	if uid, ok := ownerOf(info); ok && info.Mode()&fs.ModeNamedPipe != 0 && !rootOrUs(uid) {
-		return nil, refused(name, "is a pipe of another user")
-	}
-	return os.OpenFile(name, os.O_WRONLY, 0)
+func OutputDir(name string) error {
+	_, err := toDir(name, true, false)
+	return err
 }

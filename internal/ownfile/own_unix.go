@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // noFollow: a link may lead to a file that somebody else chose, and opening a
@@ -72,51 +70,40 @@ func checkTrusted(name string, f *os.File, info fs.FileInfo) error {
 	return nil
 }
 
-// openTrusted opens the file that name leads to by trusted links alone.
+// openTrusted opens the file that name leads to by trusted links alone, in a
+// directory where others cannot put another file of this user in its place.
 func openTrusted(name string) (*os.File, error) {
-	w, err := newWalk(name, 0o022)
+	p, err := find(name, true)
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
-	last, err := w.toLast()
-	if err != nil {
+	defer p.close()
+	p.walk.strict = true
+	if err := p.walk.judge(); err != nil {
 		return nil, err
 	}
-	fd, err := again(func() (int, error) {
-		return unix.Openat(w.dir, last, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	})
-	if err != nil {
-		return nil, w.failed("open", err)
-	}
-	return os.NewFile(uintptr(fd), name), nil
-}
-
-// makeDir makes what does not exist yet of a directory. Of the links on the way
-// it refuses only those in directories that everybody may write: homes that a
-// group may write are common.
-func makeDir(name string) error {
-	w, err := newWalk(name, 0o002)
-	if err != nil {
-		return err
-	}
-	defer w.close()
-	return w.makeAll()
+	return p.open(os.O_RDONLY)
 }
 
 // errOpenFile says that a path goes through a file system of the kernel's, as that
 // to what a process has open.
 var errOpenFile = errors.New("is not a file on a disk: its content comes from the kernel or from another process")
 
-// trustLinks reports whether all links on the way to name are trusted.
-func trustLinks(name string) error {
-	w, err := newWalk(name, 0o022)
+// toDir goes to a directory and says what it is. With missing it makes what does
+// not exist of it. Of the links on the way it refuses only those in directories
+// that everybody may write: homes that a group may write are common. Where strict,
+// it refuses directories on the way in which others could exchange the next one.
+func toDir(name string, missing, strict bool) (fs.FileInfo, error) {
+	w, err := newWalk(name, 0o002, strict)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer w.close()
-	if _, err := w.toLast(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if err := w.toEnd(missing); err != nil {
+		return nil, err
 	}
-	return nil
+	dir := os.NewFile(uintptr(w.dir), name)
+	w.dir = -1
+	defer dir.Close()
+	return dir.Stat()
 }

@@ -123,10 +123,12 @@ func Check(name string) error {
 // private opens a file without following a link in its place and checks that it
 // is this user's and gives others none of the rights in forbidden.
 func private(name string, flag int, forbidden fs.FileMode) (*os.File, error) {
-	f, err := os.OpenFile(name, flag|noFollow, 0o600)
-	if isLink(err) {
-		return nil, refused(name, "is a link")
+	p, err := find(name, false)
+	if err != nil {
+		return nil, err
 	}
+	defer p.close()
+	f, err := p.open(flag)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +169,12 @@ func checkKind(name string, info fs.FileInfo) error {
 
 // Create makes a file that did not exist, to read and write, with mode 0600.
 func Create(name string) (*os.File, error) {
-	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
+	p, err := find(name, false)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	return p.open(os.O_RDWR | os.O_CREATE | os.O_EXCL)
 }
 
 // CreateTemp makes a new file with mode 0600 in dir ("" = the system's directory
@@ -182,38 +189,20 @@ func MakeTempDir(pattern string) (string, error) { return os.MkdirTemp("", patte
 // exist, and checks it as CheckDir does. Links on the way to it are followed when
 // they are trusted; nothing is made through another one.
 func MakeDir(name string) error {
-	if err := makeDir(name); err != nil {
-		return err
-	}
-	return CheckDir(name)
-}
-
-// MakeTrustedDir is MakeDir for a directory that may also be root's, such as a
-// container's volume, and that a group may write, or everybody where the sticky
-// bit keeps them from replacing files. Files in it have to be opened as ours.
-func MakeTrustedDir(name string) error {
-	if err := makeDir(name); err != nil {
-		return err
-	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	switch uid, ok := ownerOf(info); {
-	case !info.IsDir():
-		return refused(name, "is not a directory")
-	case ok && !rootOrUs(uid):
-		return refused(name, fmt.Sprintf("belongs to user %d, neither to you nor to root", uid))
-	case ok && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0:
-		return refused(name, "may be written by everybody: name a directory in it, which is made with mode 0700")
-	}
-	return nil
+	info, err := toDir(name, true, true)
+	return checkDir(name, info, err)
 }
 
 // CheckDir refuses a directory in which others could put files in the way: it
-// must belong to this user, and only this user may write it.
+// must belong to this user, and only this user may write it; and no directory
+// above it may be one in which others could put another in its place. So names in
+// it can be used afterwards, also by a library that opens files by itself.
 func CheckDir(name string) error {
-	info, err := os.Stat(name)
+	info, err := toDir(name, false, true)
+	return checkDir(name, info, err)
+}
+
+func checkDir(name string, info fs.FileInfo, err error) error {
 	if err != nil {
 		return err
 	}
@@ -221,4 +210,33 @@ func CheckDir(name string) error {
 		return refused(name, "is not a directory")
 	}
 	return checkOwn(name, info, 0o022)
+}
+
+// MakeTrustedDir is MakeDir for a directory that may also be root's, such as a
+// container's volume, that a group may write, unless this user is root, and
+// everybody where the sticky bit keeps them from replacing files: a file system in
+// memory begins so. Files in it have to be opened as ours.
+func MakeTrustedDir(name string) error {
+	info, err := toDir(name, true, true)
+	if err != nil {
+		return err
+	}
+	uid, ok := ownerOf(info)
+	open := info.Mode().Perm() & 0o022
+	if info.Mode()&fs.ModeSticky != 0 {
+		open = 0
+	}
+	switch {
+	case !info.IsDir():
+		return refused(name, "is not a directory")
+	case !ok: // where the owner is not told, the directory above decides
+		return nil
+	case !rootOrUs(uid):
+		return refused(name, fmt.Sprintf("belongs to user %d, neither to you nor to root", uid))
+	case open&0o002 != 0:
+		return refused(name, "may be written by everybody: name a directory in it, which is made with mode 0700")
+	case open != 0 && os.Geteuid() == 0:
+		return refused(name, "may be written by a group, whose members could lead root elsewhere: chmod g-w it, or give it to a user of its own")
+	}
+	return nil
 }

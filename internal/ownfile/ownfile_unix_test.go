@@ -206,7 +206,7 @@ func TestFilesOfOthersAreRefused(t *testing.T) {
 		"OpenPrivate":  func(n string) error { return closed(ownfile.OpenPrivate(n)) },
 		"OpenOrCreate": func(n string) error { f, _, err := ownfile.OpenOrCreate(n); return closed(f, err) },
 		"Append":       func(n string) error { return closed(ownfile.Append(n)) },
-		"Output":       func(n string) error { return closed(ownfile.Output(n)) },
+		"Output":       func(n string) error { return closed(ownfile.Output(t.Context(), n)) },
 		"TryLock":      func(n string) error { _, _, err := ownfile.TryLock(n); return err },
 	} {
 		t.Run(what, func(t *testing.T) { wantRefused(t, open(dir+"/theirs"), "belongs to user 65534") })
@@ -289,7 +289,7 @@ func TestOutputFollowsTrustedLinksOnly(t *testing.T) {
 			dir := tree(t)
 			d := dirOf(t, dir+"/d", tt.mode)
 			must(t, os.Symlink("../mine", d+"/l"))
-			f, err := ownfile.Output(d + "/l")
+			f, err := ownfile.Output(t.Context(), d+"/l")
 			if tt.refused {
 				wantRefused(t, err, "is reached by a link (l)")
 				return
@@ -307,15 +307,15 @@ func TestOutputFollowsTrustedLinksOnly(t *testing.T) {
 
 func TestOutputKeepsWhatWritableOpens(t *testing.T) {
 	dir := tree(t)
-	must(t, closed(ownfile.Writable(dir+"/mine")))
+	must(t, closed(ownfile.Writable(t.Context(), dir+"/mine")))
 	if text, _ := os.ReadFile(dir + "/mine"); string(text) != "content" {
 		t.Errorf("Writable left %q", text)
 	}
-	must(t, closed(ownfile.Output(dir+"/mine")))
+	must(t, closed(ownfile.Output(t.Context(), dir+"/mine")))
 	if text, _ := os.ReadFile(dir + "/mine"); len(text) > 0 {
 		t.Errorf("Output left %q", text)
 	}
-	must(t, closed(ownfile.Output("/dev/null")))
+	must(t, closed(ownfile.Output(t.Context(), "/dev/null")))
 }
 
 func TestMakeDirMakesAllWithMode0700(t *testing.T) {
@@ -334,7 +334,8 @@ func TestMakeDirMakesAllWithMode0700(t *testing.T) {
 	open := dirOf(t, dir+"/open", 0o777)
 	wantRefused(t, ownfile.MakeDir(open), "has mode 0777, which lets others in")
 	must(t, os.Symlink(dir+"/real", open+"/l"))
-	wantRefused(t, ownfile.MakeDir(open+"/l/made"), "is reached by a link (l)")
+	wantRefused(t, ownfile.MakeDir(open+"/l/made"), "is below "+open+", which everybody may write")
+	wantRefused(t, ownfile.OutputDir(open+"/l/made"), "is reached by a link (l)")
 	if _, err := os.Stat(dir + "/real/made"); err == nil {
 		t.Error("a directory was made through the link")
 	}

@@ -1,6 +1,7 @@
 package ownfile
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,14 +16,20 @@ import (
 // The temporary file is removed when anything fails. Concurrent writers of one
 // name are safe: one of them is last.
 func Replace(name string, data []byte, perm os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".tmp*")
+	target, err := find(name, false)
+	if err != nil {
+		return err
+	}
+	defer target.close()
+	temporary := target.beside("." + target.last + ".tmp" + rand.Text())
+	f, err := temporary.open(os.O_RDWR | os.O_CREATE | os.O_EXCL)
 	if err != nil {
 		return fmt.Errorf("creating temporary file: %w", err)
 	}
 	defer func() {
 		if err != nil {
 			_ = f.Close()
-			_ = os.Remove(f.Name())
+			_ = temporary.remove()
 		}
 	}()
 	if err := f.Chmod(perm); err != nil && runtime.GOOS != "windows" {
@@ -37,25 +44,19 @@ func Replace(name string, data []byte, perm os.FileMode) (err error) {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("closing: %w", err)
 	}
-	if err := os.Rename(f.Name(), name); err != nil {
+	if err := temporary.rename(target); err != nil {
 		return fmt.Errorf("renaming: %w", err)
 	}
-	return SyncDir(filepath.Dir(name))
+	return target.sync()
 }
 
 // SyncDir makes durable which names a directory has. Windows cannot sync a
 // directory and does not need it.
 func SyncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
+	p, err := find(filepath.Join(dir, "."), false)
 	if err != nil {
-		return fmt.Errorf("opening directory: %w", err)
+		return err
 	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("syncing directory: %w", err)
-	}
-	return nil
+	defer p.close()
+	return p.sync()
 }

@@ -4,8 +4,10 @@ package ownfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -20,13 +22,15 @@ type walk struct {
 	dir      int      // the directory reached so far
 	rest     []string // elements to go
 	links    int      // followed so far
+	path     string   // of dir, for messages
 	writable uint32   // rights of others with which a directory's links are not trusted
+	strict   bool     // refuses directories on the way in which others can exchange the next one
 }
 
 const maxLinks = 40 // as the kernel has it
 
-func newWalk(name string, writable uint32) (*walk, error) {
-	w := &walk{name: name, dir: -1, writable: writable}
+func newWalk(name string, writable uint32, strict bool) (*walk, error) {
+	w := &walk{name: name, dir: -1, writable: writable, strict: strict}
 	if name == "" {
 		return nil, w.failed("open", unix.ENOENT)
 	}
@@ -36,13 +40,14 @@ func newWalk(name string, writable uint32) (*walk, error) {
 	return w, nil
 }
 
-// begin takes path as what comes next: from the root when it is absolute.
-func (w *walk) begin(path string) error {
+// begin takes a path as what comes next: from the root when it is absolute.
+func (w *walk) begin(to string) error {
 	start := "."
-	if path[0] == '/' {
+	if to[0] == '/' {
 		start = "/"
 	}
 	if w.dir < 0 || start == "/" {
+		w.path = start
 		fd, err := again(func() (int, error) { return unix.Open(start, searchDir|unix.O_CLOEXEC, 0) })
 		if err != nil {
 			return w.failed("open", err)
@@ -50,7 +55,7 @@ func (w *walk) begin(path string) error {
 		w.close()
 		w.dir = fd
 	}
-	w.rest = append(strings.Split(path, "/"), w.rest...)
+	w.rest = append(strings.Split(to, "/"), w.rest...)
 	return nil
 }
 
@@ -77,45 +82,80 @@ func (w *walk) next() string {
 	return ""
 }
 
-// toLast goes to the directory of the last element and returns that element,
-// which was no link a moment ago.
-func (w *walk) toLast() (string, error) {
+// toLast goes to the directory of the last element and returns that element. It
+// may not exist, and was no link a moment ago where follow is true.
+func (w *walk) toLast(follow bool) (string, error) {
 	for e := w.next(); e != ""; e = w.next() {
-		var st unix.Stat_t
-		if err := unix.Fstatat(w.dir, e, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return "", w.failed("open", err)
+		last := len(w.rest) == 0 && e != ".." // what a slash follows is a directory
+		if last && !follow {
+			return e, w.judge()
 		}
-		rest := w.rest
-		last := w.next() == ""
-		w.rest = rest
+		st, err := w.look(e)
+		if last && errors.Is(err, fs.ErrNotExist) {
+			return e, nil
+		}
+		if err != nil {
+			return "", err
+		}
 		link := uint32(st.Mode)&unix.S_IFMT == unix.S_IFLNK
 		if last && !link {
 			return e, nil
 		}
-		if err := w.enter(e, link, &st); err != nil {
+		if err := w.enter(e, link, st); err != nil {
 			return "", err
 		}
 	}
 	return ".", nil
 }
 
-// makeAll goes to the end and makes the directories that do not exist.
-func (w *walk) makeAll() error {
+// look looks at an element of the directory that is reached.
+func (w *walk) look(e string) (*unix.Stat_t, error) {
+	if err := w.judge(); err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstatat(w.dir, e, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return nil, w.failed("open", err)
+	}
+	return &st, nil
+}
+
+// judge refuses, where strict, a directory in which others could put something in
+// the place of what is in it.
+func (w *walk) judge() error {
+	if !w.strict {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(w.dir, &st); err != nil {
+		return w.failed("stat", err)
+	}
+	switch {
+	case !rootOrUs(int(st.Uid)):
+		return refused(w.name, fmt.Sprintf("is below %s, which belongs to user %d, neither to you nor to root", w.path, st.Uid))
+	case uint32(st.Mode)&0o002 != 0 && uint32(st.Mode)&unix.S_ISVTX == 0:
+		return refused(w.name, "is below "+w.path+", which everybody may write")
+	}
+	return nil
+}
+
+// toEnd goes to the end, which is a directory. With missing it makes those that do
+// not exist.
+func (w *walk) toEnd(missing bool) error {
 	for e := w.next(); e != ""; e = w.next() {
-		var st unix.Stat_t
-		err := unix.Fstatat(w.dir, e, &st, unix.AT_SYMLINK_NOFOLLOW)
-		op := "open"
-		if errors.Is(err, fs.ErrNotExist) {
-			op = "mkdir"
+		st, err := w.look(e)
+		if missing && errors.Is(err, fs.ErrNotExist) {
+			st = new(unix.Stat_t)
 			if err = unix.Mkdirat(w.dir, e, 0o700); errors.Is(err, fs.ErrExist) { // another process was faster
 				err = nil
+			} else if err != nil {
+				err = w.failed("mkdir", err)
 			}
-			st = unix.Stat_t{}
 		}
 		if err != nil {
-			return w.failed(op, err)
+			return err
 		}
-		if err := w.enter(e, uint32(st.Mode)&unix.S_IFMT == unix.S_IFLNK, &st); err != nil {
+		if err := w.enter(e, uint32(st.Mode)&unix.S_IFMT == unix.S_IFLNK, st); err != nil {
 			return err
 		}
 	}
@@ -132,7 +172,7 @@ func (w *walk) enter(e string, link bool, st *unix.Stat_t) error {
 		return w.failed("open", err)
 	}
 	w.close()
-	w.dir = fd
+	w.dir, w.path = fd, path.Join(w.path, e)
 	return nil
 }
 
