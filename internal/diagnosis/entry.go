@@ -80,34 +80,45 @@ func mustLookup(code string) Entry {
 	return e
 }
 
-// words are those of the entry's samples, bare.
-func (e Entry) words() map[string]bool {
-	known := map[string]bool{}
+// words are those of the entry's samples, as they stand there, by their bare form.
+func (e Entry) words() map[string]string {
+	known := map[string]string{}
 	for _, sample := range append([]string{e.Sample}, e.Variants...) {
 		for _, word := range strings.Fields(sample) {
-			known[bare(word)] = true
+			known[bare(word)] = word
 		}
 	}
 	delete(known, "")
 	return known
 }
 
-// phrases reports a word, or several without blanks between them, that is part of
-// what a rule of the entry asks for.
-func (e Entry) phrases(word string) bool {
+// phrase is what a rule of the entry asks for in word, one word or several
+// without blanks between them: "" where there is more in word.
+func (e Entry) phrase(word string) string {
+	word = strings.Trim(word, marks)
 	letters := squeeze(word)
-	return len(letters) >= minPhrase && isASCII(word) && slices.ContainsFunc(e.rules, func(r rule) bool {
+	if len(letters) < minPhrase || len(word) != len(letters) {
+		return ""
+	}
+	asked := slices.ContainsFunc(e.rules, func(r rule) bool {
 		return slices.ContainsFunc(r.words, func(phrase string) bool { return strings.Contains(phrase, letters) })
 	})
+	if !asked {
+		return ""
+	}
+	for _, sample := range append([]string{e.Sample}, e.Variants...) { // which has capitals
+		if i := strings.Index(strings.ToLower(sample), letters); i >= 0 && isASCII(sample) {
+			return sample[i : i+len(letters)]
+		}
+	}
+	return letters
 }
 
 // minPhrase is how many letters no secret has in common with a phrase by chance.
 const minPhrase = 4
 
 // bare is a word in lower case without the marks around it.
-func bare(word string) string {
-	return strings.ToLower(strings.Trim(word, "\"'`.,:;!?()[]{}<>*_|-=\\/"))
-}
+func bare(word string) string { return strings.ToLower(strings.Trim(word, marks)) }
 
 func isASCII(s string) bool {
 	for i := range len(s) {
@@ -117,3 +128,6 @@ func isASCII(s string) bool {
 	}
 	return true
 }
+
+// marks may stand around a word.
+const marks = "\"'`.,:;!?()[]{}<>*_|-=\\/"

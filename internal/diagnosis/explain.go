@@ -354,16 +354,22 @@ func (p *paste) part(h hit, cuts []int) string {
 	return strings.TrimSpace(strings.ToValidUTF8(p.text[start:max(end, h.at.end)], ""))
 }
 
-// quote is what was recognised, on one line and short. Of the text it has only
-// what the catalogue has too, words of the entry's samples, and codes; for all
-// else an ellipsis stands. So nothing comes back that only the text knew, such as
-// a password between two words.
+// quote is what was recognised, on one line and short: codes, and for the words
+// of the text those of the catalogue, as they stand there; for all else an
+// ellipsis. So nothing comes back that only the text knew, such as a password
+// between two words, or its marks and capitals.
 func (p *paste) quote(at region, e Entry) string {
 	known := e.words()
 	var out []string
 	for _, word := range strings.Fields(p.text[at.start:min(at.end, at.start+maxQuoted)]) {
+		ours := known[bare(word)]
+		if ours == "" {
+			ours = e.phrase(word)
+		}
 		switch {
-		case quotedCode().MatchString(word), known[bare(word)], e.phrases(word):
+		case quotedCode().MatchString(word):
+		case ours != "":
+			word = ours
 		case len(out) > 0 && out[len(out)-1] == ellipsis, squeeze(word) == "":
 			continue
 		default:
@@ -371,7 +377,7 @@ func (p *paste) quote(at region, e Entry) string {
 		}
 		out = append(out, word)
 	}
-	quoted := strings.TrimSuffix(strings.Join(out, " "), " "+ellipsis)
+	quoted := strings.TrimRight(strings.TrimSuffix(strings.Join(out, " "), " "+ellipsis), ".,:;")
 	return strings.ToValidUTF8(quoted[:min(len(quoted), maxQuote)], "")
 }
 

@@ -27,7 +27,7 @@ func completeFacts(f Facts, s Symptom) Facts {
 // notAllowed finds the two addresses of a SendAsDenied reply. What stands before
 // an address with nothing but a colon or a slash between them is a URL, whose
 // part before the @ ends with a password.
-var notAllowed = lazyregexp.New(`(?:^|[\s<"'(])([\p{L}\p{N}._%+&=~-]+@[\p{L}\p{N}.-]+)\s+not\s+allowed\s+to\s+send\s+as\s+<?([\p{L}\p{N}._%+&=~-]+@[\p{L}\p{N}.-]*[\p{L}\p{N}])`)
+var notAllowed = lazyregexp.New(`(?:^|[\s<"'(])([\p{L}\p{N}._%+&=~-]{1,64}@[\p{L}\p{N}.-]{1,253})\s+not\s+allowed\s+to\s+send\s+as\s+<?([\p{L}\p{N}._%+&=~-]{1,64}@[\p{L}\p{N}.-]{0,252}[\p{L}\p{N}])`)
 
 func or(a, b string) string {
 	if a != "" {

@@ -341,6 +341,26 @@ func TestNoPastedCredentialComesBack(t *testing.T) {
 	}
 }
 
+// TestMarksAndCapitalsDoNotComeBack: a password may have the letters of words that
+// are looked for.
+func TestMarksAndCapitalsDoNotComeBack(t *testing.T) {
+	for _, password := range []string{"$s.u.c!c@e#s%s", "tion!#%&$", "~uthe+N$t_", "uNsUcCeSs+$^#@!%", "un\u00adsuccessful", "AUTHENTICATION", "!!unsuccessful!!", "disabled$"} {
+		for _, text := range []string{
+			"535 5.7.3 " + password + " Authentication unsuccessful", "535 5.7.3 Authentication " + password + " unsuccessful [x.PROD.OUTLOOK.COM]",
+			"535 5.7.139 Authentication unsuccessful, " + password + " SmtpClientAuthentication is disabled for the Tenant.",
+		} {
+			if out := everything(t, diagnosis.Explain(text, diagnosis.Facts{})); strings.Contains(out, password) {
+				t.Errorf("%q comes back of %q:\n%s", password, text, out)
+			}
+		}
+	}
+	long := strings.Repeat("0.A7XB5fd", 40)
+	reply := "554 5.2.252 SendAsDenied; a@contoso.example not allowed to send as " + long + "@contoso.example; STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied"
+	if out := everything(t, diagnosis.Explain(reply, diagnosis.Facts{})); strings.Contains(out, long[:65]) {
+		t.Errorf("what is longer than a local part comes back:\n%s", out)
+	}
+}
+
 // TestClaimsOfAPastedTokenAreUsed: the ids stand in the commands.
 func TestClaimsOfAPastedTokenAreUsed(t *testing.T) {
 	forms := pasteForms(newSecrets(1))
