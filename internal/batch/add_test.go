@@ -198,10 +198,10 @@ func TestReportHasALineForEachRow(t *testing.T) {
 // TestReportRunsNothing: what a spreadsheet takes for a formula is a text.
 func TestReportRunsNothing(t *testing.T) {
 	box, b := openOutbox(t)
-	keys := []string{"=cmd|' /C calc'!A0", "+1", "-2+3", "@SUM(1)", "plain", "a=b", "'quoted"}
+	keys := []string{"=cmd|' /C calc'!A0", "+1", "-2+3", "@SUM(1)", "plain", "a=b", "'quoted", "＝1", "a\u202eb"}
 	var rows strings.Builder
 	for _, key := range keys {
-		fmt.Fprintf(&rows, "%q,a@contoso.example\n", key)
+		fmt.Fprintf(&rows, "\"%s\",a@contoso.example\n", key)
 	}
 	if _, err := add(t.Context(), t, box, b, "id,email\n"+rows.String(), "id", nil); err != nil {
 		t.Fatal(err)
@@ -220,12 +220,12 @@ func TestReportRunsNothing(t *testing.T) {
 		for _, l := range lines {
 			seen[l[0]] = true
 			for _, cell := range l {
-				if cell != "" && strings.Contains("=+-@\t\r", cell[:1]) {
+				if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r\x1b") {
 					t.Errorf("%s: the cell %q is a formula", when, cell)
 				}
 			}
 		}
-		for _, want := range []string{"'=cmd|' /C calc'!A0", "'+1", "'-2+3", "'@SUM(1)", "plain", "a=b", "'quoted"} {
+		for _, want := range []string{"'=cmd|' /C calc'!A0", "'+1", "'-2+3", "'@SUM(1)", "plain", "a=b", "'quoted", "'＝1", `a\u202eb`} {
 			if !seen[want] {
 				t.Errorf("%s: no row %q in %v", when, want, lines)
 			}

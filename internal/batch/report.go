@@ -7,8 +7,10 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 // Report writes a CSV file with a line for each row of the batch: its key, the
@@ -37,15 +39,17 @@ func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b outbox.Batch
 	return out.Error()
 }
 
-// report writes cells that a spreadsheet shows and does not run: keys are those
-// of the rows, and replies are a server's words.
+// report writes cells that a spreadsheet shows and does not run, nor a terminal:
+// keys are those of the rows, and replies are a server's words.
 type report struct{ *csv.Writer }
 
 func (r report) row(cells ...string) error {
 	for i, cell := range cells {
-		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-			cells[i] = "'" + cell
+		cell = printable.Text(cell)
+		if first, n := utf8.DecodeRuneInString(cell); n > 0 && strings.ContainsRune("=+-@\t\r＝＋－＠", first) {
+			cell = "'" + cell
 		}
+		cells[i] = cell
 	}
 	return r.Write(cells)
 }
