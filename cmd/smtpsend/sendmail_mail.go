@@ -39,11 +39,11 @@ func newPostmark(ctx context.Context, cfg *config.Config) (*postmark, error) {
 			return nil, withCode(exitConfig, err)
 		}
 	}
-	name := cfg.AliasesFile
+	name, read := cfg.AliasesFile, ownfile.ReadTrusted
 	if name == "" {
-		name = systemAliases
+		name, read = systemAliases, ownfile.ReadAll
 	}
-	text, err := ownfile.ReadAll(ctx, name, limits.Aliases)
+	text, err := read(ctx, name, limits.Aliases)
 	if cfg.AliasesFile == "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
 		return p, nil
 	}

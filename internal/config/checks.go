@@ -211,7 +211,7 @@ func isLoopback(host string) bool {
 
 func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 	if l.good("CA_FILE") {
-		data, err := ownfile.ReadAll(ctx, cfg.CAFile, maxCAFile)
+		data, err := ownfile.ReadTrusted(ctx, cfg.CAFile, maxCAFile)
 		switch {
 		case err != nil:
 			l.problem(SeverityError, "CA_FILE", "cannot be read: "+reasonOf(err))

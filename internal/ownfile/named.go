@@ -62,13 +62,41 @@ func ReadAll(ctx context.Context, name string, limit int64) ([]byte, error) {
 	return data, err
 }
 
+// ReadTrusted is ReadAll for a file that decides what this program does: a regular
+// one has to be as OpenTrusted has it, a pipe or device must be root's or this
+// user's, and be reached in the same way.
+func ReadTrusted(ctx context.Context, name string, limit int64) ([]byte, error) {
+	f, err := OpenTrusted(name)
+	switch {
+	case errors.Is(err, errOpenFile): // a shell's <(command): what is open already
+		return ReadAll(ctx, name, limit)
+	case errors.Is(err, errStream):
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		if uid, ok := ownerOf(info); ok && !rootOrUs(uid) {
+			return nil, refused(name, "belongs neither to you nor to root")
+		}
+		return ReadAll(ctx, name, limit)
+	case err != nil:
+		return nil, err
+	}
+	defer f.Close()
+	return limited(until.Between(ctx, f), name, limit)
+}
+
 func readAll(ctx context.Context, name string, limit int64) ([]byte, error) {
 	f, err := OpenContext(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	return limited(f, name, limit)
+}
+
+func limited(in io.Reader, name string, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(in, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		err = ErrTooLarge
 	}

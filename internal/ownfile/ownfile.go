@@ -151,16 +151,19 @@ func checked(f *os.File, err error) (*os.File, error) {
 	return f, nil
 }
 
-// checkKind refuses what is no plain file.
+// errStream is in the *Error for a pipe or a device.
+var errStream = errors.New("is not a regular file")
+
+// checkKind refuses what is not a plain file.
 func checkKind(name string, info fs.FileInfo) error {
 	mode := info.Mode()
 	switch {
 	case mode.IsDir():
 		return refused(name, "is a directory")
 	case mode&fs.ModeNamedPipe != 0:
-		return refused(name, "is a pipe, not a regular file")
+		return &Error{name, "is a pipe, not a regular file", errStream}
 	case !mode.IsRegular():
-		return refused(name, "is a device, not a regular file")
+		return &Error{name, "is a device, not a regular file", errStream}
 	case linksOf(info) > 1:
 		return refused(name, "has another name too (a hard link), by which others may reach it: use a copy")
 	}
