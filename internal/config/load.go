@@ -286,7 +286,7 @@ func dirOr(dir string, system func() (string, error)) string {
 		return dir
 	}
 	dir, err := system()
-	if err != nil {
+	if err != nil || !filepath.IsAbs(dir) { // with HOME=. it would be the working directory
 		return ""
 	}
 	return dir
