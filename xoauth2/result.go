@@ -51,7 +51,7 @@ func ParseErrorResult(challenge []byte) (*ErrorResult, error) {
 	}
 	var wire *wireResult
 	if err := json.Unmarshal(challenge, &wire); err != nil || wire == nil {
-		return nil, fmt.Errorf("%w: error result is no JSON object", ErrSyntax)
+		return nil, fmt.Errorf("%w: error result is not a JSON object", ErrSyntax)
 	}
 	return &ErrorResult{
 		Status: string(wire.Status), Schemes: wire.Schemes, Scope: wire.Scope, Raw: string(challenge),

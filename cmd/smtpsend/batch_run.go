@@ -336,13 +336,13 @@ func (run *batchRun) goOn(a batch.Account, notTaken int, interrupted bool) {
 	case interrupted && notTaken > 0:
 		run.line("note", "interrupted; the same command goes on where it stopped")
 	case notTaken > 0:
-		run.line("note", "when it is mended, the same command goes on where it stopped")
+		run.line("note", "when it is fixed, the same command goes on where it stopped")
 	case interrupted && a.Waiting > 0:
 		run.line("note", "interrupted; the same command, or smtpsend queue run --drain, goes on where it stopped")
 	case a.Waiting > 0 && run.flags.addOnly:
 		run.line("note", "smtpsend queue run submits what is due")
 	case a.Waiting > 0:
-		run.line("note", "%d %s; smtpsend queue why says for what. When it is mended, the same command goes on",
+		run.line("note", "%d %s; smtpsend queue why says for what. When it is fixed, the same command goes on",
 			a.Waiting, plural(a.Waiting, "row waits", "rows wait"))
 	}
 }

@@ -25,12 +25,12 @@ func newExplain(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "explain [TEXT...|FILE|-|CODE]",
 		GroupID: groupExplain,
-		Short:   "Say what an error of Exchange Online or Entra ID means and how to mend it, offline",
-		Long: `Say what an error of Exchange Online or Entra ID means and how to mend it. The
+		Short:   "Say what an error of Exchange Online or Entra ID means and how to fix it, offline",
+		Long: `Say what an error of Exchange Online or Entra ID means and how to fix it. The
 text may come from any program, with all that stands around it: give it as
 arguments, as a file, or as - (or nothing) on standard input. Nothing is sent
 anywhere. Ids and mailbox in the commands come from the settings, where there are
-any. What is no error of Exchange or Entra is not recognised, rather than guessed.
+any. What is not an error of Exchange or Entra is not recognised, rather than guessed.
 
 A code from smtpsend's own output is explained in full; --list shows them all.
 
@@ -192,7 +192,7 @@ func newExplainView(findings []diagnosis.Finding) explainView {
 func (g *globals) printExplained(findings []diagnosis.Finding) {
 	if len(findings) == 0 {
 		g.printText("not recognised\n\n" + wrapped("No error of Exchange Online or Entra ID is in this text, as far as smtpsend knows. "+
-			"Paste more of it: the line with the number (such as 535 5.7.3, 5.2.252 or AADSTS7000215) and the words behind it. "+
+			"Paste more of it: the line with the number (such as 535 5.7.3, 5.2.252 or AADSTS7000215) and the words after it. "+
 			"Other mail servers use some of the same numbers with another meaning, so they are not guessed at.", "  "))
 		return
 	}
@@ -209,7 +209,7 @@ func (g *globals) printExplained(findings []diagnosis.Finding) {
 
 func runExplainList(g *globals, args []string) error {
 	if len(args) > 0 {
-		return usagef("--list takes no argument, got %q", args[0])
+		return usagef("--list takes no argument")
 	}
 	entries := diagnosis.Entries()
 	if g.json {

@@ -56,7 +56,7 @@ func ofArguments() []ordeal {
 		{"queue", "ls", "--since", argument}, {"queue", "ls", "--batch", argument}, {"queue", "ls", "--on", argument}, {"queue", "why", argument},
 		{"queue", "hold", "--mailbox", argument}, {"queue", "release", argument}, {"queue", "backup", "/nowhere/" + argument},
 		{"queue", "stats", "--since", argument}, {"queue", "cancel", argument}, {"doctor", "--mailbox", argument}, {"doctor", "--send-to", argument},
-		{"doctor", "--limit", argument}, {"explain", "--list", argument}, {"token", "--mailbox", argument},
+		{"doctor", "--limit", argument}, {"token", "--mailbox", argument},
 		{"token", "--min-life", argument}, {"--env-file", argument, "config", "check"}, {"--env-file", argument, "config", "show"},
 		{"--env-file", argument, "config", "example", argument}, {"config", "import", argument},
 		{"secret", "seal", argument}, {"secret", "check", argument}, {"sandbox", "--fault", argument}, {"sandbox", "--fault", "greeting," + argument},
@@ -68,7 +68,7 @@ func ofArguments() []ordeal {
 	}
 	for _, args := range [][]string{ // that are not shown
 		{"help", argument}, {"completion", argument}, append(send, "--header", "X: "+argument), append(send, "--subject", argument),
-		{"config", "import", argument, argument}, {"link-sendmail", argument, argument}, {"explain", "./" + argument},
+		{"config", "import", argument, argument}, {"link-sendmail", argument, argument}, {"explain", "./" + argument}, {"explain", "--list", argument},
 		{"sendmail", "-C", argument}, {"sendmail", "-a", argument, "a@contoso.example"}, {"sendmail", "--env-file=" + argument, "a@contoso.example"},
 	} {
 		all = append(all, ordeal{name: fmt.Sprintf("argument %.60q", args), args: args, silent: true})

@@ -35,6 +35,8 @@ func (g *globals) becomeOwnerOf(dir string) error {
 			gid = own
 		}
 		groups = groupsOf(u, gid)
+	} else if gid == 0 { // root's group is not this user's because the directory has it
+		gid, groups = uid, []int{uid}
 	}
 	if err := changeUser(uid, gid, groups); err != nil {
 		return fmt.Errorf("the directory %s belongs to %s: becoming that user: %w", dir, who, err)

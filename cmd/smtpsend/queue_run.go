@@ -88,7 +88,7 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 				t.stopped = make(map[string]bool)
 			}
 			t.stopped[m.Name] = true
-			t.g.line("note", "%s stopped (%s); when it is mended: %s", wait, m.Code, release)
+			t.g.line("note", "%s stopped (%s); when it is fixed: %s", wait, m.Code, release)
 		}
 	}
 	return nil
@@ -169,7 +169,7 @@ func (t *tally) stop(c *outbox.Claim, r *submission.Receipt) {
 	t.g.finding(diagnosis.Find(symptom, known), atMost(said(r.Err()), 400))
 	note := "mailbox " + c.Mailbox + " is stopped, and no message is lost"
 	if !t.quiet { // a batch says itself how it goes on
-		note += "; when it is mended: smtpsend queue release --mailbox " + c.Mailbox
+		note += "; when it is fixed: smtpsend queue release --mailbox " + c.Mailbox
 	}
 	t.g.line("note", "%s", note)
 }

@@ -67,7 +67,7 @@ func parseSendmail(args []string) (*sendmailArgs, error) {
 		arg := args[0]
 		if arg == "--" {
 			a.recipients = args[1:]
-			return a, nil
+			return a, a.checkMode()
 		}
 		if len(arg) < 2 || arg[0] != '-' {
 			break
@@ -85,11 +85,20 @@ func parseSendmail(args []string) (*sendmailArgs, error) {
 	}
 	for _, r := range args {
 		if len(r) > 1 && r[0] == '-' {
-			return nil, usagef("sendmail: %q stands behind a recipient: options go before it, and -- before a recipient that begins with a hyphen", r)
+			return nil, usagef("sendmail: %q stands after a recipient: options go before it, and -- before a recipient that begins with a hyphen", r)
 		}
 	}
 	a.recipients = args
-	return a, nil
+	return a, a.checkMode()
+}
+
+// checkMode refuses -t with a mode that reads no message, as Postfix does: a web
+// form that can add an option to PHP's -t must not get to speak SMTP.
+func (a *sendmailArgs) checkMode() error {
+	if a.fromHeader && a.mode != modeSubmit {
+		return usagef("sendmail: -t is for a message on standard input, and not for -bs, -bp, -bi, -q or -I")
+	}
+	return nil
 }
 
 // short reads one argument of single-letter options.

@@ -48,7 +48,7 @@ func TestParseSendmail(t *testing.T) {
 		{"-F|Job Runner|x", func(a *sendmailArgs) { a.fullName = "Job Runner"; to("x")(a) }},
 		{"-bm|x", to("x")},
 		{"-b|s", mode(modeSMTP)},
-		{"-bs|-t", func(a *sendmailArgs) { a.mode, a.fromHeader = modeSMTP, true }},
+		{"-bs", func(a *sendmailArgs) { a.mode = modeSMTP }},
 		{"-bp", mode(modeQueue)},
 		{"-bi", mode(modeNone)},
 		{"-bh", mode(modeNone)},
@@ -105,6 +105,7 @@ func TestParseSendmailRefuses(t *testing.T) {
 	for _, line := range []string{
 		"-Z", "-tZ", "-b", "-bd", "-bD", "-bl", "-bv", "-bt", "-bx", "-bss", "-b|", "-C|f", "-Cf", "-B|9BIT", "-f", "-F", "-o", "-a", "-N",
 		"--nothing", "--trace=1", "--env-file", "--timeout=0", "--timeout=x", "a@b|-i", "a@b|--|c", "-Z", "-S", "--json",
+		"-t|-bs", "-bs|-t", "-tbs", "-t|-i|-fa@b|-bs", "-t|-bp", "-t|-q", "-t|-qIx", "-t|-bi", "-It", "-t|-bs|--|a@b", "-t|-bh",
 		"-a|web", "-taweb", "--account=web", "--profile|web", "--env-file=e", "--env-file|e", "--file=e", "--config=e", "--aliases|f", "--aliases=f",
 		"--default-domain=d", "--domain=d", "--dead-letter-dir=/x", "-t|--dead-letter-dir|/x", "--logfile=x", "--passwordeval=id", "--host=x",
 	} {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 // kept is what stands in a file beside a message that could not be submitted:
@@ -77,10 +78,8 @@ func (s *sendmail) home() string {
 	if s.became.name != "" {
 		return s.became.home
 	}
-	for _, kv := range s.environ {
-		if dir, ok := strings.CutPrefix(kv, "HOME="); ok && dir != "" {
-			return dir
-		}
+	if dir := s.variable("HOME"); dir != "" {
+		return dir
 	}
 	if u, err := user.LookupId(strconv.Itoa(os.Getuid())); err == nil {
 		return u.HomeDir
@@ -98,6 +97,7 @@ func keepInDir(dir string, o *original, note kept) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
+	text = []byte(printable.JSON(string(text))) // people look at it on a terminal
 	name = filepath.Join(dir, "smtpsend-"+note.Time.UTC().Format("20060102T150405Z")+"-"+randomDigits()+".eml")
 	eml, err := ownfile.Create(name)
 	if err != nil {

@@ -87,6 +87,23 @@ func TestNoteOfADeadLetterIsNotWrittenThroughALink(t *testing.T) {
 	t.Logf("%d links were planted for %d messages", planted, kept)
 }
 
+// The note is what people look at with cat.
+func TestNoteOfADeadLetterSteersNoTerminal(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command("smtpsend", "sendmail", "-F", "\u009b31m\u202e\u200b", "a@contoso.example")
+	cmd.Env = append(os.Environ(), "SMTPSEND_SMTP_PORT=none", "SMTPSEND_DEAD_LETTER_DIR="+dir, "HOME="+dir)
+	cmd.Stdin = strings.NewReader("From: a@contoso.example\n\nx\n")
+	_ = cmd.Run()
+	notes, _ := filepath.Glob(filepath.Join(dir, "*.json"))
+	if len(notes) != 1 {
+		t.Fatalf("notes: %q", notes)
+	}
+	text, err := os.ReadFile(notes[0])
+	if err != nil || !strings.Contains(string(text), `\u009b31m\u202e\u200b`) {
+		t.Errorf("%v: %q", err, text)
+	}
+}
+
 // A dead.letter that leads elsewhere, or is not a file of ours, is left alone.
 func TestDeadLetterInTheHomeIsNotWrittenThroughALink(t *testing.T) {
 	for name, plant := range map[string]func(home, target string) error{

@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
@@ -90,5 +94,26 @@ func (s *sendmail) flush(ctx context.Context) error {
 	if _, used, err := s.outboxSettings(ctx); err != nil || !used {
 		return err
 	}
+	if s.calledByAnother() {
+		return withCode(exitNotAuthorised, errors.New("sendmail: -q: the outbox is another user's, and who starts its run could also end it in the middle, "+
+			"so that mail goes out twice; smtpsend queue run (the unit smtpsend-queue.timer) submits what waits"))
+	}
 	return runQueueRun(ctx, s.toStderr(), false)
+}
+
+// calledByAnother reports that sudo runs this for a user who is neither root nor
+// the one that it runs as. sudo itself sets SUDO_UID.
+func (s *sendmail) calledByAnother() bool {
+	by := s.variable("SUDO_UID")
+	return by != "" && by != "0" && by != strconv.Itoa(os.Geteuid())
+}
+
+// variable is the value of a variable of the environment, "" when it is not set.
+func (s *sendmail) variable(name string) string {
+	for _, kv := range s.environ {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok && value != "" {
+			return value
+		}
+	}
+	return ""
 }

@@ -85,12 +85,16 @@ func (c *pipeConn) Read(p []byte) (int, error) {
 		if i := bytes.IndexByte(p[:n], '\n'); i >= 0 && !c.judged {
 			c.judged, c.typed = true, !(i > 0 && p[i-1] == '\r' || i == 0 && c.cr)
 		}
+		ended := c.cr && n > 0 && p[0] == '\n' // a CRLF that came in two parts
 		c.cr = n > 0 && p[n-1] == '\r'
 		if !c.typed {
 			return n, err
 		}
 		lines := bytes.ReplaceAll(p[:n], []byte("\r\n"), []byte("\n"))
 		c.left = bytes.ReplaceAll(lines, []byte("\n"), []byte("\r\n"))
+		if ended {
+			c.left = c.left[1:]
+		}
 		if n == 0 {
 			return 0, err
 		}

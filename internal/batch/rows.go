@@ -159,10 +159,10 @@ func (j *jsonRows) read() (Row, error) {
 		dec := json.NewDecoder(bytes.NewReader(text))
 		dec.UseNumber() // 12345678901234567890 stays what it is
 		if err := dec.Decode(&row.Data); err != nil || row.Data == nil {
-			return row, &RowError{j.n, j.line, errors.New("is no JSON object")}
+			return row, &RowError{j.n, j.line, errors.New("is not a JSON object")}
 		}
 		if dec.More() {
-			return row, &RowError{j.n, j.line, errors.New("has something behind its JSON object")}
+			return row, &RowError{j.n, j.line, errors.New("has something after its JSON object")}
 		}
 		return row, nil
 	}

@@ -55,7 +55,7 @@ func TestReadRows(t *testing.T) {
 		{"a.csv", "a,,b\n", nil, []string{"column 2 has no name in line 1"}, 0},
 		{"a.csv", "a,a\n", nil, []string{`two columns have the name "a"`}, 0},
 		{"a.jsonl", "{\"a\": 12345678901234567890}\n\n{\"b\": [\"x\"]}\n[1]\n{} {}\n{", []string{"1:1 map[a:12345678901234567890]", "2:3 map[b:[x]]"},
-			[]string{"row 3 (line 4): is no JSON object", "row 4 (line 5): has something behind its JSON object", "row 5 (line 6): is no JSON object"}, 0},
+			[]string{"row 3 (line 4): is not a JSON object", "row 4 (line 5): has something after its JSON object", "row 5 (line 6): is not a JSON object"}, 0},
 		{"-", "{\"a\": 1}\n", []string{"1:1 map[a:1]"}, nil, 0},
 		{"a.jsonl", "{\"a\": \"" + strings.Repeat("x", 5<<20) + "\"}\n", nil, []string{"line 1 is longer than 4194304 octets"}, 0},
 	} {

@@ -14,7 +14,7 @@ const exampleWidth = 96
 // an example where there is none.
 func Example() string {
 	var b strings.Builder
-	b.WriteString("# Settings of smtpsend. KEY=VALUE lines; # begins a comment, also behind a blank; quote a value\n" +
+	b.WriteString("# Settings of smtpsend. KEY=VALUE lines; # begins a comment, also after a blank; quote a value\n" +
 		"# that has blanks. Keep this file to yourself: chmod 600. Beside \"enaio\" stand the\n" +
 		"# registry entry and the key below featureSwitches.sendEmail in osweb-prod.yml.\n")
 	group := ""

@@ -88,7 +88,7 @@ func explain(b *strings.Builder, n outbox.Notice) {
 	}
 	switch n.Kind {
 	case outbox.NoticeHeld:
-		fmt.Fprintf(b, "    When it is mended: smtpsend queue release --mailbox %s\n", n.Mailbox)
+		fmt.Fprintf(b, "    When it is fixed: smtpsend queue release --mailbox %s\n", n.Mailbox)
 	case outbox.NoticeDead:
 		fmt.Fprintf(b, "    Its content is kept: smtpsend queue show %s\n", n.QID)
 	case outbox.NoticeInDoubt:

@@ -37,7 +37,7 @@ func ReadClaims(token string) (Claims, error) {
 	}
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &m); err != nil || m == nil {
-		return Claims{}, fmt.Errorf("%w: the payload is no JSON object", ErrNotJWT)
+		return Claims{}, fmt.Errorf("%w: the payload is not a JSON object", ErrNotJWT)
 	}
 	return claimsOf(m), nil
 }

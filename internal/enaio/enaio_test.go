@@ -285,7 +285,7 @@ func TestWhatCannotBeImported(t *testing.T) {
 		{"x.reg", "REGEDIT4\n[A]\n\"MailServer\"=" + hidden + "\n", "importing registry export: line 3 has a value that cannot be read"},
 		{"x.reg", "REGEDIT4\n[A]\n\n\"MailServer\"=\"" + hidden, "importing registry export: line 4 has a value that cannot be read"},
 		{"x.reg", "REGEDIT4\n[A]\n\"SMTPPort\"=dword:xyz\n", "importing registry export: line 3 has a value that cannot be read"},
-		{"x.properties", "a=b\nMailServer=\\u12~" + hidden, `importing properties: line 2 has a \u without four hexadecimal digits behind it`},
+		{"x.properties", "a=b\nMailServer=\\u12~" + hidden, `importing properties: line 2 has a \u without four hexadecimal digits after it`},
 	} {
 		_, err := enaio.Import(t.Context(), tt.name, []byte(tt.text))
 		var syntax *enaio.SyntaxError

@@ -33,7 +33,7 @@ func readProperties(text string) ([]pair, error) {
 		key, okKey := unescape(key)
 		value, okValue := unescape(value)
 		if !okKey || !okValue {
-			return nil, &SyntaxError{Line: first, Reason: `has a \u without four hexadecimal digits behind it`}
+			return nil, &SyntaxError{Line: first, Reason: `has a \u without four hexadecimal digits after it`}
 		}
 		if err := pairs.add(first, pair{key: key, text: value}); err != nil {
 			return nil, err

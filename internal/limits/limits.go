@@ -29,7 +29,7 @@ const (
 	MarkdownNodes   = 200_000     // paragraphs and their lines, list items, table cells, links, emphases ...
 	MarkdownNesting = 100         // quotations and lists within each other
 	MarkdownWork    = 100_000_000 // comparisons of brackets and other marks with each other, which grow with the square of those that nothing closes
-	MarkdownHTML    = 8 << 20     // the HTML that becomes of it
+	MarkdownHTML    = 8 << 20     // the HTML made from it
 	HTMLTags        = 100_000     // tags of an HTML body that is laid out as text; of one with more, the text is taken as it comes
 )
 
@@ -38,7 +38,7 @@ const (
 	TemplateSource    = 8 << 20   // a template file
 	TemplateFront     = 1 << 20   // its front matter
 	TemplateValues    = 20_000    // values in the front matter
-	TemplateActions   = 128 << 10 // all that stands between {{ and }}
+	TemplateActions   = 128 << 10 // everything between {{ and }}
 	TemplateNesting   = 100       // blocks and parentheses within each other, and "else if" after another
 	TemplateDefines   = 100       // templates that it defines with define and block
 	TemplateVariables = 200       // variables that it declares

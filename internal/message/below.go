@@ -50,7 +50,7 @@ func nameBelow(dir, path string) (string, error) {
 // error of the system is that a link leads out.
 func notBelow(dir, path, name string, err error) error {
 	if errno := syscall.Errno(0); !errors.As(err, &errno) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNotRegular) {
-		return &FieldError{"attachment", path, fmt.Sprintf("is a link, or is behind one, that leads out of the directory %q", dir)}
+		return &FieldError{"attachment", path, fmt.Sprintf("is reached by a link that leads out of the directory %q", dir)}
 	}
 	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(path) {
 		if _, here := os.Stat(path); here == nil {

@@ -74,7 +74,7 @@ func (m *mailbox) pauseReason() string {
 		PauseThrottled:     "the server asked for a pause",
 		PauseUnreachable:   "the server cannot be reached",
 		PauseRefusals:      fmt.Sprintf("%d refusals of one kind in a row", m.streak),
-		PauseConfiguration: "held: something has to be mended first",
+		PauseConfiguration: "held: something has to be fixed first",
 		PauseBlocked:       "held: the server has blocked the mailbox",
 		PauseOperator:      "held by the operator",
 	}[m.pause]

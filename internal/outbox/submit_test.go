@@ -292,7 +292,7 @@ func TestHeldMailboxGoesOnWhenReleased(t *testing.T) {
 		if due, err := f.sender.Due(f.ctx); len(due) != 0 || err != nil {
 			t.Errorf("a held mailbox is due: %v, %v", due, err)
 		}
-		if d := f.show(q); !strings.HasPrefix(d.Reason, "the mailbox waits: held: something has to be mended first: 535 5.7.3") || !d.WaitsUntil.IsZero() {
+		if d := f.show(q); !strings.HasPrefix(d.Reason, "the mailbox waits: held: something has to be fixed first: 535 5.7.3") || !d.WaitsUntil.IsZero() {
 			t.Errorf("reason = %q until %v", d.Reason, d.WaitsUntil)
 		}
 		if err := f.ReleaseMailbox(f.ctx, "APP@contoso.example"); err != nil {

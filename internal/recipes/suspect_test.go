@@ -125,7 +125,7 @@ func TestVisitorOfAPHPFormRunsNothing(t *testing.T) {
 	planted, mark := s.trap(t, "upload.txt")
 	script := s.write(t, "form.php", webForm, 0o644)
 	s.environ = []string{"PATH=/usr/bin:/bin", "HOME=" + s.dir, "SMTPSEND_ENV_FILE=" + s.envFile, "SMTPSEND_ALIASES_FILE=/dev/null"}
-	body := "hi\nSMTPSEND_OFFICE_CLIENT_SECRET_COMMAND=sh -c 'id >" + mark + "; printf x'\n"
+	body := "EHLO x\nMAIL FROM:<noreply@contoso.example>\nRCPT TO:<victim@other.example>\nDATA\nSubject: x\n\nx\n.\nQUIT\nhi\nSMTPSEND_OFFICE_CLIENT_SECRET_COMMAND=sh -c 'id >" + mark + "; printf x'\n"
 	line := "SMTPSEND_OFFICE_CLIENT_SECRET_COMMAND=touch${IFS}" + mark
 	for _, email := range []string{
 		"x@y.example --env-file=/dev/stdin", "x@y.example --env-file /dev/stdin", "x@y.example --env-file=/dev/fd/0", "x@y.example --env-file=/proc/self/fd/0",
@@ -134,7 +134,7 @@ func TestVisitorOfAPHPFormRunsNothing(t *testing.T) {
 		"x@y.example -a ../../" + strings.TrimSuffix(planted, ".env"), "x@y.example --profile=../upload", "x@y.example --account ../upload",
 		"x@y.example -X/tmp/x.php -OQueueDirectory=/tmp", "x@y.example -oQ/tmp -X" + s.dir + "/shell.php", "x@y.example -be ${run{/usr/bin/id}}", "x@y.example -bd -bt -D/tmp/x",
 		"x@y.example --dead-letter-dir=" + s.dir + " --aliases=" + planted, "x@y.example --aliases /etc/passwd root", "x@y.example --logfile=" + s.dir + "/log", "x@y.example --passwordeval=id",
-		"x@y.example -v -d -P --queue -q -bp", "x@y.example -- --env-file=" + planted, "'\" --env-file=/dev/stdin \"'", "x@y.example\n--env-file=/dev/stdin",
+		"x@y.example -v -d -P --queue -q -bp", "x@y.example -v -d -P --queue", "x@y.example -bs", "x@y.example -q", "x@y.example -bp", "x@y.example -bi", "x@y.example -- --env-file=" + planted, "'\" --env-file=/dev/stdin \"'", "x@y.example\n--env-file=/dev/stdin",
 	} {
 		s.environ = append(s.environ[:4], "EMAIL="+email, "BODY="+body)
 		r := s.run(t, "", "php", "-d", "sendmail_path="+program("sendmail")+" -t -i", script)
@@ -148,6 +148,11 @@ func TestVisitorOfAPHPFormRunsNothing(t *testing.T) {
 			if wasRun(filepath.Join(s.dir, made)) {
 				t.Errorf("%q made %s", email, made)
 			}
+		}
+	}
+	for _, m := range s.Messages() {
+		if strings.Contains(strings.Join(m.To, " "), "victim@other.example") {
+			t.Errorf("a visitor submitted to %q", m.To)
 		}
 	}
 	s.environ = append(s.environ[:4], "EMAIL=noreply@contoso.example", "BODY="+body)

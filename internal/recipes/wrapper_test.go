@@ -194,6 +194,24 @@ func TestEveryUserMaySubmitByTheWrapper(t *testing.T) {
 	}
 }
 
+// TestNoCallerRunsTheOutbox: with a limit on the size of files, or by a signal,
+// a run ended after the message was accepted and before that was recorded, and
+// the next one submitted it again.
+func TestNoCallerRunsTheOutbox(t *testing.T) {
+	h := newHost(t)
+	if r := h.eve(t, `printf 'From: noreply@contoso.example\n\nhi\n' | sendmail --queue a@contoso.example`); r.code != 0 {
+		t.Fatalf("queueing: %v", r)
+	}
+	for _, command := range []string{"sendmail -q", "(ulimit -f 60; sendmail -q)", "sendmail -qIx", "sendmail -v -qSx", "SUDO_UID=0 sendmail -q"} {
+		if r := h.eve(t, command); r.code != 77 || !strings.Contains(r.stderr, "the outbox is another user's") {
+			t.Errorf("%s: %v", command, r)
+		}
+	}
+	if r := h.eve(t, "mailq"); !strings.Contains(r.stdout, "in 1 Request") || len(h.Messages()) != 0 {
+		t.Errorf("%d messages arrived, %v", len(h.Messages()), r)
+	}
+}
+
 // exploits are what a local user tried on 30 November 2026, and its kin. MARK is
 // what a command of the attacker's makes, EVIL an env file of the attacker's with
 // such a command.
