@@ -168,3 +168,17 @@ func TestRenderingEndsWithTheContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFaultsAreErrors: a panic that is not ours once became an empty text and no
+// error. A context that panics stands for a fault of the library.
+func TestFaultsAreErrors(t *testing.T) {
+	html, err := markdown.ToHTML(faulty{t.Context()}, "hello", bounds)
+	var tooMuch *markdown.Error
+	if html != "" || err == nil || errors.As(err, &tooMuch) || !strings.Contains(err.Error(), "index out of range") {
+		t.Errorf("%q, %v", html, err)
+	}
+}
+
+type faulty struct{ context.Context }
+
+func (faulty) Err() error { return []error{}[len(pieces)] }
