@@ -44,12 +44,12 @@ const (
 	TemplateVariables = 200       // variables that it declares
 	TemplateParts     = 1000      // fields of it that hold an action; each address and each header is one
 	TemplateCalls     = 100       // templates that call each other, or themselves, at one time
-	TemplateSteps     = 1_000_000 // steps of one part of a message, such as the body: an action each time it is executed
+	TemplateSteps     = 1_000_000 // steps of one message, all its parts together: an action each time it is executed
 	TemplateHTML      = 200_000   // actions of an HTML body that the library looks at to find where each stands: in a range twice, in a range within it four times, and in a template for each call of it
-	TemplateText      = 16 << 20  // what functions such as printf make while one part is filled in
-	TemplateResult    = 16 << 20  // a body that is filled in
+	TemplateText      = 16 << 20  // what functions such as printf make while one message is filled in
+	TemplateResult    = 16 << 20  // the bodies of a message that are filled in, text and HTML together
 	TemplateValue     = 4 << 20   // one value that is written into HTML, which escaping makes up to six times as long
-	TemplateField     = 2 << 20   // any other part that is filled in
+	TemplateFields    = 2 << 20   // all other parts of a message that are filled in, together: addresses, headers, names of attachments
 	Data              = 8 << 20   // a file of data, JSON or YAML
 	DataValues        = 50_000    // values in it, keys included
 	DataNesting       = 100       // lists and groups within each other

@@ -82,9 +82,24 @@ var templateBombs = map[string][2]string{
 	"style.html":     {`<style>{{range 100000}}{{$.long}}{{end}}</style>`, "steps"},
 	"script 2.html":  {`<script>{{range 100000}}{{$.wide}}{{end}}</script>`, "steps"},
 	"result":         {`{{range 100000}}{{$.long}}{{end}}`, "the result has more than 16777216 octets"},
-	"result subject": {"---\nsubject: '{{.long}}'\n---\nx", "subject: the result has more than 2097152 octets"},
+	"result subject": {"---\nsubject: '{{.long}}'\n---\nx", "subject: all fields together have more than 2097152 octets"},
+	"many ranges":    {"---\n" + headers(900, "{{range 900000}}{{end}}") + "---\nx", "header X-001: needs more than 1000000 steps"},
+	"many printfs":   {"---\n" + headers(400, `{{range 100}}{{if printf "%20000d" 1}}{{end}}{{end}}`) + "---\nx", "makes more than 16777216 octets"},
+	"many headers":   {"---\n" + headers(500, `{{slice .long 1000000}}`) + "---\nx", "all fields together have more than 2097152 octets"},
+	"many to":        {"---\nto: [" + strings.Repeat("'{{range 3000}}a@contoso.example,{{end}}a@contoso.example',", 300) + "]\n---\nx", "all fields together"},
+	"many attach":    {"---\nattach: [" + strings.Repeat("'{{slice .long 1000000}}',", 400) + "]\n---\nx", "all fields together"},
 	"hidden":         {`{{_leave 0}}`, `function "_leave" not defined`},
 	"hidden.html":    {`{{_step 0}}`, `function "_step" not defined`},
+}
+
+// headers are n header fields of the same value, which begins with x.
+func headers(n int, value string) string {
+	var b strings.Builder
+	b.WriteString("headers:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  X-%03d: 'x%s'\n", i, value)
+	}
+	return b.String()
 }
 
 // chained is a chain of templates each of which calls the next one twice.
@@ -147,6 +162,26 @@ func TestTemplatesOfPeopleStayWithinLimits(t *testing.T) {
 		}
 		if file == "tree.txt" && d.Text != "a(b())" {
 			t.Errorf("%s: %q", file, d.Text)
+		}
+	}
+}
+
+// TestPrintfRefusesWhatFitsNoVerb: it went out in mails as Go's "%!d(string=x)".
+func TestPrintfRefusesWhatFitsNoVerb(t *testing.T) {
+	data := map[string]any{"s": "x", "p": "50%!d(", "n": 1}
+	for source, want := range map[string]string{
+		`{{printf "%999999999d" 1}}`: "%!(NOVERB", `{{printf "%d" .s}}`: "%!d(string=x", `{{printf "%d %d" .n}}`: "%!d(MISSING",
+		`{{printf "%d" .n .n}}`: "%!(EXTRA int=1", `{{printf "%z" .n}}`: "%!z(int=1", `{{printf "%*d" .s 1}}`: "%!(BADWIDTH",
+	} {
+		if d, err := fill(t, "m.txt", source, data); err == nil || !strings.Contains(err.Error(), want) || d.Text != "" {
+			t.Errorf("%s: %q, %v", source, d.Text, err)
+		}
+	}
+	for source, want := range map[string]string{
+		`{{printf "%s" .p}}`: "50%!d(", `{{printf "%d%%!" .n}}`: "1%!", `{{printf "%d%%!d(" .n}}`: "1%!d(", `{{printf "%5.2f|%-3d|%x" 1.5 .n .s}}`: " 1.50|1  |78",
+	} {
+		if d, err := fill(t, "m.txt", source, data); err != nil || d.Text != want {
+			t.Errorf("%s: %q, %v", source, d.Text, err)
 		}
 	}
 }
