@@ -311,3 +311,45 @@ func TestImagesThatAreShownAgainAreLookedForOnce(t *testing.T) {
 		t.Errorf("%d missing images", n)
 	}
 }
+
+// repeated is a reader of what is written again and again, n times.
+func repeated(piece string, n int) io.Reader {
+	piece = strings.Repeat(piece, 1000)
+	list := make([]io.Reader, n/1000)
+	for i := range list {
+		list[i] = strings.NewReader(piece)
+	}
+	return io.MultiReader(list...)
+}
+
+// TestCRsAreBounded: they were part of no count, and became blanks all at once, or
+// nothing for ever.
+func TestCRsAreBounded(t *testing.T) {
+	head := "From: a@contoso.example\n\nx"
+	for name, bomb := range map[string]struct {
+		in     io.Reader
+		reason string
+	}{
+		"blanks":    {repeated("\r", 100_000_000), "line 3 has more than 65536 CRs in a row"},
+		"line ends": {repeated(strings.Repeat("\r", 60_000)+"\n", 8000), "more than 314572800 octets, with CRs"},
+	} {
+		n := taken(func() {
+			raw, err := message.ReadRaw(t.Context(), io.MultiReader(strings.NewReader(head), bomb.in), message.RawOptions{})
+			if err == nil {
+				_ = raw.Close()
+			}
+			var field *message.FieldError
+			if !errors.As(err, &field) || !strings.Contains(err.Error(), bomb.reason) {
+				t.Errorf("%s: %v, want %q", name, err, bomb.reason)
+			}
+		})
+		if n > 100<<20 {
+			t.Errorf("%s: %d MB were taken", name, n>>20)
+		}
+	}
+	raw, err := message.ReadRaw(t.Context(), strings.NewReader(head+strings.Repeat("\r", 900)+"y\n"+strings.Repeat("\r", 60_000)+"\n"), message.RawOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.Close()
+}
