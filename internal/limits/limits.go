@@ -13,7 +13,7 @@ package limits
 const (
 	Message       = 150 << 20 // a ready message, and what is composed: what Exchange Online says in SIZE, 150 MiB
 	MessageRead   = 300 << 20 // what is read of a ready message, with CRs that are left out; sendmail reads so much of one that is refused, lest its sender meets a closed pipe
-	MessageLate   = 16 << 20  // what sendmail keeps of a message that cannot be submitted, once a signal has come
+	MessageLate   = 48 << 20  // what sendmail keeps of a message that cannot be submitted, once a signal has come
 	HeaderSection = 1 << 20   // the header section of a ready message
 	PartHeader    = 100 << 10 // the header of one MIME part, where long lines are re-encoded; Postfix's header_size_limit
 	PartNesting   = 100       // multiparts within multiparts, where long lines are re-encoded; Postfix's mime_nesting_limit
