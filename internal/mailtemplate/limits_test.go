@@ -77,6 +77,7 @@ var templateBombs = map[string][2]string{
 	"variables":      {strings.Repeat("{{$a := 1}}", 5000), "more than 200 variables"},
 	"variables 2":    {strings.Repeat("{{range $é, $ü := .list}}{{end}}", 150), "more than 200 variables"},
 	"fields":         {"---\nto: [" + strings.Repeat("'{{.n}}',", 2000) + "]\n---\n", "more than 1000 fields with {{ and }}"},
+	"directives":     {"---\n" + directives(19_000) + "---\nx", "more than 20000 lines, commas"},
 	"front matter":   {"---\nto: [" + strings.Repeat("a,", 400_000) + "]\n---\n", "more than 20000 lines, commas"},
 	"escaped.html":   {`{{.huge}}`, "a value of 5242880 octets to write into HTML"},
 	"style.html":     {`<style>{{range 100000}}{{$.long}}{{end}}</style>`, "steps"},
@@ -98,6 +99,15 @@ func headers(n int, value string) string {
 	b.WriteString("headers:\n")
 	for i := range n {
 		fmt.Fprintf(&b, "  X-%03d: 'x%s'\n", i, value)
+	}
+	return b.String()
+}
+
+// directives are n lines that YAML's parser compares with each other.
+func directives(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%%TAG !a%d! x\n", i)
 	}
 	return b.String()
 }
@@ -266,6 +276,7 @@ func TestDataIsBounded(t *testing.T) {
 		"marks.yaml":   {strings.Repeat("?\n", 1<<20), "lines, commas, colons and brackets"},
 		"aliases.yaml": {billion, "more than 50000 values"},
 		"itself.yaml":  {"a: &a [*a]", "nested more than 100 deep"},
+		"tags.yaml":    {directives(100_000) + "a: b", "lines, commas, colons and brackets"},
 		"size.json":    {`{"a": "` + strings.Repeat("x", limits.Data) + `"}`, "has more than 8388608 octets"},
 	} {
 		var before, after runtime.MemStats
