@@ -21,6 +21,7 @@ const (
 	Line          = 998       // a line, without CRLF (RFC 5322 2.1.1)
 	CRs           = 64 << 10  // CRs after another in a ready message, which become blanks, or nothing before an LF
 	Body          = 25 << 20  // a text or HTML body from a file or standard input; it is held in memory, unlike attachments
+	HTML          = 7 << 20   // an HTML body, of which the text is made
 	AddressList   = 2 << 20   // a list of addresses, or a file of them
 	Addresses     = 50_000    // addresses in a list or a file; Exchange takes 10,000 recipients from a mailbox in a day
 	PreviewImages = 20 << 20  // all images that a preview page carries, as often as they occur in it
@@ -32,8 +33,8 @@ const (
 	MarkdownNodes   = 200_000     // paragraphs and their lines, list items, table cells, links, emphases ...
 	MarkdownNesting = 100         // quotations and lists within each other
 	MarkdownWork    = 100_000_000 // comparisons of brackets and other marks with each other, which grow with the square of those that nothing closes
-	MarkdownHTML    = 8 << 20     // the HTML that becomes of it
-	HTMLTags        = 100_000     // tags of an HTML body that is laid out as text; of one with more, the text is taken as it comes
+	MarkdownHTML    = 6 << 20     // the HTML that becomes of it
+	HTMLTags        = 50_000      // tags and comments of an HTML body that is laid out as text; of one with more, the text is taken as it comes
 )
 
 // Of templates and their data.

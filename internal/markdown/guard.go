@@ -174,7 +174,7 @@ func (g *guard) table(lines *text.Segments, source []byte) {
 		}
 		header := lines.At(i - 1)
 		if bytes.Count(header.Value(source), []byte("|"))+2 >= columns {
-			most = max(most, columns*(lines.Len()-i+1)) // the header counts twice
+			most = max(most, (columns+2)*(lines.Len()-i+1)) // with the row itself; the header counts twice
 		}
 	}
 	if most > 0 {

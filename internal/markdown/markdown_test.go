@@ -87,6 +87,9 @@ var bombs = map[string]struct{ source, reason string }{
 	"code in a line":  {strings.Repeat("\\```a", 100_000), "in one paragraph"},
 	"definitions":     {strings.Repeat("[a]: b\n", 250_000), "lines, list items"},
 	"definitions 2":   {"x\n\n" + strings.Repeat("[a]: b\n", 99_000), "in one paragraph"},
+	"comments":        {strings.Repeat("x <!--\n", 180_000), "lines, list items"},
+	"tags":            {strings.Repeat("x <a\n", 180_000), "lines, list items"},
+	"long table":      {"a|b\n-|-\n" + strings.Repeat("c|d\n", 60_000), "lines, list items"},
 	"label":           {"[" + strings.Repeat("a\n", 190_000) + "]: b", "in one paragraph"},
 	"label 2":         {"[" + strings.Repeat("a\n", 190_000) + "] b", "in one paragraph"}, // no colon, no definition
 	"second label":    {"[a]: b\n[" + strings.Repeat("a\n", 190_000) + "] b", "in one paragraph"},

@@ -108,6 +108,16 @@ func TestEmbeddedImagesAreOpenedBelowTheirDirectory(t *testing.T) {
 	}
 }
 
+func TestHTMLOverALimitIsAFieldError(t *testing.T) {
+	d := draft(t)
+	d.HTML = strings.Repeat("x", limits.HTML+1)
+	_, err := message.Compose(t.Context(), d)
+	var field *message.FieldError
+	if !errors.As(err, &field) || err.Error() != "HTML: has 7340033 octets, at most 7340032; what is longer can be attached" {
+		t.Error(err)
+	}
+}
+
 func TestMarkdownOverALimitIsAFieldError(t *testing.T) {
 	d := draft(t)
 	d.Markdown = strings.Repeat("a|", 1000) + "\n" + strings.Repeat("-|", 1000) + "\n" + strings.Repeat("|\n", 1000)
