@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/batch"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -65,6 +66,28 @@ func TestRowsWithoutEndAreRefused(t *testing.T) {
 		}
 		if taken := after.TotalAlloc - before.TotalAlloc; taken > 50<<20 {
 			t.Errorf("%s: %d MB were taken", name, taken>>20)
+		}
+	}
+}
+
+func TestRowsAreCounted(t *testing.T) {
+	for file, piece := range map[string]string{"a.csv": "a@b.example\n", "bad.csv": "a,b\n", "a.jsonl": "{}\n", "bad.jsonl": "x\n"} {
+		head := ""
+		if strings.HasSuffix(file, ".csv") {
+			head = "email\n"
+		}
+		text := head + strings.Repeat(piece, limits.Rows)
+		for extra, want := range map[string]string{"": "EOF", piece: "has more than 250000 rows: make several files of it"} {
+			r, err := batch.ReadRows(file, strings.NewReader(text+extra), "")
+			n := 0
+			var row *batch.RowError
+			for n < limits.Rows+10 && (err == nil || errors.As(err, &row) && row.N > 0) {
+				_, err = r.Next()
+				n++
+			}
+			if n != limits.Rows+1 || err.Error() != want {
+				t.Errorf("%s: %d rows, %v, want %s", file, n, err, want)
+			}
 		}
 	}
 }
