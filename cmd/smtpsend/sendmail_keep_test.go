@@ -109,7 +109,10 @@ func (f *failing) Write(p []byte) (int, error) {
 }
 
 func TestHalfADeadLetterIsTakenBack(t *testing.T) {
-	name := written(t, t.TempDir(), "dead.letter", "From a\nfirst\n\n")
+	name := filepath.Join(t.TempDir(), "dead.letter")
+	if err := os.WriteFile(name, []byte("From a\nfirst\n\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

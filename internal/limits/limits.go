@@ -24,6 +24,8 @@ const (
 	HTML          = 7 << 20   // an HTML body, of which the text is made
 	AddressList   = 2 << 20   // a list of addresses, or a file of them
 	Addresses     = 50_000    // addresses in a list or a file; Exchange takes 10,000 recipients from a mailbox in a day
+	GlobNames     = 100_000   // names in directories that a pattern of --attach looks at
+	GlobMatches   = 1_000     // files that it finds
 	PreviewImages = 20 << 20  // all images that a preview page carries, as often as they occur in it
 )
 
