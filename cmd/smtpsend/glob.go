@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
 // globber finds the files of a pattern. It finds what filepath.Glob does, which
@@ -79,7 +80,7 @@ func (g *globber) in(dir, element string) ([]string, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() { // to open a pipe would wait
 		return nil, nil
 	}
-	d, err := os.Open(dir)
+	d, err := ownfile.Open(dir)
 	if err != nil {
 		return nil, nil
 	}

@@ -23,6 +23,7 @@ const (
 	Body          = 25 << 20  // a text or HTML body from a file or standard input; it is held in memory, unlike attachments
 	HTML          = 7 << 20   // an HTML body, of which the text is made
 	AddressList   = 2 << 20   // a list of addresses, or a file of them
+	Address       = 64 << 10  // one address, with its name
 	Addresses     = 50_000    // addresses in a list or a file; Exchange takes 10,000 recipients from a mailbox in a day
 	GlobNames     = 100_000   // names in directories that a pattern of --attach looks at
 	GlobMatches   = 1_000     // files that it finds
@@ -72,6 +73,7 @@ const (
 
 // Of files that are imported, and of texts that are explained.
 const (
+	EnvErrors     = 20      // lines of an env file that cannot be read and are named, each with its reason
 	Import        = 4 << 20 // a file for config import
 	ImportValues  = 20_000  // entries in it
 	ImportNesting = 64      // levels of YAML in it

@@ -363,3 +363,17 @@ func TestCRsAreBounded(t *testing.T) {
 	}
 	_ = raw.Close()
 }
+
+func TestAnAddressIsBounded(t *testing.T) {
+	long := strings.Repeat("x ", limits.Address/2)
+	for _, list := range []string{long + "<a@b.example>", `"` + long + `" <a@b.example>`, "a@b.example, " + long + "<a@b.example>", long + ": a@b.example;"} {
+		_, err := message.ParseAddressList("To", list)
+		var field *message.FieldError
+		if !errors.As(err, &field) || !strings.HasSuffix(field.Reason, " octets, at most 65536") || len(err.Error()) > 1000 {
+			t.Errorf("%.100v", err)
+		}
+	}
+	if _, err := message.ParseAddressList("To", strings.Repeat("x ", 1000)+"<a@b.example>"); err != nil {
+		t.Error(err)
+	}
+}
