@@ -377,3 +377,18 @@ func TestAnAddressIsBounded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLinesOfABodyTakeNoMemory where long ones are re-encoded: each became a text.
+func TestLinesOfABodyTakeNoMemory(t *testing.T) {
+	text := "From: a@contoso.example\n\n" + strings.Repeat("a line of some words\n", 500_000) + strings.Repeat("x", 1200)
+	n := taken(func() {
+		raw, err := message.ReadRaw(t.Context(), strings.NewReader(text), message.RawOptions{ReencodeLongLines: true, TempDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = raw.Close()
+	})
+	if n > 8<<20 {
+		t.Errorf("%d MB were taken", n>>20)
+	}
+}
