@@ -77,7 +77,7 @@ func TestRowsAreCounted(t *testing.T) {
 			head = "email\n"
 		}
 		text := head + strings.Repeat(piece, limits.Rows)
-		for extra, want := range map[string]string{"": "EOF", piece: "has more than 250000 rows: make several files of it"} {
+		for extra, want := range map[string]string{"": "EOF", piece: "has more than 200000 rows: make several files of it"} {
 			r, err := batch.ReadRows(file, strings.NewReader(text+extra), "")
 			n := 0
 			var row *batch.RowError

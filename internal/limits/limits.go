@@ -64,7 +64,7 @@ const (
 
 // Of the rows of a batch.
 const (
-	Rows       = 250_000 // rows; Exchange takes 10,000 recipients from a mailbox in a day
+	Rows       = 200_000 // rows; Exchange takes 10,000 recipients from a mailbox in a day
 	RowRecord  = 4 << 20 // a record of CSV, or a line of JSON
 	RowField   = 1 << 20 // a field of CSV
 	RowColumns = 16_384  // columns of CSV, as many as Excel has, and values of a line of JSON
