@@ -336,6 +336,9 @@ func (b *batchFlags) checkAll(ctx context.Context, g *globals, r *rowFile, plan 
 		return checked, nil
 	}
 	text := fmt.Sprintf("%s: %d of %d rows cannot be used; nothing was submitted", r.name, checked.Bad, checked.Bad+checked.Rows)
+	if checked.Unread {
+		text = fmt.Sprintf("%s: %d rows cannot be used, and more were not looked at; nothing was submitted", r.name, checked.Bad)
+	}
 	if g.json {
 		problems := []map[string]any{}
 		for _, p := range checked.Problems {

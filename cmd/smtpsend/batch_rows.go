@@ -45,13 +45,16 @@ func openRows(ctx context.Context, g *globals, name, key string) (*rowFile, erro
 	if err != nil {
 		return nil, err
 	}
-	h := sha256.New()
+	h, count := sha256.New(), new(batch.RowCounter)
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
 		r.close()
 		return nil, &message.FileError{Path: name, Err: err}
 	}
-	if _, err := io.Copy(h, r); err != nil {
+	if _, err := io.Copy(io.MultiWriter(h, count), r); err != nil {
 		r.close()
+		if errors.Is(err, batch.ErrTooManyRows) {
+			return nil, withCode(exitData, fmt.Errorf("%s: %w", name, err))
+		}
 		return nil, &message.FileError{Path: name, Err: err}
 	}
 	r.sum = hex.EncodeToString(h.Sum(nil)) + "/" + key

@@ -14,15 +14,11 @@ import (
 	"time"
 )
 
-// slow is a template whose fields take minutes, each within its limit.
+// slow is a template that fills in within its limits, and takes minutes for
+// thousands of rows.
 func slow(t *testing.T, dir string) string {
 	t.Helper()
-	var b strings.Builder
-	b.WriteString("---\nfrom: a@contoso.example\nto: '{{.email}}'\nheaders:\n")
-	for i := range 900 {
-		fmt.Fprintf(&b, "  X-%d: 'x{{range 900000}}{{end}}'\n", i)
-	}
-	return written(t, dir, "slow.txt", b.String()+"---\nhi\n")
+	return written(t, dir, "slow.txt", "---\nfrom: a@contoso.example\nto: '{{.email}}'\n---\nhi{{range 900000}}{{end}}\n")
 }
 
 func written(t *testing.T, dir, name, text string) string {
@@ -44,7 +40,6 @@ func TestSignalsEndComposing(t *testing.T) {
 	env := written(t, dir, "e.env", "SMTPSEND_MAIL_SENDER=a@contoso.example\n")
 	out := filepath.Join(dir, "out")
 	for name, args := range map[string][]string{
-		"send":    {"send", "--dry-run", "--save", out + ".eml", "--preview", out + ".html", "--template", template, "--set", "email=b@contoso.example"},
 		"check":   {"batch", "--check", "--template", template, rows},
 		"dry run": {"batch", "--dry-run", out, "--template", template, rows},
 	} {
@@ -58,10 +53,8 @@ func TestSignalsEndComposing(t *testing.T) {
 			})
 		}
 	}
-	for _, name := range []string{out, out + ".eml", out + ".html"} {
-		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s is left (%v)", name, err)
-		}
+	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is left (%v)", out, err)
 	}
 }
 
@@ -128,8 +121,8 @@ func TestTimeoutEndsComposing(t *testing.T) {
 	template := slow(t, dir)
 	var stdout, stderr strings.Builder
 	p := &process{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, environ: []string{"SMTPSEND_MAIL_SENDER=a@contoso.example"}}
-	code := run(t.Context(), p, []string{"send", "--dry-run", "--timeout", "1500ms", "--template", template, "--set", "email=b@contoso.example"})
-	if code != exitData || stderr.String() != "smtpsend: error: composing the message took longer than --timeout 1.5s\n" || stdout.Len() > 0 {
+	code := run(t.Context(), p, []string{"send", "--dry-run", "--timeout", "5ms", "--template", template, "--set", "email=b@contoso.example"})
+	if code != exitData || stderr.String() != "smtpsend: error: composing the message took longer than --timeout 5ms\n" || stdout.Len() > 0 {
 		t.Errorf("exit %d, said %q, %q", code, stderr.String(), stdout.String())
 	}
 	stderr.Reset()

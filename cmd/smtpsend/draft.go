@@ -350,7 +350,7 @@ func matches(pattern string) ([]message.Attachment, error) {
 	if err == nil || !isPattern(pattern) {
 		return []message.Attachment{{Path: pattern}}, nil // message.Compose says what is wrong with it
 	}
-	paths, err := filepath.Glob(pattern)
+	paths, err := glob(pattern)
 	if err != nil {
 		return nil, withCode(exitUsage, fmt.Errorf("%q: %w", pattern, err))
 	}

@@ -144,8 +144,8 @@ func (s *sendmail) settings(ctx context.Context) error {
 }
 
 // submitInput is the way of a message on standard input. It is read to its end
-// before anything else, so that its sender never meets a closed pipe, and it is
-// kept when it cannot be submitted.
+// before anything else, so that its sender never meets a closed pipe (but for one
+// who sends without end), and it is kept when it cannot be submitted.
 func (s *sendmail) submitInput(ctx context.Context) error {
 	copied := &original{}
 	defer copied.close()
@@ -157,7 +157,7 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 	settingsErr := s.settings(ctx)
 	raw, err := message.ReadRaw(ctx, in, message.RawOptions{ReencodeLongLines: s.cfg.ReencodeLongLines})
 	if _, refused := errors.AsType[*message.FieldError](err); refused {
-		if _, more := io.Copy(io.Discard, in); more != nil {
+		if more := copied.drain(in); more != nil {
 			err = errors.Join(err, more)
 		}
 	}
@@ -175,7 +175,7 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 		return err
 	}
 	code := s.conclude(err) // the reason comes before the place
-	s.keep(copied, done, err)
+	s.keep(ctx, copied, done, err)
 	return &exitError{code: code, err: err, shown: true}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
 // kept is what stands in a file beside a message that could not be submitted:
@@ -32,12 +33,14 @@ type kept struct {
 	Mailbox       string          `json:"mailbox,omitempty"`
 	ReversePath   string          `json:"reverse_path,omitempty"`
 	Recipients    []recipientView `json:"recipients,omitempty"`
+	Cut           string          `json:"cut,omitempty"` // what of the message is not there
 }
 
 // keep puts what could not be submitted, as it came, where it is not lost, and
 // says where: the directory of the setting, else dead.letter in the home
-// directory, else the directory for temporary files.
-func (s *sendmail) keep(o *original, done *delivery, cause error) {
+// directory, else the directory for temporary files. With ctx it ends soon, and
+// then says what it did not keep.
+func (s *sendmail) keep(ctx context.Context, o *original, done *delivery, cause error) {
 	note := kept{SchemaVersion: schemaVersion, Time: time.Now(), ExitCode: codeOf(cause), Error: cause.Error(), Arguments: s.given}
 	if done != nil {
 		note.Mailbox, note.ReversePath = done.mail.mailbox, done.mail.Envelope.ReversePath
@@ -48,28 +51,31 @@ func (s *sendmail) keep(o *original, done *delivery, cause error) {
 	}
 	var errs []error
 	if dir := s.cfg.DeadLetterDir; dir != "" {
-		name, err := keepInDir(dir, o, note)
-		if err == nil {
-			s.line("kept", "%s (why: %s)", name, noteName(name))
+		if errs = append(errs, s.keepInDir(ctx, dir, o, note)); errs[0] == nil {
 			return
 		}
-		errs = append(errs, err)
 	}
 	if home := s.home(); home != "" {
 		name := filepath.Join(home, "dead.letter")
-		err := appendDeadLetter(name, o, note)
+		cut, err := appendDeadLetter(ctx, name, o, note)
 		if err == nil {
-			s.line("kept", "%s", name)
+			s.line("kept", "%s%s", name, brackets(cut))
 			return
 		}
 		errs = append(errs, err)
 	}
-	name, err := keepInDir(os.TempDir(), o, note)
-	if err == nil {
-		s.line("kept", "%s (why: %s)", name, noteName(name))
-		return
+	err := s.keepInDir(ctx, os.TempDir(), o, note)
+	if err != nil {
+		s.errorf("the message could not be kept and is lost: %v", errors.Join(append(errs, err)...))
 	}
-	s.errorf("the message could not be kept and is lost: %v", errors.Join(append(errs, err)...))
+}
+
+// brackets are around what more there is to say, if there is.
+func brackets(more string) string {
+	if more == "" {
+		return ""
+	}
+	return " (" + more + ")"
 }
 
 // home is $HOME, else what the system knows of the user; "" when neither is
@@ -89,31 +95,42 @@ func (s *sendmail) home() string {
 
 func noteName(eml string) string { return strings.TrimSuffix(eml, ".eml") + ".json" }
 
-// keepInDir makes two files that only their owner can read. Both are made before
-// anything is written: whoever sees the first must not get to choose what the
-// name of the second leads to.
-func keepInDir(dir string, o *original, note kept) (name string, err error) {
-	text, err := json.MarshalIndent(note, "", "  ")
-	if err != nil {
-		return "", err
-	}
-	text = []byte(printable.JSON(string(text))) // people look at it on a terminal
-	name = filepath.Join(dir, "smtpsend-"+note.Time.UTC().Format("20060102T150405Z")+"-"+randomDigits()+".eml")
+// keepInDir makes two files that only their owner can read, and says so. Both are
+// made before anything is written: whoever sees the first must not get to choose
+// what the name of the second leads to.
+func (s *sendmail) keepInDir(ctx context.Context, dir string, o *original, note kept) error {
+	name := filepath.Join(dir, "smtpsend-"+note.Time.UTC().Format("20060102T150405Z")+"-"+randomDigits()+".eml")
 	eml, err := ownfile.Create(name)
 	if err != nil {
-		return "", err
+		return err
 	}
 	why, err := ownfile.Create(noteName(name))
 	if err != nil {
-		return "", errors.Join(err, eml.Close(), os.Remove(name))
+		return errors.Join(err, eml.Close(), os.Remove(name))
 	}
 	err = errors.Join(
-		writeOut(eml, func(w io.Writer) error { _, err := o.WriteTo(w); return err }),
-		writeOut(why, func(w io.Writer) error { _, err := w.Write(append(text, '\n')); return err }))
+		writeOut(ctx, eml, func(w io.Writer) error {
+			n, err := o.writeTo(ctx, w)
+			note.Cut = o.missing(n)
+			return err
+		}),
+		writeOut(ctx, why, func(w io.Writer) error {
+			text, err := json.MarshalIndent(note, "", "  ")
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(w, printable.JSON(string(text))+"\n") // people look at it on a terminal
+			return err
+		}))
 	if err != nil {
-		return "", errors.Join(err, os.Remove(name), os.Remove(noteName(name)))
+		return errors.Join(err, os.Remove(name), os.Remove(noteName(name)))
 	}
-	return name, nil
+	more := "why: " + noteName(name)
+	if note.Cut != "" {
+		more = note.Cut + "; " + more
+	}
+	s.line("kept", "%s%s", name, brackets(more))
+	return nil
 }
 
 // randomDigits make a name that nobody can guess.
@@ -123,82 +140,135 @@ func randomDigits() string {
 	return strconv.FormatUint(binary.BigEndian.Uint64(b[:]), 10)
 }
 
-// writeOut writes, syncs and closes.
-func writeOut(f *os.File, write func(io.Writer) error) error {
+// writeOut writes, syncs and closes. What cannot be written wholly is taken back.
+func writeOut(ctx context.Context, f *os.File, write func(io.Writer) error) error {
+	before, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
 	w := bufio.NewWriter(f)
-	err := write(w)
-	for _, step := range []func() error{w.Flush, f.Sync, f.Close} {
-		err = errors.Join(err, step())
+	if err = write(w); err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = syncSoon(ctx, f)
+	}
+	if err != nil {
+		_ = f.Truncate(before.Size())
+	}
+	return errors.Join(err, f.Close())
+}
+
+// syncSoon waits for the disk, but not long once ctx has ended: what is written is
+// the system's by then.
+func syncSoon(ctx context.Context, f *os.File) error {
+	soon, cancel := soonAfter(ctx)
+	defer cancel()
+	_, err := until.Do(soon, func() (struct{}, error) { return struct{}{}, f.Sync() })
+	if soon.Err() != nil {
+		return nil
 	}
 	return err
 }
 
 // appendDeadLetter adds a message in mbox form (RFC 4155, with ">" before every
-// "From " in the body), which every mail program reads. Its lock keeps two
-// processes apart.
-func appendDeadLetter(name string, o *original, note kept) error {
-	f, release, err := ownfile.AppendLocked(context.Background(), name)
+// "From " in the body), which every mail program reads, and returns what of it is
+// missing. Its lock keeps two processes apart.
+func appendDeadLetter(ctx context.Context, name string, o *original, note kept) (cut string, err error) {
+	soon, cancel := soonAfter(ctx)
+	defer cancel()
+	f, release, err := ownfile.AppendLocked(soon, name)
 	if err != nil {
-		return err
+		return "", err
 	}
+	defer release() // closing again says that it is closed
 	sender := note.ReversePath
 	if sender == "" || strings.ContainsAny(sender, " \t") {
 		sender = "MAILER-DAEMON"
 	}
-	err = writeOut(f, func(w io.Writer) error {
+	err = writeOut(ctx, f, func(w io.Writer) error {
 		fmt.Fprintf(w, "From %s %s\n", sender, note.Time.UTC().Format(time.ANSIC))
-		m := &mboxWriter{w: w, lineStart: true}
-		if _, err := o.WriteTo(m); err != nil {
+		m := &mboxWriter{w: w, fresh: true, head: true}
+		n, err := o.writeTo(ctx, m)
+		if err != nil {
 			return err
 		}
-		return m.end()
+		cut = o.missing(n)
+		return m.end(cut)
 	})
-	_ = release() // closing again says that it is closed
-	return err
+	return cut, err
 }
 
-// mboxWriter quotes lines that would begin another message.
-type mboxWriter struct {
-	w         io.Writer
-	line      []byte // the beginning of a line, while it may be "From "
-	lineStart bool
+// soonAfter is a context that ends shortly after ctx: for the wait for a lock that
+// another process has for as long as it writes.
+func soonAfter(ctx context.Context) (context.Context, context.CancelFunc) {
+	soon, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(300*time.Millisecond, cancel) })
+	return soon, func() { stop(); cancel() }
 }
+
+// mboxWriter quotes lines that would begin another message: those of any number of
+// ">" and "From ".
+type mboxWriter struct {
+	w       io.Writer
+	out     bytes.Buffer
+	fresh   bool // nothing is in the line yet
+	head    bool // it may still be one to quote
+	matched int  // octets of "From " that are held back
+}
+
+const fromLine = "From "
 
 func (m *mboxWriter) Write(p []byte) (int, error) {
-	var out bytes.Buffer
-	for _, c := range p {
-		if m.lineStart {
-			m.line = append(m.line, c)
-			m.decide(&out)
+	m.out.Reset()
+	for rest := p; len(rest) > 0; {
+		if m.head {
+			m.decide(rest[0])
+			rest = rest[1:]
 			continue
 		}
-		out.WriteByte(c)
-		m.lineStart = c == '\n'
+		n := bytes.IndexByte(rest, '\n') + 1
+		m.fresh = n > 0
+		m.head = m.fresh
+		if n == 0 {
+			n = len(rest)
+		}
+		m.out.Write(rest[:n])
+		rest = rest[n:]
 	}
-	_, err := m.w.Write(out.Bytes())
+	_, err := m.w.Write(m.out.Bytes())
 	return len(p), err
 }
 
 // decide writes the beginning of a line once it is known whether it is quoted.
-func (m *mboxWriter) decide(out *bytes.Buffer) {
-	bare := bytes.TrimLeft(m.line, ">")
-	if len(bare) < len("From ") && bytes.HasPrefix([]byte("From "), bare) {
+func (m *mboxWriter) decide(c byte) {
+	if c == '>' && m.matched == 0 {
+		m.out.WriteByte(c)
+		m.fresh = false
 		return
 	}
-	if string(bare) == "From " {
-		out.WriteByte('>')
+	if c == fromLine[m.matched] {
+		if m.matched++; m.matched == len(fromLine) {
+			m.out.WriteString(">" + fromLine)
+			m.fresh, m.head, m.matched = false, false, 0
+		}
+		return
 	}
-	out.Write(m.line)
-	m.lineStart = m.line[len(m.line)-1] == '\n'
-	m.line = m.line[:0]
+	m.out.WriteString(fromLine[:m.matched])
+	m.out.WriteByte(c)
+	m.fresh, m.head, m.matched = c == '\n', c == '\n', 0
 }
 
-// end makes the empty line that mbox has between messages.
-func (m *mboxWriter) end() error {
-	blank := "\n\n"
-	if m.lineStart && len(m.line) == 0 {
-		blank = "\n"
+// end makes the empty line that mbox has between messages, after what is to be
+// said of the one before it.
+func (m *mboxWriter) end(say string) error {
+	text := fromLine[:m.matched]
+	if !m.fresh || m.matched > 0 {
+		text += "\n"
 	}
-	_, err := m.w.Write(append(m.line, blank...))
+	if say != "" {
+		text += "[smtpsend: of this message here is " + say + "]\n"
+	}
+	_, err := io.WriteString(m.w, text+"\n")
 	return err
 }

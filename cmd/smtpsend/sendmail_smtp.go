@@ -239,7 +239,7 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 		failure := p.toStderr()
 		failure.printReceipt(view)
 		if receipt.Count(submission.Accepted) > 0 {
-			p.keep(copied, &delivery{mail, view}, &exitError{code: view.ExitCode, err: errors.New(view.Summary)})
+			p.keep(ctx, copied, &delivery{mail, view}, &exitError{code: view.ExitCode, err: errors.New(view.Summary)})
 		}
 	}
 	return replyTo(view, receipt)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -22,7 +23,7 @@ type Plan struct {
 	Template *mailtemplate.Template
 	Base     message.Draft // what every message has: From, Mailbox, ...
 
-	Attachments []message.Attachment // of every message, behind those of the template
+	Attachments []message.Attachment // of every message, after those of the template
 }
 
 // Draft fills in the template for one row and returns when the message is to be
@@ -57,6 +58,7 @@ type Checked struct {
 	Mailboxes map[string]Count // what each mailbox will submit, without what is known
 	Last      time.Time        // the latest time that a row asks for; zero when none does
 	Legacy    int              // see Rows.Legacy
+	Unread    bool             // there were limits.WrongRows that cannot be used, and the rest was not looked at
 }
 
 // MaxProblems is how many problems are kept; all are counted.
@@ -123,6 +125,9 @@ type checker struct {
 func (c *checker) feed(ctx context.Context, rows *Rows, work chan<- []Row) error {
 	list := make([]Row, 0, chunkRows)
 	for cost := 0; ctx.Err() == nil; {
+		if c.enough() {
+			return nil
+		}
 		row, err := rows.Next()
 		var bad *RowError
 		switch {
@@ -165,6 +170,14 @@ func (c *checker) stoodBefore(row Row) (known, other bool) {
 func short(s string) [8]byte {
 	sum := sha256.Sum256([]byte(s))
 	return [8]byte(sum[:8])
+}
+
+// enough reports that so many rows are wrong that it is the file.
+func (c *checker) enough() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total.Unread = c.total.Bad >= limits.WrongRows
+	return c.total.Unread
 }
 
 // note counts a row that cannot be used.

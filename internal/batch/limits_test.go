@@ -1,18 +1,14 @@
 package batch_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/batch"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
 // endless is a text whose last part is repeated for ever.
@@ -69,135 +65,64 @@ func TestRowsWithoutEndAreRefused(t *testing.T) {
 	}
 }
 
-func TestJSONOfManyValuesIsARowThatCannotBeUsed(t *testing.T) {
-	text := `{"a": [` + strings.Repeat("0,", 100_000) + "0]}\n" + `{"a": ` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "}\n" + `{"a": 1}` + "\n"
-	rows, wrong, _ := readAll("a.jsonl", text, "")
-	if len(rows) != 1 {
-		t.Errorf("%v", rows)
-	}
-	if want := []string{"row 1 (line 1): has more than 16384 values", "row 2 (line 2): is nested more than 100 deep"}; fmt.Sprint(wrong) != fmt.Sprint(want) {
-		t.Errorf("%v, want %v", wrong, want)
-	}
-}
-
-// TestEmptyRowsAreSkippedInALoop: each was once a call within a call, which three
-// million of them ended the process by.
-func TestEmptyRowsAreSkippedInALoop(t *testing.T) {
-	rows, wrong, _ := readAll("a.csv", "email\na@b.example\n"+strings.Repeat("\"\"\n", 3_000_000)+"c@d.example\n", "")
-	if len(rows) != 2 || len(wrong) > 0 {
-		t.Errorf("%v, %v", rows, wrong)
-	}
-}
-
-// TestLongRowsAreReadWithinTheLimits, with quotes and line ends in them.
-func TestLongRowsAreReadWithinTheLimits(t *testing.T) {
-	long := strings.Repeat("x\"\"\n", 200_000)
-	r, err := batch.ReadRows("a.csv", strings.NewReader("a,b\n\""+long+"\",\""+long+"\"\n1,2\n"), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := strings.ReplaceAll(long, `""`, `"`)
-	for n := 1; n <= 2; n++ {
-		row, err := r.Next()
-		if err != nil || row.N != n || n == 1 && (row.Data["a"] != want || row.Data["b"] != want) || n == 2 && row.Data["b"] != "2" {
-			t.Fatalf("row %d: %v", n, err)
+func TestRowsAreCounted(t *testing.T) {
+	for file, piece := range map[string]string{"a.csv": "a@b.example\n", "bad.csv": "a,b\n", "a.jsonl": "{}\n", "bad.jsonl": "x\n"} {
+		head := ""
+		if strings.HasSuffix(file, ".csv") {
+			head = "email\n"
 		}
-	}
-}
-
-// ended is a context that ends when it has been asked for its end n times.
-type ended struct {
-	context.Context
-	n int
-}
-
-func (e *ended) Err() error {
-	if e.n--; e.n < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
-func TestCheckingAndDryRunEndWithTheContext(t *testing.T) {
-	ctx, cancel := context.WithCancelCause(t.Context())
-	why := errors.New("the reason")
-	cancel(why)
-	p := plan(t, "---\nto: '{{.email}}'\nsubject: hi\n---\nhi\n")
-	data := "email\n" + strings.Repeat("a@contoso.example\n", 2000)
-	rows := func() *batch.Rows {
-		r, err := batch.ReadRows("a.csv", strings.NewReader(data), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r
-	}
-	if c, err := batch.Check(ctx, rows(), p, nil); !errors.Is(err, why) || c.Bad != 0 {
-		t.Errorf("%+v, %v", c, err)
-	}
-	for n := range 60 {
-		dir := filepath.Join(t.TempDir(), "out")
-		if _, err := batch.DryRun(&ended{t.Context(), n}, rows(), p, dir, "x"); err == nil {
-			t.Fatalf("it went on after %d", n)
-		}
-		names, err := os.ReadDir(dir)
-		if err != nil && n > 0 {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			if strings.HasSuffix(name.Name(), ".part") || name.Name() == "index.html" {
-				t.Errorf("%s is left after %d", name.Name(), n)
+		text := head + strings.Repeat(piece, limits.Rows)
+		for extra, want := range map[string]error{"": io.EOF, piece: batch.ErrTooManyRows} {
+			r, err := batch.ReadRows(file, strings.NewReader(text+extra), "")
+			n := 0
+			var row *batch.RowError
+			for n < limits.Rows+10 && (err == nil || errors.As(err, &row) && row.N > 0) {
+				_, err = r.Next()
+				n++
+			}
+			if n != limits.Rows+1 || !errors.Is(err, want) {
+				t.Errorf("%s: %d rows, %v, want %v", file, n, err, want)
 			}
 		}
 	}
 }
 
-// TestATemplatesStepsAreARowsOwn: what one row makes too long is its own problem.
-func TestATemplatesStepsAreARowsOwn(t *testing.T) {
-	p := plan(t, "---\nto: a@contoso.example\nsubject: hi\n---\n{{range .n}}{{end}}hi\n")
-	rows, err := batch.ReadRows("a.jsonl", strings.NewReader(`{"n": [1,2]}`+"\n"+`{"n": {"a": 1}}`+"\n"), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := batch.Check(t.Context(), rows, p, nil)
-	if err != nil || c.Rows != 2 || c.Bad != 0 {
-		t.Errorf("%+v, %v", c, err)
-	}
-	p = plan(t, "---\nto: a@contoso.example\nsubject: hi\n---\n{{range $.n}}{{range $.n}}{{range $.n}}{{range $.n}}{{end}}{{end}}{{end}}{{end}}hi\n")
-	rows, err = batch.ReadRows("a.jsonl", strings.NewReader(`{"n": [1]}`+"\n"+`{"n": [`+strings.Repeat("1,", 99)+"1]}\n"+`{"n": []}`+"\n"), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err = batch.Check(t.Context(), rows, p, nil)
-	if err != nil || c.Rows != 2 || c.Bad != 1 || c.Problems[0].Error() != "row 2 (line 2): template t.txt: body: needs more than 1000000 steps" {
-		t.Errorf("%+v, %v", c, err)
+// TestRowCounterCountsCheaplyAndNeverTooMany.
+func TestRowCounterCountsCheaplyAndNeverTooMany(t *testing.T) {
+	for name, tt := range map[string]struct {
+		head, piece string
+		pieces      int
+		want        error
+	}{
+		"CSV":                      {"email\n", "a@b.example\n", limits.Rows, nil},
+		"too much CSV":             {"email\n", "a@b.example\n", limits.Rows + 1, batch.ErrTooManyRows},
+		"CRLF":                     {"email\r\n", "a\r\n", limits.Rows + 1, batch.ErrTooManyRows},
+		"lines within quotes":      {"email,text\n", "a@b.example,\"1\n2\"\n", limits.Rows, nil},
+		"empty lines":              {"email\n", "\n\r\n", 2 * limits.Rows, nil},
+		"two quotes a line":        {"email\n", "\"\"\n", limits.Rows + 1, batch.ErrTooManyRows},
+		"JSON":                     {"", "{}\n", limits.Rows, nil},
+		"too much JSON":            {"", "{\"a\":\"b\"}\n", limits.Rows + 2, batch.ErrTooManyRows},
+		"JSON with quotes of text": {"", `{"a":"\""}` + "\n", limits.Rows, nil},
+		"UTF-16":                   {"\xff\xfe", "\n\x0a", 2 * limits.Rows, nil},
+	} {
+		text := tt.head + strings.Repeat(tt.piece, tt.pieces)
+		for _, size := range []int{len(text), 8191} {
+			_, err := io.CopyBuffer(struct{ io.Writer }{new(batch.RowCounter)}, struct{ io.Reader }{strings.NewReader(text)}, make([]byte, size))
+			if !errors.Is(err, tt.want) {
+				t.Errorf("%s, %d octets at once: %v, want %v", name, size, err, tt.want)
+			}
+		}
 	}
 }
 
-// TestAttachmentsOfRowsStayBelowTheirDirectory.
-func TestAttachmentsOfRowsStayBelowTheirDirectory(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "out"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"secret.env", "out/1.pdf"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p := planIn(t, filepath.Join(dir, "out"), "---\nto: a@contoso.example\nsubject: hi\nattach: '{{.file}}'\n---\nhi\n")
-	p.Attachments = []message.Attachment{{Path: filepath.Join(dir, "secret.env")}} // of the command line
-	text := "file\n1.pdf\n" + filepath.Join(dir, "out", "1.pdf") + "\n../secret.env\n" + filepath.Join(dir, "secret.env") + "\n\n"
-	rows, err := batch.ReadRows("a.csv", strings.NewReader(text), "")
+// TestCheckEndsWhereTooManyRowsAreWrong.
+func TestCheckEndsWhereTooManyRowsAreWrong(t *testing.T) {
+	rows, err := batch.ReadRows("a.csv", strings.NewReader("email\n"+strings.Repeat("a,b\n", 3*limits.WrongRows)), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := batch.Check(t.Context(), rows, p, nil)
-	if err != nil || c.Rows != 2 || c.Bad != 2 {
-		t.Errorf("%+v, %v", c, err)
-	}
-	for _, problem := range c.Problems {
-		if !strings.Contains(problem.Error(), "is outside of the directory") || !strings.Contains(problem.Error(), "--attach-dir DIR") {
-			t.Error(problem)
-		}
+	c, err := batch.Check(t.Context(), rows, batch.Plan{}, nil)
+	if err != nil || !c.Unread || c.Bad != limits.WrongRows {
+		t.Errorf("%+v, %v", c.Bad, err)
 	}
 }

@@ -54,6 +54,7 @@ func (e *RowError) Unwrap() error { return e.Err }
 type Rows struct {
 	next func() (Row, error)
 	key  string // column of the key, "" = a hash of the row
+	n    int    // rows so far, also those that cannot be used
 
 	// Legacy is the first line that was no UTF-8 and was read as Windows-1252, 0
 	// for none.
@@ -84,9 +85,12 @@ func ReadRows(name string, r io.Reader, key string) (*Rows, error) {
 }
 
 // Next returns the next row, io.EOF at the end, or a *RowError, after which the
-// rows behind it can still be read, unless its N is 0.
+// rows after it can still be read, unless its N is 0.
 func (r *Rows) Next() (Row, error) {
 	row, err := r.next()
+	if r.n++; r.n > limits.Rows && !errors.Is(err, io.EOF) {
+		return Row{}, &RowError{0, 0, ErrTooManyRows}
+	}
 	if err != nil {
 		return row, err
 	}

@@ -35,6 +35,7 @@ func TestImportsOfManyEntriesAreRefused(t *testing.T) {
 		"text.reg":         {regHead + "\"a\"=\"" + strings.Repeat("\n", 3<<20), "has a value that cannot be read"},
 		"hex.reg":          {regHead + "\"a\"=hex(2):" + strings.Repeat("00,\\\n", 500_000) + "00", "holds no mail setting"},
 		"a.yml":            {numbered("k%d: v\n", 3<<20), "has too many lines and entries"},
+		"tags.yml":         {numbered("%%TAG !a%d! x\n", 1<<20) + "---\na: 1", "has too many lines and entries"},
 		"flow.yml":         {"a: [" + strings.Repeat("0,", 1<<20) + "]", "has too many lines and entries"},
 		"keys.yml":         {"? " + strings.Repeat("k", 1<<20) + "\n: [" + strings.Repeat("0,", 10_000) + "]", "has a key of more than 1024 octets"},
 		"text.yml":         {"a: |\n" + strings.Repeat("  x\n", 10_000), "holds no mail setting"},

@@ -18,6 +18,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
 // MaxSize is the size in octets up to which an env file is read.
@@ -90,6 +92,10 @@ func Read(r io.Reader) ([]Assignment, error) {
 			a.Line = i + 1
 			all = append(all, a)
 		}
+	}
+	if more := len(bad) - limits.EnvErrors; more > 0 {
+		bad = bad[:limits.EnvErrors]
+		bad[len(bad)-1].Reason += fmt.Sprintf("; and %d more lines cannot be read", more)
 	}
 	if len(bad) > 0 {
 		return all, &Error{bad}

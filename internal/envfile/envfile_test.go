@@ -204,3 +204,15 @@ func FuzzFormat(f *testing.F) {
 		}
 	})
 }
+
+// TestOnlySomeBadLinesAreNamed: a file that is none had 60,000 lines to say so.
+func TestOnlySomeBadLinesAreNamed(t *testing.T) {
+	all, err := envfile.Read(strings.NewReader(strings.Repeat("x\n", 60_000) + "A=b\n"))
+	var wrong *envfile.Error
+	if len(all) != 1 || !errors.As(err, &wrong) || len(wrong.Lines) != 20 {
+		t.Fatalf("%d assignments, %.300v", len(all), err)
+	}
+	if got := wrong.Lines[19].Error(); got != "line 20: is not KEY=VALUE; and 59980 more lines cannot be read" {
+		t.Error(got)
+	}
+}

@@ -46,10 +46,15 @@ func endOfString(text string, i int) int {
 // begin one: ends of lines, commas, brackets, and colons, dashes and question
 // marks with a blank behind them. A parser makes at most twice as many of it.
 // Signs in quoted texts and in texts of several lines count, too, because what is
-// such a text only the parser knows.
+// such a text only the parser knows. A directive, such as %TAG, counts as many: the
+// parser compares each with all before it, and each tag with all of them.
 func YAML(text string) (signs int) {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; c {
+		case '%':
+			if beginsLine(text[:i]) {
+				signs += directive
+			}
 		case '\n', '\r', ',', '[', '{':
 			signs++
 		case '-', '?', ':':
@@ -59,6 +64,23 @@ func YAML(text string) (signs int) {
 		}
 	}
 	return signs + 1
+}
+
+// directive is how many signs a directive counts as.
+const directive = 1000
+
+// beginsLine reports whether what follows before begins a line for YAML, which has
+// ends of lines beyond ASCII, too.
+func beginsLine(before string) bool {
+	if before == "" {
+		return true
+	}
+	for _, end := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029", "\ufeff"} {
+		if strings.HasSuffix(before, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // ends reports whether rest is behind the end of a word. YAML has blanks beyond

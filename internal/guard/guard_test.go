@@ -24,6 +24,7 @@ func TestJSONCountsValuesAndDepth(t *testing.T) {
 func TestYAMLCountsSigns(t *testing.T) {
 	for text, want := range map[string]int{
 		"": 1, "a: b": 2, "a: b\nc: d\n": 5, "- a\n- b": 4, "a: [b, c]": 4, "a: 07:00:00 x-y": 2, "{\"a\":b}": 3, "?\n": 3,
+		"%TAG !a! x\n---\n50 %": 1004, "50\u00a0%": 1, "\ufeff%A\u2028%B": 2001,
 	} {
 		if got := guard.YAML(text); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)

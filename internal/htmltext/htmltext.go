@@ -80,6 +80,7 @@ type writer struct {
 	most int  // octets of out; 0 = any number
 	full bool // there were more, or ctx has ended: nothing is written any more
 
+	words   int
 	out     strings.Builder
 	line    strings.Builder // words of the paragraph so far, one blank between
 	space   bool            // a blank is due before the next word
@@ -168,7 +169,7 @@ func attr(n *html.Node, key string) string {
 
 // text adds running text: white space is one blank, a no-break space stays one.
 func (w *writer) text(s string) {
-	for s != "" {
+	for s != "" && w.goesOn() {
 		i := strings.IndexAny(s, " \t\r\n\f")
 		if i < 0 {
 			w.word(s)
@@ -180,6 +181,15 @@ func (w *writer) text(s string) {
 		w.space = true
 		s = s[i+1:]
 	}
+}
+
+// goesOn counts a word, and looks from time to time whether ctx has ended: one text
+// may be all of a body.
+func (w *writer) goesOn() bool {
+	if w.words++; w.words&0xffff == 0 && w.ctx.Err() != nil {
+		w.full = true
+	}
+	return !w.full
 }
 
 func (w *writer) word(s string) {

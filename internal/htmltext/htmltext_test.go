@@ -47,6 +47,8 @@ func TestFromHTMLReadsAsAPersonWould(t *testing.T) {
 		"wrapping":      {strings.Repeat("word ", 20), strings.TrimSpace(strings.Repeat("word ", 15)) + "\n" + strings.TrimSpace(strings.Repeat("word ", 5))},
 		"right to left": {"<p dir=rtl>שלום <b>עולם</b></p>", "שלום עולם"},
 		"no-break":      {"a&nbsp;b", "a b"},
+		"long words":    {strings.Repeat("l", 100) + " a " + strings.Repeat("ö", 76) + " b", strings.Repeat("l", 100) + "\na\n" + strings.Repeat("ö", 76) + "\nb"},
+		"wide gap":      {strings.Repeat("w", 75) + "&nbsp;&nbsp;&nbsp;x&nbsp;&nbsp;y", strings.Repeat("w", 75) + "\nx  y"},
 	} {
 		if got := fromHTML(t, tt.in); got != tt.want {
 			t.Errorf("%s:\n%q\nwant:\n%q", name, got, tt.want)
@@ -122,6 +124,48 @@ func TestFromHTMLEndsWithTheContext(t *testing.T) {
 		ctx := untiltest.EndsAfter(t.Context(), n)
 		if _, err := htmltext.FromHTML(ctx, strings.Repeat("<p>a<table><tr><td>b<td>c</table>", 100), 100_000); ctx.Err() != nil && err == nil {
 			t.Fatalf("it went on after %d", n)
+		}
+	}
+}
+
+// asked counts how often whoever works looks whether it is to end.
+type asked struct {
+	context.Context
+	n int
+}
+
+func (a *asked) Err() error { a.n++; return nil }
+
+// TestLongTextsLookAtTheContext: one text of 8 MiB was taken apart and wrapped
+// without a look at it.
+func TestLongTextsLookAtTheContext(t *testing.T) {
+	looks := func(in string) int {
+		ctx := &asked{Context: t.Context()}
+		if _, err := htmltext.FromHTML(ctx, in, 100_000); err != nil {
+			t.Fatal(err)
+		}
+		return ctx.n
+	}
+	const size = 2 << 20
+	base := looks(strings.Repeat("x", size))
+	for name, in := range map[string]string{
+		"blanks": "x" + strings.Repeat(" ", size), "alt": `<img alt="x` + strings.Repeat(" ", size) + `">`, "no-break spaces": "x" + strings.Repeat("\u00a0", size/2) + "y",
+	} {
+		if n := looks(in); n < base+10 {
+			t.Errorf("%s: it looked %d times, for a word of that length %d times", name, n, base)
+		}
+	}
+}
+
+// TestCommentsAreCounted as tags are: a node takes a hundred times its octets.
+func TestCommentsAreCounted(t *testing.T) {
+	for _, comment := range []string{"<!---->", "<!x>", "<?x>", "</1>"} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got := fromHTML(t, "<ul><li>"+strings.Repeat(comment+"y", 150_000))
+		runtime.ReadMemStats(&after)
+		if taken := after.TotalAlloc - before.TotalAlloc; taken > 25<<20 || got != strings.Repeat("y", 150_000) {
+			t.Errorf("%s: %d octets, %d MB were taken", comment, len(got), taken>>20)
 		}
 	}
 }

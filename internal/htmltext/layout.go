@@ -21,9 +21,7 @@ func (w *writer) endLine() {
 		return
 	}
 	room := max(width-utf8.RuneCountInString(w.indent), 20)
-	for _, line := range wrap(text, room) {
-		w.put(line)
-	}
+	w.wrap(text, room)
 }
 
 // put writes one line behind the indentation, and the empty line that is due.
@@ -56,25 +54,25 @@ func (w *writer) quoteMarks() string {
 	return ""
 }
 
-// wrap breaks text at blanks. A word that is longer than room, such as a link,
-// stays whole.
-func wrap(text string, room int) []string {
-	var lines []string
-	line, used := "", 0
-	for word := range strings.SplitSeq(text, " ") {
-		n := utf8.RuneCountInString(word)
-		if used > 0 && used+1+n > room {
-			lines = append(lines, line)
-			line, used = "", 0
+// wrap writes text in lines that end at blanks. A word that is longer than room,
+// such as a link, stays whole.
+func (w *writer) wrap(text string, room int) {
+	start, end, used := 0, 0, 0 // of the line, in octets; its length in characters
+	for end < len(text) && w.goesOn() {
+		next := len(text)
+		if i := strings.IndexByte(text[end+1:], ' '); i >= 0 {
+			next = end + 1 + i
 		}
-		if used > 0 {
-			line += " "
-			used++
+		n := utf8.RuneCountInString(text[end:next]) // with the blank before it
+		if end > 0 && (used == 0 || used+n > room) {
+			if used > 0 {
+				w.put(text[start:end])
+			}
+			start, n, used = end+1, n-1, 0
 		}
-		line += word
-		used += n
+		end, used = next, used+n
 	}
-	return append(lines, line)
+	w.put(text[start:end])
 }
 
 // preformatted writes text line by line as it is.

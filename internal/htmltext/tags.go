@@ -56,7 +56,23 @@ func tagName(s string) (name string, start int) {
 // parser looks at all attributes that they have had before.
 const maxRoots = 50
 
-// laidOut reports whether source has few enough tags to be laid out.
+// isMarkup reports whether what is behind a "<" makes an element or a comment of it.
+// An end tag closes one, or is nothing.
+func isMarkup(rest string) bool {
+	switch {
+	case rest == "":
+		return false
+	case rest[0] == '!' || rest[0] == '?':
+		return true
+	case rest[0] == '/':
+		return len(rest) > 1 && !isLetter(rest[1])
+	}
+	return isLetter(rest[0])
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// laidOut reports whether source has few enough tags and comments to be laid out.
 func laidOut(source string, tags int) bool {
 	roots := 0
 	for rest := source; ; {
@@ -65,7 +81,7 @@ func laidOut(source string, tags int) bool {
 			return true
 		}
 		rest = rest[i+1:]
-		if rest == "" || (rest[0]|0x20 < 'a' || rest[0]|0x20 > 'z') {
+		if !isMarkup(rest) {
 			continue
 		}
 		if name := rest[:min(len(rest), len("body"))]; strings.EqualFold(name, "body") || strings.EqualFold(name, "html") {

@@ -12,14 +12,20 @@ package limits
 // Of a message. A size is in octets, as everywhere here.
 const (
 	Message       = 150 << 20 // a ready message, and what is composed: what Exchange Online says in SIZE, 150 MiB
+	MessageRead   = 300 << 20 // what is read of a ready message, with CRs that are left out; sendmail reads so much of one that is refused, lest its sender meet a closed pipe, and keeps it; after a signal it keeps as much as a message may have
 	HeaderSection = 1 << 20   // the header section of a ready message
 	PartHeader    = 100 << 10 // the header of one MIME part, where long lines are re-encoded; Postfix's header_size_limit
 	PartNesting   = 100       // multiparts within multiparts, where long lines are re-encoded; Postfix's mime_nesting_limit
 	Parts         = 10_000    // parts, where long lines are re-encoded
 	Line          = 998       // a line, without CRLF (RFC 5322 2.1.1)
+	CRs           = 64 << 10  // CRs after another in a ready message, which become blanks, or nothing before an LF
 	Body          = 25 << 20  // a text or HTML body from a file or standard input; it is held in memory, unlike attachments
+	HTML          = 7 << 20   // an HTML body, of which the text is made
 	AddressList   = 2 << 20   // a list of addresses, or a file of them
+	Address       = 64 << 10  // one address, with its name
 	Addresses     = 50_000    // addresses in a list or a file; Exchange takes 10,000 recipients from a mailbox in a day
+	GlobNames     = 100_000   // names in directories that a pattern of --attach looks at
+	GlobMatches   = 1_000     // files that it finds
 	PreviewImages = 20 << 20  // all images that a preview page carries, as often as they occur in it
 )
 
@@ -29,8 +35,8 @@ const (
 	MarkdownNodes   = 200_000     // paragraphs and their lines, list items, table cells, links, emphases ...
 	MarkdownNesting = 100         // quotations and lists within each other
 	MarkdownWork    = 100_000_000 // comparisons of brackets and other marks with each other, which grow with the square of those that nothing closes
-	MarkdownHTML    = 8 << 20     // the HTML made from it
-	HTMLTags        = 100_000     // tags of an HTML body that is laid out as text; of one with more, the text is taken as it comes
+	MarkdownHTML    = 6 << 20     // the HTML made from it
+	HTMLTags        = 50_000      // tags and comments of an HTML body that is laid out as text; of one with more, the text is taken as it comes
 )
 
 // Of templates and their data.
@@ -44,12 +50,12 @@ const (
 	TemplateVariables = 200       // variables that it declares
 	TemplateParts     = 1000      // fields of it that hold an action; each address and each header is one
 	TemplateCalls     = 100       // templates that call each other, or themselves, at one time
-	TemplateSteps     = 1_000_000 // steps of one part of a message, such as the body: an action each time it is executed
+	TemplateSteps     = 1_000_000 // steps of one message, all its parts together: an action each time it is executed
 	TemplateHTML      = 200_000   // actions of an HTML body that the library looks at to find where each stands: in a range twice, in a range within it four times, and in a template for each call of it
-	TemplateText      = 16 << 20  // what functions such as printf make while one part is filled in
-	TemplateResult    = 16 << 20  // a body that is filled in
+	TemplateText      = 16 << 20  // what functions such as printf make while one message is filled in
+	TemplateResult    = 16 << 20  // the bodies of a message that are filled in, text and HTML together
 	TemplateValue     = 4 << 20   // one value that is written into HTML, which escaping makes up to six times as long
-	TemplateField     = 2 << 20   // any other part that is filled in
+	TemplateFields    = 2 << 20   // all other parts of a message that are filled in, together: addresses, headers, names of attachments
 	Data              = 8 << 20   // a file of data, JSON or YAML
 	DataValues        = 50_000    // values in it, keys included
 	DataNesting       = 100       // lists and groups within each other
@@ -57,14 +63,17 @@ const (
 
 // Of the rows of a batch.
 const (
-	RowRecord  = 4 << 20 // a record of CSV, or a line of JSON
-	RowField   = 1 << 20 // a field of CSV
-	RowColumns = 16_384  // columns of CSV, as many as Excel has, and values of a line of JSON
-	RowKey     = 500     // the value that names a row
+	Rows       = 1_000_000 // rows; Exchange takes 10,000 recipients from a mailbox in a day
+	WrongRows  = 10_000    // rows that cannot be used, after which no more are looked at
+	RowRecord  = 4 << 20   // a record of CSV, or a line of JSON
+	RowField   = 1 << 20   // a field of CSV
+	RowColumns = 16_384    // columns of CSV, as many as Excel has, and values of a line of JSON
+	RowKey     = 500       // the value that names a row
 )
 
 // Of files that are imported, and of texts that are explained.
 const (
+	EnvErrors     = 20      // lines of an env file that cannot be read and are named, each with its reason
 	Import        = 4 << 20 // a file for config import
 	ImportValues  = 20_000  // entries in it
 	ImportNesting = 64      // levels of YAML in it

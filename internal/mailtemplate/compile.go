@@ -142,7 +142,7 @@ func (t *Template) take(ctx context.Context) *engine {
 		if e == nil {
 			e = t.newEngine()
 		}
-		e.ctx = ctx
+		e.start(ctx)
 		return e
 	case <-ctx.Done():
 		return nil

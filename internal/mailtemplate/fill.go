@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
-	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -50,15 +49,15 @@ func (t *Template) FillAll(ctx context.Context, d *message.Draft, data map[strin
 		}
 	}
 	for _, name := range t.lists["attach"] {
-		if path := run.textOf(name, "attach", limits.TemplateField); path != "" {
+		if path := run.textOf(name, "attach"); path != "" {
 			d.Attachments = append(d.Attachments, message.Attachment{Path: path, Dir: t.attachDir})
 		}
 	}
 	if t.has("body") {
-		d.Text = run.textOf("body", "body", limits.TemplateResult)
+		d.Text = run.textOf("body", body)
 	}
 	if t.has("markdown") {
-		d.Markdown = run.textOf("markdown", "body", limits.TemplateResult)
+		d.Markdown = run.textOf("markdown", body)
 	}
 	if t.html != nil {
 		d.HTML = run.html()
@@ -109,6 +108,7 @@ type filling struct {
 	data   map[string]any
 	errs   []error
 	engine *engine // nil until one is needed
+	over   bool    // the message exceeds a limit, so that no other part is filled in
 }
 
 // end gives back what was taken.
@@ -118,8 +118,11 @@ func (f *filling) end() {
 	}
 }
 
-// ready takes an engine. It is false once ctx has ended.
+// ready takes an engine. It is false once ctx has ended or a limit is exceeded.
 func (f *filling) ready() bool {
+	if f.over {
+		return false
+	}
 	if f.engine == nil {
 		f.engine = f.t.take(f.ctx)
 	}
@@ -137,7 +140,7 @@ func (f *filling) fail(part string, err error) {
 	}
 	reason := plainly(oneLine(err))
 	if much, ok := errors.AsType[tooMuch](err); ok {
-		reason = string(much)
+		reason, f.over = string(much), true
 	} else if m := missingKey().FindStringSubmatch(reason); m != nil {
 		reason = fmt.Sprintf("line %s has no value for %q: %s", m[1], m[2], given(f.data))
 	}
@@ -167,11 +170,10 @@ func given(data map[string]any) string {
 // missingKey is how text/template says that the data lacks a name.
 var missingKey = lazyregexp.New(`:(\d+):\d+: executing .*: map has no entry for key "(.*)"$`)
 
-func (f *filling) text(part string) string { return f.textOf(part, part, limits.TemplateField) }
+func (f *filling) text(part string) string { return f.textOf(part, part) }
 
-// textOf is a part that is filled in, with at most that many octets. shown is its
-// name in errors.
-func (f *filling) textOf(name, shown string, most int) string {
+// textOf is a part that is filled in. shown is its name in errors.
+func (f *filling) textOf(name, shown string) string {
 	if literal := f.t.literal[name]; literal != "" {
 		return literal
 	}
@@ -179,18 +181,24 @@ func (f *filling) textOf(name, shown string, most int) string {
 	if !ok || !f.ready() {
 		return ""
 	}
-	return f.execute(f.engine.parts[name].Execute, p.steps, shown, most)
+	return f.execute(f.engine.parts[name].Execute, p.steps, shown)
 }
 
 func (f *filling) html() string {
 	if !f.ready() {
 		return ""
 	}
-	return f.execute(f.engine.html.Execute, f.t.htmlSteps, "body", limits.TemplateResult)
+	return f.execute(f.engine.html.Execute, f.t.htmlSteps, body)
 }
 
-func (f *filling) execute(do func(io.Writer, any) error, steps int, shown string, most int) string {
-	out := limitedBuffer{most: most}
+// body is how the bodies are called in errors.
+const body = "body"
+
+func (f *filling) execute(do func(io.Writer, any) error, steps int, shown string) string {
+	out := countedText{count: f.engine.field}
+	if shown == body {
+		out.count = f.engine.body
+	}
 	err := f.engine.begin(steps)
 	if err == nil {
 		err = do(&out, f.data)
@@ -205,7 +213,7 @@ func (f *filling) execute(do func(io.Writer, any) error, steps int, shown string
 func (f *filling) addresses(part string) []message.Address {
 	var list []message.Address
 	for _, name := range f.t.lists[part] {
-		list = append(list, f.addressesIn(part, f.textOf(name, part, limits.TemplateField))...)
+		list = append(list, f.addressesIn(part, f.textOf(name, part))...)
 	}
 	return list
 }
@@ -230,17 +238,17 @@ func (f *filling) addressesIn(part, text string) []message.Address {
 	return list
 }
 
-// limitedBuffer stops a template that would fill the memory.
-type limitedBuffer struct {
-	most int
-	buf  strings.Builder
+// countedText stops a template that would fill the memory.
+type countedText struct {
+	count func(n int) error
+	text  strings.Builder
 }
 
-func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if b.buf.Len()+len(p) > b.most {
-		return 0, tooMuch(fmt.Sprintf("the result has more than %d octets", b.most))
+func (c *countedText) Write(p []byte) (int, error) {
+	if err := c.count(len(p)); err != nil {
+		return 0, err
 	}
-	return b.buf.Write(p)
+	return c.text.Write(p)
 }
 
-func (b *limitedBuffer) String() string { return b.buf.String() }
+func (c *countedText) String() string { return c.text.String() }

@@ -77,14 +77,39 @@ var templateBombs = map[string][2]string{
 	"variables":      {strings.Repeat("{{$a := 1}}", 5000), "more than 200 variables"},
 	"variables 2":    {strings.Repeat("{{range $é, $ü := .list}}{{end}}", 150), "more than 200 variables"},
 	"fields":         {"---\nto: [" + strings.Repeat("'{{.n}}',", 2000) + "]\n---\n", "more than 1000 fields with {{ and }}"},
+	"directives":     {"---\n" + directives(19_000) + "---\nx", "more than 20000 lines, commas"},
 	"front matter":   {"---\nto: [" + strings.Repeat("a,", 400_000) + "]\n---\n", "more than 20000 lines, commas"},
 	"escaped.html":   {`{{.huge}}`, "a value of 5242880 octets to write into HTML"},
 	"style.html":     {`<style>{{range 100000}}{{$.long}}{{end}}</style>`, "steps"},
 	"script 2.html":  {`<script>{{range 100000}}{{$.wide}}{{end}}</script>`, "steps"},
 	"result":         {`{{range 100000}}{{$.long}}{{end}}`, "the result has more than 16777216 octets"},
-	"result subject": {"---\nsubject: '{{.long}}'\n---\nx", "subject: the result has more than 2097152 octets"},
+	"result subject": {"---\nsubject: '{{.long}}'\n---\nx", "subject: all fields together have more than 2097152 octets"},
+	"many ranges":    {"---\n" + headers(900, "{{range 900000}}{{end}}") + "---\nx", "header X-001: needs more than 1000000 steps"},
+	"many printfs":   {"---\n" + headers(400, `{{range 100}}{{if printf "%20000d" 1}}{{end}}{{end}}`) + "---\nx", "makes more than 16777216 octets"},
+	"many headers":   {"---\n" + headers(500, `{{slice .long 1000000}}`) + "---\nx", "all fields together have more than 2097152 octets"},
+	"many to":        {"---\nto: [" + strings.Repeat("'{{range 3000}}a@contoso.example,{{end}}a@contoso.example',", 300) + "]\n---\nx", "all fields together"},
+	"many attach":    {"---\nattach: [" + strings.Repeat("'{{slice .long 1000000}}',", 400) + "]\n---\nx", "all fields together"},
 	"hidden":         {`{{_leave 0}}`, `function "_leave" not defined`},
 	"hidden.html":    {`{{_step 0}}`, `function "_step" not defined`},
+}
+
+// headers are n header fields of the same value, which begins with x.
+func headers(n int, value string) string {
+	var b strings.Builder
+	b.WriteString("headers:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  X-%03d: 'x%s'\n", i, value)
+	}
+	return b.String()
+}
+
+// directives are n lines that YAML's parser compares with each other.
+func directives(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%%TAG !a%d! x\n", i)
+	}
+	return b.String()
 }
 
 // chained is a chain of templates each of which calls the next one twice.
@@ -147,6 +172,26 @@ func TestTemplatesOfPeopleStayWithinLimits(t *testing.T) {
 		}
 		if file == "tree.txt" && d.Text != "a(b())" {
 			t.Errorf("%s: %q", file, d.Text)
+		}
+	}
+}
+
+// TestPrintfRefusesWhatFitsNoVerb: it went out in mails as Go's "%!d(string=x)".
+func TestPrintfRefusesWhatFitsNoVerb(t *testing.T) {
+	data := map[string]any{"s": "x", "p": "50%!d(", "n": 1}
+	for source, want := range map[string]string{
+		`{{printf "%999999999d" 1}}`: "%!(NOVERB", `{{printf "%d" .s}}`: "%!d(string=x", `{{printf "%d %d" .n}}`: "%!d(MISSING",
+		`{{printf "%d" .n .n}}`: "%!(EXTRA int=1", `{{printf "%z" .n}}`: "%!z(int=1", `{{printf "%*d" .s 1}}`: "%!(BADWIDTH",
+	} {
+		if d, err := fill(t, "m.txt", source, data); err == nil || !strings.Contains(err.Error(), want) || d.Text != "" {
+			t.Errorf("%s: %q, %v", source, d.Text, err)
+		}
+	}
+	for source, want := range map[string]string{
+		`{{printf "%s" .p}}`: "50%!d(", `{{printf "%d%%!" .n}}`: "1%!", `{{printf "%d%%!d(" .n}}`: "1%!d(", `{{printf "%5.2f|%-3d|%x" 1.5 .n .s}}`: " 1.50|1  |78",
+	} {
+		if d, err := fill(t, "m.txt", source, data); err != nil || d.Text != want {
+			t.Errorf("%s: %q, %v", source, d.Text, err)
 		}
 	}
 }
@@ -231,6 +276,7 @@ func TestDataIsBounded(t *testing.T) {
 		"marks.yaml":   {strings.Repeat("?\n", 1<<20), "lines, commas, colons and brackets"},
 		"aliases.yaml": {billion, "more than 50000 values"},
 		"itself.yaml":  {"a: &a [*a]", "nested more than 100 deep"},
+		"tags.yaml":    {directives(100_000) + "a: b", "lines, commas, colons and brackets"},
 		"size.json":    {`{"a": "` + strings.Repeat("x", limits.Data) + `"}`, "has more than 8388608 octets"},
 	} {
 		var before, after runtime.MemStats

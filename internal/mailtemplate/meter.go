@@ -6,20 +6,25 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"text/template"
 
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
-// meter counts what a template does while one part is filled in, and stops it.
-// What it counts depends on template and data alone.
+// meter counts what a template does while one message is filled in, and stops it:
+// a message has up to a thousand parts. What it counts depends on template and data
+// alone.
 type meter struct {
-	ctx   context.Context // of the filling that is under way
-	steps int
-	made  int // octets that functions made
-	calls int // templates that are being executed
+	ctx    context.Context // of the filling that is under way
+	steps  int
+	made   int // octets that functions made
+	fields int // octets of all parts that are not bodies
+	bodies int // octets of these
+	calls  int // templates that are being executed
 }
 
 // tooMuch is why a part cannot be filled in.
@@ -27,9 +32,12 @@ type tooMuch string
 
 func (e tooMuch) Error() string { return string(e) }
 
+// start starts a message.
+func (m *meter) start(ctx context.Context) { *m = meter{ctx: ctx} }
+
 // begin starts a part whose actions outside of loops are n.
 func (m *meter) begin(n int) error {
-	m.steps, m.made, m.calls = 0, 0, 0
+	m.calls = 0
 	return m.step(n)
 }
 
@@ -47,6 +55,22 @@ func (m *meter) step(n int) error {
 	}
 	if m.steps>>10 != before && m.ctx.Err() != nil {
 		return context.Cause(m.ctx)
+	}
+	return nil
+}
+
+// field counts n octets of a part that is not a body.
+func (m *meter) field(n int) error {
+	if m.fields += n; m.fields > limits.TemplateFields {
+		return tooMuch(fmt.Sprintf("all fields together have more than %d octets", limits.TemplateFields))
+	}
+	return nil
+}
+
+// body counts n octets of a body.
+func (m *meter) body(n int) error {
+	if m.bodies += n; m.bodies > limits.TemplateResult {
+		return tooMuch(fmt.Sprintf("the result has more than %d octets", limits.TemplateResult))
 	}
 	return nil
 }
@@ -154,12 +178,23 @@ func (m *meter) maker(times int, f func(...any) string) func(...any) (string, er
 	}
 }
 
+// printf is Go's, but what Go writes for a verb that does not fit its argument or
+// is too wide, "%!d(string=x)", is an error: it must not go out in a mail. Where
+// format or arguments have a "%" of their own, it may be their text.
 func (m *meter) printf(format string, args ...any) (string, error) {
 	if err := m.make(formatted(format, args)); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf(format, args...), nil
+	text := fmt.Sprintf(format, args...)
+	bad := misprinted().FindString(text)
+	if bad == "" || strings.Contains(format, "%%") || strings.Contains(fmt.Sprint(args...), "%") {
+		return text, nil
+	}
+	return "", fmt.Errorf("%.100q gives %q: a verb does not fit its argument, or is too wide", format, bad)
 }
+
+// misprinted is how fmt tells of a mistake.
+var misprinted = lazyregexp.New(`%!.?\([^()]{0,40}`)
 
 // address makes one address of a name and an addr-spec, whatever commas the name
 // holds.

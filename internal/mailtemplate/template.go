@@ -149,7 +149,7 @@ func checkFront(front string) error {
 		return fmt.Errorf("has more than %d octets", limits.TemplateFront)
 	}
 	if n := guard.YAML(front); n > limits.TemplateValues {
-		return fmt.Errorf("has more than %d lines, commas, colons and brackets, of which values are made", limits.TemplateValues)
+		return fmt.Errorf("has more than %d lines, commas, colons and brackets, of which values are made (a line that begins with %% counts as a thousand)", limits.TemplateValues)
 	}
 	return nil
 }

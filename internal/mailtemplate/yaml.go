@@ -16,7 +16,7 @@ import (
 // so that data is the same whether it comes as YAML or as JSON.
 func parseYAML(text string) (map[string]any, error) {
 	if n := guard.YAML(text); n > signsOfAll {
-		return nil, fmt.Errorf("has more than %d lines, commas, colons and brackets, of which values are made; as JSON it may have more text", signsOfAll)
+		return nil, fmt.Errorf("has more than %d lines, commas, colons and brackets, of which values are made (a line that begins with %% counts as a thousand); as JSON it may have more text", signsOfAll)
 	}
 	var doc yaml.Node
 	if err := yaml.NewDecoder(strings.NewReader(text)).Decode(&doc); errors.Is(err, io.EOF) {

@@ -34,6 +34,9 @@ const (
 	maxEscapes = 1000
 )
 
+// quickly is how many lines goldmark goes past in the time of a comparison.
+const quickly = 4
+
 func (g *guard) stop(format string, args ...any) {
 	panic(stopped{&Error{fmt.Sprintf(format, args...)}})
 }
@@ -122,11 +125,30 @@ func (p *paragraph) Transform(node *ast.Paragraph, reader text.Reader, pc parser
 	if head := bytes.TrimLeft(first.Value(source), " "); p.ParagraphTransformer == parser.LinkReferenceParagraphTransformer {
 		if len(head) > 0 && head[0] == '[' {
 			p.spend(definitions(lines, source) * lines.Len() / 8) // moving is quicker than comparing
+			p.label(lines, source)
 		}
 	} else {
 		p.table(lines, source)
 	}
 	p.ParagraphTransformer.Transform(node, reader, pc)
+}
+
+// label counts what a label over several lines costs: goldmark looks for each of
+// its lines from the last one of the paragraph, whether a colon makes it a
+// definition or not. Behind a colon all lines may be those of titles and labels.
+func (p *paragraph) label(lines *text.Segments, source []byte) {
+	block := text.NewBlockReader(source, lines)
+	block.SkipSpaces()
+	block.Advance(1)
+	label, closed := block.FindClosure('[', ']', text.FindClosureOptions{Newline: true, Advance: true})
+	switch {
+	case !closed:
+		return
+	case block.Peek() == ':':
+		p.spend(lines.Len() * lines.Len() / quickly)
+	case label.Len() > 1:
+		p.spend(label.Len() * lines.Len() / quickly)
+	}
 }
 
 // definitions is how many link definitions the lines have at most.
@@ -152,7 +174,7 @@ func (g *guard) table(lines *text.Segments, source []byte) {
 		}
 		header := lines.At(i - 1)
 		if bytes.Count(header.Value(source), []byte("|"))+2 >= columns {
-			most = max(most, columns*(lines.Len()-i+1)) // the header counts twice
+			most = max(most, (columns+2)*(lines.Len()-i+1)) // with the row itself; the header counts twice
 		}
 	}
 	if most > 0 {

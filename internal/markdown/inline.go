@@ -2,6 +2,7 @@ package markdown
 
 import (
 	"bytes"
+	"sort"
 
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -35,6 +36,9 @@ func (c *counted) Parse(parent ast.Node, block text.Reader, pc parser.Context) a
 	line, segment := block.PeekLine()
 	node := c.InlineParser.Parse(parent, block, pc)
 	if node == nil {
+		if line[0] == '<' { // what is no HTML takes memory nevertheless
+			c.grow(1)
+		}
 		return nil
 	}
 	c.grow(2) // and the text behind it
@@ -51,8 +55,8 @@ type link struct {
 }
 
 // Parse counts brackets, and at a closing one what is looked at because of it:
-// all between the brackets for a link, the lines for the text between them, the
-// address for its end, and for a link that was found all of the paragraph for
+// all between the brackets for a link, the text between them (see meteredReader),
+// the address for its end, and for a link that was found all of the paragraph for
 // marks.
 func (l *link) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
 	line, _ := block.PeekLine()
@@ -68,13 +72,28 @@ func (l *link) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.
 		return l.InlineParser.Parse(parent, block, pc)
 	}
 	l.between(parent.LastChild())
-	l.spend((parent.Lines().Len() + address(line[1:])) / 2) // half the time of a comparison
-	node := l.InlineParser.Parse(parent, block, pc)
+	l.spend(address(line[1:]) / 2) // half the time of a comparison
+	node := l.InlineParser.Parse(parent, &meteredReader{block, l.guard, parent.Lines()}, pc)
 	if node != nil {
 		l.grow(2)
 		l.spend(parent.ChildCount())
 	}
 	return node
+}
+
+// meteredReader counts what the parser of links takes from a paragraph: goldmark
+// looks for where it is from the last line, for each line of a title or a label.
+type meteredReader struct {
+	text.Reader
+	*guard
+	lines *text.Segments
+}
+
+// Value returns the octets of a segment.
+func (r *meteredReader) Value(s text.Segment) []byte {
+	behind := sort.Search(r.lines.Len(), func(i int) bool { return r.lines.At(i).Start > s.Start })
+	r.spend((r.lines.Len()-behind)/quickly + (s.Stop-s.Start)/2) // what is copied is memory, too
+	return r.Reader.Value(s)
 }
 
 // CloseBlock is called at the end of the paragraph.

@@ -46,12 +46,15 @@ func ToHTML(ctx context.Context, source string, b Bounds) (body string, err erro
 		return "", &Error{fmt.Sprintf("has %d octets, at most %d", len(source), b.Source)}
 	}
 	g := &guard{ctx: ctx, Bounds: b}
-	// The parsers of goldmark return no errors, so that what stops them is a panic.
-	// It comes from guard alone, and goes no further than here.
+	// The parsers of goldmark return no errors, so that guard stops them with a panic.
+	// Any other is a fault of goldmark or of ours, and must not become an empty mail.
 	defer func() {
-		stop, ours := recover().(stopped)
-		if ours {
-			body, err = "", stop.err
+		switch r := recover().(type) {
+		case nil:
+		case stopped:
+			body, err = "", r.err
+		default:
+			body, err = "", fmt.Errorf("rendering Markdown: a fault of the program: %v", r)
 		}
 	}()
 	octets := []byte(source)

@@ -177,6 +177,9 @@ func (p *addressParser) list() (list []Address, reason string) {
 			if reason != "" {
 				return nil, reason
 			}
+			if n := p.pos - p.start; n > limits.Address {
+				return nil, fmt.Sprintf("has %d octets, at most %d", n, limits.Address)
+			}
 			if isGroup && inGroup {
 				return nil, "a group within a group"
 			}

@@ -3,6 +3,7 @@ package message
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -85,6 +86,9 @@ func (d *Draft) complete(ctx context.Context) (err error) {
 		if d.HTML, err = FromMarkdown(ctx, d.Markdown); err != nil {
 			return err
 		}
+	}
+	if len(d.HTML) > limits.HTML {
+		return &FieldError{"HTML", "", fmt.Sprintf("has %d octets, at most %d; what is longer can be attached", len(d.HTML), limits.HTML)}
 	}
 	if d.EmbedDir != "" && d.HTML != "" {
 		html, images, err := embedImages(ctx, d.HTML, d.EmbedDir, d.From.Domain)

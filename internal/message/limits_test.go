@@ -108,6 +108,16 @@ func TestEmbeddedImagesAreOpenedBelowTheirDirectory(t *testing.T) {
 	}
 }
 
+func TestHTMLOverALimitIsAFieldError(t *testing.T) {
+	d := draft(t)
+	d.HTML = strings.Repeat("x", limits.HTML+1)
+	_, err := message.Compose(t.Context(), d)
+	var field *message.FieldError
+	if !errors.As(err, &field) || err.Error() != "HTML: has 7340033 octets, at most 7340032; what is longer can be attached" {
+		t.Error(err)
+	}
+}
+
 func TestMarkdownOverALimitIsAFieldError(t *testing.T) {
 	d := draft(t)
 	d.Markdown = strings.Repeat("a|", 1000) + "\n" + strings.Repeat("-|", 1000) + "\n" + strings.Repeat("|\n", 1000)
@@ -309,5 +319,76 @@ func TestImagesThatAreShownAgainAreLookedForOnce(t *testing.T) {
 	m = compose(t, d)
 	if n := len(m.Missing()); n != 20_001 {
 		t.Errorf("%d missing images", n)
+	}
+}
+
+// repeated is a reader of what is written again and again, n times.
+func repeated(piece string, n int) io.Reader {
+	piece = strings.Repeat(piece, 1000)
+	list := make([]io.Reader, n/1000)
+	for i := range list {
+		list[i] = strings.NewReader(piece)
+	}
+	return io.MultiReader(list...)
+}
+
+// TestCRsAreBounded: they were part of no count, and became blanks all at once, or
+// nothing for ever.
+func TestCRsAreBounded(t *testing.T) {
+	head := "From: a@contoso.example\n\nx"
+	for name, bomb := range map[string]struct {
+		in     io.Reader
+		reason string
+	}{
+		"blanks":    {repeated("\r", 100_000_000), "line 3 has more than 65536 CRs in a row"},
+		"line ends": {repeated(strings.Repeat("\r", 60_000)+"\n", 8000), "more than 314572800 octets, with CRs"},
+	} {
+		n := taken(func() {
+			raw, err := message.ReadRaw(t.Context(), io.MultiReader(strings.NewReader(head), bomb.in), message.RawOptions{})
+			if err == nil {
+				_ = raw.Close()
+			}
+			var field *message.FieldError
+			if !errors.As(err, &field) || !strings.Contains(err.Error(), bomb.reason) {
+				t.Errorf("%s: %v, want %q", name, err, bomb.reason)
+			}
+		})
+		if n > 100<<20 {
+			t.Errorf("%s: %d MB were taken", name, n>>20)
+		}
+	}
+	raw, err := message.ReadRaw(t.Context(), strings.NewReader(head+strings.Repeat("\r", 900)+"y\n"+strings.Repeat("\r", 60_000)+"\n"), message.RawOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.Close()
+}
+
+func TestAnAddressIsBounded(t *testing.T) {
+	long := strings.Repeat("x ", limits.Address/2)
+	for _, list := range []string{long + "<a@b.example>", `"` + long + `" <a@b.example>`, "a@b.example, " + long + "<a@b.example>", long + ": a@b.example;"} {
+		_, err := message.ParseAddressList("To", list)
+		var field *message.FieldError
+		if !errors.As(err, &field) || !strings.HasSuffix(field.Reason, " octets, at most 65536") || len(err.Error()) > 1000 {
+			t.Errorf("%.100v", err)
+		}
+	}
+	if _, err := message.ParseAddressList("To", strings.Repeat("x ", 1000)+"<a@b.example>"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLinesOfABodyTakeNoMemory where long ones are re-encoded: each became a text.
+func TestLinesOfABodyTakeNoMemory(t *testing.T) {
+	text := "From: a@contoso.example\n\n" + strings.Repeat("a line of some words\n", 500_000) + strings.Repeat("x", 1200)
+	n := taken(func() {
+		raw, err := message.ReadRaw(t.Context(), strings.NewReader(text), message.RawOptions{ReencodeLongLines: true, TempDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = raw.Close()
+	})
+	if n > 8<<20 {
+		t.Errorf("%d MB were taken", n>>20)
 	}
 }

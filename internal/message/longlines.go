@@ -2,6 +2,7 @@ package message
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,7 @@ func longParts(ctx context.Context, r *Raw, first place) ([]leaf, error) {
 	}
 	br := bufio.NewReaderSize(until.Between(ctx, io.NewSectionReader(r.spool, r.body, r.spool.n-r.body)), 32<<10)
 	for off := r.body; ; {
-		start, length, err := readLine(br)
+		start, length, err := readLine(br, w.inHeader)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -138,11 +139,12 @@ func longParts(ctx context.Context, r *Raw, first place) ([]leaf, error) {
 }
 
 // readLine reads one line with CRLF and returns its beginning, as far as a
-// boundary or a header field of interest can reach, and its length.
-func readLine(br *bufio.Reader) (start string, length int64, err error) {
+// boundary or a header field of interest can reach, and its length. Outside of a
+// header only what may be a boundary is of interest.
+func readLine(br *bufio.Reader, inHeader bool) (start string, length int64, err error) {
 	for {
 		part, err := br.ReadSlice('\n')
-		if length < 2000 {
+		if length < 2000 && (inHeader || start != "" || length == 0 && bytes.HasPrefix(part, []byte("--"))) {
 			start += string(part[:min(len(part), 2000)])
 		}
 		length += int64(len(part))

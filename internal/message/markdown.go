@@ -7,6 +7,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/markdown"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
+	"github.com/smtpsend/smtpsend/internal/until"
 )
 
 // FromMarkdown renders Markdown (CommonMark with tables, strikethrough, task
@@ -15,9 +16,12 @@ import (
 // log or a form. The error is *FieldError for a source that exceeds a limit (see
 // package limits), and the cause of ctx, with which rendering ends.
 func FromMarkdown(ctx context.Context, source string) (string, error) {
-	body, err := markdown.ToHTML(ctx, mimetext.ToUTF8(source), markdown.Bounds{
-		Source: limits.MarkdownSource, Nodes: limits.MarkdownNodes, Nesting: limits.MarkdownNesting,
-		Work: limits.MarkdownWork, HTML: limits.MarkdownHTML,
+	// The library looks at no context where it works on one paragraph.
+	body, err := until.Do(ctx, func() (string, error) {
+		return markdown.ToHTML(ctx, mimetext.ToUTF8(source), markdown.Bounds{
+			Source: limits.MarkdownSource, Nodes: limits.MarkdownNodes, Nesting: limits.MarkdownNesting,
+			Work: limits.MarkdownWork, HTML: limits.MarkdownHTML,
+		})
 	})
 	if tooMuch, ok := errors.AsType[*markdown.Error](err); ok {
 		return "", &FieldError{"Markdown", "", tooMuch.Reason + "; it can be sent as plain text, or attached"}

@@ -128,7 +128,8 @@ func longLineError(p place, why string) error {
 type lineNormaliser struct {
 	w        io.Writer
 	max      int64
-	n        int64
+	n        int64 // octets written
+	in       int64 // octets taken
 	out      []byte
 	held     []byte // all octets, until it is known what a line end is
 	known    bool   // what a line end is
@@ -140,6 +141,9 @@ type lineNormaliser struct {
 }
 
 func (l *lineNormaliser) Write(p []byte) (int, error) {
+	if l.in += int64(len(p)); l.in > limits.MessageRead { // of CRs that are left out, n knows nothing
+		return 0, &FieldError{"message", "", fmt.Sprintf("more than %d octets, with CRs before line ends", limits.MessageRead)}
+	}
 	if l.known {
 		return len(p), l.take(p)
 	}
@@ -169,7 +173,9 @@ func (l *lineNormaliser) take(p []byte) error {
 		case c == '\n':
 			return &FieldError{"message", "", fmt.Sprintf("line %d ends with LF, the lines before it with CR", l.at.line+1)}
 		case c == '\r':
-			l.crs++
+			if l.crs++; l.crs > limits.CRs {
+				return &FieldError{"message", "", fmt.Sprintf("line %d has more than %d CRs in a row", l.at.line+1, limits.CRs)}
+			}
 			continue
 		case c == 0:
 			return &FieldError{"message", "", fmt.Sprintf("NUL at octet %d of line %d", l.at.octets+int64(l.crs)+1, l.at.line+1)}

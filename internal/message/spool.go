@@ -18,10 +18,11 @@ const spoolMemory = 1 << 20
 // spoolMemory in a temporary file of mode 0600. The file has no name any more
 // where the system allows that, so nothing stays behind after a crash.
 type spool struct {
-	dir  string // "" = the system's directory for temporary files
-	mem  []byte
-	file *os.File
-	n    int64
+	dir   string // "" = the system's directory for temporary files
+	mem   []byte
+	file  *os.File
+	named bool // the file has its name still; once removed, it may be another's
+	n     int64
 }
 
 func (s *spool) Write(p []byte) (int, error) {
@@ -50,7 +51,7 @@ func (s *spool) spill() error {
 		return fmt.Errorf("%w: %w", ErrNoCopy, err)
 	}
 	s.file = f
-	_ = os.Remove(f.Name()) // Windows refuses while it is open; Close tries again
+	s.named = os.Remove(f.Name()) != nil // Windows refuses while it is open; Close tries again
 	if _, err := f.Write(s.mem); err != nil {
 		_ = s.Close()
 		return fmt.Errorf("%w: %w", ErrNoCopy, err)
@@ -81,8 +82,9 @@ func (s *spool) Close() error {
 		return nil
 	}
 	err := s.file.Close()
-	if rm := os.Remove(s.file.Name()); rm != nil && !errors.Is(rm, os.ErrNotExist) {
-		err = errors.Join(err, rm)
+	if s.named {
+		s.named = false
+		err = errors.Join(err, os.Remove(s.file.Name()))
 	}
 	return err
 }

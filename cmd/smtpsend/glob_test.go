@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestGlobFindsWhatTheLibraryDoes(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.pdf", "b.pdf", ".c.pdf", "é.pdf", "d[1].pdf", "e*f", "sub/a.pdf", "sub/b.txt", "sub/deep/a.pdf", "other/a.pdf"} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Skip(err) // e*f on Windows
+		}
+	}
+	t.Chdir(dir)
+	for _, pattern := range []string{
+		"*.pdf", "./*.pdf", "*", "*/a.pdf", "*/*", "*/*/*", "sub/*.txt", "sub//*.txt", "s?b/[ab].*", "[^a].pdf", "*/none", "none/*", "a.pdf/*",
+		"../*/a.pdf", dir + "/*.pdf", dir + "/*/../*.pdf", "e\\*f", "d\\[1].pdf", "su\\b/*", "sub/../*.pdf", "*/", "[a-", "a[", "\\", "x/[",
+	} {
+		got, err := glob(pattern)
+		want, wantErr := filepath.Glob(pattern)
+		for i := range want {
+			want[i] = filepath.Clean(want[i])
+		}
+		if !slices.Equal(got, want) || (err == nil) != (wantErr == nil) {
+			t.Errorf("%s: %q, %v, want %q, %v", pattern, got, err, want, wantErr)
+		}
+	}
+}
+
+func TestGlobsAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 60 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d", i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		g    globber
+		last string
+		want string
+	}{
+		{globber{names: 80, matches: 60}, "*", ""},
+		{globber{names: 80, matches: 59}, "*", "more than 59 files match"},
+		{globber{names: 50, matches: 60}, "*", "more than 100000 names in directories"},
+		{globber{names: 50, matches: 60}, "none*", "more than 100000 names in directories"},
+		{globber{names: 110, matches: 60}, "*/x", "more than 100000 names in directories"}, // each is looked for
+	} {
+		if found, err := tt.g.find(filepath.Join(dir, tt.last)); (err != nil) != (tt.want != "") || err != nil && !strings.HasPrefix(err.Error(), tt.want) || err == nil && len(found) != 60 {
+			t.Errorf("%+v: %q, %v", tt, found, err)
+		}
+	}
+}
