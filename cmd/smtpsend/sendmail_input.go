@@ -23,18 +23,26 @@ type dotReader struct {
 }
 
 func newDotReader(in io.Reader) *dotReader {
-	return &dotReader{in: bufio.NewReader(in), lineStart: true}
+	return &dotReader{in: bufio.NewReaderSize(in, 64<<10), lineStart: true}
 }
 
-func (d *dotReader) Read(p []byte) (int, error) {
-	if len(d.rest) == 0 && d.err == nil {
-		d.fill()
+// Read hands on as many lines as have come: what reads from here takes as long for
+// a line as for a thousand.
+func (d *dotReader) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if len(d.rest) == 0 && d.err == nil && (n == 0 || d.in.Buffered() > 0) {
+			d.fill()
+		}
+		if len(d.rest) == 0 {
+			break
+		}
+		got := copy(p[n:], d.rest)
+		d.rest = d.rest[got:]
+		n += got
 	}
-	if len(d.rest) == 0 {
+	if n == 0 {
 		return 0, d.err
 	}
-	n := copy(p, d.rest)
-	d.rest = d.rest[n:]
 	return n, nil
 }
 

@@ -41,7 +41,10 @@ func (c *counted) Parse(parent ast.Node, block text.Reader, pc parser.Context) a
 		}
 		return nil
 	}
-	c.grow(2) // and the text behind it
+	c.grow(2) // and the text after it
+	if node.Kind() == ast.KindAutoLink {
+		c.grow(1) // its address is copied, and stands twice in the HTML
+	}
 	if lines := parent.Lines(); line[0] == '`' && node.Kind() != ast.KindCodeSpan {
 		c.spend((lines.At(lines.Len()-1).Stop-segment.Start)/8 + 32*lines.Len())
 	}
