@@ -12,7 +12,10 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/nodump"
 	"github.com/smtpsend/smtpsend/internal/printable"
@@ -51,12 +54,20 @@ type process struct {
 	environ        []string
 }
 
+// completes reports the command that a shell asks for words.
+func completes(args []string) bool {
+	return len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
+}
+
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, p *process, args []string) int {
 	inside := *p
 	inside.stdin = newInput(ctx, p.stdin)
 	root, g := newRoot(&inside)
 	root.SetArgs(args)
+	if completes(args) && slices.ContainsFunc(args, func(arg string) bool { return printable.Line(arg) != arg }) {
+		return exitUsage // cobra would print it as it is
+	}
 	cmd, err := root.ExecuteContextC(ctx)
 	return g.written(cmd, g.conclude(err))
 }

@@ -139,7 +139,7 @@ func (o *original) writeTo(ctx context.Context, w io.Writer) (n int64, err error
 
 // missing says how much of the message n octets are, "" when they are all of it.
 func (o *original) missing(n int64) string {
-	if n == o.came {
+	if n == o.came && n < limits.MessageRead {
 		return ""
 	}
 	return fmt.Sprintf("only its first %d octets, the rest is missing", n)

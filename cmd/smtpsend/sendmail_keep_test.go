@@ -38,7 +38,7 @@ func TestSendmailEndsWithoutEndOfInput(t *testing.T) {
 	}
 	if code := run(t.Context(), p, []string{"sendmail", "-i", "--dry-run", "b@contoso.example"}); code != exitData ||
 		!strings.Contains(stderr.String(), "more than 157286400 octets") ||
-		!strings.Contains(stderr.String(), "dead.letter (only its first 157286400 octets, the rest is missing)") {
+		!strings.Contains(stderr.String(), "dead.letter (only its first 314572800 octets, the rest is missing)") {
 		t.Errorf("exit %d, said %q", code, stderr.String())
 	}
 	f, err := os.Open(filepath.Join(home, "dead.letter"))
@@ -47,11 +47,11 @@ func TestSendmailEndsWithoutEndOfInput(t *testing.T) {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil || info.Size() < limits.Message || info.Size() > limits.Message+1000 {
+	if err != nil || info.Size() < limits.MessageRead || info.Size() > limits.MessageRead+1000 {
 		t.Errorf("it has %d octets, %v", info.Size(), err)
 	}
 	end := make([]byte, 100)
-	if _, err := f.ReadAt(end, info.Size()-100); err != nil || !bytes.HasSuffix(end, []byte("\n[smtpsend: of this message here is only its first 157286400 octets, the rest is missing]\n\n")) {
+	if _, err := f.ReadAt(end, info.Size()-100); err != nil || !bytes.HasSuffix(end, []byte("\n[smtpsend: of this message here is only its first 314572800 octets, the rest is missing]\n\n")) {
 		t.Errorf("it ends with %q, %v", end, err)
 	}
 }

@@ -185,7 +185,7 @@ func (l *loader) secretFile(ctx context.Context, e entry) (string, error) {
 	var err error
 	switch {
 	case name != "-":
-		data, err = ownfile.ReadAll(ctx, name, maxSecret)
+		data, err = ownfile.ReadSecret(ctx, name, maxSecret)
 	case l.o.Stdin == nil:
 		return "", errors.New("is -, but standard input is not to be read here")
 	default:

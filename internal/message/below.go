@@ -46,10 +46,10 @@ func nameBelow(dir, path string) (string, error) {
 	return name, nil
 }
 
-// notBelow is the error for a file that cannot be opened below dir. What is no
+// notBelow is the error for a file that cannot be opened below dir. What is not an
 // error of the system is that a link leads out.
 func notBelow(dir, path, name string, err error) error {
-	if errno := syscall.Errno(0); !errors.As(err, &errno) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNotRegular) {
+	if errno := syscall.Errno(0); !errors.As(err, &errno) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNotRegular) && !errors.Is(err, ownfile.ErrWithheld) {
 		return &FieldError{"attachment", path, fmt.Sprintf("is reached by a link that leads out of the directory %q", dir)}
 	}
 	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(path) {

@@ -62,6 +62,19 @@ func ReadAll(ctx context.Context, name string, limit int64) ([]byte, error) {
 	return data, err
 }
 
+// ReadSecret is ReadAll for a file that holds a secret: OpenBelow does not open it
+// afterwards.
+func ReadSecret(ctx context.Context, name string, limit int64) ([]byte, error) {
+	data, err := ReadAll(ctx, name, limit)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+		withhold(info)
+	}
+	return data, nil
+}
+
 // ReadTrusted is ReadAll for a file that decides what this program does: a regular
 // one has to be as OpenTrusted has it, a pipe or device must be root's or this
 // user's, and be reached in the same way.

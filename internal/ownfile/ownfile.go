@@ -5,7 +5,7 @@
 //
 //   - What decides what this program does, such as an env file or a key:
 //     [OpenTrusted]. Nobody but root and this user could have written it, and
-//     nobody else chose it by a link.
+//     nobody else chose it by a link. OpenBelow never opens it.
 //   - What is this user's alone, such as a cached token, a lock or the outbox:
 //     [OpenPrivate], [OpenOrCreate], [Append], [TryLock], in a directory of
 //     [MakeDir]. A link in their place is refused, not followed.
@@ -68,6 +68,9 @@ func OpenTrusted(name string) (*os.File, error) {
 	}
 	if err == nil {
 		err = checkTrusted(name, f, info)
+	}
+	if err == nil {
+		withhold(info)
 	}
 	return checked(f, err)
 }

@@ -27,7 +27,8 @@ func OpenRegular(name string) (*os.File, error) {
 }
 
 // OpenBelow is OpenRegular for a name relative to dir that somebody else chose:
-// a link that leads out of dir is not followed; see os.Root.
+// a link that leads out of dir is not followed; see os.Root. A file that this
+// process has its settings or a secret from is ErrWithheld.
 func OpenBelow(dir, name string) (*os.File, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -42,7 +43,10 @@ func OpenBelow(dir, name string) (*os.File, error) {
 		return nil, err
 	}
 	f, err := root.OpenFile(name, os.O_RDONLY|nonBlock, 0)
-	return stillRegular(f, err)
+	if f, err = stillRegular(f, err); err != nil {
+		return nil, err
+	}
+	return checked(f, checkWithheld(f))
 }
 
 func stillRegular(f *os.File, err error) (*os.File, error) {
