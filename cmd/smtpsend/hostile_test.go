@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -83,17 +84,38 @@ type scene struct {
 
 func (s *scene) at(text string) string { return strings.ReplaceAll(text, "@@", s.dir) }
 
+// stream is standard output or error, which several goroutines write to.
+type stream struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *stream) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *stream) Bytes() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.b.Bytes())
+}
+
 // perform runs one command line in this process.
 func (s *scene) perform(t *testing.T, o ordeal, more ...string) (out, errs []byte) {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
+	var stdout, stderr stream
 	p := &process{stdin: strings.NewReader(o.stdin), stdout: &stdout, stderr: &stderr}
 	for name, value := range s.env {
 		p.environ = append(p.environ, name+"="+value)
 	}
 	args := slices.Clone(more)
-	if o.brief {
+	switch {
+	case o.brief && o.silent: // whatever comes of it
 		args = append(args, "--timeout", "300ms")
+	case o.brief: // what is shown may take a while on a busy machine
+		args = append(args, "--timeout", "20s")
 	}
 	for _, a := range o.args {
 		args = append(args, s.at(a))
