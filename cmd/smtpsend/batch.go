@@ -344,7 +344,7 @@ func (b *batchFlags) checkAll(ctx context.Context, g *globals, r *rowFile, plan 
 		for _, p := range checked.Problems {
 			problems = append(problems, map[string]any{"row": p.N, "line": p.Line, "problem": p.Err.Error()})
 		}
-		g.printJSON(map[string]any{"error": text, "bad_rows": checked.Bad, "problems": problems, "exit_code": exitData})
+		g.printJSON(map[string]any{"error": text, "bad_rows": checked.Bad, "unread": checked.Unread, "problems": problems, "exit_code": exitData})
 		return checked, &exitError{code: exitData, err: errors.New(text), shown: true}
 	}
 	for _, p := range checked.Problems[:min(len(checked.Problems), shownProblems)] {

@@ -126,6 +126,9 @@ func (c *checker) feed(ctx context.Context, rows *Rows, work chan<- []Row) error
 	list := make([]Row, 0, chunkRows)
 	for cost := 0; ctx.Err() == nil; {
 		if c.enough() {
+			work <- list
+			_, err := rows.Next()
+			c.total.Unread = !errors.Is(err, io.EOF)
 			return nil
 		}
 		row, err := rows.Next()
@@ -176,8 +179,7 @@ func short(s string) [8]byte {
 func (c *checker) enough() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.total.Unread = c.total.Bad >= limits.WrongRows
-	return c.total.Unread
+	return c.total.Bad >= limits.WrongRows
 }
 
 // note counts a row that cannot be used.

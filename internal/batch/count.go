@@ -11,9 +11,8 @@ import (
 var ErrTooManyRows = fmt.Errorf("has more than %d rows: make several files of it", limits.Rows)
 
 // RowCounter counts rows in octets that are written to it, as they come from a
-// file, for much less than reading them costs, and too many at most where quotes are
-// odd. Write returns
-// ErrTooManyRows; what it lets pass, Rows counts exactly.
+// file, for much less than reading them costs; too many at most where quotes are
+// odd. Write returns ErrTooManyRows; what it lets pass, Rows counts exactly.
 type RowCounter struct {
 	begun  bool
 	skip   bool // UTF-16, in which a line end may be half of a sign

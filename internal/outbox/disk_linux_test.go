@@ -13,7 +13,7 @@ import (
 func smallDisk(t *testing.T, options string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := unix.Mount("outbox-test", dir, "tmpfs", 0, options); err != nil {
+	if err := unix.Mount("outbox-test", dir, "tmpfs", 0, options+",mode=0700"); err != nil {
 		if os.Getenv("CI") == "true" && os.Geteuid() == 0 {
 			t.Fatalf("mounting a small disk: %v", err)
 		}

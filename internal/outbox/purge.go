@@ -138,7 +138,7 @@ func (ob *Outbox) backup(ctx context.Context, name string) (err error) {
 		}
 	}()
 	ob.sweepCopies()
-	copied := filepath.Join(ob.dir, copyPrefix+rand.Text())
+	copied := filepath.Join(ob.dir, copyPrefix+rand.Text()) // 26 letters
 	from, err := ownfile.Create(copied)
 	if err != nil {
 		return err
@@ -154,15 +154,25 @@ func (ob *Outbox) backup(ctx context.Context, name string) (err error) {
 	if err := to.Sync(); err != nil {
 		return err
 	}
+	info, err := to.Stat()
+	if err != nil {
+		return err
+	}
+	if now, err := os.Lstat(name); err != nil || !os.SameFile(now, info) {
+		return fmt.Errorf("%s was replaced meanwhile by another file", name)
+	}
 	return ownfile.SyncDir(filepath.Dir(name))
 }
 
-// copyPrefix begins the name of a copy that is being made.
-const copyPrefix = "backup-"
+// copyPrefix begins the name of a copy that is being made, which copyPattern is.
+const (
+	copyPrefix  = ".smtpsend-copy-"
+	copyPattern = copyPrefix + "??????????????????????????"
+)
 
 // sweepCopies removes copies of processes that were killed.
 func (ob *Outbox) sweepCopies() {
-	names, _ := filepath.Glob(filepath.Join(ob.dir, copyPrefix+"*")) // an error is for a pattern in the directory's name
+	names, _ := filepath.Glob(filepath.Join(ob.dir, copyPattern)) // an error is for a pattern in the directory's name
 	for _, name := range names {
 		if info, err := os.Lstat(name); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
 			_ = os.Remove(name)

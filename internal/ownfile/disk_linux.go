@@ -5,6 +5,13 @@ import "golang.org/x/sys/unix"
 // searchDir opens a directory to look names up in, which needs no right to read.
 const searchDir = unix.O_PATH | unix.O_DIRECTORY
 
+// readOnly reports a file system that is mounted to be read only, as the
+// configuration of a container is.
+func readOnly(fd int) bool {
+	var st unix.Statfs_t
+	return unix.Fstatfs(fd, &st) == nil && st.Flags&unix.ST_RDONLY != 0
+}
+
 // keepsNoFiles reports a file system of the kernel's. A file such as
 // /proc/self/cmdline is regular and root's, and says what the caller wrote.
 func keepsNoFiles(fd int) bool {

@@ -81,7 +81,7 @@ func ReadSecret(ctx context.Context, name string, limit int64) ([]byte, error) {
 func ReadTrusted(ctx context.Context, name string, limit int64) ([]byte, error) {
 	f, err := OpenTrusted(name)
 	switch {
-	case errors.Is(err, errOpenFile): // a shell's <(command): what is open already
+	case errors.Is(err, errOpenFile) && isOpenFile(name): // a shell's <(command)
 		return ReadAll(ctx, name, limit)
 	case errors.Is(err, errStream):
 		info, err := os.Stat(name)

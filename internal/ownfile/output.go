@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // Writable opens a file to write that the user named, and makes it with mode
@@ -14,10 +16,11 @@ import (
 // this user. It is reached by trusted links alone: in a directory that others may
 // write, a link could lead to any file of this user, or to a device. Pipes and
 // devices are written as they are, such as /dev/stdout; a pipe that nobody reads
-// is waited for until ctx ends, whose cause is returned then.
+// is waited for until ctx ends, whose cause is returned then, and 30 s at most, then
+// with os.ErrDeadlineExceeded.
 func Writable(ctx context.Context, name string) (*os.File, error) {
 	p, err := find(name, true)
-	if errors.Is(err, errOpenFile) { // /dev/stdout: what is open already
+	if errors.Is(err, errOpenFile) && isOpenFile(name) {
 		return os.OpenFile(name, os.O_WRONLY, 0)
 	}
 	if err != nil {
@@ -38,14 +41,28 @@ func Writable(ctx context.Context, name string) (*os.File, error) {
 // readerLook is the time between two looks for who reads a pipe.
 const readerLook = 20 * time.Millisecond
 
+// errReader is the cause of the context that ends after pipeWait.
+var errReader = fmt.Errorf("nobody read it for %v: %w", pipeWait, os.ErrDeadlineExceeded)
+
+// openFileNames are names for what a process has open already, such as /dev/stdout.
+var openFileNames = lazyregexp.New(`^/(?:dev/(?:std(?:in|out|err)|fd/\d+)|proc/(?:self|thread-self|\d+)/fd/\d+)$`)
+
+// isOpenFile reports a name that leads nowhere but to what is open.
+func isOpenFile(name string) bool { return openFileNames().MatchString(name) }
+
 // openReader opens a file to write. A pipe has to have a reader.
 func (p *place) openReader(ctx context.Context) (*os.File, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, pipeWait, errReader)
+	defer cancel()
 	tick := time.NewTicker(readerLook)
 	defer tick.Stop()
 	for {
 		f, err := p.open(os.O_WRONLY | os.O_CREATE)
 		if err == nil || !p.waitsForReader(err) {
 			return f, err
+		}
+		if !p.isOurs() {
+			return nil, refused(p.name, "is a pipe of another user")
 		}
 		select {
 		case <-ctx.Done():

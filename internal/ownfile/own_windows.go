@@ -22,6 +22,8 @@ func checkOwn(string, fs.FileInfo, fs.FileMode) error { return nil }
 
 func ownerOf(fs.FileInfo) (uid int, ok bool) { return 0, false }
 
+func groupMayLead(fs.FileInfo) bool { return false }
+
 func rootOrUs(int) bool { return true }
 
 // errOpenFile is for systems where a path can lead to what a process has open.

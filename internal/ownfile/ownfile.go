@@ -154,6 +154,8 @@ func checked(f *os.File, err error) (*os.File, error) {
 	return f, nil
 }
 
+func errPipe(name string) error { return &Error{name, "is a pipe, not a regular file", errStream} }
+
 // errStream is in the *Error for a pipe or a device.
 var errStream = errors.New("is not a regular file")
 
@@ -164,7 +166,7 @@ func checkKind(name string, info fs.FileInfo) error {
 	case mode.IsDir():
 		return refused(name, "is a directory")
 	case mode&fs.ModeNamedPipe != 0:
-		return &Error{name, "is a pipe, not a regular file", errStream}
+		return errPipe(name)
 	case !mode.IsRegular():
 		return &Error{name, "is a device, not a regular file", errStream}
 	case linksOf(info) > 1:
@@ -219,19 +221,18 @@ func checkDir(name string, info fs.FileInfo, err error) error {
 }
 
 // MakeTrustedDir is MakeDir for a directory that may also be root's, such as a
-// container's volume, that a group may write, unless this user is root, and
-// everybody where the sticky bit keeps them from replacing files: a file system in
-// memory begins so. Files in it have to be opened as ours.
+// container's volume, and that a group may write, unless this user is root. One
+// with the sticky bit, as a file system in memory begins, is made ours alone while
+// it is empty. Files in it have to be opened as ours.
 func MakeTrustedDir(name string) error {
 	info, err := toDir(name, true, true)
 	if err != nil {
 		return err
 	}
-	uid, ok := ownerOf(info)
-	open := info.Mode().Perm() & 0o022
-	if info.Mode()&fs.ModeSticky != 0 {
-		open = 0
+	if info.Mode()&fs.ModeSticky != 0 && takeEmpty(name, info) {
+		return nil
 	}
+	uid, ok := ownerOf(info)
 	switch {
 	case !info.IsDir():
 		return refused(name, "is not a directory")
@@ -239,10 +240,19 @@ func MakeTrustedDir(name string) error {
 		return nil
 	case !rootOrUs(uid):
 		return refused(name, fmt.Sprintf("belongs to user %d, neither to you nor to root", uid))
-	case open&0o002 != 0:
+	case info.Mode().Perm()&0o002 != 0:
 		return refused(name, "may be written by everybody: name a directory in it, which is made with mode 0700")
-	case open != 0 && os.Geteuid() == 0:
+	case groupMayLead(info):
 		return refused(name, "may be written by a group, whose members could lead root elsewhere: chmod g-w it, or give it to a user of its own")
 	}
 	return nil
+}
+
+// takeEmpty makes an empty directory of ours ours alone, and reports whether it is.
+func takeEmpty(name string, info fs.FileInfo) bool {
+	empty := func() bool {
+		entries, err := os.ReadDir(name)
+		return err == nil && len(entries) == 0
+	}
+	return checkOwn(name, info, 0) == nil && empty() && os.Chmod(name, 0o700) == nil && empty()
 }

@@ -78,10 +78,20 @@ func (p *place) sync() error {
 	return nil
 }
 
+// isOurs reports a file of root's or of this user.
+func (p *place) isOurs() bool {
+	var st unix.Stat_t
+	return unix.Fstatat(p.walk.dir, p.last, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && rootOrUs(int(st.Uid))
+}
+
+// isPipe reports a named pipe, without opening it: its writer would think that it is read.
+func (p *place) isPipe() bool {
+	var st unix.Stat_t
+	return unix.Fstatat(p.walk.dir, p.last, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && uint32(st.Mode)&unix.S_IFMT == unix.S_IFIFO
+}
+
 // waitsForReader reports that err says that nobody has opened the pipe to read it.
 // A device says the same when there is none, as /dev/tty does.
 func (p *place) waitsForReader(err error) bool {
-	var st unix.Stat_t
-	return errors.Is(err, unix.ENXIO) && unix.Fstatat(p.walk.dir, p.last, &st, unix.AT_SYMLINK_NOFOLLOW) == nil &&
-		uint32(st.Mode)&unix.S_IFMT == unix.S_IFIFO
+	return errors.Is(err, unix.ENXIO) && p.isPipe()
 }

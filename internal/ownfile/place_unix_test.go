@@ -5,6 +5,7 @@ package ownfile_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -111,7 +112,12 @@ func TestDirectoriesThatOthersCanExchange(t *testing.T) {
 		wantRefused(t, use(dir+"/theirs/ours"), "is below "+dir+"/theirs, which belongs to user 65534")
 	}
 	wantRefused(t, ownfile.MakeDir(dir+"/theirs/new/er"), "is below")
-	wantRefused(t, ownfile.MakeTrustedDir(dirOf(t, dir+"/group", 0o770)), "may be written by a group")
+	group := dirOf(t, dir+"/group", 0o770)
+	must(t, os.Chown(group, 0, nobody))
+	wantRefused(t, ownfile.MakeTrustedDir(group), "may be written by a group")
+	wantRefused(t, ownfile.MakeTrustedDir(group+"/x"), "is below "+group+", which a group may write")
+	must(t, os.Chown(group, 0, 0)) // root's group is root
+	must(t, ownfile.MakeTrustedDir(group))
 	if _, err := os.Stat(dir + "/theirs/new"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it was made: %v", err)
 	}
@@ -167,4 +173,60 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// TestAnEmptyDirectoryIsMadeOurs: a file system in memory begins with the sticky bit,
+// by which others could put the files of a library in the way.
+func TestAnEmptyDirectoryIsMadeOurs(t *testing.T) {
+	dir := dirOf(t, tree(t)+"/sticky", 0o777|fs.ModeSticky)
+	must(t, ownfile.MakeTrustedDir(dir))
+	if info, err := os.Stat(dir); err != nil || info.Mode() != fs.ModeDir|0o700 {
+		t.Errorf("it is %v, %v", info.Mode(), err)
+	}
+	must(t, ownfile.MakeTrustedDir(dir))
+	put(t, dir+"/x", 0o600)
+	must(t, os.Chmod(dir, 0o777|fs.ModeSticky))
+	wantRefused(t, ownfile.MakeTrustedDir(dir), "may be written by everybody")
+}
+
+func TestSyncDirSyncsTheDirectoryItself(t *testing.T) {
+	dir := t.TempDir()
+	info, err := os.Stat(dir)
+	must(t, err)
+	for _, name := range []string{dir, dir + "/"} {
+		if ino, err := ownfile.SyncedDir(name); err != nil || ino != info.Sys().(*syscall.Stat_t).Ino {
+			t.Errorf("%s: inode %d, %v", name, ino, err)
+		}
+	}
+}
+
+// TestProcessDirectoriesLeadNowhere: by /proc/self/cwd every check could be passed by.
+func TestProcessDirectoriesLeadNowhere(t *testing.T) {
+	if _, err := os.Stat("/proc/self/cwd"); err != nil {
+		t.Skip("no /proc")
+	}
+	t.Chdir(tree(t))
+	if err := closed(ownfile.Output(t.Context(), "/proc/self/cwd/mine")); err == nil {
+		t.Error("/proc/self/cwd was followed")
+	}
+	f, err := os.CreateTemp("", "")
+	must(t, err)
+	defer os.Remove(f.Name())
+	defer f.Close()
+	for _, name := range []string{fmt.Sprintf("/dev/fd/%d", f.Fd()), fmt.Sprintf("/proc/self/fd/%d", f.Fd())} {
+		must(t, closed(ownfile.Output(t.Context(), name)))
+	}
+}
+
+// TestPipesOfTrustedContentAreOpenedOnce: a writer that saw its reader go would end.
+func TestPipesOfTrustedContentAreOpenedOnce(t *testing.T) {
+	pipe := tree(t) + "/pipe"
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	wrote := make(chan error, 1)
+	go func() { wrote <- os.WriteFile(pipe, []byte("text"), 0o600) }()
+	data, err := ownfile.ReadTrusted(t.Context(), pipe, 100)
+	if err != nil || string(data) != "text" {
+		t.Errorf("read %q, %v", data, err)
+	}
+	must(t, <-wrote)
 }

@@ -20,6 +20,8 @@ func (p *place) beside(last string) *place {
 	return &place{filepath.Join(filepath.Dir(p.name), last), last}
 }
 
+func (*place) isOurs() bool { return true }
+
 func (*place) waitsForReader(error) bool { return false }
 
 func (p *place) rename(to *place) error { return os.Rename(p.name, to.name) }

@@ -53,10 +53,13 @@ func Replace(name string, data []byte, perm os.FileMode) (err error) {
 // SyncDir makes durable which names a directory has. Windows cannot sync a
 // directory and does not need it.
 func SyncDir(dir string) error {
-	p, err := find(filepath.Join(dir, "."), false)
+	p, err := syncPlace(dir)
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	return p.sync()
 }
+
+// syncPlace is in dir itself, not in the one above it.
+func syncPlace(dir string) (*place, error) { return find(dir+string(filepath.Separator)+".", false) }

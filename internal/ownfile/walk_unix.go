@@ -24,6 +24,7 @@ type walk struct {
 	links    int      // followed so far
 	path     string   // of dir, for messages
 	writable uint32   // rights of others with which a directory's links are not trusted
+	volume   bool     // dir is where another file system begins
 	strict   bool     // refuses directories on the way in which others can exchange the next one
 }
 
@@ -47,7 +48,7 @@ func (w *walk) begin(to string) error {
 		start = "/"
 	}
 	if w.dir < 0 || start == "/" {
-		w.path = start
+		w.path, w.volume = start, false
 		fd, err := again(func() (int, error) { return unix.Open(start, searchDir|unix.O_CLOEXEC, 0) })
 		if err != nil {
 			return w.failed("open", err)
@@ -121,7 +122,8 @@ func (w *walk) look(e string) (*unix.Stat_t, error) {
 }
 
 // judge refuses, where strict, a directory in which others could put something in
-// the place of what is in it.
+// the place of what is in it. A volume of a container is often open to all, who are
+// those in the container; what is mounted to be read only changes for nobody.
 func (w *walk) judge() error {
 	if !w.strict {
 		return nil
@@ -130,11 +132,16 @@ func (w *walk) judge() error {
 	if err := unix.Fstat(w.dir, &st); err != nil {
 		return w.failed("stat", err)
 	}
+	mode := uint32(st.Mode)
 	switch {
+	case readOnly(w.dir), w.volume && rootOrUs(int(st.Uid)):
 	case !rootOrUs(int(st.Uid)):
 		return refused(w.name, fmt.Sprintf("is below %s, which belongs to user %d, neither to you nor to root", w.path, st.Uid))
-	case uint32(st.Mode)&0o002 != 0 && uint32(st.Mode)&unix.S_ISVTX == 0:
+	case mode&unix.S_ISVTX != 0:
+	case mode&0o002 != 0:
 		return refused(w.name, "is below "+w.path+", which everybody may write")
+	case mode&0o020 != 0 && st.Gid != 0 && os.Geteuid() == 0:
+		return refused(w.name, "is below "+w.path+", which a group may write, whose members could lead root elsewhere")
 	}
 	return nil
 }
@@ -171,6 +178,8 @@ func (w *walk) enter(e string, link bool, st *unix.Stat_t) error {
 	if err != nil {
 		return w.failed("open", err)
 	}
+	var above, here unix.Stat_t
+	w.volume = unix.Fstat(w.dir, &above) == nil && unix.Fstat(fd, &here) == nil && above.Dev != here.Dev
 	w.close()
 	w.dir, w.path = fd, path.Join(w.path, e)
 	return nil
@@ -186,6 +195,7 @@ func (w *walk) follow(e string, link *unix.Stat_t) error {
 	switch {
 	case keepsNoFiles(w.dir):
 		return &Error{w.name, errOpenFile.Error(), errOpenFile}
+	case readOnly(w.dir):
 	case !rootOrUs(int(link.Uid)), !rootOrUs(int(dir.Uid)), uint32(dir.Mode)&w.writable != 0 && !sticky:
 		return refused(w.name, "is reached by a link ("+e+") that others may have made: name what it leads to")
 	}

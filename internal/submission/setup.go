@@ -82,7 +82,7 @@ func (s *Session) startTLS(ctx context.Context) error {
 		return unexpected(r)
 	}
 	if n := s.wire.br.Buffered(); n > 0 {
-		return &Error{Fault: diagnosis.FaultTLSNotSpoken, Err: fmt.Errorf("%d octets in clear behind the STARTTLS reply", n)}
+		return &Error{Fault: diagnosis.FaultTLSNotSpoken, Err: fmt.Errorf("%d octets in clear after the STARTTLS reply", n)}
 	}
 	return s.handshake(ctx)
 }
