@@ -61,7 +61,7 @@ func TestKeepingEndsSoonAfterASignal(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	o := &original{}
 	defer o.close()
-	if _, err := io.CopyN(o, &endless{piece: "a\n"}, 160<<20); err != nil {
+	if _, err := io.CopyN(o, &endless{piece: strings.Repeat("a\n", 16<<10)}, 160<<20); err != nil {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct {
