@@ -43,7 +43,7 @@ func (s *sendFlags) ready(ctx context.Context, g *globals, cfg *config.Config, g
 }
 
 func (s *sendFlags) openMessage(ctx context.Context, g *globals, cfg *config.Config) (*message.Raw, error) {
-	o := message.RawOptions{ReencodeLongLines: cfg.ReencodeLongLines}
+	o := message.RawOptions{Reencode: message.Reencode(cfg.Reencode)}
 	if s.message == "-" {
 		g.askFor("the message")
 		raw, err := message.ReadRaw(ctx, g.stdin, o)

@@ -155,7 +155,7 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 	}
 	in = io.TeeReader(in, copied)
 	settingsErr := s.settings(ctx)
-	raw, err := message.ReadRaw(ctx, in, message.RawOptions{ReencodeLongLines: s.cfg.ReencodeLongLines})
+	raw, err := message.ReadRaw(ctx, in, message.RawOptions{Reencode: message.Reencode(s.cfg.Reencode)})
 	if _, refused := errors.AsType[*message.FieldError](err); refused {
 		if more := copied.drain(in); more != nil {
 			err = errors.Join(err, more)

@@ -83,7 +83,7 @@ func (c trial) prepare(p *postmark) (*message.Raw, *stamped, error) {
 	if !a.dots {
 		in = newDotReader(in)
 	}
-	raw, err := message.ReadRaw(context.Background(), in, message.RawOptions{ReencodeLongLines: true})
+	raw, err := message.ReadRaw(context.Background(), in, message.RawOptions{Reencode: message.ReencodeLong})
 	if err != nil {
 		return nil, nil, err
 	}

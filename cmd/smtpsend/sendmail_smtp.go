@@ -209,7 +209,7 @@ func (p *pipeSession) Data(context.Context) smtpserver.Reply {
 func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
 	copied := &original{}
 	defer copied.close()
-	raw, err := message.ReadRaw(ctx, io.TeeReader(r, copied), message.RawOptions{ReencodeLongLines: p.cfg.ReencodeLongLines})
+	raw, err := message.ReadRaw(ctx, io.TeeReader(r, copied), message.RawOptions{Reencode: message.Reencode(p.cfg.Reencode)})
 	if err != nil {
 		return smtpserver.Say(554, "5.6.0 "+visible(err.Error()))
 	}

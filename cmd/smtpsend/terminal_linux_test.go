@@ -17,6 +17,7 @@ func TestWhatIsExactIsSafeAtATerminal(t *testing.T) {
 		answer: answering(200, "application/json", `{"token_type":"Bearer","expires_in":3600,"access_token":"token-`+hidden+`-that-ends"}`),
 	}
 	s := newScene(t, o, t.TempDir())
+	s.env["SMTPSEND_REENCODE"] = "never"
 	out, errs := s.perform(t, ordeal{args: []string{"send", "--queue", "--message", "@@/m.eml"}})
 	qid, _, ok := strings.Cut(strings.TrimPrefix(string(out), "queued as "), ";")
 	if !ok {

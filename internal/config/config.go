@@ -69,11 +69,13 @@ type Config struct {
 	CacheDir     string        `split_words:"true"` // "" = no cache: no directory is known
 	IdentityFile string        `split_words:"true"` // opens sealed values; "" = the default place
 
-	DefaultDomain     string `split_words:"true"` // for recipients without domain and alias; "" = they are refused
-	AliasesFile       string `split_words:"true"` // "" = /etc/aliases, when it can be read
-	DeadLetterDir     string `split_words:"true"` // "" = dead.letter in the home directory
-	ForceFrom         bool   `split_words:"true"` // sendmail: From is MAIL_SENDER always
-	ReencodeLongLines bool   `split_words:"true"` // quoted-printable for text with lines over 998 octets
+	DefaultDomain string `split_words:"true"` // for recipients without domain and alias; "" = they are refused
+	AliasesFile   string `split_words:"true"` // "" = /etc/aliases, when it can be read
+	DeadLetterDir string `split_words:"true"` // "" = dead.letter in the home directory
+	ForceFrom     bool   `split_words:"true"` // sendmail: From is MAIL_SENDER always
+
+	Reencode          Reencode `split_words:"true"` // what of ready messages is put into 7 bits and short lines
+	ReencodeLongLines bool     `split_words:"true"` // the older name for less than Reencode's default; it changes nothing
 
 	Queue             QueueMode `split_words:"true"`
 	StateDir          string    `split_words:"true"` // of the outbox; "" = no directory is known

@@ -68,6 +68,19 @@ func mailSettings() []Setting {
 		Default: "0",
 		Comment: "1 = compose and check every message, but submit none and open no connection.",
 		Example: "1",
+	}, {
+		Name: "REENCODE", Group: groupMail,
+		Default: "always",
+		Comment: "What of a ready message (sendmail, send --message) is written in another way that says the same: " +
+			"always = text and header fields with octets above 127, which Exchange Online is reported to garble, and what no server takes; " +
+			"long = only the latter: lines over 998 octets, and text with NUL; never = nothing, such a message is refused. " +
+			"Signed and encrypted parts never change.",
+		Example: "never",
+	}, {
+		Name: "REENCODE_LONG_LINES", Group: groupMail,
+		Default: "0",
+		Comment: "Older setting, still read. SMTPSEND_REENCODE does what it did, and more, unless told otherwise.",
+		Example: "1",
 	}}
 }
 
@@ -194,11 +207,6 @@ func sendmailSettings() []Setting {
 		Name: "FORCE_FROM", Group: groupLink,
 		Default: "0",
 		Comment: "1 = SMTPSEND_MAIL_SENDER stands in From and in MAIL whatever a program says, for a host whose programs insist on addresses that the mailbox may not send as.",
-		Example: "1",
-	}, {
-		Name: "REENCODE_LONG_LINES", Group: groupLink,
-		Default: "0",
-		Comment: "1 = put text with lines over 998 octets into quoted-printable, and fold such header fields, in place of refusing the message.",
 		Example: "1",
 	}}
 }

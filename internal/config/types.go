@@ -138,3 +138,24 @@ func (d *InDoubt) UnmarshalText(text []byte) error {
 	}
 	return errors.New("is none of resend, hold")
 }
+
+// Reencode says what of a ready message is put into quoted-printable, base64 and
+// encoded words.
+type Reencode string
+
+// The values of REENCODE.
+const (
+	ReencodeNever  Reencode = "never"
+	ReencodeLong   Reencode = "long"
+	ReencodeAlways Reencode = "always"
+)
+
+// UnmarshalText takes the values in any case.
+func (r *Reencode) UnmarshalText(text []byte) error {
+	switch what := Reencode(strings.ToLower(string(text))); what {
+	case ReencodeNever, ReencodeLong, ReencodeAlways:
+		*r = what
+		return nil
+	}
+	return errors.New("is none of never, long, always")
+}

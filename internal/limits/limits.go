@@ -14,9 +14,9 @@ const (
 	Message       = 150 << 20 // a ready message, and what is composed: what Exchange Online says in SIZE, 150 MiB
 	MessageRead   = 300 << 20 // what is read of a ready message, with CRs that are left out; sendmail reads so much of one that is refused, lest its sender meet a closed pipe, and keeps it; after a signal it keeps as much as a message may have
 	HeaderSection = 1 << 20   // the header section of a ready message
-	PartHeader    = 100 << 10 // the header of one MIME part, where long lines are re-encoded; Postfix's header_size_limit
-	PartNesting   = 100       // multiparts within multiparts, where long lines are re-encoded; Postfix's mime_nesting_limit
-	Parts         = 10_000    // parts, where long lines are re-encoded
+	PartHeader    = 100 << 10 // the header of one MIME part, where a message is re-encoded; Postfix's header_size_limit
+	PartNesting   = 100       // multiparts within multiparts, where a message is re-encoded; Postfix's mime_nesting_limit
+	Parts         = 10_000    // parts, where a message is re-encoded
 	Line          = 998       // a line, without CRLF (RFC 5322 2.1.1)
 	CRs           = 64 << 10  // CRs after another in a ready message, which become blanks, or nothing before an LF
 	Body          = 25 << 20  // a text or HTML body from a file or standard input; it is held in memory, unlike attachments

@@ -1,20 +1,17 @@
 package message
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
-const (
-	rowIn  = 57     // octets of a file in one line
-	rowOut = 76 + 2 // the same in base64, with CRLF (RFC 2045 6.8)
-	rows   = 512    // lines encoded at once: 29 KiB in, 39 KiB out
-	chunk  = rows * rowIn
-)
+// chunk is what is encoded at once: 512 lines, 29 KiB in, 39 KiB out.
+const chunk = 512 * mimetext.Base64Row
 
 // fileBody is a file in base64. The file stays open from Compose on, so that
 // its name may come to mean another file meanwhile. Reading is positional:
@@ -26,21 +23,14 @@ type fileBody struct {
 	modTime time.Time
 }
 
-func (f *fileBody) size() int64 { return base64Size(f.length) }
-
-// base64Size is the size of n octets in lines of 76 characters, the last line
-// ended as well.
-func base64Size(n int64) int64 {
-	encoded := (n + 2) / 3 * 4
-	return encoded + (encoded+75)/76*2
-}
+func (f *fileBody) size() int64 { return mimetext.Base64Size(f.length) }
 
 func (f *fileBody) write(w io.Writer) error {
 	if err := f.unchanged(); err != nil {
 		return err
 	}
 	in := make([]byte, chunk)
-	out := make([]byte, rows*rowOut)
+	out := make([]byte, mimetext.Base64Size(chunk))
 	r := io.NewSectionReader(f.file, 0, f.length)
 	for left := f.length; left > 0; {
 		n, err := io.ReadFull(r, in[:min(left, int64(len(in)))])
@@ -51,26 +41,11 @@ func (f *fileBody) write(w io.Writer) error {
 			return &FileError{f.path, err}
 		}
 		left -= int64(n)
-		if _, err := w.Write(encodeRows(out, in[:n])); err != nil {
+		if _, err := w.Write(mimetext.Base64Lines(out, in[:n])); err != nil {
 			return err
 		}
 	}
 	return f.unchanged()
-}
-
-// encodeRows puts src into dst in whole lines and returns what it filled. Only
-// the last piece of a file may be no multiple of rowIn.
-func encodeRows(dst, src []byte) []byte {
-	n := 0
-	for len(src) > 0 {
-		row := src[:min(rowIn, len(src))]
-		src = src[len(row):]
-		base64.StdEncoding.Encode(dst[n:], row)
-		n += base64.StdEncoding.EncodedLen(len(row))
-		dst[n], dst[n+1] = '\r', '\n'
-		n += 2
-	}
-	return dst[:n]
 }
 
 // unchanged compares the open file with what it was at Compose. It is asked

@@ -21,7 +21,7 @@ func FuzzReencoding(f *testing.F) {
 		}
 		in := complete + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + strings.Repeat(piece, int(n)) + end + strings.Repeat("y", 1200)
 		octets := taken(func() {
-			raw, err := message.ReadRaw(t.Context(), strings.NewReader(in), message.RawOptions{ReencodeLongLines: true})
+			raw, err := message.ReadRaw(t.Context(), strings.NewReader(in), message.RawOptions{Reencode: message.ReencodeLong})
 			if err != nil {
 				if !errors.As(err, new(*message.FieldError)) {
 					t.Fatalf("%T: %v", err, err)
@@ -30,7 +30,7 @@ func FuzzReencoding(f *testing.F) {
 			}
 			defer raw.Close()
 			_, _ = raw.Recipients()
-			checkRaw(t, raw)
+			checkRaw(t, raw, message.RawOptions{Reencode: message.ReencodeLong})
 		})
 		if most := uint64(200*len(in) + 8<<20); octets > most {
 			t.Fatalf("%d octets of %d times %q took %d", len(in), n, piece, octets)

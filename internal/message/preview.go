@@ -96,10 +96,10 @@ func withImages(body string, parts []*part) (string, error) {
 			continue
 		}
 		shown := int64(strings.Count(body, `"cid:`+p.cid+`"`) + strings.Count(body, `'cid:`+p.cid+`'`))
-		if shown == 0 || shown*base64Size(p.body.length) > room {
+		if shown == 0 || shown*mimetext.Base64Size(p.body.length) > room {
 			continue
 		}
-		room -= shown * base64Size(p.body.length)
+		room -= shown * mimetext.Base64Size(p.body.length)
 		data := make([]byte, p.body.length)
 		if _, err := p.body.file.ReadAt(data, 0); err != nil && len(data) > 0 {
 			return "", &FileError{p.body.path, err}

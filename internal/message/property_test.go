@@ -121,7 +121,7 @@ func TestMutationsOfReadyMessages(t *testing.T) {
 			cut := min(len(s), at+rng.IntN(8))
 			s = s[:at] + pieces[rng.IntN(len(pieces))] + s[cut:]
 		}
-		raw, err := message.ReadRaw(t.Context(), strings.NewReader(s), message.RawOptions{ReencodeLongLines: true})
+		raw, err := message.ReadRaw(t.Context(), strings.NewReader(s), message.RawOptions{Reencode: message.ReencodeLong})
 		if err != nil {
 			if !errors.As(err, new(*message.FieldError)) {
 				t.Fatalf("%v is no *FieldError for %q", err, s)
@@ -129,7 +129,7 @@ func TestMutationsOfReadyMessages(t *testing.T) {
 			continue
 		}
 		taken++
-		checkRaw(t, raw)
+		checkRaw(t, raw, message.RawOptions{Reencode: message.ReencodeLong})
 		_ = raw.Close()
 	}
 	if taken < 1000 {

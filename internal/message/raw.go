@@ -10,6 +10,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/sevenbit"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
 
@@ -24,23 +25,33 @@ const maxLine = limits.Line
 const maxHeader = limits.HeaderSection
 
 // Raw is a ready RFC 5322 message of somebody else. It was never parsed and
-// written again: its octets are kept, and only whole header fields are left out
-// or put on top. Line ends are CRLF, whatever they were before.
+// written again: its octets are kept, but for header fields that are left out or
+// put on top, and for what RawOptions.Reencode changes. Line ends are CRLF,
+// whatever they were before.
 type Raw struct {
 	spool    *spool
 	fields   []rawField
 	body     int64 // where the body begins; the empty line before it is part of the header
 	hasBlank bool  // the empty line between header section and body is there
-	eightBit bool
-	quotes   []leaf  // parts to be written in quoted-printable
-	folds    []int64 // blanks in the header section that get a line end before them
+	plan     sevenbit.Plan
 }
+
+// Reencode says what of a ready message is put into quoted-printable, base64 and
+// encoded words. What is signed or encrypted never is.
+type Reencode string
+
+// What is re-encoded. The zero value is ReencodeAlways.
+const (
+	ReencodeNever  Reencode = "never"  // nothing; lines over 998 octets and NUL are refused
+	ReencodeLong   Reencode = "long"   // what no server takes: lines over 998 octets, and text with NUL
+	ReencodeAlways Reencode = "always" // that, and octets above 127, which Exchange Online is reported to garble
+)
 
 // RawOptions say how a ready message is read.
 type RawOptions struct {
-	MaxSize           int64  // octets, 0 = MaxRaw
-	TempDir           string // for messages of more than 1 MiB; "" = the system's
-	ReencodeLongLines bool   // put text with lines over 998 octets into quoted-printable, and fold such header fields, instead of refusing them
+	MaxSize  int64  // octets, 0 = MaxRaw
+	TempDir  string // for messages of more than 1 MiB; "" = the system's
+	Reencode Reencode
 }
 
 // ReadRaw reads a ready message to its end: from a file, from standard input,
@@ -48,11 +59,12 @@ type RawOptions struct {
 // becomes a blank, as Postfix has it: RFC 5322 2.3 has CR only in CRLF, and as a
 // line end it would let a text that was cleared of LF begin a header field. Only
 // in a message without any LF, as old Macs wrote it, CR is the line end. A leading
-// mbox line ("From user date") is never sent. It refuses with *FieldError, and says
-// the place: NUL, lines over 998 octets (RFC 5322 2.1.1), a message or a header
-// section that is too large. Other errors are those of r and of the temporary file,
-// and the cause of ctx, with which it ends between two reads. The caller closes the
-// result, or the Mail made of it.
+// mbox line ("From user date") is never sent, nor is a byte order mark. It refuses
+// with *FieldError, and says the place: lines over 998 octets (RFC 5322 2.1.1) and
+// NUL where they cannot or must not be re-encoded, a message or a header section
+// that is too large. Other errors are those of r and of the temporary file, and the
+// cause of ctx, with which it ends between two reads. The caller closes the result,
+// or the Mail made of it.
 func ReadRaw(ctx context.Context, r io.Reader, o RawOptions) (raw *Raw, err error) {
 	s := &spool{dir: o.TempDir}
 	defer func() {
@@ -70,17 +82,11 @@ func ReadRaw(ctx context.Context, r io.Reader, o RawOptions) (raw *Raw, err erro
 	if err := lines.close(); err != nil {
 		return nil, err
 	}
-	raw = &Raw{spool: s, eightBit: lines.eightBit}
+	raw = &Raw{spool: s}
 	if err := raw.scanHeader(); err != nil {
 		return nil, err
 	}
-	if lines.long.line == 0 {
-		return raw, nil
-	}
-	if !o.ReencodeLongLines {
-		return nil, longLineError(lines.long, "")
-	}
-	if raw.quotes, err = longParts(ctx, raw, lines.long); err != nil {
+	if err := raw.reencode(ctx, o.Reencode, lines); err != nil {
 		return nil, err
 	}
 	return raw, nil
@@ -111,16 +117,6 @@ func (r *Raw) Close() error { return r.spool.Close() }
 type place struct {
 	line   int64
 	octets int64 // length of the line
-	offset int64 // of its end in the message
-}
-
-func longLineError(p place, why string) error {
-	reason := fmt.Sprintf("line %d has %d octets, at most %d (RFC 5322 2.1.1)", p.line, p.octets, maxLine)
-	if why == "" {
-		why = "SMTPSEND_REENCODE_LONG_LINES=1 puts text into quoted-printable"
-	}
-	reason += "; " + why
-	return &FieldError{"message", "", reason}
 }
 
 // lineNormaliser makes every line end CRLF (RFC 5321 2.3.8), and notes what
@@ -137,6 +133,7 @@ type lineNormaliser struct {
 	crs      int    // CRs before the next octet
 	at       place  // line so far, and its length
 	long     place  // first line over 998
+	nul      place  // first NUL, as the last octet of its line
 	eightBit bool
 }
 
@@ -158,7 +155,7 @@ func (l *lineNormaliser) Write(p []byte) (int, error) {
 	}
 	held := l.held
 	l.held = nil
-	return len(p), l.take(held)
+	return len(p), l.take(bytes.TrimPrefix(held, []byte("\ufeff")))
 }
 
 // take writes octets once it is known what a line end is.
@@ -177,8 +174,8 @@ func (l *lineNormaliser) take(p []byte) error {
 				return &FieldError{"message", "", fmt.Sprintf("line %d has more than %d CRs in a row", l.at.line+1, limits.CRs)}
 			}
 			continue
-		case c == 0:
-			return &FieldError{"message", "", fmt.Sprintf("NUL at octet %d of line %d", l.at.octets+int64(l.crs)+1, l.at.line+1)}
+		case c == 0 && l.nul.line == 0:
+			l.nul = place{l.at.line + 1, l.at.octets + int64(l.crs) + 1}
 		}
 		for ; l.crs > 0; l.crs-- {
 			l.octet(' ')
@@ -199,7 +196,7 @@ func (l *lineNormaliser) endLine() {
 	l.out = append(l.out, '\r', '\n')
 	l.at.line++
 	if l.at.octets > maxLine && l.long.line == 0 {
-		l.long = place{l.at.line, l.at.octets, l.n + int64(len(l.out))}
+		l.long = l.at
 	}
 	l.at.octets = 0
 }
@@ -215,7 +212,7 @@ func (l *lineNormaliser) flush() error {
 func (l *lineNormaliser) close() error {
 	if !l.known { // nothing, one line, or old Mac text
 		l.known, l.mac = true, true
-		if err := l.take(l.held); err != nil {
+		if err := l.take(bytes.TrimPrefix(l.held, []byte("\ufeff"))); err != nil {
 			return err
 		}
 	}

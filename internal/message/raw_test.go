@@ -61,15 +61,15 @@ func TestRawChangesNothingButWhatIsListed(t *testing.T) {
 			"Message-ID: ID\r\n\r\nhello world\r\nsecond: line\r\n"},
 		"body without empty line": {complete + "not a field\r\n", complete + "\r\nnot a field\r\n"},
 		"empty":                   {"", "From: Cron <cron@contoso.example>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: ID\r\n"},
-		"Latin-1 stays":           {complete + "Subject: \xe4\r\n\r\n\xf6", complete + "Subject: \xe4\r\n\r\n\xf6\r\n"},
+		"byte order mark":         {"\ufeff" + complete + "\nbody", complete + "\r\nbody\r\n"},
 	} {
 		m := rawMail(t, readRaw(t, tt.in, message.RawOptions{}), atNoon)
 		got := strings.ReplaceAll(octets(t, m), "Message-ID: "+m.MessageID, "Message-ID: ID")
 		if want := strings.ReplaceAll(tt.want, "Message-ID: "+m.MessageID, "Message-ID: ID"); got != want {
 			t.Errorf("%s:\n%q\nwant:\n%q", name, got, want)
 		}
-		if m.Content.EightBit() != (name == "Latin-1 stays") {
-			t.Errorf("%s: EightBit %v", name, m.Content.EightBit())
+		if m.Content.EightBit() {
+			t.Errorf("%s: EightBit", name)
 		}
 	}
 }
@@ -140,12 +140,12 @@ func TestRawRecipients(t *testing.T) {
 
 func TestRawRefusesWithThePlace(t *testing.T) {
 	for in, want := range map[string]string{
-		"a: b\r\n\r\nx\ny\x00z":                          `message: NUL at octet 2 of line 4`,
-		"a: b\n\nx\n" + strings.Repeat("y", 999) + "\n":  `message: line 4 has 999 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE_LONG_LINES=1 puts text into quoted-printable`,
-		strings.Repeat("x", 1000) + ": y":                `message: line 1 has 1003 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE_LONG_LINES=1 puts text into quoted-printable`,
+		"a: b\r\n\r\nx\ny\x00z":                          `message: NUL at octet 2 of line 4; SMTPSEND_REENCODE=always puts it into quoted-printable`,
+		"a: b\n\nx\n" + strings.Repeat("y", 999) + "\n":  `message: line 4 has 999 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE=always puts it into quoted-printable`,
+		strings.Repeat("x", 1000) + ": y":                `message: line 1 has 1003 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE=always puts it into quoted-printable`,
 		strings.Repeat("a: b\r\n", 1<<20/6+1) + "\r\nxx": `message: the header section has more than 1048576 octets`,
 	} {
-		_, err := message.ReadRaw(t.Context(), strings.NewReader(in), message.RawOptions{})
+		_, err := message.ReadRaw(t.Context(), strings.NewReader(in), message.RawOptions{Reencode: message.ReencodeNever})
 		var fe *message.FieldError
 		if !errors.As(err, &fe) || err.Error() != want {
 			t.Errorf("%.20q: %v, want %s", in, err, want)
@@ -190,7 +190,7 @@ func TestRawMailRefusesTheEnvelope(t *testing.T) {
 func TestLargeRawGoesThroughANamelessFile(t *testing.T) {
 	dir := t.TempDir()
 	in := complete + "Bcc: x@y.example\r\n\r\n" + strings.Repeat("0123456789 \xe4\r\n", 300_000)
-	raw := readRaw(t, in, message.RawOptions{TempDir: dir})
+	raw := readRaw(t, in, message.RawOptions{TempDir: dir, Reencode: message.ReencodeNever})
 	if names, err := os.ReadDir(dir); err != nil || (len(names) > 0 && os.PathSeparator == '/') {
 		t.Errorf("directory holds %v, %v", names, err)
 	}
@@ -199,6 +199,9 @@ func TestLargeRawGoesThroughANamelessFile(t *testing.T) {
 		if got := octets(t, m); got != strings.Replace(in, "Bcc: x@y.example\r\n", "", 1) {
 			t.Errorf("content of %d octets differs", len(got))
 		}
+	}
+	if !m.Content.EightBit() {
+		t.Error("nothing says that an octet above 127 is left")
 	}
 	if err := m.Close(); err != nil {
 		t.Error(err)
@@ -215,7 +218,7 @@ func TestLargeRawGoesThroughANamelessFile(t *testing.T) {
 func TestLongHeaderFieldsAreFolded(t *testing.T) {
 	list := strings.Repeat("somebody@contoso.example, ", 200) + "last@contoso.example"
 	in := "From bob " + strings.Repeat("x", 1200) + "\n" + complete + "To: " + list + "\nBcc: " + list + "\nX: y\n\t" + list + "\nSubject: z\n\nbody\n"
-	m := rawMail(t, readRaw(t, in, message.RawOptions{ReencodeLongLines: true}), atNoon)
+	m := rawMail(t, readRaw(t, in, message.RawOptions{Reencode: message.ReencodeLong}), atNoon)
 	got := octets(t, m)
 	for line := range strings.SplitSeq(got, "\r\n") {
 		if len(line) > 998 || (line != "" && strings.TrimSpace(line) == "") {
@@ -244,19 +247,15 @@ func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
 			"Content-Type: multipart/alternative; boundary=\"in ner\"\r\n\r\n--in ner\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nshort\r\n--in ner\r\n" +
 			"Content-Transfer-Encoding: 8bit\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + long + "\r\n--in ner--\r\nepilogue\r\n" +
 			"--outer\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=a.pdf\r\n\r\nQUJD\r\n--outer--\r\n", want: long},
-		"base64":        {in: complete + "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + long, refused: "it is in a part that is encoded already"},
-		"no text":       {in: complete + "Content-Type: application/json\r\n\r\n" + long, refused: "it is in a part of type application/json"},
-		"signed":        {in: complete + "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n" + long, refused: "the message is signed or encrypted"},
-		"DKIM":          {in: complete + "DKIM-Signature: x\r\n\r\n" + long, refused: "the message is signed or encrypted"},
-		"preamble":      {in: complete + "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + long, refused: "it is outside of every part"},
-		"part's header": {in: complete + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: " + long + "\r\n\r\n\r\n--b--\r\n", refused: "it is in a header"},
-		"no blank":      {in: complete + "X: " + strings.Repeat("x", 1200) + "\r\n\r\n", refused: "a header field has no blank to fold it at"},
-		"blanks within": {in: complete + "X: x" + strings.Repeat(" ", 1200) + "y\r\n\r\n", refused: "a header field has no blank to fold it at"},
-		"blanks alone":  {in: complete + "X: x" + strings.Repeat(" ", 1200) + "\r\n\r\n", refused: "a header field has no blank to fold it at"},
-		"DKIM, header":  {in: complete + "DKIM-Signature: x\r\nX: " + long + "\r\n\r\n", refused: "the message is signed or encrypted"},
-		"forwarded":     {in: complete + "Content-Type: message/rfc822\r\n\r\n" + long, refused: "it is in a part of type message/rfc822"},
+		"signed":        {in: complete + "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n" + long, refused: "it is signed or encrypted"},
+		"S/MIME":        {in: complete + "Content-Type: application/pkcs7-mime\r\n\r\n" + long, refused: "it is signed or encrypted"},
+		"DKIM":          {in: complete + "DKIM-Signature: x\r\n\r\n" + long, refused: "it is signed or encrypted"},
+		"no boundary":   {in: complete + "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + long, refused: "the boundary of its multipart does not occur"},
+		"blanks within": {in: complete + "Message-ID: <x" + strings.Repeat("y", 1200) + ">\r\n\r\n", refused: "a header field has no blank to fold it at"},
+		"DKIM, header":  {in: complete + "DKIM-Signature: x\r\nX: " + long + "\r\n\r\n", refused: "it is signed or encrypted"},
+		"uuencode":      {in: complete + "Content-Transfer-Encoding: x-uuencode\r\n\r\n" + long, refused: "it is in a part that is encoded as x-uuencode"},
 	} {
-		raw, err := message.ReadRaw(t.Context(), strings.NewReader(tt.in), message.RawOptions{ReencodeLongLines: true})
+		raw, err := message.ReadRaw(t.Context(), strings.NewReader(tt.in), message.RawOptions{Reencode: message.ReencodeLong})
 		if tt.refused != "" {
 			if err == nil || !strings.HasSuffix(err.Error(), "(RFC 5322 2.1.1); it cannot be re-encoded: "+tt.refused) {
 				t.Errorf("%s: %v, want %s", name, err, tt.refused)
@@ -283,26 +282,29 @@ func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
 func FuzzRaw(f *testing.F) {
 	for _, s := range []string{complete + "\r\nx", "From x\nBcc: a\n b\n\n\x00", "a:\n \n:\n", "Resent-To: a@b\nResent-Bcc: c\n\nBcc: x", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n" + strings.Repeat("x", 1200) + "\n--b--\n", "\n\n", "\r\r\n",
 		"To: " + strings.Repeat("a@b ,", 400) + "\nBcc: " + strings.Repeat(" c", 900) + "\nContent-Transfer-Encoding: 8bit" + strings.Repeat(" x", 900) + "\n\n" + strings.Repeat("y", 1200)} {
-		f.Add(s, true)
+		for how := range uint8(3) {
+			f.Add(s, how)
+		}
 	}
-	f.Fuzz(func(t *testing.T, s string, reencode bool) {
-		raw, err := message.ReadRaw(t.Context(), strings.NewReader(s), message.RawOptions{ReencodeLongLines: reencode})
+	f.Fuzz(func(t *testing.T, s string, how uint8) {
+		o := message.RawOptions{Reencode: []message.Reencode{message.ReencodeNever, message.ReencodeLong, message.ReencodeAlways}[how%3]}
+		raw, err := message.ReadRaw(t.Context(), strings.NewReader(s), o)
 		if err != nil {
 			return
 		}
 		defer raw.Close()
-		checkRaw(t, raw)
+		checkRaw(t, raw, o)
 	})
 }
 
 // checkRaw asserts what holds for every ready message that is taken.
-func checkRaw(t testing.TB, raw *message.Raw) {
+func checkRaw(t testing.TB, raw *message.Raw, o message.RawOptions) {
 	m, err := raw.Mail(someone, atNoon)
 	if err != nil {
 		t.Fatal(err)
 	}
 	content := octets(t, m)
-	again := readRaw(t, content, message.RawOptions{})
+	again := readRaw(t, content, o)
 	for _, name := range []string{"Bcc", "Resent-Bcc"} {
 		if value, ok := again.Field(name); ok {
 			t.Errorf("%s: %s in the content", name, value)

@@ -34,7 +34,8 @@ func (r *Raw) Mail(e Envelope, c RawChanges) (*Mail, error) {
 		return nil, err
 	}
 	m.Content = newContent(append([]segment{literal(top)}, r.edited(c)...))
-	m.Content.eightBit = m.Content.eightBit || r.eightBit
+	m.Content.eightBit = m.Content.eightBit || r.plan.EightBit
+	m.utf8Header = m.utf8Header || r.plan.UTF8Header
 	m.closers = append(m.closers, r.spool)
 	return m, nil
 }
@@ -53,11 +54,12 @@ func (r *Raw) edited(c RawChanges) []segment {
 			edits = append(edits, edit{from: f.from, to: f.to})
 		}
 	}
-	for _, part := range r.quotes {
-		edits = append(edits, part.edits(r.spool)...)
-	}
-	for _, at := range r.folds {
-		edits = append(edits, edit{at, at, literal("\r\n")})
+	for _, e := range r.plan.Edits {
+		if e.Put == nil {
+			edits = append(edits, edit{from: e.From, to: e.To})
+			continue
+		}
+		edits = append(edits, edit{e.From, e.To, reencoded{e.Put}})
 	}
 	if !r.hasBlank && r.body < r.spool.n {
 		edits = append(edits, edit{r.body, r.body, literal("\r\n")})
@@ -68,7 +70,7 @@ func (r *Raw) edited(c RawChanges) []segment {
 	var segments []segment
 	pos := int64(0)
 	for _, e := range edits {
-		if e.from < pos { // a fold in a field that is left out
+		if e.from < pos { // in a field that is left out
 			continue
 		}
 		if e.from > pos {
@@ -121,9 +123,6 @@ func (r *Raw) newFields(m *Mail, c RawChanges) (string, error) {
 			now = time.Now()
 		}
 		b.WriteString("Date: " + now.Format(time.RFC1123Z) + "\r\n")
-	}
-	if _, ok := r.Field("MIME-Version"); !ok && len(r.quotes) > 0 {
-		b.WriteString("MIME-Version: 1.0\r\n")
 	}
 	if id, ok := r.Field("Message-ID"); ok {
 		m.MessageID = id

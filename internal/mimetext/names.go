@@ -69,15 +69,19 @@ func quotedEscape(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, 
 // chunkRoom keeps a parameter's line under 78 octets.
 const chunkRoom = 55
 
-// FileNameParameter is the parameter after RFC 2231: quoted when it is plain
-// ASCII, else percent-encoded, in numbered pieces when it is long.
-func FileNameParameter(name string) string {
-	if IsPlain(name) && len(name) <= chunkRoom {
-		return ";\r\n filename=\"" + quotedEscape(name) + `"`
+// FileNameParameter is Parameter of a file's name.
+func FileNameParameter(name string) string { return Parameter("filename", name) }
+
+// Parameter is a parameter after RFC 2231, with the semicolon and the fold before
+// it: its value is quoted when it is plain ASCII, else percent-encoded, in numbered
+// pieces when it is long. The value is UTF-8.
+func Parameter(name, value string) string {
+	if IsPlain(value) && len(value) <= chunkRoom {
+		return ";\r\n " + name + "=\"" + quotedEscape(value) + `"`
 	}
 	var pieces []string
 	var piece strings.Builder
-	for rest := name; rest != ""; {
+	for rest := value; rest != ""; {
 		_, w := utf8.DecodeRuneInString(rest)
 		enc := percentEncode(rest[:w])
 		if piece.Len()+len(enc) > chunkRoom {
@@ -89,7 +93,7 @@ func FileNameParameter(name string) string {
 	}
 	pieces = append(pieces, piece.String())
 	if len(pieces) == 1 {
-		return ";\r\n filename*=utf-8''" + pieces[0]
+		return ";\r\n " + name + "*=utf-8''" + pieces[0]
 	}
 	var b strings.Builder
 	for i, s := range pieces {
@@ -97,7 +101,7 @@ func FileNameParameter(name string) string {
 		if i == 0 {
 			charset = "utf-8''"
 		}
-		fmt.Fprintf(&b, ";\r\n filename*%d*=%s%s", i, charset, s)
+		fmt.Fprintf(&b, ";\r\n %s*%d*=%s%s", name, i, charset, s)
 	}
 	return b.String()
 }

@@ -32,7 +32,7 @@ func TestCron(t *testing.T) {
 		t.Errorf("output: %v", r)
 	}
 	s.arrived(t, letter{to: []string{"ops@contoso.example"}, has: []string{
-		"From: Cron Daemon <noreply@contoso.example>", "To: root", "X-Cron-Env: <HOME=/root>", "backup: größe 0", ".", "done"}})
+		"From: Cron Daemon <noreply@contoso.example>", "To: root", "X-Cron-Env: <HOME=/root>", "backup: gr=C3=B6=C3=9Fe 0", ".", "done"}})
 }
 
 // cronie's form, and Vixie's older one.
@@ -66,7 +66,7 @@ func TestGitSendEmail(t *testing.T) {
 	s.ok(t, "", "git", "-C", "repo", "-c", "sendemail.smtpserver="+program("sendmail"), "send-email", "--quiet", "--confirm=never", "--8bit-encoding=UTF-8",
 		"--to=list@contoso.example", "--cc=a@contoso.example", "--bcc=hidden@contoso.example", "--suppress-cc=all", "--from=Zoë Dev <noreply@contoso.example>", "-1")
 	s.arrived(t, letter{to: []string{"list@contoso.example", "a@contoso.example", "hidden@contoso.example"},
-		has: []string{"To: list@contoso.example", "Subject: [PATCH] add a file", "+ä line", "+."}})
+		has: []string{"To: list@contoso.example", "Subject: [PATCH] add a file", "+=C3=A4 line", "+."}})
 }
 
 // PHP's mail() with the link in sendmail_path, as php.ini has it.

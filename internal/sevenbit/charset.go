@@ -1,0 +1,145 @@
+package sevenbit
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/ianaindex"
+
+	"github.com/smtpsend/smtpsend/internal/mimetext"
+)
+
+// Names of charsets as they are written (RFC 2045 5.1).
+const (
+	charsetUTF8    = "utf-8"
+	charsetWindows = "windows-1252"
+	charsetLatin1  = "iso-8859-1"
+)
+
+// asciiNames are US-ASCII (IANA's registry of character sets). cron writes the
+// first in the C locale, whatever the job's output is in.
+var asciiNames = []string{"ansi_x3.4-1968", "us-ascii", "ascii", "ansi_x3.4-1986", "iso_646.irv:1991", "iso646-us", "iso-ir-6", "us", "ibm367", "cp367", "csascii", "646", ""}
+
+// sevenBitNames never hold an octet above 127.
+var sevenBitNames = []string{"iso-2022-jp", "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-3", "iso-2022-kr", "iso-2022-cn", "hz-gb-2312", "utf-7"}
+
+// charsetOf is the charset of a text with octets above 127: the one that it says,
+// unless the octets cannot be in it.
+func charsetOf(declared string, o *octets, text stretch) string {
+	name := strings.ToLower(strings.TrimSpace(declared))
+	if !disproved(name, o, text) {
+		return declared
+	}
+	switch {
+	case !o.notUTF8:
+		return charsetUTF8
+	case defines(charmap.Windows1252, o, false):
+		return charsetWindows
+	}
+	return charsetLatin1
+}
+
+// disproved reports whether a text cannot be in the charset of that name.
+func disproved(name string, o *octets, text stretch) bool {
+	if slices.Contains(asciiNames, name) || slices.Contains(sevenBitNames, name) {
+		return true
+	}
+	enc := lookup(name)
+	single, isSingle := enc.(*charmap.Charmap)
+	switch {
+	case enc == nil: // a name that nobody knows, such as unknown-8bit (RFC 1428)
+		return !o.notUTF8
+	case isUTF8(name):
+		return o.notUTF8
+	case isSingle && !defines(single, o, false):
+		return true
+	case isSingle:
+		return !o.notUTF8 && !defines(single, o, true) // control characters, which are text in UTF-8
+	}
+	return !o.notUTF8 && !decodes(enc, text)
+}
+
+func isUTF8(name string) bool {
+	return name == charsetUTF8 || name == "utf8" || name == "unicode-1-1-utf-8"
+}
+
+// isWide reports a charset of several octets a character, whose line ends are
+// not those of a message.
+func isWide(name string) bool {
+	name = strings.ToLower(strings.TrimSpace(name))
+	return strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-32") || strings.HasPrefix(name, "utf16") ||
+		strings.HasPrefix(name, "ucs-") || strings.HasPrefix(name, "iso-10646")
+}
+
+// lookup finds a charset by IANA's names, and by those of the web.
+func lookup(name string) encoding.Encoding {
+	if enc, err := ianaindex.MIME.Encoding(name); err == nil && enc != nil {
+		return enc
+	}
+	if enc, err := htmlindex.Get(name); err == nil {
+		return enc
+	}
+	return nil
+}
+
+// defines reports whether each octet of a text is a character of the charset; if
+// printable, one that is not a control character.
+func defines(c *charmap.Charmap, o *octets, printable bool) bool {
+	for octet := 0x80; octet < 0x100; octet++ {
+		r := c.DecodeByte(byte(octet))
+		if o.seen[octet] && (r == '\uFFFD' || printable && r >= 0x80 && r < 0xA0) {
+			return false
+		}
+	}
+	return true
+}
+
+// decodes reports whether the text can be read in the charset. An error of
+// reading comes again when the text is written.
+func decodes(enc encoding.Encoding, text stretch) bool {
+	r := enc.NewDecoder().Reader(text.reader())
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buf)
+		if bytes.Contains(buf[:n], []byte("\uFFFD")) {
+			return false
+		}
+		if err != nil {
+			return err == io.EOF
+		}
+	}
+}
+
+// rawCharset is what raw octets of header fields are in when they are not UTF-8.
+type rawCharset struct {
+	name string
+	enc  encoding.Encoding
+}
+
+// newRawCharset takes the charset of a text as that of the header before it; the
+// zero value stands for Windows-1252.
+func newRawCharset(name string) rawCharset {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if slices.Contains(asciiNames, name) || slices.Contains(sevenBitNames, name) || isUTF8(name) || isWide(name) {
+		return rawCharset{}
+	}
+	return rawCharset{name, lookup(name)}
+}
+
+// text makes UTF-8 of raw octets.
+func (c rawCharset) text(s string) string {
+	if c.enc == nil || utf8.ValidString(s) {
+		return mimetext.ToUTF8(s)
+	}
+	out, err := c.enc.NewDecoder().String(s)
+	if err != nil || strings.Contains(out, "\uFFFD") {
+		return mimetext.ToUTF8(s)
+	}
+	return out
+}

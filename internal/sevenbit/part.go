@@ -1,0 +1,288 @@
+package sevenbit
+
+import (
+	"slices"
+	"strings"
+)
+
+// kind is what may be done with a part.
+type kind int
+
+const (
+	kindText    kind = iota // text in any encoding
+	kindOpaque              // octets: pictures, programs, messages in an encoding
+	kindFields              // header fields in a body, such as message/delivery-status
+	kindOutside             // before the first or after the last part of a multipart: nobody reads it
+)
+
+// part is what is known of the part that is being read.
+type part struct {
+	kind     kind
+	message  bool // its header is that of a message
+	root     bool // and that of the whole message
+	after    bool // if outside: a delimiter came before it
+	guarded  bool // signed or encrypted, with its header
+	sealed   bool // its body is
+	fields   int64
+	body     int64
+	header   []field
+	media    string
+	charset  string
+	encoding string // lower case; "" = none that changes octets
+	octets   octets
+
+	raw rawCharset // of its header fields, as far as the message says
+
+	newEncoding, newCharset string // "" = as it is
+}
+
+const reasonSigned = "it is signed or encrypted"
+
+// Encodings that make octets of other octets. An unknown one counts as none, as
+// programs read it.
+const (
+	encodingQuoted = "quoted-printable"
+	encodingBase64 = "base64"
+)
+
+func encodingOf(label string) string {
+	label, _, _ = strings.Cut(strings.ToLower(label), ";")
+	label, _, _ = strings.Cut(label, "(")
+	switch label = strings.Trim(label, " \t\""); label {
+	case encodingQuoted, encodingBase64, "x-uuencode", "uuencode", "x-uue", "x-binhex", "binhex", "mac-binhex40", "x-yencode", "yenc", "x-gzip64":
+		return label
+	}
+	return ""
+}
+
+// endHeader reads the header of a part whose fields end at fields and whose body
+// begins at body.
+func (w *walker) endHeader(fields, body int64) error {
+	h := &w.header
+	h.end()
+	w.inHeader = false
+	p := part{fields: fields, body: body, header: h.fields, message: h.message, root: h.root, media: "text/plain"}
+	if h.message && h.signed() {
+		w.protect()
+	}
+	p.guarded = w.guarded()
+	var params []param
+	if len(w.levels) > 0 && w.levels[len(w.levels)-1].digest && !h.message {
+		p.media = "message/rfc822"
+	}
+	if f, ok := h.first("content-type"); ok {
+		p.media, params = parseParams(f.value())
+		p.media = strings.ToLower(p.media)
+	}
+	p.charset, _ = find(params, "charset")
+	label, _ := h.first("content-transfer-encoding")
+	p.encoding = encodingOf(label.value())
+	if p.raw = newRawCharset(p.charset); p.raw.enc == nil {
+		p.raw = w.first
+	} else if w.first.enc == nil {
+		w.first = p.raw
+	}
+	if p.root {
+		w.root = p // until it is known what charset its texts are in
+	} else if err := w.fieldEdits(p); err != nil {
+		return err
+	}
+	return w.open(p, params, label)
+}
+
+// fieldEdits changes the fields of a header, but for those about the body, which
+// wait until it is known what they have to say.
+func (w *walker) fieldEdits(p part) error {
+	for _, f := range p.header {
+		if f.name == "content-type" || f.name == "content-transfer-encoding" {
+			continue
+		}
+		if err := w.fieldEdit(f, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open begins the body of a part by its media type.
+func (w *walker) open(p part, params []param, label field) error {
+	switch media := p.media; {
+	case strings.HasPrefix(media, "multipart/"):
+		if media == "multipart/signed" || media == "multipart/encrypted" {
+			w.protect()
+		}
+		if err := w.typeEdit(p); err != nil {
+			return err
+		}
+		boundary, _ := find(params, "boundary")
+		if p.guarded || p.encoding != "" {
+			label = field{}
+		}
+		w.part = part{kind: kindOutside, body: p.body, guarded: w.guarded()}
+		return w.push(level{boundary: boundary, digest: media == "multipart/digest", label: identityLabel(label)})
+	case media == "message/rfc822" && p.encoding == "":
+		if p.guarded {
+			label = field{}
+		}
+		if err := w.typeEdit(p); err != nil {
+			return err
+		}
+		w.inHeader, w.header = true, partHeader{message: true}
+		return w.push(level{label: identityLabel(label)})
+	case media == "application/pkcs7-mime" || media == "application/x-pkcs7-mime" || media == "application/pgp-encrypted":
+		p.kind, p.sealed = kindOpaque, true
+	case strings.HasPrefix(media, "text/") || media == "text" || media == "":
+		p.kind = kindText
+	case media == "message/delivery-status" || media == "message/disposition-notification" || media == "message/feedback-report":
+		p.kind = kindFields
+	default:
+		p.kind = kindOpaque
+	}
+	w.part = p
+	return nil
+}
+
+// identityLabel is a Content-Transfer-Encoding that says 8 bits or more, else none.
+func identityLabel(label field) field {
+	switch strings.ToLower(strings.TrimSpace(label.value())) {
+	case "8bit", "binary":
+		return label
+	}
+	return field{}
+}
+
+// endPart decides about the part that ends at end, by a delimiter of the
+// multipart index, or at the end of the message (-1).
+func (w *walker) endPart(end int64, index int) error {
+	if err := w.body(end, index); err != nil {
+		return err
+	}
+	if w.part.kind == kindOutside {
+		return nil
+	}
+	return w.label()
+}
+
+// body decides about the body of a part.
+func (w *walker) body(end int64, index int) error {
+	p := &w.part
+	o := &p.octets
+	o.close()
+	wanted := o.long.fault != "" || o.nul.fault != "" || w.o.EightBit && o.high > 0
+	if !wanted || p.body >= end {
+		if o.high > 0 {
+			w.left()
+		}
+		return nil
+	}
+	switch {
+	case p.guarded || p.sealed:
+		return w.keep(reasonSigned)
+	case p.kind == kindOutside:
+		if in := len(w.levels) - 1; in >= 0 && !w.levels[in].seen && !p.after && index != in {
+			return w.keep("the boundary of its multipart does not occur")
+		}
+		return w.rewrite(p.body, end, newPlain(w.m.Octets, p.body, end, w.o.EightBit))
+	}
+	return w.encode(end)
+}
+
+// keep leaves the part as it is, unless no server would take it so.
+func (w *walker) keep(reason string) error {
+	o := &w.part.octets
+	if bad := o.worst(); bad.fault != "" {
+		return w.refuse(bad.offset, bad.fault, reason)
+	}
+	if o.high > 0 {
+		w.left()
+	}
+	return nil
+}
+
+// rewrite puts other octets of the same meaning in the place of a run.
+func (w *walker) rewrite(from, to int64, put Segment) error {
+	w.edit(from, to, put)
+	if !w.o.EightBit && w.part.octets.high > 0 && w.part.encoding == "" && w.part.kind == kindOutside {
+		w.left()
+	}
+	return nil
+}
+
+// encode puts the body of a part that ends at end into 7 bits.
+func (w *walker) encode(end int64) error {
+	p := &w.part
+	o := &p.octets
+	run := stretch{w.m.Octets, p.body, end - p.body}
+	switch {
+	case p.encoding == encodingBase64:
+		return w.rewrite(p.body, end, newWrapped(run))
+	case p.encoding == encodingQuoted:
+		return w.rewrite(p.body, end, newRepaired(run))
+	case p.encoding != "":
+		return w.keep("it is in a part that is encoded as " + p.encoding)
+	case p.kind == kindFields:
+		return w.encodeFields(end)
+	case o.wide || isWide(p.charset):
+		return w.keep("text in UTF-16 or UTF-32 has to be in base64")
+	case p.kind == kindOpaque && o.nul.fault != "":
+		return w.keep("data that is no text has to be in base64")
+	}
+	if p.kind == kindOpaque || o.escapes > o.total/2 { // the latter in most scripts other than Latin
+		p.newEncoding = encodingBase64
+		w.edit(p.body, end, newBase64(run, p.root))
+	} else {
+		p.newEncoding = encodingQuoted
+		w.edit(p.body, end, newQuoted(run))
+	}
+	if p.kind == kindText && w.o.EightBit && o.high > 0 {
+		p.newCharset = charsetOf(p.charset, o, run)
+	}
+	return nil
+}
+
+// label makes the header of a part say what its body is now.
+func (w *walker) label() error {
+	p := &w.part
+	if err := w.typeEdit(*p); err != nil {
+		return err
+	}
+	insert := ""
+	if p.newCharset != "" && !slices.ContainsFunc(p.header, func(f field) bool { return f.name == "content-type" }) {
+		insert = "Content-Type: text/plain; charset=" + p.newCharset + "\r\n"
+	}
+	if p.newEncoding == "" {
+		return nil
+	}
+	insert += "Content-Transfer-Encoding: " + p.newEncoding + "\r\n"
+	mime := !p.message
+	for _, f := range p.header {
+		mime = mime || f.name == "mime-version"
+		if f.name == "content-transfer-encoding" {
+			w.edit(f.from, f.to, nil)
+		}
+	}
+	if !mime {
+		insert = "MIME-Version: 1.0\r\n" + insert
+	}
+	w.edit(p.fields, p.fields, literal(insert))
+	return nil
+}
+
+// typeEdit changes the fields about the body that stay, if need be.
+func (w *walker) typeEdit(p part) error {
+	for _, f := range p.header {
+		isType := f.name == "content-type"
+		if !isType && (f.name != "content-transfer-encoding" || p.newEncoding != "") {
+			continue
+		}
+		if isType && p.newCharset != "" && p.newCharset != p.charset {
+			w.edit(f.from, f.to, literal(withCharset(f, p.newCharset, p.raw)))
+			p.newCharset = ""
+			continue
+		}
+		if err := w.fieldEdit(f, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,335 @@
+package sevenbit_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/sevenbit"
+)
+
+var (
+	all      = sevenbit.Options{EightBit: true}
+	longOnly = sevenbit.Options{}
+)
+
+// message finds the fields of a message, whose lines end with LF in tests.
+func message(s string) (string, sevenbit.Message) {
+	s = strings.ReplaceAll(s, "\n", "\r\n")
+	m := sevenbit.Message{Octets: strings.NewReader(s), Size: int64(len(s))}
+	pos := int64(0)
+	for line := range strings.SplitAfterSeq(s, "\n") {
+		end := pos + int64(len(line))
+		switch name, _, ok := strings.Cut(line, ":"); {
+		case line == "\r\n":
+			m.Body, m.Blank = end, true
+			return s, m
+		case line != "" && (line[0] == ' ' || line[0] == '\t') && len(m.Fields) > 0:
+			m.Fields[len(m.Fields)-1].To = end
+		case ok && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }):
+			m.Fields = append(m.Fields, sevenbit.Field{Name: strings.ToLower(name), From: pos, To: end})
+		default:
+			m.Body = pos
+			return s, m
+		}
+		pos = end
+	}
+	m.Body = pos
+	return s, m
+}
+
+// apply makes the message that the plan says.
+func apply(t testing.TB, s string, plan sevenbit.Plan) string {
+	t.Helper()
+	var b bytes.Buffer
+	pos := int64(0)
+	for _, e := range plan.Edits {
+		if e.From < pos || e.To < e.From || e.To > int64(len(s)) {
+			t.Fatalf("edit from %d to %d after %d", e.From, e.To, pos)
+		}
+		b.WriteString(s[pos:e.From])
+		if before := b.Len(); e.Put != nil {
+			if err := e.Put.Write(&b); err != nil {
+				t.Fatal(err)
+			}
+			if n := int64(b.Len() - before); n != e.Put.Size() {
+				t.Fatalf("size %d, but %d octets: %q", e.Put.Size(), n, b.Bytes()[before:])
+			}
+		}
+		pos = e.To
+	}
+	b.WriteString(s[pos:])
+	return b.String()
+}
+
+func changed(t testing.TB, in string, o sevenbit.Options) (string, sevenbit.Plan) {
+	t.Helper()
+	s, m := message(in)
+	plan, err := sevenbit.Make(t.Context(), m, o)
+	if err != nil {
+		t.Fatalf("%v: %q", err, in)
+	}
+	return strings.ReplaceAll(apply(t, s, plan), "\r\n", "\n"), plan
+}
+
+func TestHeaderFieldsAreEncoded(t *testing.T) {
+	long := strings.Repeat("x", 950)
+	for in, want := range map[string]string{
+		"Subject: Störung":                                        "Subject: =?utf-8?q?St=C3=B6rung?=",
+		"Subject: a  Störung heute morgen, ok":                    "Subject: a  =?utf-8?q?St=C3=B6rung?= heute morgen, ok",
+		"Subject: öä üß":                                          "Subject: =?utf-8?b?w7bDpCDDvMOf?=",
+		"Subject: =?utf-8?q?=C3=B6?= ö =?x?q?y?=":                 "Subject: =?utf-8?q?=C3=B6?= =?utf-8?q?_=C3=B6_?= =?x?q?y?=",
+		"Subject: Gr\xfc\xdfe":                                    "Subject: =?utf-8?b?R3LDvMOfZQ==?=",
+		"SUBJECT: ö":                                              "SUBJECT: =?utf-8?b?w7Y=?=",
+		"Subject: one\n two ö\n\tthree":                           "Subject: one two =?utf-8?b?w7Y=?=\tthree",
+		"X-Note: a\x00b":                                          "X-Note: =?utf-8?b?YQBi?=",
+		"From: Jörg Müller <j@x.example>":                         "From: =?utf-8?b?SsO2cmcgTcO8bGxlcg==?= <j@x.example>",
+		`From: "Müller, Jörg" <j@x.example>`:                      "From: =?utf-8?b?TcO8bGxlciwgSsO2cmc=?= <j@x.example>",
+		`From: "M\"ü" X <j@x.example>`:                            "From: =?utf-8?b?TSLDvA==?= X <j@x.example>",
+		"From: Jörg<j@x.example>":                                 "From: =?utf-8?b?SsO2cmc=?= <j@x.example>",
+		"From: j@x.example (Jörg (der \\) Große))":                "From: j@x.example (=?utf-8?b?SsO2cmcgKGRlciApIEdyb8OfZSk=?=)",
+		"To: Büro: a@x.example, Ü <b@x.example>; , c@x.example":   "To: =?utf-8?b?QsO8cm8=?=: a@x.example, =?utf-8?b?w5w=?= <b@x.example>; ,\n c@x.example",
+		"To: a@bücher.example, <b@BÜCHER.example>":                "To: a@xn--bcher-kva.example, <b@xn--bcher-kva.example>",
+		"Cc: J@Ü <j@x.example>":                                   "Cc: =?utf-8?b?SkDDnA==?= <j@x.example>",
+		"Content-Type: image/png; name=\"ä b.png\"":               "Content-Type: image/png;\n name*=utf-8''%C3%A4%20b.png",
+		"Content-Disposition: attachment; filename=ä.png; size=3": "Content-Disposition: attachment;\n filename*=utf-8''%C3%A4.png;\n size=3",
+		"Content-Disposition: attachment; filename=\"ä":           "Content-Disposition: attachment;\n filename*=utf-8''%C3%A4",
+		"Message-ID: <ü@x>":                                       "Message-ID: =?utf-8?b?PMO8QHg+?=",
+		"X-Key: " + long + "z":                                    "X-Key: " + long + "z",
+	} {
+		got, plan := changed(t, "Subject: y\n"+in+"\n\n", all)
+		if got != "Subject: y\n"+want+"\n\n" {
+			t.Errorf("%q became\n%q, want\n%q", in, strings.TrimPrefix(got, "Subject: y\n"), want+"\n\n")
+		}
+		if plan.EightBit || plan.UTF8Header {
+			t.Errorf("%q: %v, %v", in, plan.EightBit, plan.UTF8Header)
+		}
+	}
+}
+
+func TestLocalPartsStayInUTF8(t *testing.T) {
+	for _, in := range []string{"To: jörg@x.example", "To: Ä <jörg@bücher.example>", "To: \"jö rg\"@x.example"} {
+		got, plan := changed(t, in+"\n\n", all)
+		if !plan.UTF8Header || !plan.EightBit || !strings.Contains(got, "rg") || strings.ContainsAny(got, "Äü") {
+			t.Errorf("%q became %q, %v", in, got, plan.UTF8Header)
+		}
+	}
+}
+
+func TestLongFieldsAreFolded(t *testing.T) {
+	ids := strings.Repeat("<1234567890@x.example>", 100)
+	list := strings.Repeat("a@x.example,", 200) + "b@x.example"
+	words := strings.Repeat("word ", 500) + "end"
+	for in, lossless := range map[string]bool{
+		"Subject: " + words: true, "References: " + ids: false, "To: " + list: false,
+		"To: \"" + words + "\" <a@x.example>":                            true,
+		"Content-Type: text/plain; " + strings.Repeat("a=\"b c\";", 300): false,
+		"X: " + strings.Repeat("y", 3000):                                false,
+	} {
+		for _, o := range []sevenbit.Options{all, longOnly} {
+			got, _ := changed(t, in+"\n\n", o)
+			for line := range strings.SplitSeq(strings.TrimSuffix(got, "\n\n"), "\n") {
+				if len(line) > 998 || strings.TrimSpace(line) == "" {
+					t.Errorf("%.40q has a line of %d octets", in, len(line))
+				}
+			}
+			unfolded := strings.TrimSuffix(strings.ReplaceAll(got, "\n ", " "), "\n\n")
+			if unfolded != in && (lossless || strings.ReplaceAll(unfolded, " ", "") != strings.ReplaceAll(in, " ", "") && !strings.HasPrefix(in, "X")) {
+				t.Errorf("%.40q became %.300q", in, got)
+			}
+		}
+	}
+}
+
+const mixed = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
+
+func TestPartsAreEncoded(t *testing.T) {
+	for name, tt := range map[string]struct{ in, want string }{
+		"nothing said": {"Subject: x\n\nGrüße\n",
+			"Subject: x\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\nGr=C3=BC=C3=9Fe\n"},
+		"no header at all": {"Grüße\n", "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\nGr=C3=BC=C3=9Fe\n"},
+		"8bit": {"MIME-Version: 1.0\nContent-Type: text/plain; charset=ISO-8859-1\nContent-Transfer-Encoding: 8bit\n\nGr\xfc\xdfe\n",
+			"MIME-Version: 1.0\nContent-Type: text/plain; charset=ISO-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe\n"},
+		"Cyrillic": {"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\nПривет\n",
+			"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n0J/RgNC40LLQtdGCDQo=\n"},
+		"in a multipart that says 8bit": {mixed + "Content-Transfer-Encoding: 8bit\n\n--b\nContent-Type: text/plain; charset=utf-8\n\nä\n--b\nContent-Type: text/x-y\n\nascii\n--b--\n",
+			mixed + "Content-Transfer-Encoding: 7bit\n\n--b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n--b\nContent-Type: text/x-y\n\nascii\n--b--\n"},
+		"an attachment": {mixed + "\n--b\nContent-Type: application/x-patch; name=ä.diff\nContent-Transfer-Encoding: 8bit\n\n+ä\n\n--b--\n",
+			mixed + "\n--b\nContent-Type: application/x-patch;\n name*=utf-8''%C3%A4.diff\nContent-Transfer-Encoding: base64\n\nK8OkDQo=\n--b--\n"},
+		"no type, no header":   {mixed + "\n--b\n\nä\n--b--\n", mixed + "\n--b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n--b--\n"},
+		"outside of all parts": {mixed + "\nPräambel\n--b\n\na\n--b--\nübrig\n", mixed + "\nPr??ambel\n--b\n\na\n--b--\n??brig\n"},
+		"a message within": {mixed + "\n--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\nSubject: ä\nContent-Type: text/plain; charset=utf-8\n\nö\n--b--\n",
+			mixed + "\n--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: 7bit\n\nSubject: =?utf-8?b?w6Q=?=\nContent-Type: text/plain; charset=utf-8\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n=C3=B6\n--b--\n"},
+		"a digest": {"MIME-Version: 1.0\nContent-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: ä\n\nx\n--b--\n",
+			"MIME-Version: 1.0\nContent-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: =?utf-8?b?w6Q=?=\n\nx\n--b--\n"},
+		"a report": {mixed + "\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nDiagnostic-Code: smtp; 550 Postfach überfüllt\n--b--\n",
+			mixed + "\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nDiagnostic-Code: smtp; 550 Postfach =?utf-8?b?w7xiZXJmw7xsbHQ=?=\n--b--\n"},
+		"quoted-printable with raw octets": {"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4 ä=\nb = c\n",
+			"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4 =C3=A4=\nb = c\n"},
+		"an encoding that nobody knows": {"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8 bits\n\nä\n",
+			"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n"},
+		"NUL": {"Subject: x\n\na\x00b\n", "Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\na=00b\n"},
+		"charset of the text for the header": {"Subject: \xc8esky\n" + mixed + "\n--b\nContent-Type: text/plain; charset=iso-8859-2\n\n\xc8esky\n--b--\n",
+			"Subject: =?utf-8?b?xIxlc2t5?=\n" + mixed + "\n--b\nContent-Type: text/plain; charset=iso-8859-2\nContent-Transfer-Encoding: quoted-printable\n\n=C8esky\n--b--\n"},
+	} {
+		got, plan := changed(t, tt.in, all)
+		want := strings.Replace(tt.want, "Content-Transfer-Encoding: quoted-printable\nContent-Transfer-Encoding: quoted-printable", "Content-Transfer-Encoding: quoted-printable", 1)
+		if got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+		}
+		if plan.EightBit {
+			t.Errorf("%s: 8 bits are left", name)
+		}
+	}
+}
+
+func TestCharsetsThatTheOctetsDisprove(t *testing.T) {
+	for _, tt := range []struct{ declared, body, want string }{
+		{"ANSI_X3.4-1968", "Größe", "utf-8"}, {"us-ascii", "Gr\xf6\xdfe \x80", "windows-1252"}, {"us-ascii", "Gr\xf6\xdfe \x81", "iso-8859-1"},
+		{"utf-8", "Größe", "utf-8"}, {"UTF-8", "Gr\xf6\xdfe", "windows-1252"}, {"utf8", "Größe", "utf8"},
+		{"iso-8859-1", "Gr\xf6\xdfe", "iso-8859-1"}, {"iso-8859-1", "Größe", "utf-8"}, {"iso-8859-1", "f\xfcr", "iso-8859-1"}, {"ISO-8859-1", "\x93x\x94", "ISO-8859-1"},
+		{"iso-8859-15", "\xa4", "iso-8859-15"}, {"windows-1252", "G\xc3\x81", "utf-8"}, {"koi8-r", "\xf0\xd2", "koi8-r"},
+		{"iso-2022-jp", "日本", "utf-8"}, {"gb2312", "\xc4\xe3\xba\xc3", "gb2312"}, {"big5", "日本語テキスト", "utf-8"}, {"shift_jis", "\x93\xfa\x96\x7b", "shift_jis"},
+		{"unknown-8bit", "ö", "utf-8"}, {"unknown-8bit", "\xf6", "unknown-8bit"}, {"x-nonsense", "\xf6", "x-nonsense"}, {"", "\xf6", "windows-1252"},
+	} {
+		got, _ := changed(t, "MIME-Version: 1.0\nContent-Type: text/html; charset=\""+tt.declared+"\"; format=flowed\n\n"+tt.body+strings.Repeat(" etc.", 20)+"\n", all)
+		_, rest, _ := strings.Cut(got, "charset=")
+		charset, _, _ := strings.Cut(strings.TrimLeft(rest, `"`), ";")
+		if charset = strings.Trim(charset, "\"\n "); charset != tt.want || !strings.Contains(got, "format=flowed") {
+			t.Errorf("%q as %s became %s, want %s:\n%s", tt.body, tt.declared, charset, tt.want, got)
+		}
+	}
+}
+
+func TestSignedAndEncryptedNeverChange(t *testing.T) {
+	signed := "--s\nContent-Type: text/plain; charset=utf-8; x=ü\nContent-Transfer-Encoding: 8bit\n\nä\n--s\nContent-Type: application/pgp-signature\n\nxyz\n--s--\n"
+	for name, in := range map[string]string{
+		"signed":            "Content-Type: multipart/signed; boundary=s\n\n" + signed,
+		"encrypted":         "Content-Type: multipart/encrypted; boundary=s\n\n" + signed,
+		"S/MIME":            "Content-Type: application/pkcs7-mime\n\nä\n",
+		"DKIM":              "DKIM-Signature: x\nSubject: ä\n\nä\n",
+		"signed in mixed":   mixed + "Content-Transfer-Encoding: 8bit\n\n--b\nContent-Type: multipart/signed; boundary=s\nContent-Transfer-Encoding: 8bit\n\n" + signed + "\n--b\n\nfooter\n--b--\n",
+		"forwarded, signed": mixed + "\n--b\nContent-Type: message/rfc822\n\nDKIM-Signature: x\nSubject: ä\n\nä\n--b--\n",
+	} {
+		got, plan := changed(t, in, all)
+		if got != in || !plan.EightBit {
+			t.Errorf("%s: changed to\n%s", name, got)
+		}
+	}
+	footer := mixed + "\n--b\nContent-Type: multipart/signed; boundary=s\n\n" + signed + "\n--b\n\nFuß\n--b--\n"
+	if got, _ := changed(t, "Subject: ä\n"+footer, all); !strings.Contains(got, "\n"+signed) || !strings.Contains(got, "Fu=C3=9F") || !strings.HasPrefix(got, "Subject: =?") {
+		t.Errorf("beside what is signed:\n%s", got)
+	}
+}
+
+func TestEncodedPartsGetShortLines(t *testing.T) {
+	for name, tt := range map[string]struct{ encoding, body, want string }{
+		"base64":              {"base64", strings.Repeat("QUJD", 300) + "\n\n", strings.Repeat(strings.Repeat("QUJD", 19)+"\n", 15) + strings.Repeat("QUJD", 15) + "\n\n"},
+		"base64 among others": {"base64", "QUJD\n" + strings.Repeat("QUJD", 300) + "\n", "QUJD\n" + strings.Repeat(strings.Repeat("QUJD", 19)+"\n", 15) + strings.Repeat("QUJD", 15) + "\n"},
+		"quoted-printable":    {"quoted-printable", strings.Repeat("ab=C3=A4", 250) + "=\nc\n", ""},
+	} {
+		got, _ := changed(t, "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: "+tt.encoding+"\n\n"+tt.body, longOnly)
+		_, body, _ := strings.Cut(got, "\n\n")
+		if tt.want == "" {
+			tt.want = tt.body
+			for line := range strings.SplitSeq(body, "\n") {
+				if len(line) > 76 || strings.HasSuffix(strings.TrimSuffix(line, "="), "=") {
+					t.Errorf("%s: line %q", name, line)
+				}
+			}
+			body = strings.ReplaceAll(body, "=\n", "")
+			tt.want = strings.ReplaceAll(tt.want, "=\n", "")
+		}
+		if body != tt.want {
+			t.Errorf("%s: %q", name, body)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	long := strings.Repeat("x", 1000)
+	for in, want := range map[string]string{
+		"Content-Type: text/plain; charset=utf-16\n\na\x00b\x00 and more text, lest it be guessed\n": "a NUL; it cannot be re-encoded: text in UTF-16 or UTF-32 has to be in base64",
+		"\n\xff\xfeS\x00:\x00\n": "a NUL; it cannot be re-encoded: text in UTF-16 or UTF-32 has to be in base64",
+		"Content-Type: application/octet-stream\n\n\x00\x01 and more of it\n": "a NUL; it cannot be re-encoded: data that is no text has to be in base64",
+		"Content-Type: multipart/signed; boundary=s\n\n--s\n\na\x00\n":        "a NUL; it cannot be re-encoded: it is signed or encrypted",
+		"Date: a\x00\n\n":                "a NUL in a header field; it cannot be re-encoded: a header field has no blank to fold it at",
+		"Message-ID: <" + long + ">\n\n": "1014 octets, at most 998 (RFC 5322 2.1.1); it cannot be re-encoded: a header field has no blank to fold it at",
+	} {
+		_, m := message(in)
+		_, err := sevenbit.Make(t.Context(), m, all)
+		if refusal, ok := errors.AsType[*sevenbit.Refusal](err); !ok || refusal.Error() != want || refusal.Offset < 0 {
+			t.Errorf("%.60q: %v, want %s", in, err, want)
+		}
+	}
+}
+
+// FuzzMake: what comes out has 7 bits unless the plan says otherwise, lines that a
+// server takes, and does not change any more.
+func FuzzMake(f *testing.F) {
+	for _, s := range []string{
+		"From: Jörg <j@ö.example>\n\nä\n", mixed + "\npre\xff\n--b\nContent-Type: text/plain; charset=x\n\nä\x00\n--b--\nepi ö\n",
+		"Content-Type: message/rfc822\n\nContent-Type: multipart/digest; boundary=\"a b\"\n\n--a b\n\nSubject: ü\n\nx\n--a b--\n",
+		"Content-Type: multipart/signed; boundary=s\n\n--s\n\nä\n--s--\n", "Content-Transfer-Encoding: quoted-printable\n\n=C3ä=\n=\x00=zz\n",
+		"Content-Transfer-Encoding: base64\n\nQUJD" + strings.Repeat("QUJDö", 300) + "\n", "To: \"ö\\\", (ä(b)) <ü@x>, x:y;\n\n",
+		"X: " + strings.Repeat("ö", 600) + "\n\n" + strings.Repeat("x", 1200) + "\n",
+		"Content-Type: message/delivery-status\n\nA: ö\n b\n\nnothing ü\n",
+		"Content-Disposition: attachment; filename=\"ä\\\"; b=ö; c*=ü(\n\nö\n",
+	} {
+		f.Add(s, true)
+		f.Add(s, false)
+	}
+	f.Fuzz(func(t *testing.T, in string, eightBit bool) {
+		in = strings.ReplaceAll(in, "\r", "")
+		if in != "" && !strings.HasSuffix(in, "\n") {
+			in += "\n"
+		}
+		o := sevenbit.Options{EightBit: eightBit}
+		s, m := message(in)
+		plan, err := sevenbit.Make(t.Context(), m, o)
+		if err != nil {
+			if !errors.As(err, new(*sevenbit.Refusal)) {
+				t.Fatal(err)
+			}
+			return
+		}
+		out := apply(t, s, plan)
+		high := false
+		for line := range strings.SplitSeq(out, "\r\n") {
+			if len(line) > 998 || strings.ContainsAny(line, "\x00\r\n") {
+				t.Fatalf("line %q of %q", line, in)
+			}
+			for i := range len(line) {
+				high = high || line[i] >= 0x80
+			}
+		}
+		if high && !plan.EightBit {
+			t.Fatalf("8 bits are left of %q: %q", in, out)
+		}
+		again, m := message(strings.ReplaceAll(out, "\r\n", "\n"))
+		if plan, err = sevenbit.Make(t.Context(), m, o); err != nil {
+			t.Fatalf("%v, of %q", err, out)
+		}
+		if got := apply(t, again, plan); got != out {
+			t.Fatalf("changed again:\n%q\n%q", out, got)
+		}
+	})
+}
+
+func ExampleMake() {
+	s := "Subject: ä\r\n\r\n"
+	plan, err := sevenbit.Make(context.Background(), sevenbit.Message{Octets: strings.NewReader(s), Size: int64(len(s)), Body: int64(len(s)), Blank: true,
+		Fields: []sevenbit.Field{{Name: "subject", From: 0, To: int64(len(s)) - 2}}}, sevenbit.Options{EightBit: true})
+	if err == nil {
+		var b bytes.Buffer
+		err = plan.Edits[0].Put.Write(&b)
+		fmt.Print(b.String())
+	}
+	if err != nil {
+		fmt.Println(err)
+	}
+	// Output: Subject: =?utf-8?b?w6Q=?=
+}
