@@ -17,7 +17,7 @@ import (
 type sandboxFlags struct {
 	listenSMTP, listenHTTP, writeEnv string
 	scenario                         string
-	faults                           []string
+	faults, without                  []string
 	listFaults                       bool
 	limits                           bool
 	timeScale                        int
@@ -48,6 +48,7 @@ Ends on SIGINT and SIGTERM.`,
 	f.StringVar(&s.writeEnv, "write-env", "", "write the settings to `FILE` as soon as both addresses accept connections")
 	f.StringVar(&s.scenario, "scenario", "", "set up tenant, mailboxes, applications and their rights as the JSON in `FILE` says")
 	f.StringArrayVar(&s.faults, "fault", nil, "fail as `NAME[,OPTION=VALUE...]` says, OPTION one of stage, mailbox, after, times, share and delay; repeatable")
+	f.StringArrayVar(&s.without, "without", nil, "do not do `NAME`, which it does unless told: garbles-8bit; repeatable")
 	f.BoolVar(&s.listFaults, "list-faults", false, "list the names for --fault, with one line about each")
 	f.BoolVar(&s.limits, "limits", false, "keep Exchange's limits: 30 messages a minute (the excess is delayed) and 10,000 recipients a day")
 	f.IntVar(&s.timeScale, "time-scale", 1, "make the minutes and days of the limits `N` times shorter, in the settings of --write-env too")
@@ -129,7 +130,11 @@ func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 		}
 		o.Faults = append(o.Faults, fault)
 	}
+	o.Without = s.without
 	box, err := sandbox.Start(ctx, o)
+	if fault, ok := errors.AsType[*sandbox.FaultError](err); ok {
+		return usagef("--without %q: %s", fault.Text, fault.Reason)
+	}
 	if err != nil {
 		return withCode(exitRefused, err)
 	}

@@ -38,7 +38,7 @@ type apiMessage struct {
 }
 
 func TestAPI(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, sandbox.Options{Without: []string{"garbles-8bit"}})
 	if r := login(t, s).submit(mailbox, mixed); r.Code != 250 {
 		t.Fatalf("got %q", r)
 	}

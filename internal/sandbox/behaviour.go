@@ -15,6 +15,7 @@ const (
 	pointHelloClear    = "ehlo-clear" // keywords of EHLO before TLS
 	pointHelloTLS      = "ehlo-tls"
 	pointContentStart  = "content-start"
+	pointContentKept   = "content-kept"
 	pointTokenDate     = "token-date"
 	pointTokenGrant    = "token-grant" // a token that is granted
 )
@@ -53,7 +54,12 @@ const (
 	faultExpiresInString  = "expires-in-string"
 	faultTokenShort       = "token-short"
 	faultTokenExpired     = "token-expired"
+	faultGarbles8Bit      = "garbles-8bit"
 )
+
+// always are the behaviours that a sandbox has unless it is told otherwise, since
+// Exchange Online is reported to have them.
+func always() []string { return []string{faultGarbles8Bit} }
 
 // behaviour is something acted out, at a stage that Fault.Stage can change
 // unless it is fixed to a point.
@@ -73,6 +79,7 @@ func behaviours() []behaviour {
 		{faultHalfReply, "sends half a reply line and closes", diagnosis.StageContent, ""},
 		{faultReplyLost, "accepts the content and closes without a reply", diagnosis.StageContent, string(diagnosis.StageContent)},
 		{faultContentCut, "closes the connection when the content begins", diagnosis.StageContent, pointContentStart},
+		{faultGarbles8Bit, "garbles text in 8 bits within multiparts, and header fields; always, unless --without", diagnosis.StageContent, pointContentKept},
 		{faultNotSMTP, "greets as no SMTP server does", diagnosis.StageGreeting, string(diagnosis.StageGreeting)},
 		{faultNotExchange, "greets as another SMTP server", diagnosis.StageGreeting, string(diagnosis.StageGreeting)},
 		{faultStartTLSMissing, "offers no STARTTLS", diagnosis.StageEHLO, pointHelloClear},
@@ -175,7 +182,7 @@ func knowsMailbox(point string) bool {
 	case diagnosis.StageGreeting, diagnosis.StageEHLO, diagnosis.StageStartTLS, diagnosis.StageToken:
 		return false
 	}
-	return point == pointContentStart || isPoint(diagnosis.Stage(point))
+	return point == pointContentStart || point == pointContentKept || isPoint(diagnosis.Stage(point))
 }
 
 // AboutFault says in a line what a fault does, for help texts; "" for an

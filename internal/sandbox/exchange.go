@@ -27,6 +27,7 @@ type session struct {
 	app     *Application // whose token it was
 	placed  bool         // holds one of the mailbox's places
 	from    string       // reverse-path of the transaction
+	utf8    bool         // it asked for SMTPUTF8
 	to      []string
 }
 
@@ -120,7 +121,7 @@ func (x *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply 
 		if x.mailbox == nil {
 			return smtpserver.Say(530, "5.7.57 Client not authenticated to send mail. "+x.bracket())
 		}
-		x.from = m.ReversePath
+		x.from, x.utf8 = m.ReversePath, m.UTF8
 		return smtpserver.Say(250, "2.1.0 Sender OK")
 	})
 }

@@ -27,7 +27,11 @@ func (x *session) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
 		return smtpserver.Reply{Raw: []byte{}, Close: true}
 	}
 	header := &headerCopy{}
-	body, err := x.box.store.take(io.TeeReader(r, header))
+	r = io.TeeReader(r, header)
+	if _, _, ok := x.box.faults.take(pointContentKept, x.user); ok {
+		r = newGarbler(r, x.utf8)
+	}
+	body, err := x.box.store.take(r)
 	if err != nil {
 		x.box.log.LogAttrs(ctx, slog.LevelDebug, "content not taken", slog.String("reason", err.Error()))
 		return smtpserver.Say(451, "4.3.0 Content could not be read")

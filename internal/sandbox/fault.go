@@ -132,7 +132,19 @@ type faults struct {
 	armed  []*armed
 }
 
-func newFaults(list []Fault) (*faults, error) {
+// newFaults arms the faults of list, and those that a sandbox always has but for
+// the names in without.
+func newFaults(list []Fault, without []string) (*faults, error) {
+	for _, name := range without {
+		if !slices.Contains(always(), name) {
+			return nil, &FaultError{name, "is not there anyway"}
+		}
+	}
+	for _, name := range always() {
+		if !slices.Contains(without, name) && !slices.ContainsFunc(list, func(f Fault) bool { return f.Name == name }) {
+			list = append(slices.Clip(list), Fault{Name: name})
+		}
+	}
 	fs := &faults{}
 	for _, f := range list {
 		a, err := resolve(f)

@@ -50,6 +50,7 @@ type Options struct {
 
 	Scenario *Scenario // nil: DefaultScenario()
 	Faults   []Fault
+	Without  []string     // names of faults that it would have anyway: garbles-8bit
 	Logger   *slog.Logger // nil: discards
 
 	ImplicitTLS   bool            // TLS from the first octet on the SMTP port, which Exchange does not offer
@@ -135,7 +136,7 @@ func (s *Sandbox) build() error {
 		scenario = DefaultScenario()
 	}
 	var err error
-	if s.faults, err = newFaults(s.opts.Faults); err != nil {
+	if s.faults, err = newFaults(s.opts.Faults, s.opts.Without); err != nil {
 		return err
 	}
 	s.limits = newLimits(&s.opts)
