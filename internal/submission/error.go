@@ -93,4 +93,5 @@ func faultOf(err error) diagnosis.Fault {
 const (
 	faultTooLarge        diagnosis.Fault = "message-too-large"
 	faultSMTPUTF8Missing diagnosis.Fault = "smtputf8-missing"
+	faultEightBitMissing diagnosis.Fault = "8bitmime-missing"
 )

@@ -19,6 +19,7 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	mail "github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -243,6 +244,18 @@ func TestParametersOnlyWhereOfferedAndNeeded(t *testing.T) {
 	r = submission.Submit(t.Context(), setup(t, s), compose(t, "ö@contoso.example"), once)
 	if !r.AllAccepted() || !slices.ContainsFunc(s.commands(), func(l string) bool { return strings.HasSuffix(l, " SMTPUTF8") }) {
 		t.Errorf("SMTPUTF8: %q", s.commands())
+	}
+	eightBit := &mail.Mail{Envelope: mail.Envelope{ReversePath: "f@contoso.example", ForwardPaths: []string{"a@contoso.example"}},
+		Content: mail.Stored(2, true, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("\r\n")), nil })}
+	s = &server{extTLS: []string{"AUTH XOAUTH2"}}
+	r = submission.Submit(t.Context(), setup(t, s), eightBit, once)
+	if e := r.Err(); e == nil || e.Fault != "8bitmime-missing" || r.Count(submission.Permanent) != 1 {
+		t.Errorf("no 8BITMIME: err %v, recipients %+v", e, r.Recipients)
+	}
+	s = &server{}
+	r = submission.Submit(t.Context(), setup(t, s), eightBit, once)
+	if !r.AllAccepted() || !slices.ContainsFunc(s.commands(), func(l string) bool { return strings.HasSuffix(l, " BODY=8BITMIME") }) {
+		t.Errorf("8BITMIME: %q", s.commands())
 	}
 }
 

@@ -170,7 +170,7 @@ func (s *Session) grouped() bool {
 }
 
 // acceptable checks what the server said that it cannot take, before it has to
-// say so again (RFC 1870 6.1, RFC 6531 3.1).
+// say so again (RFC 1870 6.1, RFC 6531 3.1, RFC 6152 3).
 func (s *Session) acceptable(m *message.Mail) *Error {
 	if limit, ok := s.sizeLimit(); ok && m.Content.Size() > limit {
 		return &Error{Stage: diagnosis.StageMail, Fault: faultTooLarge,
@@ -179,6 +179,10 @@ func (s *Session) acceptable(m *message.Mail) *Error {
 	if _, ok := s.offers("SMTPUTF8"); m.NeedsSMTPUTF8() && !ok {
 		return &Error{Stage: diagnosis.StageMail, Fault: faultSMTPUTF8Missing,
 			Err: errors.New("an address is not ASCII and the server does not offer SMTPUTF8")}
+	}
+	if _, ok := s.offers("8BITMIME"); m.Content.EightBit() && !ok {
+		return &Error{Stage: diagnosis.StageMail, Fault: faultEightBitMissing,
+			Err: errors.New("the content has octets above 127 and the server does not offer 8BITMIME")}
 	}
 	return nil
 }
