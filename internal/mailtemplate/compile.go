@@ -21,6 +21,8 @@ type Template struct {
 	lists     map[string][]string // the names of a list's parts
 	attachDir string
 
+	places []place // where values are written
+
 	html      *htmltemplate.Template // never executed itself; nil: no HTML body
 	htmlSteps int
 	engines   chan *engine // that fill in; nil where none was made yet
@@ -95,12 +97,12 @@ func (t *Template) add(all *source, part, text string) error {
 	for _, defined := range base.Templates() {
 		trees = append(trees, defined.Tree)
 	}
-	t.parts[part] = newPart(base, trees)
+	t.parts[part] = newPart(base, trees, &t.places)
 	return nil
 }
 
-func newPart(base *template.Template, trees []*parse.Tree) part {
-	return part{base, instrument(trees, base.Name(), false)}
+func newPart(base *template.Template, trees []*parse.Tree, places *[]place) part {
+	return part{base, instrument(trees, base.Name(), false, places)}
 }
 
 func (t *Template) addHTML(all *source, text string) error {
@@ -123,7 +125,7 @@ func (t *Template) addHTML(all *source, text string) error {
 	if err := escaping(byName, t.name); err != nil {
 		return t.notCompiled("body", err)
 	}
-	t.html, t.htmlSteps = base, instrument(trees, t.name, true)
+	t.html, t.htmlSteps = base, instrument(trees, t.name, true, &t.places)
 	return nil
 }
 
@@ -156,6 +158,7 @@ func (t *Template) giveBack(e *engine) {
 
 func (t *Template) newEngine() *engine {
 	e := &engine{parts: make(map[string]*template.Template, len(t.parts))}
+	e.places = t.places
 	functions := e.functions()
 	maps.Copy(functions, e.hidden())
 	for name, part := range t.parts {

@@ -3,14 +3,10 @@ package mailtemplate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -141,8 +137,10 @@ func (f *filling) fail(part string, err error) {
 	reason := plainly(oneLine(err))
 	if much, ok := errors.AsType[tooMuch](err); ok {
 		reason, f.over = string(much), true
-	} else if m := missingKey().FindStringSubmatch(reason); m != nil {
-		reason = fmt.Sprintf("line %s has no value for %q: %s", m[1], m[2], given(f.data))
+	} else if value, ok := errors.AsType[*unfit](err); ok {
+		reason = value.in(f.data)
+	} else {
+		reason = inOurWords(reason, f.data)
 	}
 	failed := refused("template "+f.t.name, "", part+": "+reason)
 	for _, known := range f.errs {
@@ -152,23 +150,6 @@ func (f *filling) fail(part string, err error) {
 	}
 	f.errs = append(f.errs, failed)
 }
-
-// given says which names the data has, for who took another.
-func given(data map[string]any) string {
-	const enough = 20
-	names := slices.Sorted(maps.Keys(data))
-	if len(names) == 0 {
-		return "--data and --set give values, in batch the columns"
-	}
-	more := ""
-	if len(names) > enough {
-		names, more = names[:enough], fmt.Sprintf(" and %d more", len(names)-enough)
-	}
-	return fmt.Sprintf("there is %q", names) + more
-}
-
-// missingKey is how text/template says that the data lacks a name.
-var missingKey = lazyregexp.New(`:(\d+):\d+: executing .*: map has no entry for key "(.*)"$`)
 
 func (f *filling) text(part string) string { return f.textOf(part, part) }
 
@@ -188,7 +169,9 @@ func (f *filling) html() string {
 	if !f.ready() {
 		return ""
 	}
-	return f.execute(f.engine.html.Execute, f.t.htmlSteps, body)
+	return f.execute(func(w io.Writer, data any) error {
+		return f.engine.html.Execute(watched{w, f.engine.came}, data)
+	}, f.t.htmlSteps, body)
 }
 
 // body is how the bodies are called in errors.
@@ -236,6 +219,19 @@ func (f *filling) addressesIn(part, text string) []message.Address {
 		f.errs = append(f.errs, err)
 	}
 	return list
+}
+
+// watched looks at what is written before it is.
+type watched struct {
+	io.Writer
+	look func(p []byte) error
+}
+
+func (w watched) Write(p []byte) (int, error) {
+	if err := w.look(p); err != nil {
+		return 0, err
+	}
+	return w.Writer.Write(p)
 }
 
 // countedText stops a template that would fill the memory.

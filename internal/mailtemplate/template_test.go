@@ -73,7 +73,7 @@ func TestTemplateSaysWhatIsWrong(t *testing.T) {
 		"---\nsubjetc: a\n---\n":                    `template m.txt: front matter: line 2: unknown key "subjetc": known are subject, from, to, cc, bcc, reply_to, mailbox, priority, headers, attach, at, text`,
 		"---\nto: '{{.evil}}'\n---\n":               `to "a@b.example\nBcc: x@y.example": a line feed at octet 12: a field is one line`,
 		"---\nto: '{{.name}}'\n---\n":               `to "Ann": no @ and domain`,
-		"---\nto: '{{address .name .name}}'\n---\n": `template m.txt: to: m.txt:1:2: executing "m.txt" at <address .name .name>: error calling address: address "Ann": no @ and domain`,
+		"---\nto: '{{address .name .name}}'\n---\n": `template m.txt: to: line 1: {{address .name .name}}: address "Ann": no @ and domain`,
 		"{{range $i := 1000000000}}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{{end}}": `template m.txt: body: the result has more than 16777216 octets`,
 	} {
 		_, err := fill(t, "m.txt", source, map[string]any{"evil": "a@b.example\nBcc: x@y.example", "name": "Ann"})

@@ -1,6 +1,7 @@
 package mailtemplate
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,10 +20,14 @@ func parseYAML(text string) (map[string]any, error) {
 		return nil, fmt.Errorf("has more than %d lines, commas, colons and brackets, of which values are made (a line that begins with %% counts as a thousand); as JSON it may have more text", signsOfAll)
 	}
 	var doc yaml.Node
-	if err := yaml.NewDecoder(strings.NewReader(text)).Decode(&doc); errors.Is(err, io.EOF) {
+	dec := yaml.NewDecoder(strings.NewReader(text))
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return map[string]any{}, nil
 	} else if err != nil {
 		return nil, err
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.Join(err, errors.New("more than one document"))
 	}
 	root := doc.Content[0]
 	if root.ShortTag() == "!!null" {
@@ -75,12 +80,45 @@ func (d *yamlDecoder) value(n *yaml.Node, depth int) (any, error) {
 		}
 		return list, nil
 	}
-	if n.ShortTag() == "!!str" {
+	return scalar(n)
+}
+
+// scalar is a value as it is written. YAML would read 01067 as octal, 1.10 as 1.1 and
+// 2026-12-24 as a time; who wrote them wants them in the mail as they are. What is a
+// number in JSON is the same number here, and all else is text, but for true, false
+// and null.
+func scalar(n *yaml.Node) (any, error) {
+	switch tag := n.ShortTag(); tag {
+	case "!!null":
+		return nil, nil
+	case "!!bool":
+		return boolean(n)
+	case "!!binary":
+		var v any
+		err := n.Decode(&v)
+		return v, err
+	default:
+		plain := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) == 0
+		if (plain || tag == "!!int" || tag == "!!float") && numeral().MatchString(n.Value) {
+			return json.Number(n.Value), nil
+		}
 		return n.Value, nil
 	}
-	var v any
-	err := n.Decode(&v)
-	return v, err
+}
+
+// boolean is true or false, which are printed as they are written.
+func boolean(n *yaml.Node) (any, error) {
+	var is bool
+	if err := n.Decode(&is); err != nil {
+		return nil, err
+	}
+	switch n.Value {
+	case "true", "false":
+		return is, nil
+	case strings.ToUpper(n.Value):
+		return upper(is), nil
+	}
+	return titled(is), nil
 }
 
 func (d *yamlDecoder) mapping(n *yaml.Node, depth int) (map[string]any, error) {
