@@ -102,6 +102,12 @@ func (r *Rows) Next() (Row, error) {
 	if !ok {
 		return row, &RowError{row.N, row.Line, fmt.Errorf("no column %q, which --key names", r.key)}
 	}
+	switch value.(type) {
+	case nil:
+		return row, &RowError{row.N, row.Line, fmt.Errorf("%q, which --key names, is null", r.key)}
+	case map[string]any, []any: // Go's "map[a:1]" would name it
+		return row, &RowError{row.N, row.Line, fmt.Errorf("%q, which --key names, is a list or a group of values, not text", r.key)}
+	}
 	if row.Key = strings.TrimSpace(fmt.Sprint(value)); row.Key == "" {
 		return row, &RowError{row.N, row.Line, fmt.Errorf("column %q, which --key names, is empty", r.key)}
 	}

@@ -102,6 +102,19 @@ func TestKeysNameRows(t *testing.T) {
 	}
 }
 
+// TestAKeyIsAText: rows without one were all named "<nil>", and all but one left out.
+func TestAKeyIsAText(t *testing.T) {
+	text := `{"id": null, "n": 1}` + "\n" + `{"id": null, "n": 1}` + "\n" + `{"id": [1, null]}` + "\n" + `{"id": {"a": 1}}` + "\n" + `{"id": 12345678901234567890}` + "\n" + `{"id": true}` + "\n" + `{"id": "<nil>"}` + "\n"
+	rows, wrong, _ := readAll("a.jsonl", text, "id")
+	if want := []string{`5:5 map[id:12345678901234567890]`, `6:6 map[id:true]`, `7:7 map[id:<nil>]`}; !reflect.DeepEqual(rows, want) {
+		t.Errorf("%q, want %q", rows, want)
+	}
+	null, group := `"id", which --key names, is null`, `"id", which --key names, is a list or a group of values, not text`
+	if want := []string{"row 1 (line 1): " + null, "row 2 (line 2): " + null, "row 3 (line 3): " + group, "row 4 (line 4): " + group}; !reflect.DeepEqual(wrong, want) {
+		t.Errorf("%q, want %q", wrong, want)
+	}
+}
+
 // FuzzReadRows holds that reading ends, and that the key of a row depends on the
 // row alone.
 func FuzzReadRows(f *testing.F) {
