@@ -119,6 +119,9 @@ func (t *Template) addHTML(all *source, text string) error {
 	byName := make(map[string]*parse.Tree)
 	var trees []*parse.Tree
 	for _, defined := range base.Templates() {
+		if defined.Tree != nil {
+			keepConditionals(defined.Tree.Root)
+		}
 		byName[defined.Name()] = defined.Tree
 		trees = append(trees, defined.Tree)
 	}

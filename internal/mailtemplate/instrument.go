@@ -24,6 +24,7 @@ const (
 	writtenFunc  = "_written"  // the same for what is written
 	shownFunc    = "_shown"    // the same for what is written into HTML, and weighs it
 	rangedFunc   = "_ranged"   // hands on what is ranged over, and counts what sorting it costs
+	verbatimFunc = "_verbatim" // writes its argument, which is the template's, as HTML
 	truthFunc    = "_truth"    // hands on what an if looks at, for which zero is nothing
 )
 
@@ -107,7 +108,7 @@ func (in *instrumenter) branch(b *parse.BranchNode, dotIsData bool) int {
 // action is pipe for an action, which writes what comes out unless it declares a
 // variable.
 func (in *instrumenter) action(node *parse.ActionNode) int {
-	if len(node.Pipe.Decl) > 0 {
+	if len(node.Pipe.Decl) > 0 || isVerbatim(node) {
 		return in.pipe(node.Pipe)
 	}
 	at := in.place(node.Line, node.Pipe)

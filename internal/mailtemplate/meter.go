@@ -100,6 +100,7 @@ func (m *meter) hidden() map[string]any {
 		shownFunc:    m.shown,
 		rangedFunc:   m.ranged,
 		truthFunc:    m.truth,
+		verbatimFunc: asHTML,
 	}
 }
 
