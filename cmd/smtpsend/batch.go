@@ -97,6 +97,12 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	// What the rows leave behind is collected sooner than usual, so that a million
 	// of them are checked in less than 100 MB.
 	defer debug.SetGCPercent(debug.SetGCPercent(40))
+	if isTemplate(b.name) {
+		return usagef("--name %q: a batch has one name, which no row fills in", b.name)
+	}
+	if isTemplate(b.key) {
+		return usagef("--key %q: write the name of the column alone", b.key)
+	}
 	offline := b.check || b.dryRun != "" || b.addOnly
 	cfg, err := g.settings(ctx, offline)
 	if err != nil {

@@ -92,6 +92,11 @@ func (s *sendFlags) excluded(given func(string) bool) error {
 	if (s.data != "" || len(s.set) > 0 || s.attachDir != "") && s.template == "" {
 		return usagef("--data, --set and --attach-dir need --template")
 	}
+	for _, text := range append([]string{s.subject}, s.header...) {
+		if s.template != "" && isTemplate(text) {
+			return usagef("%q: flags of send are text and are not filled in: write it in the front matter of --template", text)
+		}
+	}
 	if s.embed && !given("html") && !given("html-file") && !given("markdown-file") && !given("template") {
 		return usagef("--embed needs an HTML body that names images: --html, --html-file, --markdown-file or --template")
 	}
