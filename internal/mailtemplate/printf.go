@@ -31,7 +31,11 @@ func (m *meter) printf(format string, args ...any) (string, error) {
 		return text, nil
 	}
 	if mistake := misprint(format, args, text); mistake != "" {
-		return "", fmt.Errorf("%.100q gives %q: a verb does not fit its argument, or is too wide", format, mistake)
+		hint := ""
+		if strings.Contains(mistake, "(string=") {
+			hint = "; (number ...) makes a number of a text"
+		}
+		return "", fmt.Errorf("%.100q gives %q: a verb does not fit its argument, or is too wide%s", format, mistake, hint)
 	}
 	return text, nil
 }
