@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/reply"
@@ -72,36 +72,58 @@ type pipeConn struct {
 	closed chan struct{}
 
 	judged, typed bool   // the first line has ended, and with LF alone
-	cr            bool   // the last octet read was CR
-	left          []byte // converted, but not handed on
+	crs           int    // CRs before the next octet
+	buffer, left  []byte // converted; what of it is not handed on
 }
 
 // Read makes every line of a person, who cannot type CR, end with CRLF. A
 // program is known by its first line: what it sends later with LF alone is
 // content and must not end it, lest the content of one message become the next.
+// CRs before an LF are one, for a program whose CRLF went through text mode.
 func (c *pipeConn) Read(p []byte) (int, error) {
-	if len(c.left) == 0 {
+	for len(c.left) == 0 {
 		n, err := c.read(p)
-		if i := bytes.IndexByte(p[:n], '\n'); i >= 0 && !c.judged {
-			c.judged, c.typed = true, !(i > 0 && p[i-1] == '\r' || i == 0 && c.cr)
+		c.buffer = c.lines(c.buffer[:0], p[:n])
+		if err != nil {
+			c.buffer = c.giveCRs(c.buffer)
 		}
-		ended := c.cr && n > 0 && p[0] == '\n' // a CRLF that came in two parts
-		c.cr = n > 0 && p[n-1] == '\r'
-		if !c.typed {
-			return n, err
-		}
-		lines := bytes.ReplaceAll(p[:n], []byte("\r\n"), []byte("\n"))
-		c.left = bytes.ReplaceAll(lines, []byte("\n"), []byte("\r\n"))
-		if ended {
-			c.left = c.left[1:]
-		}
-		if n == 0 {
+		if c.left = c.buffer; len(c.left) == 0 && err != nil {
 			return 0, err
 		}
 	}
 	n := copy(p, c.left)
 	c.left = c.left[n:]
 	return n, nil
+}
+
+// lines appends in to out with its line ends converted.
+func (c *pipeConn) lines(out, in []byte) []byte {
+	for _, b := range in {
+		switch {
+		case b == '\r':
+			if c.crs++; c.crs == limits.CRs {
+				out = c.giveCRs(out)
+			}
+			continue
+		case b == '\n':
+			if !c.judged {
+				c.judged, c.typed = true, c.crs == 0
+			}
+			if c.typed || c.crs > 0 {
+				c.crs = 1
+			}
+		}
+		out = append(c.giveCRs(out), b)
+	}
+	return out
+}
+
+// giveCRs appends the CRs that were held back.
+func (c *pipeConn) giveCRs(out []byte) []byte {
+	for ; c.crs > 0; c.crs-- {
+		out = append(out, '\r')
+	}
+	return out
 }
 
 // read can be ended by Close, which a read of standard input itself cannot.

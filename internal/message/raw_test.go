@@ -55,6 +55,9 @@ func TestRawChangesNothingButWhatIsListed(t *testing.T) {
 		"Bcc last":                   {complete + "Bcc: x@y.example\r\n (folded)", complete},
 		"Resent-Bcc":                 {"Resent-Bcc: x@y.example\r\n" + complete + "\r\n", complete + "\r\n"},
 		"mbox line":                  {"From root Sat Nov 21 10:00:00 2026\n" + complete + "\r\nx", complete + "\r\nx\r\n"},
+		"mbox lines":                 {"From a Mon Nov 30\n>From b Mon\n>>From c\nFrom : d@b.example\nFrom \n" + complete + "\r\nFrom here\n>From there", complete + "\r\nFrom here\r\n>From there\r\n"},
+		"mbox line in the header":    {complete + "From a Mon Nov 30\nX: y\n", complete + "\r\nFrom a Mon Nov 30\r\nX: y\r\n"},
+		"mbox lines, no header":      {"From a\n>From b\n\nhello\n", "From: Cron <cron@contoso.example>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: ID\r\n\r\nhello\r\n"},
 		"all missing": {"Subject: x\n\ny\n", "From: Cron <cron@contoso.example>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n" +
 			"Message-ID: ID\r\nSubject: x\r\n\r\ny\r\n"},
 		"no header at all": {"hello world\nsecond: line\n", "From: Cron <cron@contoso.example>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n" +
@@ -99,17 +102,21 @@ func TestMessageIDIsOfTheFromThatGoesOut(t *testing.T) {
 
 func TestRawRecipients(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
-		"three fields":  {"To: a@x.example, B <b@x.example>\nCc: c@x.example\nTo: d@x.example\nbcc: e@x.example,\n\tf@x.example\n\nTo: no@x.example", "a@x.example b@x.example c@x.example d@x.example e@x.example f@x.example"},
-		"groups":        {"To: undisclosed-recipients:;\nCc: Team: a@x.example, c@x.example;\n\n", "a@x.example c@x.example"},
-		"semicolons":    {"To: a@x.example; B <b@x.example>;\nCc: Team: c@x.example; ;d@x.example\n\n", "a@x.example b@x.example c@x.example d@x.example"},
-		"sloppy names":  {"To: b@home.example <a@x.example>,[Ops] Team <b@x.example>, =?utf-8?q?=40?= @ <c@x.example>\n\n", "a@x.example b@x.example c@x.example"},
-		"local names":   {"To: root, \"Ann\" <ann>\n\n", "root ann"},
-		"IDN":           {"To: a@bücher.example\n\n", "a@xn--bcher-kva.example"},
-		"Latin-1 name":  {"To: \xe4 <a@x.example>\n\n", "a@x.example"},
-		"comma in word": {"To: =?utf-8?Q?M=C3=BCller,_J=C3=B6rg?= <a@x.example>\n\n", "a@x.example"},
-		"resent":        {"Received: x\nResent-To: r@x.example\nResent-Bcc: s@x.example\nReceived: y\nResent-To: old@x.example\nTo: a@x.example\n\n", "r@x.example s@x.example"},
-		"resent twice":  {"Resent-To: new@x.example\nResent-From: n@x.example\nResent-To: old@x.example\nTo: a@x.example\n\n", "new@x.example"},
-		"none":          {"Subject: x\n\nTo: a@x.example", ""},
+		"three fields":   {"To: a@x.example, B <b@x.example>\nCc: c@x.example\nTo: d@x.example\nbcc: e@x.example,\n\tf@x.example\n\nTo: no@x.example", "a@x.example b@x.example c@x.example d@x.example e@x.example f@x.example"},
+		"groups":         {"To: undisclosed-recipients:;\nCc: Team: a@x.example, c@x.example;\n\n", "a@x.example c@x.example"},
+		"semicolons":     {"To: a@x.example; B <b@x.example>;\nCc: Team: c@x.example; ;d@x.example\n\n", "a@x.example b@x.example c@x.example d@x.example"},
+		"sloppy names":   {"To: b@home.example <a@x.example>,[Ops] Team <b@x.example>, =?utf-8?q?=40?= @ <c@x.example>\n\n", "a@x.example b@x.example c@x.example"},
+		"local names":    {"To: root, \"Ann\" <ann>\n\n", "root ann"},
+		"IDN":            {"To: a@bücher.example\n\n", "a@xn--bcher-kva.example"},
+		"Latin-1 name":   {"To: \xe4 <a@x.example>\n\n", "a@x.example"},
+		"comma in word":  {"To: =?utf-8?Q?M=C3=BCller,_J=C3=B6rg?= <a@x.example>\n\n", "a@x.example"},
+		"resent":         {"Received: x\nResent-To: r@x.example\nResent-Bcc: s@x.example\nReceived: y\nResent-To: old@x.example\nTo: a@x.example\n\n", "r@x.example s@x.example old@x.example"},
+		"resent twice":   {"Resent-To: new@x.example\nResent-From: n@x.example\nReceived: y\nResent-To: old@x.example\nTo: a@x.example\n\n", "new@x.example old@x.example"},
+		"block cut":      {"Resent-From: n@x.example\nReceived: y\nResent-To: r@x.example\nReceived: z\nResent-Cc: c@x.example\nTo: a@x.example\n\n", "r@x.example c@x.example"},
+		"date alone":     {"Resent-Date: x\nDate: y\nTo: a@x.example\nResent-To: r@x.example\nResent-From: n@x.example\n\n", "r@x.example"},
+		"resent to none": {"Resent-Date: x\nResent-From: n@x.example\nResent-Sender: s@x.example\nTo: a@x.example\n\n", "a@x.example"},
+		"resent empty":   {"Resent-To:\nTo: a@x.example\nBcc: b@x.example\n\n", ""},
+		"none":           {"Subject: x\n\nTo: a@x.example", ""},
 	} {
 		list, err := readRaw(t, tt.in, message.RawOptions{}).Recipients()
 		var got []string
@@ -132,18 +139,22 @@ func TestRawRecipients(t *testing.T) {
 	if from, err := readRaw(t, "From: a@x.example via List <l@x.example>\n\n", message.RawOptions{}).From(); err != nil || len(from) != 1 || from[0].Addr() != "l@x.example" {
 		t.Errorf("From with an address in its name: %v, %v", from, err)
 	}
-	from, err := readRaw(t, "Resent-From: r@x.example\nFrom: a@x.example\n\n", message.RawOptions{}).From()
-	if err != nil || len(from) != 1 || from[0].Addr() != "r@x.example" {
-		t.Errorf("From of a resent message: %v, %v", from, err)
+	for _, block := range []string{"Resent-From: r@x.example\n", "Resent-Date: x\nReceived: y\nResent-To: t@x.example\nResent-From: r@x.example\n", "Resent-From:\nReceived: y\nResent-From: r@x.example\nResent-From: s@x.example\n"} {
+		from, err := readRaw(t, block+"From: a@x.example\n\n", message.RawOptions{}).From()
+		if err != nil || len(from) != 1 || from[0].Addr() != "r@x.example" {
+			t.Errorf("From of a message resent by %q: %v, %v", block, from, err)
+		}
 	}
 }
 
 func TestRawRefusesWithThePlace(t *testing.T) {
 	for in, want := range map[string]string{
-		"a: b\r\n\r\nx\ny\x00z":                          `message: NUL at octet 2 of line 4; SMTPSEND_REENCODE=always puts it into quoted-printable`,
-		"a: b\n\nx\n" + strings.Repeat("y", 999) + "\n":  `message: line 4 has 999 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE=always puts it into quoted-printable`,
-		strings.Repeat("x", 1000) + ": y":                `message: line 1 has 1003 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE=always puts it into quoted-printable`,
-		strings.Repeat("a: b\r\n", 1<<20/6+1) + "\r\nxx": `message: the header section has more than 1048576 octets`,
+		"a: b\r\n\r\nx\ny\x00z":                                                             `message: NUL at octet 2 of line 4; SMTPSEND_REENCODE=always puts it into quoted-printable`,
+		"a: b\n\nx\n" + strings.Repeat("y", 999) + "\n":                                     `message: line 4 has 999 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE=always puts it into quoted-printable`,
+		strings.Repeat("x", 1000) + ": y":                                                   `message: line 1 has 1003 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE=always puts it into quoted-printable`,
+		strings.Repeat("a: b\r\n", 1<<20/6+1) + "\r\nxx":                                    `message: the header section has more than 1048576 octets`,
+		strings.Repeat("abc: d\r\n", 1<<20/8-1) + "a: b\r\n" + "Bcc: x@b.example\r\n\r\nxx": `message: the header section has more than 1048576 octets`,
+		strings.Repeat("From \r\n", 1<<20/7+1) + "\r\nxx":                                   `message: the header section has more than 1048576 octets`,
 	} {
 		_, err := message.ReadRaw(t.Context(), strings.NewReader(in), message.RawOptions{Reencode: message.ReencodeNever})
 		var fe *message.FieldError

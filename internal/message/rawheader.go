@@ -24,9 +24,11 @@ func (r *Raw) scanHeader() error {
 	if _, err := r.spool.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading the header section: %w", err)
 	}
-	pos := 0
-	if bytes.HasPrefix(head, []byte("From ")) || bytes.HasPrefix(head, []byte(">From ")) {
-		pos = lineEnd(head, 0)
+	pos := mboxLines(head)
+	if pos == len(head) && int64(pos) < r.spool.n {
+		return errHeaderTooLarge()
+	}
+	if pos > 0 {
 		r.fields = append(r.fields, rawField{name: mboxLine, to: int64(pos)})
 	}
 	for pos < len(head) {
@@ -36,11 +38,14 @@ func (r *Raw) scanHeader() error {
 		}
 		name, ok := fieldName(head[pos:])
 		if !ok {
+			if int64(len(head)) < r.spool.n && mayBeField(head[pos:]) {
+				return errHeaderTooLarge()
+			}
 			break
 		}
 		end := fieldEnd(head, pos)
 		if end == len(head) && int64(end) < r.spool.n {
-			return &FieldError{"message", "", fmt.Sprintf("the header section has more than %d octets", maxHeader)}
+			return errHeaderTooLarge()
 		}
 		value := bytes.ReplaceAll(head[pos+len(name):end], []byte("\r\n"), nil)
 		value = value[bytes.IndexByte(value, ':')+1:]
@@ -51,9 +56,23 @@ func (r *Raw) scanHeader() error {
 	return nil
 }
 
-// mboxLine marks the line that mbox files and some programs put first. It is no
-// header field and never sent.
+func errHeaderTooLarge() error {
+	return &FieldError{"message", "", fmt.Sprintf("the header section has more than %d octets", maxHeader)}
+}
+
+// mboxLine marks the lines that mbox files and some programs put first. They are
+// not a header field and never sent.
 const mboxLine = "\x00mbox"
+
+// mboxLines is where the lines end that come before the header section of a
+// message in an mbox file: "From user date", once for each program that stored
+// it, and with a ">" for each that quoted it. Postfix drops the same.
+func mboxLines(head []byte) (end int) {
+	for bytes.HasPrefix(bytes.TrimLeft(head[end:], ">"), []byte("From ")) {
+		end = lineEnd(head, end)
+	}
+	return end
+}
 
 func lineEnd(b []byte, pos int) int {
 	if i := bytes.Index(b[pos:], []byte("\r\n")); i >= 0 {
@@ -83,6 +102,14 @@ func fieldName(b []byte) (string, bool) {
 	return string(b[:n]), n > 0 && len(rest) > 0 && rest[0] == ':'
 }
 
+// mayBeField reports whether b, which is cut off, could go on as a field or as the
+// empty line after the header section: what is after it would become text, a Bcc
+// too.
+func mayBeField(b []byte) bool {
+	rest := bytes.TrimLeft(bytes.TrimLeftFunc(b, func(r rune) bool { return r > ' ' && r <= '~' }), " \t")
+	return len(rest) == 0 || string(rest) == "\r"
+}
+
 // Field returns the unfolded value of the first field of that name, as it
 // stands in the message, and whether there is one.
 func (r *Raw) Field(name string) (value string, ok bool) {
@@ -95,52 +122,39 @@ func (r *Raw) Field(name string) (value string, ok bool) {
 	return "", false
 }
 
-// resentBlock returns the first block of Resent- fields: later blocks tell of
-// earlier resendings (RFC 5322 3.6.6). A block ends at another field or where a
-// name comes again.
-func (r *Raw) resentBlock() []rawField {
-	var block []rawField
-	seen := map[string]bool{}
-	for _, f := range r.fields {
-		isResent := strings.HasPrefix(f.name, "resent-")
-		if (!isResent && len(block) > 0) || seen[f.name] {
-			break
-		}
-		if isResent {
-			seen[f.name] = true
-			block = append(block, f)
-		}
-	}
-	return block
-}
-
-// From returns who wrote the message, or who resent it: the addresses of
-// Resent-From or From. The list is empty when there is no such field. A local
-// name has no Domain. The error is *FieldError.
+// From returns who wrote the message, or who resent it: the addresses of the
+// first Resent-From that names anybody, else of From. The list is empty when there
+// is no such field. A local name has no Domain. The error is *FieldError.
 func (r *Raw) From() ([]Address, error) {
-	for _, f := range r.resentBlock() {
-		if f.name == "resent-from" {
-			return parseMailboxes("Resent-From", f.value)
+	for _, f := range r.fields {
+		if f.name != "resent-from" {
+			continue
+		}
+		if list, err := parseMailboxes("Resent-From", f.value); err != nil || len(list) > 0 {
+			return list, err
 		}
 	}
 	value, _ := r.Field("From")
 	return parseMailboxes("From", value)
 }
 
-// Recipients returns the addresses of To, Cc and Bcc, or, in a message that was
-// resent, of Resent-To, Resent-Cc and Resent-Bcc of its first block. Groups are
-// taken apart. A local name, such as root, has no Domain. The error is
-// *FieldError: an address that cannot be read stops the message, so that nobody
-// is left out in silence.
+// Recipients returns the addresses of To, Cc and Bcc. As soon as there is a
+// Resent-To, Resent-Cc or Resent-Bcc, in whatever block of Resent- fields, it
+// returns those of all such fields instead, as Postfix does: a trace field or a
+// Resent-Date on its own cuts a block (RFC 5322 3.6.6) without anybody having
+// resent the message again. Groups are taken apart. A local name, such as root, has
+// no Domain. The error is *FieldError: an address that cannot be read stops the
+// message, so that nobody is left out in silence.
 func (r *Raw) Recipients() ([]Address, error) {
-	fields, prefix := r.fields, ""
-	if block := r.resentBlock(); len(block) > 0 {
-		fields, prefix = block, "resent-"
+	prefix := ""
+	for _, f := range r.fields {
+		if name, resent := strings.CutPrefix(f.name, "resent-"); resent && namesRecipients(name) {
+			prefix = "resent-"
+		}
 	}
 	var list []Address
-	for _, f := range fields {
-		switch strings.TrimPrefix(f.name, prefix) {
-		case "to", "cc", "bcc":
+	for _, f := range r.fields {
+		if name, ok := strings.CutPrefix(f.name, prefix); ok && namesRecipients(name) {
 			as, err := parseMailboxes(textproto.CanonicalMIMEHeaderKey(f.name), f.value)
 			if err != nil {
 				return nil, err
@@ -150,3 +164,5 @@ func (r *Raw) Recipients() ([]Address, error) {
 	}
 	return list, nil
 }
+
+func namesRecipients(name string) bool { return name == "to" || name == "cc" || name == "bcc" }
