@@ -22,11 +22,11 @@ const (
 // sendmailArgs are what the arguments of sendmail say.
 type sendmailArgs struct {
 	mode       byte
-	interval   bool    // -q30m: a daemon's setting
-	fromHeader bool    // -t
-	dots       bool    // -i: a lone dot is a line like any other
-	sender     *string // -f, -r
-	fullName   string  // -F
+	interval   bool   // -q30m: a daemon's setting
+	fromHeader bool   // -t
+	dots       bool   // -i: a lone dot is a line like any other
+	sender     string // -f, -r
+	fullName   string // -F
 	recipients []string
 
 	dsn message.DSN // -N, -R, -V
@@ -145,7 +145,7 @@ func (a *sendmailArgs) apply(letter byte, text string) error {
 	case 'I':
 		a.mode = modeNone
 	case 'f', 'r':
-		a.sender = &text
+		a.sender = text
 	case 'F':
 		a.fullName = text
 	case 'b':
@@ -250,7 +250,7 @@ func (a *sendmailArgs) long(arg string, rest []string) ([]string, error) {
 		text, rest = rest[0], rest[1:]
 	}
 	if name == "from" {
-		a.sender = &text
+		a.sender = text
 		return rest, nil
 	}
 	d, err := time.ParseDuration(text)

@@ -20,7 +20,7 @@ func wantArgs(change func(*sendmailArgs)) sendmailArgs {
 }
 
 func TestParseSendmail(t *testing.T) {
-	sender := func(s string) func(*sendmailArgs) { return func(a *sendmailArgs) { a.sender = &s } }
+	sender := func(s string) func(*sendmailArgs) { return func(a *sendmailArgs) { a.sender = s } }
 	to := func(list ...string) func(*sendmailArgs) { return func(a *sendmailArgs) { a.recipients = list } }
 	mode := func(m byte) func(*sendmailArgs) { return func(a *sendmailArgs) { a.mode = m } }
 	for _, tt := range []struct {

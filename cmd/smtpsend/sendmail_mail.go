@@ -125,9 +125,9 @@ func (p *postmark) expand(a message.Address) ([]string, error) {
 
 // letter is what is to be submitted, as somebody ordered it.
 type letter struct {
-	sender     *string // reverse-path that was told; nil = none was, "" = the null one
-	fullName   string  // for a From that is missing or local
-	readFrom   bool    // the reverse-path is the address in From
+	sender     string // reverse-path that was told; "" = none was, or the null one
+	fullName   string // for a From that is missing or local
+	readFrom   bool   // the reverse-path is the address in From
 	recipients []string
 	dsn        message.DSN
 }
@@ -139,7 +139,8 @@ type stamped struct {
 }
 
 // stamp makes a mail object of raw. The mailbox is SMTP_USER_NAME, else the
-// author's; the reverse-path is the mailbox unless another was told.
+// author's; the reverse-path is the mailbox unless another was told. The null one
+// tells nothing: Exchange takes it from no client.
 func (p *postmark) stamp(raw *message.Raw, l letter) (*stamped, error) {
 	told, err := l.told()
 	if err != nil {
@@ -158,11 +159,8 @@ func (p *postmark) stamp(raw *message.Raw, l letter) (*stamped, error) {
 	case p.cfg.ForceFrom:
 	case l.readFrom:
 		envelope.ReversePath = author.Addr()
-	case l.sender != nil && !p.isLocal(told): // a local name, such as cron's root, tells nothing
+	case !told.IsZero() && !p.isLocal(told): // a local name, such as cron's root, tells nothing
 		envelope.ReversePath = told.Addr()
-		if told.IsZero() {
-			envelope.ReversePath = ""
-		}
 	}
 	if s.Mail, err = raw.Mail(envelope, changes); err != nil {
 		return nil, err
@@ -175,12 +173,12 @@ func (p *postmark) stamp(raw *message.Raw, l letter) (*stamped, error) {
 
 // told is the address of -f, zero for none and for the null reverse-path.
 func (l letter) told() (message.Address, error) {
-	if l.sender == nil || strings.Trim(*l.sender, "<> ") == "" {
+	if strings.Trim(l.sender, "<> ") == "" {
 		return message.Address{}, nil
 	}
-	list, err := message.ParseMailboxes("-f", *l.sender)
+	list, err := message.ParseMailboxes("-f", l.sender)
 	if err == nil && len(list) != 1 {
-		err = &message.FieldError{Field: "-f", Value: *l.sender, Reason: "must be one address"}
+		err = &message.FieldError{Field: "-f", Value: l.sender, Reason: "must be one address"}
 	}
 	if err != nil {
 		return message.Address{}, err

@@ -195,7 +195,7 @@ func (p *pipeSession) Auth(context.Context, string, []byte, func([]byte) ([]byte
 }
 
 func (p *pipeSession) Mail(_ context.Context, m smtpserver.Mail) smtpserver.Reply {
-	p.order = letter{sender: &m.ReversePath, fullName: p.args.fullName, readFrom: p.args.readFrom}
+	p.order = letter{sender: m.ReversePath, fullName: p.args.fullName, readFrom: p.args.readFrom}
 	if _, err := p.order.told(); err != nil {
 		return smtpserver.Say(553, "5.1.7 "+visible(err.Error()))
 	}
@@ -208,12 +208,15 @@ func (p *pipeSession) Mail(_ context.Context, m smtpserver.Mail) smtpserver.Repl
 
 func (p *pipeSession) Rcpt(_ context.Context, r smtpserver.Rcpt) smtpserver.Reply {
 	list, err := message.ParseMailboxes("recipient", r.ForwardPath)
+	if err == nil && len(list) != 1 {
+		return smtpserver.Say(553, "5.1.3 A path is one address")
+	}
 	var paths []string
 	if err == nil {
 		paths, err = p.resolve(list)
 	}
-	if err != nil || len(paths) == 0 {
-		return smtpserver.Say(550, "5.1.1 "+visible(fmt.Sprint(err)))
+	if err != nil {
+		return smtpserver.Say(550, "5.1.1 "+visible(err.Error()))
 	}
 	p.order.recipients = append(p.order.recipients, paths...)
 	if wish := (message.DSN{Notify: r.Params["NOTIFY"]}); wish.Check() == nil {
