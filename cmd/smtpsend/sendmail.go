@@ -246,12 +246,13 @@ func (s *sendmail) recipients(raw *message.Raw) ([]string, error) {
 	return nil, withCode(exitUsage, errNobody)
 }
 
-// withCommas is arg with commas for the blanks between plain addresses: a script
-// that keeps several in one variable may quote it, which no sendmail minds.
+// withCommas is arg with commas for the blanks between plain addresses and local
+// names: a script that keeps several in one variable may quote it, which no sendmail
+// minds. Blanks at an @ or a dot are inside an address.
 func withCommas(arg string) string {
 	words := strings.Fields(arg)
 	for _, w := range words {
-		if strings.Count(w, "@") != 1 || strings.ContainsAny(w, `"<>(),;:\`) {
+		if strings.Count(w, "@") > 1 || strings.ContainsAny(w, `"<>(),;:\`) || strings.ContainsAny(w[:1]+w[len(w)-1:], "@.") {
 			return arg
 		}
 	}

@@ -5,8 +5,8 @@
 //
 // The figures are chosen so that what is let in is handled within some 100 MB of
 // memory and two seconds of one processor core, whoever wrote it, and so that
-// nothing that people send comes near them. A format's own limits (the 64 octets
-// of a local part, say) stay with the code that reads the format.
+// nothing that people send comes near them. A format's own limits (the 63 octets
+// of a label of a domain, say) stay with the code that reads the format.
 package limits
 
 // Of a message. A size is in octets, as everywhere here.
@@ -18,6 +18,7 @@ const (
 	PartNesting   = 100       // multiparts within multiparts, where a message is re-encoded; Postfix's mime_nesting_limit
 	Parts         = 10_000    // parts, where a message is re-encoded
 	Line          = 998       // a line, without CRLF (RFC 5322 2.1.1)
+	CommandLine   = 512       // an SMTP command with an address, with CRLF and without parameters (RFC 5321 4.5.3.1.4)
 	CRs           = 64 << 10  // CRs after another in a ready message, which become blanks, or nothing before an LF
 	Body          = 25 << 20  // a text or HTML body from a file or standard input; it is held in memory, unlike attachments
 	HTML          = 7 << 20   // an HTML body, of which the text is made

@@ -32,12 +32,15 @@ func TestParseAddressListReadsWhatPeopleWrite(t *testing.T) {
 		"< a@b.example >":                                      `["" "a" "b.example"]`,
 		`"a..b"@b.example`:                                     `["" "a..b" "b.example"]`,
 		`"plain"@b.example`:                                    `["" "plain" "b.example"]`,
+		"c@(Chris's host.)b.example (Chris)":                   `["Chris" "c" "b.example"]`,
+		"Pete(A nice \\) chap) <p(x)@b.example(y)>":            `["Pete" "p" "b.example"]`,
 		"x@[192.0.2.1]":                                        `["" "x" "[192.0.2.1]"]`,
 		"x@[IPv6:2001:db8::1]":                                 `["" "x" "[IPv6:2001:db8::1]"]`,
 		"x@localhost":                                          `["" "x" "localhost"]`,
 		"x@my_host.example":                                    `["" "x" "my_host.example"]`,
 		"info@bücher.example":                                  `["" "info" "xn--bcher-kva.example"]`,
 		"info@例え。テスト":                                          `["" "info" "xn--r8jz45g.xn--zckzah"]`,
+		strings.Repeat("x", 488) + "@b.example":                fmt.Sprintf(`["" %q "b.example"]`, strings.Repeat("x", 488)),
 		"почта@пример.example":                                 `["" "почта" "xn--e1afmkfd.example"]`,
 		"":                                                     ``,
 	} {
@@ -53,7 +56,7 @@ func TestParseAddressListReadsWhatPeopleWrite(t *testing.T) {
 }
 
 func TestParseAddressListSaysWhichAddressAndWhy(t *testing.T) {
-	long := strings.Repeat("x", 65)
+	long := strings.Repeat("x", 488)
 	for in, want := range map[string]string{
 		"ok@b.example, foo, c@d.example": `--to "foo": no @ and domain; a display name that contains a comma needs quotes`,
 		"Müller, Jörg <j@b.example>":     `--to "Müller": no @ and domain; a display name that contains a comma needs quotes`,
@@ -85,7 +88,7 @@ func TestParseAddressListSaysWhichAddressAndWhy(t *testing.T) {
 		`"a b"@b.example`:                `--to "\"a b\"@b.example": ' ' cannot be used before the @`,
 		`"y> NOTIFY=NEVER"@b.example`:    `--to "\"y> NOTIFY=NEVER\"@b.example": '>' cannot be used before the @`,
 		"a\u202eb@b.example":             `--to "a\u202eb@b.example": '\u202e' cannot be used before the @`,
-		long + "@b.example":              `--to "` + long + `@b.example": 65 octets before the @, at most 64 (RFC 5321 4.5.3.1.1)`,
+		"x" + long + "x@b.example":       `--to "` + long[:1] + long[:119] + `...": 500 octets, at most 498 (RFC 5321 4.5.3.1.4)`,
 		"a@" + strings.Repeat("y", 64):   `--to "a@` + strings.Repeat("y", 64) + `": a label of 64 octets in the domain, at most 63`,
 		"a@b.example\r\nBcc: x@y":        `--to "a@b.example\r\nBcc: x@y": a carriage return at octet 12: a field is one line`,
 		"a@b.example\x00":                `--to "a@b.example\x00": a NUL at octet 12: a field is one line`,
@@ -94,6 +97,76 @@ func TestParseAddressListSaysWhichAddressAndWhy(t *testing.T) {
 		var fe *message.FieldError
 		if !errors.As(err, &fe) || err.Error() != want {
 			t.Errorf("ParseAddressList(%q): %v, want %s", in, err, want)
+		}
+	}
+}
+
+// What the header of a message, and arguments of sendmail, may have: the obsolete
+// syntax of RFC 5322 4.4, and what Postfix takes beyond it.
+func TestParseMailboxesReadsWhatPostfixReads(t *testing.T) {
+	for in, want := range map[string]string{
+		"john.q . public @ b . example (c)":                             `["c" "john.q.public" "b.example"]`,
+		"Joe <john . q.public@ b. example>":                             `["Joe" "john.q.public" "b.example"]`,
+		"Joe <john. q . public(c) @(d)b(e).\t c .example (f)>":          `["Joe" "john.q.public" "b.c.example"]`,
+		"John <j@machine(comment).  example>":                           `["John" "j" "machine.example"]`,
+		`"a" . b@b.example, a."b"@b.example, <"a". "b"@b.example>`:      `["" "a.b" "b.example"] ["" "a.b" "b.example"] ["" "a.b" "b.example"]`,
+		"a (x) @ (y) b.example":                                         `["" "a" "b.example"]`,
+		"a@b.example., <c@d.example.>, e@f.example. (g)":                `["" "a" "b.example"] ["" "c" "d.example"] ["g" "e" "f.example"]`,
+		"a@b.example c@d.example\te@f.example, g@h.example":             `["" "a" "b.example"] ["" "c" "d.example"] ["" "e" "f.example"] ["" "g" "h.example"]`,
+		"Ann <a@b.example> c@d.example <e@f.example> Bob <g@h.example>": `["Ann" "a" "b.example"] ["c@d.example" "e" "f.example"] ["Bob" "g" "h.example"]`,
+		"<a@b.example><root>c@d.example":                                `["" "a" "b.example"] ["" "root" ""] ["" "c" "d.example"]`,
+		"A: a@b.example c@d.example; e@f.example (g)":                   `["" "a" "b.example"] ["" "c" "d.example"] ["g" "e" "f.example"]`,
+		"(Empty list)(start)Hidden recipients  :(nobody)  ;":            ``,
+	} {
+		if got, err := mailboxes(in); err != nil || got != want {
+			t.Errorf("ParseMailboxes(%q) = %s, %v, want %s", in, got, err, want)
+		}
+	}
+}
+
+func mailboxes(s string) (string, error) {
+	list, err := message.ParseMailboxes("To", s)
+	var got []string
+	for _, a := range list {
+		got = append(got, fmt.Sprintf("%q", []string{a.Name, a.Local, a.Domain}))
+	}
+	return strings.Join(got, " "), err
+}
+
+// No address is made of a name, and none is left out.
+func TestParseMailboxesRefusesWhatMayBeAName(t *testing.T) {
+	const brackets, after = "a name before an address needs angle brackets: Name <user@domain>", "text after the address; addresses are separated by commas"
+	for in, want := range map[string]string{
+		"Dr. bob@b.example":                      brackets,
+		"Bob .lee@b.example":                     brackets,
+		"Bob a@b.example":                        brackets,
+		`"Bob"a@b.example`:                       brackets,
+		"Ann Lee":                                "no @ and domain",
+		"a@b.example Ann":                        after,
+		"a@b.example and c@d.example":            after,
+		"a@b.example / c@d.example":              after,
+		"a@b.example. c@d.example":               after,
+		"a@b.example @c.example":                 after,
+		"<a@b.example> root":                     after,
+		"a@b.example c@":                         after,
+		"a@b.example Team: c@d.example;":         after,
+		"a@b.example (x) Ann <c@d.example>":      after,
+		"a@b.example Ann <c@d.example>":          "an address in front of a name; addresses are separated by commas",
+		"<a@b.example> c@d.example Ann <e@f>":    after,
+		"<a b@c.example>":                        "no address in the angle brackets",
+		"<a@b.example c@d.example>":              "no closing >",
+		"Ann <a@b.example, c@d.example>":         "no closing >",
+		"<@a.example> , c:d@e.example":           "nothing before the @",
+		"a@b.example..":                          "an empty label in the domain: a dot too many",
+		"a@ . b.example":                         "an empty label in the domain: a dot too many",
+		"a@.":                                    "an empty label in the domain: a dot too many",
+		"a@b.example (":                          "a parenthesis is not closed",
+		"Jane, Doe <a@b.example> x, c@d.example": after,
+	} {
+		got, err := mailboxes(in)
+		var fe *message.FieldError
+		if !errors.As(err, &fe) || fe.Reason != want {
+			t.Errorf("ParseMailboxes(%q) = %s, %v, want %s", in, got, err, want)
 		}
 	}
 }
@@ -141,19 +214,34 @@ func FuzzParseAddressList(f *testing.F) {
 	for _, s := range []string{"a@b", "x: a@b;", `"q" <a@b> (c), d@e`, "<@r:a@b>", "=?utf-8?q?=41?= <a@[1.2.3.4]>", "((()", `"\`, "(\\", "a@b;;,,:<"} {
 		f.Add(s)
 	}
+	for _, s := range []string{"a@b c@d. , <e . f@(x)g>", "a@b.(c)", "<a@b> <c>d@e", `"a" . b@c`} {
+		f.Add(s)
+	}
 	f.Fuzz(func(t *testing.T, s string) {
 		list, err := message.ParseAddressList("To", s)
-		if err != nil {
-			return
-		}
-		for _, a := range list {
-			if strings.ContainsAny(a.Addr()+a.String(), "\r\n\x00") || strings.ContainsAny(a.Addr(), "<> ") || len(a.Addr()) > 254 {
-				t.Errorf("%q gave the address %q", s, a)
-			}
-			again, err := message.ParseAddress("To", a.String())
-			if err != nil || again != a {
-				t.Errorf("%q gave %q, which parses as %q, %v", s, a, again, err)
-			}
+		checkAddresses(t, s, list, err)
+		loose, err := message.ParseMailboxes("To", s)
+		checkAddresses(t, s, loose, err)
+		if list != nil && fmt.Sprint(list) != fmt.Sprint(loose) {
+			t.Errorf("%q is %q, and read less strictly %q", s, list, loose)
 		}
 	})
+}
+
+// checkAddresses asserts what holds for all addresses that are read.
+func checkAddresses(t *testing.T, s string, list []message.Address, err error) {
+	if err != nil {
+		return
+	}
+	for _, a := range list {
+		if strings.ContainsAny(a.Addr()+a.String(), "\r\n\x00") || strings.ContainsAny(a.Addr(), "<> ") || len(a.Addr()) > 498 {
+			t.Errorf("%q gave the address %q", s, a)
+		}
+		if a.Domain == "" {
+			continue
+		}
+		if again, err := message.ParseAddress("To", a.String()); err != nil || again != a {
+			t.Errorf("%q gave %q, which parses as %q, %v", s, a, again, err)
+		}
+	}
 }

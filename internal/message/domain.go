@@ -9,15 +9,16 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
-// Limits of an address in octets (RFC 5321 4.5.3.1.1 to 4.5.3.1.3; a path is
-// the address with angle brackets).
+// Limits in octets. RFC 5321 4.5.3.1 has 64 for a local part and 256 for a path,
+// and asks to impose none: the local parts of SRS, VERP and tickets are longer, and
+// the server may say that one is too long for it. Only DNS has no longer domains.
 const (
-	maxLocal  = 64
 	maxDomain = 255
-	maxAddr   = 256 - 2
+	maxAddr   = limits.CommandLine - len("MAIL FROM:<>\r\n")
 	maxLabel  = 63
 )
 
@@ -32,7 +33,7 @@ func newAddress(local, domain string) (Address, string) {
 	}
 	a := Address{Local: local, Domain: ascii}
 	if n := len(a.Addr()); n > maxAddr {
-		return Address{}, fmt.Sprintf("%d octets, at most %d (RFC 5321 4.5.3.1.3)", n, maxAddr)
+		return Address{}, fmt.Sprintf("%d octets, at most %d (RFC 5321 4.5.3.1.4)", n, maxAddr)
 	}
 	return a, ""
 }
@@ -45,8 +46,8 @@ func checkLocal(local string) string {
 	if local == "" {
 		return "nothing before the @"
 	}
-	if len(local) > maxLocal {
-		return fmt.Sprintf("%d octets before the @, at most %d (RFC 5321 4.5.3.1.1)", len(local), maxLocal)
+	if len(local) > maxAddr {
+		return fmt.Sprintf("%d octets before the @, at most %d with what is after it (RFC 5321 4.5.3.1.4)", len(local), maxAddr)
 	}
 	if !utf8.ValidString(local) {
 		return "neither ASCII nor UTF-8 before the @"

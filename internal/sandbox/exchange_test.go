@@ -178,6 +178,15 @@ func TestDisplayNamesThatRFC5322DoesNotAllowAreTaken(t *testing.T) {
 			t.Errorf("%q: %q", name, r)
 		}
 	}
+	local, domain, _ := strings.Cut(mailbox, "@")
+	for _, from := range []string{`Pete(A nice \) chap) <` + local + `(his (own) account)@` + domain + `(his host)>`, local + ` @ ` + strings.ReplaceAll(domain, ".", " . ") + ` (c)`} {
+		if r := c.submit(mailbox, "From: "+from+"\r\n\r\nhi\r\n"); r.Code != 250 {
+			t.Errorf("From %s: %s", from, r)
+		}
+	}
+	if r := c.submit(mailbox, "From: Pete <ceo(x) @contoso . example>\r\n\r\nhi\r\n"); !strings.HasPrefix(r.String(), "554 5.2.252 ") {
+		t.Errorf("another mailbox, with comments: %s", r)
+	}
 	if r := c.submit(mailbox, "From: x@y <ceo@contoso.example>\r\n\r\nhi\r\n"); !strings.HasPrefix(r.String(), "554 5.2.252 ") {
 		t.Errorf("an address of somebody else: %q", r)
 	}

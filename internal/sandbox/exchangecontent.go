@@ -151,6 +151,10 @@ func (x *session) fields(header []byte) fields {
 	// A display name in Latin-1 is nothing that Exchange refuses.
 	text := strings.ToValidUTF8(m.Header.Get("From"), "?")
 	list, err := parser.ParseList(text)
+	if err != nil {
+		text = withoutComments(text)
+		list, err = parser.ParseList(text)
+	}
 	if found := angleAddress().FindAllStringSubmatch(text, -1); err != nil && len(found) > 0 {
 		err = nil // an @ in a name without quotes does no harm either
 		for _, match := range found {
@@ -165,6 +169,25 @@ func (x *session) fields(header []byte) fields {
 		f.from = append(f.from, a.Address)
 	}
 	return f
+}
+
+// comment finds a comment (RFC 5322 3.2.2), or a quoted string, which may look as if
+// it held one.
+var comment = lazyregexp.New(`"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\)`)
+
+// aroundDots finds the blanks that the obsolete syntax has around dots (4.4).
+var aroundDots = lazyregexp.New(`[ \t]*([.@])[ \t]*`)
+
+// withoutComments is what net/mail can read of addresses that RFC 5322 allows and
+// that it refuses: those with comments and blanks within.
+func withoutComments(text string) string {
+	text = comment().ReplaceAllStringFunc(text, func(found string) string {
+		if found[0] == '"' {
+			return found
+		}
+		return ""
+	})
+	return aroundDots().ReplaceAllString(text, "$1")
 }
 
 // headerCopy keeps what passes up to the end of the header section.
