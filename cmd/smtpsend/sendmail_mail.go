@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/aliases"
@@ -191,15 +192,11 @@ func (l letter) told() (message.Address, error) {
 // the default domain; a display name is kept, so that readers see that it was
 // root.
 func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (message.Address, message.RawChanges, error) {
-	var now message.Address
-	list, err := raw.From()
-	if len(list) > 0 {
-		now = list[0]
-	}
+	now, err := p.readAuthor(raw)
 	if name := onlyName(raw); err != nil && name != "" {
 		now, err = message.Address{Name: name}, nil
 	}
-	if err != nil && strings.Contains(p.cfg.SMTPUserName, "@") && !p.cfg.ForceFrom {
+	if err != nil && strings.Contains(p.cfg.SMTPUserName, "@") && !p.cfg.ForceFrom && !severalAuthors(raw) {
 		// The From cannot be read, but nothing depends on it: Exchange may judge.
 		return message.Address{}, message.RawChanges{}, nil
 	}
@@ -241,12 +238,32 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 	return now, message.RawChanges{}, withCode(exitConfig, fmt.Errorf("%s: set %sMAIL_SENDER", what, config.Prefix))
 }
 
+// readAuthor is the first of those in From, zero when there is none. A local name
+// beside others stays nobody's: completed, it would be the only author.
+func (p *postmark) readAuthor(raw *message.Raw) (message.Address, error) {
+	list, err := raw.From()
+	if err != nil || len(list) == 0 {
+		return message.Address{}, err
+	}
+	if i := slices.IndexFunc(list, p.isLocal); i >= 0 && len(list) > 1 {
+		return message.Address{}, &message.FieldError{Field: "From", Value: list[i].Addr(), Reason: "a local name beside other authors"}
+	}
+	return list[0], nil
+}
+
+// severalAuthors reports a From that some reader might take for more than one,
+// and so for somebody who did not write the message.
+func severalAuthors(raw *message.Raw) bool {
+	text, _ := raw.Field("From")
+	return strings.ContainsAny(text, ",;")
+}
+
 // onlyName is a From that has a display name and forgot the address, as scripts
 // write "From: Backup Server".
 func onlyName(raw *message.Raw) string {
 	text, _ := raw.Field("From")
 	text = strings.Trim(text, `" `)
-	if strings.ContainsAny(text, "@<>\"(),:;") {
+	if strings.ContainsAny(text, "@<>\"():") {
 		return ""
 	}
 	return mimetext.CleanName(mimetext.DecodeWords(text))

@@ -123,19 +123,20 @@ func (r *Raw) Field(name string) (value string, ok bool) {
 }
 
 // From returns who wrote the message, or who resent it: the addresses of the
-// first Resent-From that names anybody, else of From. The list is empty when there
-// is no such field. A local name has no Domain. The error is *FieldError.
+// first Resent-From that names anybody, else of From, as RepairAddressField reads
+// them. The list is empty when there is no such field. A local name has no Domain,
+// and is alone. The error is *FieldError.
 func (r *Raw) From() ([]Address, error) {
 	for _, f := range r.fields {
 		if f.name != "resent-from" {
 			continue
 		}
-		if list, err := parseMailboxes("Resent-From", f.value); err != nil || len(list) > 0 {
+		if list, err := r.authors("Resent-From", f.value); err != nil || len(list) > 0 {
 			return list, err
 		}
 	}
 	value, _ := r.Field("From")
-	return parseMailboxes("From", value)
+	return r.authors("From", value)
 }
 
 // Recipients returns the addresses of To, Cc and Bcc. As soon as there is a

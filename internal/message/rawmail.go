@@ -11,7 +11,8 @@ import (
 
 // RawChanges are the changes to a ready message that were asked for. Nothing
 // else is changed, but for a From, Date or Message-ID field that is missing and
-// is put on top (RFC 6409 8), and the Bcc fields.
+// is put on top (RFC 6409 8), the Bcc fields, and display names that lack their
+// quotes (RepairAddressField).
 type RawChanges struct {
 	From      Address   // for a message without From; zero = refuse such a message
 	ForceFrom bool      // put From in the place of the message's own
@@ -48,7 +49,7 @@ type edit struct {
 
 // edited returns the message with all changes made but the new fields.
 func (r *Raw) edited(c RawChanges) []segment {
-	var edits []edit
+	edits := r.repairs(c)
 	for _, f := range r.fields {
 		if dropped(f.name, c) {
 			edits = append(edits, edit{from: f.from, to: f.to})
