@@ -100,35 +100,42 @@ func startPostfix(t testing.TB, box *sandbox.Sandbox) *postfix {
 			t.Fatal(err)
 		}
 	}
-	p.own(t, "mail", nobody)
-	owner, err := user.Lookup("postfix")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.own(t, "data", owner)
+	own(t, filepath.Join(p.dir, "mail"), nobody.Username)
+	own(t, filepath.Join(p.dir, "data"), "postfix")
 	conf := filepath.Join(p.dir, "postfix")
 	writeFile(t, filepath.Join(conf, "main.cf"), fmt.Sprintf(mainCF, p.dir, nobody.Uid, nobody.Gid))
 	writeFile(t, filepath.Join(conf, "master.cf"), fmt.Sprintf(masterCF, p.port, relay))
 	writeFile(t, filepath.Join(p.dir, "logins"), "/^(.*)$/ $1\n")
 	writeFile(t, filepath.Join(p.dir, "closed"), "/^closed@/ REJECT Mailbox is closed\n")
+	p.server = startMaster(t, conf)
+	return p
+}
+
+// startMaster starts Postfix with the configuration directory conf.
+func startMaster(t testing.TB, conf string) *server {
+	t.Helper()
 	if r := finish(t, exec.Command("postfix", "-c", conf, "check")); r.code != 0 {
 		t.Fatalf("postfix check: %v", r)
 	}
 	daemons := strings.TrimSpace(finish(t, exec.Command("postconf", "-c", conf, "-h", "daemon_directory")).stdout)
 	master := exec.Command(filepath.Join(daemons, "master"), "-c", conf, "-s")
 	master.Env = append(os.Environ(), "MAIL_CONFIG="+conf)
-	p.server, _ = serve(t, master, "daemon started")
-	return p
+	s, _ := serve(t, master, "daemon started")
+	return s
 }
 
-// own gives a directory below dir to a user of the system.
-func (p *postfix) own(t testing.TB, name string, u *user.User) {
+// own gives a directory to a user of the system.
+func own(t testing.TB, dir, name string) {
 	t.Helper()
+	u, err := user.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var uid, gid int
 	if _, err := fmt.Sscan(u.Uid+" "+u.Gid, &uid, &gid); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chown(filepath.Join(p.dir, name), uid, gid); err != nil {
+	if err := os.Chown(dir, uid, gid); err != nil {
 		t.Fatal(err)
 	}
 }
