@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
@@ -48,7 +49,7 @@ func torn(list []Address) bool {
 func quotedName(value string) (repaired string, ok bool) {
 	words, _, _ := strings.Cut(value, "<")
 	p := &addressParser{s: value, pos: len(words)}
-	if badControl(value) != "" || strings.Count(value, "<") != 1 || strings.ContainsRune(words, '@') {
+	if badControl(value) != "" || len(words) > limits.Address || strings.Count(value, "<") != 1 || strings.ContainsRune(words, '@') {
 		return "", false
 	}
 	p.pos++

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -65,15 +66,16 @@ func TestWhoeverMayBeMeantIsRefused(t *testing.T) {
 		"Example, Inc. s@x.example": "a name before an address needs angle brackets: Name <user@domain>",
 		"Example, Inc.":             comma,
 		"root, Ann <ann>":           comma,
-		"Example, Inc. <s@x.example>, A <a@x.example>": comma,
-		"boss@x.example, Example, Inc. <s@x.example>":  comma,
-		"Ann, (boss@x.example) <s@x.example>":          comma,
-		"Ann, Lee <s@x.example> more":                  "text after the address; addresses are separated by commas",
-		"Ann, <s@x.example":                            "no closing >",
-		`"Ann, Lee <s@x.example>`:                      "a quote is not closed",
-		"Ann, Lee <>":                                  "empty angle brackets",
-		"MAILER DAEMON <>":                             "empty angle brackets",
-		"Ann, Lee <s@x.example>\r\nBcc: b@x":           "a carriage return at octet 23: a field is one line",
+		"Example, Inc. <s@x.example>, A <a@x.example>":              comma,
+		"boss@x.example, Example, Inc. <s@x.example>":               comma,
+		"Ann, (boss@x.example) <s@x.example>":                       comma,
+		"Ann, Lee <s@x.example> more":                               "text after the address; addresses are separated by commas",
+		"Ann, <s@x.example":                                         "no closing >",
+		`"Ann, Lee <s@x.example>`:                                   "a quote is not closed",
+		"Ann, Lee <>":                                               "empty angle brackets",
+		strings.Repeat("a, ", limits.Address/3+1) + "<s@x.example>": comma,
+		"MAILER DAEMON <>":                                          "empty angle brackets",
+		"Ann, Lee <s@x.example>\r\nBcc: b@x":                        "a carriage return at octet 23: a field is one line",
 	} {
 		got, err := message.RepairAddressField("From", in)
 		var fe *message.FieldError
