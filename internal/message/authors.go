@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
+	"github.com/smtpsend/smtpsend/internal/sevenbit"
 )
 
 // authorFields say who a message is from, and who gets the answers.
@@ -86,8 +87,9 @@ func unquoted(s string) (text string, ok bool) {
 	return b.String(), !quoted
 }
 
-// repairs are the changes to the fields of authors that need them and stay.
-func (r *Raw) repairs(c RawChanges) (edits []edit) {
+// repairs are the changes to the fields of authors that need them and stay. What is
+// in 8 bits of such a field is re-encoded here, if anything is.
+func (r *Raw) repairs(m *Mail, c RawChanges) (edits []edit) {
 	if r.signed() {
 		return nil
 	}
@@ -96,9 +98,16 @@ func (r *Raw) repairs(c RawChanges) (edits []edit) {
 			continue
 		}
 		name := textproto.CanonicalMIMEHeaderKey(f.name)
-		if repaired, err := RepairAddressField(name, f.value); err == nil && repaired != f.value {
-			edits = append(edits, edit{f.from, f.to, literal(mimetext.Fold(name, repaired, true))})
+		repaired, err := RepairAddressField(name, f.value)
+		if err != nil || repaired == f.value {
+			continue
 		}
+		text := mimetext.Fold(name, repaired, true)
+		if utf8 := false; r.how == ReencodeAlways && !mimetext.IsASCII(repaired) {
+			text, utf8 = sevenbit.AddressField(name, repaired)
+			m.utf8Header = m.utf8Header || utf8
+		}
+		edits = append(edits, edit{f.from, f.to, literal(text)})
 	}
 	return edits
 }

@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ type Raw struct {
 	fields   []rawField
 	body     int64 // where the body begins; the empty line before it is part of the header
 	hasBlank bool  // the empty line between header section and body is there
+	how      Reencode
 	plan     sevenbit.Plan
 }
 
@@ -82,11 +84,11 @@ func ReadRaw(ctx context.Context, r io.Reader, o RawOptions) (raw *Raw, err erro
 	if err := lines.close(); err != nil {
 		return nil, err
 	}
-	raw = &Raw{spool: s}
+	raw = &Raw{spool: s, how: cmp.Or(o.Reencode, ReencodeAlways)}
 	if err := raw.scanHeader(); err != nil {
 		return nil, err
 	}
-	if err := raw.reencode(ctx, o.Reencode, lines); err != nil {
+	if err := raw.reencode(ctx, lines); err != nil {
 		return nil, err
 	}
 	return raw, nil

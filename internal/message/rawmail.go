@@ -34,7 +34,7 @@ func (r *Raw) Mail(e Envelope, c RawChanges) (*Mail, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Content = newContent(append([]segment{literal(top)}, r.edited(c)...))
+	m.Content = newContent(append([]segment{literal(top)}, r.edited(m, c)...))
 	m.Content.eightBit = m.Content.eightBit || r.plan.EightBit
 	m.utf8Header = m.utf8Header || r.plan.UTF8Header
 	m.closers = append(m.closers, r.spool)
@@ -47,9 +47,10 @@ type edit struct {
 	put      segment // nil = nothing
 }
 
-// edited returns the message with all changes made but the new fields.
-func (r *Raw) edited(c RawChanges) []segment {
-	edits := r.repairs(c)
+// edited returns the message with all changes made but the new fields, and notes in
+// m what they are.
+func (r *Raw) edited(m *Mail, c RawChanges) []segment {
+	edits := r.repairs(m, c)
 	for _, f := range r.fields {
 		if dropped(f.name, c) {
 			edits = append(edits, edit{from: f.from, to: f.to})

@@ -12,20 +12,20 @@ import (
 
 // reencode finds what of the message has to be written in another way, or refuses
 // what no server would take.
-func (r *Raw) reencode(ctx context.Context, how Reencode, seen *lineNormaliser) error {
+func (r *Raw) reencode(ctx context.Context, seen *lineNormaliser) error {
 	r.plan.EightBit = seen.eightBit
 	bad := seen.nul.line > 0 || seen.long.line > 0
 	switch {
-	case how == ReencodeNever && bad:
+	case r.how == ReencodeNever && bad:
 		return seen.fault()
-	case how == ReencodeNever, !bad && (how == ReencodeLong || !seen.eightBit):
+	case r.how == ReencodeNever, !bad && (r.how == ReencodeLong || !seen.eightBit):
 		return nil
 	}
 	m := sevenbit.Message{Octets: r.spool, Size: r.spool.n, Body: r.body, Blank: r.hasBlank}
 	for _, f := range r.fields {
 		m.Fields = append(m.Fields, sevenbit.Field{Name: f.name, From: f.from, To: f.to})
 	}
-	plan, err := sevenbit.Make(ctx, m, sevenbit.Options{EightBit: how != ReencodeLong})
+	plan, err := sevenbit.Make(ctx, m, sevenbit.Options{EightBit: r.how != ReencodeLong})
 	if refusal, ok := errors.AsType[*sevenbit.Refusal](err); ok {
 		return r.refused(refusal)
 	}

@@ -9,6 +9,14 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
+// AddressField writes a field of addresses, such as From, in 7 bits. utf8 reports
+// that it could not, since a local part is not ASCII (RFC 6532). The value is
+// unfolded; octets that are not UTF-8 are taken for Windows-1252.
+func AddressField(name, value string) (text string, utf8 bool) {
+	tokens, utf8 := addressTokens(value, rawCharset{})
+	return fold(name, tokens), utf8
+}
+
 // addressTokens encodes the display names and comments of a list of addresses
 // (RFC 2047 5 rules 2 and 3) and converts domains to A-labels. It reads what
 // programs write, not only what RFC 5322 3.4 allows, and leaves what is ASCII as
