@@ -356,6 +356,9 @@ func matches(pattern string) ([]message.Attachment, error) {
 		return []message.Attachment{{Path: pattern}}, nil // message.Compose says what is wrong with it
 	}
 	paths, err := glob(pattern)
+	if _, unread := errors.AsType[*message.FileError](err); unread {
+		return nil, err
+	}
 	if err != nil {
 		return nil, withCode(exitUsage, fmt.Errorf("%q: %w", pattern, err))
 	}

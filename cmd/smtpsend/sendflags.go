@@ -36,7 +36,7 @@ func (s *sendFlags) defineBody(f *pflag.FlagSet) {
 	f.StringVar(&s.markdownFile, "markdown-file", "", "Markdown body from `FILE`, - for standard input: sent as HTML and text")
 	f.BoolVar(&s.embed, "embed", false, "send along the local images that the HTML names")
 	f.StringArrayVar(&s.inline, "inline", nil, "send an image along that the HTML shows as cid:CID, as `CID=FILE`; repeatable")
-	f.StringArrayVarP(&s.attach, "attach", "A", nil, "attach `FILE`; a pattern such as 'out/*.pdf' attaches each match; repeatable")
+	f.StringArrayVarP(&s.attach, "attach", "A", nil, "attach `FILE`; a pattern such as 'out/*.pdf' or 'out/**/*.pdf' attaches each match; repeatable")
 	f.BoolVarP(&s.skipEmpty, "skip-empty", "E", false, "submit nothing when the body is empty and nothing is attached")
 	f.StringArrayVarP(&s.header, "header", "H", nil, "extra header field, as `'Name: value'`; repeatable")
 	f.StringVar(&s.priority, "priority", "", "`LEVEL` high, normal or low")
