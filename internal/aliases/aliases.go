@@ -23,6 +23,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
@@ -59,14 +60,22 @@ func (e *Error) Error() string {
 // errTooLarge is the reason for a file over limits.Aliases.
 var errTooLarge = errors.New("larger than allowed")
 
-// Read reads a file within the limits of package limits. What is wrong with its form is
+// Read reads a file within the limits of package limits, in any form that package
+// charset knows. What is wrong with its form is
 // an *Error, everything else the reader's error. A name that comes twice keeps
 // its first meaning, as it does for Postfix.
 func Read(r io.Reader) (*Map, error) {
 	m := &Map{entries: map[string]entry{}}
-	limited := &io.LimitedReader{R: r, N: limits.Aliases + 1}
-	lines := bufio.NewScanner(limited)
-	lines.Buffer(nil, limits.Aliases)
+	data, err := io.ReadAll(io.LimitReader(r, limits.Aliases+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > limits.Aliases {
+		return nil, errTooLarge
+	}
+	text, _ := charset.Guess(string(data)) // names and addresses are ASCII; others are in comments
+	lines := bufio.NewScanner(strings.NewReader(text))
+	lines.Buffer(nil, len(text)+1)
 	var logical strings.Builder // a line may go on in any number of lines
 	first := 0
 	for n := 1; ; n++ {
@@ -91,9 +100,6 @@ func Read(r io.Reader) (*Map, error) {
 		logical.Reset()
 		logical.WriteString(trimmed)
 		first = n
-	}
-	if limited.N <= 0 || errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return nil, errTooLarge
 	}
 	return m, lines.Err()
 }

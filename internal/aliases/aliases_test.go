@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/smtpsend/smtpsend/internal/aliases"
 )
@@ -70,6 +71,26 @@ func TestExpand(t *testing.T) {
 		var e *aliases.Error
 		if got, err := m.Expand(tt.name); !errors.As(err, &e) || err.Error() != tt.want {
 			t.Errorf("%q leads to %q, %v; want %s", tt.name, got, err, tt.want)
+		}
+	}
+}
+
+func TestReadTakesWhatWindowsWrites(t *testing.T) {
+	const text = "# für alle\r\nroot: ops@contoso.example\r\n"
+	utf16le := "\xff\xfe"
+	for _, u := range utf16.Encode([]rune(text)) {
+		utf16le += string([]byte{byte(u), byte(u >> 8)})
+	}
+	for name, in := range map[string]string{
+		"byte order mark": "\ufeff" + text, "UTF-16": utf16le, "Windows-1252": strings.ReplaceAll(text, "ü", "\xfc"), "Ctrl-Z": text + "\x1a",
+	} {
+		m, err := aliases.Read(strings.NewReader(in))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got, err := m.Expand("root"); err != nil || strings.Join(got, " ") != "ops@contoso.example" {
+			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
 }

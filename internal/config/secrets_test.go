@@ -80,7 +80,7 @@ func TestSecretFileThatCannotBeUsed(t *testing.T) {
 			"empty":     "error: SMTPSEND_OFFICE_CLIENT_SECRET_FILE names " + file + ", which is empty",
 			"large":     "error: SMTPSEND_OFFICE_CLIENT_SECRET_FILE names " + file + ", which cannot be read: is larger than allowed",
 			"two lines": "error: SMTPSEND_OFFICE_CLIENT_SECRET_FILE gives a secret that begins or ends with a blank or line end",
-			"binary":    "error: SMTPSEND_OFFICE_CLIENT_SECRET_FILE names " + file + ", which is neither UTF-8 nor UTF-16 with a byte order mark",
+			"binary":    "error: SMTPSEND_OFFICE_CLIENT_SECRET_FILE names " + file + ", which is neither UTF-8 nor UTF-16 with a byte order mark: \"iconv -f CP1252 -t UTF-8 FILE\", or in PowerShell \"Get-Content FILE | Out-File -Encoding utf8 NEW\", converts it",
 		}[name]
 		wantLines(t, got, want)
 	}

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/envfile"
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
@@ -205,7 +205,7 @@ func (l *loader) secretFile(ctx context.Context, e entry) (string, error) {
 // secretText takes the line end that editors and echo put behind a secret, and
 // the byte order mark that PowerShell puts before it.
 func secretText(data []byte) (string, error) {
-	text, err := envfile.Decode(data)
+	text, err := charset.Strict(data)
 	if err != nil {
 		return "", err
 	}

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/envfile"
 	"github.com/smtpsend/smtpsend/internal/limits"
@@ -52,7 +53,7 @@ type Imported struct {
 
 // Import reads data, the content of a file called name. The format is known by
 // the content, and by name's extension where that leaves a doubt. The error
-// wraps ErrTooLarge, ErrNothing, *SyntaxError or envfile.ErrEncoding; it is the
+// wraps ErrTooLarge, ErrNothing, *SyntaxError or charset.ErrEncoding; it is the
 // cause of ctx, with which importing ends.
 func Import(ctx context.Context, name string, data []byte) (Imported, error) {
 	return until.Do(ctx, func() (Imported, error) { return importData(ctx, name, data) })
@@ -91,7 +92,7 @@ func importData(ctx context.Context, name string, data []byte) (Imported, error)
 // decode reads what carries no mark and is no UTF-8 as ISO 8859-1: properties
 // files were that before Java 9, and REGEDIT4 exports are close to it.
 func decode(data []byte) (string, error) {
-	text, err := envfile.Decode(data)
+	text, err := charset.Strict(data)
 	if err == nil || bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
 		return text, err
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/enaio"
 	"github.com/smtpsend/smtpsend/internal/envfile"
@@ -270,7 +271,7 @@ func TestWhatCannotBeImported(t *testing.T) {
 		{"x.reg", "REGEDIT4\n", enaio.ErrNothing},
 		{"x.properties", "", enaio.ErrNothing},
 		{"x.yml", strings.Repeat("#", limits.Import+1), enaio.ErrTooLarge},
-		{"x.reg", "\xff\xfeA", envfile.ErrEncoding},
+		{"x.reg", "\xff\xfeA", charset.ErrEncoding},
 	} {
 		if _, err := enaio.Import(t.Context(), tt.name, []byte(tt.text)); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v; want %v", tt.name, err, tt.want)

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
@@ -67,7 +68,7 @@ func (e *Error) Unwrap() []error {
 
 // Read reads a file of at most MaxSize octets. Where lines cannot be read, the
 // error is an *Error and the other lines are returned all the same. Else it is
-// that of r, or wraps ErrTooLarge or ErrEncoding. A name may occur more than
+// that of r, or wraps ErrTooLarge or charset.ErrEncoding. A name may occur more than
 // once.
 func Read(r io.Reader) ([]Assignment, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
@@ -77,7 +78,7 @@ func Read(r io.Reader) ([]Assignment, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("reading env file: %w", ErrTooLarge)
 	}
-	text, err := Decode(data)
+	text, err := charset.Strict(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading env file: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/envfile"
 )
 
@@ -104,8 +105,8 @@ func TestReadRefusesWhatIsNoTextOrTooMuch(t *testing.T) {
 		in   string
 		want error
 	}{
-		"binary":     {"A=\xff\xfe\xfd", envfile.ErrEncoding},
-		"odd UTF-16": {"\xff\xfeA", envfile.ErrEncoding},
+		"binary":     {"A=\xff\xfe\xfd", charset.ErrEncoding},
+		"odd UTF-16": {"\xff\xfeA", charset.ErrEncoding},
 		"too large":  {strings.Repeat("#", envfile.MaxSize) + "\n", envfile.ErrTooLarge},
 	} {
 		if _, err := envfile.Read(strings.NewReader(tt.in)); !errors.Is(err, tt.want) {

@@ -2,10 +2,8 @@ package mimetext
 
 import (
 	"strings"
-	"unicode/utf8"
 
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/unicode"
+	"github.com/smtpsend/smtpsend/internal/charset"
 )
 
 // maxPlainLine is the longest line that is left unencoded: RFC 5322 2.1.1 asks
@@ -42,31 +40,10 @@ func NormaliseLines(s string) string {
 	return strings.ReplaceAll(s, "\n", "\r\n")
 }
 
-// ToUTF8 reads octets that are no UTF-8 as Windows-1252, and all as UTF-16 when
-// they begin with its byte order mark, as what PowerShell 5.1 redirects to a
-// file does. Output of old programs comes that way, and to lose a report
-// because of one umlaut helps nobody. The mark itself is no text.
+// ToUTF8 is charset.Guess for what has no file to warn of.
 func ToUTF8(s string) string {
-	if strings.HasPrefix(s, "\xff\xfe") || strings.HasPrefix(s, "\xfe\xff") {
-		if out, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().String(s); err == nil {
-			return out
-		}
-	}
-	s = strings.TrimPrefix(s, "\ufeff")
-	if utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s) + 16)
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 {
-			r = charmap.Windows1252.DecodeByte(s[i])
-		}
-		b.WriteRune(r)
-		i += n
-	}
-	return b.String()
+	text, _ := charset.Guess(s)
+	return text
 }
 
 // IsASCII reports whether s has no octet above 127.

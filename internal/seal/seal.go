@@ -24,6 +24,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
@@ -201,7 +202,15 @@ func readIdentity(name string) (*age.X25519Identity, error) {
 		return nil, exposedIdentity(name)
 	}
 	// The cause is left out: age quotes parts of what it could not parse.
-	identities, err := age.ParseIdentities(io.LimitReader(f, maxIdentity))
+	data, err := io.ReadAll(io.LimitReader(f, maxIdentity))
+	if err != nil {
+		return nil, &Error{Err: fmt.Errorf("reading the identity file: %w", err)}
+	}
+	text, err := charset.Strict(data) // Windows' editors and PowerShell put a byte order mark before it
+	if err != nil {
+		return nil, badIdentity(name)
+	}
+	identities, err := age.ParseIdentities(strings.NewReader(text))
 	if err != nil {
 		return nil, badIdentity(name)
 	}

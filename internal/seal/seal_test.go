@@ -40,6 +40,31 @@ func TestSealedValueOpensAgain(t *testing.T) {
 	}
 }
 
+func TestIdentityThatWindowsHasRewrittenOpensStill(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "new", "identity.txt")
+	sealed, err := seal.Seal(file, secret.New(plain))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.ReplaceAll(string(text), "\n", "\r\n")
+	utf16 := "\xff\xfe"
+	for _, octet := range []byte(lines) {
+		utf16 += string([]byte{octet, 0})
+	}
+	for _, form := range []string{"\ufeff" + lines, utf16} {
+		if err := os.WriteFile(file, []byte(form), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := seal.Open(file, sealed); err != nil || got.Reveal() != plain {
+			t.Errorf("%.20q: %v", form, err)
+		}
+	}
+}
+
 func TestIdentityFileIsForItsOwnerAlone(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no mode bits")
