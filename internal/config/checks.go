@@ -1,10 +1,7 @@
 package config
 
 import (
-	"bytes"
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"net/mail"
 	"net/netip"
@@ -14,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/certfile"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -212,13 +210,11 @@ func isLoopback(host string) bool {
 func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 	if l.good("CA_FILE") {
 		data, err := ownfile.ReadTrusted(ctx, cfg.CAFile, maxCAFile)
-		switch {
-		case err != nil:
+		if err != nil {
 			l.problem(SeverityError, "CA_FILE", "cannot be read: "+reasonOf(err))
-		case !hasCertificate(data):
-			l.problem(SeverityError, "CA_FILE", "holds no PEM certificate")
+		} else if cfg.ownCAs, err = certfile.Read(data); err != nil {
+			l.problem(SeverityError, "CA_FILE", err.Error())
 		}
-		cfg.ownCAs = data
 	}
 	if l.good("PROXY") {
 		l.checkProxy(cfg)
@@ -244,18 +240,4 @@ func (l *loader) checkProxy(cfg *Config) {
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		l.problem(SeverityError, "PROXY", "has more than scheme, user, host and port")
 	}
-}
-
-func hasCertificate(data []byte) bool {
-	for len(bytes.TrimSpace(data)) > 0 {
-		block, rest := pem.Decode(data)
-		if block == nil {
-			return false
-		}
-		if _, err := x509.ParseCertificate(block.Bytes); block.Type == "CERTIFICATE" && err == nil {
-			return true
-		}
-		data = rest
-	}
-	return false
 }

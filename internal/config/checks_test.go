@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -176,15 +177,17 @@ func TestCAFileAddsToTheRoots(t *testing.T) {
 	if len(got) != 1 || !strings.HasPrefix(got[0], "error: SMTPSEND_CA_FILE cannot be read: ") || strings.Contains(got[0], file) {
 		t.Errorf("missing file: %q", got)
 	}
-	for name, text := range map[string]string{
-		"key":     string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-		"garbage": "no PEM", "empty": "", "not DER": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+	good := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	for text, want := range map[string]string{ // package certfile has more
+		"no PEM": "holds no PEM certificate",
+		good + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": fmt.Sprintf("holds a block 2 (line %d) that cannot be read as a certificate (x509: malformed certificate)", 1+strings.Count(good, "\n")),
 	} {
 		file := write(t, filepath.Join(t.TempDir(), "ca.pem"), text)
-		got := problems(t, options(t, complete("SMTPSEND_CA_FILE="+file)...))
-		if len(got) != 1 || got[0] != "error: SMTPSEND_CA_FILE holds no PEM certificate" {
-			t.Errorf("%s: %q", name, got)
-		}
+		wantLines(t, problems(t, options(t, complete("SMTPSEND_CA_FILE="+file)...)), "error: SMTPSEND_CA_FILE "+want)
+	}
+	marked := write(t, filepath.Join(t.TempDir(), "ca.pem"), "\ufeff"+good)
+	if _, err := cert.Verify(x509.VerifyOptions{Roots: load(t, options(t, complete("SMTPSEND_CA_FILE="+marked)...)).OwnRoots()}); err != nil {
+		t.Errorf("a byte order mark takes the first certificate away: %v", err)
 	}
 }
 

@@ -85,8 +85,8 @@ type Config struct {
 	RecipientsPerDay  int       `split_words:"true"` // of one mailbox: 1 to 10,000
 	TimeScale         int       `split_words:"true"` // 1 but beside a sandbox
 
-	envFile  string // the env file that was read, "" for none
-	ownCAs   []byte // of CAFile, read once: it may be a pipe
+	envFile  string              // the env file that was read, "" for none
+	ownCAs   []*x509.Certificate // of CAFile, read once: it may be a pipe
 	shown    map[string]entry
 	warnings []Problem
 }
@@ -153,8 +153,13 @@ func (c *Config) OwnRoots() *x509.CertPool {
 	if c.ownCAs == nil {
 		return nil
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(c.ownCAs)
+	return c.addOwn(x509.NewCertPool())
+}
+
+func (c *Config) addOwn(pool *x509.CertPool) *x509.CertPool {
+	for _, certificate := range c.ownCAs {
+		pool.AddCert(certificate)
+	}
 	return pool
 }
 
@@ -171,8 +176,7 @@ func (c *Config) RootCAs() *x509.CertPool {
 	default:
 		pool = x509.NewCertPool() // a container may have no roots at all
 	}
-	pool.AppendCertsFromPEM(c.ownCAs)
-	return pool
+	return c.addOwn(pool)
 }
 
 // EnvFile returns the path of the env file that was read, "" when there is none.

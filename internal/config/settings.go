@@ -159,7 +159,7 @@ func tokenSettings() []Setting {
 func localSettings() []Setting {
 	return []Setting{{
 		Name: "CA_FILE", Group: groupLocal, Path: true,
-		Comment: "PEM file with further root certificates, for the token endpoint and the SMTP server.",
+		Comment: "File with further root certificates, for the token endpoint and the SMTP server: PEM, or one certificate in DER. One that cannot be read is an error.",
 		Example: "/etc/smtpsend/ca.pem",
 	}, {
 		Name: "PROXY", Group: groupLocal,
