@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/config"
@@ -12,7 +11,7 @@ import (
 
 // addresses fills in who writes to whom, beside what a template has said. The
 // mailbox follows From unless a flag or SMTP_USER_NAME names another.
-func (s *sendFlags) addresses(ctx context.Context, d *message.Draft, cfg *config.Config, stdin io.Reader) error {
+func (s *sendFlags) addresses(ctx context.Context, d *message.Draft, cfg *config.Config) error {
 	from, err := s.sender(cfg)
 	if err != nil {
 		return err
@@ -31,7 +30,7 @@ func (s *sendFlags) addresses(ctx context.Context, d *message.Draft, cfg *config
 		d.Mailbox = mailbox
 	}
 	for _, list := range s.recipientLists() {
-		parsed, err := list.parse(ctx, stdin)
+		parsed, err := list.parse(ctx, s.texts)
 		if err != nil {
 			return err
 		}
@@ -87,7 +86,7 @@ func (s *sendFlags) recipientLists() []addressList {
 
 // parse reads the addresses; those of a file stand one a line, and what is
 // wrong is said with the file's name.
-func (l addressList) parse(ctx context.Context, stdin io.Reader) ([]message.Address, error) {
+func (l addressList) parse(ctx context.Context, t *texts) ([]message.Address, error) {
 	var all []message.Address
 	for _, value := range l.values {
 		if file, ok := strings.CutPrefix(value, "@"); ok && l.flag != "--reply-to" { // as curl has it
@@ -100,11 +99,11 @@ func (l addressList) parse(ctx context.Context, stdin io.Reader) ([]message.Addr
 		all = append(all, parsed...)
 	}
 	for _, file := range l.files {
-		text, err := readBody(ctx, file, stdin, limits.AddressList)
+		text, err := t.read(ctx, l.flag+"-file", file, limits.AddressList)
 		if err != nil {
-			return nil, ofFlag(l.flag+"-file", err)
+			return nil, err
 		}
-		for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+		for line := range strings.Lines(text) {
 			line = strings.TrimSpace(line)
 			if line == "" || strings.HasPrefix(line, "#") {
 				continue

@@ -30,6 +30,7 @@ type batchFlags struct {
 	attachDir                        string
 	name, key                        string
 	dryRun, report                   string
+	charset                          string
 	check, yes, addOnly              bool
 
 	reportFile *os.File // open from before the first message on
@@ -79,6 +80,7 @@ func (b *batchFlags) define(cmd *cobra.Command) {
 	f.StringVar(&b.textFile, "text-file", "", "plain text body template from `FILE`")
 	f.StringVar(&b.htmlFile, "html-file", "", "HTML body template from `FILE`")
 	f.StringVar(&b.markdownFile, "markdown-file", "", "Markdown body template from `FILE`")
+	f.StringVar(&b.charset, "charset", "", "rows, data and files of text are in charset `NAME`, such as cp850 or windows-1252 (default UTF-8)")
 	f.StringArrayVarP(&b.attach, "attach", "A", nil, "`TEMPLATE` of a file's name to attach, or the name itself; repeatable")
 	f.StringVar(&b.attachDir, "attach-dir", "", "the files that templates and rows name are in `DIR` (default: the template's directory)")
 	f.StringArrayVarP(&b.header, "header", "H", nil, "extra header field, as `'Name: TEMPLATE'`; repeatable")
@@ -103,12 +105,16 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	if isTemplate(b.key) {
 		return usagef("--key %q: write the name of the column alone", b.key)
 	}
+	texts, err := newTexts(g, nil, b.charset)
+	if err != nil {
+		return err
+	}
 	offline := b.check || b.dryRun != "" || b.addOnly
 	cfg, err := g.settings(ctx, offline)
 	if err != nil {
 		return err
 	}
-	plan, err := b.plan(ctx, cfg)
+	plan, err := b.plan(ctx, cfg, texts)
 	if err != nil {
 		return err
 	}
@@ -119,6 +125,7 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	if err != nil {
 		return err
 	}
+	rows.charset = texts.charset
 	defer rows.close()
 	checked, forecast, err := b.checkAndForecast(ctx, g, cfg, rows, plan)
 	if err != nil {
@@ -202,8 +209,8 @@ func (g *globals) printForecast(f batch.Forecast) error {
 }
 
 // plan makes the template of flags and file.
-func (b *batchFlags) plan(ctx context.Context, cfg *config.Config) (batch.Plan, error) {
-	source, name, err := b.source(ctx)
+func (b *batchFlags) plan(ctx context.Context, cfg *config.Config, t *texts) (batch.Plan, error) {
+	source, name, err := b.source(ctx, t)
 	if err != nil {
 		return batch.Plan{}, err
 	}
@@ -213,7 +220,7 @@ func (b *batchFlags) plan(ctx context.Context, cfg *config.Config) (batch.Plan, 
 	if source.Text == "" && source.HTML == "" && source.Markdown == "" {
 		return batch.Plan{}, usagef("no body: use --template, --text-file, --html-file or --markdown-file")
 	}
-	t, err := mailtemplate.Compile(name, source)
+	compiled, err := mailtemplate.Compile(name, source)
 	if err != nil {
 		return batch.Plan{}, err
 	}
@@ -226,17 +233,17 @@ func (b *batchFlags) plan(ctx context.Context, cfg *config.Config) (batch.Plan, 
 		return batch.Plan{}, usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
 	}
 	base.Mailbox, err = s.submitter(cfg)
-	return batch.Plan{Template: t, Base: base, Attachments: b.literal()}, err
+	return batch.Plan{Template: compiled, Base: base, Attachments: b.literal()}, err
 }
 
 // source is the template file with the flags laid over it.
-func (b *batchFlags) source(ctx context.Context) (s mailtemplate.Source, name string, err error) {
+func (b *batchFlags) source(ctx context.Context, t *texts) (s mailtemplate.Source, name string, err error) {
 	name = "flags"
 	if b.template != "" {
 		name = b.template
-		text, err := readBody(ctx, b.template, nil, limits.TemplateSource)
+		text, err := t.read(ctx, "--template", b.template, limits.TemplateSource)
 		if err != nil {
-			return s, name, ofFlag("--template", err)
+			return s, name, err
 		}
 		if s, err = mailtemplate.ParseSource(b.template, text); err != nil {
 			return s, name, err
@@ -264,8 +271,8 @@ func (b *batchFlags) source(ctx context.Context) (s mailtemplate.Source, name st
 		if body.file == "" {
 			continue
 		}
-		if *body.target, err = readBody(ctx, body.file, nil, limits.TemplateSource); err != nil {
-			return s, name, ofFlag(body.flag, err)
+		if *body.target, err = t.read(ctx, body.flag, body.file, limits.TemplateSource); err != nil {
+			return s, name, err
 		}
 	}
 	return s, name, b.headers(&s)
@@ -330,7 +337,7 @@ func (b *batchFlags) checkAll(ctx context.Context, g *globals, r *rowFile, plan 
 		return checked, withCode(exitData, fmt.Errorf("%s: %w", r.name, err))
 	}
 	if checked.Legacy > 0 {
-		g.warningf("%s: line %d is not UTF-8: read as Windows-1252", r.name, checked.Legacy)
+		g.warningf("%s: line %d is not UTF-8: read as Windows-1252; --charset says what it is in, such as cp850", r.name, checked.Legacy)
 	}
 	if checked.Twice > 0 {
 		g.warningf("%s: %d %s in the file before: one message for both", r.name, checked.Twice, plural(checked.Twice, "row stands", "rows stand"))

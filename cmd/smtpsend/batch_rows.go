@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/smtpsend/smtpsend/internal/batch"
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
@@ -21,6 +22,7 @@ type rowFile struct {
 	file      *os.File
 	remove    bool
 	sum       string // of the content, and the key
+	charset   charset.Charset
 }
 
 // openRows opens the rows; those of standard input or a pipe go into a temporary
@@ -106,7 +108,7 @@ func (r *rowFile) rows() (*batch.Rows, error) {
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	rows, err := batch.ReadRows(r.name, r, r.key)
+	rows, err := batch.ReadRows(r.name, r.charset.Reader(r), r.key)
 	if err != nil {
 		return nil, withCode(exitData, fmt.Errorf("%s: %w", r.name, err))
 	}

@@ -71,7 +71,7 @@ var exclusive = [][2]string{
 	{"message", "text"}, {"message", "text-file"}, {"message", "html"}, {"message", "html-file"}, {"message", "markdown-file"},
 	{"message", "template"}, {"message", "attach"}, {"message", "inline"}, {"message", "subject"}, {"message", "header"},
 	{"message", "reply-to"}, {"message", "preview"}, {"message", "priority"}, {"message", "in-reply-to"},
-	{"message", "references"}, {"message", "list-unsubscribe"}, {"message", "embed"}, {"message", "skip-empty"},
+	{"message", "references"}, {"message", "list-unsubscribe"}, {"message", "embed"}, {"message", "skip-empty"}, {"message", "charset"},
 }
 
 // excluded refuses flags that contradict each other.
@@ -100,7 +100,15 @@ func (s *sendFlags) excluded(given func(string) bool) error {
 	if s.embed && !given("html") && !given("html-file") && !given("markdown-file") && !given("template") {
 		return usagef("--embed needs an HTML body that names images: --html, --html-file, --markdown-file or --template")
 	}
+	if given("charset") && len(s.fromStdin(given)) == 0 && !s.readsText() {
+		return usagef("--charset is for files of text and standard input, and none is read")
+	}
 	return nil
+}
+
+// readsText reports whether a flag names a file of text.
+func (s *sendFlags) readsText() bool {
+	return s.textFile+s.htmlFile+s.markdownFile+s.template+s.data != "" || len(s.toFile)+len(s.ccFile)+len(s.bccFile) > 0
 }
 
 // fileOf is the value of a flag that takes one file.
@@ -147,7 +155,7 @@ func (s *sendFlags) draft(ctx context.Context, g *globals, cfg *config.Config, g
 	if err := s.content(ctx, &d, g, given); err != nil {
 		return d, err
 	}
-	if err := s.addresses(ctx, &d, cfg, g.stdin); err != nil {
+	if err := s.addresses(ctx, &d, cfg); err != nil {
 		return d, err
 	}
 	if s.subject != "" || given("subject") {
@@ -210,6 +218,7 @@ func (s *sendFlags) content(ctx context.Context, d *message.Draft, g *globals, g
 		return s.fill(ctx, d, g)
 	}
 	d.Text, d.HTML = s.text, s.html
+	s.texts.arguments(map[string]string{"--subject": s.subject, "--text": s.text, "--html": s.html})
 	textFile := s.textFile
 	if !s.hasBody(given) {
 		textFile = "-"
@@ -228,8 +237,8 @@ func (s *sendFlags) content(ctx context.Context, d *message.Draft, g *globals, g
 		if body.file == "-" {
 			g.askFor("the text")
 		}
-		if *body.target, err = readBody(ctx, body.file, g.stdin, body.most); err != nil {
-			return ofFlag(body.flag, err)
+		if *body.target, err = s.texts.read(ctx, body.flag, body.file, body.most); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -240,9 +249,9 @@ func (s *sendFlags) fill(ctx context.Context, d *message.Draft, g *globals) erro
 	if s.template == "-" {
 		g.askFor("the template")
 	}
-	text, err := readBody(ctx, s.template, g.stdin, limits.TemplateSource)
+	text, err := s.texts.read(ctx, "--template", s.template, limits.TemplateSource)
 	if err != nil {
-		return ofFlag("--template", err)
+		return err
 	}
 	data, err := s.values(ctx, g)
 	if err != nil {
@@ -286,9 +295,9 @@ func (s *sendFlags) values(ctx context.Context, g *globals) (map[string]any, err
 		if s.data == "-" {
 			g.askFor("the data")
 		}
-		text, err := readBody(ctx, s.data, g.stdin, limits.Data)
+		text, err := s.texts.read(ctx, "--data", s.data, limits.Data)
 		if err != nil {
-			return nil, ofFlag("--data", err)
+			return nil, err
 		}
 		err = g.composing(ctx, func(ctx context.Context) error {
 			data, err = mailtemplate.ParseData(ctx, s.data, text)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -28,7 +27,7 @@ func (s *sendFlags) ready(ctx context.Context, g *globals, cfg *config.Config, g
 	if err != nil {
 		return nil, "", err
 	}
-	envelope, err := s.readyEnvelope(ctx, raw, cfg, author, g.stdin)
+	envelope, err := s.readyEnvelope(ctx, raw, cfg, author)
 	if err != nil {
 		return nil, "", err
 	}
@@ -89,7 +88,7 @@ func (s *sendFlags) author(raw *message.Raw, cfg *config.Config) (author, missin
 	return missing, missing, nil
 }
 
-func (s *sendFlags) readyEnvelope(ctx context.Context, raw *message.Raw, cfg *config.Config, author message.Address, stdin io.Reader) (message.Envelope, error) {
+func (s *sendFlags) readyEnvelope(ctx context.Context, raw *message.Raw, cfg *config.Config, author message.Address) (message.Envelope, error) {
 	var e message.Envelope
 	mailbox, err := s.submitter(cfg)
 	if err != nil {
@@ -101,7 +100,7 @@ func (s *sendFlags) readyEnvelope(ctx context.Context, raw *message.Raw, cfg *co
 	e.ReversePath = mailbox.Addr()
 	var recipients []message.Address
 	for _, list := range s.recipientLists() {
-		parsed, err := list.parse(ctx, stdin)
+		parsed, err := list.parse(ctx, s.texts)
 		if err != nil {
 			return e, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
@@ -97,6 +98,9 @@ func readScenario(ctx context.Context, name string) (*sandbox.Scenario, error) {
 	text, err := readBody(ctx, name, nil, limits.Scenario)
 	if err != nil {
 		return nil, ofFlag("--scenario", err)
+	}
+	if text, err = charset.Strict([]byte(text)); err != nil {
+		return nil, withCode(exitData, ofFlag("--scenario", fmt.Errorf("file %q %w", name, err)))
 	}
 	scenario, err := sandbox.ParseScenario([]byte(text))
 	if err != nil {

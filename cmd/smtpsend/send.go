@@ -38,6 +38,8 @@ type sendFlags struct {
 	queue                   bool
 	at, key                 string
 	readyAt                 time.Time // of --at, else of the template
+	charset                 string
+	texts                   *texts // reads files and standard input in it
 }
 
 func newSend(g *globals) *cobra.Command {
@@ -65,15 +67,17 @@ recipient, in the server's words.
 
 // runSend is the whole way of a message: settings, mail object, submission,
 // receipt.
-func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) bool) error {
+func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) bool) (err error) {
 	if s.attempts < 0 {
 		return usagef("--attempts %d is negative", s.attempts)
 	}
 	if err := s.excluded(given); err != nil {
 		return err
 	}
+	if s.texts, err = newTexts(g, g.stdin, s.charset); err != nil {
+		return err
+	}
 	if s.at != "" {
-		var err error
 		if s.readyAt, err = mailtemplate.ParseTime("--at", s.at); err != nil {
 			return err
 		}

@@ -11,22 +11,27 @@ import (
 
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+
+	"github.com/smtpsend/smtpsend/internal/charset"
 )
 
 // decoded drops a byte order mark and reads UTF-16 by it.
 func decoded(r io.Reader) (*bufio.Reader, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
-	start, err := br.Peek(3)
+	start, err := br.Peek(1 << 10)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, &RowError{0, 0, fmt.Errorf("reading rows: %w", err)}
 	}
 	switch {
-	case bytes.Equal(start, []byte("\xef\xbb\xbf")):
+	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")):
 		_, err = br.Discard(3)
 		return br, err
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
 		utf16 := unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder()
 		return bufio.NewReaderSize(transform.NewReader(br, utf16), 64<<10), nil
+	}
+	if _, ok := charset.LooksUTF16(string(start[:len(start)&^1])); ok {
+		return nil, &RowError{0, 0, errors.New("has no byte order mark and looks like UTF-16: --charset utf-16le reads it")}
 	}
 	return br, nil
 }

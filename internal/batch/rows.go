@@ -2,7 +2,6 @@ package batch
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -62,10 +61,10 @@ type Rows struct {
 }
 
 // ReadRows reads rows from r: JSON objects, one a line, when name ends in .jsonl
-// or .ndjson or the first octet is "{"; else CSV with a line of column names. Of
-// CSV the delimiter (comma, semicolon, tab) is found in that line, a byte order
-// mark is dropped (UTF-16 is read by it), and a line that is no UTF-8 is read as
-// Windows-1252, which Excel writes. key names the column that names the row.
+// or .ndjson or the first octet is "{"; else CSV with a line of column names. A
+// byte order mark is dropped (UTF-16 is read by it), and a line that is no UTF-8
+// is read as Windows-1252, which Excel writes. Of CSV the delimiter (comma,
+// semicolon, tab) is found in the line of names. key names the column that names the row.
 func ReadRows(name string, r io.Reader, key string) (*Rows, error) {
 	br, err := decoded(r)
 	if err != nil {
@@ -153,20 +152,20 @@ type jsonRows struct {
 func (j *jsonRows) read() (Row, error) {
 	for j.scanner.Scan() {
 		j.line++
-		text := bytes.TrimSpace(j.scanner.Bytes())
+		text := strings.TrimSpace(j.rows.text(j.scanner.Text(), j.line))
 		if len(text) == 0 {
 			continue
 		}
 		j.n++
-		row := Row{N: j.n, Line: j.line, Key: hashOf(text)}
-		values, depth := guard.JSON(string(text))
+		row := Row{N: j.n, Line: j.line, Key: hashOf([]byte(text))}
+		values, depth := guard.JSON(text)
 		switch row.cost = len(text) + values*costOfValue; {
 		case values > limits.RowColumns:
 			return row, &RowError{j.n, j.line, fmt.Errorf("has more than %d values", limits.RowColumns)}
 		case depth > limits.DataNesting:
 			return row, &RowError{j.n, j.line, fmt.Errorf("is nested more than %d deep", limits.DataNesting)}
 		}
-		dec := json.NewDecoder(bytes.NewReader(text))
+		dec := json.NewDecoder(strings.NewReader(text))
 		dec.UseNumber() // 12345678901234567890 stays what it is
 		if err := dec.Decode(&row.Data); err != nil || row.Data == nil {
 			return row, &RowError{j.n, j.line, errors.New("is not a JSON object")}

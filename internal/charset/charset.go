@@ -13,8 +13,10 @@
 package charset
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -46,7 +48,7 @@ func Strict(data []byte) (string, error) {
 	if known {
 		return strings.TrimSuffix(text, endOfFile), nil
 	}
-	if bigEndian, ok := unmarkedUTF16(text); ok {
+	if bigEndian, ok := LooksUTF16(text); ok {
 		name := "UTF-16LE"
 		if bigEndian {
 			name = "UTF-16BE"
@@ -96,9 +98,9 @@ func decodeUTF16(text string, bigEndian bool) string {
 	return string(utf16.Decode(units))
 }
 
-// unmarkedUTF16 reports a text whose characters of ASCII have a NUL each, as
-// cmd /u writes it, and which way round.
-func unmarkedUTF16(text string) (bigEndian, ok bool) {
+// LooksUTF16 reports a text whose characters are mostly ASCII and have a NUL each,
+// as cmd /u writes it without a byte order mark, and which way round.
+func LooksUTF16(text string) (bigEndian, ok bool) {
 	start := text[:min(len(text), 1<<10)&^1]
 	if len(text)%2 != 0 || len(start) < 4 {
 		return false, false
@@ -149,7 +151,7 @@ func Guess(text string) (string, Taken) {
 	if len(text)%2 != 0 && (strings.HasPrefix(text, markUTF16LE) || strings.HasPrefix(text, markUTF16BE)) { // cut off
 		return decodeUTF16(text[2:len(text)-1], text[0] == markUTF16BE[0]) + "\ufffd", Taken{Name: "UTF-16 that ends in the middle of a character"}
 	}
-	if bigEndian, ok := unmarkedUTF16(text); ok {
+	if bigEndian, ok := LooksUTF16(text); ok {
 		return strings.TrimSuffix(decodeUTF16(text, bigEndian), endOfFile), Taken{Name: "UTF-16"}
 	}
 	text = strings.TrimSuffix(text, endOfFile)
@@ -171,4 +173,28 @@ func Guess(text string) (string, Taken) {
 		i += n
 	}
 	return b.String(), taken
+}
+
+// ErrUTF16 says that what has to be octets is UTF-16. It is a predicate of the
+// file, with the command that converts it.
+var ErrUTF16 = errors.New(`is UTF-16, as PowerShell 5.1 redirects to a file: "Get-Content FILE | Out-File -Encoding ascii NEW", or "iconv -f UTF-16 -t UTF-8 FILE", converts it`)
+
+// Unmarked passes on what r has, without the byte order mark of UTF-8. The error
+// is ErrUTF16, or that of r.
+func Unmarked(r io.Reader) (io.Reader, error) {
+	in := bufio.NewReaderSize(r, 32<<10)
+	start, err := in.Peek(8)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	text := string(start)
+	_, utf16 := LooksUTF16(text[:len(text)&^1])
+	switch {
+	case utf16, strings.HasPrefix(text, markUTF16LE), strings.HasPrefix(text, markUTF16BE):
+		return nil, ErrUTF16
+	case strings.HasPrefix(text, markUTF8):
+		_, err = in.Discard(len(markUTF8))
+		return in, err
+	}
+	return in, nil
 }

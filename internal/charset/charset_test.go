@@ -182,3 +182,25 @@ func FuzzCharset(f *testing.F) {
 		}
 	})
 }
+
+func TestUnmarkedIsOctets(t *testing.T) {
+	for in, want := range map[string]string{"": "", "a": "a", "\ufeffTo: a": "To: a", "f\xfcr\x00": "f\xfcr\x00", "\xef\xbbx": "\xef\xbbx"} {
+		r, err := charset.Unmarked(iotest.OneByteReader(strings.NewReader(in)))
+		if err != nil {
+			t.Errorf("%q: %v", in, err)
+			continue
+		}
+		if got, err := io.ReadAll(r); err != nil || string(got) != want {
+			t.Errorf("%q: %q, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{utf16Of("\ufeffTo: a", false), utf16Of("\ufeffTo: a", true), utf16Of("To: a\r\n", false)} {
+		if _, err := charset.Unmarked(strings.NewReader(in)); !errors.Is(err, charset.ErrUTF16) {
+			t.Errorf("%q: %v", in, err)
+		}
+	}
+	broken := errors.New("broken")
+	if _, err := charset.Unmarked(iotest.ErrReader(broken)); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/sevenbit"
@@ -78,7 +79,14 @@ func ReadRaw(ctx context.Context, r io.Reader, o RawOptions) (raw *Raw, err erro
 	if lines.max == 0 {
 		lines.max = MaxRaw
 	}
-	if _, err := io.CopyBuffer(lines, until.Between(ctx, r), make([]byte, 32<<10)); err != nil {
+	in, err := charset.Unmarked(until.Between(ctx, r))
+	if errors.Is(err, charset.ErrUTF16) {
+		return nil, &FieldError{"message", "", err.Error()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyBuffer(lines, in, make([]byte, 32<<10)); err != nil {
 		return nil, err
 	}
 	if err := lines.close(); err != nil {
