@@ -80,8 +80,9 @@ type Symptom struct {
 	OAuthError string // its "error", such as "invalid_client"
 	AADSTS     []int  // its "error_codes"
 
-	Fault  Fault   // what failed when nobody replied
-	Claims *Claims // of the token that was used, when known
+	Fault  Fault       // what failed when nobody replied
+	Proxy  *ProxyError // what a proxy answered, nil for nothing
+	Claims *Claims     // of the token that was used, when known
 }
 
 // Facts fill the placeholders of commands. What is empty is taken from the

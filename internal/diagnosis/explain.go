@@ -243,7 +243,7 @@ func (p *paste) connects(h *hit) bool {
 	if h.entry.Fault == FaultTLSUntrusted && p.inspected(h.at) {
 		h.entry, _ = Lookup("tls-intercepted")
 	}
-	return (h.entry.Fault == FaultProxyRefused || !p.dialsPrivate(h.at)) && p.namesMicrosoftHost(h.at)
+	return (h.entry.Fault == FaultProxyRefused || h.entry.Fault == FaultProxySignIn || !p.dialsPrivate(h.at)) && p.namesMicrosoftHost(h.at)
 }
 
 // dropEchoes keeps the most specific of the hits that stand close together:

@@ -26,6 +26,7 @@ const (
 	FaultConnectionClosed   Fault = "connection-closed"
 	FaultNetworkUnreachable Fault = "network-unreachable"
 	FaultProxyRefused       Fault = "proxy-refused"
+	FaultProxySignIn        Fault = "proxy-authentication"
 	FaultTLSUntrusted       Fault = "tls-untrusted"
 	FaultTLSIntercepted     Fault = "tls-intercepted"
 	FaultTLSHostname        Fault = "tls-hostname"
@@ -45,24 +46,6 @@ const (
 	FaultInDoubt            Fault = "in-doubt" // no reply to the final dot: it outranks whatever kept the reply away
 )
 
-// ProxyError is an HTTP proxy's answer to CONNECT that opens no tunnel.
-type ProxyError struct {
-	Code   int    // HTTP status
-	Status string // with its words
-}
-
-// Error says what was answered.
-func (e *ProxyError) Error() string { return "proxy answered CONNECT with " + e.Status }
-
-// CheckTunnel returns a *ProxyError unless the proxy's answer to CONNECT opens a
-// tunnel.
-func CheckTunnel(code int, status string) error {
-	if code/100 == 2 {
-		return nil
-	}
-	return &ProxyError{code, status}
-}
-
 // FaultOf names the failure behind an error of net, crypto/tls, crypto/x509,
 // io, syscall or context, or a ProxyError, by type alone. It is "" for nil and for errors of
 // other kinds. An interrupted context is FaultCancelled, one past its deadline
@@ -79,19 +62,6 @@ func FaultOf(err error) Fault {
 		}
 	}
 	return ""
-}
-
-// proxyFault tells a proxy that will not from one that cannot: with 502 to 504 it
-// tried, and with 3yz a network's sign-in page stands in between.
-func proxyFault(err error) Fault {
-	var proxy *ProxyError
-	switch {
-	case !errors.As(err, &proxy):
-		return ""
-	case proxy.Code/100 == 4:
-		return FaultProxyRefused
-	}
-	return FaultNetworkUnreachable
 }
 
 func certificateFault(err error) Fault {

@@ -87,10 +87,13 @@ func unknownCode(s Symptom) string {
 func finish(e Entry, s Symptom, f Facts) Finding {
 	out := Finding{
 		Code: e.Code, Class: classOf(e, s), Title: e.Title, Cause: f.fill(e.Cause),
-		Fixes: f.fillFixes(orderFixes(e, s.Claims)), ClientDoes: e.ClientDoes,
+		Fixes: f.fillFixes(orderFixes(e, s)), ClientDoes: e.ClientDoes,
 		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: Redact(s.Text),
 	}
 	if note := clockNote(s); note != "" {
+		out.Cause += " " + note
+	}
+	if note := proxyNote(e, s); note != "" {
 		out.Cause += " " + note
 	}
 	if note := claimsNote(e, s.Claims); note != "" {
@@ -131,8 +134,9 @@ func matchedBy(e Entry, s Symptom) []string {
 	return out
 }
 
-// conditions on the claims of a token, for "claim:" and "when:".
-var conditions = []string{"wrong-audience", "other-cloud", "expired", "user-token", "smtp-role", "no-role", "other-role"}
+// conditions on the claims of a token, for "claim:" and "when:", and on a proxy,
+// for "when:".
+var conditions = []string{"proxy-without-basic", "wrong-audience", "other-cloud", "expired", "user-token", "smtp-role", "no-role", "other-role"}
 
 // conditionHolds is false without claims: what is not known decides nothing.
 func conditionHolds(name string, c *Claims) bool {
@@ -159,11 +163,12 @@ func conditionHolds(name string, c *Claims) bool {
 	return false
 }
 
-// orderFixes brings those fixes to the front that the claims make likelier.
-func orderFixes(e Entry, c *Claims) []Fix {
+// orderFixes brings those fixes to the front that the claims, or a proxy's words,
+// make likelier.
+func orderFixes(e Entry, s Symptom) []Fix {
 	fixes := slices.Clone(e.Fixes)
 	for _, o := range e.orders {
-		if !conditionHolds(o.condition, c) {
+		if !conditionHolds(o.condition, s.Claims) && !(o.condition == "proxy-without-basic" && withoutBasic(s)) {
 			continue
 		}
 		slices.SortStableFunc(fixes, func(a, b Fix) int { return place(o.fixes, a.Text) - place(o.fixes, b.Text) })

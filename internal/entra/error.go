@@ -226,15 +226,15 @@ func (e *Error) Throttled() bool {
 
 // Transient reports that a later request may succeed: no answer, 408, 429,
 // 5xx, an answer of somebody in between (a page, nothing), or one that says so
-// by itself. A certificate that cannot be verified and a TLS version without an
-// overlap stay that way, and so does what an endpoint answers in JSON of its own.
+// by itself. A certificate that cannot be verified, a TLS version without an
+// overlap and a proxy that wants another sign-in stay that way, and so does what an endpoint answers in JSON of its own.
 func (e *Error) Transient() bool {
 	switch {
 	case e.unusable != nil:
 		return false
 	case e.Err != nil:
 		switch diagnosis.FaultOf(e.Err) {
-		case diagnosis.FaultTLSUntrusted, diagnosis.FaultTLSHostname, diagnosis.FaultTLSExpired, diagnosis.FaultTLSVersion:
+		case diagnosis.FaultTLSUntrusted, diagnosis.FaultTLSHostname, diagnosis.FaultTLSExpired, diagnosis.FaultTLSVersion, diagnosis.FaultProxySignIn:
 			return false
 		}
 		return true

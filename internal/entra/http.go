@@ -83,8 +83,8 @@ func onlyLoopback(_, address string, _ syscall.RawConn) error {
 
 // tunnelOpened makes an error of a kind of a proxy's answer to CONNECT, which
 // package net/http gives as text alone.
-func tunnelOpened(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
-	return diagnosis.CheckTunnel(r.StatusCode, r.Status)
+func tunnelOpened(_ context.Context, proxy *url.URL, _ *http.Request, r *http.Response) error {
+	return diagnosis.CheckTunnel(r.StatusCode, r.Status, r.Header.Values("Proxy-Authenticate"), proxy.User != nil)
 }
 
 // stay follows no redirect: 307 and 308 would send the form, and with it the

@@ -72,7 +72,7 @@ func TestRequestGoesThroughTheProxy(t *testing.T) {
 func TestProxyThatOpensNoTunnelHasItsName(t *testing.T) {
 	ended := errors.New("test has heard enough")
 	for status, want := range map[int]diagnosis.Fault{
-		302: diagnosis.FaultNetworkUnreachable, 403: diagnosis.FaultProxyRefused, 407: diagnosis.FaultProxyRefused, 502: diagnosis.FaultNetworkUnreachable,
+		302: diagnosis.FaultNetworkUnreachable, 403: diagnosis.FaultProxyRefused, 502: diagnosis.FaultNetworkUnreachable,
 	} {
 		ctx, end := context.WithCancelCause(t.Context())
 		var requests atomic.Int32
@@ -92,6 +92,89 @@ func TestProxyThatOpensNoTunnelHasItsName(t *testing.T) {
 		e, ok := errors.AsType[*entra.Error](err)
 		if !ok || e.Symptom().Fault != want || !strings.Contains(err.Error(), "CONNECT with "+strconv.Itoa(status)) || !errors.Is(err, ended) {
 			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
+// TestProxyThatWantsASignInIsAskedOnce: a password that is tried often locks its
+// account.
+func TestProxyThatWantsASignInIsAskedOnce(t *testing.T) {
+	for _, tt := range []struct {
+		user       *url.Userinfo
+		offers     []string
+		said, note string
+	}{
+		{nil, []string{`Basic realm="a, NTLM"`}, "(it offers Basic; no user and password were sent)", "It offers Basic. No user and password were sent: the proxy's setting has none."},
+		{url.UserPassword("u", "p4ssw0rd"), []string{`Basic realm="x", Digest nonce="y", realm = "z"`}, "(it offers Basic, Digest; user and password were sent)", "User and password were sent, and it refused them."},
+		{nil, []string{"NTLM", "negotiate TlRMTVNTUAAC==", "ntlm"}, "(it offers NTLM, Negotiate; no user and password were sent)", "It offers NTLM, Negotiate. smtpsend speaks Basic alone, so that no user and password can help."},
+		{url.UserPassword("u", "p4ssw0rd"), nil, "(user and password were sent)", "User and password were sent, and it refused them."},
+	} {
+		var requests atomic.Int32
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			requests.Add(1)
+			for _, offer := range tt.offers {
+				w.Header().Add("Proxy-Authenticate", offer)
+			}
+			w.WriteHeader(http.StatusProxyAuthRequired)
+		}))
+		_, err := entra.New(entra.Options{
+			TokenURL: "https://login.example/token", ClientID: clientID, Credential: entra.Secret(secret.New(clientSecret)),
+			HTTPClient: entra.NewHTTPClient(nil, func(*http.Request) (*url.URL, error) {
+				u, err := url.Parse(proxy.URL)
+				u.User = tt.user
+				return u, err
+			}),
+		}).Token(t.Context())
+		proxy.Close()
+		e, ok := errors.AsType[*entra.Error](err)
+		if !ok || e.Transient() || requests.Load() != 1 || !strings.Contains(err.Error(), tt.said) || strings.Contains(err.Error(), "p4ssw0rd") {
+			t.Errorf("%q: after %d requests %v", tt.offers, requests.Load(), err)
+			continue
+		}
+		if f := diagnosis.Find(e.Symptom(), diagnosis.Facts{}); f.Code != "proxy-authentication" || !strings.Contains(f.Cause, tt.note) {
+			t.Errorf("%q: %s, %s", tt.offers, f.Code, f.Cause)
+		}
+	}
+}
+
+// TestSOCKSProxyThatWantsASignInIsAskedOnce: net/http has its own code for SOCKS.
+func TestSOCKSProxyThatWantsASignInIsAskedOnce(t *testing.T) {
+	for answers, note := range map[string]string{
+		"\x05\xff":         "It takes none of the ways that were offered to it",
+		"\x05\x02\x01\x01": "User and password were sent, and it refused them.",
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var connections atomic.Int32
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				connections.Add(1)
+				_, _ = io.WriteString(conn, answers)
+				_, _ = io.Copy(io.Discard, conn)
+				conn.Close()
+			}
+		}()
+		_, err = entra.New(entra.Options{
+			TokenURL: "https://login.example/token", ClientID: clientID, Credential: entra.Secret(secret.New(clientSecret)),
+			HTTPClient: entra.NewHTTPClient(nil, http.ProxyURL(&url.URL{Scheme: "socks5", Host: l.Addr().String(), User: url.UserPassword("u", "p4ssw0rd")})),
+		}).Token(t.Context())
+		l.Close()
+		<-done
+		e, ok := errors.AsType[*entra.Error](err)
+		if !ok || e.Transient() || connections.Load() != 1 || strings.Contains(err.Error(), "p4ssw0rd") {
+			t.Errorf("%q: after %d connections %v", answers, connections.Load(), err)
+			continue
+		}
+		if f := diagnosis.Find(e.Symptom(), diagnosis.Facts{}); f.Code != "proxy-authentication" || !strings.Contains(f.Cause, note) {
+			t.Errorf("%q: %s, %s", answers, f.Code, f.Cause)
 		}
 	}
 }

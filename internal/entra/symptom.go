@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -17,6 +18,7 @@ func (e *Error) Symptom() diagnosis.Symptom {
 		s.Fault, s.Text = diagnosis.FaultTokenUnusable, e.unusable.Error()
 	case e.Err != nil:
 		s.Fault, s.Text = diagnosis.FaultOf(e.Err), e.Err.Error()
+		s.Proxy, _ = errors.AsType[*diagnosis.ProxyError](e.Err)
 	case e.Code == "":
 		s.Text = e.Body
 		// Throttling answers in plain text, and a 5xx often comes from a proxy

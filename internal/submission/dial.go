@@ -115,7 +115,7 @@ func connect(conn net.Conn, o Options) (net.Conn, error) {
 		return nil, err
 	}
 	answer.N = math.MaxInt64
-	if err := diagnosis.CheckTunnel(resp.StatusCode, resp.Status); err != nil {
+	if err := diagnosis.CheckTunnel(resp.StatusCode, resp.Status, resp.Header.Values("Proxy-Authenticate"), o.Proxy.User != nil); err != nil {
 		return nil, err
 	}
 	return &bufferedConn{conn, br}, nil

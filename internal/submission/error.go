@@ -58,6 +58,7 @@ func (e *Error) Symptom() diagnosis.Symptom {
 		return inner.Symptom()
 	}
 	s := diagnosis.Symptom{Stage: e.Stage, Fault: e.Fault}
+	s.Proxy, _ = errors.AsType[*diagnosis.ProxyError](e.Err)
 	if !e.Reply.IsZero() {
 		s.Code, s.Enhanced, s.Text = e.Reply.Code, e.Reply.Enhanced.String(), e.Reply.Text()
 	} else if e.Err != nil {

@@ -343,6 +343,21 @@ func TestProxy(t *testing.T) {
 	if e == nil || e.Stage != diagnosis.StageDial || e.Fault != diagnosis.FaultProxyRefused || strings.Contains(e.Error(), "p4ssw0rd") {
 		t.Errorf("refused by the proxy: %v, fault %q", e, e.Fault)
 	}
+	answer.Store("407 Who are you?\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate")
+	for _, user := range []*url.Userinfo{nil, url.UserPassword("u", "p4ssw0rd")} {
+		o.Proxy.User = user
+		e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Attempts: 3}).Err()
+		if e == nil || e.Stage != diagnosis.StageDial || e.Fault != diagnosis.FaultProxySignIn || strings.Contains(e.Error(), "p4ssw0rd") {
+			t.Fatalf("the proxy wants a sign-in: %v", e)
+		}
+		f := diagnosis.Find(e.Symptom(), diagnosis.Facts{})
+		if f.Code != "proxy-authentication" || !strings.Contains(f.Cause, "It offers NTLM, Negotiate.") || !strings.Contains(f.Fixes[0].Text, "cntlm or px") {
+			t.Errorf("%s: %s %+v", f.Code, f.Cause, f.Fixes)
+		}
+		if !strings.Contains(e.Error(), "user and password were sent") || strings.Contains(e.Error(), "no user") == (user != nil) {
+			t.Errorf("what was sent: %v", e)
+		}
+	}
 }
 
 func tunnel(conn net.Conn, answer string) {
@@ -351,7 +366,7 @@ func tunnel(conn net.Conn, answer string) {
 	if err != nil {
 		return
 	}
-	if req.Header.Get("Proxy-Authorization") == "" {
+	if req.Header.Get("Proxy-Authorization") == "" && answer == "" {
 		answer = "407 Proxy Authentication Required"
 	}
 	if answer != "" {

@@ -22,8 +22,8 @@ func TestSOCKSProxy(t *testing.T) {
 		code     string // of the finding, "" for none
 	}{
 		"good":              {"p4ssw0rd", 0, ""},
-		"wrong password":    {"wr0ng", 0, "proxy-refused"},
-		"no password":       {"", 0, "proxy-refused"},
+		"wrong password":    {"wr0ng", 0, "proxy-authentication"},
+		"no password":       {"", 0, "proxy-authentication"},
 		"general failure":   {"p4ssw0rd", 1, "network-unreachable"},
 		"not allowed":       {"p4ssw0rd", 2, "proxy-refused"},
 		"no network":        {"p4ssw0rd", 3, "network-unreachable"},
