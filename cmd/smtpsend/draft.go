@@ -55,12 +55,36 @@ func (g *globals) doubts(m *message.Mail) {
 	for _, cid := range m.Unshown() {
 		g.warningf("--inline %s: the HTML body does not show cid:%s", cid, cid)
 	}
-	for _, image := range m.Missing() {
-		remedy := "--embed sends the images of local files along"
-		if cid, ok := strings.CutPrefix(image, "cid:"); ok {
-			remedy = "--inline " + cid + "=FILE sends it along"
+	g.unsent(m.Missing())
+}
+
+// maxUnsent is how many images that are not sent along are named.
+const maxUnsent = 20
+
+// unsent warns of images that the reader of a message will not see.
+func (g *globals) unsent(images []message.Unsent) {
+	for _, image := range images[:min(len(images), maxUnsent)] {
+		address := image.Address
+		if len(address) > 80 { // such as data:
+			address = strings.ToValidUTF8(address[:60], "") + "..."
 		}
-		g.warningf("the HTML body shows %s, which the message does not carry; %s", visible(image), visible(remedy))
+		said := ""
+		switch image.Why {
+		case message.UnsentFile:
+			said = "which the message does not carry; --embed sends the images of local files along"
+		case message.UnsentCID:
+			said = fmt.Sprintf("which the message does not carry; --inline %s=FILE sends it along", strings.TrimPrefix(address, "cid:"))
+		case message.UnsentPath:
+			said = "a path of this machine, which its reader does not have; --embed sends it along when its name is relative to the HTML file"
+		case message.UnsentData:
+			said = "an image within the HTML, which Outlook and Gmail do not show; --embed sends the images of local files along"
+		default:
+			said = "which mail programs do not show"
+		}
+		g.warningf("the HTML body shows %s, %s", address, said)
+	}
+	if more := len(images) - maxUnsent; more > 0 {
+		g.warningf("the HTML body shows %d more images that the message does not carry", more)
 	}
 }
 

@@ -9,9 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
-
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
@@ -57,41 +55,67 @@ func (m *Mail) Unshown() (cids []string) {
 	return cids
 }
 
-// Missing returns the addresses of images that the HTML body shows and the
-// message does not carry: names of files, and content ids as "cid:CID".
-func (m *Mail) Missing() (images []string) {
+// Unsent is an image that the HTML body shows and its reader will not see.
+type Unsent struct {
+	Address string // as the body has it
+	Why     UnsentReason
+}
+
+// UnsentReason says why an image is not seen.
+type UnsentReason int
+
+// The reasons.
+const (
+	UnsentFile  UnsentReason = iota // it is a file beside the HTML text
+	UnsentCID                       // no part has this Content-ID; the address begins with "cid:"
+	UnsentPath                      // it is a path of this machine
+	UnsentData                      // it is in the address itself (RFC 2397), which Outlook and Gmail do not show
+	UnsentOther                     // it is nothing that mail programs show
+)
+
+// Missing returns the images that the HTML body shows and the message does not
+// carry, each once. Those of the web are not missing.
+func (m *Mail) Missing() (images []Unsent) {
 	carried := map[string]bool{}
 	for _, p := range m.parts {
 		carried[p.cid] = true
 	}
 	told := map[string]bool{}
-	z := html.NewTokenizer(strings.NewReader(m.html))
-	for z.Next() != html.ErrorToken {
-		t := z.Token()
-		if t.DataAtom != atom.Img {
-			continue
+	walk := imageWalk{visit: func(address string, image bool) (string, error) {
+		if why, missing := unsent(address, image, carried); missing && !told[address] {
+			told[address] = true
+			images = append(images, Unsent{address, why})
 		}
-		for _, a := range t.Attr {
-			if a.Key == "src" && !told[a.Val] && isMissing(a.Val, carried) {
-				told[a.Val] = true
-				images = append(images, a.Val)
-			}
-		}
-	}
+		return address, nil
+	}}
+	_, _ = walk.html(strings.NewReader(m.html)) // visit has no error
 	return images
 }
 
-// isMissing reports an address of a file, or of a part that is not carried.
-func isMissing(address string, carried map[string]bool) bool {
-	u, err := url.Parse(strings.TrimSpace(address))
+// drive begins a path of Windows.
+var drive = lazyregexp.New(`^(?:[A-Za-z]:[\\/]|\\\\)`)
+
+// unsent reports an address that its reader cannot see, and why.
+func unsent(address string, image bool, carried map[string]bool) (why UnsentReason, missing bool) {
+	address = strings.TrimSpace(address)
+	if drive().MatchString(address) {
+		return UnsentPath, true
+	}
+	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-		return false
+		return UnsentOther, true
 	case u.Scheme == "cid":
 		cid, err := url.PathUnescape(u.Opaque)
-		return err == nil && !carried[cid]
+		return UnsentCID, err == nil && !carried[cid]
+	case u.Scheme == "data":
+		return UnsentData, true
+	case u.Scheme == "file", u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/"):
+		return UnsentPath, true
+	case isRelative(u):
+		return UnsentFile, image || hasImageExtension(u.Path)
 	}
-	return isRelative(u)
+	return UnsentOther, u.Scheme != "http" && u.Scheme != "https" && (u.Scheme != "" || u.Host != "")
 }
 
 // isRelative reports an address without scheme, host and absolute path.
@@ -99,71 +123,42 @@ func isRelative(u *url.URL) bool {
 	return u.Scheme == "" && u.Host == "" && u.Path != "" && u.Path[0] != '/'
 }
 
-// embedImages finds the images that an HTML text names relative to dir and
-// gives each a Content-ID of domain. Only img tags that name such a file are
-// written anew; everything else stays as it is. Addresses with a scheme or a
-// host, and absolute paths, are left alone. A file outside dir is refused, by
-// name or by symbolic link: an HTML text from elsewhere must not be able to
-// mail the files of this machine.
+// embedImages finds the images that an HTML text names relative to dir and gives
+// each a Content-ID of domain; see imageWalk for where it looks. Addresses with a
+// scheme or a host, and absolute paths, are left alone: Missing has those that are
+// not seen. A file outside dir is refused, by name or by symbolic link: an HTML
+// text from elsewhere must not be able to mail the files of this machine.
 func embedImages(ctx context.Context, source, dir, domain string) (string, []Inline, error) {
-	var out strings.Builder
 	var list []Inline
 	cids := map[string]string{}
-	z := html.NewTokenizer(until.Between(ctx, strings.NewReader(source)))
-	for z.Next() != html.ErrorToken {
-		raw := string(z.Raw())
-		token := z.Token()
-		i := imageSource(token)
-		if i < 0 {
-			out.WriteString(raw)
-			continue
+	walk := imageWalk{visit: func(address string, image bool) (string, error) {
+		u, err := url.Parse(strings.TrimSpace(address))
+		if err != nil || drive().MatchString(address) || !isRelative(u) || !image && !hasImageExtension(u.Path) {
+			return address, nil
 		}
-		name, err := imageName(token.Attr[i].Val)
+		name, err := imageName(u.Path, address)
 		if err != nil {
-			return "", nil, err
+			return "", err
 		}
 		if cids[name] == "" {
-			if err := checkImage(dir, name, token.Attr[i].Val); err != nil {
-				return "", nil, err
+			if err := checkImage(dir, name, address); err != nil {
+				return "", err
 			}
 			cids[name] = fmt.Sprintf("image%d.%s@%s", len(cids)+1, randomID(), domain)
 			list = append(list, Inline{CID: cids[name], Path: name, Dir: dir})
 		}
-		token.Attr[i].Val = "cid:" + cids[name]
-		out.WriteString(token.String())
-	}
+		return "cid:" + cids[name], nil
+	}}
+	out, err := walk.html(until.Between(ctx, strings.NewReader(source)))
 	if ctx.Err() != nil {
 		return "", nil, context.Cause(ctx)
 	}
-	return out.String(), list, nil
+	return out, list, err
 }
 
-// imageSource returns which attribute of a token names a file by a relative
-// address, or -1.
-func imageSource(t html.Token) int {
-	if t.DataAtom != atom.Img || (t.Type != html.StartTagToken && t.Type != html.SelfClosingTagToken) {
-		return -1
-	}
-	for i, a := range t.Attr {
-		if a.Key != "src" {
-			continue
-		}
-		u, err := url.Parse(strings.TrimSpace(a.Val))
-		if err != nil || !isRelative(u) {
-			return -1
-		}
-		return i
-	}
-	return -1
-}
-
-// imageName is the name of a local file that an address means.
-func imageName(address string) (string, error) {
-	u, err := url.Parse(strings.TrimSpace(address))
-	if err != nil {
-		return "", &FieldError{"HTML image", address, "is no address"}
-	}
-	name := filepath.Clean(filepath.FromSlash(u.Path))
+// imageName is the name of a local file that the path of an address means.
+func imageName(path, address string) (string, error) {
+	name := filepath.Clean(filepath.FromSlash(path))
 	if !filepath.IsLocal(name) {
 		return "", &FieldError{"HTML image", address, "is outside of the directory of the HTML file"}
 	}

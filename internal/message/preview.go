@@ -95,7 +95,10 @@ func withImages(body string, parts []*part) (string, error) {
 		if p.cid == "" || p.body.length > maxPreviewImage {
 			continue
 		}
-		shown := int64(strings.Count(body, `"cid:`+p.cid+`"`) + strings.Count(body, `'cid:`+p.cid+`'`))
+		shown := int64(0)
+		for _, around := range aroundCID {
+			shown += int64(strings.Count(body, around[:1]+"cid:"+p.cid+around[1:]))
+		}
 		if shown == 0 || shown*mimetext.Base64Size(p.body.length) > room {
 			continue
 		}
@@ -106,12 +109,16 @@ func withImages(body string, parts []*part) (string, error) {
 		}
 		media, _, _ := strings.Cut(p.contentType, ";")
 		uri := "data:" + media + ";base64," + base64.StdEncoding.EncodeToString(data)
-		for _, quote := range []string{`"`, `'`} {
-			pairs = append(pairs, quote+"cid:"+p.cid+quote, quote+uri+quote)
+		for _, around := range aroundCID {
+			pairs = append(pairs, around[:1]+"cid:"+p.cid+around[1:], around[:1]+uri+around[1:])
 		}
 	}
 	return strings.NewReplacer(pairs...).Replace(body), nil
 }
+
+// aroundCID are the marks around the address of an inline image: quotes, and the
+// parentheses of url().
+var aroundCID = []string{`""`, `''`, "()"}
 
 func attachmentList(parts []*part) string {
 	var b strings.Builder
