@@ -31,6 +31,7 @@ type batchFlags struct {
 	name, key                        string
 	dryRun, report                   string
 	charset                          string
+	attached                         attachments
 	check, yes, addOnly              bool
 
 	reportFile *os.File // open from before the first message on
@@ -81,7 +82,7 @@ func (b *batchFlags) define(cmd *cobra.Command) {
 	f.StringVar(&b.htmlFile, "html-file", "", "HTML body template from `FILE`")
 	f.StringVar(&b.markdownFile, "markdown-file", "", "Markdown body template from `FILE`")
 	f.StringVar(&b.charset, "charset", "", "rows, data and files of text are in charset `NAME`, such as cp850 or windows-1252 (default UTF-8)")
-	f.StringArrayVarP(&b.attach, "attach", "A", nil, "`TEMPLATE` of a file's name to attach, or the name itself; repeatable")
+	f.StringArrayVarP(&b.attach, "attach", "A", nil, "`TEMPLATE` of a file's name to attach, or FILE, NAME=FILE or a pattern for all rows; repeatable")
 	f.StringVar(&b.attachDir, "attach-dir", "", "the files that templates and rows name are in `DIR` (default: the template's directory)")
 	f.StringArrayVarP(&b.header, "header", "H", nil, "extra header field, as `'Name: TEMPLATE'`; repeatable")
 	f.StringVar(&b.at, "at", "", "`TEMPLATE` of the time to submit at, such as '{{.when}}' or '2026-12-24 08:00'")
@@ -109,6 +110,8 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	if err != nil {
 		return err
 	}
+	b.attached.g = g
+	defer b.attached.close()
 	offline := b.check || b.dryRun != "" || b.addOnly
 	cfg, err := g.settings(ctx, offline)
 	if err != nil {
@@ -233,7 +236,11 @@ func (b *batchFlags) plan(ctx context.Context, cfg *config.Config, t *texts) (ba
 		return batch.Plan{}, usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
 	}
 	base.Mailbox, err = s.submitter(cfg)
-	return batch.Plan{Template: compiled, Base: base, Attachments: b.literal()}, err
+	if err != nil {
+		return batch.Plan{}, err
+	}
+	files, err := b.literal(ctx)
+	return batch.Plan{Template: compiled, Base: base, Attachments: files}, err
 }
 
 // source is the template file with the flags laid over it.
@@ -282,13 +289,21 @@ func (b *batchFlags) source(ctx context.Context, t *texts) (s mailtemplate.Sourc
 func isTemplate(text string) bool { return strings.Contains(text, "{{") }
 
 // literal are the files that the command line names, wherever they are.
-func (b *batchFlags) literal() (list []message.Attachment) {
-	for _, path := range b.attach {
-		if path != "" && !isTemplate(path) {
-			list = append(list, message.Attachment{Path: path})
+func (b *batchFlags) literal(ctx context.Context) (list []message.Attachment, err error) {
+	for _, value := range b.attach {
+		if value == "" || isTemplate(value) {
+			continue
 		}
+		if attachesStdin(value) {
+			return nil, usagef("--attach %q: standard input is not taken here, name a file", value)
+		}
+		files, err := b.attached.find(ctx, value)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, files...)
 	}
-	return list
+	return list, nil
 }
 
 func (b *batchFlags) headers(s *mailtemplate.Source) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,6 +160,16 @@ func (s *sendFlags) fromStdin(given func(string) bool) (what []string) {
 			}
 		}
 	}
+	for _, value := range s.attach {
+		if attachesStdin(value) {
+			what = append(what, "--attach")
+		}
+	}
+	for _, value := range s.inline {
+		if attachesStdin(value) {
+			what = append(what, "--inline")
+		}
+	}
 	if s.message == "" && s.template == "" && !s.hasBody(given) {
 		what = append(what, "the text")
 	}
@@ -196,7 +205,7 @@ func (s *sendFlags) draft(ctx context.Context, g *globals, cfg *config.Config, g
 		d.Priority = message.Priority(s.priority)
 	}
 	d.InReplyTo, d.References, d.ListUnsubscribe = s.inReplyTo, s.references, s.unsubscribe
-	return d, s.files(&d)
+	return d, s.files(ctx, &d)
 }
 
 // headerOf takes --header apart.
@@ -209,20 +218,20 @@ func headerOf(text string) (message.Header, error) {
 }
 
 // files are what is sent along.
-func (s *sendFlags) files(d *message.Draft) error {
-	for _, pattern := range s.attach {
-		files, err := matches(pattern)
+func (s *sendFlags) files(ctx context.Context, d *message.Draft) error {
+	for _, value := range s.attach {
+		files, err := s.attached.find(ctx, value)
 		if err != nil {
-			return ofFlag("--attach", err)
+			return err
 		}
 		d.Attachments = append(d.Attachments, files...)
 	}
-	for _, inline := range s.inline {
-		cid, path, ok := strings.Cut(inline, "=")
-		if !ok || cid == "" || path == "" {
-			return usagef("--inline %q: write CID=FILE", inline)
+	for _, value := range s.inline {
+		in, err := s.attached.inline(ctx, value)
+		if err != nil {
+			return err
 		}
-		d.Inline = append(d.Inline, message.Inline{CID: cid, Path: path})
+		d.Inline = append(d.Inline, in)
 	}
 	if s.embed {
 		d.EmbedDir = "."
@@ -375,41 +384,3 @@ func (s *sendFlags) saveMail(ctx context.Context, m *message.Mail) error {
 	}
 	return withCode(exitIO, ofFlag("--save", err))
 }
-
-// matches expands a pattern. A file of exactly that name comes first, so that
-// "a[1].pdf" can be attached. A file that is named is attached from wherever it is;
-// one that a pattern finds is not known to whoever wrote the pattern, and must not
-// be a link that leads out of the directory that the pattern names.
-func matches(pattern string) ([]message.Attachment, error) {
-	_, err := os.Lstat(pattern)
-	if errors.Is(err, fs.ErrNotExist) && strings.Contains(pattern, ",") && !isPattern(pattern) {
-		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w; each of several files needs an --attach of its own", fs.ErrNotExist)}
-	}
-	if err == nil || !isPattern(pattern) {
-		return []message.Attachment{{Path: pattern}}, nil // message.Compose says what is wrong with it
-	}
-	paths, err := glob(pattern)
-	if _, unread := errors.AsType[*message.FileError](err); unread {
-		return nil, err
-	}
-	if err != nil {
-		return nil, withCode(exitUsage, fmt.Errorf("%q: %w", pattern, err))
-	}
-	if len(paths) == 0 {
-		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w: no file matches", fs.ErrNotExist)}
-	}
-	dir := pattern
-	for isPattern(dir) {
-		dir = filepath.Dir(dir)
-	}
-	files := make([]message.Attachment, len(paths))
-	for i, path := range paths {
-		if path, err = filepath.Rel(dir, path); err != nil {
-			return nil, withCode(exitUsage, fmt.Errorf("%q: %w", pattern, err))
-		}
-		files[i] = message.Attachment{Path: path, Dir: dir}
-	}
-	return files, nil
-}
-
-func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }

@@ -55,12 +55,9 @@ func (s *sendFlags) asFile(err *message.FileError, given func(string) bool) erro
 			return ofFlag("--inline", err)
 		}
 	}
-	for _, pattern := range s.attach {
-		files, _ := matches(pattern)
-		for _, a := range files {
-			if filepath.Clean(err.Path) == filepath.Join(a.Dir, a.Path) {
-				return ofFlag("--attach", err)
-			}
+	for _, a := range s.attached.found {
+		if filepath.Clean(err.Path) == filepath.Join(a.Dir, a.Path) {
+			return ofFlag("--attach", err)
 		}
 	}
 	if given("embed") {

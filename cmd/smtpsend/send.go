@@ -40,6 +40,7 @@ type sendFlags struct {
 	readyAt                 time.Time // of --at, else of the template
 	charset                 string
 	texts                   *texts // reads files and standard input in it
+	attached                attachments
 }
 
 func newSend(g *globals) *cobra.Command {
@@ -77,6 +78,8 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if s.texts, err = newTexts(g, g.stdin, s.charset); err != nil {
 		return err
 	}
+	s.attached.g = g
+	defer s.attached.close()
 	if s.at != "" {
 		if s.readyAt, err = mailtemplate.ParseTime("--at", s.at); err != nil {
 			return err

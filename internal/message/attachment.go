@@ -16,10 +16,11 @@ import (
 
 // Attachment is a file that is sent along.
 type Attachment struct {
-	Path        string // a regular file
-	Dir         string // when set, the file must be below this directory, and a relative Path begins there
-	Name        string // as the reader sees it; "" = the last element of Path
-	ContentType string // media type with parameters; "" = by extension, then by content
+	Path        string   // a regular file
+	File        *os.File // when set, the file itself, such as a copy of a pipe called Path; the caller closes it, after the Mail
+	Dir         string   // when set, the file must be below this directory, and a relative Path begins there
+	Name        string   // as the reader sees it; "" = the last element of Path
+	ContentType string   // media type with parameters; "" = by extension, then by content
 }
 
 // part is an attachment that is open and checked.
@@ -46,7 +47,7 @@ func openPart(a Attachment) (p *part, err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = body.file.Close()
+			_ = body.Close()
 		}
 	}()
 	p = &part{body: body, name: mimetext.CleanName(name)}
@@ -58,6 +59,14 @@ func openPart(a Attachment) (p *part, err error) {
 
 // openBody opens the regular file of an attachment.
 func openBody(a Attachment) (*fileBody, error) {
+	if a.File != nil {
+		body, err := newFileBody(a.Path, a.File)
+		if err != nil {
+			return nil, &FileError{a.Path, err}
+		}
+		body.borrowed = true
+		return body, nil
+	}
 	path, open := a.Path, openAnywhere
 	if a.Dir != "" {
 		open = func(string) (*os.File, error) { return openBelow(a.Dir, a.Path) }

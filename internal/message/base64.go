@@ -21,6 +21,16 @@ type fileBody struct {
 	file    *os.File
 	length  int64
 	modTime time.Time
+
+	borrowed bool // the caller of Compose closes the file
+}
+
+// Close closes the file.
+func (f *fileBody) Close() error {
+	if f.borrowed {
+		return nil
+	}
+	return f.file.Close()
 }
 
 func (f *fileBody) size() int64 { return mimetext.Base64Size(f.length) }

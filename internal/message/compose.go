@@ -129,12 +129,12 @@ func (d *Draft) open(ctx context.Context, m *Mail) ([]*part, error) {
 			return err
 		}
 		p.cid = cid
-		m.closers = append(m.closers, p.body.file)
+		m.closers = append(m.closers, p.body)
 		parts = append(parts, p)
 		return nil
 	}
 	for _, in := range d.Inline {
-		if err := add(Attachment{Path: in.Path, Dir: in.Dir, ContentType: in.ContentType}, in.CID); err != nil {
+		if err := add(Attachment{Path: in.Path, File: in.File, Dir: in.Dir, ContentType: in.ContentType}, in.CID); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -18,8 +19,9 @@ import (
 type Inline struct {
 	CID         string // Content-ID without angle brackets (RFC 2392)
 	Path        string
-	Dir         string // as in Attachment
-	ContentType string // "" = by extension, then by content
+	File        *os.File // as in Attachment
+	Dir         string   // as in Attachment
+	ContentType string   // "" = by extension, then by content
 }
 
 const maxCID = 200
