@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -13,13 +17,15 @@ import (
 
 func newConfigImport(g *globals) *cobra.Command {
 	var output string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "import [-o FILE] FILE",
 		Short: "Turn enaio's settings into an env file",
 		Long: `Turn enaio's settings into an env file: webclient's osweb-prod.yml, an export of
 the server's registry entries (.reg), or a properties file. The env file goes to
-standard output, or with -o into a file that only you can read. Keys that mean
-nothing here are listed as warnings.`,
+standard output, or with -o into a new file that only you can read; one that
+exists is replaced with --force alone. A value that enaio has encrypted is left
+empty. Keys that mean nothing here are listed as warnings.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("config import takes one file, got %d arguments", len(args))
@@ -27,14 +33,18 @@ nothing here are listed as warnings.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runConfigImport(cmd.Context(), g, args[0], output)
+			if output == "" && cmd.Flags().Changed("output") { // a variable of the shell that is not set
+				return usagef("--output \"\": names no file")
+			}
+			return runConfigImport(cmd.Context(), g, args[0], output, force)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "write `FILE` with mode 0600 instead of printing")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "write a new `FILE` with mode 0600 instead of printing")
+	cmd.Flags().BoolVar(&force, "force", false, "replace the file of --output")
 	return cmd
 }
 
-func runConfigImport(ctx context.Context, g *globals, name, output string) error {
+func runConfigImport(ctx context.Context, g *globals, name, output string, force bool) error {
 	data, err := readBody(ctx, name, nil, limits.Import)
 	if err != nil {
 		return err
@@ -51,8 +61,29 @@ func runConfigImport(ctx context.Context, g *globals, name, output string) error
 		g.printExactly(in.EnvFile())
 		return nil
 	}
-	if err := ownfile.Replace(output, []byte(in.EnvFile()), 0o600); err != nil {
+	if force {
+		err = ownfile.Replace(output, []byte(in.EnvFile()), 0o600)
+	} else {
+		err = writeNew(output, []byte(in.EnvFile()))
+	}
+	if err != nil {
 		return withCode(exitCannotCreate, err)
 	}
 	return nil
+}
+
+// writeNew writes a file that did not exist. What is not whole is not left there.
+func writeNew(name string, data []byte) error {
+	f, err := ownfile.Create(name)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists, and may hold what you have entered: --force replaces it", name)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(name)
+	}
+	return err
 }

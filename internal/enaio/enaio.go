@@ -49,6 +49,8 @@ type Imported struct {
 	Problems []config.Problem // all are warnings; Variable is the file's key or our variable
 	name     string
 	values   map[string]secret.String // by the setting's name
+	// encrypted are the settings that the file has, and that only enaio can read.
+	encrypted map[string]bool
 }
 
 // Import reads data, the content of a file called name. The format is known by
@@ -60,7 +62,7 @@ func Import(ctx context.Context, name string, data []byte) (Imported, error) {
 }
 
 func importData(ctx context.Context, name string, data []byte) (Imported, error) {
-	in := Imported{name: filepath.Base(name), values: map[string]secret.String{}}
+	in := Imported{name: filepath.Base(name), values: map[string]secret.String{}, encrypted: map[string]bool{}}
 	if len(data) > limits.Import {
 		return in, fmt.Errorf("importing: %w", ErrTooLarge)
 	}
@@ -82,7 +84,7 @@ func importData(ctx context.Context, name string, data []byte) (Imported, error)
 		return in, fmt.Errorf("importing %s: %w", in.Format, err)
 	}
 	in.take(pairs)
-	if len(in.values) == 0 {
+	if len(in.values)+len(in.encrypted) == 0 {
 		return in, fmt.Errorf("importing %s: %w", in.Format, ErrNothing)
 	}
 	in.check(ctx)
@@ -127,13 +129,18 @@ func formatOf(name, text string) Format {
 func (in Imported) Value(setting string) secret.String { return in.values[setting] }
 
 // EnvFile returns an env file with what was found, secrets in the clear, in the
-// order of the table of settings.
+// order of the table of settings. What is encrypted is empty, with a comment.
 func (in Imported) EnvFile() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Imported from %q (%s).\n", in.name, in.Format)
 	for _, s := range config.Settings() {
 		value := in.values[s.Name]
-		if value.IsZero() {
+		switch {
+		case value.IsZero() && in.encrypted[s.Name]:
+			what, _, _ := strings.Cut(s.Comment, ". ")
+			fmt.Fprintf(&b, "# Encrypted in that file, so that only enaio can read it. Enter it here: %s\n%s=\n", strings.TrimSuffix(what, "."), s.Variable())
+			continue
+		case value.IsZero():
 			continue
 		}
 		// take has let in only what a line can hold.

@@ -207,6 +207,8 @@ func TestProperties(t *testing.T) {
 
 func TestValuesAreCarriedOverWithTheirMeaning(t *testing.T) {
 	const line = "featureSwitches.sendEmail.smtpServer: mx.example\n"
+	const encrypted = "featureSwitches.sendEmail.oAuthClientSecret is encrypted, and only enaio can read it: left empty, so that it has to be entered anew as SMTPSEND_OFFICE_CLIENT_SECRET"
+	const leftEmpty = "# Encrypted in that file, so that only enaio can read it. Enter it here: Client secret: its Value, not its Secret ID\nSMTPSEND_OFFICE_CLIENT_SECRET="
 	for _, tt := range []struct{ in, want, problems string }{
 		{"smtpEncryption: NONE", "SMTPSEND_SMTP_SECURITY=0", "SMTPSEND_SMTP_SECURITY is 0 (no encryption), but SMTPSEND_MAIL_SERVER is not this machine: the token would travel in the clear"},
 		{"smtpEncryption: ssl", "SMTPSEND_SMTP_SECURITY=1", "SMTPSEND_SMTP_SECURITY is 1 (TLS from the start), but port 587 begins in the clear: use 2, or port 465"},
@@ -216,8 +218,12 @@ func TestValuesAreCarriedOverWithTheirMeaning(t *testing.T) {
 		{"NoMails: on", "SMTPSEND_NO_MAILS=1", ""},
 		{"NoMails: 2", "", "featureSwitches.sendEmail.NoMails is neither 0 nor 1: left out"},
 		{"oAuthClientSecret: ${SECRET}", "", "featureSwitches.sendEmail.oAuthClientSecret has a placeholder that enaio fills in: left out"},
-		{"oAuthClientSecret: '{cipher}abc'", "", "featureSwitches.sendEmail.oAuthClientSecret is encrypted by the service that enaio reads it from: left out"},
-		{"oAuthClientSecret: 'ENC(abc)'", "", "featureSwitches.sendEmail.oAuthClientSecret is encrypted by the service that enaio reads it from: left out"},
+		{"oAuthClientSecret: '{cipher}abc'", leftEmpty, encrypted},
+		{"oAuthClientSecret: 'ENC(abc)'", leftEmpty, encrypted},
+		{"oAuthClientSecret: '#ENC#8F3A1B'", leftEmpty, encrypted},
+		{"oAuthClientSecret: '{AES-256}8F3A1B'", leftEmpty, encrypted},
+		{"oAuthClientSecret: enc:8F3A1B", leftEmpty, encrypted},
+		{"oAuthClientSecret: encoreQ~x", "SMTPSEND_OFFICE_CLIENT_SECRET=encoreQ~x", ""},
 		{"oAuthClientSecret: \"a\\nb\"", "", "featureSwitches.sendEmail.oAuthClientSecret holds a control character: left out"},
 		{"oAuthClientSecret: " + guid, "SMTPSEND_OFFICE_CLIENT_SECRET=" + guid, "SMTPSEND_OFFICE_CLIENT_SECRET has the shape of a GUID: this looks like the secret's ID, not its value, which Entra shows once, when the secret is made"},
 		{"oAuthClientId: a@b.example", "SMTPSEND_OFFICE_CLIENT_ID=a@b.example", "SMTPSEND_OFFICE_CLIENT_ID is an e-mail address: the Application (client) ID of the app registration belongs here, a GUID"},
@@ -239,11 +245,11 @@ func TestValuesAreCarriedOverWithTheirMeaning(t *testing.T) {
 
 func TestDifferentValuesForOneSettingAreReported(t *testing.T) {
 	in := importText(t, "x.reg", "REGEDIT4\n[A]\n\"MailServer\"=\"one\"\n[B]\n\"MailServer\"=\"two\"\n\"mailserver\"=\"one\"\n\"OfficeClientSecret\"=\"0A1B2C\"\n")
-	if want := "SMTPSEND_MAIL_SERVER=one\nSMTPSEND_OFFICE_CLIENT_SECRET=0A1B2C\n"; body(in) != want {
+	if want := "SMTPSEND_MAIL_SERVER=one\n# Encrypted in that file, so that only enaio can read it. Enter it here: Client secret: its Value, not its Secret ID\nSMTPSEND_OFFICE_CLIENT_SECRET=\n"; body(in) != want {
 		t.Errorf("got %s", body(in))
 	}
 	if want := "MailServer stands there more than once with different values: the first one was taken\n" +
-		"OfficeClientSecret does not look like a secret of Entra: enaio server encrypts it before it stores it, so that it may have to be entered anew"; lines(in) != want {
+		"OfficeClientSecret is encrypted, and only enaio can read it: left empty, so that it has to be entered anew as SMTPSEND_OFFICE_CLIENT_SECRET"; lines(in) != want {
 		t.Errorf("problems\n%s\nwant\n%s", lines(in), want)
 	}
 }

@@ -21,6 +21,13 @@ const sendEmail = "featureswitches.sendemail."
 // entraSecret is the shape of the client secrets that Entra makes today.
 var entraSecret = lazyregexp.New(`^[A-Za-z0-9_.~-]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,34}$`)
 
+// encryptedShape is how values begin that enaio, Spring's configuration server or
+// Jasypt has encrypted: #ENC#..., {cipher}..., ENC(...).
+var encryptedShape = lazyregexp.New(`(?i)^[#{\[(<$!%]*(?:enc|encrypted|crypt|crypted|cipher|aes|des|3des)(?:-?[0-9]{3})?[#})\]>$!%:({]`)
+
+// errEncrypted is a value that only enaio can read.
+var errEncrypted = errors.New("is encrypted, and only enaio can read it")
+
 // normal brings a key into the form that Spring's relaxed binding compares by:
 // case, hyphens and underscores do not count.
 func normal(key string) string {
@@ -99,7 +106,13 @@ func (in *Imported) take(pairs []pair) {
 func (in *Imported) takePair(s config.Setting, p pair) {
 	key := printable(p.key)
 	value, err := translate(s, strings.TrimSpace(p.text))
+	if err == nil && value != "" && s.Secret && in.Format == FormatRegistry && !entraSecret().MatchString(value) {
+		err = errEncrypted // enaio server does that before it stores it
+	}
 	switch before := in.values[s.Name]; {
+	case errors.Is(err, errEncrypted):
+		in.encrypted[s.Name] = true
+		in.warn(key, err.Error()+": left empty, so that it has to be entered anew as "+s.Variable())
 	case err != nil:
 		in.warn(key, err.Error()+": left out")
 	case value == "":
@@ -110,9 +123,6 @@ func (in *Imported) takePair(s config.Setting, p pair) {
 			in.warn(key, "stands there more than once with different values: the last one was taken")
 		}
 		in.values[s.Name] = secret.New(value)
-		if s.Secret && in.Format == FormatRegistry && !entraSecret().MatchString(value) {
-			in.warn(key, "does not look like a secret of Entra: enaio server encrypts it before it stores it, so that it may have to be entered anew")
-		}
 	}
 }
 
@@ -128,8 +138,8 @@ func translate(s config.Setting, text string) (string, error) {
 	switch {
 	case strings.Contains(text, "${"):
 		return "", errors.New("has a placeholder that enaio fills in")
-	case strings.HasPrefix(text, "{cipher}"), strings.HasPrefix(text, "ENC(") && strings.HasSuffix(text, ")"):
-		return "", errors.New("is encrypted by the service that enaio reads it from")
+	case encryptedShape().MatchString(text):
+		return "", errEncrypted
 	case text == "":
 		return "", nil
 	}
