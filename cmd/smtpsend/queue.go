@@ -18,7 +18,7 @@ type queueFlags struct {
 	mailbox, to, from, state, row string
 	since, on                     string
 	batch                         string
-	all                           bool
+	all, yes                      bool
 	limit                         int
 }
 
@@ -153,28 +153,34 @@ func (g *globals) withOutbox(ctx context.Context, do func(*outbox.Outbox) error)
 	return do(box)
 }
 
-// queueActions are the verbs that change messages.
-var queueActions = []struct {
+// queueAction is a verb that changes messages.
+type queueAction struct {
 	action      outbox.Action
 	verb, short string
 	past        string
-}{
-	{outbox.Retry, "retry", "Make waiting, held and refused messages due now; recipients that were accepted stay so", "due now"},
-	{outbox.Hold, "hold", "Keep waiting messages until they are released; with --mailbox alone, the mailbox", "held"},
-	{outbox.Free, "release", "Release held messages; with --mailbox alone, the mailbox", "released"},
-	{outbox.Cancel, "cancel", "Never submit waiting and held messages; their history stays", "cancelled"},
-	{outbox.Discard, "rm", "Remove messages without a trace, but that a batch knows its rows", "removed"},
+	long        string // "" = short says all
 }
 
-func newQueueAct(g *globals, a struct {
-	action      outbox.Action
-	verb, short string
-	past        string
-}) *cobra.Command {
+var queueActions = []queueAction{
+	{outbox.Retry, "retry", "Make waiting, held and refused messages due now; recipients that were accepted stay so", "due now", ""},
+	{outbox.Hold, "hold", "Keep waiting messages until they are released; with --mailbox alone, the mailbox", "held", ""},
+	{outbox.Free, "release", "Release held messages; with --mailbox alone, the mailbox", "released", ""},
+	{outbox.Cancel, "cancel", "Never submit waiting and held messages; their history stays", "cancelled", ""},
+	{outbox.Discard, "rm", "Remove messages and their history from the outbox", "removed", `Remove messages and their history from the outbox.
+
+A message that waits, or is held, is then never sent. So rm asks before it removes
+one; where there is no terminal to ask at, it needs --yes and removes nothing
+without it. "queue cancel" stops a message and keeps its history.
+
+The rows of a batch stay known: the same batch does not send them again.`},
+}
+
+func newQueueAct(g *globals, a queueAction) *cobra.Command {
 	var q queueFlags
 	cmd := &cobra.Command{
 		Use:   a.verb + " [flags] [QUEUE-ID...]",
 		Short: a.short,
+		Long:  a.long,
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runQueueAct(cmd.Context(), g, &q, a.action, a.past, args)
@@ -182,6 +188,9 @@ func newQueueAct(g *globals, a struct {
 	}
 	q.define(cmd)
 	cmd.Flags().BoolVar(&q.all, "all", false, "every message")
+	if a.action == outbox.Discard {
+		cmd.Flags().BoolVar(&q.yes, "yes", false, "remove messages that wait, without a question")
+	}
 	return cmd
 }
 
@@ -194,11 +203,17 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 		if err != nil {
 			return err
 		}
+		named := f
+		if action == outbox.Discard {
+			if f, err = g.toRemove(ctx, box, f, q.yes); err != nil {
+				return asExit(err)
+			}
+		}
 		n, notDone, err := act(ctx, box, action, f)
 		if err != nil {
 			return asExit(err)
 		}
-		err = g.noteSending(ctx, box, action, f)
+		err = g.noteSending(ctx, box, action, named)
 		if action == outbox.Retry || action == outbox.Free {
 			err = (&tally{g: g}).noteStopped(ctx, box)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -74,4 +75,45 @@ func (s *scene) atTerminal(t *testing.T, args []string, end string) []byte {
 	}()
 	run(t.Context(), p, args)
 	return <-done
+}
+
+// TestWhoRemovesWaitingMailIsAsked: at a terminal, and everything but yes is no.
+func TestWhoRemovesWaitingMailIsAsked(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // no settings of whoever tests
+	environ := []string{"SMTPSEND_STATE_DIR=" + t.TempDir(), "SMTPSEND_MAIL_SENDER=app@contoso.example"}
+	var out, errs bytes.Buffer
+	do := func(stdin io.Reader, stderr io.Writer, args ...string) int {
+		out.Reset()
+		return run(t.Context(), &process{stdin: stdin, stdout: &out, stderr: stderr, environ: environ}, args)
+	}
+	if code := do(strings.NewReader("x"), &errs, "send", "--queue", "--to", "a@contoso.example"); code != exitOK {
+		t.Fatalf("%d: %s", code, &errs)
+	}
+	for _, tt := range []struct {
+		typed, said string
+		code        int
+	}{
+		{"\n", "", exitUsage}, {"no\n", "", exitUsage}, {"\x04", "", exitUsage}, {"Yes\n", "1 message removed\n", exitOK},
+	} {
+		typed, tty := openTerminal(t)
+		asked := make(chan bool)
+		go func() {
+			var all []byte
+			for buffer := make([]byte, 4096); ; {
+				n, err := typed.Read(buffer)
+				if all = append(all, buffer[:n]...); err != nil {
+					return
+				}
+				if bytes.HasSuffix(all, []byte("1 message waits and would never be sent. Remove? [y/N] ")) {
+					_, _ = typed.WriteString(tt.typed)
+					close(asked)
+				}
+			}
+		}()
+		code := do(tty, tty, "queue", "rm", "--all")
+		<-asked
+		if code != tt.code || out.String() != tt.said {
+			t.Errorf("%q: %d, %q", tt.typed, code, out.String())
+		}
+	}
 }

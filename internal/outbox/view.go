@@ -118,6 +118,22 @@ type Detail struct {
 	Events          []Event
 }
 
+// Count returns how many messages f names. ErrNoFilter is returned for a filter
+// without bounds, unless it says All.
+func (ob *Outbox) Count(ctx context.Context, f Filter) (n int, err error) {
+	if !f.bounded() {
+		return 0, ErrNoFilter
+	}
+	where, args, err := ob.where(f)
+	if err == nil {
+		err = each(view{ctx, ob.store}, func(rows *sql.Rows) error { return rows.Scan(&n) }, "SELECT count(*) FROM mail m WHERE "+where, args...)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("counting messages: %w", err)
+	}
+	return n, nil
+}
+
 // List returns the messages that f names, without their history, the newest
 // first.
 func (ob *Outbox) List(ctx context.Context, f Filter) ([]Mail, error) {
