@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/seal"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -70,8 +71,13 @@ func readSecret(g *globals) (secret.String, error) {
 		text, err = g.readPassword(tty, "client secret (not shown): ")
 	} else {
 		var data []byte
-		data, err = io.ReadAll(io.LimitReader(g.stdin, seal.MaxSecret+2))
-		text = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+		data, err = io.ReadAll(io.LimitReader(g.stdin, 2*(seal.MaxSecret+4))) // of UTF-16
+		if err == nil {
+			if text, err = charset.Strict(data); err != nil { // PowerShell pipes with a byte order mark
+				return secret.String{}, withCode(exitData, fmt.Errorf("the secret %w", err))
+			}
+		}
+		text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	}
 	if err != nil {
 		return secret.String{}, withCode(exitNoInput, fmt.Errorf("reading the secret: %w", err))

@@ -108,7 +108,7 @@ func delimiter(start []byte) byte {
 
 func (c *csvRows) read() (Row, error) {
 	record, err := c.csv.Read()
-	for err == nil && len(record) == 1 && record[0] == "" { // a line of blanks at the end
+	for err == nil && len(record) == 1 && (record[0] == "" || record[0] == "\x1a") { // a line of blanks at the end, or DOS's Ctrl-Z
 		record, err = c.csv.Read()
 	}
 	if errors.Is(err, io.EOF) {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/guard"
 	"github.com/smtpsend/smtpsend/internal/limits"
@@ -118,11 +119,11 @@ func (r *Rows) Next() (Row, error) {
 
 // text returns a value as UTF-8 and notes that it was not.
 func (r *Rows) text(s string, line int) string {
-	utf8 := mimetext.ToUTF8(s)
-	if utf8 != s && r.Legacy == 0 {
+	text := mimetext.ToUTF8(s)
+	if r.Legacy == 0 && !utf8.ValidString(s) {
 		r.Legacy = line
 	}
-	return utf8
+	return text
 }
 
 func isJSON(name string, br *bufio.Reader) bool {
