@@ -165,7 +165,7 @@ func (l *lineNormaliser) Write(p []byte) (int, error) {
 	}
 	held := l.held
 	l.held = nil
-	return len(p), l.take(bytes.TrimPrefix(held, []byte("\ufeff")))
+	return len(p), l.take(held)
 }
 
 // take writes octets once it is known what a line end is.
@@ -222,7 +222,7 @@ func (l *lineNormaliser) flush() error {
 func (l *lineNormaliser) close() error {
 	if !l.known { // nothing, one line, or old Mac text
 		l.known, l.mac = true, true
-		if err := l.take(bytes.TrimPrefix(l.held, []byte("\ufeff"))); err != nil {
+		if err := l.take(l.held); err != nil {
 			return err
 		}
 	}
