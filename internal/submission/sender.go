@@ -64,6 +64,35 @@ func (s *Sender) Submit(ctx context.Context, m *message.Mail, p Policy, next fun
 	return r
 }
 
+// SignIn makes a new session and submits nothing: it ends where AUTH is accepted,
+// and the session waits for the next Submit as it does after a message. The token
+// is what it was tried with. As with Submit, after a 535 a token that came from a
+// cache is invalidated and the session tried once more. SignIn ends at deadline
+// (zero: none) or with ctx.
+func (s *Sender) SignIn(ctx context.Context, deadline time.Time) (t Token, failed *Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.idle != nil {
+		s.idle.Stop()
+	}
+	for fresh := false; ; fresh = true {
+		s.drop()
+		session, err := Open(ctx, s.o, deadline)
+		t = session.Token()
+		if err == nil {
+			s.session, s.opened = session, time.Now()
+			s.idle = time.AfterFunc(s.o.Timeouts.Idle, s.Close)
+			return t, nil
+		}
+		session.Close()
+		errors.As(err, &failed)
+		if fresh || !t.FromCache || !staleToken(failed) {
+			return t, failed
+		}
+		s.o.Tokens.Invalidate(t)
+	}
+}
+
 // Close ends the session, if there is one. A later Submit makes another.
 func (s *Sender) Close() {
 	s.mu.Lock()
