@@ -37,7 +37,7 @@ func (l *loader) wellFormed(s Setting, e *entry) bool {
 	switch {
 	case strings.TrimSpace(text) != text:
 		reason = "begins or ends with a blank or line end"
-	case inQuotes(text):
+	case s.Name != notifyCommand && inQuotes(text): // whose words may be in quotes
 		reason = "is in quotes that were taken for part of the value: write it without them"
 	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
 		reason = "holds a control character or is not UTF-8"

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
-// Limits of a secret's command.
+// Limits of a command.
 const (
 	commandTimeout = 30 * time.Second
 	commandWait    = 2 * time.Second // for children that keep its output open
@@ -20,41 +21,63 @@ const (
 	maxSaid        = 512             // octets of these that are shown
 )
 
-// secretCommand runs the command of a secret and returns what it prints. The
-// value is split into words by itself: no shell sees it, so nothing in it is
-// expanded. Who wants a shell writes sh -c '...'. A program without a path is
-// looked for in PATH, never in the working directory. Standard input is empty.
+// command is a program that a setting names, and how it runs: split into words by
+// itself, no shell sees it, so nothing in it is expanded. Who wants a shell writes
+// sh -c '...'. A program without a path is looked for in PATH, never in the working
+// directory.
+type command struct {
+	words   []string
+	environ []string
+	limit   time.Duration // 0: commandTimeout
+	silent  bool          // errors do not repeat its standard error
+}
+
+// run runs the command with input as its standard input, and returns what it
+// prints: of more than most octets the first and one more. Its error says how the
+// command ended and, in part, what it wrote to standard error.
+func (c command) run(ctx context.Context, input []byte, most int) ([]byte, error) {
+	limit := c.limit
+	if limit == 0 {
+		limit = commandTimeout
+	}
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	stdout := &cappedBuffer{limit: most + 1}
+	stderr := &cappedBuffer{limit: maxStderr}
+	cmd := exec.CommandContext(timed, c.words[0], c.words[1:]...)
+	cmd.Env = c.environ
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), stdout, stderr
+	cmd.WaitDelay = commandWait
+	ownGroup(cmd)
+	err := cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) { // it ended well, and left an agent behind that has its output open
+		err = nil
+	}
+	switch {
+	case err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && ctx.Err() == nil:
+		return nil, fmt.Errorf("took longer than %s%s", limit, c.said(stderr, stdout))
+	case err != nil:
+		return nil, fmt.Errorf("%s%s", runReason(err), c.said(stderr, stdout))
+	}
+	return stdout.kept, nil
+}
+
+// secretCommand runs the command of a secret and returns what it prints. Standard
+// input is empty.
 func (l *loader) secretCommand(ctx context.Context, e entry) (string, error) {
 	words, err := splitWords(e.text.Reveal())
 	if err != nil {
 		return "", err
 	}
-	limit := l.o.CommandTimeout
-	if limit == 0 {
-		limit = commandTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	stdout := &cappedBuffer{limit: maxSecret + 1}
-	stderr := &cappedBuffer{limit: maxStderr}
-	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Env = l.o.Environ
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	cmd.WaitDelay = commandWait
-	ownGroup(cmd)
-	err = cmd.Run()
-	if errors.Is(err, exec.ErrWaitDelay) { // it ended well, and left an agent behind that has its output open
-		err = nil
-	}
+	c := command{words: words, environ: l.o.Environ, limit: l.o.CommandTimeout, silent: l.o.SilentCommands}
+	printed, err := c.run(ctx, nil, maxSecret)
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return "", fmt.Errorf("took longer than %s%s", limit, l.said(stderr, stdout))
 	case err != nil:
-		return "", fmt.Errorf("%s%s", runReason(err), l.said(stderr, stdout))
-	case len(stdout.kept) > maxSecret:
+		return "", err
+	case len(printed) > maxSecret:
 		return "", fmt.Errorf("printed more than %d octets", maxSecret)
 	}
-	text, err := secretText(stdout.kept)
+	text, err := secretText(printed)
 	if err != nil {
 		return "", fmt.Errorf("ran, but its output %w", err)
 	}
@@ -77,8 +100,8 @@ func runReason(err error) string {
 // said quotes what a command wrote to standard error, without what also stands
 // in the output, thus perhaps in the secret: a command run with tracing prints
 // both.
-func (l *loader) said(stderr, stdout *cappedBuffer) string {
-	if l.o.SilentCommands {
+func (c command) said(stderr, stdout *cappedBuffer) string {
+	if c.silent {
 		return ""
 	}
 	printed := slices.DeleteFunc(strings.Fields(string(stdout.kept)), func(word string) bool { return len(word) < 4 })

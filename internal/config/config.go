@@ -77,14 +77,16 @@ type Config struct {
 	Reencode          Reencode `split_words:"true"` // what of ready messages is put into 7 bits and short lines
 	ReencodeLongLines bool     `split_words:"true"` // the older name for less than Reencode's default; it changes nothing
 
-	Queue             QueueMode `split_words:"true"`
-	StateDir          string    `split_words:"true"` // of the outbox; "" = no directory is known
-	InDoubt           InDoubt   `split_words:"true"`
-	Operator          string    `split_words:"true"` // address for notices; "" = none are made
-	MessagesPerMinute int       `split_words:"true"` // of one mailbox: 1 to 30
-	RecipientsPerDay  int       `split_words:"true"` // of one mailbox: 1 to 10,000
-	TimeScale         int       `split_words:"true"` // 1 but beside a sandbox
+	Queue             QueueMode     `split_words:"true"`
+	StateDir          string        `split_words:"true"` // of the outbox; "" = no directory is known
+	InDoubt           InDoubt       `split_words:"true"`
+	Operator          string        `split_words:"true"` // address for notices; "" = no mail is sent
+	NotifyCommand     secret.String `ignored:"true"`     // its arguments may hold a token; see Notify
+	MessagesPerMinute int           `split_words:"true"` // of one mailbox: 1 to 30
+	RecipientsPerDay  int           `split_words:"true"` // of one mailbox: 1 to 10,000
+	TimeScale         int           `split_words:"true"` // 1 but beside a sandbox
 
+	notify   command             // of NotifyCommand
 	envFile  string              // the env file that was read, "" for none
 	ownCAs   []*x509.Certificate // of CAFile, read once: it may be a pipe
 	shown    map[string]entry

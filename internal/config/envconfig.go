@@ -19,7 +19,7 @@ func (l *loader) fill(cfg *Config) {
 	prefix := "SMTPSEND" + rand.Text() // letters and digits, so no name of ours
 	for _, s := range table() {
 		e, ok := l.values[s.Name]
-		if !ok || s.Secret || s.Name == "PROXY" || l.bad[s.Name] {
+		if !ok || s.Secret || s.Name == "PROXY" || s.Name == notifyCommand || l.bad[s.Name] {
 			continue
 		}
 		key := prefix + "_" + s.Name

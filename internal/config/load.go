@@ -71,6 +71,7 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 	l.resolveAll()
 	cfg := &Config{envFile: l.envFile}
 	l.fill(cfg)
+	l.findNotifyCommand(cfg)
 	waiting := l.findSecrets()
 	l.check(ctx, cfg)
 	if !o.NoSecrets && !l.failed() {

@@ -27,7 +27,7 @@ func (l *loader) checkNames() {
 			e := layer.values[name]
 			_, setting := settingNamed(name)
 			switch {
-			case layer.source == SourceFlag && (!setting || isSecretWay(name, "")):
+			case layer.source == SourceFlag && (!setting || isSecretWay(name, "") || name == notifyCommand):
 				delete(layer.values, name)
 				l.nameProblem(Prefix+name, SeverityError, "cannot be given as a flag", e.origin)
 			case layer.source == SourceEnvFile && name == variableEnvFile:

@@ -229,8 +229,12 @@ func queueSettings() []Setting {
 		Example: "hold",
 	}, {
 		Name: "OPERATOR", Group: groupQueue,
-		Comment: "Address that gets a notice when a message is given up or a mailbox is stopped.",
+		Comment: "Address that gets a notice when a message is given up, or a mailbox is held, pauses for long, and submits again. It goes by a mailbox that works.",
 		Example: "postmaster@contoso.example",
+	}, {
+		Name: notifyCommand, Group: groupQueue,
+		Comment: "Program that gets the same as JSON on standard input, so that no mail has to work for it (run without a shell, 30 seconds at most).",
+		Example: "/usr/local/lib/smtpsend/page-on-call",
 	}, {
 		Name: "MESSAGES_PER_MINUTE", Group: groupQueue,
 		Default: "30",

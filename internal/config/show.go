@@ -34,6 +34,8 @@ func (c *Config) Show() []Shown {
 		switch {
 		case s.Secret:
 			value = e.text.String()
+		case s.Name == notifyCommand && value != "":
+			value = program(value)
 		case urls[s.Name] || strings.Contains(value, "://"):
 			value = userInfo().ReplaceAllString(value, "${1}"+secret.Redacted+"@")
 		}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// notifyCommand is the setting of the program that is told of incidents.
+const notifyCommand = "NOTIFY_COMMAND"
+
+// maxNotified is how much of what the program prints is looked at: it tells a
+// secret that stands there from other words.
+const maxNotified = 4 << 10
+
+// findNotifyCommand splits the setting, and refuses what cannot be split.
+func (l *loader) findNotifyCommand(cfg *Config) {
+	cfg.NotifyCommand = l.values[notifyCommand].text
+	if cfg.NotifyCommand.IsZero() || !l.good(notifyCommand) {
+		return
+	}
+	words, err := splitWords(cfg.NotifyCommand.Reveal())
+	if err != nil {
+		l.problem(SeverityError, notifyCommand, err.Error())
+		return
+	}
+	cfg.notify = command{words: words, environ: withoutSecrets(l.o.Environ), limit: l.o.CommandTimeout, silent: l.o.SilentCommands}
+}
+
+// Notify runs NOTIFY_COMMAND with input as its standard input, as a secret's
+// command runs: without a shell, for 30 s at most. It gets the environment but for
+// the secrets in it. What it prints is not kept. Its error says how it ended, and
+// what it wrote to standard error; it is for a person, after printable has seen it.
+func (c *Config) Notify(ctx context.Context, input []byte) error {
+	if len(c.notify.words) == 0 {
+		return fmt.Errorf("%s is not set", Prefix+notifyCommand)
+	}
+	if _, err := c.notify.run(ctx, input, maxNotified); err != nil {
+		return fmt.Errorf("%s %w", Prefix+notifyCommand, err)
+	}
+	return nil
+}
+
+// withoutSecrets is an environment for a program that needs none.
+func withoutSecrets(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.ContainsFunc(table(), func(s Setting) bool {
+			return s.Secret && (strings.EqualFold(name, s.Variable()) || s.Azure != "" && strings.EqualFold(name, s.Azure))
+		})
+	})
+}
+
+// program is a command as it may be shown: its arguments may hold a secret.
+func program(text string) string {
+	switch words, err := splitWords(text); {
+	case err != nil:
+		return "[not shown]"
+	case len(words) > 1:
+		return words[0] + " [arguments not shown]"
+	default:
+		return words[0]
+	}
+}
