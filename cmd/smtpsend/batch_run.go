@@ -105,7 +105,7 @@ func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-cha
 	t := &tally{g: run.globals, cfg: cfg, quiet: true}
 	show := run.progress()
 	defer show(nil)
-	o.Settled = t.settled
+	o.Settled, o.Probed = t.settled, t.probed
 	o.Until = func(ctx context.Context) (bool, error) {
 		show(ctx)
 		select {
@@ -129,10 +129,10 @@ func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-cha
 	return errors.Join(err, sender.Release())
 }
 
-// tryStopped releases the mailboxes of the batch that a setting, a permission or
-// a block by Microsoft stopped, but not those that an operator held: who starts
-// the batch again has mended it, or wants to know. One message is tried, and none
-// is burned when it is still wrong.
+// tryStopped releases the mailboxes of the batch that something wrong holds, or a
+// server that could not be used makes pause, but not those that an operator held:
+// who starts the batch again has fixed it, or wants to know. One message is tried,
+// and none is burned when it is still wrong.
 func (run *batchRun) tryStopped(ctx context.Context) error {
 	names, err := run.mailboxes(ctx)
 	if err != nil {
@@ -140,11 +140,15 @@ func (run *batchRun) tryStopped(ctx context.Context) error {
 	}
 	for _, name := range names {
 		m, err := run.box.Mailbox(ctx, name)
-		if errors.Is(err, outbox.ErrNotFound) || (err == nil && m.Pause != outbox.PauseConfiguration && m.Pause != outbox.PauseBlocked) {
+		if errors.Is(err, outbox.ErrNotFound) || (err == nil && !m.Stopped() && m.Pause != outbox.PauseServer) {
 			continue
 		}
 		if err == nil {
-			run.line("note", "mailbox %s was stopped (%s): tried again", name, m.Code)
+			word := "paused"
+			if m.Held() {
+				word = "was held"
+			}
+			run.line("note", "mailbox %s %s (%s): tried again", name, word, m.Code)
 			err = run.box.ReleaseMailbox(ctx, name)
 		}
 		if err != nil {
@@ -212,7 +216,7 @@ func (run *batchRun) over(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if m.Pause != outbox.PauseConfiguration && m.Pause != outbox.PauseBlocked && m.Pause != outbox.PauseOperator {
+		if !m.Held() {
 			return false, nil
 		}
 	}
@@ -376,7 +380,7 @@ func (run *batchRun) stopped(ctx context.Context) bool {
 	}
 	for _, name := range names {
 		m, err := run.box.Mailbox(ctx, name)
-		if err == nil && (m.Pause == outbox.PauseConfiguration || m.Pause == outbox.PauseBlocked) {
+		if err == nil && m.Stopped() {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -100,18 +101,42 @@ func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 			_, claims := facts(cfg, "", "", token)
 			return claims
 		},
+		Facts: func(mailbox string) diagnosis.Facts {
+			known, _ := facts(cfg, mailbox, "", submission.Token{})
+			return known
+		},
 		Timeout: max(g.timeout, 10*time.Minute), Logger: g.logger(),
 		Trouble: func(err error) { g.warningf("tried again: %v", err) },
 	}
-	if cfg.Operator == "" || cfg.MailSender == "" {
-		return o, nil
+	return o, g.noticeRoads(cfg, &o)
+}
+
+// noticeRoads says how the operator is told.
+func (g *globals) noticeRoads(cfg *config.Config, o *courier.Options) (err error) {
+	if !cfg.NotifyCommand.IsZero() {
+		o.Notify = func(ctx context.Context, i courier.Incident) error {
+			text, err := json.MarshalIndent(i, "", "  ")
+			if err != nil {
+				return err
+			}
+			return cfg.Notify(ctx, append(text, '\n'))
+		}
+		o.Unnotified = func(err error) { g.warningf("nobody was told; tried again later: %v", err) }
 	}
-	var err error
+	if cfg.Operator == "" || cfg.MailSender == "" {
+		return nil
+	}
 	if o.Operator, err = message.ParseAddress(config.Prefix+"OPERATOR", cfg.Operator); err != nil {
-		return o, withCode(exitConfig, err)
+		return withCode(exitConfig, err)
 	}
 	if o.From, err = message.ParseAddress(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
-		return o, withCode(exitConfig, err)
+		return withCode(exitConfig, err)
 	}
-	return o, nil
+	o.OneUser = cfg.PlainUser() != ""
+	if cfg.SMTPUserName != "" && !o.OneUser {
+		if o.Mailbox, err = message.ParseAddress(config.Prefix+"SMTP_USER_NAME", cfg.SMTPUserName); err != nil {
+			return withCode(exitConfig, err)
+		}
+	}
+	return nil
 }

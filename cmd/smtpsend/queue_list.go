@@ -107,6 +107,9 @@ func why(m outbox.Mail, now time.Time, most int) string {
 	if !m.WaitsUntil.IsZero() && m.WaitsUntil.After(now) {
 		text += ", until " + clock(m.WaitsUntil, now)
 	}
+	if m.ProbeAt.After(now) {
+		text += ", tried again at " + clock(m.ProbeAt, now)
+	}
 	return text
 }
 

@@ -52,8 +52,8 @@ func runQueueRun(ctx context.Context, g *globals, drain bool) error {
 	if err != nil {
 		return err
 	}
-	t := &tally{g: g, cfg: cfg}
-	o.Drain, o.Due, o.Settled = drain, !drain, t.settled
+	t := &tally{g: g, cfg: cfg, waits: drain}
+	o.Drain, o.Due, o.Settled, o.Probed = drain, !drain, t.settled, t.probed
 	if err := courier.Run(ctx, box, sender, o); err != nil {
 		return asExit(err)
 	}
@@ -66,8 +66,9 @@ func runQueueRun(ctx context.Context, g *globals, drain bool) error {
 	return t.conclude(ctx)
 }
 
-// noteStopped says which mailboxes have mail that nobody submits until they are
-// released, so that a run that had nothing to do does not look well.
+// noteStopped says which mailboxes have mail that is not submitted while they are
+// held, or pause although mail is due, so that a run that had nothing to do does not
+// look well.
 func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 	list, err := box.Mailboxes(ctx)
 	if err != nil {
@@ -75,23 +76,47 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	now := time.Now()
 	for _, m := range list {
 		n := m.Counts[outbox.Ready]
-		wait := fmt.Sprintf("%s for mailbox %s, which is", plural(n, "1 message waits", fmt.Sprint(n)+" messages wait"), m.Name)
-		release := "smtpsend queue release --mailbox " + m.Name
+		wait := fmt.Sprintf("%s for mailbox %s, which", plural(n, "1 message waits", fmt.Sprint(n)+" messages wait"), m.Name)
 		switch {
 		case n == 0 || t.stopped[m.Name]:
 		case m.Pause == outbox.PauseOperator:
-			t.g.line("note", "%s held: %s", wait, release)
-		case m.Pause == outbox.PauseConfiguration || m.Pause == outbox.PauseBlocked:
-			if t.stopped == nil {
-				t.stopped = make(map[string]bool)
-			}
-			t.stopped[m.Name] = true
-			t.g.line("note", "%s stopped (%s); when it is fixed: %s", wait, m.Code, release)
+			t.g.line("note", "%s is held: smtpsend queue release --mailbox %s", wait, m.Name)
+		case m.Stopped():
+			t.stopped = with(t.stopped, m.Name)
+			t.g.line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+		case m.Pause != "" && !m.OldestDue.After(now):
+			t.pausing++
+			t.g.line("note", "%s pauses: %s; %s", wait, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 	return nil
+}
+
+// with adds name to set, which may be nil.
+func with[T comparable](set map[T]bool, name T) map[T]bool {
+	if set == nil {
+		set = make(map[T]bool)
+	}
+	set[name] = true
+	return set
+}
+
+// goesOn says when a mailbox that pauses or is held goes on, and how it does at
+// once.
+func goesOn(mailbox string, until, probe, now time.Time) string {
+	release := "smtpsend queue release --mailbox " + mailbox
+	switch {
+	case !until.IsZero():
+		return fmt.Sprintf("it goes on by itself at %s, at once by: %s", clock(until, now), release)
+	case probe.IsZero():
+		return "it goes on by: " + release
+	case !probe.After(now):
+		return "the next queue run tries it by a sign-in; when it is fixed, at once by: " + release
+	}
+	return fmt.Sprintf("tried again by itself, by a sign-in, at %s; when it is fixed, at once by: %s", clock(probe, now), release)
 }
 
 // lock makes this process the one that submits, and says what the last one
@@ -123,14 +148,18 @@ type tally struct {
 	deferred int
 	refused  int
 	doubt    int
-	paused   int             // attempts that ended with the mailbox pausing
-	stopped  map[string]bool // mailboxes that submit nothing until released
+	later    map[outbox.QID]bool // messages whose last attempt was deferred, or made the mailbox pause
+	pausing  int                 // mailboxes that pause at the end although mail is due
+	stopped  map[string]bool     // mailboxes that are held
+	told     map[string]bool     // mailboxes of which was said why they pause
 	quiet    bool
+	waits    bool // the run waits for pauses to end
 }
 
 func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	delete(t.later, c.QID)
 	switch {
 	case s.State == outbox.Sent:
 		t.accepted++
@@ -140,38 +169,68 @@ func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 		t.doubt++
 	case s.Event == outbox.EventDeferred:
 		t.deferred++
-	case s.Event == outbox.EventThrottled, s.Event == outbox.EventUnreachable:
-		t.paused++
+		t.later = with(t.later, c.QID)
+	case s.Event == outbox.EventThrottled, s.Event == outbox.EventUnreachable, s.Event == outbox.EventPaused:
+		t.later = with(t.later, c.QID)
 	}
-	if s.Pause == outbox.PauseConfiguration || s.Pause == outbox.PauseBlocked {
-		t.stop(c, r)
+	switch {
+	case s.Held() && s.Pause != outbox.PauseOperator:
+		t.stop(c, r, s)
+	case s.Pause == outbox.PauseServer:
+		t.pause(c, r, s)
 	}
 	if !t.quiet && !t.g.json {
 		t.g.printf("%s  %-12s%s%s\n", c.QID, s.Event, c.Mailbox, atMost(visible(tail(lastWords(r))), 140))
 	}
 }
 
-// stop tells once why a mailbox is stopped.
-func (t *tally) stop(c *outbox.Claim, r *submission.Receipt) {
-	if t.stopped == nil {
-		t.stopped = make(map[string]bool)
-	}
+// stop tells once why a mailbox is held.
+func (t *tally) stop(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
 	if t.stopped[c.Mailbox] {
 		return
 	}
-	t.stopped[c.Mailbox] = true
-	if r == nil || r.Err() == nil {
+	t.stopped = with(t.stopped, c.Mailbox)
+	if !t.explain(c, r) {
 		return
+	}
+	t.g.line("note", "mailbox %s is held, and no message is lost; %s", c.Mailbox, goesOn(c.Mailbox, s.Until, s.Probe, time.Now()))
+}
+
+// pause tells once why a mailbox pauses; while the run waits for it, also until
+// when.
+func (t *tally) pause(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
+	if !t.told[c.Mailbox] {
+		t.told = with(t.told, c.Mailbox)
+		t.explain(c, r)
+	}
+	if t.waits || t.quiet {
+		t.g.line("note", "mailbox %s pauses; %s", c.Mailbox, goesOn(c.Mailbox, s.Until, s.Probe, time.Now()))
+	}
+}
+
+// explain says what the catalogue knows of the failure of an attempt.
+func (t *tally) explain(c *outbox.Claim, r *submission.Receipt) bool {
+	if r == nil || r.Err() == nil {
+		return false
 	}
 	known, claims := facts(t.cfg, c.Mailbox, "", r.Token)
 	symptom := doctor.Symptom(r.Err(), known.Server)
 	symptom.Claims = claims
 	t.g.finding(diagnosis.Find(symptom, known), atMost(said(r.Err()), 400))
-	note := "mailbox " + c.Mailbox + " is stopped, and no message is lost"
-	if !t.quiet { // a batch says itself how it goes on
-		note += "; when it is fixed: smtpsend queue release --mailbox " + c.Mailbox
+	return true
+}
+
+// probed tells how a held mailbox was tried.
+func (t *tally) probed(p courier.Probed) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case p.Settled.Pause == "":
+		delete(t.stopped, p.Mailbox)
+		t.g.line("note", "mailbox %s, which was held, signs in again and goes on", p.Mailbox)
+	case p.Err != nil:
+		t.g.line("note", "mailbox %s was tried by a sign-in and is still held: %s", p.Mailbox, atMost(said(p.Err), 200))
 	}
-	t.g.line("note", "%s", note)
 }
 
 // lastWords is what the server said last, or why it said nothing.
@@ -198,7 +257,7 @@ func (t *tally) conclude(ctx context.Context) error {
 		code = exitNotAuthorised
 	case ctx.Err() != nil:
 		code = exitInterrupted
-	case t.deferred > 0, t.paused > 0:
+	case len(t.later) > 0, t.pausing > 0:
 		code = exitTryAgain
 	case t.refused > 0:
 		code = exitPartly
@@ -207,7 +266,7 @@ func (t *tally) conclude(ctx context.Context) error {
 	if t.g.json {
 		t.g.printJSON(map[string]any{
 			"accepted": t.accepted, "deferred": t.deferred, "refused": t.refused, "in_doubt": t.doubt,
-			"stopped_mailboxes": len(t.stopped), "exit_code": code,
+			"stopped_mailboxes": len(t.stopped), "paused_mailboxes": t.pausing, "exit_code": code,
 		})
 	} else if !t.quiet {
 		t.g.printf("%s\n", text)
@@ -267,10 +326,13 @@ func (g *globals) printMailbox(m outbox.Mailbox) {
 		g.printf("    nothing waits\n")
 	case m.Reason == "":
 		g.printf("    nothing holds it: smtpsend queue run submits what is due\n")
-	case m.WaitsUntil.IsZero():
-		g.printf("    %s, until released: smtpsend queue release --mailbox %s\n", visible(diagnosis.Short(m.Reason)), m.Name)
+	case m.Held():
+		g.printf("    %s\n    %s\n", visible(diagnosis.Short(m.Reason)), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 	default:
 		g.printf("    %s, until %s\n", visible(diagnosis.Short(m.Reason)), clock(m.WaitsUntil, now))
+	}
+	if !m.Since.IsZero() {
+		g.printf("    since %s\n", clock(m.Since, now))
 	}
 	if m.Code != "" {
 		g.printf("    more: smtpsend explain %s\n", m.Code)
@@ -305,17 +367,28 @@ func runQueueStats(ctx context.Context, g *globals, box *outbox.Outbox, span str
 		return asExit(err)
 	}
 	waiting := make(map[outbox.State]int)
+	held, paused := 0, 0
 	for _, m := range mailboxes {
+		switch {
+		case m.Held():
+			held++
+		case m.Pause != "":
+			paused++
+		}
 		for state, n := range m.Counts {
 			waiting[state] += n
 		}
 	}
 	if g.json {
-		g.printJSON(map[string]any{"waiting": waiting, "finished": finished, "since": from, "mailboxes": len(mailboxes), "exit_code": exitOK})
+		g.printJSON(map[string]any{"waiting": waiting, "finished": finished, "since": from, "mailboxes": len(mailboxes),
+			"held_mailboxes": held, "paused_mailboxes": paused, "exit_code": exitOK})
 		return nil
 	}
 	g.printf("waiting   %d ready, %d sending, %d held, in %d %s\n", waiting[outbox.Ready], waiting[outbox.Sending], waiting[outbox.Held],
 		len(mailboxes), plural(len(mailboxes), "mailbox", "mailboxes"))
+	if held+paused > 0 {
+		g.printf("          %d %s held, %d paused: smtpsend queue why\n", held, plural(held, "mailbox", "mailboxes"), paused)
+	}
 	g.printf("finished  %d sent, %d dead, %d cancelled since %s\n", finished[outbox.Sent], finished[outbox.Dead], finished[outbox.Cancelled],
 		from.Local().Format("2006-01-02 15:04"))
 	return nil

@@ -22,6 +22,7 @@ type mailView struct {
 	Source      string       `json:"source"`
 	Reason      string       `json:"reason,omitempty"`
 	WaitsUntil  *time.Time   `json:"waits_until,omitempty"`
+	ProbeAt     *time.Time   `json:"probe_at,omitempty"` // of the mailbox, which is held
 	Code        int          `json:"reply_code,omitempty"`
 	Kind        string       `json:"kind,omitempty"`
 	Text        string       `json:"text,omitempty"`
@@ -34,7 +35,7 @@ func newMailView(m outbox.Mail) mailView {
 	return mailView{
 		QID: m.QID, State: m.State, Mailbox: m.Mailbox, ReversePath: m.ReversePath, Recipients: m.Recipients, Open: m.Open,
 		MessageID: m.MessageID, Size: m.Size, Attempts: m.Attempts, InDoubt: m.InDoubt, Row: m.Row, Source: m.Source,
-		Reason: m.Reason, WaitsUntil: orNil(m.WaitsUntil), Code: m.Code, Kind: m.Kind, Text: m.Text, ServerID: m.ServerID,
+		Reason: m.Reason, WaitsUntil: orNil(m.WaitsUntil), ProbeAt: orNil(m.ProbeAt), Code: m.Code, Kind: m.Kind, Text: m.Text, ServerID: m.ServerID,
 		CreatedAt: m.CreatedAt, FinishedAt: orNil(m.FinishedAt),
 	}
 }
@@ -91,6 +92,9 @@ type mailboxView struct {
 	LastMinute    int                  `json:"messages_last_minute"`
 	LastDay       int                  `json:"recipients_last_24h"`
 	Pause         outbox.Pause         `json:"pause,omitempty"`
+	Held          bool                 `json:"held"`
+	Since         *time.Time           `json:"since,omitempty"`
+	ProbeAt       *time.Time           `json:"probe_at,omitempty"`
 	Code          string               `json:"kind,omitempty"`
 	Reason        string               `json:"reason,omitempty"`
 	WaitsUntil    *time.Time           `json:"waits_until,omitempty"`
@@ -101,6 +105,6 @@ func newMailboxView(m outbox.Mailbox) mailboxView {
 	return mailboxView{
 		Name: m.Name, Counts: m.Counts, PerMinute: m.Limits.PerMinute, PerDay: m.Limits.RecipientsPerDay,
 		LastMinute: m.Messages, LastDay: m.Recipients, Pause: m.Pause, Code: m.Code, Reason: m.Reason,
-		WaitsUntil: orNil(m.WaitsUntil), OldestDueFrom: orNil(m.OldestDue),
+		Held: m.Held(), Since: orNil(m.Since), ProbeAt: orNil(m.ProbeAt), WaitsUntil: orNil(m.WaitsUntil), OldestDueFrom: orNil(m.OldestDue),
 	}
 }

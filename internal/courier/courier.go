@@ -30,7 +30,7 @@ import (
 
 // Options say how to submit.
 type Options struct {
-	// Connection gives what a session of the mailbox needs. Its error holds the
+	// Connection gives what a session of the mailbox needs. Its error pauses the
 	// mailbox: it is a setting that is wrong.
 	Connection func(mailbox string) (submission.Options, error)
 
@@ -50,13 +50,29 @@ type Options struct {
 	// ends the run when it says so.
 	Until func(context.Context) (bool, error)
 
-	// Operator gets a notice, as a mail from From, of what somebody has to know:
-	// a mailbox that is stopped, a message that is given up. Zero: nobody does.
-	Operator, From message.Address
+	// Operator gets a notice of what somebody has to know: a mailbox that is held,
+	// or pauses for long, and when it submits again; a message that is given up. It is
+	// a mail from From, submitted as Mailbox (zero: as From), or when that one is
+	// paused or held as another mailbox that works. Zero: no such mail.
+	Operator, From, Mailbox message.Address
+	// OneUser says that all mailboxes sign in as one user: what keeps one from
+	// submitting keeps others.
+	OneUser bool
+	// Notify, when set, is told the same, one notice at a time. What it could not
+	// tell is tried again later; submitting does not wait for it. It is to end when its
+	// context does.
+	Notify func(context.Context, Incident) error
+	// Unnotified, when set, is told why Notify failed.
+	Unnotified func(error)
+	// Facts, when set, fill the commands in notices about a mailbox.
+	Facts func(mailbox string) diagnosis.Facts
 
 	// Settled, when set, is told what became of each attempt. It is called from
 	// several goroutines.
 	Settled func(*outbox.Claim, *submission.Receipt, outbox.Settled)
+	// Probed, when set, is told how each probe of a held mailbox ended. It is called
+	// from several goroutines.
+	Probed func(Probed)
 	// Trouble, when set, is told once that the outbox cannot be written just now,
 	// which is tried again.
 	Trouble func(error)
@@ -94,10 +110,14 @@ type courier struct {
 	done   chan string     // a mailbox whose worker has stood back
 	askAt  time.Time       // when to ask Until again
 
+	told      chan told // how Notify ended
+	telling   bool      // Notify runs
+	tellAfter time.Time // and not before
+
 	mu      sync.Mutex
 	senders map[string]*submission.Sender // sessions that stay between quanta
 	failed  error                         // of the outbox: nothing more can be recorded
-	told    bool                          // Trouble was called
+	warned  bool                          // Trouble was called
 }
 
 // Run submits until ctx ends, or as Options.Drain and Due say. Its error is
@@ -107,7 +127,7 @@ func Run(ctx context.Context, box *outbox.Outbox, sender *outbox.Sender, o Optio
 	defer cut(nil)
 	c := &courier{
 		o: o.withDefaults(), box: box, sender: sender, work: work,
-		done: make(chan string), senders: make(map[string]*submission.Sender),
+		done: make(chan string), told: make(chan told), senders: make(map[string]*submission.Sender),
 	}
 	defer c.closeSessions()
 	stop := context.AfterFunc(ctx, func() {
@@ -123,26 +143,24 @@ func (c *courier) loop(ctx context.Context) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	active := make(map[string]bool)
-	var ring []string
+	var ring []outbox.Due
 	timer := time.NewTimer(c.o.Poll)
 	defer timer.Stop()
 	stoodBack := false // a worker, since the last look
 	for {
 		var wait time.Time
 		if ctx.Err() == nil && c.err() == nil {
-			var err error
+			err := c.notify(ctx)
+			c.failUnlessBusy(err)
 			if ring, wait, err = c.look(ctx, ring, active); err != nil {
 				c.fail(err)
 			}
 			ring = c.start(ctx, ring, active)
-			if err := c.notify(ctx); !errors.Is(err, outbox.ErrBusy) { // then at the next look
-				c.fail(err)
-			}
 		}
-		if len(active) == 0 && (ctx.Err() != nil || c.err() != nil || c.finished(ring, wait)) {
+		if len(active) == 0 && !c.telling && (ctx.Err() != nil || c.err() != nil || c.finished(ring, wait)) {
 			return c.err()
 		}
-		idle := stoodBack && len(active)+len(ring) == 0 && wait.IsZero() // what Until waits for may just have ended
+		idle := stoodBack && !c.telling && len(active)+len(ring) == 0 && wait.IsZero() // what Until waits for may just have ended
 		if ctx.Err() == nil && c.over(ctx, idle) {
 			end()
 			continue
@@ -153,9 +171,12 @@ func (c *courier) loop(ctx context.Context) error {
 		case mailbox := <-c.done:
 			delete(active, mailbox)
 			stoodBack = true
+		case t := <-c.told:
+			c.failUnlessBusy(c.heard(ctx, t))
+			stoodBack = true
 		case <-c.box.Wake():
 		case <-timer.C:
-		case <-c.ended(ctx, len(active)):
+		case <-c.ended(ctx, len(active) > 0 || c.telling):
 		}
 	}
 }
@@ -183,18 +204,18 @@ func (c *courier) pause(wait time.Time) time.Duration {
 	return min(max(time.Until(wait), time.Millisecond), c.o.Poll)
 }
 
-// ended is ctx's end while no worker runs; with workers the loop waits for
-// them.
-func (c *courier) ended(ctx context.Context, active int) <-chan struct{} {
-	if active > 0 {
+// ended is ctx's end while nothing runs; else the loop waits for what does.
+func (c *courier) ended(ctx context.Context, running bool) <-chan struct{} {
+	if running {
 		return nil
 	}
 	return ctx.Done()
 }
 
 // look appends the mailboxes that have become due to the ring. wait is when the
-// next will be due, zero when none will.
-func (c *courier) look(ctx context.Context, ring []string, active map[string]bool) ([]string, time.Time, error) {
+// next will be due, zero when none will; a probe, which is hours away, is not
+// waited for.
+func (c *courier) look(ctx context.Context, ring []outbox.Due, active map[string]bool) ([]outbox.Due, time.Time, error) {
 	due, err := c.sender.Due(ctx)
 	if err != nil && ctx.Err() != nil {
 		return ring, time.Time{}, nil
@@ -203,41 +224,40 @@ func (c *courier) look(ctx context.Context, ring []string, active map[string]boo
 		return ring, time.Time{}, err
 	}
 	waiting := make(map[string]bool, len(ring))
-	for _, mailbox := range ring {
-		waiting[mailbox] = true
+	for _, d := range ring {
+		waiting[d.Mailbox] = true
 	}
 	now := time.Now()
 	var wait time.Time
 	for _, d := range due {
-		if d.At.After(now) {
-			if wait.IsZero() || d.At.Before(wait) {
+		switch {
+		case d.At.After(now):
+			if !d.Probe && (wait.IsZero() || d.At.Before(wait)) {
 				wait = d.At
 			}
-			continue
-		}
-		if !waiting[d.Mailbox] && !active[d.Mailbox] {
-			ring = append(ring, d.Mailbox)
+		case !waiting[d.Mailbox] && !active[d.Mailbox]:
+			ring = append(ring, d)
 		}
 	}
 	return ring, wait, nil
 }
 
 // start serves as many mailboxes of the ring as may be served at once.
-func (c *courier) start(ctx context.Context, ring []string, active map[string]bool) []string {
+func (c *courier) start(ctx context.Context, ring []outbox.Due, active map[string]bool) []outbox.Due {
 	for len(ring) > 0 && len(active) < c.o.Mailboxes {
-		mailbox := ring[0]
+		due := ring[0]
 		ring = ring[1:]
-		active[mailbox] = true
+		active[due.Mailbox] = true
 		go func() {
-			c.serve(ctx, mailbox)
-			c.done <- mailbox
+			c.serve(ctx, due)
+			c.done <- due.Mailbox
 		}()
 	}
 	return ring
 }
 
 // finished reports that Run has done what it was asked for.
-func (c *courier) finished(ring []string, wait time.Time) bool {
+func (c *courier) finished(ring []outbox.Due, wait time.Time) bool {
 	if len(ring) > 0 {
 		return false
 	}
@@ -259,14 +279,22 @@ func (c *courier) fail(err error) {
 	}
 }
 
+// failUnlessBusy is for what is done at the next look when another program has the
+// outbox locked.
+func (c *courier) failUnlessBusy(err error) {
+	if !errors.Is(err, outbox.ErrBusy) {
+		c.fail(err)
+	}
+}
+
 // trouble tells, once, that the outbox cannot be written just now.
 func (c *courier) trouble(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.told && c.o.Trouble != nil {
+	if !c.warned && c.o.Trouble != nil {
 		c.o.Trouble(err)
 	}
-	c.told = true
+	c.warned = true
 }
 
 // session returns the Sender of a mailbox, made at its first message.

@@ -268,7 +268,7 @@ func TestTheOperatorIsToldOnce(t *testing.T) {
 	l.run(t.Context(), o)
 	l.run(t.Context(), o)
 	messages := l.box.Messages()
-	if len(messages) != 1 || messages[0].Subject != "smtpsend: mailbox a@contoso.example is stopped" {
+	if len(messages) != 1 || messages[0].Subject != "smtpsend: mailbox a@contoso.example is held" {
 		t.Fatalf("arrived: %+v", messages)
 	}
 	raw, _ := l.box.Raw(messages[0].ID)
@@ -381,7 +381,7 @@ func TestADamagedContentIsGivenUp(t *testing.T) {
 	if d, err := l.out.Show(t.Context(), qid); err != nil || !strings.Contains(d.Text, "the content is not what was taken") {
 		t.Errorf("message %+v, %v", d.Mail, err)
 	}
-	if n, err := l.out.Notices(t.Context(), 9); err != nil || len(n) != 1 || n[0].QID != qid {
+	if n, err := l.out.Notices(t.Context(), outbox.RoadMail, 9); err != nil || len(n) != 1 || n[0].QID != qid {
 		t.Errorf("notices %+v, %v", n, err)
 	}
 	if m := l.box.Messages(); len(m) != 1 || m[0].Subject != "b" {

@@ -9,57 +9,128 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 // maxNotices is how many notices one mail holds.
 const maxNotices = 50
 
-// notify puts what the operator has not been told yet into one mail of the
-// outbox itself. Auto-Submitted (RFC 3834) keeps auto-responders quiet; about
-// the mail itself there is never a notice.
+// recent is how long ago another mailbox may have submitted something to be taken
+// for one that works.
+const recent = 7 * 24 * time.Hour
+
+// notify sees to the notices of which the operator has not been told yet, by each
+// road that there is.
 func (c *courier) notify(ctx context.Context) error {
-	if c.o.Operator.IsZero() || c.o.From.IsZero() {
-		return nil
+	mail := !c.o.Operator.IsZero() && !c.o.From.IsZero()
+	if !mail && c.o.Notify == nil {
+		return nil // Purge forgets them
 	}
-	notices, err := c.box.Notices(ctx, maxNotices)
+	if err := c.tell(ctx); err != nil {
+		return err
+	}
+	notices, err := c.box.Notices(ctx, outbox.RoadMail, maxNotices)
 	if err != nil || len(notices) == 0 {
 		return err
 	}
+	if !mail {
+		return c.box.NoticesDone(ctx, outbox.RoadMail, notices)
+	}
+	return c.mail(ctx, notices)
+}
+
+// mail puts notices into one mail of the outbox itself, from a mailbox that works;
+// without one they wait. Auto-Submitted (RFC 3834) keeps auto-responders quiet;
+// about the mail itself there is never a notice.
+func (c *courier) mail(ctx context.Context, notices []outbox.Notice) error {
+	from, mailbox, ok, err := c.carrier(ctx, notices)
+	if err != nil || !ok {
+		return err
+	}
 	m, err := message.Compose(ctx, message.Draft{
-		From: c.o.From, To: []message.Address{c.o.Operator}, Subject: subject(notices), Text: text(notices),
+		From: from, Mailbox: mailbox, To: []message.Address{c.o.Operator}, Subject: subject(notices), Text: c.text(notices),
 		Headers: []message.Header{{Name: "Auto-Submitted", Value: "auto-generated"}},
 	})
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	last := notices[len(notices)-1].ID
-	_, _, err = c.box.AcceptContent(ctx, outbox.Message{
+	last := notices[len(notices)-1]
+	qid, _, err := c.box.AcceptContent(ctx, outbox.Message{
 		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
-		Key: fmt.Sprintf("notice/%d", last), Priority: outbox.Urgent, Source: "notice", Notice: true,
+		Key: fmt.Sprintf("notice/%d/%d", last.ID, last.Tries), Priority: outbox.Urgent, Source: "notice", Notice: true,
 	}, m.Content)
 	if err != nil {
 		return err
 	}
-	return c.box.NoticesDone(ctx, last)
+	return c.box.NoticesCarried(ctx, qid, notices)
 }
 
+// carrier finds who sends a mail with the notices: From, unless its mailbox is
+// paused or held, else the mailbox that submitted something last. What another
+// mailbox would meet as well, such as a server that is down, only a mailbox
+// can tell that has submitted since. Each time that one was refused the next takes
+// its turn.
+func (c *courier) carrier(ctx context.Context, notices []outbox.Notice) (from, mailbox message.Address, ok bool, err error) {
+	records, err := c.box.Records(ctx)
+	if err != nil {
+		return from, mailbox, false, err
+	}
+	var broken time.Time // since when a mailbox must have submitted
+	tries := 0
+	for _, n := range notices {
+		if (n.Wide || c.o.OneUser) && n.Since.After(broken) {
+			broken = n.Since
+		}
+		tries = max(tries, n.Tries)
+	}
+	own := c.o.Mailbox
+	if own.IsZero() {
+		own = c.o.From
+	}
+	ownWorks := broken.IsZero()
+	var list []message.Address
+	for _, r := range records {
+		works := r.Works && !r.Accepted.Before(broken)
+		if strings.EqualFold(r.Mailbox, own.Addr()) {
+			ownWorks = works
+			continue
+		}
+		if address, err := message.ParseAddress("", r.Mailbox); err == nil && works && time.Since(r.Accepted) < recent {
+			list = append(list, address)
+		}
+	}
+	if ownWorks && (tries%(len(list)+1) == 0) {
+		return c.o.From, c.o.Mailbox, true, nil
+	}
+	if len(list) == 0 {
+		return from, mailbox, false, nil
+	}
+	return list[tries%len(list)], mailbox, true, nil
+}
+
+// subject is what the first of them says.
 func subject(notices []outbox.Notice) string {
-	first := notices[0]
-	s := map[outbox.NoticeKind]string{
-		outbox.NoticeHeld:    "mailbox " + first.Mailbox + " is stopped",
-		outbox.NoticePaused:  "mailbox " + first.Mailbox + " pauses",
-		outbox.NoticeDead:    "message " + string(first.QID) + " was given up",
-		outbox.NoticeInDoubt: "message " + string(first.QID) + " is in doubt",
-	}[first.Kind]
+	s := summary(notices[0])
 	if len(notices) > 1 {
 		s += fmt.Sprintf(", and %d more", len(notices)-1)
 	}
 	return "smtpsend: " + s
 }
 
+// summary is a notice in a few words.
+func summary(first outbox.Notice) string {
+	return map[outbox.NoticeKind]string{
+		outbox.NoticeHeld:    "mailbox " + first.Mailbox + " is held",
+		outbox.NoticePaused:  "mailbox " + first.Mailbox + " pauses",
+		outbox.NoticeResumed: "mailbox " + first.Mailbox + " submits again",
+		outbox.NoticeDead:    "message " + string(first.QID) + " was given up",
+		outbox.NoticeInDoubt: "message " + string(first.QID) + " is in doubt",
+	}[first.Kind]
+}
+
 // text says of each notice what happened, why, and what to do.
-func text(notices []outbox.Notice) string {
+func (c *courier) text(notices []outbox.Notice) string {
 	var b strings.Builder
 	for _, n := range notices {
 		fmt.Fprintf(&b, "%s  %s", n.At.Format(time.RFC3339), n.Kind)
@@ -71,27 +142,42 @@ func text(notices []outbox.Notice) string {
 		}
 		b.WriteByte('\n')
 		if n.Text != "" {
-			fmt.Fprintf(&b, "    said: %s\n", diagnosis.Short(n.Text))
+			fmt.Fprintf(&b, "    said: %s\n", printable.Line(diagnosis.Short(n.Text)))
 		}
-		explain(&b, n)
+		c.explain(&b, n)
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
 
-// explain adds what the catalogue knows, and the command that goes on.
-func explain(b *strings.Builder, n outbox.Notice) {
-	if _, known := diagnosis.Lookup(n.Code); known {
-		for _, f := range diagnosis.Explain(n.Code, diagnosis.Facts{Mailbox: n.Mailbox}) {
-			fmt.Fprintf(b, "    %s: %s\n    more: smtpsend explain %s\n", f.Title, f.Cause, f.Code)
-		}
+// explain adds what the catalogue knows, and how it goes on.
+func (c *courier) explain(b *strings.Builder, n outbox.Notice) {
+	if f, known := c.finding(n); known {
+		fmt.Fprintf(b, "    %s: %s\n    more: smtpsend explain %s\n", f.Title, f.Cause, f.Code)
 	}
+	next := n.Next.Format(time.RFC3339)
 	switch n.Kind {
 	case outbox.NoticeHeld:
-		fmt.Fprintf(b, "    When it is fixed: smtpsend queue release --mailbox %s\n", n.Mailbox)
+		fmt.Fprintf(b, "    It is tried again by itself, by a sign-in, from %s on. When it is fixed, at once: smtpsend queue release --mailbox %s\n", next, n.Mailbox)
+	case outbox.NoticePaused:
+		fmt.Fprintf(b, "    It goes on by itself at %s. At once: smtpsend queue release --mailbox %s\n", next, n.Mailbox)
+	case outbox.NoticeResumed:
+		fmt.Fprintf(b, "    A message was accepted: nothing is left to do.\n")
 	case outbox.NoticeDead:
 		fmt.Fprintf(b, "    Its content is kept: smtpsend queue show %s\n", n.QID)
 	case outbox.NoticeInDoubt:
 		fmt.Fprintf(b, "    Look whether it arrived: smtpsend queue show %s\n", n.QID)
 	}
+}
+
+// finding is what the catalogue says of a notice.
+func (c *courier) finding(n outbox.Notice) (diagnosis.Finding, bool) {
+	if _, known := diagnosis.Lookup(n.Code); !known {
+		return diagnosis.Finding{}, false
+	}
+	facts := diagnosis.Facts{Mailbox: n.Mailbox}
+	if c.o.Facts != nil {
+		facts = c.o.Facts(n.Mailbox)
+	}
+	return diagnosis.Explain(n.Code, facts)[0], true
 }

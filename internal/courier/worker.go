@@ -20,13 +20,21 @@ type job struct {
 	kept    bool // it was not allowed to go out: nothing is wrong with it
 }
 
-// serve submits due messages of one mailbox, up to a quantum.
-func (c *courier) serve(ctx context.Context, mailbox string) {
+// serve submits due messages of one mailbox, up to a quantum. Of one that was held
+// it is the first message alone: the sign-in was accepted, the mail may not be.
+func (c *courier) serve(ctx context.Context, due outbox.Due) {
+	mailbox, quantum := due.Mailbox, c.o.Quantum
+	if due.Probe {
+		if !c.probe(ctx, mailbox) {
+			return
+		}
+		quantum = 1
+	}
 	current := c.claim(ctx, mailbox)
 	for n := 1; current != nil; n++ {
 		var following *job
 		next := func() *message.Mail {
-			if n < c.o.Quantum {
+			if n < quantum {
 				following = c.claim(ctx, mailbox)
 			}
 			if following == nil {
@@ -39,7 +47,7 @@ func (c *courier) serve(ctx context.Context, mailbox string) {
 			c.giveBack(following)
 			return
 		}
-		if current = following; current == nil && n < c.o.Quantum {
+		if current = following; current == nil && n < quantum {
 			current = c.claim(ctx, mailbox)
 		}
 	}
@@ -84,9 +92,7 @@ func (c *courier) giveBack(j *job) {
 func (c *courier) submit(j *job, next func() *message.Mail) bool {
 	session, err := c.session(j.claim.Mailbox)
 	if err != nil {
-		return c.finish(j, nil, outbox.Result{
-			Stage: diagnosis.StageConfig, Class: diagnosis.ClassConfiguration, Kind: "configuration", Text: err.Error(),
-		})
+		return c.finish(j, nil, settingResult(err))
 	}
 	timeout := c.o.Timeout + time.Duration(j.claim.Size/slowest)*time.Second
 	receipt := session.Submit(c.work, j.mail, submission.Policy{
@@ -117,11 +123,16 @@ const (
 	recordAgain = time.Second
 )
 
-// record writes down what became of an attempt. It outlives the end of the work
-// by one try: what was cut off has to be recorded as what it is, in doubt.
+// record writes down what became of an attempt.
 func (c *courier) record(j *job, result outbox.Result) (outbox.Settled, error) {
+	return c.persist(func(ctx context.Context) (outbox.Settled, error) { return c.sender.Finish(ctx, j.claim, result) })
+}
+
+// persist writes something down. It outlives the end of the work by one try: what
+// was cut off has to be recorded as what it is, in doubt.
+func (c *courier) persist(write func(context.Context) (outbox.Settled, error)) (outbox.Settled, error) {
 	for start := time.Now(); ; {
-		settled, err := c.sender.Finish(context.WithoutCancel(c.work), j.claim, result)
+		settled, err := write(context.WithoutCancel(c.work))
 		passing := errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrFull)
 		if !passing || time.Since(start) > recordTime || c.work.Err() != nil {
 			return settled, err
@@ -163,19 +174,24 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 	if e == nil || ((j.kept || e.Interrupted()) && r.Count(submission.InDoubt) == 0) { // it ended for our own sake
 		return res
 	}
-	symptom := e.Symptom()
-	if c.o.Claims != nil {
-		symptom.Claims = c.o.Claims(r.Token)
-	}
-	finding := diagnosis.Find(symptom, diagnosis.Facts{})
-	res.Stage, res.Class, res.Kind, res.Reply = e.Stage, finding.Class, finding.Code, e.Reply
-	if e.Reply.IsZero() && e.Err != nil {
-		res.Text = e.Err.Error()
-	}
+	c.blame(&res, e, r.Token)
 	if errors.Is(e, outbox.ErrDamaged) {
 		giveUp(&res)
 	}
 	return res
+}
+
+// blame says in res what e means.
+func (c *courier) blame(res *outbox.Result, e *submission.Error, token submission.Token) {
+	symptom := e.Symptom()
+	if c.o.Claims != nil {
+		symptom.Claims = c.o.Claims(token)
+	}
+	finding := diagnosis.Find(symptom, diagnosis.Facts{})
+	res.Stage, res.Class, res.Kind, res.Reply, res.Fault = e.Stage, finding.Class, finding.Code, e.Reply, symptom.Fault
+	if e.Reply.IsZero() && e.Err != nil {
+		res.Text = e.Err.Error()
+	}
 }
 
 // giveUp is for a message whose content is damaged: another attempt would end the

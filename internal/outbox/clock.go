@@ -32,7 +32,7 @@ func (ob *Outbox) setBack(t *tx, seen int64) error {
 			return err
 		}
 	}
-	for _, column := range []string{"next_at", "paused_until"} {
+	for _, column := range []string{"next_at", "paused_until", "probe_at", "since", "accepted_at"} {
 		if _, err := t.exec("UPDATE mailbox SET "+column+" = CASE WHEN "+column+" - ?2 > ?1 THEN "+column+" - ?2 ELSE ?1 END WHERE "+column+" > ?1", t.now, by); err != nil {
 			return err
 		}

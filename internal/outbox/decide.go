@@ -9,23 +9,26 @@ import (
 // decide says what is next for the message and for its mailbox.
 func (f *finish) decide() error {
 	if f.accepted > 0 {
-		f.box.throttles, f.box.streak, f.box.streakKind = 0, 0, ""
+		if err := f.recovered(); err != nil {
+			return err
+		}
 	}
+	f.box.freshAfter(f.t.now, f.ob.scaled(longestTrouble))
 	f.state, f.readyAt = Ready, f.t.now
 	switch {
 	case f.stillOpen == 0:
 		return f.ended()
 	case f.inDoubt > 0:
 		return f.doubtful()
-	case f.class() == diagnosis.ClassConfiguration:
+	case f.r.stops() != "":
 		f.uncounted(EventHeld)
-		return f.hold(PauseConfiguration)
-	case f.class() == diagnosis.ClassBlocked:
-		f.uncounted(EventHeld)
-		return f.hold(PauseBlocked)
-	case f.class() == diagnosis.ClassThrottled:
+		return f.hold(f.r.stops())
+	case f.r.Class == diagnosis.ClassThrottled:
 		f.uncounted(EventThrottled)
 		return f.slowDown(PauseThrottled)
+	case f.r.trouble():
+		f.uncounted(EventPaused)
+		return f.troubled()
 	case f.r.session():
 		f.uncounted(EventUnreachable)
 		return f.slowDown(PauseUnreachable)
@@ -34,15 +37,6 @@ func (f *finish) decide() error {
 		return nil
 	}
 	return f.deferred()
-}
-
-// class is that of the failure; one that is called permanent before there was a
-// mail transaction cannot be the message's fault.
-func (f *finish) class() diagnosis.Class {
-	if f.r.Class == diagnosis.ClassPermanent && f.r.session() {
-		return diagnosis.ClassConfiguration
-	}
-	return f.r.Class
 }
 
 // uncounted takes the attempt back: it said nothing about the message.
@@ -67,7 +61,7 @@ func (f *finish) ended() error {
 			return err
 		}
 	}
-	return f.notice(NoticeDead, true)
+	return f.notice(NoticeDead)
 }
 
 // refusal is the circuit breaker. Exchange answers refusals that go on with
@@ -83,11 +77,11 @@ func (f *finish) refusal() error {
 		return nil
 	}
 	pause := f.ob.scaled(growing(firstBreak, longestBreak, over+1))
-	f.box.rest(PauseRefusals, f.t.now+pause.Milliseconds(), f.r.Kind, cut(f.r.words(), maxLast))
+	f.pause(PauseRefusals, f.t.now+pause.Milliseconds())
 	if over > 0 {
 		return nil
 	}
-	return f.notice(NoticePaused, false)
+	return f.noticePaused()
 }
 
 // doubtful submits once more what is in doubt, or holds it.
@@ -96,19 +90,10 @@ func (f *finish) doubtful() error {
 	f.out.Event = EventInDoubt
 	if f.ob.o.InDoubt == DoubtHold || f.doubts > 1 {
 		f.state = Held
-		return f.notice(NoticeInDoubt, true)
+		return f.notice(NoticeInDoubt)
 	}
 	f.readyAt = f.t.now + f.ob.jittered(firstWait)
 	return nil
-}
-
-// hold stops the mailbox until somebody releases it, and says so once.
-func (f *finish) hold(p Pause) error {
-	if f.box.pause != "" && f.box.pausedUntil == 0 {
-		return nil // another connection met the same
-	}
-	f.box.stop(p, f.r.Kind, cut(f.r.words(), maxLast))
-	return f.notice(NoticeHeld, false)
 }
 
 // slowDown pauses the mailbox, each time in a row for longer. A notice is due
@@ -120,13 +105,11 @@ func (f *finish) slowDown(p Pause) error {
 	pause := f.r.Pause
 	if pause <= 0 {
 		pause = growing(firstThrottle, longThrottle, f.box.throttles)
-		if pause == longThrottle && growing(firstThrottle, longThrottle, f.box.throttles-1) < longThrottle {
-			if err := f.notice(NoticePaused, false); err != nil {
-				return err
-			}
-		}
 	}
-	f.box.rest(p, f.t.now+f.ob.jittered(pause), f.r.Kind, cut(f.r.words(), maxLast))
+	f.pause(p, f.t.now+f.ob.jittered(pause))
+	if f.r.Pause <= 0 && pause == longThrottle && growing(firstThrottle, longThrottle, f.box.throttles-1) < longThrottle {
+		return f.noticePaused()
+	}
 	return nil
 }
 
@@ -140,24 +123,20 @@ func (f *finish) deferred() error {
 		if err := f.t.closeRecipients(f.c.id); err != nil {
 			return err
 		}
-		return f.notice(NoticeDead, true)
+		return f.notice(NoticeDead)
 	}
 	f.out.Event = EventDeferred
 	f.readyAt = f.t.now + wait
 	return nil
 }
 
-// notice asks for one to the operator, about the message or about the mailbox;
-// never because of a notice.
-func (f *finish) notice(k NoticeKind, aboutMail bool) error {
+// notice asks for one to the operator about the message; never because of a
+// notice.
+func (f *finish) notice(k NoticeKind) error {
 	if f.c.Notice {
 		return nil
 	}
-	id := int64(0)
-	if aboutMail {
-		id = f.c.id
-	}
-	return f.t.notice(k, f.c.Mailbox, id, f.r.Kind, f.r.words())
+	return f.t.notice(Notice{Kind: k, Mailbox: f.c.Mailbox, Code: f.r.Kind, Text: f.r.words()}, f.c.id)
 }
 
 // expire ends a message whose time is over.
@@ -175,5 +154,5 @@ func (ob *Outbox) expire(t *tx, id int64) error {
 	if err := t.event(id, Event{Kind: EventExpired, Text: words}); err != nil || notice == 1 {
 		return err
 	}
-	return t.notice(NoticeDead, name, id, "expired", words)
+	return t.notice(Notice{Kind: NoticeDead, Mailbox: name, Code: "expired", Text: words}, id)
 }

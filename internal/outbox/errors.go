@@ -44,7 +44,8 @@ var (
 // WaitError says that a mailbox may not submit now.
 type WaitError struct {
 	Mailbox string
-	Until   time.Time // zero: until somebody releases the mailbox
+	Until   time.Time // zero: the mailbox is held
+	Probe   time.Time // when a held mailbox is tried by a sign-in; zero: it waits for somebody alone
 	Pause   Pause     // "" when one of the mailbox's own limits is reached
 	Reason  string    // in words
 }

@@ -1,9 +1,7 @@
 package outbox
 
 import (
-	"context"
 	"database/sql"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -20,6 +18,7 @@ const (
 	EventInDoubt     EventKind = "in doubt"    // the server may have it
 	EventThrottled   EventKind = "throttled"   // no attempt; the mailbox pauses
 	EventUnreachable EventKind = "unreachable" // no attempt; the mailbox pauses
+	EventPaused      EventKind = "paused"      // no attempt; the server cannot be used, and the mailbox pauses
 	EventHeld        EventKind = "held"        // no attempt; the mailbox, or by an operator the message, is held
 	EventReturned    EventKind = "returned"    // no attempt; given back
 	EventRecovered   EventKind = "recovered"   // a process ended before anything was submitted
@@ -74,64 +73,4 @@ func events(r reader, id int64) (list []Event, err error) {
 		return err
 	}, "SELECT at, kind, attempt, rcpt, code, enhanced, text, took FROM event WHERE mail_id = ?1 ORDER BY id", id)
 	return list, err
-}
-
-// NoticeKind says what the operator should hear of.
-type NoticeKind string
-
-// The notices.
-const (
-	NoticeHeld    NoticeKind = "held"     // a mailbox submits nothing until it is released
-	NoticePaused  NoticeKind = "paused"   // a mailbox pauses for long
-	NoticeDead    NoticeKind = "dead"     // a message was given up; its content is kept
-	NoticeInDoubt NoticeKind = "in doubt" // a message may have been submitted
-)
-
-// Notice is something that the operator has not been told yet.
-type Notice struct {
-	ID      int64
-	At      time.Time
-	Kind    NoticeKind
-	Mailbox string
-	QID     QID    // "" when it is about the mailbox
-	Code    string // of the catalogue
-	Text    string // the server's words
-}
-
-func (t *tx) notice(k NoticeKind, mailbox string, id int64, code, text string) error {
-	_, err := t.exec("INSERT INTO notice (at, kind, mailbox, mail_id, code, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-		t.now, string(k), mailbox, id, code, cut(text, maxLast))
-	return err
-}
-
-// Notices lists the oldest limit notices that are not done. Compose one mail of
-// them, accept it with Message.Notice, then call NoticesDone.
-func (ob *Outbox) Notices(ctx context.Context, limit int) ([]Notice, error) {
-	var list []Notice
-	err := each(view{ctx, ob.store}, func(rows *sql.Rows) error {
-		var n Notice
-		var at, mail int64
-		err := rows.Scan(&n.ID, &at, &n.Kind, &n.Mailbox, &mail, &n.Code, &n.Text)
-		if n.At = moment(at); mail != 0 {
-			n.QID = ob.qid(mail)
-		}
-		list = append(list, n)
-		return err
-	}, "SELECT id, at, kind, mailbox, mail_id, code, text FROM notice ORDER BY id LIMIT ?1", limit)
-	if err != nil {
-		return nil, fmt.Errorf("reading notices: %w", err)
-	}
-	return list, nil
-}
-
-// NoticesDone forgets the notices up to and including id.
-func (ob *Outbox) NoticesDone(ctx context.Context, id int64) error {
-	err := ob.write(ctx, func(t *tx) error {
-		_, err := t.exec("DELETE FROM notice WHERE id <= ?1", id)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("removing notices: %w", err)
-	}
-	return nil
 }

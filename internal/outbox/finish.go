@@ -39,6 +39,7 @@ type Result struct {
 	Stage      diagnosis.Stage // where it ended
 	Class      diagnosis.Class // what the failure means, "" when there was none
 	Kind       string          // its code in the catalogue
+	Fault      diagnosis.Fault // what failed when neither server nor token endpoint said anything
 	Reply      reply.Reply     // that decided; zero when none came
 	Text       string          // our words when there is no reply
 	ServerID   string          // the server's name for what it accepted
@@ -70,8 +71,15 @@ type Settled struct {
 	State   State
 	ReadyAt time.Time // when State is Ready
 	Event   EventKind
-	Pause   Pause // set when the mailbox submits nothing more, for now or until released
+
+	Pause Pause     // set when the mailbox submits nothing more, for now or while it is held
+	Until time.Time // of the pause; zero when the mailbox is held
+	Probe time.Time // when a held mailbox is tried by a sign-in
 }
+
+// Held reports that the mailbox goes on only when a probe is accepted or somebody
+// releases it.
+func (s Settled) Held() bool { return s.Pause != "" && s.Until.IsZero() }
 
 // Finish records what became of a claim and decides what is next (see the
 // package comment, 5). It can be called again after an error that wraps ErrFull or
@@ -141,18 +149,19 @@ func (f *finish) run() (err error) {
 	if err := f.t.saveMailbox(f.box); err != nil {
 		return err
 	}
-	f.out.State, f.out.Pause = f.state, f.pauseNow()
+	f.out.State = f.state
+	f.out.mailbox(f.box, f.t.now)
 	if f.state == Ready {
 		f.out.ReadyAt = moment(f.readyAt)
 	}
 	return f.save()
 }
 
-func (f *finish) pauseNow() Pause {
-	if w := f.box.waits(f.t.now); w != nil {
-		return w.Pause
+// mailbox says how m stands.
+func (s *Settled) mailbox(m *mailbox, now int64) {
+	if w := m.waits(now); w != nil {
+		s.Pause, s.Until, s.Probe = w.Pause, w.Until, w.Probe
 	}
-	return ""
 }
 
 // recipients records the outcome of each, with the words when they are its own.
@@ -227,7 +236,7 @@ func (f *finish) save() error {
 	if f.state.finished() {
 		done = f.t.now
 	}
-	keep := f.state != Sent || f.ob.o.KeepSent
+	keep := f.state != Cancelled && (f.state != Sent || f.ob.o.KeepSent)
 	f.drop = !keep && f.c.Size > chunk
 	_, err := f.t.exec(`UPDATE mail SET state = ?2, ready_at = ?3, attempts = ?4, doubts = ?5, waited = ?6, rcpt_open = ?7, holder = '', phase = '',
 		body_left = ?8, finished_at = ?9, last_code = ?10, last_enhanced = ?11, last_kind = ?12, last_text = ?13,
@@ -239,6 +248,11 @@ func (f *finish) save() error {
 	}
 	if !keep && !f.drop {
 		if _, err := f.t.exec("DELETE FROM body WHERE mail_id = ?1", f.c.id); err != nil {
+			return err
+		}
+	}
+	if f.c.Notice && f.state.finished() && f.state != Cancelled {
+		if err := f.t.carried(f.c.id); err != nil {
 			return err
 		}
 	}

@@ -10,13 +10,17 @@ import (
 // Pause says why a mailbox submits nothing.
 type Pause string
 
-// The pauses. The first three end by themselves, the others when somebody calls
-// ReleaseMailbox.
+// The pauses. The first four end by themselves, at a time that is known. A
+// PauseServer that lasts a day becomes a hold; PauseConfiguration and PauseBlocked
+// are one at once. A held mailbox is probed (StartProbe) and goes on when its
+// sign-in is accepted, or when somebody calls ReleaseMailbox. One with
+// PauseOperator waits for that alone.
 const (
 	PauseThrottled     Pause = "throttled"     // the server asked for less
-	PauseUnreachable   Pause = "unreachable"   // no session could be opened
+	PauseUnreachable   Pause = "unreachable"   // the server could not be reached, or asked for another time
+	PauseServer        Pause = "server"        // the server, or what is in its place, cannot be used
 	PauseRefusals      Pause = "refusals"      // too many refusals of one kind in a row
-	PauseConfiguration Pause = "configuration" // an administrator or a setting has to change
+	PauseConfiguration Pause = "configuration" // the sign-in was refused, or the mailbox may not submit
 	PauseBlocked       Pause = "blocked"       // Microsoft stopped the mailbox or the tenant
 	PauseOperator      Pause = "operator"      // somebody held it
 )
@@ -34,13 +38,21 @@ type mailbox struct {
 	throttles   int
 	streak      int
 	streakKind  string
+
+	since      int64 // of the first pause that no accepted message has ended
+	failures   int   // times in a row that the server could not be used
+	probeAt    int64 // of a held mailbox
+	probes     int
+	told       string // what the operator was told, and its end was not
+	acceptedAt int64
 }
 
-const mailboxColumns = "name, per_minute, rcpt_day, next_at, next_text, pause, paused_until, pause_kind, pause_text, throttles, streak, streak_kind"
+const mailboxColumns = "name, per_minute, rcpt_day, next_at, next_text, pause, paused_until, pause_kind, pause_text, throttles, streak, streak_kind, " +
+	"since, failures, probe_at, probes, told, accepted_at"
 
 func (m *mailbox) fields() []any {
 	return []any{&m.name, &m.limits.PerMinute, &m.limits.RecipientsPerDay, &m.nextAt, &m.nextText, &m.pause, &m.pausedUntil,
-		&m.pauseKind, &m.pauseText, &m.throttles, &m.streak, &m.streakKind}
+		&m.pauseKind, &m.pauseText, &m.throttles, &m.streak, &m.streakKind, &m.since, &m.failures, &m.probeAt, &m.probes, &m.told, &m.acceptedAt}
 }
 
 // lockMailbox reads the row and keeps others from it.
@@ -52,46 +64,55 @@ func (t *tx) lockMailbox(name string) (*mailbox, error) {
 
 func (t *tx) saveMailbox(m *mailbox) error {
 	_, err := t.exec(`UPDATE mailbox SET next_at = ?2, next_text = ?3, pause = ?4, paused_until = ?5, pause_kind = ?6, pause_text = ?7,
-		throttles = ?8, streak = ?9, streak_kind = ?10 WHERE name = ?1`,
-		m.name, m.nextAt, m.nextText, string(m.pause), m.pausedUntil, m.pauseKind, m.pauseText, m.throttles, m.streak, m.streakKind)
+		throttles = ?8, streak = ?9, streak_kind = ?10, since = ?11, failures = ?12, probe_at = ?13, probes = ?14, told = ?15, accepted_at = ?16 WHERE name = ?1`,
+		m.name, m.nextAt, m.nextText, string(m.pause), m.pausedUntil, m.pauseKind, m.pauseText, m.throttles, m.streak, m.streakKind,
+		m.since, m.failures, m.probeAt, m.probes, m.told, m.acceptedAt)
 	return err
 }
 
 // waits says what keeps the mailbox from submitting now, nil when nothing does.
 func (m *mailbox) waits(now int64) *WaitError {
 	switch {
-	case m.pause != "" && (m.pausedUntil == 0 || m.pausedUntil > now):
-		return &WaitError{m.name, moment(m.pausedUntil), m.pause, m.pauseReason()}
+	case m.held() || (m.pause != "" && m.pausedUntil > now):
+		return &WaitError{m.name, moment(m.pausedUntil), moment(m.probeAt), m.pause, m.pauseReason()}
 	case m.nextAt > now:
 		return &WaitError{Mailbox: m.name, Until: moment(m.nextAt), Reason: m.nextText}
 	}
 	return nil
 }
 
+// held reports a mailbox whose pause has no end by itself.
+func (m *mailbox) held() bool { return m.pause != "" && m.pausedUntil == 0 }
+
 // pauseReason puts a pause in words.
 func (m *mailbox) pauseReason() string {
 	words := map[Pause]string{
 		PauseThrottled:     "the server asked for a pause",
 		PauseUnreachable:   "the server cannot be reached",
+		PauseServer:        "the server cannot be used",
 		PauseRefusals:      fmt.Sprintf("%d refusals of one kind in a row", m.streak),
 		PauseConfiguration: "held: something has to be fixed first",
 		PauseBlocked:       "held: the server has blocked the mailbox",
 		PauseOperator:      "held by the operator",
 	}[m.pause]
+	if m.pause == PauseServer && m.held() {
+		words = "held: the server could not be used for a day"
+	}
 	if m.pauseText != "" {
 		words += ": " + m.pauseText
 	}
 	return words
 }
 
-// stop holds the mailbox until it is released.
-func (m *mailbox) stop(p Pause, kind, text string) {
-	m.pause, m.pausedUntil, m.pauseKind, m.pauseText = p, 0, kind, text
+// stop holds the mailbox until it is released, or a probe at probeAt (0: none)
+// is accepted.
+func (m *mailbox) stop(p Pause, probeAt int64, kind, text string) {
+	m.pause, m.pausedUntil, m.probeAt, m.pauseKind, m.pauseText = p, 0, probeAt, kind, text
 }
 
 // rest pauses the mailbox until a time, unless it is held.
 func (m *mailbox) rest(p Pause, until int64, kind, text string) {
-	if m.pause != "" && (m.pausedUntil == 0 || m.pausedUntil > until) {
+	if m.held() || (m.pause != "" && m.pausedUntil > until) {
 		return // several connections may fail at once; the longest pause counts
 	}
 	m.pause, m.pausedUntil, m.pauseKind, m.pauseText = p, until, kind, text
@@ -128,7 +149,7 @@ func (ob *Outbox) HoldMailbox(ctx context.Context, mailbox, reason string) error
 		if err != nil {
 			return err
 		}
-		m.stop(PauseOperator, "", reason)
+		m.stop(PauseOperator, 0, "", reason)
 		return t.saveMailbox(m)
 	})
 	if err != nil {
@@ -159,10 +180,15 @@ func (ob *Outbox) ReleaseMailbox(ctx context.Context, mailbox string) error {
 	return nil
 }
 
-// rested forgets pauses and what led to them.
+// rested forgets pauses and what led to them, but not that their end is to be
+// told.
 func (m *mailbox) rested() {
-	m.pause, m.pausedUntil, m.pauseKind, m.pauseText = "", 0, "", ""
+	m.pause, m.pausedUntil, m.probeAt, m.pauseKind, m.pauseText = "", 0, 0, "", ""
 	m.throttles, m.streak, m.streakKind = 0, 0, ""
+	m.since, m.failures, m.probes = 0, 0, 0
+	if m.told != "" {
+		m.told = toldReleased
+	}
 }
 
 // times of the schedule, also told in the package comment.
@@ -174,6 +200,13 @@ const (
 	streakAllowed  = 5
 	firstBreak     = 10 * time.Minute
 	longestBreak   = 4 * time.Hour
+	firstTrouble   = time.Minute // the server cannot be used
+	longestTrouble = 4 * time.Hour
+	noticeTrouble  = 15 * time.Minute // a pause that the operator hears of
+	holdAfter      = 24 * time.Hour
+	firstProbe     = 30 * time.Minute // of a held mailbox
+	longestProbe   = 4 * time.Hour
+	probeAgain     = 15 * time.Minute // when the network kept it from an answer
 	jitterFraction = 0.1
 )
 

@@ -88,7 +88,7 @@ func (s *Sender) doubt(t *tx, l left, r *Recovered) error {
 		state, text = Held, "the process ended while the content went out: held"
 		r.Held++
 		if l.notice == 0 {
-			if err := t.notice(NoticeInDoubt, l.mailbox, l.id, "", text); err != nil {
+			if err := t.notice(Notice{Kind: NoticeInDoubt, Mailbox: l.mailbox, Text: text}, l.id); err != nil {
 				return err
 			}
 		}

@@ -79,6 +79,7 @@ func (s *Sender) Release() error { return s.lock.Unlock() }
 type Due struct {
 	Mailbox string
 	At      time.Time // now or earlier: it has something to claim
+	Probe   bool      // it is held: StartProbe, and claim when that was accepted
 }
 
 // Due lists the mailboxes that have, or will have, something due without anybody
@@ -93,13 +94,13 @@ func (s *Sender) Due(ctx context.Context) ([]Due, error) {
 	var due []Due
 	err := each(view{ctx, s.ob.store}, func(rows *sql.Rows) error {
 		var name string
-		var next, paused int64
+		var next, paused, probe int64
 		var first [4]sql.NullInt64
-		if err := rows.Scan(&name, &next, &paused, &first[0], &first[1], &first[2], &first[3]); err != nil {
+		if err := rows.Scan(&name, &next, &paused, &probe, &first[0], &first[1], &first[2], &first[3]); err != nil {
 			return err
 		}
 		if at, ok := earliest(first); ok {
-			due = append(due, Due{name, moment(max(at, next, paused, min(now, at)))})
+			due = append(due, Due{name, moment(max(at, next, paused, probe, min(now, at))), probe > 0})
 		}
 		return nil
 	}, dueQuery)
@@ -109,12 +110,12 @@ func (s *Sender) Due(ctx context.Context) ([]Due, error) {
 	return due, nil
 }
 
-const dueQuery = `SELECT name, next_at, paused_until,
+const dueQuery = `SELECT name, next_at, paused_until, probe_at,
 	(SELECT min(ready_at) FROM mail WHERE mailbox = name AND prio = 0 AND state = 'ready'),
 	(SELECT min(ready_at) FROM mail WHERE mailbox = name AND prio = 1 AND state = 'ready'),
 	(SELECT min(ready_at) FROM mail WHERE mailbox = name AND prio = 2 AND state = 'ready'),
 	(SELECT min(ready_at) FROM mail WHERE mailbox = name AND prio = 3 AND state = 'ready')
-	FROM mailbox WHERE pause = '' OR paused_until > 0`
+	FROM mailbox WHERE pause = '' OR paused_until > 0 OR probe_at > 0`
 
 func earliest(times [4]sql.NullInt64) (at int64, ok bool) {
 	for _, t := range times {

@@ -19,8 +19,17 @@ type Mailbox struct {
 	Pause      Pause     // "" when nothing or only a limit holds it
 	Code       string    // the catalogue's code for the pause
 	Reason     string    // in words why it waits, "" when it does not
-	WaitsUntil time.Time // zero: not known, or until somebody releases it
+	WaitsUntil time.Time // zero: not known, or it is held
+	Since      time.Time // of the first pause that no accepted message has ended; zero: there is none
+	ProbeAt    time.Time // when a held one is tried by a sign-in; zero: it waits for somebody alone
 }
+
+// Held reports that the mailbox has no end of its pause: it goes on when a probe is
+// accepted or somebody releases it.
+func (m Mailbox) Held() bool { return m.Pause != "" && m.WaitsUntil.IsZero() }
+
+// Stopped reports a mailbox that something wrong holds, not an operator.
+func (m Mailbox) Stopped() bool { return m.Held() && m.Pause != PauseOperator }
 
 // Mailboxes returns all mailboxes by name, with what waits in them. It costs the
 // reading of the index of what waits.
@@ -74,7 +83,7 @@ func (ob *Outbox) mailboxes(v view, name string, list *[]Mailbox) error {
 		if w := row.waits(now); w != nil {
 			m.Pause, m.Reason, m.WaitsUntil = w.Pause, w.Reason, w.Until
 			if w.Pause != "" {
-				m.Code = row.pauseKind
+				m.Code, m.Since, m.ProbeAt = row.pauseKind, moment(row.since), w.Probe
 			}
 		}
 		*list = append(*list, m)

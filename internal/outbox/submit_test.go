@@ -37,6 +37,7 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 		class   diagnosis.Class
 		stage   diagnosis.Stage
 		reply   reply.Reply
+		fault   diagnosis.Fault
 
 		state    outbox.State
 		wait     time.Duration // until the message is due
@@ -63,8 +64,20 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
 		{name: "send as denied after the dot", outcome: outbox.Permanent, class: diagnosis.ClassConfiguration, stage: diagnosis.StageContent, reply: denied,
 			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
-		{name: "refused for good before any message", outcome: outbox.NotAttempted, class: diagnosis.ClassPermanent, stage: diagnosis.StageStartTLS,
+		{name: "token refused", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageToken,
 			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
+		{name: "5yz at connect", outcome: outbox.NotAttempted, class: diagnosis.ClassPermanent, stage: diagnosis.StageGreeting, reply: unknown,
+			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+		{name: "bad certificate", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageStartTLS, fault: diagnosis.FaultTLSExpired,
+			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+		{name: "bad certificate of the token endpoint", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageToken, fault: diagnosis.FaultTLSHostname,
+			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+		{name: "no reply to RCPT but nonsense", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageRcpt, fault: diagnosis.FaultNotSMTP,
+			state: outbox.Ready, wait: time.Minute, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+		{name: "a reply that does not belong to AUTH", outcome: outbox.NotAttempted, class: diagnosis.ClassPermanent, stage: diagnosis.StageAuth, reply: taken,
+			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+		{name: "421 that a setting causes", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageMail, reply: busy,
+			state: outbox.Ready, wait: time.Minute, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
 		{name: "blocked", outcome: outbox.Permanent, class: diagnosis.ClassBlocked, stage: diagnosis.StageContent, reply: blocked,
 			state: outbox.Ready, pause: outbox.PauseBlocked, story: "attempt, held", notices: "held", content: true},
 		{name: "network down", outcome: outbox.NotAttempted, class: diagnosis.ClassTransient, stage: diagnosis.StageDial,
@@ -80,7 +93,9 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 				q := f.put(mail("kim@fabrikam.example", "lee@fabrikam.example"))
 				f.lock()
 				c := f.allowed()
-				s := f.finish(c, failed(c, tt.outcome, tt.class, tt.stage, tt.reply))
+				r := failed(c, tt.outcome, tt.class, tt.stage, tt.reply)
+				r.Fault = tt.fault
+				s := f.finish(c, r)
 				d := f.show(q)
 				if s.State != tt.state || d.State != tt.state || s.Pause != tt.pause || d.Attempts != tt.attempts {
 					t.Errorf("settled %+v, state %s, %d attempts", s, d.State, d.Attempts)
@@ -289,9 +304,7 @@ func TestHeldMailboxGoesOnWhenReleased(t *testing.T) {
 		}
 		f.finish(late, outbox.Result{})
 		f.clock.add(1000 * time.Hour)
-		if due, err := f.sender.Due(f.ctx); len(due) != 0 || err != nil {
-			t.Errorf("a held mailbox is due: %v, %v", due, err)
-		}
+		f.waits() // however long nobody does anything
 		if d := f.show(q); !strings.HasPrefix(d.Reason, "the mailbox waits: held: something has to be fixed first: 535 5.7.3") || !d.WaitsUntil.IsZero() {
 			t.Errorf("reason = %q until %v", d.Reason, d.WaitsUntil)
 		}
@@ -376,11 +389,11 @@ func TestNoticesAreToldOnce(t *testing.T) {
 		f.lock()
 		c := f.allowed()
 		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, diagnosis.StageContent, unknown))
-		list, err := f.Notices(f.ctx, 10)
+		list, err := f.Notices(f.ctx, outbox.RoadMail, 10)
 		if err != nil || len(list) != 1 || list[0].QID != q || list[0].Text != "550 5.1.1 User unknown" || list[0].Code != "permanent-kind" || list[0].Mailbox != box {
 			t.Fatalf("%+v, %v", list, err)
 		}
-		if err := f.NoticesDone(f.ctx, list[0].ID); err != nil || f.noticed() != "" {
+		if err := f.NoticesDone(f.ctx, outbox.RoadMail, list); err != nil || f.noticed() != "" {
 			t.Errorf("after NoticesDone: %v, %q", err, f.noticed())
 		}
 	})

@@ -38,8 +38,11 @@ type queue interface {
 	SetLimits(context.Context, string, outbox.Limits) error
 	HoldMailbox(context.Context, string, string) error
 	ReleaseMailbox(context.Context, string) error
-	Notices(context.Context, int) ([]outbox.Notice, error)
-	NoticesDone(context.Context, int64) error
+	Notices(context.Context, outbox.Road, int) ([]outbox.Notice, error)
+	NoticesDone(context.Context, outbox.Road, []outbox.Notice) error
+	NoticesLater(context.Context, outbox.Road, []outbox.Notice) error
+	NoticesCarried(context.Context, outbox.QID, []outbox.Notice) error
+	Records(context.Context) ([]outbox.Record, error)
 	StartBatch(context.Context, string, string, int64) (outbox.Batch, outbox.Batch, error)
 	BatchCounts(context.Context, int64) (all, inDoubt map[outbox.State]int, err error)
 	BatchLeft(context.Context, int64) (map[string]outbox.Left, error)
@@ -218,7 +221,7 @@ func (f *fixture) story(q outbox.QID) string {
 
 func (f *fixture) noticed() string {
 	f.t.Helper()
-	list, err := f.Notices(f.ctx, 100)
+	list, err := f.Notices(f.ctx, outbox.RoadMail, 100)
 	if err != nil {
 		f.t.Fatal(err)
 	}

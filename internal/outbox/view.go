@@ -57,6 +57,7 @@ type Mail struct {
 	// when that is not known or the message waits for somebody.
 	Reason     string
 	WaitsUntil time.Time
+	ProbeAt    time.Time // when its mailbox, which is held, is tried by a sign-in
 }
 
 const mailColumns = `m.id, m.mailbox, m.state, m.prio, m.ready_at, m.expires_at, m.attempts, m.doubts, coalesce(m.dedupe_key, ''), coalesce(m.batch_id, 0),
@@ -92,7 +93,7 @@ func (m *Mail) explain(box *mailbox, now int64) {
 		m.Reason = "held by the operator"
 	case m.State != Ready:
 	case wait != nil && (wait.Until.IsZero() || !wait.Until.Before(m.ReadyAt)):
-		m.Reason, m.WaitsUntil = "the mailbox waits: "+wait.Reason, wait.Until
+		m.Reason, m.WaitsUntil, m.ProbeAt = "the mailbox waits: "+wait.Reason, wait.Until, wait.Probe
 	case millis(m.ReadyAt) <= now:
 		m.Reason = "is due"
 	case m.Text != "" || m.Attempts > 0:

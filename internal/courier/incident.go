@@ -1,0 +1,107 @@
+package courier
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/printable"
+)
+
+// Incident is a notice as a program reads it.
+type Incident struct {
+	SchemaVersion int             `json:"schema_version"` // 1; grows when a member changes its meaning
+	Kind          string          `json:"kind"`           // held, paused, resumed, dead or in_doubt
+	Summary       string          `json:"summary"`        // in a few words
+	At            time.Time       `json:"at"`
+	Mailbox       string          `json:"mailbox"`
+	QueueID       string          `json:"queue_id,omitempty"` // of the message that it is about
+	Since         *time.Time      `json:"since,omitempty"`    // when the mailbox began to pause
+	NextTry       *time.Time      `json:"next_try,omitempty"` // when a paused mailbox goes on, or a held one is tried by a sign-in
+	Waiting       int             `json:"waiting"`            // messages that wait in the mailbox
+	Code          string          `json:"code,omitempty"`     // of the catalogue: smtpsend explain CODE
+	Title         string          `json:"title,omitempty"`
+	Cause         string          `json:"cause,omitempty"`
+	Said          string          `json:"said,omitempty"` // the server's words, or ours, on one line
+	Fixes         []diagnosis.Fix `json:"fixes,omitempty"`
+	Release       string          `json:"release,omitempty"` // the command that makes the mailbox go on at once
+}
+
+// told is how Notify ended.
+type told struct {
+	notice outbox.Notice
+	err    error
+}
+
+// notifyPause is how long after a failure no other notice is tried: what failed is
+// the command rather than the notice.
+const notifyPause = time.Minute
+
+// tell runs Notify for the oldest notice that has not gone this road, beside
+// everything else: submitting never waits for it.
+func (c *courier) tell(ctx context.Context) error {
+	if c.telling || time.Now().Before(c.tellAfter) {
+		return nil
+	}
+	notices, err := c.box.Notices(ctx, outbox.RoadCommand, maxNotices)
+	if err != nil || len(notices) == 0 {
+		return err
+	}
+	if c.o.Notify == nil {
+		return c.box.NoticesDone(ctx, outbox.RoadCommand, notices)
+	}
+	incident, err := c.incident(ctx, notices[0])
+	if err != nil {
+		return err
+	}
+	c.telling = true
+	go func() { c.told <- told{notices[0], c.o.Notify(ctx, incident)} }()
+	return nil
+}
+
+// heard records how Notify ended. What our own end cut off is told by the next run.
+func (c *courier) heard(ctx context.Context, t told) error {
+	c.telling = false
+	list := []outbox.Notice{t.notice}
+	switch {
+	case t.err == nil:
+		return c.box.NoticesDone(context.WithoutCancel(ctx), outbox.RoadCommand, list)
+	case ctx.Err() != nil:
+		return nil
+	}
+	c.tellAfter = time.Now().Add(notifyPause)
+	if c.o.Unnotified != nil {
+		c.o.Unnotified(t.err)
+	}
+	return c.box.NoticesLater(ctx, outbox.RoadCommand, list)
+}
+
+// incident is a notice with what the catalogue knows of it.
+func (c *courier) incident(ctx context.Context, n outbox.Notice) (Incident, error) {
+	i := Incident{
+		SchemaVersion: 1, Kind: strings.ReplaceAll(string(n.Kind), " ", "_"), Summary: summary(n), At: n.At, Mailbox: n.Mailbox,
+		QueueID: string(n.QID), Since: orNil(n.Since), NextTry: orNil(n.Next), Code: n.Code, Said: printable.Line(n.Text),
+	}
+	if n.Kind == outbox.NoticeHeld || n.Kind == outbox.NoticePaused {
+		i.Release = "smtpsend queue release --mailbox " + n.Mailbox
+	}
+	if f, known := c.finding(n); known {
+		i.Title, i.Cause, i.Fixes = f.Title, f.Cause, f.Fixes
+	}
+	m, err := c.box.Mailbox(ctx, n.Mailbox)
+	if errors.Is(err, outbox.ErrNotFound) {
+		return i, nil
+	}
+	i.Waiting = m.Counts[outbox.Ready]
+	return i, err
+}
+
+func orNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

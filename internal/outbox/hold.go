@@ -1,0 +1,151 @@
+package outbox
+
+import (
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+)
+
+// What the operator was told of a mailbox, and its end was not.
+const (
+	toldPaused   = "paused"
+	toldHeld     = "held"
+	toldReleased = "released" // somebody released it meanwhile
+)
+
+// stops says as what the mailbox is held at once, "" when it is not: a refused
+// sign-in, and what the server says of the mailbox or the tenant. What nobody
+// said, a broken certificate say, passes more often than not.
+func (r *Result) stops() Pause {
+	refused := r.Class == diagnosis.ClassConfiguration || r.Class == diagnosis.ClassPermanent
+	switch {
+	case r.Fault != "":
+		return ""
+	case r.Class == diagnosis.ClassBlocked:
+		return PauseBlocked
+	case r.Stage == diagnosis.StageToken && refused,
+		r.Stage == diagnosis.StageAuth && refused && r.Reply.Permanent(),
+		!r.session() && r.Class == diagnosis.ClassConfiguration && r.Reply.Permanent():
+		return PauseConfiguration
+	}
+	return ""
+}
+
+// trouble reports that the server, or what is in its place, cannot be used: a
+// refusal before there was a mail transaction, a certificate, something missing,
+// or what is not a reply. It says nothing about the message.
+func (r *Result) trouble() bool {
+	switch {
+	case r.Class == diagnosis.ClassConfiguration:
+		return true
+	case r.session():
+		return r.Class == diagnosis.ClassPermanent
+	}
+	outOfPlace := r.Reply.Positive() || r.Reply.Intermediate()
+	return r.Class == diagnosis.ClassPermanent && r.Fault == "" && outOfPlace
+}
+
+// wide reports a failure that another mailbox would meet as well.
+func (r *Result) wide() bool { return r.session() && r.Stage != diagnosis.StageAuth }
+
+// troubled pauses the mailbox, each time in a row for longer, and holds it when
+// that has lasted a day.
+func (f *finish) troubled() error {
+	if f.box.waits(f.t.now) == nil || f.box.pause != PauseServer { // several connections that fail together are one time
+		f.box.failures++
+	}
+	lasted := time.Duration(f.t.now-f.box.since) * time.Millisecond
+	if f.box.since > 0 && f.box.failures > 1 && lasted >= f.ob.scaled(holdAfter) {
+		f.out.Event = EventHeld
+		return f.hold(PauseServer)
+	}
+	pause := growing(firstTrouble, longestTrouble, f.box.failures)
+	f.pause(PauseServer, f.t.now+f.ob.jittered(pause))
+	if !f.r.session() { // the message may be what the server stumbles over: others go first
+		f.readyAt = max(f.t.now, f.box.pausedUntil)
+	}
+	if pause >= noticeTrouble {
+		return f.noticePaused()
+	}
+	return nil
+}
+
+// pause makes the mailbox rest, and begins a row of pauses.
+func (f *finish) pause(p Pause, until int64) {
+	f.box.begin(f.t.now)
+	f.box.rest(p, until, f.r.Kind, cut(f.r.words(), maxLast))
+}
+
+// hold stops the mailbox until a probe is accepted or somebody releases it, and
+// says so once. A notice does not stop its mailbox: it looks for another one.
+func (f *finish) hold(p Pause) error {
+	switch {
+	case f.box.held():
+		return nil // another connection met the same
+	case f.c.Notice:
+		f.state = Cancelled
+		f.stillOpen = 0
+		if err := f.t.closeRecipients(f.c.id); err != nil {
+			return err
+		}
+		return f.t.putBack(f.c.id, f.ob.scaled(firstProbe))
+	}
+	f.box.begin(f.t.now)
+	f.box.stop(p, f.ob.nextProbe(f.t.now, f.box.probes), f.r.Kind, cut(f.r.words(), maxLast))
+	if err := f.t.pullNotices(f.c.Mailbox); err != nil || f.box.told == toldHeld {
+		return err
+	}
+	f.box.told = toldHeld
+	return f.t.notice(f.aboutMailbox(NoticeHeld), 0)
+}
+
+// noticePaused tells the operator, once, that a mailbox pauses for long.
+func (f *finish) noticePaused() error {
+	if f.c.Notice || f.box.told == toldPaused || f.box.told == toldHeld || f.box.held() {
+		return nil
+	}
+	f.box.told = toldPaused
+	return f.t.notice(f.aboutMailbox(NoticePaused), 0)
+}
+
+// aboutMailbox is a notice of why and until when the mailbox waits.
+func (f *finish) aboutMailbox(k NoticeKind) Notice {
+	return Notice{
+		Kind: k, Mailbox: f.box.name, Code: f.r.Kind, Text: f.r.words(),
+		Since: moment(f.box.since), Next: moment(max(f.box.pausedUntil, f.box.probeAt)), Wide: f.r.wide(),
+	}
+}
+
+// recovered ends the row of pauses: a message was accepted.
+func (f *finish) recovered() error {
+	b := f.box
+	b.throttles, b.streak, b.streakKind, b.acceptedAt = 0, 0, "", f.t.now
+	if b.held() {
+		return nil // by another connection, meanwhile
+	}
+	told, since := b.told, b.since
+	b.failures, b.probes, b.since, b.told = 0, 0, 0, ""
+	if told == "" {
+		return nil
+	}
+	return f.t.notice(Notice{Kind: NoticeResumed, Mailbox: b.name, Since: moment(since)}, 0)
+}
+
+// begin notes when a row of pauses began.
+func (m *mailbox) begin(now int64) {
+	if m.since == 0 {
+		m.since = now
+	}
+}
+
+// freshAfter begins another row of pauses when the last pause ended long ago and
+// nothing was wrong since.
+func (m *mailbox) freshAfter(now int64, long time.Duration) {
+	if m.pausedUntil == 0 || now-m.pausedUntil <= long.Milliseconds() {
+		return
+	}
+	m.since, m.failures, m.throttles, m.probes = 0, 0, 0, 0
+	if m.told != "" {
+		m.told = toldReleased
+	}
+}

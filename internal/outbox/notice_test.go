@@ -1,0 +1,140 @@
+package outbox_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+// listed are the notices that may go the road now.
+func (f *fixture) listed(road outbox.Road) []outbox.Notice {
+	f.t.Helper()
+	list, err := f.Notices(f.ctx, road, 10)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return list
+}
+
+// ok ends the test when something went wrong.
+func (f *fixture) ok(err error) {
+	f.t.Helper()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// A notice goes each road by itself, and is kept until it has.
+func TestANoticeGoesEachRoad(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		f.put(mail())
+		f.lock()
+		c := f.claim()
+		f.finish(c, refused(c))
+		list := f.listed(outbox.RoadCommand)
+		if len(list) != 1 || list[0].Kind != outbox.NoticeHeld || !list[0].Since.Equal(f.clock.Now()) || list[0].Next.Sub(f.clock.Now()) != 30*time.Minute || list[0].Wide {
+			t.Fatalf("%+v", list)
+		}
+		for _, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
+			f.ok(f.NoticesLater(f.ctx, outbox.RoadCommand, f.listed(outbox.RoadCommand)))
+			f.clock.add(want - time.Second)
+			if len(f.listed(outbox.RoadCommand)) != 0 {
+				t.Errorf("listed again before %v", want)
+			}
+			f.clock.add(time.Second)
+			if len(f.listed(outbox.RoadCommand)) != 1 {
+				t.Errorf("not listed again after %v", want)
+			}
+		}
+		f.ok(f.NoticesDone(f.ctx, outbox.RoadMail, f.listed(outbox.RoadMail)))
+		if len(f.listed(outbox.RoadMail)) != 0 || len(f.listed(outbox.RoadCommand)) != 1 {
+			t.Error("one road's end is not the other's")
+		}
+		f.ok(f.NoticesDone(f.ctx, outbox.RoadCommand, f.listed(outbox.RoadCommand)))
+		if len(f.listed(outbox.RoadCommand)) != 0 {
+			t.Error("listed after it was done")
+		}
+	})
+}
+
+// A notice is not lost with the message that carries it: it is done when that is
+// accepted, and looks for another mailbox when its own cannot submit.
+func TestANoticeOutlivesWhatCarriesIt(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		f.lock()
+		dead := mail()
+		f.put(dead)
+		c := f.allowed()
+		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, diagnosis.StageContent, unknown))
+		carrier := mail()
+		carrier.Notice, carrier.Priority = true, outbox.Urgent
+		carry := func() outbox.QID {
+			t.Helper()
+			q := f.put(carrier)
+			f.ok(f.NoticesCarried(f.ctx, q, f.listed(outbox.RoadMail)))
+			if len(f.listed(outbox.RoadMail)) != 0 {
+				t.Error("listed while it is on its way")
+			}
+			return q
+		}
+
+		q := carry() // and meets a refused sign-in itself
+		c = f.claim()
+		if s := f.finish(c, refused(c)); c.QID != q || s.State != outbox.Cancelled || s.Pause != "" || f.mailbox().Pause != "" {
+			t.Errorf("a notice stopped its mailbox: %+v", s)
+		}
+		if len(f.listed(outbox.RoadMail)) != 1 {
+			t.Error("the notice is lost")
+		}
+
+		q = carry() // and waits when the mailbox is held
+		f.put(mail())
+		f.clock.add(time.Second)
+		first := f.claim()
+		other := f.claim()
+		if first.QID != q {
+			t.Fatalf("%s before the notice", first.QID)
+		}
+		f.finish(first, outbox.Result{})
+		f.finish(other, refused(other))
+		if d := f.show(q); d.State != outbox.Cancelled || len(f.listed(outbox.RoadMail)) != 2 {
+			t.Errorf("%s, %d notices", d.State, len(f.listed(outbox.RoadMail)))
+		}
+
+		f.ok(f.ReleaseMailbox(f.ctx, box))
+		q = carry()
+		c = f.allowed()
+		f.finish(c, all(c, outbox.Accepted))
+		f.clock.add(time.Hour)
+		list := f.listed(outbox.RoadMail)
+		if c.QID != q || len(list) != 1 || list[0].Kind != outbox.NoticeResumed {
+			t.Errorf("after the mail was accepted: %+v", list)
+		}
+	})
+}
+
+// Which mailbox is a road for a notice.
+func TestRecords(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		f.lock()
+		for _, name := range []string{"a@contoso.example", "b@contoso.example", "c@contoso.example"} {
+			m := mail()
+			m.Mailbox = name
+			f.put(m)
+			c, err := f.sender.Claim(f.ctx, name)
+			f.ok(err)
+			f.ok(f.sender.AllowData(f.ctx, c))
+			f.finish(c, all(c, outbox.Accepted))
+			f.clock.add(time.Minute)
+		}
+		f.ok(f.HoldMailbox(f.ctx, "c@contoso.example", "x"))
+		list, err := f.Records(f.ctx)
+		f.ok(err)
+		if len(list) != 3 || list[0].Mailbox != "c@contoso.example" || list[0].Works || list[1].Mailbox != "b@contoso.example" || !list[1].Works ||
+			list[1].Accepted.Sub(list[2].Accepted) != time.Minute {
+			t.Errorf("%+v", list)
+		}
+	})
+}

@@ -1,0 +1,21 @@
+-- A mailbox comes back by itself: since when it has not submitted, how often the
+-- server could not be used, and when a held one is tried by a sign-in. And notices
+-- go by two roads, a mail and a command, each with its own account.
+ALTER TABLE mailbox ADD COLUMN since BIGINT NOT NULL DEFAULT 0;      -- the first pause of the row of pauses that no accepted message has ended
+ALTER TABLE mailbox ADD COLUMN failures BIGINT NOT NULL DEFAULT 0;   -- times in a row that the server could not be used
+ALTER TABLE mailbox ADD COLUMN probe_at BIGINT NOT NULL DEFAULT 0;   -- when a held mailbox is tried; 0: only when it is released
+ALTER TABLE mailbox ADD COLUMN probes BIGINT NOT NULL DEFAULT 0;     -- since a message was accepted
+ALTER TABLE mailbox ADD COLUMN told TEXT NOT NULL DEFAULT '';        -- the notice of which the end is still to be told: paused, held; released: somebody knows
+ALTER TABLE mailbox ADD COLUMN accepted_at BIGINT NOT NULL DEFAULT 0; -- the last accepted message
+UPDATE mailbox SET probe_at = 1, told = 'held' WHERE pause IN ('configuration', 'blocked') AND paused_until = 0;
+
+ALTER TABLE notice ADD COLUMN since BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE notice ADD COLUMN next_at BIGINT NOT NULL DEFAULT 0;       -- when the mailbox goes on or is tried
+ALTER TABLE notice ADD COLUMN wide BIGINT NOT NULL DEFAULT 0;          -- 1: what is broken concerns other mailboxes too
+ALTER TABLE notice ADD COLUMN carrier BIGINT NOT NULL DEFAULT 0;       -- the message that takes it to the operator
+ALTER TABLE notice ADD COLUMN mail_done BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE notice ADD COLUMN mail_at BIGINT NOT NULL DEFAULT 0;       -- not before
+ALTER TABLE notice ADD COLUMN mail_tries BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE notice ADD COLUMN command_done BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE notice ADD COLUMN command_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE notice ADD COLUMN command_tries BIGINT NOT NULL DEFAULT 0;
