@@ -50,10 +50,13 @@ func TestMatrix(t *testing.T) {
 	t.Logf("%d cells with one attempt, %d of them with up to three as well, in %v", len(all), len(again), time.Since(start).Round(time.Millisecond))
 }
 
-// thin takes one of each thinning, from a place that differs from run to run.
-func thin[T any](list []T) []T {
+// thin takes one of each thinning.
+func thin[T any](list []T) []T { return oneIn(thinning, list) }
+
+// oneIn takes one of each n, from a place that differs from run to run.
+func oneIn[T any](n int, list []T) []T {
 	var some []T
-	for i := rand.IntN(thinning); i < len(list); i += thinning {
+	for i := rand.IntN(n); i < len(list); i += n {
 		some = append(some, list[i])
 	}
 	return some

@@ -181,7 +181,7 @@ func (t *tx) pullNotices(mailbox string) error {
 // Record is a mailbox and what is known of it as a road for a notice.
 type Record struct {
 	Mailbox  string
-	Works    bool      // nothing but a limit of its own keeps it from submitting now
+	Works    bool      // nothing but a limit of its own keeps it from submitting now, and its last attempt shows that it may
 	Accepted time.Time // its last message; zero: none was
 }
 
@@ -193,7 +193,8 @@ func (ob *Outbox) Records(ctx context.Context) ([]Record, error) {
 		m := new(mailbox)
 		err := rows.Scan(m.fields()...)
 		w := m.waits(now)
-		list = append(list, Record{m.name, w == nil || w.Pause == "", moment(m.acceptedAt)})
+		paused := w != nil && w.Pause != ""
+		list = append(list, Record{m.name, !paused && m.since == 0, moment(m.acceptedAt)})
 		return err
 	}, "SELECT "+mailboxColumns+" FROM mailbox ORDER BY accepted_at DESC, name")
 	if err != nil {
