@@ -142,6 +142,13 @@ func (s *server) await(t testing.TB, words ...string) string {
 	return ""
 }
 
+// forget drops the lines so far that contain the word.
+func (s *server) forget(word string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = slices.DeleteFunc(s.lines, func(line string) bool { return strings.Contains(line, word) })
+}
+
 func (s *server) stop(t testing.TB) {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	kill := time.AfterFunc(limit/3, func() {

@@ -61,9 +61,8 @@ func (f *finish) troubled() error {
 	}
 	pause := growing(firstTrouble, longestTrouble, f.box.failures)
 	f.pause(PauseServer, f.t.now+f.ob.jittered(pause))
-	if !f.r.session() { // the message may be what the server stumbles over: others go first
-		f.readyAt = max(f.t.now, f.box.pausedUntil)
-	}
+	// The message may be what the server stumbles over. It is due since now, so that
+	// those that waited before go first.
 	if pause >= noticeTrouble {
 		return f.noticePaused()
 	}

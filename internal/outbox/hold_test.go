@@ -140,6 +140,7 @@ func TestNonsenseInATransactionLetsOthersGoFirst(t *testing.T) {
 		f.put(mail())
 		f.clock.add(time.Second)
 		second := f.put(mail())
+		f.clock.add(time.Second)
 		f.lock()
 		c := f.allowed()
 		r := failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, diagnosis.StageRcpt, reply.Reply{})

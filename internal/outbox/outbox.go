@@ -6,7 +6,7 @@
 //     content of more than 1 MiB goes in piece by piece, so that small messages
 //     flow on beside it, and is taken with the last commit.
 //  2. One process at a time submits: Lock proves it by a lock file, and first
-//     settles what the last one left (6).
+//     settles what the last one left (7).
 //  3. Claim takes the most urgent due message of a mailbox, the oldest first, and
 //     writes the attempt ahead: trouble on our side cannot repeat it for nothing.
 //  4. AllowData, just before the content goes out, checks the limits (never more
@@ -16,12 +16,18 @@
 //  5. Finish records what became of it. Accepted by all: sent. A recipient refused
 //     for good: dead, with its content kept. Transient: again after 1, 2, 4 ...
 //     minutes, at most 4 hours, until the waits add up to 5 days. Throttled: the
-//     mailbox pauses, and no attempt counts. Configuration: the mailbox is held
-//     until somebody releases it, and the message stays as it was. Blocked: the
-//     same. Five refusals of one kind in a row: the mailbox pauses for 10 minutes,
+//     mailbox pauses, and no attempt counts. The server cannot be used (a refusal
+//     before the mail, a certificate, what is not a reply): it pauses for 1, 2, 4 ...
+//     minutes, at most 4 hours, and is held after a day. The sign-in was refused, or
+//     the mailbox may not submit, or is blocked: it is held, and the message stays as
+//     it was. Five refusals of one kind in a row: the mailbox pauses for 10 minutes,
 //     after a sixth for 20, and so on to 4 hours. In doubt: once more, with the
 //     same Message-ID, or held; a second doubt is always held.
-//  6. After a crash a message that was claimed only is due again. One whose data
+//  6. A held mailbox is probed by a sign-in (StartProbe, EndProbe) after 30 minutes,
+//     1, 2, then each 4 hours, and goes on when that is accepted. The row of probes
+//     ends when a message is accepted, because a mailbox may sign in and not submit.
+//     What an operator holds is not probed.
+//  7. After a crash a message that was claimed only is due again. One whose data
 //     was allowed is in doubt, and treated and recorded so.
 //
 // Duplicates can arise in one place only: what was in doubt and is submitted
