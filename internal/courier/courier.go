@@ -9,9 +9,13 @@
 //     the server's words. While one message is on its way the next is claimed,
 //     so that its MAIL group goes out behind the final dot.
 //  3. Just before a content goes out the outbox is asked, and counts it.
-//  4. When nothing is due the courier sleeps until something is: woken by this
+//  4. A held mailbox whose time has come is tried by a sign-in first, then by one
+//     message alone.
+//  5. The operator is told by a program, beside everything else, and by a mail from
+//     a mailbox that works.
+//  6. When nothing is due the courier sleeps until something is: woken by this
 //     process at once, by others within a second.
-//  5. When ctx ends nothing new is begun; what is under way gets Options.Grace to
+//  7. When ctx ends nothing new is begun; what is under way gets Options.Grace to
 //     end by itself, because cutting it off would leave it in doubt.
 package courier
 
