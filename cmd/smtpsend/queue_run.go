@@ -27,7 +27,7 @@ said. One that is held is tried by a sign-in when its time has come, and goes on
 when that is accepted; --drain does not wait for it. Both say in a line why, and
 how the mailbox goes on at once.
 
-Exit codes: 0 nothing is left that is due; 75 something was deferred, or a mailbox
+Exit codes: 0 what was due was submitted, within the limits; 75 something was deferred, or a mailbox
 pauses although mail is due; 77 a mailbox is held; 4 in doubt; 3 messages were
 refused.`,
 		Args: noArguments,
@@ -62,6 +62,11 @@ func runQueueRun(ctx context.Context, g *globals, drain bool) error {
 	}
 	t := &tally{g: g, cfg: cfg, waits: drain}
 	o.Drain, o.Due, o.Settled, o.Probed = drain, !drain, t.settled, t.probed
+	if drain {
+		if err := g.notePauses(ctx, box); err != nil {
+			return asExit(err)
+		}
+	}
 	if err := courier.Run(ctx, box, sender, o); err != nil {
 		return asExit(err)
 	}
@@ -101,6 +106,18 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 		}
 	}
 	return nil
+}
+
+// notePauses says what a run that waits for pauses will wait for.
+func (g *globals) notePauses(ctx context.Context, box *outbox.Outbox) error {
+	list, err := box.Mailboxes(ctx)
+	now := time.Now()
+	for _, m := range list {
+		if m.Pause != "" && !m.Held() && m.Counts[outbox.Ready] > 0 {
+			g.line("note", "mailbox %s pauses: %s; %s", m.Name, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+		}
+	}
+	return err
 }
 
 // with adds name to set, which may be nil.
@@ -184,7 +201,7 @@ func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 	switch {
 	case s.Held() && s.Pause != outbox.PauseOperator:
 		t.stop(c, r, s)
-	case s.Pause == outbox.PauseServer:
+	case s.Pause != "" && !s.Held():
 		t.pause(c, r, s)
 	}
 	if !t.quiet && !t.g.json {
@@ -207,11 +224,11 @@ func (t *tally) stop(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
 // pause tells once why a mailbox pauses; while the run waits for it, also until
 // when.
 func (t *tally) pause(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
-	if !t.told[c.Mailbox] {
+	if s.Pause == outbox.PauseServer && !t.told[c.Mailbox] {
 		t.told = with(t.told, c.Mailbox)
 		t.explain(c, r)
 	}
-	if t.waits || t.quiet {
+	if t.waits || (t.quiet && s.Pause == outbox.PauseServer) { // a batch shows the others beside its rows
 		t.g.line("note", "mailbox %s pauses; %s", c.Mailbox, goesOn(c.Mailbox, s.Until, s.Probe, time.Now()))
 	}
 }

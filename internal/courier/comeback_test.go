@@ -336,3 +336,20 @@ func TestTheEndOfTheProcessLosesNoNotice(t *testing.T) {
 		t.Errorf("told: %+v", h.list)
 	}
 }
+
+// Thousands of refused rows do not keep a timer's run from its end.
+func TestARunTellsSoManyNoticesAndTheNextTheRest(t *testing.T) {
+	l := newLab(t, sandbox.Options{}, outbox.Options{})
+	_, err := l.raw().ExecContext(t.Context(), `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
+		INSERT INTO notice (at, kind, mailbox) SELECT i, 'dead', 'a@contoso.example' FROM n`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h heard
+	for _, want := range []int{100, 120, 120} {
+		l.run(t.Context(), courier.Options{Due: true, Notify: h.hear})
+		if len(h.list) != want {
+			t.Errorf("told %d, want %d", len(h.list), want)
+		}
+	}
+}

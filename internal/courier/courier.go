@@ -116,6 +116,7 @@ type courier struct {
 
 	told      chan told // how Notify ended
 	telling   bool      // Notify runs
+	count     int       // how often it ran
 	tellAfter time.Time // and not before
 
 	mu      sync.Mutex

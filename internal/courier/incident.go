@@ -40,10 +40,15 @@ type told struct {
 // the command rather than the notice.
 const notifyPause = time.Minute
 
+// maxTold is how many notices a run that only submits what is due tells: a batch
+// with thousands of refused rows is not to keep it from its end. The next run goes
+// on.
+const maxTold = 100
+
 // tell runs Notify for the oldest notice that has not gone this road, beside
 // everything else: submitting never waits for it.
 func (c *courier) tell(ctx context.Context) error {
-	if c.telling || time.Now().Before(c.tellAfter) {
+	if c.telling || time.Now().Before(c.tellAfter) || (c.o.Due && c.count >= maxTold) {
 		return nil
 	}
 	notices, err := c.box.Notices(ctx, outbox.RoadCommand, maxNotices)
@@ -58,6 +63,7 @@ func (c *courier) tell(ctx context.Context) error {
 		return err
 	}
 	c.telling = true
+	c.count++
 	go func() { c.told <- told{notices[0], c.o.Notify(ctx, incident)} }()
 	return nil
 }

@@ -194,6 +194,7 @@ func (ob *Outbox) Records(ctx context.Context) ([]Record, error) {
 		err := rows.Scan(m.fields()...)
 		w := m.waits(now)
 		paused := w != nil && w.Pause != ""
+		m.freshAfter(now, ob.scaled(longestTrouble))
 		list = append(list, Record{m.name, !paused && m.since == 0, moment(m.acceptedAt)})
 		return err
 	}, "SELECT "+mailboxColumns+" FROM mailbox ORDER BY accepted_at DESC, name")

@@ -138,3 +138,25 @@ func TestRecords(t *testing.T) {
 		}
 	})
 }
+
+// A mailbox whose pause is over has to show first that it works, unless that was
+// long ago.
+func TestAMailboxAfterAPauseIsNoRoadYet(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		f.put(mail())
+		f.lock()
+		c := f.claim()
+		f.finish(c, unusable(c))
+		for _, tt := range []struct {
+			after time.Duration
+			works bool
+		}{{0, false}, {time.Hour, false}, {4 * time.Hour, true}} {
+			f.clock.add(tt.after)
+			list, err := f.Records(f.ctx)
+			f.ok(err)
+			if list[0].Works != tt.works {
+				t.Errorf("%v later: %+v", tt.after, list)
+			}
+		}
+	})
+}
