@@ -121,8 +121,9 @@ func clock(at, now time.Time) string {
 	return at.Local().Format("2006-01-02 15:04")
 }
 
+// since is an age: none, when the clock was ahead then.
 func since(at, now time.Time) string {
-	d := now.Sub(at)
+	d := max(now.Sub(at), 0)
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))

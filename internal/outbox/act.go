@@ -95,10 +95,7 @@ func (t *tx) act(a Action, id int64) (done bool, err error) {
 		n, err = t.exec("UPDATE mail SET state = 'ready' WHERE id = ?1 AND state = 'held'", id)
 	case Cancel:
 		kind = EventCancelled
-		n, err = t.exec("UPDATE mail SET state = 'cancelled', rcpt_open = 0, finished_at = ?2, body_left = 1 WHERE id = ?1 AND state IN ('ready', 'held')", id, t.now)
-		if err == nil && n > 0 {
-			err = t.closeRecipients(id)
-		}
+		n, err = t.cancel(id)
 	case Discard:
 		if err = t.remember("id = ?1", id); err != nil {
 			return false, err
@@ -114,10 +111,24 @@ func (t *tx) act(a Action, id int64) (done bool, err error) {
 	return true, t.event(id, Event{Kind: kind, Text: "by the operator"})
 }
 
+// cancel ends a message that waits.
+func (t *tx) cancel(id int64) (int64, error) {
+	own, err := t.own()
+	if err != nil {
+		return 0, err
+	}
+	n, err := t.exec(`UPDATE mail SET state = 'cancelled', rcpt_open = 0, finished_at = ?2, finished_own = ?3, body_left = 1
+		WHERE id = ?1 AND state IN ('ready', 'held')`, id, t.now, own)
+	if err == nil && n > 0 {
+		err = t.closeRecipients(id)
+	}
+	return n, err
+}
+
 // retry makes a message due, as if it had just been taken, for every recipient
 // that was not accepted.
 func (t *tx) retry(id int64) (bool, error) {
-	n, err := t.exec(`UPDATE mail SET state = 'ready', ready_at = ?2, waited = 0, attempts = 0, finished_at = NULL,
+	n, err := t.exec(`UPDATE mail SET state = 'ready', ready_at = ?2, waited = 0, attempts = 0, finished_at = NULL, finished_own = NULL,
 		expires_at = CASE WHEN expires_at <= ?2 THEN 0 ELSE expires_at END WHERE id = ?1 AND state IN ('ready', 'held', 'dead')`, id, t.now)
 	if err != nil || n == 0 {
 		return false, err

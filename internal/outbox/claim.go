@@ -132,7 +132,11 @@ func (s *Sender) take(t *tx, c *Claim) error {
 // and writes down from when on it may. With claimed, what is claimed counts as
 // if its data was allowed.
 func (ob *Outbox) limit(t *tx, box *mailbox, n int, claimed bool) (*WaitError, error) {
-	l, err := ob.load(t, box.name, t.now)
+	now, err := t.own()
+	if err != nil {
+		return nil, err
+	}
+	l, err := ob.load(t, box.name, now)
 	if err != nil {
 		return nil, err
 	}
@@ -142,10 +146,11 @@ func (ob *Outbox) limit(t *tx, box *mailbox, n int, claimed bool) (*WaitError, e
 		}
 	}
 	limits := box.limits.or(ob.o.Limits)
-	until, why := ob.wait(l, limits, n, t.now)
+	until, why := ob.wait(l, limits, n, now)
 	if why == "" {
 		return nil, nil
 	}
+	until += t.now - now
 	box.nextAt, box.nextText = until, why
 	return &WaitError{Mailbox: box.name, Until: moment(until), Reason: why}, t.saveMailbox(box)
 }
@@ -171,7 +176,7 @@ func (s *Sender) AllowData(ctx context.Context, c *Claim) error {
 }
 
 func (s *Sender) allow(t *tx, c *Claim) (*WaitError, error) {
-	if err := s.ob.setBack(t, 0); err != nil {
+	if err := t.look(0); err != nil {
 		return nil, err
 	}
 	box, err := t.lockMailbox(c.Mailbox)

@@ -141,10 +141,14 @@ func (f *finish) notice(k NoticeKind) error {
 
 // expire ends a message whose time is over.
 func (ob *Outbox) expire(t *tx, id int64) error {
+	own, err := t.own()
+	if err != nil {
+		return err
+	}
 	var name, words string
 	var notice int
-	err := t.row("UPDATE mail SET state = 'dead', rcpt_open = 0, finished_at = ?2, last_kind = 'expired' WHERE id = ?1 RETURNING mailbox, last_text, notice",
-		[]any{id, t.now}, &name, &words, &notice)
+	err = t.row("UPDATE mail SET state = 'dead', rcpt_open = 0, finished_at = ?2, finished_own = ?3, last_kind = 'expired' WHERE id = ?1 RETURNING mailbox, last_text, notice",
+		[]any{id, t.now, own}, &name, &words, &notice)
 	if err != nil {
 		return err
 	}

@@ -67,3 +67,8 @@ func (ob *Outbox) Prepared() []string {
 	}
 	return list
 }
+
+// SetMeta writes one of the values that the outbox keeps about itself.
+func (ob *Outbox) SetMeta(ctx context.Context, name, value string) error {
+	return ob.write(ctx, func(t *tx) error { return t.setMeta(name, value) })
+}

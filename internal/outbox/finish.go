@@ -232,17 +232,21 @@ func (f *finish) usage() error {
 
 // save writes the row of the message and the event.
 func (f *finish) save() error {
-	done := any(nil)
+	done, doneOwn := any(nil), any(nil)
 	if f.state.finished() {
-		done = f.t.now
+		own, err := f.t.own()
+		if err != nil {
+			return err
+		}
+		done, doneOwn = f.t.now, own
 	}
 	keep := f.state != Cancelled && (f.state != Sent || f.ob.o.KeepSent)
 	f.drop = !keep && f.c.Size > chunk
 	_, err := f.t.exec(`UPDATE mail SET state = ?2, ready_at = ?3, attempts = ?4, doubts = ?5, waited = ?6, rcpt_open = ?7, holder = '', phase = '',
 		body_left = ?8, finished_at = ?9, last_code = ?10, last_enhanced = ?11, last_kind = ?12, last_text = ?13,
-		server_id = CASE WHEN ?14 = '' THEN server_id ELSE ?14 END WHERE id = ?1`,
+		server_id = CASE WHEN ?14 = '' THEN server_id ELSE ?14 END, finished_own = ?15 WHERE id = ?1`,
 		f.c.id, string(f.state), f.readyAt, f.attempts, f.doubts, f.waited, f.stillOpen, flag(f.drop), done,
-		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, cut(f.text(), maxLast), cut(f.r.ServerID, maxText))
+		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, cut(f.text(), maxLast), cut(f.r.ServerID, maxText), doneOwn)
 	if err != nil {
 		return err
 	}

@@ -270,7 +270,7 @@ func TestClockSetBackAnHour(t *testing.T) {
 			f.finish(c, all(c, outbox.Accepted))
 		}
 		f.waits()
-		f.clock.add(-time.Hour)
+		f.clock.set(-time.Hour)
 		if got := f.waits().Until.Sub(f.clock.Now()); got > 61*time.Second {
 			t.Errorf("after the clock was set back the mailbox waits %v", got)
 		}
@@ -294,7 +294,7 @@ func TestClockSetBackWhileNobodyRan(t *testing.T) {
 		if err := f.sender.Release(); err != nil {
 			t.Fatal(err)
 		}
-		f.clock.add(-time.Hour)
+		f.clock.set(-time.Hour)
 		f.lock()
 		f.waits()
 		f.clock.add(61 * time.Second)
@@ -310,7 +310,7 @@ func TestWhatIsDueAtOnceDoesNotWaitForTheHourToComeAgain(t *testing.T) {
 		at := mail()
 		at.ReadyAt = f.clock.Now().Add(time.Minute)
 		f.put(at)
-		f.clock.add(-time.Hour)
+		f.clock.set(-time.Hour)
 		f.lock()
 		f.claim()
 		if _, err := f.sender.Claim(f.ctx, box); !errors.Is(err, outbox.ErrIdle) {

@@ -52,6 +52,9 @@ func (ob *Outbox) migrate(ctx context.Context, from fs.FS) error {
 				return err
 			}
 		}
+		if err := t.look(0); err != nil {
+			return err
+		}
 		if have == 0 {
 			if err := t.setMeta("tag", newTag()); err != nil {
 				return err

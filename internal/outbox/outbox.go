@@ -33,8 +33,10 @@
 // Duplicates can arise in one place only: what was in doubt and is submitted
 // again. Each such case has an event that says so.
 //
-// A clock that is set back moves due times and counts with it: nothing is
-// submitted too fast, and nothing waits for the hour to come again.
+// Limits, and what is remembered of messages that are over, count time that the
+// machine was seen running (clock.go): a clock that is set, however far, lets
+// nothing go out too fast and nothing be forgotten. One that is set back moves due
+// times with it, so that nothing waits for the hour to come again.
 //
 // An Outbox is safe for concurrent use, and any number of processes may have the
 // same one open.
@@ -90,7 +92,7 @@ type Options struct {
 	Limits    Limits        // of a mailbox that has none of its own
 	InDoubt   Doubt         // again, once
 	GiveUp    time.Duration // sum of the waits after which a message is dead: 5 days (RFC 5321 4.5.4.1)
-	Retention time.Duration // how long what is finished is kept: 30 days; also how long a key is known, but of a row of a batch: a year more
+	Retention time.Duration // how long what is finished is kept, in time that was seen running: 30 days; also how long a key is known, but of a row of a batch: a year more
 	KeepSent  bool          // keep the content of what was sent, too
 	MaxSize   int64         // octets of one message: message.MaxRaw
 	Reserve   int64         // octets of disk that stay free: 256 MiB; negative: none
@@ -102,6 +104,10 @@ type Options struct {
 	// Clock is time.Now, and Jitter rand.Float64, when nil.
 	Clock  func() time.Time
 	Jitter func() float64
+	// Steady names the running of the machine, in one word, and says how long it has
+	// lasted whatever the clock is set to; nil: the system's. One that is named "-" is
+	// not known: only the clock counts.
+	Steady func() (era string, at time.Duration)
 	// Minute and Day are the lengths of the two limits' windows, for use beside a
 	// stand-in whose time runs faster: 60 s and 24 h. Waits shrink with Minute.
 	Minute, Day time.Duration
@@ -135,6 +141,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
+	}
+	if o.Steady == nil {
+		o.Steady = steady()
 	}
 	if o.fileSystem == nil {
 		o.fileSystem = fileSystem

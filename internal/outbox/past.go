@@ -15,10 +15,14 @@ const memory = 365 * 24 * time.Hour
 // that chosen, a condition on ?1, names. What waited was never submitted and
 // never will be; what was held in doubt stays in doubt.
 func (t *tx) remember(chosen string, arg int64) error {
-	_, err := t.exec(`INSERT INTO past (batch_id, row_key, mail_id, state, doubts, finished_at)
+	now, err := t.own()
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO past (batch_id, row_key, mail_id, state, doubts, finished_at, finished_own)
 		SELECT batch_id, row_key, id, CASE WHEN state IN ('sent', 'dead') OR (state = 'held' AND doubts > 0) THEN state ELSE 'cancelled' END,
-			doubts, coalesce(finished_at, ?2)
-		FROM mail WHERE batch_id IS NOT NULL AND state NOT IN ('sending', 'receiving') AND `+chosen+` ON CONFLICT DO NOTHING`, arg, t.now)
+			doubts, coalesce(finished_at, ?2), coalesce(finished_own, ?3)
+		FROM mail WHERE batch_id IS NOT NULL AND state NOT IN ('sending', 'receiving') AND `+chosen+` ON CONFLICT DO NOTHING`, arg, t.now, now)
 	return err
 }
 
@@ -36,8 +40,12 @@ func (t *tx) past(m *Message) (id int64, err error) {
 
 // forgetSome drops up to 500 rows that were finished too long ago.
 func (ob *Outbox) forgetSome(t *tx) (int, error) {
+	now, err := t.own()
+	if err != nil {
+		return 0, err
+	}
 	n, err := t.exec(`DELETE FROM past WHERE (batch_id, row_key) IN
-		(SELECT batch_id, row_key FROM past WHERE finished_at < ?1 ORDER BY finished_at LIMIT 500)`, t.now-(ob.o.Retention+memory).Milliseconds())
+		(SELECT batch_id, row_key FROM past WHERE finished_own < ?1 ORDER BY finished_own LIMIT 500)`, now-(ob.o.Retention+memory).Milliseconds())
 	return int(n), err
 }
 

@@ -23,7 +23,10 @@ const some = 500
 // Options.Retention and contents that broke off, and gives space back. It
 // returns how many messages were removed. Call it now and then.
 func (s *Sender) Purge(ctx context.Context) (removed int, err error) {
-	if _, err = s.ob.inPieces(ctx, s.ob.expireSome); err == nil {
+	if err = s.ob.write(ctx, func(t *tx) error { return t.look(0) }); err == nil {
+		_, err = s.ob.inPieces(ctx, s.ob.expireSome)
+	}
+	if err == nil {
 		err = s.ob.sweep(ctx)
 	}
 	if err == nil {
@@ -104,8 +107,12 @@ func (ob *Outbox) sweep(ctx context.Context) error {
 // purgeSome removes up to 500 old messages; recipients, events and contents go
 // with them.
 func (ob *Outbox) purgeSome(t *tx) (int, error) {
-	const chosen = "id IN (SELECT id FROM mail WHERE finished_at IS NOT NULL AND finished_at < ?1 ORDER BY finished_at LIMIT 500)"
-	old := t.now - ob.o.Retention.Milliseconds()
+	const chosen = "id IN (SELECT id FROM mail WHERE finished_own IS NOT NULL AND finished_own < ?1 ORDER BY finished_own LIMIT 500)"
+	now, err := t.own()
+	if err != nil {
+		return 0, err
+	}
+	old := now - ob.o.Retention.Milliseconds()
 	if err := t.remember(chosen, old); err != nil {
 		return 0, err
 	}
@@ -114,7 +121,7 @@ func (ob *Outbox) purgeSome(t *tx) (int, error) {
 		_, err = t.exec("DELETE FROM notice WHERE at < ?1", old) // that no road took
 	}
 	if err == nil && n < some {
-		_, err = t.exec("DELETE FROM usage WHERE span = ?1 AND bucket < ?2", ob.daySpan(), t.now/ob.daySpan()-2*dayBuckets)
+		_, err = t.exec("DELETE FROM usage WHERE span = ?1 AND bucket < ?2", ob.daySpan(), now/ob.daySpan()-2*dayBuckets)
 	}
 	return int(n), err
 }

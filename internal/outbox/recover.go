@@ -18,7 +18,7 @@ type left struct {
 func (s *Sender) recover(ctx context.Context) (r Recovered, err error) {
 	for more := true; more && err == nil; {
 		err = s.ob.write(ctx, func(t *tx) (err error) {
-			if err := s.ob.setBack(t, 0); err != nil {
+			if err := t.look(0); err != nil {
 				return err
 			}
 			more, err = s.recoverSome(t, &r)

@@ -23,7 +23,8 @@ type Sender struct {
 	lock   *ownfile.Lock
 	run    string // names this process in claims
 	claims atomic.Int64
-	seen   atomic.Int64 // latest time that was seen
+	seen   atomic.Int64 // the clock when it was last read, ms
+	looked atomic.Int64 // when the reckoning was last written, ms
 }
 
 // Recovered counts what the last sender left.
@@ -124,14 +125,4 @@ func earliest(times [4]sql.NullInt64) (at int64, ok bool) {
 		}
 	}
 	return at, ok
-}
-
-// watchClock settles a clock that was set back.
-func (s *Sender) watchClock(ctx context.Context) error {
-	now := s.ob.now()
-	if last := s.seen.Swap(now); last-now <= settled {
-		return nil
-	} else {
-		return s.ob.write(ctx, func(t *tx) error { return s.ob.setBack(t, last) })
-	}
 }

@@ -62,6 +62,10 @@ func (ob *Outbox) mailboxes(v view, name string, list *[]Mailbox) error {
 		return err
 	}
 	now := ob.now()
+	own, err := v.own()
+	if err != nil {
+		return err
+	}
 	var rows []*mailbox
 	err = each(v, func(r *sql.Rows) error {
 		m := new(mailbox)
@@ -73,7 +77,7 @@ func (ob *Outbox) mailboxes(v view, name string, list *[]Mailbox) error {
 			return err
 		}
 		var l load
-		if l, err = ob.load(v, row.name, now); err != nil {
+		if l, err = ob.load(v, row.name, own); err != nil {
 			return err
 		}
 		m := Mailbox{

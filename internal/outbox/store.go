@@ -18,6 +18,7 @@ import (
 type store struct {
 	dialect dialect
 	clock   func() time.Time
+	steady  func() (era string, at time.Duration)
 	pool    *sql.DB // of the writing connection
 	readers *sql.DB
 
@@ -63,7 +64,7 @@ func address(file string, pragmas []string) string {
 }
 
 func openStore(ctx context.Context, file string, o Options) (s *store, err error) {
-	s = &store{dialect: sqliteDialect(), clock: o.Clock, stmts: make(map[string]*sql.Stmt)}
+	s = &store{dialect: sqliteDialect(), clock: o.Clock, steady: o.Steady, stmts: make(map[string]*sql.Stmt)}
 	if s.pool, err = sql.Open("sqlite", address(file, o.settings(file))); err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func conform(t *testing.T, o outbox.Options, test func(t *testing.T, f *fixture)
 	for _, db := range databases {
 		t.Run(db.name, func(t *testing.T) {
 			f := &fixture{t: t, ctx: context.Background(), clock: &clock{now: time.Date(2026, 11, 16, 9, 0, 0, 0, time.UTC)}}
-			o.Clock, o.Jitter = f.clock.Now, func() float64 { return 0 }
+			o.Clock, o.Steady, o.Jitter = f.clock.Now, f.clock.steady, func() float64 { return 0 }
 			o = o.Synchronous("OFF") // behaviour is the same, and quicker to see
 			f.options = o
 			f.queue, f.reopen = db.open(t, o)
@@ -86,8 +86,10 @@ func conform(t *testing.T, o outbox.Options, test func(t *testing.T, f *fixture)
 
 // clock stands still until it is told.
 type clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu      sync.Mutex
+	now     time.Time
+	boots   int
+	running time.Duration // since the last boot
 }
 
 func (c *clock) Now() time.Time {
@@ -96,10 +98,31 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
+func (c *clock) steady() (string, time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprint("boot-", c.boots), c.running
+}
+
+// add lets time go by.
 func (c *clock) add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+	c.now, c.running = c.now.Add(d), c.running+d
+}
+
+// set moves the clock, while the machine runs on.
+func (c *clock) set(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(by)
+}
+
+// boot starts the machine again, after the clock says that so much time went by.
+func (c *clock) boot(after time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.boots, c.running = c.now.Add(after), c.boots+1, 0
 }
 
 type fixture struct {

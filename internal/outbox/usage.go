@@ -9,7 +9,8 @@ import (
 // A window is watched in buckets: those of a minute are a hundredth of a second
 // wide, those of a day ten minutes. A bucket counts as long as any moment in it
 // is within the window, so a window spans one bucket more than its length
-// divided by the width, and no window of the true length ever holds too much.
+// divided by the width, and no window of the true length ever holds too much. The
+// time is the outbox's own.
 const (
 	minuteBuckets = 6000
 	dayBuckets    = 144
@@ -104,15 +105,19 @@ func freed(buckets []bucket, over int, of func(bucket) int, span int64, length t
 
 // count adds a message to so many recipients to both windows.
 func (ob *Outbox) count(t *tx, mailbox string, rcpts int) error {
+	now, err := t.own()
+	if err != nil {
+		return err
+	}
 	for _, span := range []int64{ob.minuteSpan(), ob.daySpan()} {
 		_, err := t.exec(`INSERT INTO usage (mailbox, span, bucket, msgs, rcpts) VALUES (?1, ?2, ?3, ?4, ?5)
 			ON CONFLICT (mailbox, span, bucket) DO UPDATE SET msgs = usage.msgs + excluded.msgs, rcpts = usage.rcpts + excluded.rcpts`,
-			mailbox, span, t.now/span, transactions(rcpts), rcpts)
+			mailbox, span, now/span, transactions(rcpts), rcpts)
 		if err != nil {
 			return err
 		}
 	}
-	_, err := t.exec("DELETE FROM usage WHERE mailbox = ?1 AND span = ?2 AND bucket < ?3",
-		mailbox, ob.minuteSpan(), t.now/ob.minuteSpan()-2*minuteBuckets)
+	_, err = t.exec("DELETE FROM usage WHERE mailbox = ?1 AND span = ?2 AND bucket < ?3",
+		mailbox, ob.minuteSpan(), now/ob.minuteSpan()-2*minuteBuckets)
 	return err
 }

@@ -19,3 +19,13 @@ ALTER TABLE notice ADD COLUMN mail_tries BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE notice ADD COLUMN command_done BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE notice ADD COLUMN command_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE notice ADD COLUMN command_tries BIGINT NOT NULL DEFAULT 0;
+
+-- When a message was over by the outbox's own time (clock.go), which decides how
+-- long it is remembered.
+ALTER TABLE mail ADD COLUMN finished_own BIGINT;
+UPDATE mail SET finished_own = finished_at WHERE finished_at IS NOT NULL;
+CREATE INDEX mail_remembered ON mail (finished_own) WHERE finished_own IS NOT NULL;
+ALTER TABLE past ADD COLUMN finished_own BIGINT NOT NULL DEFAULT 0;
+UPDATE past SET finished_own = finished_at;
+DROP INDEX past_finished;
+CREATE INDEX past_remembered ON past (finished_own);
