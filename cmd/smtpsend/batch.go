@@ -157,32 +157,41 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 // checkAndForecast checks every row, and counts what is left of a batch that was
 // begun before.
 func (b *batchFlags) checkAndForecast(ctx context.Context, g *globals, cfg *config.Config, r *rowFile, plan batch.Plan) (checked batch.Checked, f batch.Forecast, err error) {
-	perMinute, perDay := cfg.MessagesPerMinute*cfg.TimeScale, cfg.RecipientsPerDay*cfg.TimeScale
+	forecast := func(c batch.Checked, u batch.Usage) batch.Forecast {
+		return c.Forecast(cfg.MessagesPerMinute*cfg.TimeScale, cfg.RecipientsPerDay*cfg.TimeScale, u)
+	}
 	if cfg.StateDir == "" || !outbox.Exists(cfg.StateDir) || b.dryRun != "" {
 		checked, err = b.checkAll(ctx, g, r, plan, nil)
-		return checked, checked.Forecast(perMinute, perDay, batch.Usage{}), err
+		return checked, forecast(checked, batch.Usage{}), err
 	}
-	box, err := g.openOutbox(ctx, cfg)
-	if err != nil {
-		return checked, f, err
-	}
-	defer box.Close()
+	err = g.readOutbox(ctx, cfg, func(box *outbox.Outbox) error {
+		var used batch.Usage
+		checked, used, err = b.checkBeside(ctx, g, r, plan, box)
+		f = forecast(checked, used)
+		return err
+	})
+	return checked, f, err
+}
+
+// checkBeside checks the rows that the outbox does not know, and counts what waits
+// there beside them.
+func (b *batchFlags) checkBeside(ctx context.Context, g *globals, r *rowFile, plan batch.Plan, box *outbox.Outbox) (checked batch.Checked, used batch.Usage, err error) {
 	var known batch.Known
 	entry, err := box.Batch(ctx, b.batchName(r.name))
 	switch {
 	case err == nil:
 		if err := b.sameKey(entry); err != nil {
-			return checked, f, err
+			return checked, used, err
 		}
 		known = func(keys []string) (map[string]bool, error) { return box.KnownRows(ctx, entry, keys) }
 	case !errors.Is(err, outbox.ErrNotFound):
-		return checked, f, asExit(err)
+		return checked, used, asExit(err)
 	}
 	if checked, err = b.checkAll(ctx, g, r, plan, known); err != nil {
-		return checked, f, err
+		return checked, used, err
 	}
-	used, err := checked.UsageOf(ctx, box, entry)
-	return checked, checked.Forecast(perMinute, perDay, used), asExit(err)
+	used, err = checked.UsageOf(ctx, box, entry)
+	return checked, used, asExit(err)
 }
 
 // openReport finds out before the first message that the report cannot be

@@ -18,6 +18,24 @@ import (
 
 // openOutbox opens the outbox of the settings.
 func (g *globals) openOutbox(ctx context.Context, cfg *config.Config) (*outbox.Outbox, error) {
+	return g.openOutboxBy(ctx, cfg, outbox.Open)
+}
+
+// readOutbox opens the outbox of the settings for who only looks, and closes it
+// again: also where the disk cannot be written.
+func (g *globals) readOutbox(ctx context.Context, cfg *config.Config, do func(*outbox.Outbox) error) error {
+	box, err := g.openOutboxBy(ctx, cfg, outbox.OpenToRead)
+	if err != nil {
+		return err
+	}
+	err = do(box)
+	if e := box.Close(); err == nil {
+		err = asExit(e)
+	}
+	return err
+}
+
+func (g *globals) openOutboxBy(ctx context.Context, cfg *config.Config, open func(context.Context, string, outbox.Options) (*outbox.Outbox, error)) (*outbox.Outbox, error) {
 	if cfg.StateDir == "" {
 		return nil, withCode(exitConfig, errors.New("no directory for the outbox: set "+config.Prefix+"STATE_DIR"))
 	}
@@ -32,7 +50,7 @@ func (g *globals) openOutbox(ctx context.Context, cfg *config.Config) (*outbox.O
 	if cfg.InDoubt == config.InDoubtHold {
 		o.InDoubt = outbox.DoubtHold
 	}
-	box, err := outbox.Open(ctx, cfg.StateDir, o)
+	box, err := open(ctx, cfg.StateDir, o)
 	if err != nil {
 		return nil, asExit(err)
 	}
@@ -59,7 +77,7 @@ func asExit(err error) error {
 		return withCode(exitConfig, err)
 	case errors.As(err, &input):
 		return withCode(exitData, err)
-	case errors.Is(err, outbox.ErrLocked), errors.Is(err, outbox.ErrBusy):
+	case errors.Is(err, outbox.ErrLocked), errors.Is(err, outbox.ErrBusy), errors.Is(err, outbox.ErrChanged):
 		return withCode(exitTryAgain, err)
 	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
 		return withCode(exitNoInput, err)

@@ -153,6 +153,15 @@ func (g *globals) withOutbox(ctx context.Context, do func(*outbox.Outbox) error)
 	return do(box)
 }
 
+// lookInto is withOutbox for a verb that changes nothing.
+func (g *globals) lookInto(ctx context.Context, do func(*outbox.Outbox) error) error {
+	cfg, err := g.settings(ctx, true)
+	if err != nil {
+		return err
+	}
+	return g.readOutbox(ctx, cfg, do)
+}
+
 // queueAction is a verb that changes messages.
 type queueAction struct {
 	action      outbox.Action

@@ -30,7 +30,7 @@ func newQueueLs(g *globals) *cobra.Command {
 }
 
 func runQueueLs(ctx context.Context, g *globals, q *queueFlags) error {
-	return g.withOutbox(ctx, func(box *outbox.Outbox) error {
+	return g.lookInto(ctx, func(box *outbox.Outbox) error {
 		f, err := q.filter(ctx, box, nil, time.Now())
 		if err != nil {
 			return err
@@ -195,7 +195,7 @@ func someIDs(cmd *cobra.Command, args []string) error {
 }
 
 func runQueueShow(ctx context.Context, g *globals, ids []string) error {
-	return g.withOutbox(ctx, func(box *outbox.Outbox) error {
+	return g.lookInto(ctx, func(box *outbox.Outbox) error {
 		var details []outbox.Detail
 		for _, id := range ids {
 			d, err := box.Show(ctx, outbox.QID(id))
@@ -269,7 +269,7 @@ func newQueueHistory(g *globals) *cobra.Command {
 }
 
 func runQueueHistory(ctx context.Context, g *globals, q *queueFlags) error {
-	return g.withOutbox(ctx, func(box *outbox.Outbox) error {
+	return g.lookInto(ctx, func(box *outbox.Outbox) error {
 		f, err := q.filter(ctx, box, nil, time.Now())
 		if err != nil {
 			return err
@@ -297,7 +297,7 @@ func newQueueCat(g *globals) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.withOutbox(cmd.Context(), func(box *outbox.Outbox) error {
+			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error {
 				body, err := box.Body(cmd.Context(), outbox.QID(args[0]))
 				if err != nil {
 					return asExit(err)
@@ -323,7 +323,7 @@ func newQueueBackup(g *globals) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.withOutbox(cmd.Context(), func(box *outbox.Outbox) error {
+			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error {
 				if err := box.Backup(cmd.Context(), args[0]); err != nil {
 					return withCode(exitCannotCreate, err)
 				}

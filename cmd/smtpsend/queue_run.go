@@ -307,7 +307,7 @@ func newQueueWhy(g *globals) *cobra.Command {
 		Use:   "why [MAILBOX...]",
 		Short: "Say how each mailbox stands: what waits, what holds it, and until when",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.withOutbox(cmd.Context(), func(box *outbox.Outbox) error { return runQueueWhy(cmd.Context(), g, box, args) })
+			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error { return runQueueWhy(cmd.Context(), g, box, args) })
 		},
 	}
 }
@@ -371,7 +371,7 @@ func newQueueStats(g *globals) *cobra.Command {
 		Short: "Count what waits and what was finished",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return g.withOutbox(cmd.Context(), func(box *outbox.Outbox) error { return runQueueStats(cmd.Context(), g, box, span) })
+			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error { return runQueueStats(cmd.Context(), g, box, span) })
 		},
 	}
 	cmd.Flags().StringVar(&span, "since", "24h", "count what was finished since `TIME`")

@@ -44,11 +44,10 @@ func (s *sendmail) listQueue(ctx context.Context) error {
 		s.printf("Mail queue is empty\n")
 		return nil
 	}
-	box, err := s.openOutbox(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer box.Close()
+	return s.readOutbox(ctx, cfg, func(box *outbox.Outbox) error { return s.listWaiting(ctx, box) })
+}
+
+func (s *sendmail) listWaiting(ctx context.Context, box *outbox.Outbox) error {
 	list, err := box.List(ctx, outbox.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
 	if err != nil {
 		return asExit(err)

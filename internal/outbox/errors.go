@@ -22,6 +22,12 @@ var (
 	// ErrBusy says that another program kept the database locked for ten seconds:
 	// nothing was written. Later it may work.
 	ErrBusy = errors.New("another program keeps the outbox locked")
+	// ErrReadOnly says that the outbox was opened by OpenToRead where it cannot be
+	// written.
+	ErrReadOnly = errors.New("the outbox cannot be written")
+	// ErrChanged says that another program wrote while an outbox was read as it was:
+	// what was read may be wrong.
+	ErrChanged = errors.New("another program has written to the outbox meanwhile")
 	// ErrCorrupt says that the file is no database, or a damaged one.
 	ErrCorrupt = errors.New("the file of the outbox is damaged: move it away and restore a backup")
 	// ErrDamaged says that a stored content is not what was taken.
@@ -77,11 +83,13 @@ func (e *FileSystemError) Error() string {
 
 // Primary result codes of SQLite.
 const (
-	sqliteBusy    = 5
-	sqliteIOErr   = 10
-	sqliteCorrupt = 11
-	sqliteFull    = 13
-	sqliteNoDB    = 26
+	sqliteBusy     = 5
+	sqliteReadOnly = 8
+	sqliteIOErr    = 10
+	sqliteCorrupt  = 11
+	sqliteFull     = 13
+	sqliteCantOpen = 14
+	sqliteNoDB     = 26
 )
 
 // sqliteCode is the primary result code in err, 0 when there is none.

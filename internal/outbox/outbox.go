@@ -182,6 +182,8 @@ type Outbox struct {
 	done sync.WaitGroup
 
 	boxes sync.Map // mailboxes that surely have a row
+
+	closed func() error // of one that was opened to read as it is: what is left to do
 }
 
 // Open opens the outbox in dir, which is made, with mode 0700, when it does not
@@ -190,8 +192,12 @@ type Outbox struct {
 // *ownfile.Error a directory of another user and links or files of others in it:
 // root has to become the directory's owner first.
 func Open(ctx context.Context, dir string, o Options) (*Outbox, error) {
-	o = o.withDefaults()
-	ob, err := open(ctx, dir, o)
+	ob, err := open(ctx, dir, o.withDefaults())
+	return begun(dir, ob, err)
+}
+
+// begun is an outbox that was opened, or the error.
+func begun(dir string, ob *Outbox, err error) (*Outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening outbox %s: %w", dir, err)
 	}
@@ -200,16 +206,8 @@ func Open(ctx context.Context, dir string, o Options) (*Outbox, error) {
 }
 
 func open(ctx context.Context, dir string, o Options) (*Outbox, error) {
-	dir, err := filepath.Abs(dir)
+	dir, err := trustedDir(dir)
 	if err != nil {
-		return nil, err
-	}
-	if err := ownfile.MakeTrustedDir(dir); err != nil {
-		return nil, err
-	}
-	// Where the directory is a link, the lock and the space are those of its
-	// target: two names may lead to one outbox.
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return nil, err
 	}
 	if err := checkFileSystem(dir, o); err != nil {
@@ -222,15 +220,32 @@ func open(ctx context.Context, dir string, o Options) (*Outbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	ob := &Outbox{
-		dir: dir, o: o, store: s, wake: make(chan struct{}, 1),
-		adds: make(chan *add), quit: make(chan struct{}),
-	}
+	ob := newOutbox(dir, o, s)
 	if err := ob.migrate(ctx, schemas); err != nil {
 		_ = s.close()
 		return nil, err
 	}
 	return ob, nil
+}
+
+func newOutbox(dir string, o Options, s *store) *Outbox {
+	return &Outbox{
+		dir: dir, o: o, store: s, wake: make(chan struct{}, 1),
+		adds: make(chan *add), quit: make(chan struct{}),
+	}
+}
+
+// trustedDir makes the directory when it does not exist. Where it is a link, the
+// lock and the space are those of its target: two names may lead to one outbox.
+func trustedDir(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := ownfile.MakeTrustedDir(dir); err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
 }
 
 // prepareFile makes the file, with a mode that lets nobody else read mail, or
@@ -250,12 +265,26 @@ func prepareFile(dir string, o Options) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	for _, companion := range []string{"-wal", "-shm", "-journal"} {
-		if err := ownfile.Check(filepath.Join(dir, file+companion)); err != nil {
+	if err := checkFiles(dir); err != nil {
+		return err
+	}
+	return ownfile.SyncDir(dir)
+}
+
+// SQLite's companions of file.
+const (
+	walFile = file + "-wal"
+	shmFile = file + "-shm"
+)
+
+// checkFiles looks whether what SQLite will open is ours.
+func checkFiles(dir string) error {
+	for _, name := range []string{file, walFile, shmFile, file + "-journal"} {
+		if err := ownfile.Check(filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
-	return ownfile.SyncDir(dir)
+	return nil
 }
 
 func checkFileSystem(dir string, o Options) error {
@@ -276,7 +305,11 @@ func checkFileSystem(dir string, o Options) error {
 func (ob *Outbox) Close() error {
 	close(ob.quit)
 	ob.done.Wait()
-	if err := ob.close(); err != nil {
+	err := ob.close()
+	if ob.closed != nil {
+		err = errors.Join(err, ob.closed())
+	}
+	if err != nil {
 		return fmt.Errorf("closing outbox: %w", err)
 	}
 	return nil

@@ -127,9 +127,9 @@ func (ob *Outbox) purgeSome(t *tx) (int, error) {
 }
 
 // Backup writes a copy of the outbox to a file that must not exist, mode 0600,
-// while everything goes on. It needs room for two copies, one of them beside the
-// outbox: SQLite opens a file by its name, and in another directory that could
-// be somebody else's by then.
+// while everything goes on. Where there is room beside the outbox, a copy is made
+// there first, which leaves out what is empty: SQLite opens a file by its name, and
+// in another directory that could be somebody else's by then.
 func (ob *Outbox) Backup(ctx context.Context, name string) error {
 	if err := ob.backup(ctx, name); err != nil {
 		return fmt.Errorf("backing up outbox: %w", named(err))
@@ -147,18 +147,7 @@ func (ob *Outbox) backup(ctx context.Context, name string) (err error) {
 			_ = os.Remove(name)
 		}
 	}()
-	ob.sweepCopies()
-	copied := filepath.Join(ob.dir, copyPrefix+rand.Text()) // 26 letters
-	from, err := ownfile.Create(copied)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = errors.Join(from.Close(), os.Remove(copied)) }()
-	// VACUUM INTO takes an empty file, whose mode stays.
-	if _, err := ob.pool.ExecContext(ctx, "VACUUM INTO ?1", copied); err != nil {
-		return err
-	}
-	if _, err := io.Copy(to, until.Between(ctx, from)); err != nil {
+	if err := ob.copyTo(ctx, to); err != nil {
 		return err
 	}
 	if err := to.Sync(); err != nil {
@@ -172,6 +161,29 @@ func (ob *Outbox) backup(ctx context.Context, name string) (err error) {
 		return fmt.Errorf("%s was replaced meanwhile by another file", name)
 	}
 	return ownfile.SyncDir(filepath.Dir(name))
+}
+
+// copyTo writes the whole outbox to a file. Where there is no room for a copy beside
+// it, or nothing can be written, what goes out is the file as it is.
+func (ob *Outbox) copyTo(ctx context.Context, to io.Writer) error {
+	if ob.pool == nil {
+		return ob.copyPages(ctx, to)
+	}
+	ob.sweepCopies()
+	copied := filepath.Join(ob.dir, copyPrefix+rand.Text()) // 26 letters
+	from, err := ownfile.Create(copied)
+	if err == nil {
+		defer func() { _ = errors.Join(from.Close(), os.Remove(copied)) }()
+		// VACUUM INTO takes an empty file, whose mode stays.
+		_, err = ob.pool.ExecContext(ctx, "VACUUM INTO ?1", copied)
+	}
+	if isFull(named(err)) || isReadOnly(err) {
+		return ob.copyPages(ctx, to)
+	}
+	if err == nil {
+		_, err = io.Copy(to, until.Between(ctx, from))
+	}
+	return err
 }
 
 // copyPrefix begins the name of a copy that is being made, which copyPattern is.

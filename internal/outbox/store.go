@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -52,23 +53,28 @@ func (o Options) settings(file string) []string {
 	return pragmas
 }
 
-// address is the data source name of file with settings.
-func address(file string, pragmas []string) string {
+// address is the data source name of file with settings. The mode is never one in
+// which SQLite would make a file: prepareFile has, and it shall not make another
+// one, wherever.
+func address(file string, mode url.Values, pragmas []string) string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(file), OmitHost: true}
 	if u.Path[0] != '/' { // C:/...
 		u.Path = "/" + u.Path
 	}
-	// prepareFile has made the file: SQLite shall not make another one, wherever.
-	u.RawQuery = url.Values{"mode": {"rw"}, "_pragma": pragmas}.Encode()
+	query := maps.Clone(mode)
+	query["_pragma"] = pragmas
+	u.RawQuery = query.Encode()
 	return u.String()
 }
 
+var readWrite = url.Values{"mode": {"rw"}}
+
 func openStore(ctx context.Context, file string, o Options) (s *store, err error) {
-	s = &store{dialect: sqliteDialect(), clock: o.Clock, steady: o.Steady, stmts: make(map[string]*sql.Stmt)}
-	if s.pool, err = sql.Open("sqlite", address(file, o.settings(file))); err != nil {
+	s = newStore(o)
+	if s.pool, err = sql.Open("sqlite", address(file, readWrite, o.settings(file))); err != nil {
 		return nil, err
 	}
-	if s.readers, err = sql.Open("sqlite", address(file, []string{"busy_timeout(10000)", "query_only(ON)", "cache_size(-500)"})); err != nil {
+	if s.readers, err = sql.Open("sqlite", address(file, readWrite, []string{"busy_timeout(10000)", "query_only(ON)", "cache_size(-500)"})); err != nil {
 		return nil, err
 	}
 	s.readers.SetMaxOpenConns(4)
@@ -77,6 +83,10 @@ func openStore(ctx context.Context, file string, o Options) (s *store, err error
 		return nil, named(err)
 	}
 	return s, nil
+}
+
+func newStore(o Options) *store {
+	return &store{dialect: sqliteDialect(), clock: o.Clock, steady: o.Steady, stmts: make(map[string]*sql.Stmt)}
 }
 
 // connect tries for ten seconds while another process makes the file: the
@@ -108,6 +118,9 @@ func (s *store) close() error {
 	if s.writer != nil {
 		_ = s.writer.Close()
 	}
+	if s.pool == nil {
+		return err
+	}
 	if e := s.pool.Close(); e != nil {
 		err = e
 	}
@@ -132,6 +145,9 @@ func (s *store) write(ctx context.Context, do func(*tx) error) error {
 	defer s.mu.Unlock()
 	if s.broken != nil {
 		return s.broken
+	}
+	if s.writer == nil {
+		return ErrReadOnly
 	}
 	ctx = context.WithoutCancel(ctx)
 	t := &tx{ctx: ctx, s: s}
