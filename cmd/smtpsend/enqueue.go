@@ -32,7 +32,7 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mai
 	case known:
 		g.printf("not queued: the key is known, and its message is %s\n", qid)
 	case as.ReadyAt.After(time.Now()):
-		g.printf("queued as %s; smtpsend queue run submits it from %s on\n", qid, as.ReadyAt.Local().Format("2006-01-02 15:04:05"))
+		g.printf("queued as %s; smtpsend queue run submits it from %s on\n", qid, as.ReadyAt.Local().Format("2006-01-02 15:04:05 -0700"))
 	default:
 		g.printf("queued as %s; smtpsend queue run submits it\n", qid)
 	}

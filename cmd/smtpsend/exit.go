@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
 // The exit codes, those of sysexits(3) where it has one. They are the same for
@@ -64,6 +65,7 @@ func codeOf(err error) int {
 	var problems *config.Problems
 	var field *message.FieldError
 	var file *message.FileError
+	var tz *zone.Error
 	switch {
 	case err == nil:
 		return exitOK
@@ -73,7 +75,7 @@ func codeOf(err error) int {
 		return exitInterrupted
 	case errors.As(err, &exit):
 		return exit.code
-	case errors.As(err, &problems):
+	case errors.As(err, &problems), errors.As(err, &tz):
 		return exitConfig
 	case errors.As(err, &field):
 		return exitData

@@ -19,15 +19,20 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/nodump"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
 func main() {
 	// A second line of defence; where the system refuses, there is none.
 	_ = nodump.Disable()
+	setZone()
 	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	log.SetOutput(printable.NewWriter(os.Stderr)) // net/http quotes servers there
 	os.Exit(run(notified(), p, byName(os.Args[0], os.Args[1:])))
 }
+
+// setZone makes TZ the zone of all times. newRoot says what is wrong with it.
+func setZone() { _ = zone.Set(os.LookupEnv("TZ")) }
 
 // notified is the context that SIGINT and SIGTERM end. Once it has ended, a
 // second signal kills. It is kept to the end of the process: a first signal

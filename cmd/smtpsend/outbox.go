@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
 // openOutbox opens the outbox of the settings.
@@ -63,6 +64,7 @@ func asExit(err error) error {
 	var unsafe *ownfile.Error
 	var schema *outbox.SchemaError
 	var input *outbox.InputError
+	var tz *zone.Error
 	var coded *exitError
 	var field *message.FieldError
 	var file *message.FileError
@@ -73,7 +75,7 @@ func asExit(err error) error {
 		return err
 	case errors.Is(err, context.Canceled):
 		return withCode(exitInterrupted, err)
-	case errors.As(err, &fileSystem), errors.As(err, &schema), errors.As(err, &unsafe):
+	case errors.As(err, &fileSystem), errors.As(err, &schema), errors.As(err, &unsafe), errors.As(err, &tz):
 		return withCode(exitConfig, err)
 	case errors.As(err, &input):
 		return withCode(exitData, err)

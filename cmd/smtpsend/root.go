@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
 // globals are the flags that every verb has, and the way out to the reader.
@@ -61,9 +62,12 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 			}
 			return cmd.Help()
 		},
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if g.timeout <= 0 {
 				return usagef("--timeout must be positive, got %v", g.timeout)
+			}
+			if err := zone.Trouble(); err != nil && tellsTime(cmd) {
+				g.warningf("%v: times are in UTC", err)
 			}
 			return nil
 		},
@@ -100,6 +104,14 @@ func (g *globals) define(f *pflag.FlagSet) {
 // verbs is the one table of what smtpsend can do.
 var verbs = []func(*globals) *cobra.Command{
 	newSend, newSendmail, newLinkSendmail, newBatch, newQueue, newDoctor, newExplain, newToken, newConfig, newSecret, newSandbox, newDemo, newVersion,
+}
+
+// tellsTime reports a verb that writes a time into a message, or shows one.
+func tellsTime(cmd *cobra.Command) bool {
+	for cmd.HasParent() && cmd.Parent().HasParent() {
+		cmd = cmd.Parent()
+	}
+	return cmd.GroupID == groupSubmit || cmd.GroupID == groupTry && cmd.Name() != "version" || cmd.Name() == "doctor"
 }
 
 // noArguments refuses what follows a verb that takes nothing.

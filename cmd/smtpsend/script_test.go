@@ -56,6 +56,7 @@ func mainForTest() {
 		return
 	}
 	os.Unsetenv(outputDir)
+	setZone()
 	f, err := os.CreateTemp(dir, "output")
 	if err != nil {
 		panic(err)

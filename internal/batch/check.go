@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
 // Plan says how a row becomes a message.
@@ -118,7 +119,7 @@ type checker struct {
 	mu     sync.Mutex // guards the rest
 	files  map[message.Attachment]looked
 	total  Checked
-	failed error // of known
+	failed error // of known, or of the process
 }
 
 // feed reads rows and hands them out.
@@ -206,6 +207,10 @@ func (c *checker) check(ctx context.Context, list []Row) {
 		if ctx.Err() != nil {
 			return
 		}
+		if _, of := errors.AsType[*zone.Error](err); of { // of the process, not of the row
+			c.fail(err)
+			return
+		}
 		if err != nil {
 			c.note(row.N, row.Line, c.problems(ctx, row, err)...)
 			continue
@@ -224,11 +229,9 @@ func (c *checker) check(ctx context.Context, list []Row) {
 		}
 		counts[box] = n
 	}
+	c.fail(err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failed == nil {
-		c.failed = err
-	}
 	c.total.Rows += good
 	c.total.Known += old
 	if last.After(c.total.Last) {
@@ -237,6 +240,15 @@ func (c *checker) check(ctx context.Context, list []Row) {
 	for name, n := range counts {
 		sum := c.total.Mailboxes[name]
 		c.total.Mailboxes[name] = Count{sum.Messages + n.Messages, sum.Recipients + n.Recipients}
+	}
+}
+
+// fail notes what has nothing to do with a row; nil is nothing.
+func (c *checker) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed == nil {
+		c.failed = err
 	}
 }
 

@@ -3,11 +3,13 @@ package mailtemplate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
 // Fill executes the template with data and sets what it has in d: only fields
@@ -69,7 +71,8 @@ func (t *Template) has(name string) bool {
 
 // At executes the template's time, which is RFC 3339, or date and time without
 // a zone ("2026-12-24 08:00"), then in the local one. It is zero when the
-// template has none or it comes out empty. Errors are those of Fill.
+// template has none or it comes out empty. Errors are those of Fill; one that wraps
+// *zone.Error says that there is no local one.
 func (t *Template) At(ctx context.Context, data map[string]any) (time.Time, error) {
 	run := &filling{t: t, ctx: ctx, data: data}
 	defer run.end()
@@ -89,7 +92,11 @@ func ParseTime(field, text string) (time.Time, error) {
 		return at, nil
 	}
 	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02"} {
-		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+		at, err := time.ParseInLocation(layout, text, time.Local)
+		if trouble := zone.Trouble(); err == nil && trouble != nil {
+			return time.Time{}, fmt.Errorf("%s %q has no zone, and %w", field, text, trouble)
+		}
+		if err == nil {
 			return at, nil
 		}
 	}
