@@ -96,9 +96,13 @@ func ParseTime(field, text string) (time.Time, error) {
 		if trouble := zone.Trouble(); err == nil && trouble != nil {
 			return time.Time{}, fmt.Errorf("%s %q has no zone, and %w", field, text, trouble)
 		}
-		if err == nil {
-			return at, nil
+		if err != nil {
+			continue
 		}
+		if wall, _ := time.Parse(layout, text); len(layout) > len(time.DateOnly) && (wall.Minute() != at.Minute() || wall.Hour() != at.Hour()) {
+			return time.Time{}, refused(field, text, "is a time that is left out that day, when the clocks are put forward")
+		}
+		return at, nil
 	}
 	return time.Time{}, refused(field, text, `is no time such as "2026-12-24 08:00" or "2026-12-24T08:00:00+01:00"`)
 }
