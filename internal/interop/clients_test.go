@@ -266,9 +266,18 @@ func wantStored(t *testing.T, box *sandbox.Sandbox, a account, sent []byte) {
 	}
 }
 
+// needSwaks makes sure of swaks and of its TLS, which is a package of its own.
+func needSwaks(t *testing.T) {
+	t.Helper()
+	need(t, "swaks", "perl")
+	if err := exec.Command("perl", "-MNet::SSLeay", "-e", "1").Run(); err != nil {
+		lacking(t, "Net::SSLeay, which swaks needs for TLS, is not installed: run make peers")
+	}
+}
+
 // TestSwaks has swaks, which knows no XOAUTH2, do what Exchange refuses.
 func TestSwaks(t *testing.T) {
-	need(t, "swaks")
+	needSwaks(t)
 	box := start(t, sandbox.Options{})
 	for _, tt := range []struct {
 		name  string
