@@ -102,14 +102,14 @@ func TestSignalsEndReading(t *testing.T) {
 // takes depends on the machine; what the command does meanwhile is little.
 func endsInterrupted(t *testing.T, cmd *exec.Cmd, said io.Reader) {
 	t.Helper()
-	kill := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	kill := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
 	defer kill.Stop()
 	rest, _ := io.ReadAll(said)
 	_ = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.HasSuffix(string(rest), "smtpsend: error: interrupted\n") {
 		t.Errorf("it ended with %d: %s", code, rest)
 	}
-	if cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); cpu > 10*time.Second {
+	if cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); cpu > 30*time.Second {
 		t.Errorf("it took %v", cpu)
 	}
 }

@@ -72,7 +72,7 @@ func started(t *testing.T, stdin io.Reader, words string, args ...string) (*exec
 // ends waits for the exit code; a process that goes on is a failure.
 func ends(t *testing.T, cmd *exec.Cmd, said io.Reader, want int) {
 	t.Helper()
-	kill := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	kill := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
 	defer kill.Stop()
 	rest, _ := io.ReadAll(said)
 	err := cmd.Wait()

@@ -32,7 +32,7 @@ var ranks = map[string]int{
 	"internal/submission": 3, "internal/outbox": 3,
 	"internal/courier": 4,
 	"internal/doctor":  5, "internal/batch": 5,
-	"cmd/smtpsend":   6,
+	"cmd/smtpsend":     6,
 	"internal/testrun": 7,
 	"internal/bench":   7, "internal/bench/gomail": 6, "internal/bench/launch": 6, "internal/bench/queue": 6, "internal/bench/session": 6,
 }

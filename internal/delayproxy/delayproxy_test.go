@@ -64,7 +64,7 @@ func dial(t *testing.T, p *delayproxy.Proxy) *net.TCPConn {
 // idle waits for the proxy's connections to end and returns what it counted.
 func idle(t *testing.T, p *delayproxy.Proxy) []delayproxy.Trip {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := p.Idle(ctx); err != nil {
 		t.Fatal(err)

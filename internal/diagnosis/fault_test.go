@@ -70,7 +70,7 @@ func TestFaultOfRealHandshakes(t *testing.T) {
 	srv.StartTLS()
 	defer srv.Close()
 	dial := func(c *tls.Config) error {
-		d := &net.Dialer{Timeout: 5 * time.Second}
+		d := &net.Dialer{Timeout: time.Minute}
 		conn, err := tls.DialWithDialer(d, "tcp", srv.Listener.Addr().String(), c)
 		if err == nil {
 			_ = conn.Close()

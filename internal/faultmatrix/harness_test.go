@@ -99,7 +99,7 @@ func (s *server) options() submission.Options {
 }
 
 // patience is a limit that no fault but a timed one reaches.
-const patience = 40 * time.Second
+const patience = 100 * time.Second
 
 func limits(d time.Duration) submission.Timeouts {
 	return submission.Timeouts{Dial: d, Command: d, Data: d, Block: d, Dot: d}

@@ -101,7 +101,7 @@ func killClient(p *program, seed uint64, octets int64) result {
 	if err := again.Run(); err != nil {
 		res = res.failed("the next run: %v: %s", err, errs.String())
 	}
-	if res.took = time.Since(start); res.took > 30*time.Second {
+	if res.took = time.Since(start); res.took > 50*time.Second {
 		res = res.failed("the next run took %v", res.took)
 	}
 	if err := s.close(); err != nil {

@@ -83,7 +83,7 @@ func (s *server) close() error {
 	s.listener.Close()
 	gone := make(chan struct{})
 	go func() { s.wg.Wait(); close(gone) }()
-	limit := time.NewTimer(20 * time.Second)
+	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	select {
 	case <-gone:

@@ -46,7 +46,7 @@ func runTests(m *testing.M) int {
 }
 
 // limit bounds each wait for a program. It is generous: a wait ends by an event.
-const limit = 30 * time.Second
+const limit = 2 * time.Minute
 
 // lacking skips the test, or fails it in continuous integration, where all that
 // it needs is there.

@@ -285,7 +285,7 @@ func TestOpeningDoesNotWaitForWhoWrites(t *testing.T) {
 	if _, err := foreign.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	ob, err := outbox.Open(ctx, dir, outbox.Options{})
 	if err != nil {

@@ -104,7 +104,11 @@ func TestFaultForEveryEntry(t *testing.T) {
 		t.Run(e.Code, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, withFaults(t, sandbox.Options{}, e.Code))
-			symptom := meet(t, s)
+			wait := time.Minute
+			if e.Fault == diagnosis.FaultConnectionTimeout { // nothing else ends it
+				wait = 2 * time.Second
+			}
+			symptom := meet(t, s, wait)
 			if e.Fault != "" {
 				symptom.Fault = e.Fault // told from the network's errors by the client's own code
 			}
@@ -118,13 +122,13 @@ func TestFaultForEveryEntry(t *testing.T) {
 }
 
 // meet goes through a submission up to the first thing that is not as it
-// should be, and says what that was.
-func meet(t *testing.T, s *sandbox.Sandbox) diagnosis.Symptom {
+// should be, and says what that was. It has so long for the session.
+func meet(t *testing.T, s *sandbox.Sandbox, wait time.Duration) diagnosis.Symptom {
 	t.Helper()
 	if symptom, met := meetToken(t, s); met {
 		return symptom
 	}
-	c := &prober{t: t, s: s}
+	c := &prober{t: t, s: s, wait: wait}
 	for _, step := range c.steps() {
 		if symptom, met := step(); met {
 			return symptom
@@ -155,6 +159,8 @@ type prober struct {
 	t *testing.T
 	s *sandbox.Sandbox
 	c *smtpClient
+
+	wait time.Duration
 }
 
 // steps are those of a session; each reports what it met.
@@ -182,7 +188,7 @@ func (p *prober) steps() []func() (diagnosis.Symptom, bool) {
 
 func (p *prober) expect(stage diagnosis.Stage, want int, keyword string) (diagnosis.Symptom, bool) {
 	if stage == diagnosis.StageGreeting {
-		_ = p.c.conn.SetDeadline(time.Now().Add(2 * time.Second))
+		_ = p.c.conn.SetDeadline(time.Now().Add(p.wait))
 	}
 	r, err := reply.Read(p.c.r)
 	switch {

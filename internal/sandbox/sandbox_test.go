@@ -76,7 +76,7 @@ func tlsConfig(s *sandbox.Sandbox) *tls.Config {
 func httpClient(t testing.TB, s *sandbox.Sandbox) *http.Client {
 	transport := &http.Transport{TLSClientConfig: tlsConfig(s)}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	return &http.Client{Transport: transport, Timeout: time.Minute}
 }
 
 // form is a right token request; changes replace fields, "" removes one.
@@ -139,7 +139,7 @@ func dial(t testing.TB, s *sandbox.Sandbox) *smtpClient {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	return &smtpClient{t, conn, bufio.NewReader(conn)}
 }
 

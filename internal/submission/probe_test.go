@@ -13,7 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
-func soon() time.Time { return time.Now().Add(30 * time.Second) }
+func soon() time.Time { return time.Now().Add(2 * time.Minute) }
 
 func TestGreetStopsBeforeAuthAndGoesOn(t *testing.T) {
 	s := &server{}
