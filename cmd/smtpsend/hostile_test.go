@@ -207,8 +207,9 @@ func TestNothingForeignSteersTheTerminal(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // no settings of whoever tests
 	t.Chdir(t.TempDir())
 	// A token may come when a connection was refused already; then it is stored
-	// after its ordeal, so one directory does for all.
-	cache := t.TempDir()
+	// after its ordeal, so the directories live on. Each has its own: the endpoint of
+	// another may have the same port.
+	caches := t.TempDir()
 	seen := map[string]bool{}
 	for _, o := range ordeals(t) {
 		if len(o.args) > 0 {
@@ -216,6 +217,10 @@ func TestNothingForeignSteersTheTerminal(t *testing.T) {
 		}
 		t.Run(o.name, func(t *testing.T) {
 			for _, more := range [][]string{nil, {"--json"}, {"-v", "--trace"}} {
+				cache, err := os.MkdirTemp(caches, "cache")
+				if err != nil {
+					t.Fatal(err)
+				}
 				s := newScene(t, o, cache)
 				if o.instead != nil {
 					o.instead(t, s)
