@@ -49,7 +49,7 @@ func TestOtherCrons(t *testing.T) {
 }
 
 func TestGitSendEmail(t *testing.T) {
-	need(t, "git")
+	need(t, "git", "perl")
 	s := newSite(t)
 	s.environ = append(s.environ, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=Zoë Dev", "GIT_AUTHOR_EMAIL=noreply@contoso.example",
 		"GIT_COMMITTER_NAME=Zoë Dev", "GIT_COMMITTER_EMAIL=noreply@contoso.example")
