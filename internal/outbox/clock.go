@@ -120,13 +120,18 @@ func (t *tx) look(seen int64) error {
 // lookEvery is how often a sender that has nothing to do looks.
 const lookEvery = time.Hour
 
-// watchClock looks when the clock was set, and now and then.
+// watchClock looks when the clock was set back, and now and then. What is missed
+// then, because the disk is full, say, the next look makes up for.
 func (s *Sender) watchClock(ctx context.Context) error {
 	now := s.ob.now()
 	last := s.seen.Swap(now)
-	if looked := s.looked.Load(); last-now <= settled && now >= looked && now-looked < lookEvery.Milliseconds() {
+	isBack := last-now > settled
+	if looked := s.looked.Load(); !isBack && now >= looked && now-looked < lookEvery.Milliseconds() {
 		return nil
 	}
 	s.looked.Store(now)
-	return s.ob.write(ctx, func(t *tx) error { return t.look(last) })
+	if err := s.ob.write(ctx, func(t *tx) error { return t.look(last) }); isBack {
+		return err
+	}
+	return nil
 }

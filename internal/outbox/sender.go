@@ -50,6 +50,7 @@ func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
 		_ = lock.Note(fmt.Sprintf("%d\n", os.Getpid()))
 	}
 	s := &Sender{ob: ob, lock: lock, run: rand.Text()}
+	s.looked.Store(ob.now())
 	r, err := s.recover(ctx)
 	if err != nil {
 		_ = lock.Unlock()

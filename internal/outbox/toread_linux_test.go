@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -277,5 +278,24 @@ func TestNothingIsWrittenToWhatWasOpenedToRead(t *testing.T) {
 	}
 	if _, err := ob.Act(t.Context(), outbox.Cancel, outbox.Filter{All: true}); !errors.Is(err, outbox.ErrReadOnly) {
 		t.Errorf("Act: %v", err)
+	}
+}
+
+// A sender that only looks what is due goes on where nothing can be written.
+func TestLookingForDueMailNeedsNoRoom(t *testing.T) {
+	dir := smallDisk(t, "size=8m")
+	c := &clock{now: time.Date(2026, 11, 16, 9, 0, 0, 0, time.UTC)}
+	ob, err := outbox.Open(t.Context(), dir, outbox.Options{Reserve: -1, Clock: c.Now, Steady: c.steady})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ob.Close()
+	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f.put(mail())
+	f.lock()
+	full(t, dir)
+	c.add(2 * time.Hour)
+	if due, err := f.sender.Due(t.Context()); err != nil || len(due) != 1 {
+		t.Errorf("%+v, %v", due, err)
 	}
 }
