@@ -1,0 +1,6 @@
+//go:build !race
+
+package outbox_test
+
+// cuts is how many power cuts are simulated in a recording.
+const cuts = 150

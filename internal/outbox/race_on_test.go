@@ -1,0 +1,7 @@
+//go:build race
+
+package outbox_test
+
+// cuts is fewer than without the race detector, which sees nothing in what is done
+// after a cut, one thing after another.
+const cuts = 30
