@@ -12,7 +12,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -239,7 +238,7 @@ func (t *tally) explain(c *outbox.Claim, r *submission.Receipt) bool {
 		return false
 	}
 	known, claims := facts(t.cfg, c.Mailbox, "", r.Token)
-	symptom := doctor.Symptom(r.Err(), known.Server)
+	symptom := r.Err().Symptom()
 	symptom.Claims = claims
 	t.g.finding(diagnosis.Find(symptom, known), atMost(said(r.Err()), 400))
 	return true

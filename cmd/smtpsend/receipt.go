@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -73,7 +72,7 @@ func newReceiptView(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.
 	f.MessageID = r.MessageID
 	var whole diagnosis.Finding
 	if e := r.Err(); e != nil {
-		symptom := doctor.Symptom(e, f.Server)
+		symptom := e.Symptom()
 		symptom.Claims = claims
 		whole = diagnosis.Find(symptom, f)
 		v.Finding, v.said = &whole, said(e)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
@@ -128,7 +127,7 @@ func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
 	}
 	e := &submission.Error{Stage: diagnosis.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
 	known, _ := facts(cfg, mailbox, "", submission.Token{})
-	finding := diagnosis.Find(doctor.Symptom(e, known.Server), known)
+	finding := diagnosis.Find(e.Symptom(), known)
 	code := findingCode(e, finding)
 	if g.json {
 		g.printJSON(map[string]any{"error": err.Error(), "exit_code": code, "finding": finding})

@@ -64,12 +64,12 @@ func (c *courier) signIn(end *Probed) (accepted bool, result outbox.Result) {
 		return true, result
 	}
 	if c.work.Err() == nil || !end.Err.Interrupted() { // what our own end cut off is given back
-		c.blame(&result, end.Err, end.Token)
+		c.blame(&result, end.Err, "", end.Token)
 	}
 	return false, result
 }
 
 // settingResult is the result of an attempt that a setting ended.
 func settingResult(err error) outbox.Result {
-	return outbox.Result{Stage: diagnosis.StageConfig, Class: diagnosis.ClassConfiguration, Kind: "configuration", Text: err.Error()}
+	return outbox.Result{Stage: diagnosis.StageConfig, Class: diagnosis.ClassConfiguration, Kind: KindSettings, Text: err.Error()}
 }

@@ -12,6 +12,13 @@ import (
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
+// Kinds of failures that the catalogue does not have, because no server and no
+// network is at fault.
+const (
+	KindSettings = "configuration"   // the settings cannot be used
+	KindDamaged  = "content-damaged" // what the outbox keeps of the message is not what it took
+)
+
 // job is a claimed message and its mail object.
 type job struct {
 	claim   *outbox.Claim
@@ -170,25 +177,30 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 		}
 		res.Recipients = append(res.Recipients, o)
 	}
-	e := r.Err()
+	e, to := r.Failure()
 	if e == nil || ((j.kept || e.Interrupted()) && r.Count(submission.InDoubt) == 0) { // it ended for our own sake
 		return res
 	}
-	c.blame(&res, e, r.Token)
+	c.blame(&res, e, to, r.Token)
 	if errors.Is(e, outbox.ErrDamaged) {
 		giveUp(&res)
 	}
 	return res
 }
 
-// blame says in res what e means.
-func (c *courier) blame(res *outbox.Result, e *submission.Error, token submission.Token) {
+// blame says in res what e means. Of a message that others have, to is who lacks
+// it; that says nothing about the mailbox.
+func (c *courier) blame(res *outbox.Result, e *submission.Error, to string, token submission.Token) {
 	symptom := e.Symptom()
 	if c.o.Claims != nil {
 		symptom.Claims = c.o.Claims(token)
 	}
 	finding := diagnosis.Find(symptom, diagnosis.Facts{})
-	res.Stage, res.Class, res.Kind, res.Reply, res.Fault = e.Stage, finding.Class, finding.Code, e.Reply, symptom.Fault
+	res.Kind, res.Reply = finding.Code, e.Reply
+	if to != "" {
+		return
+	}
+	res.Stage, res.Class, res.Fault = e.Stage, finding.Class, symptom.Fault
 	if e.Reply.IsZero() && e.Err != nil {
 		res.Text = e.Err.Error()
 	}
@@ -197,7 +209,7 @@ func (c *courier) blame(res *outbox.Result, e *submission.Error, token submissio
 // giveUp is for a message whose content is damaged: another attempt would end the
 // same.
 func giveUp(res *outbox.Result) {
-	res.Class, res.Kind = diagnosis.ClassPermanent, "content-damaged"
+	res.Class, res.Kind = diagnosis.ClassPermanent, KindDamaged
 	for i, rcpt := range res.Recipients {
 		if rcpt.Outcome == outbox.Transient || rcpt.Outcome == outbox.NotAttempted {
 			res.Recipients[i].Outcome, res.Recipients[i].Class = outbox.Permanent, diagnosis.ClassPermanent

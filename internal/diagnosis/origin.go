@@ -55,9 +55,7 @@ var (
 	exchangesOwn = lazyregexp.New(`\b(?:(?i:RESOLVER)\.(?:ADR|RST|FWD|CON|GRP|PF|MT)\.|(?:ROUTING|SMTPSEND|APPROVAL|QUEUE)\.[A-Z]|TRANSPORT\.RULES\.|STOREDRV\b)|\bAS\(\d{3,}\)\s*(?:$|[\[\n'"”»)])|\(S\d{3,}\)|\b(?:ATTR|PRX)\d{1,2}\b|(?i:\.[a-z]{3,4}p(?:rd)?\d{2,3}\.prod\b)`)
 	// exchangesOwnWords are what to look for first: each of those has one.
 	exchangesOwnWords = strings.Split("resolver.|routing.|smtpsend.|approval.|queue.|transport.rules.|storedrv|as(|(s|attr|prx|.prod", "|")
-	// inspectors are products that open TLS; their names stand in certificates.
-	inspectors  = lazyregexp.New(`(?i)zscaler|netskope|goskope|fortinet|fortigate|blue ?coat|bluecoat|sophos|palo alto|kaspersky|\bavast|bitdefender|\beset ssl|cisco umbrella|forcepoint|mcafee|check ?point software|watchguard|sonicwall|mitmproxy|fiddler`)
-	packageName = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
+	packageName       = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
 )
 
 const maxMarks = 2000
@@ -310,9 +308,14 @@ func (p *paste) dialsPrivate(at region) bool {
 
 var privateTarget = lazyregexp.New(`(?i)(?:dial tcp|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|connect to|connecting to|trying) \[?(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
 
-// inspected reports whether a product that opens TLS is named near the place.
+// inspected reports whether a product that opens TLS is named near the place, or an
+// authority made for it as the issuer.
 func (p *paste) inspected(at region) bool {
-	return inspectors().MatchString(p.text[max(0, at.start-1000):min(len(p.text), at.end+1000)])
+	near := p.text[max(0, at.start-1000):min(len(p.text), at.end+1000)]
+	if m := issuedBy().FindStringSubmatch(near); m != nil && inspectingAuthority().MatchString(m[1]) {
+		return true
+	}
+	return inspectors().MatchString(near)
 }
 
 // onLoopback reports whether the line, or the exception around it, names the machine itself, and whether

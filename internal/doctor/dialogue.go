@@ -135,7 +135,7 @@ func (e *examination) tell(rows []row, err error) {
 
 // failedRow adds what a certificate says of itself to a failed handshake.
 func (e *examination) failedRow(c Check, cause *submission.Error) Check {
-	if leaf := presented(cause); leaf != nil {
+	if leaf := diagnosis.Presented(cause); leaf != nil {
 		c.Seen = fmt.Sprintf("%s (%v)", describe(leaf), cause.Err)
 	}
 	return c

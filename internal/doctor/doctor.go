@@ -218,7 +218,7 @@ func (e *examination) blocked(name string, needs ...string) bool {
 
 // broke is a failed check with the cause's name in the catalogue.
 func (e *examination) broke(c Check, cause *submission.Error) Check {
-	c.Status, c.cause, c.symptom = Failed, cause, Symptom(cause, e.o.Session.Host)
+	c.Status, c.cause, c.symptom = Failed, cause, cause.Symptom()
 	c.symptom.Claims = e.claims
 	finding := diagnosis.Find(c.symptom, e.o.Facts)
 	c.finding, c.Code = &finding, finding.Code

@@ -33,7 +33,7 @@ func (e *examination) endpointTLS(ctx context.Context) {
 	c.Took = time.Since(started)
 	if err != nil {
 		cause := failure(diagnosis.StageToken, err)
-		if leaf := presented(err); leaf != nil {
+		if leaf := diagnosis.Presented(err); leaf != nil {
 			c.Seen = fmt.Sprintf("%s (%v)", describe(leaf), err)
 		}
 		c = e.broke(c, cause)

@@ -164,7 +164,7 @@ func (e *Error) Error() string {
 	case e.unusable != nil:
 		return fmt.Sprintf("entra: %s sent no usable token: %v%s", e.Host, e.unusable, e.details())
 	case e.Err != nil:
-		return fmt.Sprintf("entra: asking %s for a token: %v%s", e.Host, e.Err, e.details())
+		return fmt.Sprintf("entra: asking %s for a token: %v%s%s", e.Host, e.Err, diagnosis.IssuedBy(e.Err), e.details())
 	case e.Code != "" && e.Refusal():
 		return fmt.Sprintf("entra: token refused: %s%s", e.firstSentence(), e.details())
 	case e.Throttled():

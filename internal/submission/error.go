@@ -50,23 +50,6 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Symptom describes the error for the catalogue. A cause that describes itself,
-// as the token endpoint's errors do, is asked first.
-func (e *Error) Symptom() diagnosis.Symptom {
-	var inner interface{ Symptom() diagnosis.Symptom }
-	if e.Err != nil && errors.As(e.Err, &inner) {
-		return inner.Symptom()
-	}
-	s := diagnosis.Symptom{Stage: e.Stage, Fault: e.Fault}
-	s.Proxy, _ = errors.AsType[*diagnosis.ProxyError](e.Err)
-	if !e.Reply.IsZero() {
-		s.Code, s.Enhanced, s.Text = e.Reply.Code, e.Reply.Enhanced.String(), e.Reply.Text()
-	} else if e.Err != nil {
-		s.Text = e.Err.Error()
-	}
-	return s
-}
-
 // Interrupted reports whether the caller's context was cancelled, which is
 // nobody's fault.
 func (e *Error) Interrupted() bool { return errors.Is(e.Err, context.Canceled) }

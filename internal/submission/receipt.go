@@ -31,6 +31,7 @@ type Recipient struct {
 	Outcome     Outcome
 	Stage       diagnosis.Stage // where the outcome was decided
 	Reply       reply.Reply     // that decided it; zero when none came
+	Fault       diagnosis.Fault // that decided it without a reply: the server says before that it cannot take the message
 }
 
 // Attempt is one session's, or one transaction's, try at a message.
@@ -91,6 +92,20 @@ func (r *Receipt) Err() *Error {
 	return r.Attempts[n].Err
 }
 
+// Failure is what kept the message from anyone: Err, else what was said of the first
+// recipient that did not get it, who is to. It is nil when all have it.
+func (r *Receipt) Failure() (e *Error, to string) {
+	if e := r.Err(); e != nil {
+		return e, ""
+	}
+	for _, rcpt := range r.Recipients {
+		if rcpt.Outcome != Accepted {
+			return &Error{Stage: rcpt.Stage, Reply: rcpt.Reply, Fault: rcpt.Fault, Server: r.Server}, rcpt.ForwardPath
+		}
+	}
+	return nil, ""
+}
+
 // Interrupted reports whether the caller's context was cancelled, in the last
 // attempt or in the wait for a further one.
 func (r *Receipt) Interrupted() bool {
@@ -110,6 +125,18 @@ func (r *Receipt) Count(o Outcome) int {
 		}
 	}
 	return n
+}
+
+// Open are the forward-paths that another attempt could serve: deferred, or not
+// attempted.
+func (r *Receipt) Open() []string {
+	var paths []string
+	for _, rcpt := range r.Recipients {
+		if rcpt.Outcome == Transient || rcpt.Outcome == NotAttempted {
+			paths = append(paths, rcpt.ForwardPath)
+		}
+	}
+	return paths
 }
 
 // AllAccepted reports whether the server took responsibility for every

@@ -47,7 +47,7 @@ func (s *Session) envelopeReplies(t *transaction, mail, rcpt func() (reply.Reply
 		if outcome == InDoubt { // 3yz makes no sense here, and nothing was sent
 			return s.fail(diagnosis.StageRcpt, unexpected(r))
 		}
-		t.res.Recipients[i] = Recipient{t.to[i], outcome, diagnosis.StageRcpt, r}
+		t.res.Recipients[i] = Recipient{ForwardPath: t.to[i], Outcome: outcome, Stage: diagnosis.StageRcpt, Reply: r}
 		if r.Code == 421 { // no reply is due after it
 			return s.refuse(&Error{Stage: diagnosis.StageRcpt, Reply: r})
 		}

@@ -59,7 +59,7 @@ func (s *Sender) persist(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 		if !again || (p.Attempts > 0 && n >= p.Attempts) || (finding.Code == refusedCode && n >= refusedDials) {
 			return
 		}
-		m = withRecipients(m, r.open())
+		m = withRecipients(m, r.Open())
 		waited = p.backoff(n, finding.Class)
 		if !p.Deadline.IsZero() && time.Until(p.Deadline) < waited {
 			return
@@ -83,28 +83,17 @@ func staleToken(e *Error) bool {
 	return e != nil && e.Stage == diagnosis.StageAuth && e.Reply.Code == 535
 }
 
-// open are the recipients that a further attempt could serve.
-func (r *Receipt) open() []string {
-	var paths []string
-	for _, rcpt := range r.Recipients {
-		if rcpt.Outcome == Transient || rcpt.Outcome == NotAttempted {
-			paths = append(paths, rcpt.ForwardPath)
-		}
-	}
-	return paths
-}
-
 // worthAnother says whether another attempt is, and what made it needed: the
 // error of the last one, or the reply to a single recipient.
 func (r *Receipt) worthAnother(e *Error) (diagnosis.Finding, bool) {
-	if len(r.open()) == 0 {
+	if len(r.Open()) == 0 {
 		return diagnosis.Finding{}, false
 	}
 	if e != nil {
 		if e.Interrupted() || errors.Is(e.Err, ErrNotAll) {
 			return diagnosis.Finding{}, false
 		}
-		f := diagnosis.Find(e.Symptom(), diagnosis.Facts{})
+		f := diagnosis.Find(e.broken(), diagnosis.Facts{}) // doubt is about others than those that are open
 		return f, passes(f.Class) && !e.Reply.Permanent()
 	}
 	for _, rcpt := range r.Recipients {
@@ -121,13 +110,6 @@ func (r *Receipt) worthAnother(e *Error) (diagnosis.Finding, bool) {
 // passes reports a class that may pass by itself within a run.
 func passes(c diagnosis.Class) bool {
 	return c == diagnosis.ClassTransient || c == diagnosis.ClassThrottled
-}
-
-// Symptom describes the reply that decided the recipient's outcome.
-func (r Recipient) Symptom() diagnosis.Symptom {
-	return diagnosis.Symptom{
-		Stage: r.Stage, Code: r.Reply.Code, Enhanced: r.Reply.Enhanced.String(), Text: r.Reply.Text(),
-	}
 }
 
 // backoff is the wait after attempt n: FirstWait, doubling up to 30 s, five

@@ -120,7 +120,7 @@ func tlsError(err error) error {
 	if fault == "" {
 		fault = diagnosis.FaultTLSFailure
 	}
-	return &Error{Fault: fault, Err: fmt.Errorf("TLS handshake: %w", err)}
+	return &Error{Fault: fault, Err: fmt.Errorf("TLS handshake: %w%s", err, diagnosis.IssuedBy(err))}
 }
 
 // longLine is the length of a command line that every server takes (RFC 5321

@@ -44,7 +44,7 @@ func newTransaction(m *message.Mail, to []string) *transaction {
 func (t *transaction) settle(from Outcome, stage diagnosis.Stage, r reply.Reply) {
 	for i, rcpt := range t.res.Recipients {
 		if rcpt.Outcome == from {
-			t.res.Recipients[i] = Recipient{rcpt.ForwardPath, outcomeOf(r), stage, r}
+			t.res.Recipients[i] = Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outcomeOf(r), Stage: stage, Reply: r}
 		}
 	}
 }
@@ -148,7 +148,7 @@ func (s *Session) converse(t *transaction) error {
 	s.ahead = nil
 	if err := s.acceptable(t.mail); err != nil {
 		for i, path := range t.to {
-			t.res.Recipients[i] = Recipient{ForwardPath: path, Outcome: Permanent, Stage: diagnosis.StageMail}
+			t.res.Recipients[i] = Recipient{ForwardPath: path, Outcome: Permanent, Stage: diagnosis.StageMail, Fault: err.Fault}
 		}
 		return s.refuse(err)
 	}

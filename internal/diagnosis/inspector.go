@@ -1,0 +1,111 @@
+package diagnosis
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+)
+
+// makers are the products that open TLS on the way, by the names that stand in
+// the certificates they make. It is the one list of them: for certificates, and
+// for texts that quote one.
+const makers = `zscaler|netskope|goskope|fortinet|fortigate|blue ?coat|symantec (?:web|proxy)|palo ?alto|forcepoint|websense|` +
+	`check ?point|sophos|barracuda|cisco (?:umbrella|secure|ironport)|sonicwall|watchguard|kaspersky|\beset\b|\bavast|` +
+	`\bavg (?:web|mail|tech|anti)|bitdefender|mcafee|skyhigh|trend ?micro|cato networks|\biboss|lightspeed systems|securly|` +
+	`contentkeeper|smoothwall|untangle|cloudflare (?:gateway|for teams)|gateway ca - cloudflare|\bsquid\b|pfsense|opnsense|` +
+	`mitmproxy|fiddler|charles proxy|portswigger|dr\.?web\b|adguard`
+
+var (
+	// inspectors finds such a product in a text.
+	inspectors = lazyregexp.New(`(?i)` + makers)
+	// inspectingAuthority is one, or the words by which companies name the
+	// authorities that they make for it.
+	inspectingAuthority = lazyregexp.New(`(?i)` + makers + `|umbrella|lightspeed|` +
+		`(?:ssl|tls|https|web|deep|decrypt\w*)[ -]*(?:inspect\w*|intercept\w*|scan\w*|decrypt\w*|proxy|filter)|\bproxy (?:ca|root)|forward ?trust`)
+	// publicIssuers sign the certificates of Microsoft's hosts.
+	publicIssuers = lazyregexp.New(`(?i)digicert|microsoft|globalsign|baltimore|entrust|cfca|wotrus`)
+)
+
+// Inspector names who opens TLS to host on the way, by the issuer of the
+// certificate that was presented for it: a maker of such devices, a name that says
+// so, or, for a host of Microsoft's, anyone who does not sign Microsoft's
+// certificates. It is "" when there is no sign of that.
+func Inspector(host string, leaf *x509.Certificate) string {
+	switch {
+	case leaf == nil:
+		return ""
+	case inspectingAuthority().MatchString(leaf.Issuer.String()),
+		MicrosoftHost(host) && !publicIssuers().MatchString(leaf.Issuer.String()):
+		return Issuer(leaf)
+	}
+	return ""
+}
+
+// Issuer names who signed a certificate.
+func Issuer(leaf *x509.Certificate) string {
+	switch name := leaf.Issuer; {
+	case name.CommonName != "":
+		return name.CommonName
+	case len(name.Organization) > 0:
+		return name.Organization[0]
+	}
+	return "without a name"
+}
+
+// MicrosoftHost reports whether a host name is one of Exchange Online's, Entra
+// ID's or another service of Microsoft's.
+func MicrosoftHost(host string) bool { return microsoftHost().MatchString(host) }
+
+// Presented is the certificate that a failed handshake was about; nil when it
+// failed for another reason.
+func Presented(err error) *x509.Certificate {
+	var verification *tls.CertificateVerificationError
+	if errors.As(err, &verification) && len(verification.UnverifiedCertificates) > 0 {
+		return verification.UnverifiedCertificates[0]
+	}
+	return nil
+}
+
+// Intercepted tells, of a certificate that nobody trusts, whether something on the
+// way to host opens TLS. host "" is the one that the certificate names.
+func Intercepted(host string, err error) bool {
+	leaf := Presented(err)
+	if leaf == nil || FaultOf(err) != FaultTLSUntrusted {
+		return false
+	}
+	if host == "" {
+		host = named(leaf)
+	}
+	return leaf.VerifyHostname(host) == nil && Inspector(host, leaf) != ""
+}
+
+// named is a name that the certificate bears.
+func named(leaf *x509.Certificate) string {
+	switch {
+	case len(leaf.DNSNames) > 0:
+		return leaf.DNSNames[0]
+	case len(leaf.IPAddresses) > 0:
+		return leaf.IPAddresses[0].String()
+	}
+	return ""
+}
+
+// issuedBy finds what IssuedBy says.
+var issuedBy = lazyregexp.New(`\(issued by ([^)\n]{1,120})\)`)
+
+// maxIssuer is how much of an issuer's name IssuedBy gives, in octets.
+const maxIssuer = 100
+
+// IssuedBy is what to add to the words of a failed handshake about a certificate
+// that nobody trusts: who made it, " (issued by NAME)". "" is for another failure.
+func IssuedBy(err error) string {
+	leaf := Presented(err)
+	if leaf == nil || FaultOf(err) != FaultTLSUntrusted {
+		return ""
+	}
+	name := Issuer(leaf)
+	return " (issued by " + strings.ToValidUTF8(name[:min(len(name), maxIssuer)], "") + ")"
+}

@@ -1,0 +1,66 @@
+package submission_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+func TestAnErrorIsNamedByHostAndDoubt(t *testing.T) {
+	leaf := &x509.Certificate{Issuer: pkix.Name{CommonName: "Contoso Root CA"}, DNSNames: []string{"smtp.office365.com", "mail.contoso.example"}}
+	untrusted := &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{leaf}, Err: x509.UnknownAuthorityError{Cert: leaf}}
+	for _, tt := range []struct {
+		name string
+		err  submission.Error
+		want diagnosis.Fault
+	}{
+		{"nobody else signs for Microsoft", submission.Error{Stage: diagnosis.StageStartTLS, Server: "smtp.office365.com:587", Fault: diagnosis.FaultTLSUntrusted, Err: untrusted},
+			diagnosis.FaultTLSIntercepted},
+		{"an authority of one's own", submission.Error{Stage: diagnosis.StageStartTLS, Server: "mail.contoso.example:587", Fault: diagnosis.FaultTLSUntrusted, Err: untrusted},
+			diagnosis.FaultTLSUntrusted},
+		{"the token endpoint's, by the name in the certificate", submission.Error{Stage: diagnosis.StageToken, Server: "mail.contoso.example:587", Fault: diagnosis.FaultTLSUntrusted, Err: untrusted},
+			diagnosis.FaultTLSIntercepted},
+		{"a connection that ends", submission.Error{Stage: diagnosis.StageContent, Fault: diagnosis.FaultConnectionClosed, Err: io.EOF}, diagnosis.FaultConnectionClosed},
+		{"the same after the final dot", submission.Error{Stage: diagnosis.StageContent, Fault: diagnosis.FaultConnectionClosed, Err: io.EOF, InDoubt: true},
+			diagnosis.FaultInDoubt},
+	} {
+		if got := tt.err.Symptom().Fault; got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestAReceiptTellsWhatKeptTheMessageFromAnyone(t *testing.T) {
+	later := reply.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
+	closed := &submission.Error{Stage: diagnosis.StageContent, Fault: diagnosis.FaultConnectionClosed}
+	a := submission.Recipient{ForwardPath: "a@contoso.example", Outcome: submission.Accepted}
+	b := submission.Recipient{ForwardPath: "b@contoso.example", Outcome: submission.Transient, Stage: diagnosis.StageRcpt, Reply: later}
+	large := submission.Recipient{ForwardPath: "c@contoso.example", Outcome: submission.Permanent, Stage: diagnosis.StageMail, Fault: "message-too-large"}
+	for _, tt := range []struct {
+		r        submission.Receipt
+		code, to string
+	}{
+		{submission.Receipt{Recipients: []submission.Recipient{a}}, "", ""},
+		{submission.Receipt{Recipients: []submission.Recipient{a, b}, Attempts: []submission.Attempt{{}}}, "unknown-transient", "b@contoso.example"},
+		{submission.Receipt{Recipients: []submission.Recipient{a, large}}, "message-too-large", "c@contoso.example"},
+		{submission.Receipt{Recipients: []submission.Recipient{b}, Attempts: []submission.Attempt{{Err: closed}}}, "connection-closed", ""},
+	} {
+		e, to := tt.r.Failure()
+		code := ""
+		if e != nil {
+			code = diagnosis.Find(e.Symptom(), diagnosis.Facts{}).Code
+		}
+		if code != tt.code || to != tt.to {
+			t.Errorf("%+v: %q to %q", tt.r.Recipients, code, to)
+		}
+	}
+	if f := diagnosis.Find(large.Symptom(), diagnosis.Facts{}); f.Class != diagnosis.ClassPermanent {
+		t.Errorf("what is too large is %s", f.Class)
+	}
+}
