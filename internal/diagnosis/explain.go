@@ -18,7 +18,8 @@ const MaxPaste = limits.Paste
 // pasted from any tool, the root first: a refused token before the refused
 // sign-in before the refused mail. What is not Exchange's or Entra's gives
 // nothing, as other servers use many of the same codes. A code of the catalogue
-// by itself is explained too. Explain is pure: it depends on nothing but its
+// by itself is explained too, and where smtpsend has named failures in the text,
+// those are the findings. Explain is pure: it depends on nothing but its
 // arguments, and its time grows with the length of the text alone.
 func Explain(text string, f Facts) []Finding {
 	if len(text) > MaxPaste {
@@ -28,6 +29,9 @@ func Explain(text string, f Facts) []Finding {
 		return []Finding{finish(e, Symptom{}, f)}
 	}
 	p := newPaste(text)
+	if own := p.ownHits(); len(own) > 0 {
+		return p.findings(own, f)
+	}
 	hits := append(p.ruleHits(), p.numberHits()...)
 	hits = p.bestOfEach(append(hits, p.truncatedHits(hits)...))
 	hits = append(hits, p.networkHits(hits)...)
