@@ -21,6 +21,7 @@ type Claim struct {
 	Attempt   int  // 1 for the first
 	InDoubt   int  // attempts before this one whose outcome is in doubt
 	Source    string
+	Batch     int64 // 0: of none
 	Notice    bool
 	CreatedAt time.Time
 
@@ -112,8 +113,8 @@ func (s *Sender) take(t *tx, c *Claim) error {
 	var eightBit, notice int
 	dsn := &c.Envelope.DSN
 	err := t.row(`UPDATE mail SET state = 'sending', holder = ?2, phase = '', attempts = attempts + 1 WHERE id = ?1
-		RETURNING mailbox, reverse_path, dsn_notify, dsn_return, envelope_id, message_id, size, eight_bit, attempts, doubts, source, notice, created_at`,
-		[]any{c.id, c.holder}, &c.Mailbox, &c.Envelope.ReversePath, &dsn.Notify, &dsn.Return, &dsn.EnvelopeID, &c.MessageID, &c.Size, &eightBit, &c.Attempt, &c.InDoubt, &c.Source, &notice, &created)
+		RETURNING mailbox, reverse_path, dsn_notify, dsn_return, envelope_id, message_id, size, eight_bit, attempts, doubts, source, coalesce(batch_id, 0), notice, created_at`,
+		[]any{c.id, c.holder}, &c.Mailbox, &c.Envelope.ReversePath, &dsn.Notify, &dsn.Return, &dsn.EnvelopeID, &c.MessageID, &c.Size, &eightBit, &c.Attempt, &c.InDoubt, &c.Source, &c.Batch, &notice, &created)
 	if err != nil {
 		return err
 	}

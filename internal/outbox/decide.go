@@ -66,8 +66,11 @@ func (f *finish) ended() error {
 
 // refusal is the circuit breaker. Exchange answers refusals that go on with
 // "continuous ... errors", which stop good mail of the same mailbox too, for a
-// time of its own choice: we stop before.
+// time of its own choice: we stop before. What we refused ourselves it never saw.
 func (f *finish) refusal() error {
+	if f.r.Reply.IsZero() {
+		return nil
+	}
 	if f.r.Kind != f.box.streakKind {
 		f.box.streak, f.box.streakKind = 0, f.r.Kind
 	}

@@ -75,6 +75,8 @@ type Settled struct {
 	Pause Pause     // set when the mailbox submits nothing more, for now or while it is held
 	Until time.Time // of the pause; zero when the mailbox is held
 	Probe time.Time // when a held mailbox is tried by a sign-in
+
+	Partly bool // of a Dead message: some recipients have it, from this attempt or an earlier one
 }
 
 // Held reports that the mailbox goes on only when a probe is accepted or somebody
@@ -151,8 +153,14 @@ func (f *finish) run() (err error) {
 	}
 	f.out.State = f.state
 	f.out.mailbox(f.box, f.t.now)
-	if f.state == Ready {
+	switch f.state {
+	case Ready:
 		f.out.ReadyAt = moment(f.readyAt)
+	case Dead:
+		err := f.t.row("SELECT EXISTS (SELECT 1 FROM rcpt WHERE mail_id = ?1 AND state = 'accepted')", []any{f.c.id}, &f.out.Partly)
+		if err != nil {
+			return err
+		}
 	}
 	return f.save()
 }
