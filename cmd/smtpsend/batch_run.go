@@ -25,6 +25,7 @@ type batchRun struct {
 	checked batch.Checked
 	started time.Time
 	before  batch.Account // at the start
+	tally   *tally
 
 	mu    sync.Mutex
 	added batch.Added
@@ -41,7 +42,8 @@ func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, 
 	if err != nil {
 		return asExit(err)
 	}
-	run := &batchRun{globals: g, flags: b, box: box, entry: entry, checked: checked, started: time.Now()}
+	run := &batchRun{globals: g, flags: b, box: box, entry: entry, checked: checked, started: time.Now(), tally: g.newTally(cfg)}
+	run.tally.quiet, run.tally.batch = true, entry.ID
 	if before.SourceSum != "" && before.SourceSum != r.sum && b.key != "" && checked.Known > 0 {
 		run.line("note", "%s is not what it was at the last start; %s whose key is known %s as taken then",
 			r.name, counted(checked.Known, "row"), plural(checked.Known, "stays", "stay"))
@@ -102,7 +104,7 @@ func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-cha
 	if err != nil {
 		return err
 	}
-	t := &tally{g: run.globals, cfg: cfg, quiet: true}
+	t := run.tally
 	show := run.progress()
 	defer show(nil)
 	o.Settled, o.Probed = t.settled, t.probed
@@ -291,7 +293,7 @@ func (run *batchRun) conclude(ctx context.Context, failed error) error {
 	if err != nil {
 		return asExit(err)
 	}
-	code := run.code(ctx, account, interrupted, failed)
+	code := run.ending(ctx, account, interrupted, failed).code()
 	notTaken := run.notTaken()
 	run.mu.Lock()
 	added := run.added
@@ -351,38 +353,61 @@ func (run *batchRun) goOn(a batch.Account, notTaken int, interrupted bool) {
 	}
 }
 
-// code is the exit code of the batch.
-func (run *batchRun) code(ctx context.Context, a batch.Account, interrupted bool, failed error) int {
-	switch {
-	case a.InDoubt > 0:
-		return exitInDoubt
-	case failed != nil && !interrupted:
-		return codeOf(failed)
-	case interrupted:
-		return exitInterrupted
-	case a.Waiting > 0 && run.stopped(ctx):
-		return exitNotAuthorised
-	case a.Waiting > 0 && !run.flags.addOnly:
-		return exitTryAgain
-	case a.Refused > 0 && a.Accepted == 0 && a.Waiting == 0:
-		return exitNoUser
-	case a.Refused > 0:
-		return exitPartly
+// ending is what became of the batch: its account, and why rows were not accepted.
+func (run *batchRun) ending(ctx context.Context, a batch.Account, interrupted bool, failed error) ending {
+	e := ending{accepted: a.Accepted, refused: a.Refused, inDoubt: a.InDoubt}
+	if !run.flags.addOnly {
+		e.kept = a.Waiting
 	}
-	return exitOK
+	switch {
+	case interrupted:
+		e.broken = exitInterrupted
+	case failed != nil:
+		e.broken = codeOf(failed)
+	case e.kept+e.refused > 0:
+		e.failures = run.failures(ctx, e.kept > 0)
+	}
+	return e
 }
 
-// stopped reports a mailbox of the batch that submits nothing until released.
-func (run *batchRun) stopped(ctx context.Context) bool {
-	names, err := run.mailboxes(ctx)
-	if err != nil {
-		return false
-	}
-	for _, name := range names {
-		m, err := run.box.Mailbox(ctx, name)
-		if err == nil && m.Stopped() {
-			return true
+// failures are the exit codes of what kept rows from being accepted: as this run
+// saw it, else as the outbox remembers it.
+func (run *batchRun) failures(ctx context.Context, waiting bool) []int {
+	run.tally.mu.Lock()
+	codes, lost := slices.Collect(maps.Values(run.tally.waiting)), slices.Clone(run.tally.lost)
+	run.tally.mu.Unlock()
+	if waiting {
+		if codes = append(codes, run.pauses(ctx)...); len(codes) == 0 {
+			codes = []int{exitTryAgain}
 		}
 	}
-	return false
+	if codes = append(codes, lost...); len(codes) > 0 {
+		return codes
+	}
+	list, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Dead}, Limit: remembered})
+	for _, m := range list {
+		if err == nil {
+			codes = append(codes, rememberedCode(m.Kind, m.Code))
+		}
+	}
+	return codes
+}
+
+// remembered is how many of the last refusals of a batch are looked at.
+const remembered = 100
+
+// pauses are the exit codes of what the batch's mailboxes wait for.
+func (run *batchRun) pauses(ctx context.Context) []int {
+	names, err := run.mailboxes(ctx)
+	if err != nil {
+		return nil
+	}
+	var codes []int
+	for _, name := range names {
+		m, err := run.box.Mailbox(ctx, name)
+		if err == nil && m.Pause != "" && m.Pause != outbox.PauseOperator {
+			codes = append(codes, run.tally.pauseCode(m))
+		}
+	}
+	return codes
 }

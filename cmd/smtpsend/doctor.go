@@ -124,20 +124,16 @@ func (g *globals) examine(ctx context.Context, d *doctorFlags) error {
 
 // reportCode is the exit code that send would end with.
 func reportCode(r *doctor.Report) int {
-	cause := r.Cause()
-	switch {
-	case r.Healthy:
+	if r.Healthy {
 		return exitOK
-	case r.InDoubt:
-		return exitInDoubt
-	case cause == nil:
-		return exitConfig
-	case cause.Stage != diagnosis.StageRcpt, cause.Reply.IsZero(), r.Finding.Class == diagnosis.ClassConfiguration:
-		return findingCode(cause, *r.Finding)
-	case cause.Reply.Transient():
-		return exitTryAgain
 	}
-	return exitNoUser
+	e := ending{open: 1, failures: []int{exitConfig}}
+	if r.InDoubt {
+		e = ending{inDoubt: 1}
+	} else if cause := r.Cause(); cause != nil {
+		e.failures = []int{failureCode(cause, *r.Finding)}
+	}
+	return e.code()
 }
 
 // examination maps settings and flags onto what doctor looks at. With settings

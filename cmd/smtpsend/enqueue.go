@@ -39,27 +39,22 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mai
 	return nil
 }
 
-// fallBack puts what could not be submitted now into the outbox: the recipients
-// that were deferred or not attempted, never those in doubt. The view then tells
-// of the queue id and of success; when the outbox fails it stays as it was.
+// fallBack puts what could not be submitted now into the outbox, where the settings
+// say so: the recipients that were deferred or not attempted, never those in doubt.
+// The view then tells of the queue id, and counts them as served; when the outbox
+// fails it stays as it was.
 func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.Mail, r *submission.Receipt, source string, view *receiptView) {
-	rest := *m
-	rest.Envelope.ForwardPaths = nil
-	for _, rcpt := range r.Recipients {
-		if rcpt.Outcome == submission.Transient || rcpt.Outcome == submission.NotAttempted {
-			rest.Envelope.ForwardPaths = append(rest.Envelope.ForwardPaths, rcpt.ForwardPath)
-		}
-	}
-	if len(rest.Envelope.ForwardPaths) == 0 {
+	if cfg.Queue != config.QueueFallback || !view.ending.passes() {
 		return
 	}
+	rest := *m
+	rest.Envelope.ForwardPaths = r.Open()
 	qid, _, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, outbox.Message{Mailbox: r.Mailbox, Source: source})
 	if err != nil {
 		g.errorf("queueing: %v", err)
 		return
 	}
-	view.Queued, view.OutboxID, view.ExitCode = len(rest.Envelope.ForwardPaths), string(qid), exitOK
-	if r.Count(submission.Permanent) > 0 {
-		view.ExitCode = exitPartly
-	}
+	view.Queued, view.OutboxID = len(rest.Envelope.ForwardPaths), string(qid)
+	view.ending.accepted, view.ending.open = view.ending.accepted+view.Queued, 0
+	view.ExitCode = view.ending.code()
 }

@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/reply"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
@@ -17,7 +22,7 @@ import (
 // every verb.
 const (
 	exitOK            = 0
-	exitPartly        = 3   // some recipients refused
+	exitPartly        = 3   // some have it, and nothing keeps it for the others
 	exitInDoubt       = 4   // the final dot was sent and no reply came
 	exitUsage         = 64  // EX_USAGE
 	exitData          = 65  // EX_DATAERR: bad message or address
@@ -35,7 +40,7 @@ const (
 	exitInterrupted   = 130 // as the shell has it for SIGINT
 )
 
-const exitHelp = `Exit codes: 0 all accepted; 3 some recipients refused; 4 in doubt (no reply to the
+const exitHelp = `Exit codes: 0 all accepted; 3 some accepted, others not; 4 in doubt (no reply to the
 final dot); 64 usage; 65 bad message or address; 66 input file missing; 67 every
 recipient refused; 68 host unknown; 69 refused for good; 70 bug; 73, 74 cannot
 write; 75 try again; 76 TLS or protocol; 77 not authorised; 78 configuration;
@@ -87,43 +92,118 @@ func codeOf(err error) int {
 	return exitBug
 }
 
-// receiptCode is the exit code of a submission: doubt first, then what has to
-// be mended, then what passes, then what became of the recipients.
-func receiptCode(r *submission.Receipt, f diagnosis.Finding) int {
-	if r.Count(submission.InDoubt) > 0 {
-		return exitInDoubt
+// asExit gives an error of the outbox its exit code.
+func asExit(err error) error {
+	var fileSystem *outbox.FileSystemError
+	var unsafe *ownfile.Error
+	var schema *outbox.SchemaError
+	var input *outbox.InputError
+	var tz *zone.Error
+	var coded *exitError
+	var field *message.FieldError
+	var file *message.FileError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &coded), errors.As(err, &field), errors.As(err, &file): // codeOf knows them
+		return err
+	case errors.Is(err, context.Canceled):
+		return withCode(exitInterrupted, err)
+	case errors.As(err, &fileSystem), errors.As(err, &schema), errors.As(err, &unsafe), errors.As(err, &tz):
+		return withCode(exitConfig, err)
+	case errors.As(err, &input):
+		return withCode(exitData, err)
+	case errors.Is(err, outbox.ErrLocked), errors.Is(err, outbox.ErrBusy), errors.Is(err, outbox.ErrChanged):
+		return withCode(exitTryAgain, err)
+	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
+		return withCode(exitNoInput, err)
+	case errors.Is(err, outbox.ErrNoFilter):
+		return usagef("name messages, or filter them; --all for every one")
+	case errors.Is(err, outbox.ErrBroken), errors.Is(err, outbox.ErrCorrupt), errors.Is(err, outbox.ErrDamaged):
+		return withCode(exitIO, err)
 	}
-	if r.AllAccepted() {
-		return exitOK
-	}
-	if r.Interrupted() {
-		return exitInterrupted
-	}
-	e := r.Err()
-	if e != nil && (e.Stage != diagnosis.StageRcpt || !e.Reply.Negative()) {
-		code := findingCode(e, f)
-		if code == exitRefused && r.Count(submission.Accepted) > 0 { // of several transactions one
-			return exitPartly
-		}
-		return code
-	}
-	if f.Class == diagnosis.ClassConfiguration || (e != nil && refusedSignIn(e)) {
-		return exitNotAuthorised
-	}
-	return recipientsCode(r)
+	return withCode(exitCannotCreate, err)
 }
 
-// recipientsCode is for refusals of single recipients.
-func recipientsCode(r *submission.Receipt) int {
-	for _, rcpt := range r.Recipients {
-		if rcpt.Outcome == submission.Transient {
-			return exitTryAgain
+// ending is what became of all the mail of a verb, as far as its exit code says
+// it. It counts recipients, messages or rows, whichever the verb deals in.
+type ending struct {
+	accepted int // the server has them
+	refused  int // it does not, and nothing will try them again
+	open     int // it does not, they could be tried again, and nothing keeps them
+	kept     int // the outbox tries them again
+	inDoubt  int
+
+	failures []int // for each failure, what it ends with when there is nothing else
+	broken   int   // what ended the verb before it was done: exitInterrupted, or the code of an error
+}
+
+// gravity orders the codes of failures: what needs a person before what passes,
+// and what passes before what is over.
+var gravity = []int{exitNotAuthorised, exitConfig, exitProtocol, exitNoHost, exitIO, exitTryAgain, exitRefused, exitNoUser}
+
+// code is the one rule from outcomes to an exit code, for every verb. Doubt comes
+// first. When one has the message and another lacks it for good, or nothing keeps
+// it, whoever calls must not submit the same again: that is exitPartly, and never
+// exitTryAgain. What the outbox keeps does no harm when it is tried again, so there
+// the failure's own code says why it waits.
+func (e ending) code() int {
+	partly := e.accepted > 0 && e.refused+e.open > 0
+	switch {
+	case e.inDoubt > 0:
+		return exitInDoubt
+	case e.broken != exitOK && !(partly && e.open > 0):
+		return e.broken
+	case partly:
+		return exitPartly
+	case e.refused+e.open+e.kept == 0:
+		return exitOK
+	}
+	return e.worst()
+}
+
+// passes reports that those who do not have the message yet may get it when it is
+// tried again as it is.
+func (e ending) passes() bool {
+	return e.inDoubt == 0 && e.open > 0 && e.broken == exitOK && e.worst() == exitTryAgain
+}
+
+// worst is the gravest of the failures; without any, what is left says it.
+func (e ending) worst() int {
+	for _, code := range gravity {
+		if slices.Contains(e.failures, code) {
+			return code
 		}
 	}
-	if r.Count(submission.Permanent) == len(r.Recipients) || notAll(r) {
+	switch {
+	case len(e.failures) > 0:
+		return e.failures[0]
+	case e.open+e.kept > 0:
+		return exitTryAgain
+	case e.refused > 0:
 		return exitNoUser
 	}
-	return exitPartly
+	return exitOK
+}
+
+// endingOf is what became of one submission. found is the finding of r.Failure.
+func endingOf(r *submission.Receipt, found diagnosis.Finding) ending {
+	e := ending{
+		accepted: r.Count(submission.Accepted), refused: r.Count(submission.Permanent), inDoubt: r.Count(submission.InDoubt),
+		open: r.Count(submission.Transient) + r.Count(submission.NotAttempted),
+	}
+	failure, _ := r.Failure()
+	if failure == nil {
+		return e
+	}
+	e.failures = []int{failureCode(failure, found)}
+	if failure.Stage == diagnosis.StageRcpt && r.Count(submission.Transient) > 0 { // of several refusals one passes
+		e.failures = append(e.failures, exitTryAgain)
+	}
+	if r.Interrupted() {
+		e.broken = exitInterrupted
+	}
+	return e
 }
 
 // notAll reports that nothing was submitted because of the recipients that were
@@ -133,24 +213,42 @@ func notAll(r *submission.Receipt) bool {
 	return e != nil && errors.Is(e, submission.ErrNotAll)
 }
 
-// findingCode is for a failure of the whole submission.
-func findingCode(e *submission.Error, f diagnosis.Finding) int {
+// failureCode is the exit code of one failure by itself, whichever verb met it.
+func failureCode(e *submission.Error, f diagnosis.Finding) int {
 	var file *message.FileError
 	switch {
-	case errors.As(e, &file):
+	case errors.As(e, &file), errors.Is(e, outbox.ErrDamaged):
 		return exitIO
 	case f.Code == string(diagnosis.FaultDNSNotFound):
 		return exitNoHost
 	case protocolFault(e.Fault), protocolFault(diagnosis.Fault(f.Code)), e.Reply.Positive(), e.Reply.Intermediate():
 		return exitProtocol
-	case e.Stage == diagnosis.StageToken && f.Class == diagnosis.ClassConfiguration:
+	case f.Class == diagnosis.ClassConfiguration && e.Stage == diagnosis.StageToken:
 		return exitNotAuthorised
-	case f.Transient():
+	case f.Transient(), e.Stage == diagnosis.StageRcpt && e.Reply.Transient():
 		return exitTryAgain
 	case f.Class == diagnosis.ClassConfiguration, refusedSignIn(e):
 		return exitNotAuthorised
+	case f.Class == diagnosis.ClassPermanent && e.Stage == diagnosis.StageRcpt:
+		return exitNoUser
 	}
 	return exitRefused
+}
+
+// rememberedCode is failureCode for what the outbox remembers of a failure: its
+// code in the catalogue, and the reply's number, 0 when none came.
+func rememberedCode(kind string, number int) int {
+	entry, known := diagnosis.Lookup(kind)
+	switch {
+	case known:
+		e := &submission.Error{Stage: entry.Stages[0], Reply: reply.Reply{Code: number}}
+		return failureCode(e, diagnosis.Finding{Code: kind, Class: entry.Class})
+	case kind == courier.KindSettings:
+		return exitConfig
+	case kind == courier.KindDamaged:
+		return exitIO
+	}
+	return exitTryAgain // it was not tried yet
 }
 
 // refusedSignIn reports that the server wants another sign-in, whoever it is

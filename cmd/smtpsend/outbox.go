@@ -12,9 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/submission"
-	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
 // openOutbox opens the outbox of the settings.
@@ -58,39 +56,6 @@ func (g *globals) openOutboxBy(ctx context.Context, cfg *config.Config, open fun
 	return box, nil
 }
 
-// asExit gives an error of the outbox its exit code.
-func asExit(err error) error {
-	var fileSystem *outbox.FileSystemError
-	var unsafe *ownfile.Error
-	var schema *outbox.SchemaError
-	var input *outbox.InputError
-	var tz *zone.Error
-	var coded *exitError
-	var field *message.FieldError
-	var file *message.FileError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &coded), errors.As(err, &field), errors.As(err, &file): // codeOf knows them
-		return err
-	case errors.Is(err, context.Canceled):
-		return withCode(exitInterrupted, err)
-	case errors.As(err, &fileSystem), errors.As(err, &schema), errors.As(err, &unsafe), errors.As(err, &tz):
-		return withCode(exitConfig, err)
-	case errors.As(err, &input):
-		return withCode(exitData, err)
-	case errors.Is(err, outbox.ErrLocked), errors.Is(err, outbox.ErrBusy), errors.Is(err, outbox.ErrChanged):
-		return withCode(exitTryAgain, err)
-	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
-		return withCode(exitNoInput, err)
-	case errors.Is(err, outbox.ErrNoFilter):
-		return usagef("name messages, or filter them; --all for every one")
-	case errors.Is(err, outbox.ErrBroken), errors.Is(err, outbox.ErrCorrupt), errors.Is(err, outbox.ErrDamaged):
-		return withCode(exitIO, err)
-	}
-	return withCode(exitCannotCreate, err)
-}
-
 // enqueue takes a message into the outbox for the recipients of its envelope, as
 // the rest says: mailbox, source, key, time. known says that its key was there.
 func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Mail, as outbox.Message) (qid outbox.QID, known bool, err error) {
@@ -125,8 +90,11 @@ func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 			known, _ := facts(cfg, mailbox, "", submission.Token{})
 			return known
 		},
-		Timeout: max(g.timeout, 10*time.Minute), Logger: g.logger(),
+		Logger:  g.logger(),
 		Trouble: func(err error) { g.warningf("tried again: %v", err) },
+	}
+	if g.timeoutGiven {
+		o.Timeout = g.timeout
 	}
 	return o, g.noticeRoads(cfg, &o)
 }

@@ -224,7 +224,7 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 		}
 		err = g.noteSending(ctx, box, action, named)
 		if action == outbox.Retry || action == outbox.Free {
-			err = (&tally{g: g}).noteStopped(ctx, box)
+			err = g.newTally(nil).noteStopped(ctx, box)
 		}
 		if err != nil {
 			return asExit(err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,9 +28,10 @@ said. One that is held is tried by a sign-in when its time has come, and goes on
 when that is accepted; --drain does not wait for it. Both say in a line why, and
 how the mailbox goes on at once.
 
-Exit codes: 0 what was due was submitted, within the limits; 75 something was deferred, or a mailbox
-pauses although mail is due; 77 a mailbox is held; 4 in doubt; 3 messages were
-refused.`,
+Exit codes: 0 what was due was submitted, within the limits; 4 in doubt; 3 some
+were submitted and others refused. Else the reason why mail waits or was refused,
+as send has it: 75 time fixes it, 76 TLS or protocol, 77 a refused sign-in, 69 a
+refusal.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runQueueRun(cmd.Context(), g, drain) },
 	}
@@ -59,7 +62,8 @@ func runQueueRun(ctx context.Context, g *globals, drain bool) error {
 	if err != nil {
 		return err
 	}
-	t := &tally{g: g, cfg: cfg, waits: drain}
+	t := g.newTally(cfg)
+	t.waits = drain
 	o.Drain, o.Due, o.Settled, o.Probed = drain, !drain, t.settled, t.probed
 	if drain {
 		if err := g.notePauses(ctx, box); err != nil {
@@ -92,15 +96,16 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 	for _, m := range list {
 		n := m.Counts[outbox.Ready]
 		wait := fmt.Sprintf("%s for mailbox %s, which", plural(n, "1 message waits", fmt.Sprint(n)+" messages wait"), m.Name)
+		_, told := t.stopped[m.Name]
 		switch {
-		case n == 0 || t.stopped[m.Name]:
+		case n == 0 || told:
 		case m.Pause == outbox.PauseOperator:
 			t.g.line("note", "%s is held: smtpsend queue release --mailbox %s", wait, m.Name)
 		case m.Stopped():
-			t.stopped = with(t.stopped, m.Name)
+			t.stopped[m.Name] = t.pauseCode(m)
 			t.g.line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		case m.Pause != "" && !m.OldestDue.After(now):
-			t.pausing++
+			t.pauses = append(t.pauses, t.pauseCode(m))
 			t.g.line("note", "%s pauses: %s; %s", wait, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
@@ -119,13 +124,19 @@ func (g *globals) notePauses(ctx context.Context, box *outbox.Outbox) error {
 	return err
 }
 
-// with adds name to set, which may be nil.
-func with[T comparable](set map[T]bool, name T) map[T]bool {
-	if set == nil {
-		set = make(map[T]bool)
+// pauseCode is the exit code of what a mailbox waits for: as this run saw it, else
+// as the outbox remembers it. A refusal that the catalogue does not know and that
+// stops a mailbox is one of its sign-in.
+func (t *tally) pauseCode(m outbox.Mailbox) int {
+	code, seen := t.stopped[m.Name]
+	if seen {
+		return code
 	}
-	set[name] = true
-	return set
+	code = rememberedCode(m.Code, 0)
+	if code == exitRefused && m.Pause == outbox.PauseConfiguration {
+		return exitNotAuthorised
+	}
+	return code
 }
 
 // goesOn says when a mailbox that pauses or is held goes on, and how it does at
@@ -164,26 +175,32 @@ func (g *globals) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sender,
 
 // tally counts what became of attempts, and says so.
 type tally struct {
-	g   *globals
-	cfg *config.Config
+	g     *globals
+	cfg   *config.Config
+	batch int64 // the exit code is about this one's messages alone; 0: about all
 
 	mu       sync.Mutex
 	accepted int
 	deferred int
 	refused  int
 	doubt    int
-	later    map[outbox.QID]bool // messages whose last attempt was deferred, or made the mailbox pause
-	pausing  int                 // mailboxes that pause at the end although mail is due
-	stopped  map[string]bool     // mailboxes that are held
-	told     map[string]bool     // mailboxes of which was said why they pause
+	waiting  map[outbox.QID]int // exit code of the last failure of what waits
+	lost     []int              // exit codes of what was given up
+	partly   bool               // something that was given up was accepted for some
+	stopped  map[string]int     // mailboxes that are held, with the exit code for it
+	pauses   []int              // exit codes of what other mailboxes with due mail wait for
+	told     map[string]bool    // mailboxes of which was said why they pause
 	quiet    bool
 	waits    bool // the run waits for pauses to end
+}
+
+func (g *globals) newTally(cfg *config.Config) *tally {
+	return &tally{g: g, cfg: cfg, waiting: make(map[outbox.QID]int), stopped: make(map[string]int), told: make(map[string]bool)}
 }
 
 func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.later, c.QID)
 	switch {
 	case s.State == outbox.Sent:
 		t.accepted++
@@ -193,28 +210,75 @@ func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 		t.doubt++
 	case s.Event == outbox.EventDeferred:
 		t.deferred++
-		t.later = with(t.later, c.QID)
-	case s.Event == outbox.EventThrottled, s.Event == outbox.EventUnreachable, s.Event == outbox.EventPaused:
-		t.later = with(t.later, c.QID)
 	}
+	finding := t.found(c, r)
+	t.keep(c, s, attemptCode(r, finding))
 	switch {
 	case s.Held() && s.Pause != outbox.PauseOperator:
-		t.stop(c, r, s)
+		t.stop(c, r, s, finding)
 	case s.Pause != "" && !s.Held():
-		t.pause(c, r, s)
+		t.pause(c, r, s, finding)
 	}
 	if !t.quiet && !t.g.json {
 		t.g.printf("%s  %-12s%s%s\n", c.QID, s.Event, c.Mailbox, atMost(visible(tail(lastWords(r))), 140))
 	}
 }
 
-// stop tells once why a mailbox is held.
-func (t *tally) stop(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
-	if t.stopped[c.Mailbox] {
+// found names what kept a message from anyone, as send does.
+func (t *tally) found(c *outbox.Claim, r *submission.Receipt) diagnosis.Finding {
+	if r == nil {
+		return diagnosis.Finding{}
+	}
+	e, to := r.Failure()
+	if e == nil {
+		return diagnosis.Finding{}
+	}
+	known, claims := facts(t.cfg, c.Mailbox, "", r.Token)
+	known.Recipient, known.MessageID = to, c.MessageID
+	symptom := e.Symptom()
+	symptom.Claims = claims
+	return diagnosis.Find(symptom, known)
+}
+
+// attemptCode is the exit code that send would have ended with, had nothing been
+// accepted.
+func attemptCode(r *submission.Receipt, found diagnosis.Finding) int {
+	if r == nil {
+		return exitConfig // the settings allow no connection
+	}
+	return endingOf(r, found).worst()
+}
+
+// keep remembers how the message stands after the attempt.
+func (t *tally) keep(c *outbox.Claim, s outbox.Settled, code int) {
+	if t.batch != 0 && c.Batch != t.batch {
 		return
 	}
-	t.stopped = with(t.stopped, c.Mailbox)
-	if !t.explain(c, r) {
+	delete(t.waiting, c.QID)
+	switch {
+	case s.State == outbox.Dead:
+		if code == exitTryAgain {
+			code = exitRefused // it was tried for as long as it may be
+		}
+		t.lost = append(t.lost, code)
+		t.partly = t.partly || s.Partly
+	case s.State == outbox.Ready && s.Event != outbox.EventReturned && s.Event != outbox.EventInDoubt:
+		t.waiting[c.QID] = code
+	}
+}
+
+// failures are the exit codes of all that was not accepted.
+func (t *tally) failures() []int {
+	return slices.Concat(slices.Collect(maps.Values(t.waiting)), slices.Collect(maps.Values(t.stopped)), t.pauses, t.lost)
+}
+
+// stop tells once why a mailbox is held.
+func (t *tally) stop(c *outbox.Claim, r *submission.Receipt, s outbox.Settled, found diagnosis.Finding) {
+	if _, told := t.stopped[c.Mailbox]; told {
+		return
+	}
+	t.stopped[c.Mailbox] = attemptCode(r, found)
+	if !t.explain(r, found) {
 		return
 	}
 	t.g.line("note", "mailbox %s is held, and no message is lost; %s", c.Mailbox, goesOn(c.Mailbox, s.Until, s.Probe, time.Now()))
@@ -222,10 +286,10 @@ func (t *tally) stop(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
 
 // pause tells once why a mailbox pauses; while the run waits for it, also until
 // when.
-func (t *tally) pause(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
+func (t *tally) pause(c *outbox.Claim, r *submission.Receipt, s outbox.Settled, found diagnosis.Finding) {
 	if s.Pause == outbox.PauseServer && !t.told[c.Mailbox] {
-		t.told = with(t.told, c.Mailbox)
-		t.explain(c, r)
+		t.told[c.Mailbox] = true
+		t.explain(r, found)
 	}
 	if t.waits || (t.quiet && s.Pause == outbox.PauseServer) { // a batch shows the others beside its rows
 		t.g.line("note", "mailbox %s pauses; %s", c.Mailbox, goesOn(c.Mailbox, s.Until, s.Probe, time.Now()))
@@ -233,14 +297,11 @@ func (t *tally) pause(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) 
 }
 
 // explain says what the catalogue knows of the failure of an attempt.
-func (t *tally) explain(c *outbox.Claim, r *submission.Receipt) bool {
+func (t *tally) explain(r *submission.Receipt, found diagnosis.Finding) bool {
 	if r == nil || r.Err() == nil {
 		return false
 	}
-	known, claims := facts(t.cfg, c.Mailbox, "", r.Token)
-	symptom := r.Err().Symptom()
-	symptom.Claims = claims
-	t.g.finding(diagnosis.Find(symptom, known), atMost(said(r.Err()), 400))
+	t.g.finding(found, atMost(said(r.Err()), 400))
 	return true
 }
 
@@ -268,29 +329,25 @@ func lastWords(r *submission.Receipt) string {
 	return r.Reply.String()
 }
 
-// conclude prints the sums and gives the exit code: doubt first, then what
-// needs somebody, then what passes.
+// conclude prints the sums and ends the verb.
 func (t *tally) conclude(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	code := exitOK
-	switch {
-	case t.doubt > 0:
-		code = exitInDoubt
-	case len(t.stopped) > 0:
-		code = exitNotAuthorised
-	case ctx.Err() != nil:
-		code = exitInterrupted
-	case len(t.later) > 0, t.pausing > 0:
-		code = exitTryAgain
-	case t.refused > 0:
-		code = exitPartly
+	e := ending{
+		accepted: t.accepted, refused: len(t.lost), kept: len(t.waiting) + len(t.stopped) + len(t.pauses), inDoubt: t.doubt, failures: t.failures(),
 	}
+	if t.partly {
+		e.accepted++
+	}
+	if ctx.Err() != nil {
+		e.broken = exitInterrupted
+	}
+	code := e.code()
 	text := fmt.Sprintf("%d accepted, %d deferred, %d refused, %d in doubt", t.accepted, t.deferred, t.refused, t.doubt)
 	if t.g.json {
 		t.g.printJSON(map[string]any{
 			"accepted": t.accepted, "deferred": t.deferred, "refused": t.refused, "in_doubt": t.doubt,
-			"stopped_mailboxes": len(t.stopped), "paused_mailboxes": t.pausing, "exit_code": code,
+			"stopped_mailboxes": len(t.stopped), "paused_mailboxes": len(t.pauses), "exit_code": code,
 		})
 	} else if !t.quiet {
 		t.g.printf("%s\n", text)

@@ -31,7 +31,8 @@ type receiptView struct {
 	Queued      int                `json:"queued_recipients,omitempty"` // in our outbox
 	OutboxID    string             `json:"outbox_id,omitempty"`
 
-	said string // what the server or the endpoint said, for people
+	said   string // what the server or the endpoint said, for people
+	ending ending
 }
 
 type recipientView struct {
@@ -40,6 +41,11 @@ type recipientView struct {
 	Stage       diagnosis.Stage    `json:"stage,omitempty"`
 	Reply       string             `json:"reply,omitempty"`
 	Finding     *diagnosis.Finding `json:"finding,omitempty"`
+}
+
+// open reports that another attempt could serve the recipient.
+func (v recipientView) open() bool {
+	return v.Outcome == submission.Transient || v.Outcome == submission.NotAttempted
 }
 
 type attemptView struct {
@@ -70,32 +76,21 @@ func newReceiptView(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.
 		v.Recipients = append(v.Recipients, newRecipientView(rcpt, f, claims))
 	}
 	f.MessageID = r.MessageID
-	var whole diagnosis.Finding
-	if e := r.Err(); e != nil {
+	var found diagnosis.Finding
+	if e, to := r.Failure(); e != nil {
+		f.Recipient = to
 		symptom := e.Symptom()
 		symptom.Claims = claims
-		whole = diagnosis.Find(symptom, f)
-		v.Finding, v.said = &whole, said(e)
-	} else if !r.AllAccepted() {
-		v.Finding, v.said = v.firstRefusal()
+		found = diagnosis.Find(symptom, f)
+		v.Finding, v.said = &found, said(e)
 	}
 	if notAll(r) {
 		v.Notes = append(slices.Clone(v.Notes), "nothing was submitted: a recipient was refused, and --all-or-none is set")
 	}
-	v.ExitCode = receiptCode(r, whole)
+	v.ending = endingOf(r, found)
+	v.ExitCode = v.ending.code()
 	v.Summary = summary(r)
 	return v
-}
-
-// firstRefusal is what is explained when the session went well and single
-// recipients were refused.
-func (v receiptView) firstRefusal() (*diagnosis.Finding, string) {
-	for _, rcpt := range v.Recipients {
-		if rcpt.Finding != nil {
-			return rcpt.Finding, rcpt.Reply
-		}
-	}
-	return nil, ""
 }
 
 func newAttemptView(a submission.Attempt) attemptView {
@@ -115,7 +110,7 @@ func newAttemptView(a submission.Attempt) attemptView {
 
 func newRecipientView(r submission.Recipient, f diagnosis.Facts, claims *diagnosis.Claims) recipientView {
 	v := recipientView{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Stage: r.Stage, Reply: r.Reply.String()}
-	if r.Outcome != submission.Accepted && !r.Reply.IsZero() {
+	if r.Outcome != submission.Accepted && (!r.Reply.IsZero() || r.Fault != "") {
 		f.Recipient = r.ForwardPath
 		symptom := r.Symptom()
 		symptom.Claims = claims
@@ -125,7 +120,7 @@ func newRecipientView(r submission.Recipient, f diagnosis.Facts, claims *diagnos
 	return v
 }
 
-// said is what stands behind "said:": the server's reply, else the cause.
+// said is what follows "said:": the server's reply, else the cause.
 func said(e *submission.Error) string {
 	text := e.Reply.String()
 	if e.Reply.IsZero() && e.Err != nil {

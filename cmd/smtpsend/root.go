@@ -20,6 +20,8 @@ type globals struct {
 	trace   bool
 	timeout time.Duration
 
+	timeoutGiven bool // by a flag: the outbox has a longer limit of its own
+
 	composed time.Duration // how long composing has taken
 
 	stdinFor   string // what of a message standard input is for, "" when nothing
@@ -63,6 +65,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 			return cmd.Help()
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			g.timeoutGiven = cmd.Flags().Changed("timeout")
 			if g.timeout <= 0 {
 				return usagef("--timeout must be positive, got %v", g.timeout)
 			}

@@ -156,9 +156,7 @@ func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
 func (g *globals) conclusion(ctx context.Context, cfg *config.Config, m *message.Mail, from string, r *submission.Receipt) error {
 	known, claims := facts(cfg, r.Mailbox, from, r.Token)
 	shown := newReceiptView(r, known, claims)
-	if shown.ExitCode == exitTryAgain && cfg.Queue == config.QueueFallback {
-		g.fallBack(ctx, cfg, m, r, "send", &shown)
-	}
+	g.fallBack(ctx, cfg, m, r, "send", &shown)
 	if g.json {
 		g.printJSON(shown)
 	} else {

@@ -120,7 +120,7 @@ func (s *sendmail) takeOver() {
 	a, g := s.args, s.globals
 	g.verbose, g.trace = g.verbose || a.verbose, g.trace || a.trace
 	if a.timeout != 0 {
-		g.timeout = a.timeout
+		g.timeout, g.timeoutGiven = a.timeout, true
 	}
 	g.silentCommands = true
 	for _, w := range a.warnings {
@@ -175,11 +175,12 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 		return err
 	}
 	code := s.conclude(err) // the reason comes before the place
-	s.keep(ctx, copied, done, err)
+	s.keep(ctx, copied, resubmission{given: s.given, sender: s.args.sender, fullName: s.args.fullName, dsn: s.args.dsn, args: s.args}, done, err)
 	return &exitError{code: code, err: err, shown: true}
 }
 
-// delivery is a message whose submission was tried.
+// delivery is a message whose submission was tried. Without recipients in view it
+// did not come to an attempt.
 type delivery struct {
 	mail *stamped
 	view receiptView
@@ -203,15 +204,13 @@ func (s *sendmail) deliver(ctx context.Context, raw *message.Raw) (*delivery, er
 		return nil, notSubmitted(s.toStderr(), mail.Mail, s.args.dryRun)
 	}
 	if s.cfg.Queue == config.QueueAlways {
-		return nil, s.enqueueMail(ctx, mail)
+		return &delivery{mail: mail}, s.enqueueMail(ctx, mail)
 	}
 	view, receipt, err := s.submit(ctx, mail)
 	if err != nil {
-		return nil, err
+		return &delivery{mail: mail}, err
 	}
-	if view.ExitCode == exitTryAgain && s.cfg.Queue == config.QueueFallback {
-		s.toStderr().fallBack(ctx, s.cfg, mail.Mail, receipt, "sendmail", &view)
-	}
+	s.toStderr().fallBack(ctx, s.cfg, mail.Mail, receipt, "sendmail", &view)
 	err = s.report(view)
 	return &delivery{mail, view}, err
 }

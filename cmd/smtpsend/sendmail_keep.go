@@ -29,7 +29,7 @@ type kept struct {
 	Time          time.Time       `json:"time"`
 	ExitCode      int             `json:"exit_code"`
 	Error         string          `json:"error"`
-	Arguments     []string        `json:"arguments"` // of sendmail
+	Arguments     []string        `json:"arguments,omitempty"` // of sendmail, to submit it again; none after a doubt
 	Mailbox       string          `json:"mailbox,omitempty"`
 	ReversePath   string          `json:"reverse_path,omitempty"`
 	Recipients    []recipientView `json:"recipients,omitempty"`
@@ -40,9 +40,10 @@ type kept struct {
 // says where: the directory of the setting, else dead.letter in the home
 // directory, else the directory for temporary files. With ctx it ends soon, and
 // then says what it did not keep.
-func (s *sendmail) keep(ctx context.Context, o *original, done *delivery, cause error) {
-	note := kept{SchemaVersion: schemaVersion, Time: time.Now(), ExitCode: codeOf(cause), Error: cause.Error(), Arguments: s.given}
+func (s *sendmail) keep(ctx context.Context, o *original, again resubmission, done *delivery, cause error) {
+	note := kept{SchemaVersion: schemaVersion, Time: time.Now(), ExitCode: codeOf(cause), Error: cause.Error(), Arguments: again.given}
 	if done != nil {
+		note.Arguments = again.arguments(done)
 		note.Mailbox, note.ReversePath = done.mail.mailbox, done.mail.Envelope.ReversePath
 		for _, r := range done.view.Recipients {
 			r.Finding = nil // the reply can be given to smtpsend explain

@@ -254,18 +254,16 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 	if err != nil {
 		return smtpserver.Say(451, "4.3.0 "+visible(err.Error()))
 	}
-	if view.ExitCode == exitTryAgain && p.cfg.Queue == config.QueueFallback {
-		if p.toStderr().fallBack(ctx, p.cfg, mail.Mail, receipt, "sendmail", &view); view.ExitCode == exitOK {
-			p.printQueued(view)
-			return smtpserver.Say(250, "2.0.0 queued as "+view.OutboxID)
+	p.toStderr().fallBack(ctx, p.cfg, mail.Mail, receipt, "sendmail", &view)
+	switch {
+	case view.ExitCode != exitOK:
+		p.toStderr().printReceipt(view)
+		if receipt.Count(submission.Accepted)+view.Queued > 0 {
+			again := resubmission{sender: p.order.sender, fullName: p.order.fullName, dsn: p.order.dsn, args: p.args}
+			p.keep(ctx, copied, again, &delivery{mail, view}, &exitError{code: view.ExitCode, err: errors.New(view.Summary)})
 		}
-	}
-	if view.ExitCode != exitOK {
-		failure := p.toStderr()
-		failure.printReceipt(view)
-		if receipt.Count(submission.Accepted) > 0 {
-			p.keep(ctx, copied, &delivery{mail, view}, &exitError{code: view.ExitCode, err: errors.New(view.Summary)})
-		}
+	case view.OutboxID != "":
+		p.printQueued(view)
 	}
 	return replyTo(view, receipt)
 }
@@ -285,14 +283,10 @@ func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
 	switch accepted := r.Count(submission.Accepted); {
 	case r.AllAccepted():
 		return smtpserver.Say(250, passedOn(r.Reply)...)
-	case accepted > 0:
-		lines := []string{fmt.Sprintf("2.0.0 Accepted for %d of %d", accepted, len(r.Recipients))}
-		for _, rcpt := range view.Recipients {
-			if rcpt.Outcome != submission.Accepted {
-				lines = append(lines, visible(fmt.Sprintf("2.0.0 %s: %s %s", outcomeWord(rcpt.Outcome), rcpt.ForwardPath, rcpt.Reply)))
-			}
-		}
-		return smtpserver.Say(250, lines...)
+	case view.ExitCode == exitOK:
+		return smtpserver.Say(250, "2.0.0 queued as "+view.OutboxID)
+	case accepted+view.Queued > 0:
+		return smtpserver.Say(250, partly(view, accepted)...)
 	case r.Count(submission.InDoubt) > 0:
 		// 4yz would make the client submit it again, perhaps a second time.
 		return smtpserver.Say(554, "5.4.2 In doubt: the server may have the message, its reply to the final dot did not come")
@@ -314,6 +308,20 @@ func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
 		text += ": " + view.said
 	}
 	return smtpserver.Say(code, enhanced+" "+atMost(visible(text), 400))
+}
+
+// partly are the lines of a reply that is right for some of the recipients.
+func partly(view receiptView, accepted int) []string {
+	lines := []string{fmt.Sprintf("2.0.0 Accepted for %d of %d", accepted, len(view.Recipients))}
+	if view.Queued > 0 {
+		lines = append(lines, fmt.Sprintf("2.0.0 Queued for %d as %s", view.Queued, view.OutboxID))
+	}
+	for _, rcpt := range view.Recipients {
+		if rcpt.Outcome != submission.Accepted && !(view.Queued > 0 && rcpt.open()) {
+			lines = append(lines, visible(fmt.Sprintf("2.0.0 %s: %s %s", outcomeWord(rcpt.Outcome), rcpt.ForwardPath, rcpt.Reply)))
+		}
+	}
+	return lines
 }
 
 // passedOn are the lines of a server's reply for another client, which may show

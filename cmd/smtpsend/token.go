@@ -128,7 +128,7 @@ func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
 	e := &submission.Error{Stage: diagnosis.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
 	known, _ := facts(cfg, mailbox, "", submission.Token{})
 	finding := diagnosis.Find(e.Symptom(), known)
-	code := findingCode(e, finding)
+	code := failureCode(e, finding)
 	if g.json {
 		g.printJSON(map[string]any{"error": err.Error(), "exit_code": code, "finding": finding})
 	} else {
