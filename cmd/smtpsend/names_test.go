@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -76,7 +77,7 @@ func sandboxFor(t *testing.T, fault string) (environ []string, end func()) {
 // end with. "" is a verb that has nothing to say.
 type answers struct {
 	send, sendmail, doctor  string
-	list, why, notice       string // of the outbox
+	list, why, notice, told string // of the outbox; the last is what SMTPSEND_NOTIFY_COMMAND gets
 	explained, whole        string // by explain: of what was said, and of all that send wrote
 	state                   outbox.State
 	sent, mailed, run, seen int // exit codes of send, sendmail, queue run, doctor
@@ -150,7 +151,14 @@ func (a *answers) outbox(t *testing.T, settings []string, limit string) {
 	if queued.code != exitOK {
 		t.Errorf("queueing: %s", queued.report)
 	}
+	incident := filepath.Join(t.TempDir(), "incident.json")
+	if tee, err := exec.LookPath("tee"); err == nil {
+		settings = append(slices.Clip(settings), "SMTPSEND_NOTIFY_COMMAND="+tee+" "+incident)
+	}
 	a.run = runVerb(t, settings, "", "--timeout", limit, "queue", "run").code
+	if text, err := os.ReadFile(incident); err == nil {
+		a.told = decode[struct{ Code string }](t, ran{out: string(text)}).Code
+	}
 	why := decode[struct {
 		Mailboxes []struct{ Kind string }
 	}](t, runVerb(t, settings, "", "--json", "queue", "why"))
@@ -297,6 +305,9 @@ func (a answers) unlike(fault, code string) (wrong []string) {
 	}
 	if a.notice != "" || a.state == outbox.Dead || a.state == outbox.Held {
 		want("the notice", a.notice, code)
+	}
+	if a.told != "" || a.notice != "" {
+		want("the incident", a.told, code)
 	}
 	want("explain, of all that send says,", a.whole, code)
 	if alone, ok := inWordsAlone[code]; !ok || a.explained != alone.says {

@@ -266,7 +266,7 @@ func TestARunThatFindsAPauseSaysSo(t *testing.T) {
 			t.Errorf("ends with %d\n%s", r.code, r.out)
 		}
 	}
-	if r := runVerb(t, environ, "", "queue", "run"); !strings.Contains(r.report, "which is paused until ") {
+	if r := runVerb(t, environ, "", "queue", "run"); !strings.Contains(r.report, "which pauses: ") {
 		t.Error(r.report)
 	}
 	runVerb(t, environ, "", "queue", "hold", "--all")
