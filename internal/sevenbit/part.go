@@ -63,7 +63,7 @@ func (w *walker) endHeader(fields, body int64) error {
 	w.inHeader = false
 	p := part{fields: fields, body: body, header: h.fields, message: h.message, root: h.root, media: "text/plain"}
 	if h.message && h.signed() {
-		w.protect()
+		w.protect(len(w.levels) - 1) // a message has a level of its own, but for the outermost
 	}
 	p.guarded = w.guarded()
 	var params []param
@@ -109,7 +109,7 @@ func (w *walker) open(p part, params []param, label field) error {
 	switch media := p.media; {
 	case strings.HasPrefix(media, "multipart/"):
 		if media == "multipart/signed" || media == "multipart/encrypted" {
-			w.protect()
+			w.protect(len(w.levels)) // which is opened below
 		}
 		if err := w.typeEdit(p); err != nil {
 			return err

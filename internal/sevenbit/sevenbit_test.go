@@ -219,6 +219,12 @@ func TestSignedAndEncryptedNeverChange(t *testing.T) {
 			t.Errorf("%s: changed to\n%s", name, got)
 		}
 	}
+	forwarded := mixed + "\n--b\nContent-Type: message/rfc822\n\nDKIM-Signature: x\nContent-Type: multipart/mixed; boundary=c\n\nä\n--c\n\nä\n--c--\nä\n"
+	for _, in := range []string{forwarded, mixed + "\n--b\nContent-Type: message/rfc822\n\nDKIM-Signature: x\n\nä\n"} {
+		if got, _ := changed(t, in+"--b\n\nFuß\n--b--\nä\n", all); !strings.HasPrefix(got, in+"--b\n") || !strings.HasSuffix(got, "\n\nFu=C3=9F\n--b--\n??\n") {
+			t.Errorf("after a signed message within:\n%s", got)
+		}
+	}
 	footer := mixed + "\n--b\nContent-Type: multipart/signed; boundary=s\n\n" + signed + "\n--b\n\nFuß\n--b--\n"
 	if got, _ := changed(t, "Subject: ä\n"+footer, all); !strings.Contains(got, "\n"+signed) || !strings.Contains(got, "Fu=C3=9F") || !strings.HasPrefix(got, "Subject: =?") {
 		t.Errorf("beside what is signed:\n%s", got)

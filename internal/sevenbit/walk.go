@@ -26,7 +26,7 @@ type walker struct {
 
 	levels []level        // what is open around the line, outermost first
 	names  map[string]int // the innermost level, from 1, at which each boundary is
-	guard  int            // the level from which on all is signed or encrypted
+	guard  int            // the level with which what is signed or encrypted ends
 	parts  int
 	first  rawCharset // that of the first text that says one
 	root   part       // the header of the message
@@ -192,12 +192,13 @@ func (w *walker) pop(keep int) {
 
 func (w *walker) guarded() bool { return w.guard != noGuard }
 
-// protect marks all from here on, to the end of this part, as signed or encrypted.
-func (w *walker) protect() {
+// protect marks all from here on to the end of a level, counted from 0, as signed
+// or encrypted; the outermost one ends with the message.
+func (w *walker) protect(level int) {
 	if w.guard != noGuard {
 		return
 	}
-	if w.guard = len(w.levels); w.guard == 0 {
+	if w.guard = level; level <= 0 {
 		w.guard = guardAll
 	}
 }
