@@ -117,20 +117,31 @@ func decodes(enc encoding.Encoding, text stretch) bool {
 }
 
 // rawCharset is what raw octets of header fields are in when they are not UTF-8.
-type rawCharset struct {
-	name string
-	enc  encoding.Encoding
-}
+type rawCharset struct{ enc encoding.Encoding }
 
 // newRawCharset takes the charset of a text as that of the header before it; the
-// zero value stands for Windows-1252.
+// zero value stands for Windows-1252. A charset in which ASCII is something else,
+// such as EBCDIC, is none: a line end may come out of it.
 func newRawCharset(name string) rawCharset {
 	name = strings.ToLower(strings.TrimSpace(name))
-	if slices.Contains(asciiNames, name) || slices.Contains(sevenBitNames, name) || isUTF8(name) || isWide(name) {
+	enc := lookup(name)
+	if enc == nil || slices.Contains(asciiNames, name) || isUTF8(name) {
 		return rawCharset{}
 	}
-	return rawCharset{name, lookup(name)}
+	if out, err := enc.NewDecoder().String(ascii); err != nil || out != ascii {
+		return rawCharset{}
+	}
+	return rawCharset{enc}
 }
+
+// ascii is all octets up to 127.
+var ascii = func() string {
+	var b strings.Builder
+	for c := range byte(utf8.RuneSelf) {
+		b.WriteByte(c)
+	}
+	return b.String()
+}()
 
 // text makes UTF-8 of raw octets.
 func (c rawCharset) text(s string) string {

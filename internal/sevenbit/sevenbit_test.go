@@ -144,6 +144,14 @@ func TestLongFieldsAreFolded(t *testing.T) {
 	}
 }
 
+// TestNoFieldIsAddedByACharset: in EBCDIC a percent sign is LF, and a bar is @.
+func TestNoFieldIsAddedByACharset(t *testing.T) {
+	got, _ := changed(t, "To: |\xc2\x83\x83\x7a@\x81%\xff@x.example\nContent-Type: text/plain; charset=IBM037\n\n", all)
+	if header, _, _ := strings.Cut(got, "\n\n"); strings.Count(header, "\n") != 1 || !strings.HasSuffix(got, "\n\n") {
+		t.Errorf("became\n%s", got)
+	}
+}
+
 const mixed = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
 
 func TestPartsAreEncoded(t *testing.T) {
