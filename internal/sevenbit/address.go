@@ -1,6 +1,7 @@
 package sevenbit
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -23,33 +24,73 @@ func AddressField(name, value string) (text string, utf8 bool) {
 // it is. utf8 reports that a local part is not ASCII: nothing but UTF-8 can say
 // that one (RFC 6532).
 func addressTokens(value string, raw rawCharset) (tokens []token, utf8 bool) {
+	items, named := addressItems(value)
 	var words []word
-	for value != "" {
-		n := len(value) - len(strings.TrimLeft(value, " \t"))
-		blank := value[:n]
-		value = value[n:]
-		n = itemEnd(value)
-		item := value[:n]
-		value = value[n:]
-		w := word{token: token{blank, item}}
+	for i, item := range items {
+		w := word{token: item}
+		text := item.text
+		local := i+1 < len(items) && items[i+1].blank == "" && items[i+1].text[0] == '@'
 		switch {
-		case mimetext.IsASCII(item):
-		case item[0] == '(':
-			w.text = "(" + join(encodeRuns([]word{{token{"", raw.text(unescape(strings.TrimSuffix(item[1:], ")")))}, true}})) + ")"
-		case item[0] == '"' && strings.HasPrefix(value, "@"):
-			utf8 = true
-		case item[0] == '"':
-			w.text, w.encode = raw.text(unescape(strings.TrimSuffix(item[1:], `"`))), true
-		case strings.Contains(item, "@") && (item[0] == '<' || !hasName(value)):
-			if w.text = asciiAddress(item, raw); !mimetext.IsASCII(w.text) {
+		case mimetext.IsASCII(text):
+		case text[0] == '(':
+			words = append(words, commentWords(item, raw)...)
+			continue
+		case text[0] == '"' && local:
+			w.text, utf8 = raw.text(text), true
+		case text[0] == '"':
+			w.text, w.encode = raw.text(unescape(strings.TrimSuffix(text[1:], `"`))), true
+		case strings.Contains(text, "@") && (text[0] == '<' || !named[i]):
+			if w.text = asciiAddress(text, raw); !mimetext.IsASCII(w.text) {
 				utf8 = true
 			}
 		default:
-			w.text, w.encode = raw.text(item), true
+			w.text, w.encode = raw.text(text), true
 		}
 		words = append(words, w)
 	}
 	return encodeRuns(spaced(words)), utf8
+}
+
+// addressItems takes a list of addresses apart. named tells of each item whether
+// an address in brackets follows before the next comma: then a word with an @ is
+// part of a name.
+func addressItems(value string) (items []token, named []bool) {
+	for {
+		text := strings.TrimLeft(value, " \t")
+		blank := value[:len(value)-len(text)]
+		if text == "" {
+			break
+		}
+		n := itemEnd(text)
+		items = append(items, token{blank, text[:n]})
+		value = text[n:]
+	}
+	named = make([]bool, len(items))
+	brackets := false
+	for i, item := range slices.Backward(items) {
+		named[i] = brackets
+		switch item.text[0] {
+		case ',', ';':
+			brackets = false
+		case '<':
+			brackets = true
+		}
+	}
+	return items, named
+}
+
+// commentWords encodes a comment, in which encoded words stand between its
+// brackets and blanks (RFC 2047 5 rule 2).
+func commentWords(item token, raw rawCharset) (words []word) {
+	text := raw.text(unescape(strings.TrimSuffix(item.text[1:], ")")))
+	for _, w := range mimetext.EncodedWords(text, mimetext.WordRoom) {
+		words = append(words, word{token: token{" ", w}})
+	}
+	if len(words) > 0 {
+		words[0].token = token{item.blank, "(" + words[0].text}
+		words[len(words)-1].text += ")"
+	}
+	return words
 }
 
 // itemEnd is the end of the quoted string, comment, address in brackets, sign or
@@ -106,15 +147,6 @@ func unescape(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
-}
-
-// hasName reports whether an address in brackets follows before the next comma:
-// then a word with an @ is part of a name.
-func hasName(rest string) bool {
-	if i := strings.IndexAny(rest, ",;"); i >= 0 {
-		rest = rest[:i]
-	}
-	return strings.Contains(rest, "<")
 }
 
 // asciiAddress converts the domains of an address, which may be in brackets.

@@ -129,8 +129,13 @@ func (w *walker) fieldEdit(f field, p part) error {
 		}
 	}
 	text, utf8 := rewritten(f, p.raw)
-	if _, still := look(field{from: f.from, raw: text}); still.fault != "" {
+	text, ok := foldLong(text, !unstructured(f.name))
+	switch {
+	case (!ok || strings.Contains(text, "\x00")) && bad.fault != "":
 		return w.refuse(bad.offset, bad.fault, "a header field has no blank to fold it at")
+	case !ok:
+		w.left()
+		return nil
 	}
 	w.edit(f.from, f.to, literal(text))
 	if utf8 {
@@ -246,9 +251,13 @@ func (w *walker) bodyField(f field, end int64) error {
 		}
 		return nil
 	}
-	text := fold(f.spelled(), wordTokens(f.value(), w.part.raw))
-	if _, still := look(field{from: f.from, raw: text}); still.fault != "" {
+	text, ok := foldLong(fold(f.spelled(), wordTokens(f.value(), w.part.raw)), false)
+	switch {
+	case !ok && bad.fault != "":
 		return w.refuse(bad.offset, bad.fault, "it is in a report")
+	case !ok:
+		w.left()
+		return nil
 	}
 	if f.to == end && !w.part.root {
 		text = strings.TrimSuffix(text, "\r\n")

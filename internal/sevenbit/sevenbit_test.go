@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/sevenbit"
 )
@@ -149,6 +150,40 @@ func TestNoFieldIsAddedByACharset(t *testing.T) {
 	got, _ := changed(t, "To: |\xc2\x83\x83\x7a@\x81%\xff@x.example\nContent-Type: text/plain; charset=IBM037\n\n", all)
 	if header, _, _ := strings.Cut(got, "\n\n"); strings.Count(header, "\n") != 1 || !strings.HasSuffix(got, "\n\n") {
 		t.Errorf("became\n%s", got)
+	}
+}
+
+// TestWhatIsEncodedIsFoldedWhereItCanBe: an encoded name makes no list of addresses
+// too long, and a field that cannot be folded is left, not refused.
+func TestWhatIsEncodedIsFoldedWhereItCanBe(t *testing.T) {
+	list := strings.Repeat("a@x.example,", 80)
+	got, plan := changed(t, "To: "+list+"Ö <b@x.example>\nCc: a@x.example ("+strings.Repeat("ö", 400)+")\n\n", all)
+	for line := range strings.SplitSeq(got, "\n") {
+		if len(line) > 998 {
+			t.Errorf("a line of %d octets", len(line))
+		}
+	}
+	if plan.EightBit || strings.ReplaceAll(got[:len(list)+20], "\n ", "")[:len(list)+4] != "To: "+list {
+		t.Errorf("became\n%s", got)
+	}
+	for _, in := range []string{"To: " + strings.Repeat("a", 990) + "@ö" + "\n\n", "Content-Type: message/delivery-status\n\n" + strings.Repeat("A", 990) + ": ö\n"} {
+		if got, plan := changed(t, in, all); got != in || !plan.EightBit {
+			t.Errorf("%.20q... became\n%s", in, got)
+		}
+	}
+}
+
+// TestHostileFieldsTakeNoLonger: 200 KB of words, quotes and brackets.
+func TestHostileFieldsTakeNoLonger(t *testing.T) {
+	for _, unit := range []string{"ö ", "a@ö ", "\"ö\"", "<ö>", "(ö)", "\"ö\"@", ";a*1=ö", "((ö", "\\\"ö"} {
+		for _, name := range []string{"Subject", "To", "Content-Type"} {
+			in := name + ": " + strings.Repeat(strings.Repeat(unit, 900/len(unit))+"\n ", 220) + "x\n\n"
+			start := time.Now()
+			changed(t, in, all)
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("%s of %q took %v", name, unit, took)
+			}
+		}
 	}
 }
 

@@ -61,17 +61,18 @@ func encodeRuns(words []word) []token {
 			continue
 		}
 		first := words[i]
-		text := first.text
+		var text strings.Builder
 		if len(out) > 0 && isEncodedWord(out[len(out)-1].text) {
-			text = first.blank + text
+			text.WriteString(first.blank)
 		}
+		text.WriteString(first.text)
 		for i++; i < len(words) && words[i].encode; i++ {
-			text += words[i].blank + words[i].text
+			text.WriteString(words[i].blank + words[i].text)
 		}
 		if i < len(words) && isEncodedWord(words[i].text) {
-			text += words[i].blank
+			text.WriteString(words[i].blank)
 		}
-		for n, w := range mimetext.EncodedWords(text, mimetext.WordRoom) {
+		for n, w := range mimetext.EncodedWords(text.String(), mimetext.WordRoom) {
 			blank := " "
 			if n == 0 && (len(out) == 0 || first.blank != "") {
 				blank = first.blank
