@@ -229,18 +229,16 @@ func (w *walker) encodeFields(end int64) error {
 	}
 	h.end()
 	for _, f := range h.fields {
-		if !strings.HasSuffix(f.raw, "\n") && f.to == end { // the line end belongs to the delimiter
-			f.raw += "\r\n"
-		}
-		if err := w.bodyField(f, end); err != nil {
+		if err := w.bodyField(f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// bodyField changes one field of a body that ends at end.
-func (w *walker) bodyField(f field, end int64) error {
+// bodyField changes one field of a body. The last one may have no line end: that
+// before a delimiter is the delimiter's.
+func (w *walker) bodyField(f field) error {
 	high, bad := look(f)
 	if f.name == "" || bad.fault == "" && (high == 0 || !w.o.EightBit) {
 		if bad.fault != "" {
@@ -259,7 +257,7 @@ func (w *walker) bodyField(f field, end int64) error {
 		w.left()
 		return nil
 	}
-	if f.to == end && !w.part.root {
+	if !strings.HasSuffix(f.raw, "\n") {
 		text = strings.TrimSuffix(text, "\r\n")
 	}
 	w.edit(f.from, f.to, literal(text))

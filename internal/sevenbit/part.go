@@ -151,10 +151,10 @@ func identityLabel(label field) field {
 	return field{}
 }
 
-// endPart decides about the part that ends at end, by a delimiter of the
-// multipart index, or at the end of the message (-1).
-func (w *walker) endPart(end int64, index int) error {
-	if err := w.body(end, index); err != nil {
+// endPart decides about the part that ends at end: before the line end of a
+// delimiter, or, if last, at the end of the message.
+func (w *walker) endPart(end int64, last bool) error {
+	if err := w.body(end, last); err != nil {
 		return err
 	}
 	if w.part.kind == kindOutside {
@@ -164,7 +164,7 @@ func (w *walker) endPart(end int64, index int) error {
 }
 
 // body decides about the body of a part.
-func (w *walker) body(end int64, index int) error {
+func (w *walker) body(end int64, last bool) error {
 	p := &w.part
 	o := &p.octets
 	o.close()
@@ -179,12 +179,12 @@ func (w *walker) body(end int64, index int) error {
 	case p.guarded || p.sealed:
 		return w.keep(reasonSigned)
 	case p.kind == kindOutside:
-		if in := len(w.levels) - 1; in >= 0 && !w.levels[in].seen && !p.after && index != in {
+		if in := len(w.levels) - 1; in >= 0 && !w.levels[in].seen && !p.after {
 			return w.keep("the boundary of its multipart does not occur")
 		}
 		return w.rewrite(p.body, end, newPlain(w.m.Octets, p.body, end, w.o.EightBit))
 	}
-	return w.encode(end)
+	return w.encode(end, last)
 }
 
 // keep leaves the part as it is, unless no server would take it so.
@@ -209,7 +209,7 @@ func (w *walker) rewrite(from, to int64, put Segment) error {
 }
 
 // encode puts the body of a part that ends at end into 7 bits.
-func (w *walker) encode(end int64) error {
+func (w *walker) encode(end int64, last bool) error {
 	p := &w.part
 	o := &p.octets
 	run := stretch{w.m.Octets, p.body, end - p.body}
@@ -229,7 +229,7 @@ func (w *walker) encode(end int64) error {
 	}
 	if p.kind == kindOpaque || o.escapes > o.total/2 { // the latter in most scripts other than Latin
 		p.newEncoding = encodingBase64
-		w.edit(p.body, end, newBase64(run, p.root))
+		w.edit(p.body, end, newBase64(run, last))
 	} else {
 		p.newEncoding = encodingQuoted
 		w.edit(p.body, end, newQuoted(run))

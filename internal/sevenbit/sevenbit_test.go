@@ -217,14 +217,17 @@ func TestPartsAreEncoded(t *testing.T) {
 		"NUL": {"Subject: x\n\na\x00b\n", "Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\na=00b\n"},
 		"charset of the text for the header": {"Subject: \xc8esky\n" + mixed + "\n--b\nContent-Type: text/plain; charset=iso-8859-2\n\n\xc8esky\n--b--\n",
 			"Subject: =?utf-8?b?xIxlc2t5?=\n" + mixed + "\n--b\nContent-Type: text/plain; charset=iso-8859-2\nContent-Transfer-Encoding: quoted-printable\n\n=C8esky\n--b--\n"},
+		"base64 without a last delimiter":   {mixed + "\n--b\nContent-Type: x/y\n\nä\n", mixed + "\n--b\nContent-Type: x/y\nContent-Transfer-Encoding: base64\n\nw6QNCg==\n"},
+		"a report without a last delimiter": {mixed + "\n--b\nContent-Type: message/delivery-status\n\nA: ä\n", mixed + "\n--b\nContent-Type: message/delivery-status\n\nA: =?utf-8?b?w6Q=?=\n"},
+		"only a last delimiter":             {"X: ä\n" + mixed + "\nä\n--b--\nä\n", "X: =?utf-8?b?w6Q=?=\n" + mixed + "\nä\n--b--\n??\n"},
 	} {
 		got, plan := changed(t, tt.in, all)
 		want := strings.Replace(tt.want, "Content-Transfer-Encoding: quoted-printable\nContent-Transfer-Encoding: quoted-printable", "Content-Transfer-Encoding: quoted-printable", 1)
 		if got != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
 		}
-		if plan.EightBit {
-			t.Errorf("%s: 8 bits are left", name)
+		if plan.EightBit != strings.Contains(want, "ä") {
+			t.Errorf("%s: 8 bits are left: %v", name, plan.EightBit)
 		}
 	}
 }

@@ -42,7 +42,7 @@ type walker struct {
 type level struct {
 	boundary string
 	digest   bool  // its parts are messages where nothing else is said (RFC 2046 5.1.5)
-	seen     bool  // its boundary occurred
+	seen     bool  // a part of it began
 	label    field // its Content-Transfer-Encoding
 	raw      bool  // octets above 127 are left in it
 }
@@ -120,14 +120,15 @@ func (w *walker) boundary(line string) (index int, closing, ok bool) {
 
 // next ends a part at a delimiter line that begins at start.
 func (w *walker) next(index int, closing bool, start int64) error {
-	if err := w.endPart(max(w.part.body, start-2), index); err != nil {
+	keep := index + 1
+	if closing { // alone, it begins no part
+		keep = index
+	} else {
+		w.levels[index].seen = true
+	}
+	if err := w.endPart(max(w.part.body, start-2), false); err != nil {
 		return err
 	}
-	keep := index + 1
-	if closing {
-		keep = index
-	}
-	w.levels[index].seen = true
 	w.pop(keep)
 	w.inHeader, w.header = !closing, partHeader{}
 	w.part = part{kind: kindOutside, body: w.off, guarded: w.guarded(), after: true}
@@ -144,7 +145,7 @@ func (w *walker) close() error {
 			return err
 		}
 	}
-	if err := w.endPart(w.m.Size, -1); err != nil {
+	if err := w.endPart(w.m.Size, true); err != nil {
 		return err
 	}
 	w.pop(0)
