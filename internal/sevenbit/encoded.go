@@ -2,6 +2,7 @@ package sevenbit
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -44,21 +45,24 @@ func (s stretch) lines(short func(line []byte) error, long func(piece []byte, la
 	return nil
 }
 
-// newWrapped is base64 with its long lines cut at 76 octets, and without octets
-// that no reader takes for base64.
+// newWrapped is base64 with its long lines cut at 76 octets, and a question mark in
+// the place of each octet that cannot go through: readers take neither for base64
+// (RFC 2045 6.8).
 func newWrapped(s stretch) Segment {
 	return newFiltered(s, func(s stretch, w *bufio.Writer) error {
 		column := 0
 		put := func(p []byte, wrap bool) error {
 			for _, c := range p {
-				switch {
-				case c >= 0x80 || c == 0:
-					continue
-				case c == '\r' || c == '\n':
+				if c >= 0x80 || c == 0 {
+					c = '?'
+				}
+				if c == '\r' || c == '\n' {
 					column = -1
-				case wrap && column == lineRoom:
+				} else if wrap && column == lineRoom {
 					_, _ = w.WriteString("\r\n")
-					column = 0
+					if column = 0; c == '-' { // it could begin a delimiter
+						_ = w.WriteByte(' ')
+					}
 				}
 				column++
 				if err := w.WriteByte(c); err != nil {
@@ -78,19 +82,83 @@ func newWrapped(s stretch) Segment {
 	})
 }
 
+// quoter writes quoted-printable in lines of at most 76 octets.
+type quoter struct {
+	w      *bufio.Writer
+	column int
+	blank  byte // that may come before a line end; 0 = none
+}
+
+// newQuoted is text in quoted-printable.
+func newQuoted(s stretch) Segment {
+	return newFiltered(s, func(s stretch, w *bufio.Writer) error {
+		q := &quoter{w: w}
+		if err := s.pieces(32<<10, q.text); err != nil || q.blank == 0 {
+			return err
+		}
+		return q.octet(q.blank, true)
+	})
+}
+
+// text takes a piece of text with CRLF line ends. A blank at the end of a line is
+// encoded (RFC 2045 6.7 rule 3).
+func (q *quoter) text(p []byte) (err error) {
+	for _, c := range p {
+		if q.blank != 0 {
+			_ = q.octet(q.blank, c == '\r')
+			q.blank = 0
+		}
+		switch {
+		case c == '\r' || c == '\n':
+			err = q.lineEnd(c)
+		case c == ' ' || c == '\t':
+			q.blank = c
+		default:
+			err = q.octet(c, c < ' ' || c > '~' || c == '=')
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// octet writes one, encoded or as it is. A hyphen that would come first behind a
+// soft line end is encoded, lest a delimiter begin there.
+func (q *quoter) octet(c byte, encode bool) error {
+	if q.column == lineRoom-1 || encode && q.column >= lineRoom-3 {
+		_, _ = q.w.WriteString("=\r\n")
+		q.column = 0
+		encode = encode || c == '-'
+	}
+	if !encode {
+		q.column++
+		return q.w.WriteByte(c)
+	}
+	const hex = "0123456789ABCDEF"
+	q.column += 3
+	_, err := q.w.Write([]byte{'=', hex[c>>4], hex[c&15]})
+	return err
+}
+
+// lineEnd writes one of the two octets of a line end.
+func (q *quoter) lineEnd(c byte) error {
+	q.column = 0
+	return q.w.WriteByte(c)
+}
+
 // newRepaired is quoted-printable with its long lines cut and its octets encoded
 // that should have been.
 func newRepaired(s stretch) Segment {
 	return newFiltered(s, func(s stretch, w *bufio.Writer) error {
-		r := &repairer{w: w}
+		r := &repairer{quoter: quoter{w: w}}
 		return s.lines(r.short, r.long)
 	})
 }
 
 type repairer struct {
-	w       *bufio.Writer
-	column  int
-	pending []byte // the beginning of an encoded octet, at the end of a piece
+	quoter
+	pending []byte // from an equals sign at the end of a piece on, until it is known what it is
 }
 
 func (r *repairer) short(line []byte) error {
@@ -103,54 +171,58 @@ func (r *repairer) short(line []byte) error {
 	return err
 }
 
-func (r *repairer) long(piece []byte, last bool) error {
+func (r *repairer) long(piece []byte, last bool) (err error) {
 	p := append(r.pending, piece...)
 	r.pending = nil
-	for len(p) > 0 {
-		c := p[0]
+	for len(p) > 0 && err == nil {
 		n := 1
-		switch {
+		switch c := p[0]; {
 		case c == '\r' || c == '\n':
-			r.column = 0
-			_ = r.w.WriteByte(c)
-			p = p[1:]
-			continue
-		case c == '=' && len(p) < 3 && !last:
-			r.pending = append([]byte(nil), p...)
-			return nil
-		case c == '=' && len(p) > 1 && p[1] == '\r', c == '=' && len(p) == 1 && last: // a soft line end
-			_ = r.w.WriteByte(c)
-			p = p[1:]
-			continue
-		case c == '=' && len(p) > 2 && isHex(p[1]) && isHex(p[2]):
-			n = 3
-		}
-		if err := r.unit(p[:n]); err != nil {
-			return err
+			err = r.lineEnd(c)
+		case c != '=':
+			err = r.octet(c, c >= 0x80 || c == 0)
+		case len(p) > 2 && isHex(p[1]) && isHex(p[2]):
+			n, err = 3, r.octet(unhex(p[1])<<4|unhex(p[2]), true)
+		default:
+			blanks, ends := softEnd(p[1:], last)
+			if !last && (len(p) < 3 || blanks == len(p)-1) && blanks < limits.Line {
+				r.pending = bytes.Clone(p)
+				return nil
+			}
+			if ends {
+				n, err = 1+blanks, r.w.WriteByte(c)
+				break
+			}
+			err = r.octet(c, true)
 		}
 		p = p[n:]
 	}
 	if last {
 		r.column = 0
 	}
-	return nil
+	return err
 }
 
-// unit writes what may not be taken apart.
-func (r *repairer) unit(p []byte) error {
-	text := string(p)
-	if c := p[0]; len(p) == 1 && (c >= 0x80 || c == 0 || c == '=') {
-		text = fmt.Sprintf("=%02X", c)
+// softEnd counts the blanks that p begins with, which are no text at the end of a
+// line (RFC 2045 6.7 rule 3), and reports whether the line ends behind them.
+func softEnd(p []byte, last bool) (blanks int, ends bool) {
+	for blanks < min(len(p), limits.Line) && (p[blanks] == ' ' || p[blanks] == '\t') {
+		blanks++
 	}
-	if r.column+len(text) >= lineRoom {
-		_, _ = r.w.WriteString("=\r\n")
-		r.column = 0
+	if blanks == len(p) {
+		return blanks, last
 	}
-	r.column += len(text)
-	_, err := r.w.WriteString(text)
-	return err
+	return blanks, p[blanks] == '\r'
 }
 
 func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' || c >= 'a' && c <= 'f'
+}
+
+// unhex is the value of a hexadecimal digit.
+func unhex(c byte) byte {
+	if c >= 'A' {
+		return c&^0x20 - 'A' + 10
+	}
+	return c - '0'
 }

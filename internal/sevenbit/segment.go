@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"mime/quotedprintable"
 
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
@@ -88,17 +87,6 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// newQuoted is text in quoted-printable.
-func newQuoted(s stretch) Segment {
-	return newFiltered(s, func(s stretch, w *bufio.Writer) error {
-		enc := quotedprintable.NewWriter(w)
-		if err := s.pieces(32<<10, func(p []byte) error { _, err := enc.Write(p); return err }); err != nil {
-			return err
-		}
-		return enc.Close()
-	})
-}
-
 // encoded is octets in base64. The line end before a delimiter is the delimiter's,
 // at the end of a message it is the last line's.
 type encoded struct {
@@ -142,8 +130,8 @@ func newPlain(from io.ReaderAt, begin, end int64, eightBit bool) Segment {
 					column = 0
 				}
 				if column > limits.Line {
-					_, _ = w.WriteString("\r\n")
-					column = 1
+					_, _ = w.WriteString("\r\n ") // a blank, lest a delimiter begin there
+					column = 2
 				}
 				if c == 0 || eightBit && c >= 0x80 {
 					c = '?'

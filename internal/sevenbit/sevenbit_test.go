@@ -3,11 +3,16 @@ package sevenbit_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"mime/quotedprintable"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/smtpsend/smtpsend/internal/sevenbit"
 )
@@ -42,8 +47,14 @@ func message(s string) (string, sevenbit.Message) {
 	return s, m
 }
 
+// tester is *testing.T or *rapid.T.
+type tester interface {
+	rapid.TB
+	Context() context.Context
+}
+
 // apply makes the message that the plan says.
-func apply(t testing.TB, s string, plan sevenbit.Plan) string {
+func apply(t tester, s string, plan sevenbit.Plan) string {
 	t.Helper()
 	var b bytes.Buffer
 	pos := int64(0)
@@ -66,7 +77,7 @@ func apply(t testing.TB, s string, plan sevenbit.Plan) string {
 	return b.String()
 }
 
-func changed(t testing.TB, in string, o sevenbit.Options) (string, sevenbit.Plan) {
+func changed(t tester, in string, o sevenbit.Options) (string, sevenbit.Plan) {
 	t.Helper()
 	s, m := message(in)
 	plan, err := sevenbit.Make(t.Context(), m, o)
@@ -212,6 +223,7 @@ func TestPartsAreEncoded(t *testing.T) {
 			mixed + "\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nDiagnostic-Code: smtp; 550 Postfach =?utf-8?b?w7xiZXJmw7xsbHQ=?=\n--b--\n"},
 		"quoted-printable with raw octets": {"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4 ä=\nb = c\n",
 			"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4 =C3=A4=\nb = c\n"},
+		"quoted-printable with a blank behind a soft line end": {"Content-Transfer-Encoding: quoted-printable\n\nä=3dx= \ny=\t\n= z\n", "Content-Transfer-Encoding: quoted-printable\n\n=C3=A4=3Dx=\ny=\t\n= z\n"},
 		"an encoding that nobody knows": {"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8 bits\n\nä\n",
 			"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n"},
 		"NUL": {"Subject: x\n\na\x00b\n", "Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\na=00b\n"},
@@ -299,6 +311,45 @@ func TestEncodedPartsGetShortLines(t *testing.T) {
 			t.Errorf("%s: %q", name, body)
 		}
 	}
+}
+
+// TestNoDelimiterAppears: where a line is cut, what follows is not at the beginning
+// of a line, or cannot be taken for a delimiter.
+func TestNoDelimiterAppears(t *testing.T) {
+	for name, body := range map[string]string{
+		"text":             "Content-Type: text/plain; charset=utf-8\n\nä\n" + strings.Repeat("x", 75) + "--b\n",
+		"quoted-printable": "Content-Transfer-Encoding: quoted-printable\n\n" + strings.Repeat("x", 75) + "--b=\nä " + strings.Repeat("y", 72) + "--b--\n",
+		"base64":           "Content-Transfer-Encoding: base64\n\nä--b\n" + strings.Repeat("QUJD", 300) + "--b\n",
+		"base64, cut":      "Content-Transfer-Encoding: base64\n\n" + strings.Repeat("QUJD", 19*14) + "--b\n",
+	} {
+		in := mixed + "\n" + strings.Repeat("y", 998) + "--b\n--b\n" + body + "--b--\n" + strings.Repeat("z", 998) + "--b\nä\n"
+		got, _ := changed(t, in, all)
+		if n := strings.Count(got, "\n--b\n") + strings.Count(got, "\n--b--\n"); n != 2 {
+			t.Errorf("%s: %d delimiters in\n%s", name, n, got)
+		}
+	}
+}
+
+func TestTextSurvives(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		piece := rapid.SampledFrom([]string{"ä", "=", " ", "\t", "\n", "x", "-", ".", "From ", "\x00", "\x7f", "\xff", strings.Repeat("y", 70), strings.Repeat("- ", 500), strings.Repeat("z", 32<<10)})
+		body := strings.Join(rapid.SliceOfN(piece, 0, 60).Draw(t, "body"), "") + "ä and more text\n"
+		got, _ := changed(t, "Content-Type: text/plain; charset=utf-8\n\n"+body, all)
+		header, encoded, _ := strings.Cut(got, "\n\n")
+		var decoder io.Reader = quotedprintable.NewReader(strings.NewReader(encoded))
+		if strings.Contains(header, "base64") {
+			decoder = base64.NewDecoder(base64.StdEncoding, strings.NewReader(encoded))
+		}
+		for line := range strings.SplitSeq(encoded, "\n") {
+			if len(line) > 76 || strings.HasSuffix(line, " ") || strings.HasSuffix(line, "\t") {
+				t.Errorf("line %q", line)
+			}
+		}
+		out, err := io.ReadAll(decoder)
+		if text := strings.ReplaceAll(string(out), "\r\n", "\n"); err != nil || text != body {
+			t.Errorf("%q became %q, %v", body, text, err)
+		}
+	})
 }
 
 func TestRefusals(t *testing.T) {
