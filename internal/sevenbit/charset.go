@@ -47,7 +47,7 @@ func charsetOf(declared string, o *octets, text stretch) string {
 
 // disproved reports whether a text cannot be in the charset of that name.
 func disproved(name string, o *octets, text stretch) bool {
-	if slices.Contains(asciiNames, name) || slices.Contains(sevenBitNames, name) {
+	if slices.Contains(asciiNames, name) || slices.Contains(sevenBitNames, name) || isWide(name) { // wide text does not come here
 		return true
 	}
 	enc := lookup(name)
@@ -143,14 +143,39 @@ var ascii = func() string {
 	return b.String()
 }()
 
+// or is c, or another one where c is none.
+func (c rawCharset) or(other rawCharset) rawCharset {
+	if c.enc == nil {
+		return other
+	}
+	return c
+}
+
 // text makes UTF-8 of raw octets.
 func (c rawCharset) text(s string) string {
+	if out, ok := c.decode(s); ok {
+		return out
+	}
+	return mimetext.ToUTF8(s)
+}
+
+// whole makes UTF-8 of the value of a field that is in a charset of several octets a
+// character: some of them would be taken for signs, as the backslash in Shift_JIS.
+// In other charsets a value may be in UTF-8 in part.
+func (c rawCharset) whole(s string) string {
+	if _, single := c.enc.(*charmap.Charmap); single {
+		return s
+	}
+	if out, ok := c.decode(s); ok {
+		return out
+	}
+	return s
+}
+
+func (c rawCharset) decode(s string) (string, bool) {
 	if c.enc == nil || utf8.ValidString(s) {
-		return mimetext.ToUTF8(s)
+		return "", false
 	}
 	out, err := c.enc.NewDecoder().String(s)
-	if err != nil || strings.Contains(out, "\uFFFD") {
-		return mimetext.ToUTF8(s)
-	}
-	return out
+	return out, err == nil && !strings.Contains(out, "\uFFFD")
 }

@@ -65,14 +65,14 @@ func (h *partHeader) end() {
 	}
 }
 
-// first is the first field of that name.
-func (h *partHeader) first(name string) (f field, ok bool) {
+// all is the fields of that name.
+func (h *partHeader) all(name string) (list []field) {
 	for _, f := range h.fields {
 		if f.name == name {
-			return f, true
+			list = append(list, f)
 		}
 	}
-	return field{}, false
+	return list
 }
 
 // signed reports whether a signature covers fields and body (RFC 6376, RFC 8617).
@@ -180,17 +180,18 @@ func look(f field) (high int, bad fault) {
 // rewritten is the field with octets above 127 encoded, and whether an address
 // is left in UTF-8.
 func rewritten(f field, raw rawCharset) (text string, utf8 bool) {
-	switch {
+	switch value := raw.whole(f.value()); {
 	case addressFields[f.name]:
-		tokens, utf8 := addressTokens(f.value(), raw)
+		tokens, utf8 := addressTokens(value, raw)
 		return fold(f.spelled(), tokens), utf8
 	case paramFields[f.name]:
-		main, params := parseParams(f.value())
+		main, params := parseParams(value)
 		return paramField(f.spelled(), main, params, raw), false
 	case !unstructured(f.name) && (strings.Contains(f.raw, "\x00") || mimetext.IsASCII(f.raw)):
 		return f.raw, false // refused: an id or a date cannot be said in another way
+	default:
+		return fold(f.spelled(), wordTokens(value, raw)), false
 	}
-	return fold(f.spelled(), wordTokens(f.value(), raw)), false
 }
 
 // unstructured reports whether a field is text for people, or nobody knows.

@@ -1,6 +1,9 @@
 package sevenbit
 
 import (
+	"cmp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -35,8 +38,32 @@ func parseParams(value string) (main string, params []param) {
 		}
 		params = append(params, param{strings.TrimRight(name, " \t"), text, raw})
 	}
-	main, _, _ = strings.Cut(pieces[0], "(")
-	return strings.Trim(main, " \t"), params
+	return strings.Trim(uncommented(pieces[0]), " \t"), params
+}
+
+// uncommented is s without its comments (RFC 5322 3.2.2).
+func uncommented(s string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '(')
+		if i < 0 {
+			break
+		}
+		b.WriteString(s[:i])
+		s = s[i+closing(s[i:], ')', '('):]
+	}
+	b.WriteString(s)
+	return b.String()
+}
+
+// mediaOf is the media type that a field says, in lower case.
+func mediaOf(main string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if r == ' ' || r == '\t' || r == '"' {
+			return -1
+		}
+		return r
+	}, main))
 }
 
 // splitParams cuts at semicolons outside of quoted strings. There is one piece
@@ -55,30 +82,115 @@ func splitParams(value string) (pieces []string) {
 	return append(pieces, value[start:])
 }
 
-// find returns the value of the first parameter of that name, and whether there
-// is one.
-func find(params []param, name string) (string, bool) {
-	for _, p := range params {
-		if strings.EqualFold(p.name, name) {
-			return p.value, true
+// split takes the name of a parameter apart (RFC 2231 3, 4): the name of all its
+// pieces, in lower case, and the number of this one; -1 = it is the whole. percent
+// tells that octets are written as %XX.
+func (p param) split() (base string, section int, percent bool) {
+	name := strings.ToLower(p.name)
+	base, rest, found := strings.Cut(name, "*")
+	switch number, isPercent := strings.CutSuffix(rest, "*"); {
+	case !found:
+		return name, -1, false
+	case rest == "":
+		return base, 0, true
+	default:
+		section, err := strconv.Atoi(number)
+		if err != nil || section < 0 {
+			return name, -1, false
+		}
+		return base, section, isPercent
+	}
+}
+
+// said is what the parameters of one name say, of which there is one at least: the
+// pieces of RFC 2231 together, else the first that is the whole.
+func said(group []param, raw rawCharset) string {
+	var pieces []param
+	for _, p := range group {
+		if _, section, _ := p.split(); section >= 0 {
+			pieces = append(pieces, p)
 		}
 	}
-	return "", false
+	if len(pieces) == 0 {
+		return raw.text(group[0].value)
+	}
+	slices.SortStableFunc(pieces, func(a, b param) int {
+		_, i, _ := a.split()
+		_, j, _ := b.split()
+		return cmp.Compare(i, j)
+	})
+	charset := ""
+	var octets strings.Builder
+	for i, p := range pieces {
+		value := p.value
+		if _, _, percent := p.split(); percent {
+			if parts := strings.SplitN(value, "'", 3); i == 0 && len(parts) == 3 {
+				charset, value = parts[0], parts[2]
+			}
+			value = unpercent(value)
+		}
+		octets.WriteString(value)
+	}
+	return newRawCharset(charset).or(raw).text(octets.String())
+}
+
+// unpercent undoes percent-encoding (RFC 2231 4).
+func unpercent(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+			b.WriteByte(unhex(s[i+1])<<4 | unhex(s[i+2]))
+			i += 2
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// find returns the value of the parameter of that name, and whether there is one.
+func find(params []param, name string) (string, bool) {
+	var pieces []param
+	for _, p := range params {
+		switch base, section, _ := p.split(); {
+		case base != name:
+		case section < 0:
+			return p.value, true
+		default:
+			pieces = append(pieces, p)
+		}
+	}
+	if len(pieces) == 0 {
+		return "", false
+	}
+	return said(pieces, rawCharset{}), true
 }
 
 // paramField writes the field again, each parameter on a line of its own; those
-// that are not ASCII, or too long for a line, percent-encoded (RFC 2231).
+// that are not ASCII, or too long for a line, percent-encoded (RFC 2231), once for
+// all that have the same name.
 func paramField(name, main string, params []param, raw rawCharset) string {
+	groups := map[string][]param{}
+	again := map[string]bool{}
+	for _, p := range params {
+		base, _, _ := p.split()
+		groups[base] = append(groups[base], p)
+		again[base] = again[base] || !mimetext.IsASCII(p.raw) || len(p.raw) >= limits.Line-2 || strings.Contains(p.raw, "\x00")
+	}
 	var b strings.Builder
 	b.WriteString(name + ": " + raw.ascii(main))
 	for _, p := range params {
-		switch {
-		case mimetext.IsASCII(p.raw) && len(p.raw) < limits.Line-2 && !strings.Contains(p.raw, "\x00"):
+		base, section, _ := p.split()
+		switch group := groups[base]; {
+		case !again[base]:
 			b.WriteString(";\r\n " + p.raw)
-		case strings.HasSuffix(p.name, "*"): // encoded already, but for some octets
-			b.WriteString(";\r\n " + raw.ascii(p.raw))
-		default:
-			b.WriteString(mimetext.Parameter(raw.ascii(p.name), strings.ToValidUTF8(raw.text(p.value), "?")))
+		case group != nil:
+			spelled := p.name
+			if section >= 0 {
+				spelled, _, _ = strings.Cut(p.name, "*")
+			}
+			b.WriteString(mimetext.Parameter(raw.ascii(spelled), strings.ToValidUTF8(said(group, raw), "?")))
+			groups[base] = nil
 		}
 	}
 	b.WriteString("\r\n")
@@ -101,13 +213,13 @@ func (c rawCharset) ascii(s string) string {
 
 // withCharset writes a Content-Type with another charset.
 func withCharset(f field, charset string, raw rawCharset) string {
-	main, params := parseParams(f.value())
+	main, params := parseParams(raw.whole(f.value()))
 	if main == "" || !strings.Contains(main, "/") {
 		main = "text/plain"
 	}
 	kept := []param{{"charset", charset, "charset=" + charset}}
 	for _, p := range params {
-		if !strings.EqualFold(p.name, "charset") {
+		if base, _, _ := p.split(); base != "charset" {
 			kept = append(kept, p)
 		}
 	}

@@ -36,6 +36,9 @@ type part struct {
 	newEncoding, newCharset string // "" = as it is
 }
 
+// sealedTypes are what is signed or encrypted.
+var sealedTypes = names("multipart/signed multipart/encrypted application/pkcs7-mime application/x-pkcs7-mime application/pgp-encrypted")
+
 const reasonSigned = "it is signed or encrypted"
 
 // Encodings that make octets of other octets. An unknown one counts as none, as
@@ -70,18 +73,21 @@ func (w *walker) endHeader(fields, body int64) error {
 	if len(w.levels) > 0 && w.levels[len(w.levels)-1].digest && !h.message {
 		p.media = "message/rfc822"
 	}
-	if f, ok := h.first("content-type"); ok {
-		p.media, params = parseParams(f.value())
-		p.media = strings.ToLower(p.media)
+	for i, f := range h.all("content-type") {
+		main, list := parseParams(f.value())
+		media := mediaOf(main)
+		if p.sealed = p.sealed || sealedTypes[media]; i == 0 { // any of several may be read
+			p.media, params = media, list
+		}
 	}
 	p.charset, _ = find(params, "charset")
-	label, _ := h.first("content-transfer-encoding")
-	p.encoding = encodingOf(label.value())
-	if p.raw = newRawCharset(p.charset); p.raw.enc == nil {
-		p.raw = w.first
-	} else if w.first.enc == nil {
-		w.first = p.raw
+	var label field
+	if labels := h.all("content-transfer-encoding"); len(labels) > 0 {
+		label = labels[0]
 	}
+	p.encoding = encodingOf(label.value())
+	w.first = w.first.or(newRawCharset(p.charset))
+	p.raw = newRawCharset(p.charset).or(w.first)
 	if p.root {
 		w.root = p // until it is known what charset its texts are in
 	} else if err := w.fieldEdits(p); err != nil {
@@ -108,9 +114,6 @@ func (w *walker) fieldEdits(p part) error {
 func (w *walker) open(p part, params []param, label field) error {
 	switch media := p.media; {
 	case strings.HasPrefix(media, "multipart/"):
-		if media == "multipart/signed" || media == "multipart/encrypted" {
-			w.protect(len(w.levels)) // which is opened below
-		}
 		if err := w.typeEdit(p); err != nil {
 			return err
 		}
@@ -118,8 +121,11 @@ func (w *walker) open(p part, params []param, label field) error {
 		if p.guarded || p.encoding != "" {
 			label = field{}
 		}
+		if p.sealed {
+			w.protect(len(w.levels)) // which is opened here
+		}
 		w.part = part{kind: kindOutside, body: p.body, guarded: w.guarded()}
-		return w.push(level{boundary: boundary, digest: media == "multipart/digest", label: identityLabel(label)})
+		return w.push(level{boundary: strings.TrimRight(boundary, " \t"), digest: media == "multipart/digest", label: identityLabel(label)})
 	case media == "message/rfc822" && p.encoding == "":
 		if p.guarded {
 			label = field{}
@@ -127,10 +133,11 @@ func (w *walker) open(p part, params []param, label field) error {
 		if err := w.typeEdit(p); err != nil {
 			return err
 		}
+		if p.sealed {
+			w.protect(len(w.levels))
+		}
 		w.inHeader, w.header = true, partHeader{message: true}
 		return w.push(level{label: identityLabel(label)})
-	case media == "application/pkcs7-mime" || media == "application/x-pkcs7-mime" || media == "application/pgp-encrypted":
-		p.kind, p.sealed = kindOpaque, true
 	case strings.HasPrefix(media, "text/") || media == "text" || media == "":
 		p.kind = kindText
 	case media == "message/delivery-status" || media == "message/disposition-notification" || media == "message/feedback-report":
@@ -222,7 +229,7 @@ func (w *walker) encode(end int64, last bool) error {
 		return w.keep("it is in a part that is encoded as " + p.encoding)
 	case p.kind == kindFields:
 		return w.encodeFields(end)
-	case o.wide || isWide(p.charset):
+	case o.wide || isWide(p.charset) && (o.notUTF8 || o.nuls > 0):
 		return w.keep("text in UTF-16 or UTF-32 has to be in base64")
 	case p.kind == kindOpaque && o.nul.fault != "":
 		return w.keep("data that is no text has to be in base64")

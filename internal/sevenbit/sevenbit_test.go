@@ -109,8 +109,14 @@ func TestHeaderFieldsAreEncoded(t *testing.T) {
 		"Content-Type: image/png; name=\"ä b.png\"":               "Content-Type: image/png;\n name*=utf-8''%C3%A4%20b.png",
 		"Content-Disposition: attachment; filename=ä.png; size=3": "Content-Disposition: attachment;\n filename*=utf-8''%C3%A4.png;\n size=3",
 		"Content-Disposition: attachment; filename=\"ä":           "Content-Disposition: attachment;\n filename*=utf-8''%C3%A4",
-		"Message-ID: <ü@x>":                                       "Message-ID: =?utf-8?b?PMO8QHg+?=",
-		"X-Key: " + long + "z":                                    "X-Key: " + long + "z",
+		"Content-Disposition: inline; filename=ä.pdf; x=y; FileName*=utf-8''%C3%A4b.pdf": "Content-Disposition: inline;\n filename*=utf-8''%C3%A4b.pdf;\n x=y",
+		"Content-Disposition: inline; filename*=utf-8''ä%20b.pdf":                        "Content-Disposition: inline;\n filename*=utf-8''%C3%A4%20b.pdf",
+		"Content-Disposition: inline; filename*=iso-8859-15''\xa4%A4.pdf":                "Content-Disposition: inline;\n filename*=utf-8''%E2%82%AC%E2%82%AC.pdf",
+		"Content-Disposition: inline; filename*1=ä.pdf; filename*0*=us-ascii'en'a%20":    "Content-Disposition: inline;\n filename*=utf-8''a%20%C3%A4.pdf",
+		"Content-Disposition: inline; İİİİ*=ä":                                           "Content-Disposition: inline;\n ????*=utf-8''%C3%A4",
+		"To: \"j\xf6\" <a@b\xfccher.example> (a;b), a@bücher.example (Büro <Nord>)":      "To: =?utf-8?b?asO2?= <a@xn--bcher-kva.example> (a;b),\n a@xn--bcher-kva.example (=?utf-8?b?QsO8cm8gPE5vcmQ+?=)",
+		"Message-ID: <ü@x>":    "Message-ID: =?utf-8?b?PMO8QHg+?=",
+		"X-Key: " + long + "z": "X-Key: " + long + "z",
 	} {
 		got, plan := changed(t, "Subject: y\n"+in+"\n\n", all)
 		if got != "Subject: y\n"+want+"\n\n" {
@@ -123,7 +129,7 @@ func TestHeaderFieldsAreEncoded(t *testing.T) {
 }
 
 func TestLocalPartsStayInUTF8(t *testing.T) {
-	for _, in := range []string{"To: jörg@x.example", "To: Ä <jörg@bücher.example>", "To: \"jö rg\"@x.example"} {
+	for _, in := range []string{"To: jörg@x.example", "To: \"j\xf6 rg\"@x.example", "To: Ä <jörg@bücher.example>", "To: \"jö rg\"@x.example"} {
 		got, plan := changed(t, in+"\n\n", all)
 		if !plan.UTF8Header || !plan.EightBit || !strings.Contains(got, "rg") || strings.ContainsAny(got, "Äü") {
 			t.Errorf("%q became %q, %v", in, got, plan.UTF8Header)
@@ -229,6 +235,11 @@ func TestPartsAreEncoded(t *testing.T) {
 		"NUL": {"Subject: x\n\na\x00b\n", "Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\na=00b\n"},
 		"charset of the text for the header": {"Subject: \xc8esky\n" + mixed + "\n--b\nContent-Type: text/plain; charset=iso-8859-2\n\n\xc8esky\n--b--\n",
 			"Subject: =?utf-8?b?xIxlc2t5?=\n" + mixed + "\n--b\nContent-Type: text/plain; charset=iso-8859-2\nContent-Transfer-Encoding: quoted-printable\n\n=C8esky\n--b--\n"},
+		"a boundary in pieces": {"Content-Type: multipart/mixed; boundary*1=\"c \"; boundary*0=b\n\n--bc\nContent-Type: text/plain; charset*=us-ascii''iso-8859-15\n\n\xa4\n--bc--\n",
+			"Content-Type: multipart/mixed; boundary*1=\"c \"; boundary*0=b\n\n--bc\nContent-Type: text/plain; charset*=us-ascii''iso-8859-15\nContent-Transfer-Encoding: quoted-printable\n\n=A4\n--bc--\n"},
+		"Shift_JIS": {"To: \"\x95\x5c\" <a@x.example>\nContent-Type: text/plain; charset=shift_jis; x=\"\x95\x5c \"\n\n\x95\x5c and more\n",
+			"To: =?utf-8?b?6KGo?= <a@x.example>\nContent-Type: text/plain;\n charset=shift_jis;\n x*=utf-8''%E8%A1%A8%20\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n=95\\ and more\n"},
+		"UTF-8 that is called UTF-16":       {"Content-Type: text/xml; charset=\"utf-16\"\n\nä and more\n", "Content-Type: text/xml; charset=utf-8\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4 and more\n"},
 		"base64 without a last delimiter":   {mixed + "\n--b\nContent-Type: x/y\n\nä\n", mixed + "\n--b\nContent-Type: x/y\nContent-Transfer-Encoding: base64\n\nw6QNCg==\n"},
 		"a report without a last delimiter": {mixed + "\n--b\nContent-Type: message/delivery-status\n\nA: ä\n", mixed + "\n--b\nContent-Type: message/delivery-status\n\nA: =?utf-8?b?w6Q=?=\n"},
 		"only a last delimiter":             {"X: ä\n" + mixed + "\nä\n--b--\nä\n", "X: =?utf-8?b?w6Q=?=\n" + mixed + "\nä\n--b--\n??\n"},
@@ -267,6 +278,9 @@ func TestSignedAndEncryptedNeverChange(t *testing.T) {
 	for name, in := range map[string]string{
 		"signed":            "Content-Type: multipart/signed; boundary=s\n\n" + signed,
 		"encrypted":         "Content-Type: multipart/encrypted; boundary=s\n\n" + signed,
+		"with a comment":    "Content-Type: (by me) Multipart / \"Signed\" (RFC (1847)); boundary=s\n\n" + signed,
+		"two types":         "Content-Type: text/plain\nContent-Type: multipart/signed; boundary=s\n\n" + signed,
+		"two multiparts":    mixed + "Content-Type: multipart/signed; boundary=b\n\n--b\n\nä\n--b--\n",
 		"S/MIME":            "Content-Type: application/pkcs7-mime\n\nä\n",
 		"DKIM":              "DKIM-Signature: x\nSubject: ä\n\nä\n",
 		"signed in mixed":   mixed + "Content-Transfer-Encoding: 8bit\n\n--b\nContent-Type: multipart/signed; boundary=s\nContent-Transfer-Encoding: 8bit\n\n" + signed + "\n--b\n\nfooter\n--b--\n",
