@@ -75,6 +75,17 @@ func (h *partHeader) all(name string) (list []field) {
 	return list
 }
 
+// insertAt is where fields can be put into a header whose fields end at end: before
+// a line that is no field, since many programs take that for the body.
+func (h *partHeader) insertAt(end int64) int64 {
+	for _, f := range h.fields {
+		if f.name == "" && !strings.HasPrefix(f.raw, "From ") && !strings.HasPrefix(f.raw, ">From ") {
+			return f.from
+		}
+	}
+	return end
+}
+
 // signed reports whether a signature covers fields and body (RFC 6376, RFC 8617).
 func (h *partHeader) signed() bool {
 	for _, f := range h.fields {

@@ -18,12 +18,12 @@ const (
 // part is what is known of the part that is being read.
 type part struct {
 	kind     kind
-	message  bool // its header is that of a message
-	root     bool // and that of the whole message
-	after    bool // if outside: a delimiter came before it
-	guarded  bool // signed or encrypted, with its header
-	sealed   bool // its body is
-	fields   int64
+	message  bool  // its header is that of a message
+	root     bool  // and that of the whole message
+	after    bool  // if outside: a delimiter came before it
+	guarded  bool  // signed or encrypted, with its header
+	sealed   bool  // its body is
+	fields   int64 // where fields can be put in
 	body     int64
 	header   []field
 	media    string
@@ -64,7 +64,7 @@ func (w *walker) endHeader(fields, body int64) error {
 	h := &w.header
 	h.end()
 	w.inHeader = false
-	p := part{fields: fields, body: body, header: h.fields, message: h.message, root: h.root, media: "text/plain"}
+	p := part{fields: h.insertAt(fields), body: body, header: h.fields, message: h.message, root: h.root, media: "text/plain"}
 	if h.message && h.signed() {
 		w.protect(len(w.levels) - 1) // a message has a level of its own, but for the outermost
 	}
