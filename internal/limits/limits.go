@@ -13,7 +13,8 @@ package limits
 const (
 	Message       = 150 << 20 // a ready message, and what is composed: what Exchange Online says in SIZE, 150 MiB
 	MessageRead   = 300 << 20 // what is read of a ready message, with CRs that are left out; sendmail reads so much of one that is refused, lest its sender meet a closed pipe, and keeps it; after a signal it keeps as much as a message may have
-	HeaderSection = 1 << 20   // the header section of a ready message
+	HeaderSection = 1 << 20   // the header section of a ready message, and of one within it where that is re-encoded
+	Fields        = 16 << 20  // all header fields that are written again, where a message is re-encoded; those of a digest with 10,000 messages have a tenth of it
 	PartHeader    = 100 << 10 // the header of one MIME part, where a message is re-encoded; Postfix's header_size_limit
 	PartNesting   = 100       // multiparts within multiparts, where a message is re-encoded; Postfix's mime_nesting_limit
 	Parts         = 10_000    // parts, where a message is re-encoded

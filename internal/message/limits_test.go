@@ -186,6 +186,7 @@ func TestPartsForReencodingAreBounded(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
 		"continued":        {start + "X: y\r\n" + strings.Repeat(" y\r\n", 100_000) + "\r\n" + long, "the header of a part has more than 102400 octets"},
 		"fields":           {start + strings.Repeat("X: y\r\n", 100_000) + "\r\n" + long, "the header of a part has more than 102400 octets"},
+		"of a message":     {start + "Content-Type: message/rfc822\r\n\r\n" + strings.Repeat("X: y"+strings.Repeat(" y", 100)+"\r\n", 4_000) + "\r\n" + long, ""},
 		"within the limit": {start + "X: y\r\n" + strings.Repeat(" y\r\n", 50_000) + "\r\n" + long, ""},
 		"nested":           {nested(101), "its parts are nested more than 100 deep"},
 		"nested 100":       {nested(100), ""},

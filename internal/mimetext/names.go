@@ -80,18 +80,17 @@ func Parameter(name, value string) string {
 		return ";\r\n " + name + "=\"" + quotedEscape(value) + `"`
 	}
 	var pieces []string
-	var piece strings.Builder
+	var piece []byte
 	for rest := value; rest != ""; {
 		_, w := utf8.DecodeRuneInString(rest)
-		enc := percentEncode(rest[:w])
-		if piece.Len()+len(enc) > chunkRoom {
-			pieces = append(pieces, piece.String())
-			piece.Reset()
+		before := len(piece)
+		if piece = appendPercent(piece, rest[:w]); len(piece) > chunkRoom {
+			pieces = append(pieces, string(piece[:before]))
+			piece = append(piece[:0], piece[before:]...)
 		}
-		piece.WriteString(enc)
 		rest = rest[w:]
 	}
-	pieces = append(pieces, piece.String())
+	pieces = append(pieces, string(piece))
 	if len(pieces) == 1 {
 		return ";\r\n " + name + "*=utf-8''" + pieces[0]
 	}
@@ -106,14 +105,15 @@ func Parameter(name, value string) string {
 	return b.String()
 }
 
-func percentEncode(s string) string {
-	var b strings.Builder
+// appendPercent appends s to b, percent-encoded (RFC 2231 4).
+func appendPercent(b []byte, s string) []byte {
+	const hex = "0123456789ABCDEF"
 	for i := 0; i < len(s); i++ {
 		if isAlnum(s[i]) || strings.IndexByte("-._~", s[i]) >= 0 {
-			b.WriteByte(s[i])
+			b = append(b, s[i])
 			continue
 		}
-		fmt.Fprintf(&b, "%%%02X", s[i])
+		b = append(b, '%', hex[s[i]>>4], hex[s[i]&15])
 	}
-	return b.String()
+	return b
 }

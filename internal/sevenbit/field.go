@@ -133,10 +133,10 @@ func (w *walker) fieldEdit(f field, p part) error {
 	}
 	if high == 0 || !w.o.EightBit {
 		if folded, ok := foldLong(f.raw, !unstructured(f.name)); ok && !strings.Contains(f.raw, "\x00") {
-			if w.edit(f.from, f.to, literal(folded)); high > 0 {
+			if high > 0 {
 				w.left()
 			}
-			return nil
+			return w.editField(f, folded)
 		}
 	}
 	text, utf8 := rewritten(f, p.raw)
@@ -148,12 +148,11 @@ func (w *walker) fieldEdit(f field, p part) error {
 		w.left()
 		return nil
 	}
-	w.edit(f.from, f.to, literal(text))
 	if utf8 {
 		w.plan.UTF8Header = true
 		w.left()
 	}
-	return nil
+	return w.editField(f, text)
 }
 
 // reasonOf says why a line of the header of p stays as it is.
@@ -272,6 +271,5 @@ func (w *walker) bodyField(f field) error {
 	if !strings.HasSuffix(f.raw, "\n") {
 		text = strings.TrimSuffix(text, "\r\n")
 	}
-	w.edit(f.from, f.to, literal(text))
-	return nil
+	return w.editField(f, text)
 }

@@ -283,7 +283,9 @@ func (w *walker) typeEdit(p part) error {
 			continue
 		}
 		if isType && p.newCharset != "" && p.newCharset != p.charset {
-			w.edit(f.from, f.to, literal(withCharset(f, p.newCharset, p.raw)))
+			if err := w.editField(f, withCharset(f, p.newCharset, p.raw)); err != nil {
+				return err
+			}
 			p.newCharset = ""
 			continue
 		}

@@ -80,8 +80,8 @@ func (r *Refusal) Error() string {
 }
 
 // Make reads the message to its end. It returns *Refusal, the error of reading,
-// or the cause of ctx. The limits are Parts, PartNesting and PartHeader of
-// package limits; a message over them is refused.
+// or the cause of ctx. The limits are Parts, PartNesting, PartHeader, Fields
+// and HeaderSection of package limits; a message over them is refused.
 func Make(ctx context.Context, m Message, o Options) (Plan, error) {
 	w := &walker{m: m, o: o, names: map[string]int{}, guard: noGuard}
 	if err := w.rootHeader(); err != nil {

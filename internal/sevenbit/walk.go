@@ -28,6 +28,7 @@ type walker struct {
 	names  map[string]int // the innermost level, from 1, at which each boundary is
 	guard  int            // the level with which what is signed or encrypted ends
 	parts  int
+	held   int        // octets of fields that are written again
 	first  rawCharset // that of the first text that says one
 	root   part       // the header of the message
 
@@ -81,7 +82,11 @@ func (w *walker) readLine(br *bufio.Reader) error {
 // headerLine collects the header of a part, and reads it at its empty line.
 func (w *walker) headerLine(br *bufio.Reader, piece []byte, whole bool, start int64) error {
 	line := string(piece)
-	for !whole && len(line) <= limits.PartHeader {
+	most := limits.PartHeader
+	if w.header.message {
+		most = limits.HeaderSection
+	}
+	for !whole && len(line) <= most {
 		next, err := br.ReadSlice('\n')
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return err
@@ -101,8 +106,8 @@ func (w *walker) headerLine(br *bufio.Reader, piece []byte, whole bool, start in
 	if line == "\r\n" {
 		return w.endHeader(start, w.off)
 	}
-	if w.header.add(line, start, w.off); w.header.octets > limits.PartHeader {
-		return w.refuse(-1, "", fmt.Sprintf("the header of a part has more than %d octets", limits.PartHeader))
+	if w.header.add(line, start, w.off); w.header.octets > most {
+		return w.refuse(-1, "", fmt.Sprintf("the header of a part has more than %d octets", most))
 	}
 	return nil
 }
@@ -214,6 +219,15 @@ func (w *walker) left() {
 
 func (w *walker) edit(from, to int64, put Segment) {
 	w.plan.Edits = append(w.plan.Edits, Edit{from, to, put})
+}
+
+// editField puts text in the place of a field. It stays in memory.
+func (w *walker) editField(f field, text string) error {
+	w.edit(f.from, f.to, literal(text))
+	if w.held += len(text); w.held > limits.Fields {
+		return w.refuse(-1, "", fmt.Sprintf("its header fields would be more than %d octets", limits.Fields))
+	}
+	return nil
 }
 
 func (w *walker) refuse(offset int64, fault, reason string) error {
