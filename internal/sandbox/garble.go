@@ -24,11 +24,11 @@ type garbler struct {
 	multipart  bool // the line is in a multipart
 	text       bool // it is in a text that is not encoded
 	header     []byte
-	boundaries []string
+	boundaries map[string]bool
 }
 
 func newGarbler(r io.Reader, utf8 bool) *garbler {
-	return &garbler{r: bufio.NewReaderSize(r, 4096), utf8: utf8, inHeader: true}
+	return &garbler{r: bufio.NewReaderSize(r, 4096), utf8: utf8, inHeader: true, boundaries: map[string]bool{}}
 }
 
 func (g *garbler) Read(p []byte) (int, error) {
@@ -75,12 +75,7 @@ func (g *garbler) delimiter(line []byte) bool {
 		return false
 	}
 	text := strings.TrimRight(string(line[2:]), " \t\r\n")
-	for _, b := range g.boundaries {
-		if text == b || text == b+"--" {
-			return true
-		}
-	}
-	return false
+	return g.boundaries[text] || g.boundaries[strings.TrimSuffix(text, "--")]
 }
 
 // endHeader looks at what the header of a part says about its body.
@@ -92,7 +87,7 @@ func (g *garbler) endHeader() {
 		case "content-type":
 			var params map[string]string
 			if media, params, _ = mime.ParseMediaType(value); params["boundary"] != "" && len(g.boundaries) < maxParts {
-				g.boundaries = append(g.boundaries, params["boundary"])
+				g.boundaries[params["boundary"]] = true
 			}
 		case "content-transfer-encoding":
 			encoding = strings.ToLower(strings.TrimSpace(value))
