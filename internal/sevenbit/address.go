@@ -31,10 +31,12 @@ func addressTokens(value string, raw rawCharset) (tokens []token, utf8 bool) {
 		text := item.text
 		local := i+1 < len(items) && items[i+1].blank == "" && items[i+1].text[0] == '@'
 		switch {
-		case mimetext.IsASCII(text):
 		case text[0] == '(':
-			words = append(words, commentWords(item, raw)...)
+			for _, t := range commentTokens(item, raw) {
+				words = append(words, word{token: t})
+			}
 			continue
+		case mimetext.IsASCII(text):
 		case text[0] == '"' && local:
 			w.text, utf8 = raw.text(text), true
 		case text[0] == '"':
@@ -79,18 +81,17 @@ func addressItems(value string) (items []token, named []bool) {
 	return items, named
 }
 
-// commentWords encodes a comment, in which encoded words stand between its
-// brackets and blanks (RFC 2047 5 rule 2).
-func commentWords(item token, raw rawCharset) (words []word) {
-	text := raw.text(unescape(strings.TrimSuffix(item.text[1:], ")")))
-	for _, w := range mimetext.EncodedWords(text, mimetext.WordRoom) {
-		words = append(words, word{token: token{" ", w}})
+// commentTokens encodes a comment, in which encoded words stand between its
+// brackets and blanks (RFC 2047 5 rule 2), and takes it apart at its blanks.
+func commentTokens(item token, raw rawCharset) (tokens []token) {
+	if mimetext.IsASCII(item.text) {
+		tokens = split(item.text)
+	} else {
+		text := raw.text(unescape(strings.TrimSuffix(item.text[1:], ")")))
+		tokens = split("(" + strings.Join(mimetext.EncodedWords(text, mimetext.WordRoom), " ") + ")")
 	}
-	if len(words) > 0 {
-		words[0].token = token{item.blank, "(" + words[0].text}
-		words[len(words)-1].text += ")"
-	}
-	return words
+	tokens[0].blank = item.blank
+	return tokens
 }
 
 // itemEnd is the end of the quoted string, comment, address in brackets, sign or

@@ -129,6 +129,12 @@ func TestHeaderFieldsAreEncoded(t *testing.T) {
 }
 
 func TestLocalPartsStayInUTF8(t *testing.T) {
+	long := "To: jörg@x.example (" + strings.Repeat("ä", 100) + "), <jörg@x.example>\n\n"
+	if got, _ := changed(t, long, all); strings.Count(got, "\n ") < 3 {
+		t.Errorf("became %q", got)
+	} else if again, _ := changed(t, got, all); again != got {
+		t.Errorf("became\n%s, then\n%s", got, again)
+	}
 	for _, in := range []string{"To: jörg@x.example", "To: \"j\xf6 rg\"@x.example", "To: Ä <jörg@bücher.example>", "To: \"jö rg\"@x.example"} {
 		got, plan := changed(t, in+"\n\n", all)
 		if !plan.UTF8Header || !plan.EightBit || !strings.Contains(got, "rg") || strings.ContainsAny(got, "Äü") {

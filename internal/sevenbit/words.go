@@ -27,21 +27,29 @@ type word struct {
 // 2047 5 rule 1).
 func wordTokens(value string, raw rawCharset) []token {
 	var words []word
-	for value != "" {
-		n := len(value) - len(strings.TrimLeft(value, " \t"))
-		blank := value[:n]
-		value = value[n:]
-		if n = strings.IndexAny(value, " \t"); n < 0 {
-			n = len(value)
-		}
-		w := word{token: token{blank: blank, text: value[:n]}, encode: mustEncode(value[:n])}
+	for _, t := range split(value) {
+		w := word{token: t, encode: mustEncode(t.text)}
 		if w.encode {
 			w.text = raw.text(w.text)
 		}
 		words = append(words, w)
-		value = value[n:]
 	}
 	return encodeRuns(words)
+}
+
+// split takes a text apart at its blanks.
+func split(s string) (tokens []token) {
+	for s != "" {
+		text := strings.TrimLeft(s, " \t")
+		blank := s[:len(s)-len(text)]
+		n := strings.IndexAny(text, " \t")
+		if n < 0 {
+			n = len(text)
+		}
+		tokens = append(tokens, token{blank, text[:n]})
+		s = text[n:]
+	}
+	return tokens
 }
 
 // mustEncode reports a word that cannot stand in a header field as it is.
