@@ -78,8 +78,9 @@ func (h *partHeader) all(name string) (list []field) {
 // insertAt is where fields can be put into a header whose fields end at end: before
 // a line that is no field, since many programs take that for the body.
 func (h *partHeader) insertAt(end int64) int64 {
-	for _, f := range h.fields {
-		if f.name == "" && !strings.HasPrefix(f.raw, "From ") && !strings.HasPrefix(f.raw, ">From ") {
+	for i, f := range h.fields {
+		isMbox := i == 0 && (strings.HasPrefix(f.raw, "From ") || strings.HasPrefix(f.raw, ">From "))
+		if f.name == "" && !isMbox {
 			return f.from
 		}
 	}

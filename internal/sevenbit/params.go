@@ -106,30 +106,37 @@ func (p param) split() (base string, section int, percent bool) {
 // pieces of RFC 2231 together, else the first that is the whole.
 func said(group []param, raw rawCharset) string {
 	var pieces []param
+	whole := ""
 	for _, p := range group {
 		if _, section, _ := p.split(); section >= 0 {
 			pieces = append(pieces, p)
+		} else if whole == "" {
+			whole = p.value
 		}
-	}
-	if len(pieces) == 0 {
-		return raw.text(group[0].value)
 	}
 	slices.SortStableFunc(pieces, func(a, b param) int {
 		_, i, _ := a.split()
 		_, j, _ := b.split()
 		return cmp.Compare(i, j)
 	})
-	charset := ""
+	charset, last := "", -1
 	var octets strings.Builder
 	for i, p := range pieces {
 		value := p.value
-		if _, _, percent := p.split(); percent {
+		_, section, percent := p.split()
+		if section == last {
+			continue
+		}
+		if last = section; percent {
 			if parts := strings.SplitN(value, "'", 3); i == 0 && len(parts) == 3 {
 				charset, value = parts[0], parts[2]
 			}
 			value = unpercent(value)
 		}
 		octets.WriteString(value)
+	}
+	if octets.Len() == 0 {
+		return raw.text(whole)
 	}
 	return newRawCharset(charset).or(raw).text(octets.String())
 }
@@ -182,8 +189,8 @@ func paramField(name, main string, params []param, raw rawCharset) string {
 	for _, p := range params {
 		base, section, _ := p.split()
 		switch group := groups[base]; {
-		case !again[base]:
-			b.WriteString(";\r\n " + p.raw)
+		case !again[base] || base == "":
+			b.WriteString(";\r\n " + raw.ascii(p.raw))
 		case group != nil:
 			spelled := p.name
 			if section >= 0 {
@@ -214,17 +221,21 @@ func (c rawCharset) ascii(s string) string {
 // withCharset writes a Content-Type with another charset.
 func withCharset(f field, charset string, raw rawCharset) string {
 	main, params := parseParams(raw.whole(f.value()))
-	if main == "" || !strings.Contains(main, "/") {
+	if !strings.Contains(main, "/") || len(main) > mimetext.MaxWord {
 		main = "text/plain"
 	}
+	text := f.spelled() + ": " + raw.ascii(main) + "; charset=" + charset + "\r\n"
 	kept := []param{{"charset", charset, "charset=" + charset}}
 	for _, p := range params {
 		if base, _, _ := p.split(); base != "charset" {
 			kept = append(kept, p)
 		}
 	}
-	if text := f.spelled() + ": " + main + "; charset=" + charset + "\r\n"; len(kept) == 1 {
+	if len(kept) == 1 {
 		return text
 	}
-	return paramField(f.spelled(), main, kept, raw)
+	if all, ok := foldLong(paramField(f.spelled(), main, kept, raw), true); ok {
+		return all
+	}
+	return text // a name that no line has room for is not read either
 }
