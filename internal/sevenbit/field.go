@@ -76,11 +76,12 @@ func (h *partHeader) all(name string) (list []field) {
 }
 
 // insertAt is where fields can be put into a header whose fields end at end: before
-// a line that is no field, since many programs take that for the body.
+// a line that is no field, since many programs take that for the body. The first
+// line may be one of an mbox file, or one that continues nothing.
 func (h *partHeader) insertAt(end int64) int64 {
 	for i, f := range h.fields {
-		isMbox := i == 0 && (strings.HasPrefix(f.raw, "From ") || strings.HasPrefix(f.raw, ">From "))
-		if f.name == "" && !isMbox {
+		isFirst := i == 0 && (f.raw[0] == ' ' || f.raw[0] == '\t' || strings.HasPrefix(f.raw, "From ") || strings.HasPrefix(f.raw, ">From "))
+		if f.name == "" && !isFirst {
 			return f.from
 		}
 	}

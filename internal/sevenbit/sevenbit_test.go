@@ -245,6 +245,8 @@ func TestPartsAreEncoded(t *testing.T) {
 			"Subject: =?utf-8?b?xIxlc2t5?=\n" + mixed + "\n--b\nContent-Type: text/plain; charset=iso-8859-2\nContent-Transfer-Encoding: quoted-printable\n\n=C8esky\n--b--\n"},
 		"a header with a line that is no field": {mixed + "\n--b\nContent-Type: text/plain; charset=utf-8\nno field\n more\nX: y\n\nä\n--b--\n",
 			mixed + "\n--b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\nno field\n more\nX: y\n\n=C3=A4\n--b--\n"},
+		"a header that begins with a blank": {mixed + "\n--b\n ä\n\nä\n--b--\n",
+			mixed + "\n--b\n ä\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n--b--\n"},
 		"a message within, from an mbox file": {mixed + "\n--b\nContent-Type: message/rfc822\n\n>From a@x Mon Nov 30\nContent-Type: text/plain; charset=utf-8\n\nä\n--b--\n",
 			mixed + "\n--b\nContent-Type: message/rfc822\n\n>From a@x Mon Nov 30\nContent-Type: text/plain; charset=utf-8\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n--b--\n"},
 		"a boundary in pieces": {"Content-Type: multipart/mixed; boundary*1=\"c \"; boundary*0=b\n\n--bc\nContent-Type: text/plain; charset*=us-ascii''iso-8859-15\n\n\xa4\n--bc--\n",
