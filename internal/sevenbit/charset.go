@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/net/html/charset"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
@@ -30,11 +31,16 @@ var asciiNames = []string{"ansi_x3.4-1968", "us-ascii", "ascii", "ansi_x3.4-1986
 var sevenBitNames = []string{"iso-2022-jp", "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-3", "iso-2022-kr", "iso-2022-cn", "hz-gb-2312", "utf-7"}
 
 // charsetOf is the charset of a text with octets above 127: the one that it says,
-// unless the octets cannot be in it.
-func charsetOf(declared string, o *octets, text stretch) string {
+// unless the octets cannot be in it. HTML that says none may do so in itself.
+func charsetOf(declared, media string, o *octets, text stretch) string {
 	name := strings.ToLower(strings.TrimSpace(declared))
 	if !disproved(name, o, text) {
 		return declared
+	}
+	if name == "" && media == "text/html" && o.notUTF8 {
+		if name = inHTML(text); !disproved(name, o, text) {
+			return name
+		}
 	}
 	switch {
 	case !o.notUTF8:
@@ -43,6 +49,18 @@ func charsetOf(declared string, o *octets, text stretch) string {
 		return charsetWindows
 	}
 	return charsetLatin1
+}
+
+// inHTML is the charset that the beginning of a page names. An error of reading comes
+// again when the text is written.
+func inHTML(text stretch) string {
+	text.n = min(text.n, 1<<10) // as far as HTML allows
+	head, err := text.all()
+	if err != nil {
+		return ""
+	}
+	_, name, _ := charset.DetermineEncoding([]byte(head), "")
+	return name
 }
 
 // disproved reports whether a text cannot be in the charset of that name.

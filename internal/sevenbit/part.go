@@ -242,7 +242,7 @@ func (w *walker) encode(end int64, last bool) error {
 		w.edit(p.body, end, newQuoted(run))
 	}
 	if p.kind == kindText && w.o.EightBit && o.high > 0 {
-		p.newCharset = charsetOf(p.charset, o, run)
+		p.newCharset = charsetOf(p.charset, p.media, o, run)
 	}
 	return nil
 }
