@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/textproto"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/sevenbit"
 )
 
 // rawField is where one header field lies in the spool, folded lines included.
@@ -62,7 +64,7 @@ func errHeaderTooLarge() error {
 
 // mboxLine marks the lines that mbox files and some programs put first. They are
 // not a header field and never sent.
-const mboxLine = "\x00mbox"
+const mboxLine = sevenbit.MboxLine
 
 // mboxLines is where the lines end that come before the header section of a
 // message in an mbox file: "From user date", once for each program that stored

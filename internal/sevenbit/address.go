@@ -177,12 +177,3 @@ func spaced(words []word) []word {
 	}
 	return words
 }
-
-// join puts tokens together.
-func join(tokens []token) string {
-	var b strings.Builder
-	for _, t := range tokens {
-		b.WriteString(t.blank + t.text)
-	}
-	return b.String()
-}

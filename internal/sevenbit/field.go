@@ -33,7 +33,6 @@ type partHeader struct {
 	fields  []field
 	lines   []string // of the last field
 	message bool     // of a message, not of a part
-	root    bool     // of the whole message
 	octets  int
 }
 
@@ -117,14 +116,14 @@ func names(list string) map[string]bool {
 // fieldEdit puts a field of the header of p into 7 bits and short lines.
 func (w *walker) fieldEdit(f field, p part) error {
 	high, bad := look(f)
-	if bad.fault == "" && (high == 0 || !w.o.EightBit) {
+	switch {
+	case f.name == MboxLine:
+		return nil
+	case bad.fault == "" && (high == 0 || !w.o.EightBit):
 		if high > 0 {
 			w.left()
 		}
 		return nil
-	}
-	if f.name == mboxLine {
-		return nil // it is not sent
 	}
 	if p.guarded || f.name == "" {
 		if bad.fault != "" {
@@ -144,7 +143,9 @@ func (w *walker) fieldEdit(f field, p part) error {
 	text, utf8 := rewritten(f, p.raw)
 	text, ok := foldLong(text, !unstructured(f.name))
 	switch {
-	case (!ok || strings.Contains(text, "\x00")) && bad.fault != "":
+	case strings.Contains(text, "\x00"):
+		return w.refuse(bad.offset, bad.fault, "an id or a date cannot be written in another way")
+	case !ok && bad.fault != "":
 		return w.refuse(bad.offset, bad.fault, "a header field has no blank to fold it at")
 	case !ok:
 		w.left()
@@ -164,9 +165,6 @@ func reasonOf(p part) string {
 	}
 	return "it is in a header, and is no field"
 }
-
-// mboxLine is the name under which the line comes that mbox files put first.
-const mboxLine = "\x00mbox"
 
 // look counts the octets above 127 of a field and finds what no server takes.
 func look(f field) (high int, bad fault) {

@@ -19,7 +19,6 @@ const (
 type part struct {
 	kind     kind
 	message  bool  // its header is that of a message
-	root     bool  // and that of the whole message
 	after    bool  // if outside: a delimiter came before it
 	guarded  bool  // signed or encrypted, with its header
 	sealed   bool  // its body is
@@ -64,7 +63,7 @@ func (w *walker) endHeader(fields, body int64) error {
 	h := &w.header
 	h.end()
 	w.inHeader = false
-	p := part{fields: h.insertAt(fields), body: body, header: h.fields, message: h.message, root: h.root, media: "text/plain"}
+	p := part{fields: h.insertAt(fields), body: body, header: h.fields, message: h.message, media: "text/plain"}
 	if h.message && h.signed() {
 		w.protect(len(w.levels) - 1) // a message has a level of its own, but for the outermost
 	}
@@ -88,7 +87,7 @@ func (w *walker) endHeader(fields, body int64) error {
 	p.encoding = encodingOf(label.value())
 	w.first = w.first.or(newRawCharset(p.charset))
 	p.raw = newRawCharset(p.charset).or(w.first)
-	if p.root {
+	if h.message && len(w.levels) == 0 {
 		w.root = p // until it is known what charset its texts are in
 	} else if err := w.fieldEdits(p); err != nil {
 		return err
@@ -189,7 +188,11 @@ func (w *walker) body(end int64, last bool) error {
 		if in := len(w.levels) - 1; in >= 0 && !w.levels[in].seen && !p.after {
 			return w.keep("the boundary of its multipart does not occur")
 		}
-		return w.rewrite(p.body, end, newPlain(w.m.Octets, p.body, end, w.o.EightBit))
+		w.edit(p.body, end, newPlain(stretch{w.m.Octets, p.body, end - p.body}, w.o.EightBit))
+		if o.high > 0 && !w.o.EightBit {
+			w.left()
+		}
+		return nil
 	}
 	return w.encode(end, last)
 }
@@ -206,15 +209,6 @@ func (w *walker) keep(reason string) error {
 	return nil
 }
 
-// rewrite puts other octets of the same meaning in the place of a run.
-func (w *walker) rewrite(from, to int64, put Segment) error {
-	w.edit(from, to, put)
-	if !w.o.EightBit && w.part.octets.high > 0 && w.part.encoding == "" && w.part.kind == kindOutside {
-		w.left()
-	}
-	return nil
-}
-
 // encode puts the body of a part that ends at end into 7 bits.
 func (w *walker) encode(end int64, last bool) error {
 	p := &w.part
@@ -222,9 +216,11 @@ func (w *walker) encode(end int64, last bool) error {
 	run := stretch{w.m.Octets, p.body, end - p.body}
 	switch {
 	case p.encoding == encodingBase64:
-		return w.rewrite(p.body, end, newWrapped(run))
+		w.edit(p.body, end, newWrapped(run))
+		return nil
 	case p.encoding == encodingQuoted:
-		return w.rewrite(p.body, end, newRepaired(run))
+		w.edit(p.body, end, newRepaired(run))
+		return nil
 	case p.encoding != "":
 		return w.keep("it is in a part that is encoded as " + p.encoding)
 	case p.kind == kindFields:

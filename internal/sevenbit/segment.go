@@ -121,8 +121,8 @@ const base64Piece = 512 * mimetext.Base64Row
 
 // newPlain is what stands outside of all parts, which no program shows: long
 // lines are cut, and what cannot go through becomes a question mark.
-func newPlain(from io.ReaderAt, begin, end int64, eightBit bool) Segment {
-	return newFiltered(stretch{from, begin, end - begin}, func(s stretch, w *bufio.Writer) error {
+func newPlain(s stretch, eightBit bool) Segment {
+	return newFiltered(s, func(s stretch, w *bufio.Writer) error {
 		column := 0
 		return s.pieces(32<<10, func(p []byte) error {
 			for _, c := range p {

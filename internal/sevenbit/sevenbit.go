@@ -32,6 +32,9 @@ type Message struct {
 	Blank  bool    // an empty line before the body ends the header section
 }
 
+// MboxLine is the Name of the line that mbox files put first. It is not sent.
+const MboxLine = "\x00mbox"
+
 // Field is where a header field lies in the message, folds and line end included.
 type Field struct {
 	Name     string // lower case
@@ -112,7 +115,7 @@ func (w *walker) rootHeader() error {
 	if _, err := w.m.Octets.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading the header section: %w", err)
 	}
-	w.header = partHeader{message: true, root: true}
+	w.header = partHeader{message: true}
 	for _, f := range w.m.Fields {
 		if f.To <= int64(len(head)) {
 			w.header.fields = append(w.header.fields, field{name: f.Name, from: f.From, to: f.To, raw: string(head[f.From:f.To])})

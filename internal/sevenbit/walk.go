@@ -154,9 +154,7 @@ func (w *walker) close() error {
 		return err
 	}
 	w.pop(0)
-	if w.root.raw.enc == nil {
-		w.root.raw = w.first
-	}
+	w.root.raw = w.root.raw.or(w.first)
 	return w.fieldEdits(w.root)
 }
 
