@@ -63,7 +63,11 @@ func (w *walker) endHeader(fields, body int64) error {
 	h := &w.header
 	h.end()
 	w.inHeader = false
-	p := part{fields: h.insertAt(fields), body: body, header: h.fields, message: h.message, media: "text/plain"}
+	at := h.insertAt(fields)
+	if at == w.m.Body && !w.m.Blank && len(w.levels) > 0 {
+		at = fields // no empty line parts it from the header of the message
+	}
+	p := part{fields: at, body: body, header: h.fields, message: h.message, media: "text/plain"}
 	if h.message && h.signed() {
 		w.protect(len(w.levels) - 1) // a message has a level of its own, but for the outermost
 	}

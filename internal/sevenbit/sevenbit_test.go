@@ -417,6 +417,7 @@ func FuzzMake(f *testing.F) {
 		"X: " + strings.Repeat("ö", 600) + "\n\n" + strings.Repeat("x", 1200) + "\n",
 		"Content-Type: message/delivery-status\n\nA: ö\n b\n\nnothing ü\n",
 		"Content-Disposition: attachment; filename=\"ä\\\"; b=ö; c*=ü(\n\nö\n",
+		"Content-Type: message/rfc822\n0\xd2\n\n\xbc\n", mixed + "\n--b\n ä\nno field\n\nä\n--b\nä\n--b--\n",
 	} {
 		f.Add(s, true)
 		f.Add(s, false)
