@@ -66,7 +66,8 @@ func quotedName(value string) (repaired string, ok bool) {
 	if !ok || name == "" {
 		return "", false
 	}
-	return mimetext.DisplayName(name) + " " + strings.TrimRight(value[len(words):], ", \t"), true
+	rest := strings.ReplaceAll(value[len(words):], "\t", " ") // where it can be folded
+	return mimetext.DisplayName(name) + " " + strings.TrimRight(rest, ", "), true
 }
 
 // unquoted is s without the marks of its quoted strings; false when one is not

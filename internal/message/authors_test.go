@@ -96,6 +96,7 @@ func TestRepairedFieldsAreWhatGoesOut(t *testing.T) {
 		"beyond it": {"From: a@x.example\r\nReply-To: a, b@x.example\r\nSender: ??@@\r\n", "From: a@x.example\r\nReply-To: a, b@x.example\r\nSender: ??@@\r\n", "a@x.example"},
 		"resent":    {"Resent-From: A, B <r@x.example>\r\nFrom: A, B <s@x.example>\r\n", "Resent-From: \"A, B\" <r@x.example>\r\nFrom: \"A, B\" <s@x.example>\r\n", "r@x.example"},
 		"8 bits":    {"From: Müller, J <s@bücher.example> (für alle)\r\n", "From: =?utf-8?q?M=C3=BCller=2C_J?= <s@xn--bcher-kva.example>\r\n (=?utf-8?b?ZsO8ciBhbGxl?=)\r\n", "s@xn--bcher-kva.example"},
+		"tabs":      {"From: A, B <s@x.example> (c" + strings.Repeat("\r\n\tabcdefg", 120) + ")\r\n", "From: \"A, B\" <s@x.example> (c" + strings.Repeat(" abcdefg", 5) + strings.Repeat("\r\n"+strings.Repeat(" abcdefg", 9), 12) + "\r\n" + strings.Repeat(" abcdefg", 7) + ")\r\n", "s@x.example"},
 		"sloppy":    {"From: a@x.example via [List] <s@x.example>\r\n", "From: a@x.example via [List] <s@x.example>\r\n", "s@x.example"},
 	} {
 		raw := readRaw(t, tt.in+rest, message.RawOptions{})

@@ -144,7 +144,7 @@ func (w *walker) fieldEdit(f field, p part) error {
 	text, ok := foldLong(text, !unstructured(f.name))
 	switch {
 	case strings.Contains(text, "\x00"):
-		return w.refuse(bad.offset, bad.fault, "an id or a date cannot be written in another way")
+		return w.refuse(bad.offset, bad.fault, "the field is no free text")
 	case !ok && bad.fault != "":
 		return w.refuse(bad.offset, bad.fault, "a header field has no blank to fold it at")
 	case !ok:
