@@ -34,25 +34,38 @@ func (r result) String() string {
 // finish runs cmd to its end, within the limit.
 func finish(t testing.TB, cmd *exec.Cmd) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	r, err := complete(t.Context(), cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// complete is finish for goroutines, which cannot end a test.
+func complete(ctx context.Context, cmd *exec.Cmd) (result, error) {
+	return completeWithin(ctx, cmd, limit)
+}
+
+func completeWithin(ctx context.Context, cmd *exec.Cmd, limit time.Duration) (result, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return result{}, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
 	defer stop()
 	err := cmd.Wait()
+	r := result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("running %s: %v", cmd.Path, err)
+		return r, fmt.Errorf("running %s: %w", cmd.Path, err)
 	}
-	r := result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 	if ctx.Err() != nil {
-		t.Fatalf("%s took longer than %v\n%v", cmd.Path, limit, r)
+		return r, fmt.Errorf("%s took longer than %v\n%v", cmd, limit, r)
 	}
-	return r
+	return r, nil
 }
 
 // server is a program that runs until the test ends.
@@ -149,6 +162,9 @@ func (s *server) forget(word string) {
 	s.lines = slices.DeleteFunc(s.lines, func(line string) bool { return strings.Contains(line, word) })
 }
 
+// shownLines is how much a server's output shows of a test that failed.
+const shownLines = 200
+
 func (s *server) stop(t testing.TB) {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	kill := time.AfterFunc(limit/3, func() {
@@ -163,7 +179,7 @@ func (s *server) stop(t testing.TB) {
 		t.Errorf("%s left children behind", s.cmd.Path)
 	}
 	if t.Failed() {
-		t.Logf("output of %s:\n%s", s.cmd.Path, strings.Join(s.lines, "\n"))
+		t.Logf("output of %s, its end:\n%s", s.cmd.Path, strings.Join(s.lines[max(0, len(s.lines)-shownLines):], "\n"))
 	}
 }
 

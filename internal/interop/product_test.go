@@ -26,6 +26,13 @@ import (
 // 127.0.0.1, and its key to dir/key.pem. It returns the certificate.
 func certificate(t testing.TB, dir string) []byte {
 	t.Helper()
+	return issue(t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), func(*x509.Certificate) {})
+}
+
+// issue writes a certificate that signs itself, and is good for 127.0.0.1 unless
+// change makes it another one.
+func issue(t testing.TB, certFile, keyFile string, change func(*x509.Certificate)) []byte {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -36,6 +43,7 @@ func certificate(t testing.TB, dir string) []byte {
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true,
 	}
+	change(template)
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -45,8 +53,8 @@ func certificate(t testing.TB, dir string) []byte {
 		t.Fatal(err)
 	}
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	writeFile(t, filepath.Join(dir, "cert.pem"), string(cert))
-	if err := os.WriteFile(filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600); err != nil {
+	writeFile(t, certFile, string(cert))
+	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return cert

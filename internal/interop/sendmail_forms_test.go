@@ -114,7 +114,7 @@ func (f form) whole() string {
 
 // TestSendmailBesidePostfix gives each form to both.
 func TestSendmailBesidePostfix(t *testing.T) {
-	theirs, box := startRelay(t), start(t, sandbox.Options{})
+	theirs, box := startSinkRelay(t), start(t, sandbox.Options{})
 	ours := newClient(t, box, "DEFAULT_DOMAIN=contoso.example", "ALIASES_FILE=/dev/null", "DEAD_LETTER_DIR="+t.TempDir())
 	forms := maps.Clone(messages)
 	for to, refused := range toForms {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,36 +17,6 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
-
-// relayCF has a Postfix that takes mail from its sendmail alone and gives it to
-// the sink.
-const relayCF = `compatibility_level = 3.6
-queue_directory = %[1]s/queue
-data_directory = %[1]s/data
-maillog_file = /dev/stdout
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = postfix.contoso.example
-myorigin = contoso.example
-mydestination =
-alias_maps =
-alias_database =
-local_recipient_maps =
-relayhost = [127.0.0.1]:%[2]s
-`
-
-const relayMasterCF = `pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-smtp unix - - n - - smtp
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-error unix - - n - - error
-retry unix - - n - - error
-postlog unix-dgram n - n - 1 postlogd
-`
 
 // arrival is a message as a server got it.
 type arrival struct {
@@ -96,18 +65,15 @@ func (s *sinkSession) Data(r io.Reader) error {
 func (s *sinkSession) Reset()        {}
 func (s *sinkSession) Logout() error { return nil }
 
-// relay is a Postfix as the mail system of a host.
-type relay struct {
-	*server
-	conf string
+// sinkRelay is a Postfix as the mail system of a host, whose mail the sink gets.
+type sinkRelay struct {
+	*relay
 	sink *sink
 }
 
-func startRelay(t testing.TB) *relay {
+func startSinkRelay(t testing.TB) *sinkRelay {
 	t.Helper()
-	need(t, "postfix", "postconf", "sendmail")
-	needRoot(t)
-	r := &relay{sink: &sink{got: make(chan arrival, 1)}}
+	r := &sinkRelay{sink: &sink{got: make(chan arrival, 1)}}
 	s := smtp.NewServer(r.sink)
 	s.Domain, s.EnableSMTPUTF8 = "sink.example", true
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -123,24 +89,13 @@ func startRelay(t testing.TB) *relay {
 		_ = s.Close()
 		<-done
 	})
-	dir := openDir(t)
-	r.conf = filepath.Join(dir, "postfix")
-	for _, name := range []string{r.conf, filepath.Join(dir, "queue"), filepath.Join(dir, "data")} {
-		if err := os.Mkdir(name, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	own(t, filepath.Join(dir, "data"), "postfix")
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	writeFile(t, filepath.Join(r.conf, "main.cf"), fmt.Sprintf(relayCF, dir, port))
-	writeFile(t, filepath.Join(r.conf, "master.cf"), relayMasterCF)
-	r.server = startMaster(t, r.conf)
+	r.relay = startRelay(t, l.Addr().(*net.TCPAddr).Port)
 	return r
 }
 
 // submit gives a message to Postfix's sendmail, and returns false when that
 // refuses it.
-func (r *relay) submit(t testing.TB, input string, args []string) (arrival, bool) {
+func (r *sinkRelay) submit(t testing.TB, input string, args []string) (arrival, bool) {
 	t.Helper()
 	cmd := exec.Command("sendmail", args...)
 	cmd.Env, cmd.Stdin = append(os.Environ(), "MAIL_CONFIG="+r.conf), strings.NewReader(input)
