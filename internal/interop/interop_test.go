@@ -3,7 +3,9 @@
 // Package interop holds no code but tests: smtpsend against servers of others
 // (Postfix with Dovecot, nodemailer's smtp-server) that verify the sandbox's
 // tokens by its public key, and clients of others (msmtp, curl, nodemailer,
-// Python's smtplib, go-mail, swaks) against the sandbox.
+// Python's smtplib, go-mail, swaks) against the sandbox. Real messages by others
+// are judged by Postfix's sendmail and by three parsers (corpus_test.go), and a
+// server of others fails in every way (faults_test.go).
 //
 // `make peers` installs these programs. A test whose program is missing is
 // skipped, except where CI=true, where it fails. Every server runs below a
