@@ -179,10 +179,15 @@ func (c rawCharset) text(s string) string {
 
 // whole makes UTF-8 of the value of a field that is in a charset of several octets a
 // character: some of them would be taken for signs, as the backslash in Shift_JIS.
-// In other charsets a value may be in UTF-8 in part.
+// A value of which a word is in UTF-8 is left for later, as all are in other charsets.
 func (c rawCharset) whole(s string) string {
 	if _, single := c.enc.(*charmap.Charmap); single {
 		return s
+	}
+	for word := range strings.FieldsSeq(s) {
+		if !mimetext.IsASCII(word) && utf8.ValidString(word) {
+			return s
+		}
 	}
 	if out, ok := c.decode(s); ok {
 		return out
