@@ -134,7 +134,7 @@ func dayOf(text string, now time.Time) (time.Time, error) {
 	}
 	day, err := time.ParseInLocation("2006-01-02", text, now.Location())
 	if err != nil {
-		return day, usagef("%q is no day such as 2026-11-17, yesterday or tuesday", text)
+		return day, usagef("%q is not a day such as 2026-11-17, yesterday or tuesday", text)
 	}
 	return day, nil
 }

@@ -176,7 +176,7 @@ func (a *sendmailArgs) setMode(text string) error {
 	case "i", "h", "H":
 		a.mode = modeNone
 	case "d", "D", "l":
-		return usagef("sendmail: -b%s: smtpsend is no daemon and listens at no port; -bs speaks SMTP on standard input", text)
+		return usagef("sendmail: -b%s: smtpsend is not a daemon and listens on no port; -bs speaks SMTP on standard input", text)
 	case "v", "t":
 		return usagef("sendmail: -b%s: no address is verified or tested here; smtpsend send --dry-run shows what would be submitted", text)
 	default:

@@ -106,7 +106,7 @@ func (p *postmark) expand(a message.Address) ([]string, error) {
 	for _, target := range targets {
 		list, err := message.ParseMailboxes("alias", target)
 		if err != nil || len(list) != 1 {
-			return nil, &message.FieldError{Field: "alias", Value: a.Local, Reason: "leads to something that is no address"}
+			return nil, &message.FieldError{Field: "alias", Value: a.Local, Reason: "leads to something that is not an address"}
 		}
 		to := list[0]
 		switch {

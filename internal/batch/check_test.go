@@ -79,8 +79,8 @@ func TestCheckListsEveryProblemWithItsRow(t *testing.T) {
 	want := []string{
 		`2:to "not an address": a domain part cannot`, "3:file \"missing.pdf\": no such file or directory",
 		`4:Subject "for D\nBcc: evil@x.example": a line feed at octet 6: a field is one line`,
-		`5:at "soon": is no time such as`, "6:has 1 field, the line of names 5", "7:recipients: none",
-		`8:mailbox "nor this": `, `8:to "not an address": `, `8:at "soon": is no time`, `8:file "missing.pdf": no such file`,
+		`5:at "soon": is not a time such as`, "6:has 1 field, the line of names 5", "7:recipients: none",
+		`8:mailbox "nor this": `, `8:to "not an address": `, `8:at "soon": is not a time`, `8:file "missing.pdf": no such file`,
 	}
 	if len(got) != len(want) || c.Bad != 7 || c.Rows != 2 {
 		t.Fatalf("%d good, %d bad:\n%s", c.Rows, c.Bad, strings.Join(got, "\n"))

@@ -235,12 +235,12 @@ func TestUnknownNamesAreWarnedOfWithTheNearest(t *testing.T) {
 	wantLines(t, problems(t, o),
 		"warning: STMPSEND_SMTP_PORT is not read: is SMTPSEND_SMTP_PORT meant? ("+o.EnvFile+":1)",
 		"warning: SMTP_PORT is not read: is SMTPSEND_SMTP_PORT meant? ("+o.EnvFile+":2)",
-		"warning: SMTPSEND_MAIL_SEVER is no setting: is SMTPSEND_MAIL_SERVER meant?",
-		"warning: SMTPSEND_OFFICE_CLIENT_SECRET_FIEL is no setting: is SMTPSEND_OFFICE_CLIENT_SECRET_FILE meant?",
-		"warning: SMTPSEND_QUITE_DIFFERENT is no setting",
-		"warning: SMTPSEND_smtp_port is no setting: is SMTPSEND_SMTP_PORT meant?",
+		"warning: SMTPSEND_MAIL_SEVER is not a setting: is SMTPSEND_MAIL_SERVER meant?",
+		"warning: SMTPSEND_OFFICE_CLIENT_SECRET_FIEL is not a setting: is SMTPSEND_OFFICE_CLIENT_SECRET_FILE meant?",
+		"warning: SMTPSEND_QUITE_DIFFERENT is not a setting",
+		"warning: SMTPSEND_smtp_port is not a setting: is SMTPSEND_SMTP_PORT meant?",
 		"warning: SMTPSEND_ENV_FILE has no effect in an env file ("+o.EnvFile+":5)",
-		"warning: SMTPSEND_SMTPPORT is no setting: is SMTPSEND_SMTP_PORT meant? ("+o.EnvFile+":6)")
+		"warning: SMTPSEND_SMTPPORT is not a setting: is SMTPSEND_SMTP_PORT meant? ("+o.EnvFile+":6)")
 }
 
 func TestProcessEnvironmentIsTheDefaultAndStaysAsItWas(t *testing.T) {

@@ -45,9 +45,9 @@ func (l *loader) nameProblem(variable string, severity Severity, text string, or
 
 func unknownText(name string) string {
 	if near := nearest(name); near != "" {
-		return "is no setting: is " + Prefix + near + " meant?"
+		return "is not a setting: is " + Prefix + near + " meant?"
 	}
-	return "is no setting"
+	return "is not a setting"
 }
 
 // foreignName warns of a name in the env file that is nearly one of ours. Other

@@ -52,7 +52,7 @@ func dataReason(text string, err error) string {
 	return oneLine(err)
 }
 
-const notMapping = `is no mapping of names to values, such as {"name": "Ada"}`
+const notMapping = `is not a mapping of names to values, such as {"name": "Ada"}`
 
 // parseJSON keeps numbers as they are written: a customer number of 17 digits
 // must not become 1.2345e+16.

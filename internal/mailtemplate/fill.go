@@ -104,7 +104,7 @@ func ParseTime(field, text string) (time.Time, error) {
 		}
 		return at, nil
 	}
-	return time.Time{}, refused(field, text, `is no time such as "2026-12-24 08:00" or "2026-12-24T08:00:00+01:00"`)
+	return time.Time{}, refused(field, text, `is not a time such as "2026-12-24 08:00" or "2026-12-24T08:00:00+01:00"`)
 }
 
 // filling is one execution; a part that fails is empty, and the others go on. Once

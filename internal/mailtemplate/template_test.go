@@ -124,9 +124,9 @@ func TestDataOfJSONAndYAML(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		`a.json [1]`:        `data a.json: is no mapping of names to values, such as {"name": "Ada"}`,
+		`a.json [1]`:        `data a.json: is not a mapping of names to values, such as {"name": "Ada"}`,
 		`a.json {"a":1} {}`: `data a.json: more than one value`,
-		"a.yaml - x":        `data a.yaml: is no mapping of names to values, such as {"name": "Ada"}`,
+		"a.yaml - x":        `data a.yaml: is not a mapping of names to values, such as {"name": "Ada"}`,
 	} {
 		name, source, _ := strings.Cut(in, " ")
 		if _, err := mailtemplate.ParseData(t.Context(), name, source); err == nil || err.Error() != want {

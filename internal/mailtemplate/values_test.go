@@ -156,7 +156,7 @@ func TestDatesOfDataGetALayout(t *testing.T) {
 	}
 	for source, want := range map[string]string{
 		`{{date "DD.MM.YYYY" .d}}`: `the layout "DD.MM.YYYY" has "DD"`, `{{date "%d.%m.%Y" .d}}`: `has "%d"`, `{{date "yyyy-MM-dd" .d}}`: `has "yyyy"`,
-		`{{date "2006" .x}}`: `"next week": is no time such as`,
+		`{{date "2006" .x}}`: `"next week": is not a time such as`,
 	} {
 		if d, err := fill(t, "m.txt", source, data); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q, %v", source, d.Text, err)

@@ -148,7 +148,7 @@ func contentType(a Attachment, f *os.File) (string, error) {
 func checkedType(value string) (string, error) {
 	media, params, err := mime.ParseMediaType(value)
 	if err != nil || !strings.Contains(media, "/") || badControl(value) != "" {
-		return "", &FieldError{"content type", value, "is no media type such as application/pdf"}
+		return "", &FieldError{"content type", value, "is not a media type such as application/pdf"}
 	}
 	if strings.HasPrefix(media, "multipart/") || strings.HasPrefix(media, "message/") {
 		return "", &FieldError{"content type", value, "cannot be sent in base64 (RFC 2045 6.4); use application/octet-stream"}

@@ -85,7 +85,7 @@ func asciiDomain(domain string) (ascii, reason string) {
 	if !mimetext.IsASCII(domain) {
 		converted, err := idna.Lookup.ToASCII(domain)
 		if err != nil {
-			return "", fmt.Sprintf("the domain is no valid internationalised name (%v)", err)
+			return "", fmt.Sprintf("the domain is not a valid internationalised name (%v)", err)
 		}
 		domain = converted
 	}

@@ -157,7 +157,7 @@ func TestComposeRefusesRichFields(t *testing.T) {
 		`inline image "x": this content id is given twice`:                                                         func(d *message.Draft) { d.HTML, d.Inline = "x", []message.Inline{{CID: "x"}, {CID: "x"}} },
 		`inline image "y": needs a content id of 1 to 200 characters: cid=FILE`:                                    func(d *message.Draft) { d.HTML, d.Inline = "x", []message.Inline{{Path: "y"}} },
 		`header importance "low": is set by --priority already`:                                                    func(d *message.Draft) { d.Priority, d.Headers = "low", []message.Header{{"importance", "low"}} },
-		`content type "text/plain\r\nBcc: x": is no media type such as application/pdf`: func(d *message.Draft) {
+		`content type "text/plain\r\nBcc: x": is not a media type such as application/pdf`: func(d *message.Draft) {
 			d.Attachments = []message.Attachment{{Path: file(t, "a", "x"), ContentType: "text/plain\r\nBcc: x"}}
 		},
 		`content type "message/rfc822": cannot be sent in base64 (RFC 2045 6.4); use application/octet-stream`: func(d *message.Draft) {

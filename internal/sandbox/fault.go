@@ -64,7 +64,7 @@ func (f *Fault) set(key, value string) (err error) {
 		}
 	case "delay":
 		if f.Delay, err = time.ParseDuration(value); err != nil || f.Delay < 0 {
-			return fmt.Errorf("%q is no duration such as 3s", value)
+			return fmt.Errorf("%q is not a duration such as 3s", value)
 		}
 	default:
 		return fmt.Errorf("no such option; there are stage, mailbox, after, times, share, delay")
@@ -75,7 +75,7 @@ func (f *Fault) set(key, value string) (err error) {
 func count(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is no count", s)
+		return 0, fmt.Errorf("%q is not a count", s)
 	}
 	return n, nil
 }

@@ -25,8 +25,8 @@ func TestParseFault(t *testing.T) {
 	for text, reason := range map[string]string{
 		"":                               "unknown name",
 		"no-such-fault":                  "unknown name",
-		"sendas-denied,after=-1":         `after: "-1" is no count`,
-		"sendas-denied,times=x":          `times: "x" is no count`,
+		"sendas-denied,after=-1":         `after: "-1" is not a count`,
+		"sendas-denied,times=x":          `times: "x" is not a count`,
 		"sendas-denied,share=2":          `share: "2" is not above 0 and up to 1`,
 		"sendas-denied,share=NaN":        `share: "NaN" is not above 0 and up to 1`,
 		"sendas-denied,color=red":        "color: no such option; there are stage, mailbox, after, times, share, delay",
@@ -38,7 +38,7 @@ func TestParseFault(t *testing.T) {
 		"secret-wrong,mailbox=a@b":       "mailbox: it happens before a mailbox is named",
 		"tls-expired,mailbox=a@b":        "mailbox: it happens before a mailbox is named",
 		"tls-expired,delay=1s":           "delay: it happens at once",
-		"slow,delay=-1s":                 `delay: "-1s" is no duration such as 3s`,
+		"slow,delay=-1s":                 `delay: "-1s" is not a duration such as 3s`,
 		"wrong-object-id,times=1":        "takes no options: it holds from the start",
 	} {
 		_, err := sandbox.ParseFault(text)

@@ -144,7 +144,7 @@ func (w *walker) fieldEdit(f field, p part) error {
 	text, ok := foldLong(text, !unstructured(f.name))
 	switch {
 	case strings.Contains(text, "\x00"):
-		return w.refuse(bad.offset, bad.fault, "the field is no free text")
+		return w.refuse(bad.offset, bad.fault, "the field is not free text")
 	case !ok && bad.fault != "":
 		return w.refuse(bad.offset, bad.fault, "a header field has no blank to fold it at")
 	case !ok:
@@ -163,7 +163,7 @@ func reasonOf(p part) string {
 	if p.guarded {
 		return reasonSigned
 	}
-	return "it is in a header, and is no field"
+	return "it is in a header, and is not a field"
 }
 
 // look counts the octets above 127 of a field and finds what no server takes.

@@ -232,7 +232,7 @@ func (w *walker) encode(end int64, last bool) error {
 	case o.wide || isWide(p.charset) && (o.notUTF8 || o.nuls > 0):
 		return w.keep("text in UTF-16 or UTF-32 has to be in base64")
 	case p.kind == kindOpaque && o.nul.fault != "":
-		return w.keep("data that is no text has to be in base64")
+		return w.keep("data that is not text has to be in base64")
 	}
 	if p.kind == kindOpaque || o.escapes > o.total/2 { // the latter in most scripts other than Latin
 		p.newEncoding = encodingBase64

@@ -395,10 +395,10 @@ func TestRefusals(t *testing.T) {
 	for in, want := range map[string]string{
 		"Content-Type: text/plain; charset=utf-16\n\na\x00b\x00 and more text, lest it be guessed\n": "a NUL; it cannot be re-encoded: text in UTF-16 or UTF-32 has to be in base64",
 		"\n\xff\xfeS\x00:\x00\n": "a NUL; it cannot be re-encoded: text in UTF-16 or UTF-32 has to be in base64",
-		"Content-Type: application/octet-stream\n\n\x00\x01 and more of it\n":               "a NUL; it cannot be re-encoded: data that is no text has to be in base64",
+		"Content-Type: application/octet-stream\n\n\x00\x01 and more of it\n":               "a NUL; it cannot be re-encoded: data that is not text has to be in base64",
 		"Content-Type: multipart/signed; boundary=s\n\n--s\n\na\x00\n":                      "a NUL; it cannot be re-encoded: it is signed or encrypted",
 		mixed + strings.Repeat("\n--b\nSubject: "+strings.Repeat("ö ", 33_000)+"\n\n", 150): "it cannot be re-encoded: its header fields would be more than 16777216 octets",
-		"Date: a\x00\n\n":                "a NUL in a header field; it cannot be re-encoded: the field is no free text",
+		"Date: a\x00\n\n":                "a NUL in a header field; it cannot be re-encoded: the field is not free text",
 		"Message-ID: <" + long + ">\n\n": "1014 octets, at most 998 (RFC 5322 2.1.1); it cannot be re-encoded: a header field has no blank to fold it at",
 	} {
 		_, m := message(in)

@@ -9,7 +9,7 @@ import (
 
 var (
 	errCancelled = errors.New("smtpserver: authentication cancelled")
-	errBase64    = errors.New("smtpserver: response is no base64")
+	errBase64    = errors.New("smtpserver: response is not base64")
 )
 
 // auth is RFC 4954 4, with and without initial response.

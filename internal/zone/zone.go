@@ -76,7 +76,7 @@ func load(tz string) (*time.Location, error) {
 }
 
 func unknown(tz string) error {
-	return &Error{tz, "is no time zone such as Europe/Berlin or CET-1CEST,M3.5.0,M10.5.0/3"}
+	return &Error{tz, "is not a time zone such as Europe/Berlin or CET-1CEST,M3.5.0,M10.5.0/3"}
 }
 
 // file is the zone of a file, which Go has read by itself: it does so at the start,
@@ -103,7 +103,7 @@ var rules = lazyregexp.New(func() string {
 	return `^` + name + offset + `(?:` + name + `(?:` + offset + `)?(?:,` + rule + `,` + rule + `)?)?$`
 }())
 
-var errRules = errors.New("these are no rules of a time zone")
+var errRules = errors.New("these are not the rules of a time zone")
 
 // posix makes a zone of rules. Package time understands them at the end of a file
 // of the IANA's (RFC 8536 3.3), so such a file is made, with nothing before them.
