@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -112,12 +113,7 @@ const (
 
 // UnmarshalText takes the values in any case.
 func (q *QueueMode) UnmarshalText(text []byte) error {
-	switch mode := QueueMode(strings.ToLower(string(text))); mode {
-	case QueueNever, QueueFallback, QueueAlways:
-		*q = mode
-		return nil
-	}
-	return errors.New("is none of never, fallback, always")
+	return choose(q, text, QueueNever, QueueFallback, QueueAlways)
 }
 
 // InDoubt says what the outbox does with a message that is in doubt.
@@ -131,12 +127,7 @@ const (
 
 // UnmarshalText takes the values in any case.
 func (d *InDoubt) UnmarshalText(text []byte) error {
-	switch what := InDoubt(strings.ToLower(string(text))); what {
-	case InDoubtResend, InDoubtHold:
-		*d = what
-		return nil
-	}
-	return errors.New("is none of resend, hold")
+	return choose(d, text, InDoubtResend, InDoubtHold)
 }
 
 // Reencode says what of a ready message is put into quoted-printable, base64 and
@@ -152,10 +143,19 @@ const (
 
 // UnmarshalText takes the values in any case.
 func (r *Reencode) UnmarshalText(text []byte) error {
-	switch what := Reencode(strings.ToLower(string(text))); what {
-	case ReencodeNever, ReencodeLong, ReencodeAlways:
-		*r = what
+	return choose(r, text, ReencodeNever, ReencodeLong, ReencodeAlways)
+}
+
+// choose sets into to the one of all that text says, in any case.
+func choose[T ~string](into *T, text []byte, all ...T) error {
+	what := T(strings.ToLower(string(text)))
+	if slices.Contains(all, what) {
+		*into = what
 		return nil
 	}
-	return errors.New("is none of never, long, always")
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = string(one)
+	}
+	return errors.New("is none of " + strings.Join(names, ", "))
 }
