@@ -196,7 +196,7 @@ func (a *answers) explain(t *testing.T, report string) {
 // seenAs are the names of faults that the catalogue has no entry for, or another
 // one; "" is none, because the message is accepted.
 var seenAs = map[string]string{
-	"app-rbac": "", "expires-in-string": "", "token-short": "", "slow": "", "not-exchange": "",
+	"app-rbac": "", "expires-in-string": "", "token-short": "", "slow": "", "garbles-8bit": "", "not-exchange": "",
 	"connection-reset": "connection-closed", "content-cut": "connection-closed", "token-cut": "connection-closed",
 	"connection-closed,stage=content": "in-doubt", "half-reply": "in-doubt", "reply-lost": "in-doubt",
 	"token-throttled": "entra-throttled", "token-unavailable": "entra-unavailable", "token-empty": "token-not-json", "token-missing": "token-not-json",
