@@ -107,9 +107,14 @@ func (t *tx) look(seen int64) error {
 	if by <= settled {
 		return nil
 	}
-	for _, column := range []string{"next_at", "paused_until", "probe_at", "since", "accepted_at"} {
-		if _, err := t.exec("UPDATE mailbox SET "+column+" = CASE WHEN "+column+" - ?2 > ?1 THEN "+column+" - ?2 ELSE ?1 END WHERE "+column+" > ?1", t.now, by); err != nil {
-			return err
+	for table, columns := range map[string][]string{
+		"mailbox": {"next_at", "paused_until", "probe_at", "since", "accepted_at"},
+		"notice":  {"mail_at", "command_at", "since", "next_at"},
+	} {
+		for _, column := range columns {
+			if _, err := t.exec("UPDATE "+table+" SET "+column+" = CASE WHEN "+column+" - ?2 > ?1 THEN "+column+" - ?2 ELSE ?1 END WHERE "+column+" > ?1", t.now, by); err != nil {
+				return err
+			}
 		}
 	}
 	_, err = t.exec(`UPDATE mail SET ready_at = CASE WHEN ready_at - ?2 > ?1 THEN ready_at - ?2 ELSE ?1 END

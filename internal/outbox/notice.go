@@ -52,8 +52,12 @@ func (r Road) check() error {
 
 // notice keeps n for the operator; id is the message that it is about, 0 for none.
 func (t *tx) notice(n Notice, id int64) error {
-	_, err := t.exec("INSERT INTO notice (at, kind, mailbox, mail_id, code, text, since, next_at, wide) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-		t.now, string(n.Kind), n.Mailbox, id, n.Code, cut(n.Text, maxLast), millis(n.Since), millis(n.Next), flag(n.Wide))
+	own, err := t.own()
+	if err != nil {
+		return err
+	}
+	_, err = t.exec("INSERT INTO notice (at, kind, mailbox, mail_id, code, text, since, next_at, wide, at_own) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+		t.now, string(n.Kind), n.Mailbox, id, n.Code, cut(n.Text, maxLast), millis(n.Since), millis(n.Next), flag(n.Wide), own)
 	return err
 }
 

@@ -160,3 +160,45 @@ func TestAMailboxAfterAPauseIsNoRoadYet(t *testing.T) {
 		}
 	})
 }
+
+// A clock that is set loses no notice, keeps none waiting for the hour to come
+// again, and lets none stay longer than it would have.
+func TestAClockThatIsSetLosesNoNotice(t *testing.T) {
+	const years = 10 * 365 * day
+	for name, story := range map[string]struct{ before, after time.Duration }{
+		"it happens while the clock is behind":               {-years, 0},
+		"it happens while the clock is behind, and is right": {-years, years},
+		"it happens while the clock is ahead":                {years, 0},
+		"it happens while the clock is ahead, and is right":  {years, -years},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+				f.lock()
+				f.clock.set(story.before)
+				f.put(mail())
+				c := f.claim()
+				f.finish(c, unusable(c))
+				f.clock.add(time.Minute)
+				c = f.claim()
+				f.finish(c, refused(c))
+				f.ok(f.NoticesLater(f.ctx, outbox.RoadCommand, f.listed(outbox.RoadCommand)))
+				f.clock.set(story.after)
+				_, err := f.sender.Purge(f.ctx)
+				f.ok(err)
+				f.clock.add(2 * time.Minute)
+				list := f.listed(outbox.RoadCommand)
+				if len(list) != 1 || story.after < 0 && (list[0].Since.After(f.clock.Now()) || list[0].Next.Sub(f.clock.Now()) > time.Hour) {
+					t.Fatalf("at %v: %+v", f.clock.Now(), list)
+				}
+				for range 31 {
+					f.clock.add(day)
+					_, err := f.sender.Purge(f.ctx)
+					f.ok(err)
+				}
+				if list := f.listed(outbox.RoadCommand); len(list) != 0 {
+					t.Errorf("after a month: %+v", list)
+				}
+			})
+		})
+	}
+}

@@ -118,7 +118,7 @@ func (ob *Outbox) purgeSome(t *tx) (int, error) {
 	}
 	n, err := t.exec("DELETE FROM mail WHERE "+chosen, old)
 	if err == nil && n < some {
-		_, err = t.exec("DELETE FROM notice WHERE at < ?1", old) // that no road took
+		_, err = t.exec("DELETE FROM notice WHERE at_own < ?1", old) // that no road took
 	}
 	if err == nil && n < some {
 		_, err = t.exec("DELETE FROM usage WHERE span = ?1 AND bucket < ?2", ob.daySpan(), now/ob.daySpan()-2*dayBuckets)

@@ -9,6 +9,8 @@ ALTER TABLE mailbox ADD COLUMN told TEXT NOT NULL DEFAULT '';        -- the noti
 ALTER TABLE mailbox ADD COLUMN accepted_at BIGINT NOT NULL DEFAULT 0; -- the last accepted message
 UPDATE mailbox SET probe_at = 1, told = 'held' WHERE pause IN ('configuration', 'blocked') AND paused_until = 0;
 
+ALTER TABLE notice ADD COLUMN at_own BIGINT NOT NULL DEFAULT 0;        -- by the outbox's own time, which decides how long it is kept
+UPDATE notice SET at_own = at;
 ALTER TABLE notice ADD COLUMN since BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE notice ADD COLUMN next_at BIGINT NOT NULL DEFAULT 0;       -- when the mailbox goes on or is tried
 ALTER TABLE notice ADD COLUMN wide BIGINT NOT NULL DEFAULT 0;          -- 1: what is broken concerns other mailboxes too
