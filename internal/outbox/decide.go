@@ -34,6 +34,9 @@ func (f *finish) decide() error {
 		return f.slowDown(PauseUnreachable)
 	case f.r.Class == "" && f.attempted == 0:
 		f.uncounted(EventReturned)
+		if f.c.Notice && f.box.held() { // since it was claimed
+			return f.elsewhere()
+		}
 		return nil
 	}
 	return f.deferred()

@@ -79,15 +79,10 @@ func (f *finish) pause(p Pause, until int64) {
 // says so once. A notice does not stop its mailbox: it looks for another one.
 func (f *finish) hold(p Pause) error {
 	switch {
+	case f.c.Notice:
+		return f.elsewhere()
 	case f.box.held():
 		return nil // another connection met the same
-	case f.c.Notice:
-		f.state = Cancelled
-		f.stillOpen = 0
-		if err := f.t.closeRecipients(f.c.id); err != nil {
-			return err
-		}
-		return f.t.putBack(f.c.id, f.ob.scaled(firstProbe))
 	}
 	f.box.begin(f.t.now)
 	f.box.stop(p, f.ob.nextProbe(f.t.now, f.box.probes), f.r.Kind, cut(f.r.words(), maxLast))
@@ -96,6 +91,16 @@ func (f *finish) hold(p Pause) error {
 	}
 	f.box.told = toldHeld
 	return f.t.notice(f.aboutMailbox(NoticeHeld), 0)
+}
+
+// elsewhere ends a message that carries notices, which look for another mailbox.
+func (f *finish) elsewhere() error {
+	f.state = Cancelled
+	f.stillOpen = 0
+	if err := f.t.closeRecipients(f.c.id); err != nil {
+		return err
+	}
+	return f.t.putBack(f.c.id, f.ob.scaled(firstProbe))
 }
 
 // noticePaused tells the operator, once, that a mailbox pauses for long.

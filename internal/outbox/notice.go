@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -123,8 +124,10 @@ func (ob *Outbox) NoticesCarried(ctx context.Context, by QID, list []Notice) err
 		return fmt.Errorf("settling notices: %w", err)
 	}
 	return ob.eachNotice(ctx, RoadMail, list, func(t *tx, n Notice) error {
-		_, err := t.exec("UPDATE notice SET carrier = ?2 WHERE id = ?1", n.ID, id)
-		return err
+		if _, err := t.exec("UPDATE notice SET carrier = ?2 WHERE id = ?1", n.ID, id); err != nil {
+			return err
+		}
+		return ob.over(t, id)
 	})
 }
 
@@ -142,6 +145,22 @@ func (ob *Outbox) eachNotice(ctx context.Context, road Road, list []Notice, do f
 	}
 	if err != nil {
 		return fmt.Errorf("settling notices: %w", err)
+	}
+	return nil
+}
+
+// over settles the notices of a message that was over before it was said that it
+// carries them: it may be submitted as soon as it was taken.
+func (ob *Outbox) over(t *tx, id int64) error {
+	var state State
+	err := t.row("SELECT state FROM mail WHERE id = ?1", []any{id}, &state)
+	switch {
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return err
+	case state == Cancelled:
+		return t.putBack(id, ob.scaled(firstProbe))
+	case err != nil || state.finished():
+		return t.carried(id)
 	}
 	return nil
 }

@@ -1,0 +1,89 @@
+package outbox_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+)
+
+// A notice does not stay in a mailbox that was held while it was claimed there.
+func TestANoticeLeavesAMailboxThatIsHeldMeanwhile(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		for name, end := range map[string]func(*outbox.Claim) outbox.Result{
+			"given back":     func(*outbox.Claim) outbox.Result { return outbox.Result{} },
+			"refused itself": refused,
+		} {
+			carried := carriedNotice(f)
+			f.put(mail())
+			f.clock.add(time.Second)
+			notice, other := f.claim(), f.claim()
+			f.finish(other, refused(other))
+			f.finish(notice, end(notice))
+			if d := f.show(carried); d.State != outbox.Cancelled {
+				t.Errorf("%s: %s in a mailbox that is held", name, d.State)
+			}
+			f.clock.add(time.Hour)
+			list := f.listed(outbox.RoadMail)
+			if len(list) != 2 || list[0].Kind != outbox.NoticeDead || list[1].Kind != outbox.NoticeHeld {
+				t.Errorf("%s: %+v", name, list)
+			}
+			f.ok(f.NoticesDone(f.ctx, outbox.RoadMail, list))
+			f.ok(f.ReleaseMailbox(f.ctx, box))
+			c := f.allowed()
+			f.finish(c, all(c, outbox.Accepted)) // what was refused
+			f.ok(f.NoticesDone(f.ctx, outbox.RoadMail, f.listed(outbox.RoadMail)))
+		}
+	})
+}
+
+// carriedNotice is a message that carries a notice about another one.
+func carriedNotice(f *fixture) outbox.QID {
+	f.t.Helper()
+	q := noticeMail(f)
+	f.ok(f.NoticesCarried(f.ctx, q, f.listed(outbox.RoadMail)))
+	return q
+}
+
+// noticeMail is a message for a notice about another one, which it does not carry yet.
+func noticeMail(f *fixture) outbox.QID {
+	f.t.Helper()
+	if f.sender == nil {
+		f.lock()
+	}
+	f.put(mail())
+	c := f.allowed()
+	f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, diagnosis.StageContent, unknown))
+	m := mail()
+	m.Notice, m.Priority = true, outbox.Urgent
+	return f.put(m)
+}
+
+// What became of the message before it was said what it carries decides all the same.
+func TestAMessageThatIsOverBeforeItCarriesANotice(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end  func(*outbox.Claim) outbox.Result
+		left int
+	}{
+		"accepted":  {func(c *outbox.Claim) outbox.Result { return all(c, outbox.Accepted) }, 0},
+		"cancelled": {refused, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+				q, list := noticeMail(f), f.listed(outbox.RoadMail)
+				c := f.allowed()
+				f.finish(c, tt.end(c))
+				f.ok(f.NoticesCarried(f.ctx, q, list))
+				if n := len(f.listed(outbox.RoadMail)); n != tt.left {
+					t.Errorf("%d notices are left", n)
+				}
+				f.ok(f.NoticesDone(f.ctx, outbox.RoadCommand, f.listed(outbox.RoadCommand)))
+				f.ok(f.NoticesDone(f.ctx, outbox.RoadMail, f.listed(outbox.RoadMail)))
+				if n := len(f.listed(outbox.RoadCommand)); n != 0 {
+					t.Errorf("%d notices stay", n)
+				}
+			})
+		})
+	}
+}
