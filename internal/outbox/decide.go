@@ -122,18 +122,29 @@ func (f *finish) slowDown(p Pause) error {
 // deferred is for a 4yz reply, or a connection lost within the transaction.
 func (f *finish) deferred() error {
 	wait := f.ob.jittered(growing(firstWait, longestWait, f.attempts))
-	f.waited += wait
-	if time.Duration(f.waited)*time.Millisecond > f.ob.scaled(f.ob.o.GiveUp) {
-		f.state, f.out.Event = Dead, EventGivenUp
-		f.stillOpen = 0
-		if err := f.t.closeRecipients(f.c.id); err != nil {
-			return err
-		}
-		return f.notice(NoticeDead)
+	if f.waitedFor(wait) {
+		return f.giveUp()
 	}
 	f.out.Event = EventDeferred
 	f.readyAt = f.t.now + wait
 	return nil
+}
+
+// waitedFor adds a wait to those of the message, and reports that it is one too
+// many.
+func (f *finish) waitedFor(wait int64) bool {
+	f.waited += max(wait, 0)
+	return time.Duration(f.waited)*time.Millisecond > f.ob.scaled(f.ob.o.GiveUp)
+}
+
+// giveUp ends a message that was tried for long enough.
+func (f *finish) giveUp() error {
+	f.state, f.out.Event = Dead, EventGivenUp
+	f.stillOpen = 0
+	if err := f.t.closeRecipients(f.c.id); err != nil {
+		return err
+	}
+	return f.notice(NoticeDead)
 }
 
 // notice asks for one to the operator about the message; never because of a

@@ -57,16 +57,30 @@ func (f *finish) troubled() error {
 	lasted := time.Duration(f.t.now-f.box.since) * time.Millisecond
 	if f.box.since > 0 && f.box.failures > 1 && lasted >= f.ob.scaled(holdAfter) {
 		f.out.Event = EventHeld
-		return f.hold(PauseServer)
+		if err := f.hold(PauseServer); err != nil {
+			return err
+		}
+		return f.stumbled(f.box.probeAt - f.t.now)
 	}
 	pause := growing(firstTrouble, longestTrouble, f.box.failures)
-	f.pause(PauseServer, f.t.now+f.ob.jittered(pause))
-	// The message may be what the server stumbles over. It is due since now, so that
-	// those that waited before go first.
+	wait := f.ob.jittered(pause)
+	f.pause(PauseServer, f.t.now+wait)
 	if pause >= noticeTrouble {
-		return f.noticePaused()
+		if err := f.noticePaused(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return f.stumbled(wait)
+}
+
+// stumbled is for a message in whose transaction the server could not be used: it
+// may be what the server stumbles over. It is due since now, so that those that
+// waited before go first, and it does not wait for ever.
+func (f *finish) stumbled(wait int64) error {
+	if f.state != Ready || f.r.session() || !f.waitedFor(wait) {
+		return nil
+	}
+	return f.giveUp()
 }
 
 // pause makes the mailbox rest, and begins a row of pauses.

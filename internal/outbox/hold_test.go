@@ -364,3 +364,37 @@ func TestAReleaseBeginsAnew(t *testing.T) {
 		}
 	})
 }
+
+// A message in whose transaction something comes that is no reply, time and again,
+// is given up like one that is deferred: it may be what the server stumbles over.
+func TestAMessageThatMeetsNonsenseForEverIsGivenUp(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		nonsense := outbox.Result{Stage: diagnosis.StageRcpt, Class: diagnosis.ClassConfiguration, Kind: "not-smtp", Fault: diagnosis.FaultNotSMTP, Text: "666"}
+		q := f.put(mail())
+		f.lock()
+		start := f.clock.Now()
+		for {
+			due, err := f.sender.Due(f.ctx)
+			f.ok(err)
+			if len(due) == 0 {
+				break
+			}
+			f.clock.add(max(0, due[0].At.Sub(f.clock.Now())))
+			if f.clock.Now().Sub(start) > 10*day {
+				t.Fatal("it is tried for ever")
+			}
+			if due[0].Probe {
+				f.endProbe(f.probe(), true, outbox.Result{})
+			}
+			c := f.claim()
+			f.finish(c, nonsense)
+		}
+		took := f.clock.Now().Sub(start)
+		if d := f.show(q); d.State != outbox.Dead || took < 4*day || !strings.Contains(f.story(q), string(outbox.EventGivenUp)) {
+			t.Errorf("%s after %v: %s", d.State, took, f.story(q))
+		}
+		if !strings.HasSuffix(f.noticed(), "dead") {
+			t.Error(f.noticed())
+		}
+	})
+}

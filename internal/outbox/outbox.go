@@ -18,7 +18,8 @@
 //     minutes, at most 4 hours, until the waits add up to 5 days. Throttled: the
 //     mailbox pauses, and no attempt counts. The server cannot be used (a refusal
 //     before the mail, a certificate, what is not a reply): it pauses for 1, 2, 4 ...
-//     minutes, at most 4 hours, and is held after a day. The sign-in was refused, or
+//     minutes, at most 4 hours, and is held after a day; what came instead of a reply
+//     in a message's transaction counts in its 5 days. The sign-in was refused, or
 //     the mailbox may not submit, or is blocked: it is held, and the message stays as
 //     it was. Five refusals of one kind in a row: the mailbox pauses for 10 minutes,
 //     after a sixth for 20, and so on to 4 hours. In doubt: once more, with the
