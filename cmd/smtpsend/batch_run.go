@@ -387,7 +387,7 @@ func (run *batchRun) failures(ctx context.Context, waiting bool) []int {
 	list, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Dead}, Limit: remembered})
 	for _, m := range list {
 		if err == nil {
-			codes = append(codes, rememberedCode(m.Kind, m.Code))
+			codes = append(codes, lostCode(rememberedCode(m.Kind, m.Code)))
 		}
 	}
 	return codes

@@ -2,15 +2,23 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/reply"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // oddServer is a server that is not Exchange and gives the replies of say, with a
@@ -310,5 +318,62 @@ func TestThePartOfAMessageThatFailedIsNamed(t *testing.T) {
 		if m.Kind != "recipient-unknown" || m.Code != 550 {
 			t.Errorf("%+v", m)
 		}
+	}
+}
+
+// TestWhatWasGivenUpIsNotTriedAgain: a batch that is started again reads from the
+// outbox why its rows were lost.
+func TestWhatWasGivenUpIsNotTriedAgain(t *testing.T) {
+	environ, dir := oddServer(t, map[string]string{"rcpt": laterForB})
+	for name, text := range map[string]string{"mail.md": "---\nto: '{{.email}}'\nsubject: s\n---\nx\n", "rows.csv": "email\na@contoso.example\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	batch := []string{"batch", "--template", filepath.Join(dir, "mail.md"), filepath.Join(dir, "rows.csv")}
+	runVerb(t, environ, "", append(batch, "--add-only")...)
+	box, err := outbox.Open(t.Context(), filepath.Join(dir, "state"), outbox.Options{GiveUp: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	sender, _, err := box.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := sender.Claim(t.Context(), "noreply@contoso.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := reply.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
+	s, err := sender.Finish(t.Context(), c, outbox.Result{
+		Stage: diagnosis.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later,
+		Recipients: []outbox.Recipient{{ForwardPath: "a@contoso.example", Outcome: outbox.Transient, Reply: later}},
+	})
+	if err = errors.Join(err, sender.Release()); err != nil || s.State != outbox.Dead {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if r := runVerb(t, environ, "", batch...); r.code != exitRefused {
+		t.Errorf("ends with %d\n%s%s", r.code, r.out, r.report)
+	}
+}
+
+// TestAMailboxThatIsReleasedMeanwhileIsNotStopped: what was submitted after all is
+// no failure.
+func TestAMailboxThatIsReleasedMeanwhileIsNotStopped(t *testing.T) {
+	g := &globals{process: &process{stdout: io.Discard, stderr: io.Discard}}
+	tally := g.newTally(&config.Config{})
+	c := &outbox.Claim{QID: "1", Mailbox: "a@contoso.example"}
+	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &submission.Error{Stage: diagnosis.StageAuth, Reply: reply.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
+		Recipients: []submission.Recipient{{ForwardPath: "x@contoso.example", Outcome: submission.NotAttempted}}}
+	tally.settled(c, refused, outbox.Settled{State: outbox.Ready, Event: outbox.EventHeld, Pause: outbox.PauseConfiguration})
+	var exit *exitError
+	if err := tally.conclude(t.Context()); !errors.As(err, &exit) || exit.code != exitNotAuthorised {
+		t.Errorf("while it is held: %v", err)
+	}
+	accepted := &submission.Receipt{Attempts: []submission.Attempt{{}}, Recipients: []submission.Recipient{{ForwardPath: "x@contoso.example", Outcome: submission.Accepted}}}
+	tally.settled(c, accepted, outbox.Settled{State: outbox.Sent, Event: outbox.EventAccepted})
+	if err := tally.conclude(t.Context()); err != nil {
+		t.Errorf("ends with %d", codeOf(err))
 	}
 }

@@ -213,6 +213,9 @@ func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 	}
 	finding := t.found(c, r)
 	t.keep(c, s, attemptCode(r, finding))
+	if !s.Held() {
+		delete(t.stopped, c.Mailbox) // somebody has released it since
+	}
 	switch {
 	case s.Held() && s.Pause != outbox.PauseOperator:
 		t.stop(c, r, s, finding)
@@ -257,14 +260,20 @@ func (t *tally) keep(c *outbox.Claim, s outbox.Settled, code int) {
 	delete(t.waiting, c.QID)
 	switch {
 	case s.State == outbox.Dead:
-		if code == exitTryAgain {
-			code = exitRefused // it was tried for as long as it may be
-		}
-		t.lost = append(t.lost, code)
+		t.lost = append(t.lost, lostCode(code))
 		t.partly = t.partly || s.Partly
 	case s.State == outbox.Ready && s.Event != outbox.EventReturned && s.Event != outbox.EventInDoubt:
 		t.waiting[c.QID] = code
 	}
+}
+
+// lostCode is the exit code of a message that is not tried again, whose last
+// failure has the code: one that passes was met for as long as it may be.
+func lostCode(code int) int {
+	if code == exitTryAgain {
+		return exitRefused
+	}
+	return code
 }
 
 // failures are the exit codes of all that was not accepted.
