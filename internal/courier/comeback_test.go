@@ -353,3 +353,33 @@ func TestARunTellsSoManyNoticesAndTheNextTheRest(t *testing.T) {
 		}
 	}
 }
+
+// Where there is no room for a notice, what waits is submitted all the same.
+func TestADiskWithoutRoomForANoticeStopsNothing(t *testing.T) {
+	l := newLab(t, faulty(t, "smtp-auth-disabled-mailbox,mailbox=a@contoso.example"), outbox.Options{})
+	l.add("a@contoso.example", "x@contoso.example", "a")
+	l.run(t.Context(), courier.Options{Due: true})
+	for range 3 {
+		l.add("b@contoso.example", "x@contoso.example", "b")
+	}
+	if err := l.sender.Release(); err != nil {
+		t.Fatal(err)
+	}
+	full, err := outbox.Open(t.Context(), l.dir, outbox.Options{AnyFileSystem: true, Reserve: 1 << 62})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { full.Close() })
+	l.out = full
+	if l.sender, _, err = full.Lock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	troubles := 0
+	l.run(t.Context(), courier.Options{Due: true, Quantum: 1, Operator: address("operator"), From: address("b"), Trouble: func(error) { troubles++ }})
+	if n := len(l.box.Messages()); n != 3 || troubles != 1 {
+		t.Errorf("%d messages arrived, %d warnings", n, troubles)
+	}
+	if list, err := full.Notices(t.Context(), outbox.RoadMail, 9); err != nil || len(list) != 1 {
+		t.Errorf("the notice is lost: %+v, %v", list, err)
+	}
+}

@@ -156,7 +156,7 @@ func (c *courier) loop(ctx context.Context) error {
 		var wait time.Time
 		if ctx.Err() == nil && c.err() == nil {
 			err := c.notify(ctx)
-			c.failUnlessBusy(err)
+			c.failUnlessPassing(err)
 			if ring, wait, err = c.look(ctx, ring, active); err != nil {
 				c.fail(err)
 			}
@@ -177,7 +177,7 @@ func (c *courier) loop(ctx context.Context) error {
 			delete(active, mailbox)
 			stoodBack = true
 		case t := <-c.told:
-			c.failUnlessBusy(c.heard(ctx, t))
+			c.failUnlessPassing(c.heard(ctx, t))
 			stoodBack = true
 		case <-c.box.Wake():
 		case <-timer.C:
@@ -284,10 +284,13 @@ func (c *courier) fail(err error) {
 	}
 }
 
-// failUnlessBusy is for what is done at the next look when another program has the
-// outbox locked.
-func (c *courier) failUnlessBusy(err error) {
-	if !errors.Is(err, outbox.ErrBusy) {
+// failUnlessPassing is for what is done at a later look, or by the next run, when
+// another program has the outbox locked or there is no room for a notice.
+func (c *courier) failUnlessPassing(err error) {
+	switch {
+	case errors.Is(err, outbox.ErrFull):
+		c.trouble(err)
+	case !errors.Is(err, outbox.ErrBusy):
 		c.fail(err)
 	}
 }

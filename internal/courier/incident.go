@@ -74,7 +74,11 @@ func (c *courier) heard(ctx context.Context, t told) error {
 	list := []outbox.Notice{t.notice}
 	switch {
 	case t.err == nil:
-		return c.box.NoticesDone(context.WithoutCancel(ctx), outbox.RoadCommand, list)
+		err := c.box.NoticesDone(context.WithoutCancel(ctx), outbox.RoadCommand, list)
+		if err != nil {
+			c.tellAfter = time.Now().Add(notifyPause) // it would be told again at once
+		}
+		return err
 	case ctx.Err() != nil:
 		return nil
 	}
