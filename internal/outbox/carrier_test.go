@@ -6,6 +6,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/reply"
 )
 
 // A notice does not stay in a mailbox that was held while it was claimed there.
@@ -86,4 +87,25 @@ func TestAMessageThatIsOverBeforeItCarriesANotice(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The operator hears of a long pause also when a notice met it first.
+func TestALongPauseThatANoticeMetFirstIsTold(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		notice := carriedNotice(f)
+		f.put(mail())
+		for n := range 7 {
+			c := f.claim()
+			if n != 5 && c.QID == notice {
+				other := f.claim()
+				f.finish(c, outbox.Result{})
+				c = other
+			}
+			s := f.finish(c, failed(c, outbox.NotAttempted, diagnosis.ClassTransient, diagnosis.StageDial, reply.Reply{}))
+			f.clock.add(s.Until.Sub(f.clock.Now()))
+		}
+		if f.noticed() != "paused" {
+			t.Errorf("notices %q", f.noticed())
+		}
+	})
 }

@@ -103,7 +103,7 @@ func (f *finish) doubtful() error {
 }
 
 // slowDown pauses the mailbox, each time in a row for longer. A notice is due
-// when the longest pause is reached.
+// when the longest pause is reached, or soon after when a notice met it first.
 func (f *finish) slowDown(p Pause) error {
 	if f.box.waits(f.t.now) == nil || f.box.pause != p { // three connections that fail together are one time
 		f.box.throttles++
@@ -113,7 +113,7 @@ func (f *finish) slowDown(p Pause) error {
 		pause = growing(firstThrottle, longThrottle, f.box.throttles)
 	}
 	f.pause(p, f.t.now+f.ob.jittered(pause))
-	if f.r.Pause <= 0 && pause == longThrottle && growing(firstThrottle, longThrottle, f.box.throttles-1) < longThrottle {
+	if f.r.Pause <= 0 && pause == longThrottle {
 		return f.noticePaused()
 	}
 	return nil
