@@ -100,7 +100,7 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 		switch {
 		case n == 0 || told:
 		case m.Pause == outbox.PauseOperator:
-			t.g.line("note", "%s is held: smtpsend queue release --mailbox %s", wait, m.Name)
+			t.g.line("note", "%s is held: %s", wait, courier.ReleaseCommand(m.Name))
 		case m.Stopped():
 			t.stopped[m.Name] = t.pauseCode(m)
 			t.g.line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
@@ -142,7 +142,7 @@ func (t *tally) pauseCode(m outbox.Mailbox) int {
 // goesOn says when a mailbox that pauses or is held goes on, and how it does at
 // once.
 func goesOn(mailbox string, until, probe, now time.Time) string {
-	release := "smtpsend queue release --mailbox " + mailbox
+	release := courier.ReleaseCommand(mailbox)
 	switch {
 	case !until.IsZero():
 		return fmt.Sprintf("it goes on by itself at %s, at once by: %s", clock(until, now), release)

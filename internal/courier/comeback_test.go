@@ -282,6 +282,21 @@ func TestIncidentsAreToldInOrder(t *testing.T) {
 	}
 }
 
+// A mailbox is what somebody wrote into From; the command with it is pasted into a
+// shell.
+func TestTheCommandThatReleasesCanBePasted(t *testing.T) {
+	l := newLab(t, faulty(t, "smtp-auth-disabled-mailbox,times=1"), outbox.Options{})
+	var h heard
+	l.add("a|id&x@contoso.example", "x@contoso.example", "a")
+	l.run(t.Context(), courier.Options{Due: true, Notify: h.hear})
+	if len(h.list) != 1 || h.list[0].Release != "smtpsend queue release --mailbox 'a|id&x@contoso.example'" {
+		t.Errorf("told: %+v", h.list)
+	}
+	if got := courier.ReleaseCommand("`id`@contoso.example"); got != "smtpsend queue release --mailbox <mailbox>" {
+		t.Errorf("the command is %q", got)
+	}
+}
+
 // A program that hangs keeps nothing from being submitted, and one that fails is
 // tried again by a later run.
 func TestTheProgramThatIsToldDisturbsNothing(t *testing.T) {

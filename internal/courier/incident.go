@@ -96,7 +96,7 @@ func (c *courier) incident(ctx context.Context, n outbox.Notice) (Incident, erro
 		QueueID: string(n.QID), Since: orNil(n.Since), NextTry: orNil(n.Next), Code: n.Code, Said: printable.Line(n.Text),
 	}
 	if n.Kind == outbox.NoticeHeld || n.Kind == outbox.NoticePaused {
-		i.Release = "smtpsend queue release --mailbox " + n.Mailbox
+		i.Release = ReleaseCommand(n.Mailbox)
 	}
 	if f, known := c.finding(n); known {
 		i.Title, i.Cause, i.Fixes = f.Title, f.Cause, f.Fixes

@@ -158,9 +158,9 @@ func (c *courier) explain(b *strings.Builder, n outbox.Notice) {
 	next := n.Next.Format(time.RFC3339)
 	switch n.Kind {
 	case outbox.NoticeHeld:
-		fmt.Fprintf(b, "    It is tried again by itself, by a sign-in, from %s on. When it is fixed, at once: smtpsend queue release --mailbox %s\n", next, n.Mailbox)
+		fmt.Fprintf(b, "    It is tried again by itself, by a sign-in, from %s on. When it is fixed, at once: %s\n", next, ReleaseCommand(n.Mailbox))
 	case outbox.NoticePaused:
-		fmt.Fprintf(b, "    It goes on by itself at %s. At once: smtpsend queue release --mailbox %s\n", next, n.Mailbox)
+		fmt.Fprintf(b, "    It goes on by itself at %s. At once: %s\n", next, ReleaseCommand(n.Mailbox))
 	case outbox.NoticeResumed:
 		fmt.Fprintf(b, "    A message was accepted: nothing is left to do.\n")
 	case outbox.NoticeDead:
@@ -168,6 +168,14 @@ func (c *courier) explain(b *strings.Builder, n outbox.Notice) {
 	case outbox.NoticeInDoubt:
 		fmt.Fprintf(b, "    Look whether it arrived: smtpsend queue show %s\n", n.QID)
 	}
+}
+
+// ReleaseCommand is the command that makes a mailbox go on at once, such that it can
+// be pasted into a shell: the mailbox is what somebody wrote into From, and
+// "`reboot`@contoso.example" is an address (RFC 5322 3.2.3). What cannot be quoted in
+// every shell is left out.
+func ReleaseCommand(mailbox string) string {
+	return diagnosis.Facts{Mailbox: mailbox}.FillCommand("smtpsend queue release --mailbox {mailbox}")
 }
 
 // finding is what the catalogue says of a notice.
