@@ -1,6 +1,7 @@
 package zone_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -50,6 +51,26 @@ func TestZonesWithoutAMachine(t *testing.T) {
 		t.Skip("the test program is linked with libraries, as by the race detector")
 	}
 	if want := "<nil> 2026-12-24T08:00:00+01:00\n"; err != nil || string(out) != want {
+		t.Errorf("%q, %v, want %q", out, err, want)
+	}
+}
+
+// A pipe that nobody writes to must not be waited for.
+func TestAPipeIsNotAZone(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = []string{childVariable + "=" + pipe, "TZ=" + pipe}
+	out, err := cmd.CombinedOutput()
+	if want := fmt.Sprintf("TZ=%q is not a file with a time zone 2026-12-24T08:00:00Z\n", pipe); err != nil || string(out) != want {
 		t.Errorf("%q, %v, want %q", out, err, want)
 	}
 }

@@ -10,6 +10,7 @@ package zone
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones for where there are none
@@ -79,9 +80,13 @@ func unknown(tz string) error {
 	return &Error{tz, "is not a time zone such as Europe/Berlin or CET-1CEST,M3.5.0,M10.5.0/3"}
 }
 
-// file is the zone of a file, which Go has read by itself: it does so at the start,
-// and gives the zone the file's name when it could.
+// file is the zone of a file, which Go reads by itself: it does so when time.Local is
+// first asked for, and gives the zone the file's name when it could. A pipe would be
+// read for ever, and a device may be somebody's terminal.
 func file(tz, name string) (*time.Location, error) {
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return nil, &Error{tz, "is not a file with a time zone"}
+	}
 	if got := time.Local.String(); got == name || got == "Local" && name == "/etc/localtime" {
 		return time.Local, nil
 	}
