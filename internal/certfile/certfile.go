@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/charset"
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
 // ErrNone says that a file holds no certificate. It is a predicate of the file.
@@ -122,6 +123,8 @@ func readPEM(text string) (all []*x509.Certificate, err error) {
 				open = nil
 			case open != nil:
 				open.lines = append(open.lines, line)
+			case bare().MatchString(line):
+				return nil, &Error{blocks + 1, i + 1, `has no line "-----BEGIN CERTIFICATE-----"`}
 			case likeBoundary(line):
 				return nil, &Error{blocks + 1, i + 1, `does not begin with a line "-----BEGIN CERTIFICATE-----" and nothing else in it`}
 			}
@@ -144,6 +147,9 @@ func boundary(line, word string) (label string, ok bool) {
 	label, closed := strings.CutSuffix(rest, "-----")
 	return label, found && closed && !strings.Contains(label, "-----")
 }
+
+// bare is how a certificate begins in base64: a SEQUENCE of 128 to 65,535 octets.
+var bare = lazyregexp.New(`^MII[A-Za-z0-9+/]{40,}=*$`)
 
 // likeBoundary reports a line that was meant to be one, but for comments.
 func likeBoundary(line string) bool {
@@ -171,6 +177,9 @@ func (b *block) read() (*x509.Certificate, error) {
 	case "PKCS7", "CMS", "PKCS #7 SIGNED DATA":
 		return nil, b.wrong(`is PKCS #7 (.p7b): "openssl pkcs7 -in FILE -print_certs -out ca.pem" makes PEM of it`)
 	default:
+		if strings.Contains(strings.ToUpper(b.label), "CERTIFICATE") {
+			return nil, b.wrong("is a %.60q: only a \"CERTIFICATE\", written so, is read", b.label)
+		}
 		return nil, nil
 	}
 	decoded, _ := pem.Decode([]byte("-----BEGIN CERTIFICATE-----\n" + strings.Join(b.lines, "\n") + "\n-----END CERTIFICATE-----\n"))

@@ -97,7 +97,8 @@ func TestACertificateThatIsNotReadIsAnError(t *testing.T) {
 	}{
 		{"no END", good + noEnd, 2, second, "has no END line"},
 		{"no END before another", noEnd + good, 1, 1, "has no END line before line "},
-		{"no BEGIN", strings.TrimPrefix(good, "-----BEGIN CERTIFICATE-----\n"), 1, len(last) - 1, "has an END line and no BEGIN line"},
+		{"no BEGIN", strings.TrimPrefix(good, "-----BEGIN CERTIFICATE-----\n"), 1, 1, "has no line"},
+		{"END alone", good + "-----END CERTIFICATE-----\n", 2, second, "has an END line and no BEGIN line"},
 		{"another END", good + strings.ReplaceAll(good, "END CERT", "END X509 CERT"), 2, second, "ends in line "},
 		{"not base64", good + strings.ReplaceAll(good, last[2], last[2][1:]+"*"), 2, second, "is not base64"},
 		{"cut off", pemOf("CERTIFICATE", der[:100]) + good, 1, 1, "cannot be read as a certificate (x509: "},
@@ -109,6 +110,10 @@ func TestACertificateThatIsNotReadIsAnError(t *testing.T) {
 		{"all in one line", good + strings.ReplaceAll(good, "\n", " ") + "\n", 2, second, "does not begin with a line"},
 		{"line ends of an environment", strings.ReplaceAll(good, "\n", `\n`), 1, 1, "does not begin with a line"},
 		{"small letters", good + strings.ToLower(good), 2, second, "does not begin with a line"},
+		{"small letters in the label", good + strings.ReplaceAll(good, "CERTIFICATE", "certificate"), 2, second, `is a "certificate"`},
+		{"a request", good + pemOf("CERTIFICATE REQUEST", der), 2, second, `is a "CERTIFICATE REQUEST"`},
+		{"no frame", good + strings.Join(last[1:len(last)-1], "\n") + "\n", 2, second, "has no line"},
+		{"no frame, in one line", base64.StdEncoding.EncodeToString(der), 1, 1, "has no line"},
 		{"trusted", good + pemOf("TRUSTED CERTIFICATE", der), 2, second, "openssl x509 -in FILE -out ca.pem"},
 		{"PKCS #7 in PEM", pemOf("PKCS7", der), 1, 1, "openssl pkcs7 -in FILE -print_certs -out ca.pem"},
 		{"PKCS #7 of certutil", pemOf("CERTIFICATE", sequence(t, signedData, 200)), 1, 1, "openssl pkcs7 -inform der"},
@@ -142,7 +147,6 @@ func TestAFileWithoutCertificatesIsAnError(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"empty", "", "it is empty"}, {"blanks", " \r\n\t", "it is empty"}, {"words", "no such thing", "holds no PEM certificate"},
 		{"a key", pemOf("PRIVATE KEY", []byte("x")), `holds no PEM certificate, but a block of "PRIVATE KEY"`},
-		{"base64 without a frame", base64.StdEncoding.EncodeToString(der), "holds no PEM certificate"},
 		{"half of DER", string(der[:50]), "neither text nor a whole file of DER"},
 		{"other DER", string(sequence(t, 7, 9)), "certutil -encode FILE ca.pem"},
 		{"PKCS #7", string(sequence(t, signedData, 300)), "openssl pkcs7 -inform der -in FILE -print_certs -out ca.pem"},
