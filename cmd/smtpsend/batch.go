@@ -370,6 +370,7 @@ func (b *batchFlags) checkAll(ctx context.Context, g *globals, r *rowFile, plan 
 		return checked, withCode(exitData, fmt.Errorf("%s: no rows", r.name))
 	}
 	if checked.Bad == 0 {
+		g.unsent(checked.Unsent, "batch sends no images along: name one of the web, by https:")
 		return checked, nil
 	}
 	text := fmt.Sprintf("%s: %d of %d rows cannot be used; nothing was submitted", r.name, checked.Bad, checked.Bad+checked.Rows)

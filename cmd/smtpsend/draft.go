@@ -54,37 +54,47 @@ func (g *globals) doubts(m *message.Mail) {
 	for _, cid := range m.Unshown() {
 		g.warningf("--inline %s: the HTML body does not show cid:%s", cid, cid)
 	}
-	g.unsent(m.Missing())
+	g.unsent(m.Missing(), "")
 }
 
 // maxUnsent is how many images that are not sent along are named.
 const maxUnsent = 20
 
-// unsent warns of images that the reader of a message will not see.
-func (g *globals) unsent(images []message.Unsent) {
+// unsent warns of images that the reader of a message will not see. advice is what
+// helps where there is no --embed and no --inline, "" where there is.
+func (g *globals) unsent(images []message.Unsent, advice string) {
 	for _, image := range images[:min(len(images), maxUnsent)] {
 		address := image.Address
 		if len(address) > 80 { // such as data:
 			address = strings.ToValidUTF8(address[:60], "") + "..."
 		}
-		said := ""
-		switch image.Why {
-		case message.UnsentFile:
-			said = "which the message does not carry; --embed sends the images of local files along"
-		case message.UnsentCID:
-			said = fmt.Sprintf("which the message does not carry; --inline %s=FILE sends it along", strings.TrimPrefix(address, "cid:"))
-		case message.UnsentPath:
-			said = "a path of this machine, which its reader does not have; --embed sends it along when its name is relative to the HTML file"
-		case message.UnsentData:
-			said = "an image within the HTML, which Outlook and Gmail do not show; --embed sends the images of local files along"
-		default:
-			said = "which mail programs do not show"
+		why, helps := unsentWhy(image, address)
+		if advice != "" {
+			helps = advice
 		}
-		g.warningf("the HTML body shows %s, %s", address, said)
+		if helps != "" {
+			why += "; " + helps
+		}
+		g.warningf("the HTML body shows %s, %s", address, why)
 	}
 	if more := len(images) - maxUnsent; more > 0 {
 		g.warningf("the HTML body shows %d more images that the message does not carry", more)
 	}
+}
+
+// unsentWhy says why an image is not seen, and which flag of send helps.
+func unsentWhy(image message.Unsent, address string) (why, helps string) {
+	switch image.Why {
+	case message.UnsentFile:
+		return "which the message does not carry", "--embed sends the images of local files along"
+	case message.UnsentCID:
+		return "which the message does not carry", fmt.Sprintf("--inline %s=FILE sends it along", strings.TrimPrefix(address, "cid:"))
+	case message.UnsentPath:
+		return "a path of this machine, which its reader does not have", "--embed sends it along when its name is relative to the HTML file"
+	case message.UnsentData:
+		return "an image within the HTML, which Outlook and Gmail do not show", "--embed sends the images of local files along"
+	}
+	return "which mail programs do not show", ""
 }
 
 // exclusive are the flags that contradict each other.

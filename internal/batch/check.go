@@ -59,6 +59,7 @@ type Checked struct {
 	Mailboxes map[string]Count // what each mailbox will submit, without what is known
 	Last      time.Time        // the latest time that a row asks for; zero when none does
 	Legacy    int              // see Rows.Legacy
+	Unsent    []message.Unsent // images that the message of the first row shows and does not carry
 	Unread    bool             // there were limits.WrongRows that cannot be used, and the rest was not looked at
 }
 
@@ -277,6 +278,11 @@ func (c *checker) one(ctx context.Context, row Row) (outbox.Message, error) {
 	if err := m.Check(); err != nil {
 		return m, err
 	}
+	if row.N == 1 {
+		if err := c.images(ctx, d); err != nil {
+			return m, err
+		}
+	}
 	// Text grows at most to three octets for one, by quoted-printable, and by
 	// line ends; Markdown becomes HTML and text. Nearer to the limit it is composed.
 	size := int64(len(d.Text)+len(d.HTML)+2*len(d.Markdown)) * 8
@@ -291,6 +297,23 @@ func (c *checker) one(ctx context.Context, row Row) (outbox.Message, error) {
 		return m, nil
 	}
 	return m, tooLarge(ctx, d)
+}
+
+// images looks which images the reader of the first message will not see. The other
+// messages come of the same template, and a warning for each would be one too many.
+func (c *checker) images(ctx context.Context, d message.Draft) error {
+	if d.HTML == "" && d.Markdown == "" {
+		return nil
+	}
+	m, err := message.Compose(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total.Unsent = m.Missing()
+	return nil
 }
 
 // problems is all that is wrong with a row of which one found the first.
