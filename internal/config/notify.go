@@ -42,12 +42,16 @@ func (c *Config) Notify(ctx context.Context, input []byte) error {
 	return nil
 }
 
-// withoutSecrets is an environment for a program that needs none.
+// withoutSecrets is an environment for a program that needs none: without secrets,
+// and without the settings that may hold one, as the password of a proxy does and
+// the arguments of a command.
 func withoutSecrets(environ []string) []string {
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
 		return slices.ContainsFunc(table(), func(s Setting) bool {
-			return s.Secret && (strings.EqualFold(name, s.Variable()) || s.Azure != "" && strings.EqualFold(name, s.Azure))
+			held := strings.EqualFold(name, s.Variable()) || s.Azure != "" && strings.EqualFold(name, s.Azure)
+			command := strings.EqualFold(name, s.Variable()+"_COMMAND")
+			return s.Secret && (held || command) || held && (s.Name == "PROXY" || s.Name == notifyCommand)
 		})
 	})
 }

@@ -21,7 +21,8 @@ func TestNotifyCommandIsToldOnStandardInput(t *testing.T) {
 	}
 	into := filepath.Join(dir, "$HOME;x")
 	cfg := load(t, options(t, "SMTPSEND_NOTIFY_COMMAND='"+script+"' '"+into+"'", "PATH=/usr/bin:/bin", "OTHER=kept",
-		"SMTPSEND_OFFICE_CLIENT_SECRET="+hidden, "SMTPSEND_OFFICE_CLIENT_ID="+guid, "SMTPSEND_OFFICE_TENANT_ID="+tenant))
+		"SMTPSEND_PROXY=http://user:"+hidden+"@proxy.contoso.example:3128", "SMTPSEND_OFFICE_CLIENT_SECRET_COMMAND=echo "+hidden,
+		"AZURE_CLIENT_SECRET="+hidden, "SMTPSEND_OFFICE_CLIENT_ID="+guid, "SMTPSEND_OFFICE_TENANT_ID="+tenant))
 	if err := cfg.Notify(t.Context(), []byte("{\"kind\": \"held\"}\n")); err != nil {
 		t.Fatal(err)
 	}
