@@ -233,6 +233,9 @@ func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 func (l *loader) checkProxy(cfg *Config) {
 	u, err := url.Parse(cfg.Proxy.Reveal())
 	switch {
+	case err != nil && userInfo().MatchString(cfg.Proxy.Reveal()):
+		l.problem(SeverityError, "PROXY", "is not a URL: its user or password has a character that is written as % and two digits: @ is %40, : is %3A, / is %2F, % is %25, "+
+			`a backslash is %5C, so that CONTOSO\user is CONTOSO%5Cuser`)
 	case err != nil || u.Host == "" || u.Hostname() == "":
 		l.problem(SeverityError, "PROXY", "is not a URL such as http://proxy.contoso.example:3128")
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5":

@@ -19,6 +19,7 @@ import (
 )
 
 func TestWrongValuesAreRefusedByName(t *testing.T) {
+	const unescaped = "is not a URL: its user or password has a character that is written as % and two digits: @ is %40, : is %3A, / is %2F, % is %25, a backslash is %5C, so that CONTOSO\\user is CONTOSO%5Cuser"
 	for _, tt := range []struct{ set, want string }{
 		{"SMTP_PORT=abc", "is not a whole number"},
 		{"SMTP_PORT=99999999999", "is out of range"},
@@ -59,7 +60,8 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		{"PROXY=proxy:3128", "is not a URL such as http://proxy.contoso.example:3128"},
 		{"PROXY=ftp://proxy:3128", "has a scheme that is none of http, https, socks5"},
 		{"PROXY=http://proxy:3128/path", "has more than scheme, user, host and port"},
-		{"PROXY=http://" + hidden + ":x y@%zz", "is not a URL such as http://proxy.contoso.example:3128"},
+		{"PROXY=http://" + hidden + ":x y@%zz", unescaped},
+		{`PROXY=http://CONTOSO\user:` + hidden + "@proxy:3128", unescaped},
 		{"EHLO_NAME=a b", "is neither a host name nor an address in brackets (RFC 5321 4.1.3)"},
 		{"IP_FAMILY=5", "is none of any, ipv4, ipv6"},
 	} {
