@@ -29,13 +29,13 @@ type attachments struct {
 // find returns the files of an --attach: FILE, a pattern, or NAME=FILE. What exists
 // by the whole of that name comes first.
 func (a *attachments) find(ctx context.Context, value string) ([]message.Attachment, error) {
-	files, err := matches(value)
+	files, err := a.matches(value)
 	name, file, named := nameAndFile(value)
 	if named && !exists(value) && (err != nil || !isPattern(value)) {
 		if file == "" {
 			return nil, usagef("--attach %q: write NAME=FILE", value)
 		}
-		if files, err = matches(file); err == nil && len(files) > 1 {
+		if files, err = a.matches(file); err == nil && len(files) > 1 {
 			return nil, usagef("--attach %q: one name for %d files; leave NAME= out", value, len(files))
 		}
 		for i := range files {
@@ -179,7 +179,7 @@ func (a *attachments) close() {
 // "a[1].pdf" can be attached. A file that is named is attached from wherever it is;
 // one that a pattern finds is not known to whoever wrote the pattern, and must not
 // be a link that leads out of the directory that the pattern names.
-func matches(pattern string) ([]message.Attachment, error) {
+func (a *attachments) matches(pattern string) ([]message.Attachment, error) {
 	_, err := os.Lstat(pattern)
 	if errors.Is(err, fs.ErrNotExist) && strings.Contains(pattern, ",") && !isPattern(pattern) {
 		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w; each of several files needs an --attach of its own", fs.ErrNotExist)}
@@ -187,12 +187,16 @@ func matches(pattern string) ([]message.Attachment, error) {
 	if err == nil || !isPattern(pattern) {
 		return []message.Attachment{{Path: pattern}}, nil // message.Compose says what is wrong with it
 	}
-	paths, err := glob(pattern)
+	g := newGlobber()
+	paths, err := g.find(pattern)
 	if _, unread := errors.AsType[*message.FileError](err); unread {
 		return nil, err
 	}
 	if err != nil {
 		return nil, withCode(exitUsage, fmt.Errorf("%q: %w", pattern, err))
+	}
+	if g.passed != "" {
+		a.g.warningf("--attach %s: %s is a link to a directory, which ** does not enter; another --attach attaches what is in it", pattern, g.passed)
 	}
 	if len(paths) == 0 {
 		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w: no file matches", fs.ErrNotExist)}

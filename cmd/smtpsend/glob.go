@@ -21,6 +21,8 @@ import (
 type globber struct {
 	names   int // in directories, that may still be looked at
 	matches int // that may be found
+
+	passed string // the first link to a directory that "**" did not enter, "" for none
 }
 
 // anyDirectories is the element of a pattern that stands for any number of
@@ -28,12 +30,10 @@ type globber struct {
 // link to a directory is not one of them: it may lead back to where it is.
 const anyDirectories = "**"
 
-// glob is filepath.Glob within limits, and with "**". A pattern with "**" finds
-// files, sorted and each once; it does not find directories.
-func glob(pattern string) ([]string, error) {
-	return (&globber{names: limits.GlobNames, matches: limits.GlobMatches}).find(pattern)
-}
+func newGlobber() *globber { return &globber{names: limits.GlobNames, matches: limits.GlobMatches} }
 
+// find is filepath.Glob within limits, and with "**". A pattern with "**" finds
+// files, sorted and each once; it does not find directories.
 func (g *globber) find(pattern string) ([]string, error) {
 	if _, err := filepath.Match(pattern, ""); err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (g *globber) step(found []string, element string, files bool) (next []strin
 		for _, name := range names {
 			path := filepath.Join(dir, name)
 			if files {
-				if info, err := os.Stat(path); err == nil && info.IsDir() {
+				if isDir(path) {
 					continue
 				}
 			}
@@ -134,7 +134,7 @@ func (g *globber) step(found []string, element string, files bool) (next []strin
 
 // below appends dir and all directories below it that were not seen before.
 func (g *globber) below(dir string, seen map[string]bool, all []string) ([]string, error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+	if !isDir(dir) {
 		return all, nil
 	}
 	for waiting := []string{dir}; len(waiting) > 0; {
@@ -146,8 +146,11 @@ func (g *globber) below(dir string, seen map[string]bool, all []string) ([]strin
 		seen[dir] = true
 		all = append(all, dir)
 		err := g.list(dir, func(entry fs.DirEntry) {
+			path := filepath.Join(dir, entry.Name())
 			if entry.IsDir() {
-				waiting = append(waiting, filepath.Join(dir, entry.Name()))
+				waiting = append(waiting, path)
+			} else if g.passed == "" && entry.Type()&fs.ModeSymlink != 0 && isDir(path) {
+				g.passed = path
 			}
 		})
 		if err != nil {
@@ -155,6 +158,11 @@ func (g *globber) below(dir string, seen map[string]bool, all []string) ([]strin
 		}
 	}
 	return all, nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // in returns the names in dir that match one element of a pattern, sorted.
@@ -168,7 +176,7 @@ func (g *globber) in(dir, element string) ([]string, error) {
 		}
 		return []string{element}, nil
 	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() { // to open a pipe would wait
+	if !isDir(dir) { // to open a pipe would wait
 		return nil, nil
 	}
 	var names []string
