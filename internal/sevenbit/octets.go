@@ -29,6 +29,9 @@ type octets struct {
 	notUTF8 bool
 }
 
+// guessable is how many octets it takes at least to tell UTF-16 from text with NULs.
+const guessable = 16
+
 // add takes a piece at off.
 func (o *octets) add(p []byte, off int64) {
 	if o.total == 0 {
@@ -90,7 +93,7 @@ func (o *octets) endLine(start, length int64) {
 func (o *octets) close() {
 	o.notUTF8 = o.notUTF8 || o.n > 0
 	o.n = 0
-	o.wide = o.wide || o.nuls*3 > o.total
+	o.wide = o.wide || o.nuls*3 > o.total && o.total >= guessable
 }
 
 // worst is the first thing that no server takes.
