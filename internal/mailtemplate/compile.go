@@ -176,7 +176,7 @@ func (t *Template) newEngine() *engine {
 }
 
 // notCompiled says why a part of a template does not compile. Columns of other
-// people's files have names such as E-Mail, which is no name behind a dot.
+// people's files have names such as E-Mail, which is not a name after a dot.
 func (t *Template) notCompiled(part string, err error) error {
 	if part == "markdown" {
 		part = "body"

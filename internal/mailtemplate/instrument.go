@@ -195,7 +195,7 @@ func (in *instrumenter) arguments(p *parse.PipeNode, cmd *parse.CommandNode, bef
 	return n
 }
 
-// handing is a command that hands on what is behind it.
+// handing is a command that hands on what is after it.
 func (in *instrumenter) handing(function string, line int, value parse.Node) *parse.CommandNode {
 	if function == argumentFunc {
 		return placed(value, function, in.place(line, value))

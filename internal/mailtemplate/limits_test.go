@@ -32,7 +32,7 @@ func hostileData() map[string]any {
 }
 
 // templateBombs never ended, took all memory, or ended the process. Each of them
-// is refused with the words behind it; .html at the end of a name is the body's kind.
+// is refused with the words after it; .html at the end of a name is the body's kind.
 var templateBombs = map[string][2]string{
 	"range":          {`{{range 99999999999999}}{{end}}`, "body: needs more than 1000000 steps"},
 	"range.html":     {`{{range 99999999999999}}{{end}}`, "body: needs more than 1000000 steps"},

@@ -152,7 +152,7 @@ func formatted(format string, args []any) int {
 
 // verb is one verb of a format.
 type verb struct {
-	length int  // of it behind the %
+	length int  // of it after the %
 	arg    int  // the argument that it prints
 	room   int  // its width and precision
 	plain  bool // it prints an argument as it is

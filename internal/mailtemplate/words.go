@@ -28,7 +28,7 @@ func inOurWords(reason string, data map[string]any) string {
 		return fmt.Sprintf("line %s has no value for %q: what it is a part of is null or missing", line, strings.TrimPrefix(action, "."))
 	case strings.HasPrefix(why, "can't evaluate field Format in"):
 		return fmt.Sprintf(`line %s: {{%s}}: dates are text: {{date "02.01.2006" ...}} writes one in another form`, line, action)
-	case strings.HasPrefix(why, "range can't iterate over "): // the whole text is behind it
+	case strings.HasPrefix(why, "range can't iterate over "): // the whole text is after it
 		return fmt.Sprintf("line %s: {{range %s}}: this is not a list", line, action)
 	case partOfText().MatchString(why):
 		return fmt.Sprintf("line %s has no value for %q: what it is a part of is not a group of values", line, strings.TrimPrefix(action, "."))

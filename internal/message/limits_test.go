@@ -210,7 +210,7 @@ func TestPartsForReencodingAreBounded(t *testing.T) {
 }
 
 // TestDelimitersAreThoseOfTheInnermostMultipart, also where one boundary is another
-// with hyphens behind it.
+// with hyphens after it.
 func TestDelimitersAreThoseOfTheInnermostMultipart(t *testing.T) {
 	long := strings.Repeat("wort ", 400)
 	in := complete + "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"x\"\r\n\r\n--x\r\nContent-Type: multipart/mixed; boundary=\"x--\"\r\n\r\n" +

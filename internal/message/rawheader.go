@@ -83,7 +83,7 @@ func lineEnd(b []byte, pos int) int {
 	return len(b)
 }
 
-// fieldEnd is behind the last folded line of the field at pos.
+// fieldEnd is after the last folded line of the field at pos.
 func fieldEnd(b []byte, pos int) int {
 	for {
 		pos = lineEnd(b, pos)

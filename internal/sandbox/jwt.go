@@ -91,7 +91,7 @@ func (t *tokenIssuer) verify(token string, now time.Time) (claims, error) {
 	}
 	signature, err := base64.RawURLEncoding.Strict().DecodeString(parts[2])
 	if err != nil {
-		return claims{}, fmt.Errorf("%w: signature is no base64url", errToken)
+		return claims{}, fmt.Errorf("%w: signature is not base64url", errToken)
 	}
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 	if rsa.VerifyPKCS1v15(&t.key.PublicKey, crypto.SHA256, sum[:], signature) != nil {
@@ -113,7 +113,7 @@ func (t *tokenIssuer) verify(token string, now time.Time) (claims, error) {
 func decodePart(part string, into any) error {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	if err != nil {
-		return fmt.Errorf("%w: a part is no base64url", errToken)
+		return fmt.Errorf("%w: a part is not base64url", errToken)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
 		return fmt.Errorf("%w: a part is no JSON", errToken)

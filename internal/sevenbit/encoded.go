@@ -123,7 +123,7 @@ func (q *quoter) text(p []byte) (err error) {
 	return nil
 }
 
-// octet writes one, encoded or as it is. A hyphen that would come first behind a
+// octet writes one, encoded or as it is. A hyphen that would come first after a
 // soft line end is encoded, lest a delimiter begin there.
 func (q *quoter) octet(c byte, encode bool) error {
 	if q.column == lineRoom-1 || encode && q.column >= lineRoom-3 {
@@ -204,7 +204,7 @@ func (r *repairer) long(piece []byte, last bool) (err error) {
 }
 
 // softEnd counts the blanks that p begins with, which are no text at the end of a
-// line (RFC 2045 6.7 rule 3), and reports whether the line ends behind them.
+// line (RFC 2045 6.7 rule 3), and reports whether the line ends after them.
 func softEnd(p []byte, last bool) (blanks int, ends bool) {
 	for blanks < min(len(p), limits.Line) && (p[blanks] == ' ' || p[blanks] == '\t') {
 		blanks++

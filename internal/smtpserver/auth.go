@@ -29,7 +29,7 @@ func (c *conn) auth(ctx context.Context, arg string) bool {
 		initial, unread = decodeInitial(text)
 	}
 	r := c.session.Auth(ctx, strings.ToUpper(mechanism), initial, func(challenge []byte) ([]byte, error) {
-		// An initial response that is no base64 matters only to a session that
+		// An initial response that is not base64 matters only to a session that
 		// has a use for it: one that refuses the mechanism does not look at it.
 		if failure == nil {
 			failure = unread

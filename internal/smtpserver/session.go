@@ -29,7 +29,7 @@ type Session interface {
 	// StartTLS answers before the handshake; 220 starts it.
 	StartTLS(ctx context.Context) Reply
 	// Auth answers AUTH; 235 authenticates. initial is nil when the client
-	// sent no initial response, or one that is no base64, which challenge then
+	// sent no initial response, or one that is not base64, which challenge then
 	// fails with; it is empty when the client sent "=". challenge sends a 334
 	// and returns the decoded response; after its error Auth should return at
 	// once, its reply is not used.
