@@ -173,7 +173,8 @@ func proxyNote(e Entry, s Symptom) string {
 		notes = append(notes, "It offers "+strings.Join(offers, ", ")+".")
 	}
 	text := squeeze(s.Text)
-	sent := s.Proxy != nil && s.Proxy.SignedIn || strings.Contains(text, squeeze("; user and password were sent)"))
+	signedIn := s.Proxy != nil && s.Proxy.SignedIn
+	sent := signedIn || strings.Contains(text, squeeze("; user and password were sent)"))
 	switch {
 	case strings.Contains(text, squeeze(socksNoWay)):
 		notes = append(notes, "It takes none of the ways that were offered to it: no sign-in at all, and user and password where its setting has them.")

@@ -33,7 +33,9 @@ func saysTheSame(t *testing.T, all []specimen, ours [][]submitted) {
 		header, _ := splitHeader(bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n")))
 		for road := range roads {
 			content := ours[i][road].content
-			if _, same := added(content, want); content == nil || same && road != roadRecipient {
+			_, same := added(content, want)
+			asBefore := same && road != roadRecipient
+			if content == nil || asBefore {
 				continue
 			}
 			p := pair{

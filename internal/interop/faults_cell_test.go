@@ -96,7 +96,9 @@ func (l *lab) run(ctx context.Context, c cell) (m met) {
 	case "batch":
 		m = p.batch(m)
 	}
-	if n, err := s.struck(); err != nil || n == 0 && !c.silent {
+	n, err := s.struck()
+	missed := n == 0 && !c.silent
+	if err != nil || missed {
 		m = m.fail("the fault struck %d times, %v", n, err)
 	}
 	if m.stored, err = storedBy(s); err != nil {

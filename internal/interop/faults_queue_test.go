@@ -47,7 +47,8 @@ func (p *program) show() (list []queued, err error) {
 // somebody has to decide about a doubt; "" when there is none.
 func waits(list []queued) string {
 	for _, q := range list {
-		if q.State == "ready" || q.State == "sending" || q.State == "held" && q.InDoubt == 0 {
+		held := q.State == "held" && q.InDoubt == 0
+		if q.State == "ready" || q.State == "sending" || held {
 			return q.State + ": " + q.Reason
 		}
 	}

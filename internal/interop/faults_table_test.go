@@ -198,7 +198,10 @@ func setupFaults() (all []fault) {
 
 // variants are the fault with each persistence that it can have.
 func (f fault) variants() []persistence {
-	if f.options != nil || f.harmless && f.breaks[0].Times > 0 {
+	if f.options != nil {
+		return []persistence{always}
+	}
+	if f.harmless && f.breaks[0].Times > 0 {
 		return []persistence{always}
 	}
 	return []persistence{once, always}

@@ -93,7 +93,8 @@ func (o *octets) endLine(start, length int64) {
 func (o *octets) close() {
 	o.notUTF8 = o.notUTF8 || o.n > 0
 	o.n = 0
-	o.wide = o.wide || o.nuls*3 > o.total && o.total >= guessable
+	looksWide := o.total >= guessable && o.nuls*3 > o.total
+	o.wide = o.wide || looksWide
 }
 
 // worst is the first thing that no server takes.

@@ -178,7 +178,8 @@ func (w *walker) body(end int64, last bool) error {
 	p := &w.part
 	o := &p.octets
 	o.close()
-	wanted := o.long.fault != "" || o.nul.fault != "" || w.o.EightBit && o.high > 0
+	garbled := w.o.EightBit && o.high > 0
+	wanted := garbled || o.long.fault != "" || o.nul.fault != ""
 	if !wanted || p.body >= end {
 		if o.high > 0 {
 			w.left()
