@@ -87,6 +87,7 @@ func TestScripts(t *testing.T) {
 				env.Setenv(outputDir, output)
 				env.Setenv("HOME", env.WorkDir)
 				env.Setenv("HOST", host)
+				env.Setenv("GORACE", os.Getenv("GORACE"))
 				env.Setenv("INJECTED", "a\nBcc: evil@contoso.example") // a script's line cannot hold it
 				env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
 				env.Setenv("SMTPSEND_STATE_DIR", filepath.Join(env.WorkDir, "state")) // root's default is the machine's
