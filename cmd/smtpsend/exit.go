@@ -13,7 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
@@ -241,7 +241,7 @@ func rememberedCode(kind string, number int) int {
 	entry, known := diagnosis.Lookup(kind)
 	switch {
 	case known:
-		e := &submission.Error{Stage: entry.Stages[0], Reply: reply.Reply{Code: number}}
+		e := &submission.Error{Stage: entry.Stages[0], Reply: smtp.Reply{Code: number}}
 		return failureCode(e, diagnosis.Finding{Code: kind, Class: entry.Class})
 	case kind == courier.KindSettings:
 		return exitConfig

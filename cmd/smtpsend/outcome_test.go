@@ -16,8 +16,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/reply"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -345,7 +345,7 @@ func TestWhatWasGivenUpIsNotTriedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	later := reply.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
+	later := smtp.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
 	s, err := sender.Finish(t.Context(), c, outbox.Result{
 		Stage: diagnosis.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later,
 		Recipients: []outbox.Recipient{{ForwardPath: "a@contoso.example", Outcome: outbox.Transient, Reply: later}},
@@ -364,7 +364,7 @@ func TestAMailboxThatIsReleasedMeanwhileIsNotStopped(t *testing.T) {
 	g := &globals{process: &process{stdout: io.Discard, stderr: io.Discard}}
 	tally := g.newTally(&config.Config{})
 	c := &outbox.Claim{QID: "1", Mailbox: "a@contoso.example"}
-	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &submission.Error{Stage: diagnosis.StageAuth, Reply: reply.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
+	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &submission.Error{Stage: diagnosis.StageAuth, Reply: smtp.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
 		Recipients: []submission.Recipient{{ForwardPath: "x@contoso.example", Outcome: submission.NotAttempted}}}
 	tally.settled(c, refused, outbox.Settled{State: outbox.Ready, Event: outbox.EventHeld, Pause: outbox.PauseConfiguration})
 	var exit *exitError

@@ -14,7 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -326,7 +326,7 @@ func partly(view receiptView, accepted int) []string {
 
 // passedOn are the lines of a server's reply for another client, which may show
 // them and need not take more than SMTP allows in a line.
-func passedOn(r reply.Reply) []string {
+func passedOn(r smtp.Reply) []string {
 	lines := make([]string, len(r.Lines))
 	for i, line := range r.Lines {
 		lines[i] = atMost(visible(line), 400)
@@ -335,7 +335,7 @@ func passedOn(r reply.Reply) []string {
 }
 
 // refusal is the server's reply that decided, zero when none came.
-func refusal(r *submission.Receipt) reply.Reply {
+func refusal(r *submission.Receipt) smtp.Reply {
 	if e := r.Err(); e != nil && !e.Reply.IsZero() {
 		return e.Reply
 	}
@@ -344,7 +344,7 @@ func refusal(r *submission.Receipt) reply.Reply {
 			return rcpt.Reply
 		}
 	}
-	return reply.Reply{}
+	return smtp.Reply{}
 }
 
 func (p *pipeSession) Reset() { p.order = letter{} }

@@ -20,7 +20,7 @@ func Find(s Symptom, f Facts) Finding {
 	if len(s.Text) > MaxText {
 		s.Text = s.Text[:MaxText]
 	}
-	// reply.Read does not believe an enhanced code whose class contradicts the
+	// smtp.Read does not believe an enhanced code whose class contradicts the
 	// reply code, and Exchange sends some (451 5.7.3), so the text counts too.
 	if m := enhancedStart().FindString(s.Text); m != "" && s.Enhanced == "" {
 		s.Enhanced = m

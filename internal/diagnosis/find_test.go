@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // symptomOf makes of a sample what our client would see.
@@ -19,7 +19,7 @@ func symptomOf(t *testing.T, e diagnosis.Entry, sample string) diagnosis.Symptom
 		return diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: e.Token.HTTPStatus, OAuthError: e.Token.Error, AADSTS: []int{e.Token.AADSTS}, Text: sample}
 	}
 	wire := sample[:3] + " " + sample[4:] + "\r\n"
-	r, err := reply.Read(bufio.NewReader(strings.NewReader(wire)))
+	r, err := smtp.Read(bufio.NewReader(strings.NewReader(wire)))
 	if err != nil {
 		t.Fatalf("reading sample %q: %v", sample, err)
 	}

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -111,7 +111,7 @@ func (t *told) read(out []byte, exit error) ([]submission.Recipient, error) {
 	for _, r := range t.Recipients {
 		digits, _, _ := strings.Cut(r.Reply, " ")
 		n, _ := strconv.Atoi(digits)
-		list = append(list, submission.Recipient{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Reply: reply.Reply{Code: n}})
+		list = append(list, submission.Recipient{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Reply: smtp.Reply{Code: n}})
 	}
 	return list, nil
 }

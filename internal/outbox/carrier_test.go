@@ -6,7 +6,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // A notice does not stay in a mailbox that was held while it was claimed there.
@@ -101,7 +101,7 @@ func TestALongPauseThatANoticeMetFirstIsTold(t *testing.T) {
 				f.finish(c, outbox.Result{})
 				c = other
 			}
-			s := f.finish(c, failed(c, outbox.NotAttempted, diagnosis.ClassTransient, diagnosis.StageDial, reply.Reply{}))
+			s := f.finish(c, failed(c, outbox.NotAttempted, diagnosis.ClassTransient, diagnosis.StageDial, smtp.Reply{}))
 			f.clock.add(s.Until.Sub(f.clock.Now()))
 		}
 		if f.noticed() != "paused" {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Outcome is what became of a message for one recipient in one attempt. The
@@ -29,7 +29,7 @@ type Recipient struct {
 	ForwardPath string
 	Outcome     Outcome
 	Class       diagnosis.Class // of its reply; "": Result.Class
-	Reply       reply.Reply     // zero when none came
+	Reply       smtp.Reply      // zero when none came
 }
 
 // Result is the account of one attempt. The zero value gives a claim back as if
@@ -40,7 +40,7 @@ type Result struct {
 	Class      diagnosis.Class // what the failure means, "" when there was none
 	Kind       string          // its code in the catalogue
 	Fault      diagnosis.Fault // what failed when neither server nor token endpoint said anything
-	Reply      reply.Reply     // that decided; zero when none came
+	Reply      smtp.Reply      // that decided; zero when none came
 	Text       string          // our words when there is no reply
 	ServerID   string          // the server's name for what it accepted
 	Pause      time.Duration   // how long the server, or the catalogue, wants a throttled mailbox to pause; 0: growing

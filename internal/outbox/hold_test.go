@@ -9,10 +9,10 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
-var closed = reply.Reply{Code: 554, Enhanced: reply.Enhanced{Class: 5, Subject: 3, Detail: 2}, Lines: []string{"5.3.2 no service now"}}
+var closed = smtp.Reply{Code: 554, Enhanced: smtp.Enhanced{Class: 5, Subject: 3, Detail: 2}, Lines: []string{"5.3.2 no service now"}}
 
 // unusable is the result of an attempt that a refused greeting ended.
 func unusable(c *outbox.Claim) outbox.Result {
@@ -143,7 +143,7 @@ func TestNonsenseInATransactionLetsOthersGoFirst(t *testing.T) {
 		f.clock.add(time.Second)
 		f.lock()
 		c := f.allowed()
-		r := failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, diagnosis.StageRcpt, reply.Reply{})
+		r := failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, diagnosis.StageRcpt, smtp.Reply{})
 		r.Fault = diagnosis.FaultNotSMTP
 		f.finish(c, r)
 		f.clock.add(time.Minute)

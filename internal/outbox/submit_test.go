@@ -8,20 +8,20 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 var (
-	busy      = reply.Reply{Code: 451, Enhanced: reply.Enhanced{Class: 4, Subject: 7}, Lines: []string{"4.7.0 Temporary server error. Please try again later. PRX2"}}
-	throttled = reply.Reply{Code: 432, Enhanced: reply.Enhanced{Class: 4, Subject: 3, Detail: 2}, Lines: []string{"4.3.2 Concurrent connections limit exceeded."}}
-	unknown   = reply.Reply{Code: 550, Enhanced: reply.Enhanced{Class: 5, Subject: 1, Detail: 1}, Lines: []string{"5.1.1 User unknown"}}
-	denied    = reply.Reply{Code: 535, Enhanced: reply.Enhanced{Class: 5, Subject: 7, Detail: 3}, Lines: []string{"5.7.3 Authentication unsuccessful"}}
-	blocked   = reply.Reply{Code: 550, Enhanced: reply.Enhanced{Class: 5, Subject: 1, Detail: 8}, Lines: []string{"5.1.8 Access denied, bad outbound sender"}}
-	taken     = reply.Reply{Code: 250, Enhanced: reply.Enhanced{Class: 2}, Lines: []string{"2.0.0 OK <1@contoso.example> [Hostname=h]"}}
+	busy      = smtp.Reply{Code: 451, Enhanced: smtp.Enhanced{Class: 4, Subject: 7}, Lines: []string{"4.7.0 Temporary server error. Please try again later. PRX2"}}
+	throttled = smtp.Reply{Code: 432, Enhanced: smtp.Enhanced{Class: 4, Subject: 3, Detail: 2}, Lines: []string{"4.3.2 Concurrent connections limit exceeded."}}
+	unknown   = smtp.Reply{Code: 550, Enhanced: smtp.Enhanced{Class: 5, Subject: 1, Detail: 1}, Lines: []string{"5.1.1 User unknown"}}
+	denied    = smtp.Reply{Code: 535, Enhanced: smtp.Enhanced{Class: 5, Subject: 7, Detail: 3}, Lines: []string{"5.7.3 Authentication unsuccessful"}}
+	blocked   = smtp.Reply{Code: 550, Enhanced: smtp.Enhanced{Class: 5, Subject: 1, Detail: 8}, Lines: []string{"5.1.8 Access denied, bad outbound sender"}}
+	taken     = smtp.Reply{Code: 250, Enhanced: smtp.Enhanced{Class: 2}, Lines: []string{"2.0.0 OK <1@contoso.example> [Hostname=h]"}}
 )
 
 // failed is a refusal of the whole message with the outcome for every recipient.
-func failed(c *outbox.Claim, o outbox.Outcome, class diagnosis.Class, stage diagnosis.Stage, rep reply.Reply) outbox.Result {
+func failed(c *outbox.Claim, o outbox.Outcome, class diagnosis.Class, stage diagnosis.Stage, rep smtp.Reply) outbox.Result {
 	r := all(c, o)
 	for i := range r.Recipients {
 		r.Recipients[i].Reply = rep
@@ -36,7 +36,7 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 		outcome outbox.Outcome
 		class   diagnosis.Class
 		stage   diagnosis.Stage
-		reply   reply.Reply
+		reply   smtp.Reply
 		fault   diagnosis.Fault
 
 		state    outbox.State
@@ -236,7 +236,7 @@ func TestPauseThatTheServerAsksFor(t *testing.T) {
 		f.put(mail())
 		f.lock()
 		c := f.claim()
-		r := failed(c, outbox.NotAttempted, diagnosis.ClassThrottled, diagnosis.StageToken, reply.Reply{})
+		r := failed(c, outbox.NotAttempted, diagnosis.ClassThrottled, diagnosis.StageToken, smtp.Reply{})
 		r.Pause, r.Text = 7*time.Minute, "token endpoint: 429"
 		f.finish(c, r)
 		if w := f.waits(); w.Until.Sub(f.clock.Now()) != 7*time.Minute || w.Reason != "the server asked for a pause: token endpoint: 429" {
@@ -337,7 +337,7 @@ func TestPauseDoesNotEndAHold(t *testing.T) {
 func TestInDoubtIsSubmittedOnceMoreOrHeld(t *testing.T) {
 	doubt := func(f *fixture) outbox.Settled {
 		c := f.allowed()
-		return f.finish(c, failed(c, outbox.InDoubt, diagnosis.ClassTransient, diagnosis.StageContent, reply.Reply{}))
+		return f.finish(c, failed(c, outbox.InDoubt, diagnosis.ClassTransient, diagnosis.StageContent, smtp.Reply{}))
 	}
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 		q := f.put(mail())

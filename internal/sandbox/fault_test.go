@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/reply"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -190,7 +190,7 @@ func (p *prober) expect(stage diagnosis.Stage, want int, keyword string) (diagno
 	if stage == diagnosis.StageGreeting {
 		_ = p.c.conn.SetDeadline(time.Now().Add(p.wait))
 	}
-	r, err := reply.Read(p.c.r)
+	r, err := smtp.Read(p.c.r)
 	switch {
 	case err != nil:
 		return diagnosis.Symptom{Stage: stage, Fault: diagnosis.FaultOf(err)}, true

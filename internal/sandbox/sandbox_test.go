@@ -24,8 +24,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/smtpsend/smtpsend/internal/reply"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
 
@@ -143,16 +143,16 @@ func dial(t testing.TB, s *sandbox.Sandbox) *smtpClient {
 	return &smtpClient{t, conn, bufio.NewReader(conn)}
 }
 
-func (c *smtpClient) read() reply.Reply {
+func (c *smtpClient) read() smtp.Reply {
 	c.t.Helper()
-	r, err := reply.Read(c.r)
+	r, err := smtp.Read(c.r)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	return r
 }
 
-func (c *smtpClient) cmd(format string, args ...any) reply.Reply {
+func (c *smtpClient) cmd(format string, args ...any) smtp.Reply {
 	c.t.Helper()
 	fmt.Fprintf(c.conn, format+"\r\n", args...)
 	return c.read()
@@ -213,7 +213,7 @@ func content(from string) string {
 }
 
 // submit sends content in one transaction and returns the last reply.
-func (c *smtpClient) submit(from, content string) reply.Reply {
+func (c *smtpClient) submit(from, content string) smtp.Reply {
 	c.t.Helper()
 	for _, line := range []string{"MAIL FROM:<" + from + ">", "RCPT TO:<a@contoso.example>", "DATA"} {
 		if r := c.cmd("%s", line); r.Code/100 > 3 {

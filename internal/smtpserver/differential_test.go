@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emersion/go-smtp"
+	gosmtp "github.com/emersion/go-smtp"
 	"pgregory.net/rapid"
 
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -29,20 +29,20 @@ type oracleSession struct {
 	current message
 }
 
-func (o *oracle) NewSession(*smtp.Conn) (smtp.Session, error) { return &oracleSession{o: o}, nil }
+func (o *oracle) NewSession(*gosmtp.Conn) (gosmtp.Session, error) { return &oracleSession{o: o}, nil }
 
 func (s *oracleSession) Reset()        { s.begun, s.current = false, message{} }
 func (s *oracleSession) Logout() error { return nil }
 
-func (s *oracleSession) Mail(from string, _ *smtp.MailOptions) error {
+func (s *oracleSession) Mail(from string, _ *gosmtp.MailOptions) error {
 	if s.begun { // go-smtp leaves this to its backend
-		return &smtp.SMTPError{Code: 503, Message: "Sender already specified"}
+		return &gosmtp.SMTPError{Code: 503, Message: "Sender already specified"}
 	}
 	s.begun, s.current.from = true, from
 	return nil
 }
 
-func (s *oracleSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (s *oracleSession) Rcpt(to string, _ *gosmtp.RcptOptions) error {
 	s.current.to = append(s.current.to, to)
 	return nil
 }
@@ -70,7 +70,7 @@ func (o *oracle) take() []message {
 func serveOracle(t *testing.T) (*oracle, string) {
 	t.Helper()
 	o := &oracle{}
-	s := smtp.NewServer(o)
+	s := gosmtp.NewServer(o)
 	s.Domain, s.ReadTimeout, s.MaxLineLength = "test", 10*time.Second, 1<<20
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -154,7 +154,7 @@ func converse(t *testing.T, addr, sent string) string {
 	_ = c.conn.(*net.TCPConn).CloseWrite()
 	var digits strings.Builder
 	for {
-		r, err := reply.Read(c.r)
+		r, err := smtp.Read(c.r)
 		if errors.Is(err, io.EOF) {
 			return digits.String()
 		}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -65,10 +65,10 @@ func readReplies(t *testing.T, c *client, sent []byte) {
 		_ = c.conn.(*net.TCPConn).CloseWrite()
 	}()
 	for {
-		_, err := reply.Read(c.r)
-		var syntax *reply.SyntaxError
+		_, err := smtp.Read(c.r)
+		var syntax *smtp.SyntaxError
 		switch {
-		case errors.As(err, &syntax), errors.Is(err, reply.ErrTooLong), errors.Is(err, io.ErrUnexpectedEOF):
+		case errors.As(err, &syntax), errors.Is(err, smtp.ErrTooLong), errors.Is(err, io.ErrUnexpectedEOF):
 			t.Fatalf("server said no SMTP: %v", err)
 		case err != nil:
 			var timeout net.Error
@@ -159,7 +159,7 @@ func FuzzPath(f *testing.F) {
 // mailFrom returns the path as the server read it.
 func mailFrom(c *client, path string) (int, string) {
 	c.write("MAIL FROM:<" + path + "> SMTPUTF8\r\n")
-	r, err := reply.Read(c.r)
+	r, err := smtp.Read(c.r)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/wneessen/go-mail/smtp"
+	gomail "github.com/wneessen/go-mail/smtp"
 
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
@@ -19,7 +19,7 @@ var ErrNoTLS = errors.New("no TLS: the access token is not sent in clear")
 // challenge, and takes its token when AUTH is due rather than before the
 // connection is made. It serves one exchange of one connection.
 type Auth struct {
-	ctx       context.Context // kept, because smtp.Auth's methods have none
+	ctx       context.Context // kept, because gomail.Auth's methods have none
 	user      string
 	token     func(context.Context) (Token, error)
 	plaintext bool // on a loopback connection, by the user's own setting
@@ -27,7 +27,7 @@ type Auth struct {
 	used      Token
 }
 
-var _ smtp.Auth = (*Auth)(nil)
+var _ gomail.Auth = (*Auth)(nil)
 
 // NewAuth returns the mechanism for user (the mailbox), with a token from the
 // given function, which is called once, by Start, with ctx.
@@ -37,7 +37,7 @@ func NewAuth(ctx context.Context, user string, token func(context.Context) (Toke
 
 // Start returns the mechanism's name and the initial response. Its error is
 // ErrNoTLS, the token function's own (a *TokenError), or an *xoauth2.FieldError.
-func (a *Auth) Start(server *smtp.ServerInfo) (mechanism string, initialResponse []byte, err error) {
+func (a *Auth) Start(server *gomail.ServerInfo) (mechanism string, initialResponse []byte, err error) {
 	if !server.TLS && !a.plaintext {
 		return "", nil, ErrNoTLS
 	}

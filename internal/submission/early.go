@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // errEarly is the cause when the server said something that nothing was asked
@@ -98,12 +98,12 @@ func (s *Session) heardBetween() error {
 // ask is wire.command for a command within a transaction. A reply that is there
 // before the command is none to it, but for 421, which may come at any time (RFC
 // 5321 3.8).
-func (s *Session) ask(command string) (reply.Reply, error) {
+func (s *Session) ask(command string) (smtp.Reply, error) {
 	if !s.wire.audible(past) {
 		return s.wire.command(s.opts.Timeouts.Command, command)
 	}
 	if err := s.wire.limit(pendingTime); err != nil {
-		return reply.Reply{}, err
+		return smtp.Reply{}, err
 	}
 	r, err := s.wire.read()
 	if err == nil && r.Code != 421 {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
 
@@ -15,7 +15,7 @@ import (
 // Every error of this package is of type *Error or wraps one.
 type Error struct {
 	Stage  diagnosis.Stage
-	Reply  reply.Reply          // the server's reply; zero when none came
+	Reply  smtp.Reply           // the server's reply; zero when none came
 	Fault  diagnosis.Fault      // what went wrong without a reply
 	Result *xoauth2.ErrorResult // the error result that came with a 334 before the refusal
 	Server string               // host:port
@@ -63,11 +63,11 @@ var errTooLate = fmt.Errorf("time limit passed: %w", context.DeadlineExceeded)
 // faultOf classifies a cause. A deadline of ours and a silent server look alike
 // on a socket; both mean that no answer came in time.
 func faultOf(err error) diagnosis.Fault {
-	var syntax *reply.SyntaxError
+	var syntax *smtp.SyntaxError
 	switch {
 	case err == nil:
 		return ""
-	case errors.As(err, &syntax), errors.Is(err, reply.ErrTooLong):
+	case errors.As(err, &syntax), errors.Is(err, smtp.ErrTooLong):
 		return diagnosis.FaultNotSMTP
 	}
 	return diagnosis.FaultOf(err)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // errStop ends the set-up where the token is needed.
@@ -50,8 +50,8 @@ func (s *Session) Authenticate(ctx context.Context, t Token, deadline time.Time)
 
 // Command sends one command, such as MAIL, RCPT or RSET, and returns its reply.
 // A reply other than 2yz is an *Error too, after which the session goes on.
-func (s *Session) Command(ctx context.Context, stage diagnosis.Stage, line string, deadline time.Time) (reply.Reply, error) {
-	var r reply.Reply
+func (s *Session) Command(ctx context.Context, stage diagnosis.Stage, line string, deadline time.Time) (smtp.Reply, error) {
+	var r smtp.Reply
 	err := s.within(ctx, deadline, func(context.Context) error {
 		return s.step(stage, func() (err error) {
 			r, err = s.wire.command(s.opts.Timeouts.Command, line)

@@ -8,7 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Outcome is what became of a message for one recipient.
@@ -30,7 +30,7 @@ type Recipient struct {
 	ForwardPath string
 	Outcome     Outcome
 	Stage       diagnosis.Stage // where the outcome was decided
-	Reply       reply.Reply     // that decided it; zero when none came
+	Reply       smtp.Reply      // that decided it; zero when none came
 	Fault       diagnosis.Fault // that decided it without a reply: the server says before that it cannot take the message
 }
 
@@ -53,9 +53,9 @@ type Receipt struct {
 	Server      string // host:port
 	Size        int64  // octets of content
 	Recipients  []Recipient
-	Reply       reply.Reply // to the final dot; zero when none came
-	QueueID     string      // the server's name for the message, when its reply gives one
-	Hostname    string      // Exchange's, from [Hostname=...]
+	Reply       smtp.Reply // to the final dot; zero when none came
+	QueueID     string     // the server's name for the message, when its reply gives one
+	Hostname    string     // Exchange's, from [Hostname=...]
 	Attempts    []Attempt
 	Started     time.Time
 	Took        time.Duration
@@ -171,7 +171,7 @@ var (
 // identify reads from the reply to the final dot under which name and where
 // the server keeps the message: "2.0.0 OK <id> [Hostname=host]" is Exchange's
 // form, "2.0.0 Ok: queued as id" Postfix's.
-func identify(r reply.Reply) (queueID, host string) {
+func identify(r smtp.Reply) (queueID, host string) {
 	text := r.Text()
 	if m := hostname().FindStringSubmatch(text); m != nil {
 		host = m[1]

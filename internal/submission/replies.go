@@ -4,14 +4,14 @@ import (
 	"errors"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // envelopeReplies reads the replies to RSET, MAIL and every RCPT, by functions
 // that also send the command where commands go one by one. After a refused MAIL
 // a group's other replies are still read, to stay in step; stepwise there are
 // none.
-func (s *Session) envelopeReplies(t *transaction, mail, rcpt func() (reply.Reply, error)) error {
+func (s *Session) envelopeReplies(t *transaction, mail, rcpt func() (smtp.Reply, error)) error {
 	limit := s.opts.Timeouts.Command
 	if t.reset {
 		if err := s.wire.limit(limit); err != nil {
@@ -60,7 +60,7 @@ func (s *Session) envelopeReplies(t *transaction, mail, rcpt func() (reply.Reply
 var errNotReset = errors.New("server did not reset")
 
 // wasReset checks the reply to RSET.
-func (s *Session) wasReset(r reply.Reply, err error) error {
+func (s *Session) wasReset(r smtp.Reply, err error) error {
 	switch {
 	case err != nil:
 		return s.fail(diagnosis.StageMail, err)
@@ -73,7 +73,7 @@ func (s *Session) wasReset(r reply.Reply, err error) error {
 // mailRefused ends a transaction whose MAIL was refused. In a group the replies
 // to RCPT and DATA are due as well; should the server accept one of them all the
 // same, it is out of step, and gets nothing more.
-func (s *Session) mailRefused(t *transaction, r reply.Reply) error {
+func (s *Session) mailRefused(t *transaction, r smtp.Reply) error {
 	refusal := &Error{Stage: diagnosis.StageMail, Reply: r}
 	if outcomeOf(r) == InDoubt {
 		return s.fail(diagnosis.StageMail, refusal)

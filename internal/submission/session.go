@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Step is one stage of a session or transaction and how long it took.
@@ -207,7 +207,7 @@ func (s *Session) Close() {
 }
 
 // unexpected is a reply other than the one that the stage needs.
-func unexpected(r reply.Reply) *Error { return &Error{Reply: r} }
+func unexpected(r smtp.Reply) *Error { return &Error{Reply: r} }
 
 // offers reports whether the server's EHLO reply has the extension, and its
 // parameters.
@@ -220,7 +220,7 @@ func (s *Session) offers(extension string) (parameters string, ok bool) {
 // 4.1.1.1). Keywords are not case-sensitive; the first line of a kind counts.
 // Mechanisms are gathered from all lines with AUTH, of which old servers have
 // one with "AUTH=" for older clients.
-func extensions(r reply.Reply) map[string]string {
+func extensions(r smtp.Reply) map[string]string {
 	ext := make(map[string]string)
 	for _, line := range r.Lines[1:] {
 		keyword, parameters, _ := strings.Cut(strings.TrimSpace(line), " ")

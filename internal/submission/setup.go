@@ -12,10 +12,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/wneessen/go-mail/smtp"
+	gomail "github.com/wneessen/go-mail/smtp"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
 
@@ -140,7 +140,7 @@ func (s *Session) authenticate(ctx context.Context, token *prefetch) error {
 	}
 	auth := NewAuth(ctx, s.opts.Mailbox, token.wait)
 	auth.plaintext = s.opts.Security == Plaintext && s.opts.Proxy == nil && isLoopback(s.raw.RemoteAddr())
-	_, response, err := auth.Start(&smtp.ServerInfo{Name: s.opts.Host, TLS: s.tls, Auth: offered})
+	_, response, err := auth.Start(&gomail.ServerInfo{Name: s.opts.Host, TLS: s.tls, Auth: offered})
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (s *Session) authenticate(ctx context.Context, token *prefetch) error {
 	r, err := s.exchangeAuth(auth, response, s.exchange || !long)
 	if err == nil && long && s.exchange && (r.Code == 500 || r.Code == 501) {
 		auth = NewAuth(ctx, s.opts.Mailbox, token.wait)
-		if _, _, err := auth.Start(&smtp.ServerInfo{Name: s.opts.Host, TLS: true}); err != nil {
+		if _, _, err := auth.Start(&gomail.ServerInfo{Name: s.opts.Host, TLS: true}); err != nil {
 			return err
 		}
 		if second, err := s.exchangeAuth(auth, nil, false); err == nil {
@@ -172,29 +172,29 @@ func (s *Session) authenticate(ctx context.Context, token *prefetch) error {
 const maxChallenges = 3
 
 // exchangeAuth sends AUTH and answers challenges until another reply comes.
-func (s *Session) exchangeAuth(auth *Auth, response []byte, oneLine bool) (reply.Reply, error) {
+func (s *Session) exchangeAuth(auth *Auth, response []byte, oneLine bool) (smtp.Reply, error) {
 	if err := s.wire.limit(s.opts.Timeouts.Command); err != nil {
-		return reply.Reply{}, err
+		return smtp.Reply{}, err
 	}
 	command := "AUTH " + xoauth2.Mechanism
 	if oneLine {
 		command += " " + base64.StdEncoding.EncodeToString(response)
 	}
 	if err := s.wire.putAs(command, redact("AUTH "+xoauth2.Mechanism+" ", len(command)-len("AUTH XOAUTH2 "))); err != nil {
-		return reply.Reply{}, err
+		return smtp.Reply{}, err
 	}
 	r, err := s.wire.roundTrip()
 	for n := 1; err == nil && r.Code == 334; n++ {
 		if n > maxChallenges {
-			return reply.Reply{}, unexpected(r)
+			return smtp.Reply{}, unexpected(r)
 		}
 		var line string
 		line, err = answer(auth, r)
 		if err != nil {
-			return reply.Reply{}, err
+			return smtp.Reply{}, err
 		}
 		if err := s.wire.putAs(line, redact("", len(line))); err != nil {
-			return reply.Reply{}, err
+			return smtp.Reply{}, err
 		}
 		r, err = s.wire.roundTrip()
 	}
@@ -204,7 +204,7 @@ func (s *Session) exchangeAuth(auth *Auth, response []byte, oneLine bool) (reply
 // answer is the line that answers a challenge; a challenge that the mechanism
 // does not know is answered by cancelling (RFC 4954 4), upon which the server
 // refuses.
-func answer(auth *Auth, r reply.Reply) (string, error) {
+func answer(auth *Auth, r smtp.Reply) (string, error) {
 	challenge, err := base64.StdEncoding.DecodeString(strings.TrimSpace(r.Text()))
 	if err != nil {
 		return "*", nil

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wneessen/go-mail/smtp"
+	gomail "github.com/wneessen/go-mail/smtp"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	mail "github.com/smtpsend/smtpsend/internal/message"
@@ -265,10 +265,10 @@ func TestAuthRefusesWithoutTLS(t *testing.T) {
 		called = true
 		return submission.Token{Access: secret.New(accessToken)}, nil
 	})
-	if _, _, err := a.Start(&smtp.ServerInfo{Name: "127.0.0.1"}); !errors.Is(err, submission.ErrNoTLS) || called {
+	if _, _, err := a.Start(&gomail.ServerInfo{Name: "127.0.0.1"}); !errors.Is(err, submission.ErrNoTLS) || called {
 		t.Errorf("err %v, token fetched: %v", err, called)
 	}
-	if mech, response, err := a.Start(&smtp.ServerInfo{TLS: true}); mech != "XOAUTH2" || !strings.Contains(string(response), accessToken) || err != nil {
+	if mech, response, err := a.Start(&gomail.ServerInfo{TLS: true}); mech != "XOAUTH2" || !strings.Contains(string(response), accessToken) || err != nil {
 		t.Errorf("with TLS: %q, %q, %v", mech, response, err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // MaxRecipients is how many RCPT go into one transaction: Exchange Online's
@@ -106,7 +106,7 @@ func (r Recipient) oneTooMany() bool {
 // fullCode reports a reply that says "too many recipients" rather than
 // something about this one: mailbox full has the subject 2 in its enhanced
 // status code, as in 4.2.2 and 5.2.2.
-func fullCode(r reply.Reply) bool {
+func fullCode(r smtp.Reply) bool {
 	return (r.Code == 452 || r.Code == 552) && r.Enhanced.Subject != 2
 }
 

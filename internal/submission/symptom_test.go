@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -37,7 +37,7 @@ func TestAnErrorIsNamedByHostAndDoubt(t *testing.T) {
 }
 
 func TestAReceiptTellsWhatKeptTheMessageFromAnyone(t *testing.T) {
-	later := reply.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
+	later := smtp.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
 	closed := &submission.Error{Stage: diagnosis.StageContent, Fault: diagnosis.FaultConnectionClosed}
 	a := submission.Recipient{ForwardPath: "a@contoso.example", Outcome: submission.Accepted}
 	b := submission.Recipient{ForwardPath: "b@contoso.example", Outcome: submission.Transient, Stage: diagnosis.StageRcpt, Reply: later}

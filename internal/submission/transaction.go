@@ -11,13 +11,13 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Result is what one mail transaction brought.
 type Result struct {
 	Recipients []Recipient // in the order of the transaction
-	Reply      reply.Reply // to the final dot; zero when none came
+	Reply      smtp.Reply  // to the final dot; zero when none came
 	Steps      []Step
 	Err        *Error   // why the transaction did not end with 2yz; nil when it did
 	Notes      []string // oddities of the server
@@ -41,7 +41,7 @@ func newTransaction(m *message.Mail, to []string) *transaction {
 }
 
 // settle gives the outcome of r to every recipient whose outcome is from.
-func (t *transaction) settle(from Outcome, stage diagnosis.Stage, r reply.Reply) {
+func (t *transaction) settle(from Outcome, stage diagnosis.Stage, r smtp.Reply) {
 	for i, rcpt := range t.res.Recipients {
 		if rcpt.Outcome == from {
 			t.res.Recipients[i] = Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outcomeOf(r), Stage: stage, Reply: r}
@@ -53,7 +53,7 @@ func (t *transaction) settle(from Outcome, stage diagnosis.Stage, r reply.Reply)
 // and the reply to the final dot. It never leaves this file.
 const provisional Outcome = "rcpt accepted"
 
-func outcomeOf(r reply.Reply) Outcome {
+func outcomeOf(r smtp.Reply) Outcome {
 	switch {
 	case r.Positive():
 		return Accepted
@@ -249,7 +249,7 @@ func (s *Session) converseGrouped(t *transaction, written bool) error {
 			return s.failWriting(t, err)
 		}
 	}
-	read := func() (reply.Reply, error) { return s.wire.read() }
+	read := func() (smtp.Reply, error) { return s.wire.read() }
 	if err := s.envelopeReplies(t, read, read); err != nil {
 		return err
 	}
@@ -275,8 +275,8 @@ func (s *Session) converseStepwise(t *transaction) error {
 		}
 	}
 	i := -1
-	mail := func() (reply.Reply, error) { return s.ask(s.mailCommand(t.mail)) }
-	rcpt := func() (reply.Reply, error) { i++; return s.ask(s.rcptCommand(t.mail, t.to[i])) }
+	mail := func() (smtp.Reply, error) { return s.ask(s.mailCommand(t.mail)) }
+	rcpt := func() (smtp.Reply, error) { i++; return s.ask(s.rcptCommand(t.mail, t.to[i])) }
 	if err := s.envelopeReplies(t, mail, rcpt); err != nil {
 		return err
 	}

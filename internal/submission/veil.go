@@ -4,8 +4,8 @@ import (
 	"encoding/base64"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/reply"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // shortestRun is how many octets in a row of a credential are taken out of a
@@ -51,7 +51,7 @@ func (v *veil) hideFrom(text string, shortest int) string {
 // hideReply hides in the lines of a reply. A challenge is looked at behind its
 // base64 alone, and goes on as base64, because the mechanism reads it: in base64
 // an error result and a token share runs such as that of ":"https://.
-func (v *veil) hideReply(r reply.Reply) reply.Reply {
+func (v *veil) hideReply(r smtp.Reply) smtp.Reply {
 	if v == nil {
 		return r
 	}

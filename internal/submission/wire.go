@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/reply"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // wire is the dialogue on one connection: lines out, replies in, both traced.
@@ -47,11 +47,11 @@ func (w *wire) putAs(command, shown string) error {
 // read reads one reply. Nothing that this package keeps, shows or reports of a
 // server's words comes in by another way, so here the credential is taken out
 // of them.
-func (w *wire) read() (reply.Reply, error) {
-	r, err := reply.Read(w.br)
-	var syntax *reply.SyntaxError
+func (w *wire) read() (smtp.Reply, error) {
+	r, err := smtp.Read(w.br)
+	var syntax *smtp.SyntaxError
 	if errors.As(err, &syntax) {
-		return r, &reply.SyntaxError{Line: w.veil.hide(syntax.Line)}
+		return r, &smtp.SyntaxError{Line: w.veil.hide(syntax.Line)}
 	}
 	if err != nil {
 		return r, err
@@ -68,20 +68,20 @@ func (w *wire) read() (reply.Reply, error) {
 }
 
 // roundTrip sends what is buffered and reads one reply.
-func (w *wire) roundTrip() (reply.Reply, error) {
+func (w *wire) roundTrip() (smtp.Reply, error) {
 	if err := w.bw.Flush(); err != nil {
-		return reply.Reply{}, err
+		return smtp.Reply{}, err
 	}
 	return w.read()
 }
 
 // command sends one command and reads its reply within d.
-func (w *wire) command(d time.Duration, line string) (reply.Reply, error) {
+func (w *wire) command(d time.Duration, line string) (smtp.Reply, error) {
 	if err := w.limit(d); err != nil {
-		return reply.Reply{}, err
+		return smtp.Reply{}, err
 	}
 	if err := w.put(line); err != nil {
-		return reply.Reply{}, err
+		return smtp.Reply{}, err
 	}
 	return w.roundTrip()
 }

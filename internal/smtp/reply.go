@@ -1,7 +1,7 @@
-// Package reply reads SMTP replies (RFC 5321 4.2) from a server that is not to
+// Package smtp reads SMTP replies (RFC 5321 4.2) from a server that is not to
 // be trusted: lines are cut, the whole reply is bounded, and a reply whose
 // lines do not carry one code is an error at once rather than a wait for more.
-package reply
+package smtp
 
 import (
 	"bufio"
