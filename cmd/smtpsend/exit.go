@@ -197,7 +197,7 @@ func endingOf(r *submission.Receipt, found diagnosis.Finding) ending {
 		return e
 	}
 	e.failures = []int{failureCode(failure, found)}
-	if failure.Stage == diagnosis.StageRcpt && r.Count(submission.Transient) > 0 { // of several refusals one passes
+	if failure.Stage == smtp.StageRcpt && r.Count(submission.Transient) > 0 { // of several refusals one passes
 		e.failures = append(e.failures, exitTryAgain)
 	}
 	if r.Interrupted() {
@@ -219,17 +219,17 @@ func failureCode(e *submission.Error, f diagnosis.Finding) int {
 	switch {
 	case errors.As(e, &file), errors.Is(e, outbox.ErrDamaged):
 		return exitIO
-	case f.Code == string(diagnosis.FaultDNSNotFound):
+	case f.Code == string(smtp.FaultDNSNotFound):
 		return exitNoHost
-	case protocolFault(e.Fault), protocolFault(diagnosis.Fault(f.Code)), e.Reply.Positive(), e.Reply.Intermediate():
+	case protocolFault(e.Fault), protocolFault(smtp.Fault(f.Code)), e.Reply.Positive(), e.Reply.Intermediate():
 		return exitProtocol
-	case f.Class == diagnosis.ClassConfiguration && e.Stage == diagnosis.StageToken:
+	case f.Class == diagnosis.ClassConfiguration && e.Stage == smtp.StageToken:
 		return exitNotAuthorised
-	case f.Transient(), e.Stage == diagnosis.StageRcpt && e.Reply.Transient():
+	case f.Transient(), e.Stage == smtp.StageRcpt && e.Reply.Transient():
 		return exitTryAgain
 	case f.Class == diagnosis.ClassConfiguration, refusedSignIn(e):
 		return exitNotAuthorised
-	case f.Class == diagnosis.ClassPermanent && e.Stage == diagnosis.StageRcpt:
+	case f.Class == diagnosis.ClassPermanent && e.Stage == smtp.StageRcpt:
 		return exitNoUser
 	}
 	return exitRefused
@@ -255,14 +255,14 @@ func rememberedCode(kind string, number int) int {
 // and whatever it says: AUTH was refused for good, or a later command with 530
 // or 535 (RFC 4954 6).
 func refusedSignIn(e *submission.Error) bool {
-	return e.Stage == diagnosis.StageAuth && e.Reply.Permanent() || e.Reply.Code == 530 || e.Reply.Code == 535
+	return e.Stage == smtp.StageAuth && e.Reply.Permanent() || e.Reply.Code == 530 || e.Reply.Code == 535
 }
 
-func protocolFault(f diagnosis.Fault) bool {
+func protocolFault(f smtp.Fault) bool {
 	switch f {
-	case diagnosis.FaultTLSUntrusted, diagnosis.FaultTLSIntercepted, diagnosis.FaultTLSHostname, diagnosis.FaultTLSExpired,
-		diagnosis.FaultTLSVersion, diagnosis.FaultTLSNotSpoken, diagnosis.FaultTLSFailure,
-		diagnosis.FaultStartTLSMissing, diagnosis.FaultXOAUTH2Missing, diagnosis.FaultNotSMTP, diagnosis.FaultTokenUnusable:
+	case smtp.FaultTLSUntrusted, smtp.FaultTLSIntercepted, smtp.FaultTLSHostname, smtp.FaultTLSExpired,
+		smtp.FaultTLSVersion, smtp.FaultTLSNotSpoken, smtp.FaultTLSFailure,
+		smtp.FaultStartTLSMissing, smtp.FaultXOAUTH2Missing, smtp.FaultNotSMTP, smtp.FaultTokenUnusable:
 		return true
 	}
 	return false

@@ -19,7 +19,7 @@ func TestRefusalOfALaterTransactionIsNoneOfAll(t *testing.T) {
 		{[]submission.Outcome{submission.Accepted, submission.Permanent, submission.NotAttempted}, exitPartly},
 		{[]submission.Outcome{submission.Permanent, submission.NotAttempted}, exitRefused},
 	} {
-		refused := &submission.Error{Stage: diagnosis.StageContent, Reply: smtp.Reply{Code: 554, Lines: []string{"5.3.0 no"}}}
+		refused := &submission.Error{Stage: smtp.StageContent, Reply: smtp.Reply{Code: 554, Lines: []string{"5.3.0 no"}}}
 		r := &submission.Receipt{Attempts: []submission.Attempt{{Err: refused}}}
 		for _, o := range tt.outcomes {
 			r.Recipients = append(r.Recipients, submission.Recipient{Outcome: o})

@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -37,7 +37,7 @@ func TestBatchSurvivesKills(t *testing.T) {
 	var countdown atomic.Int64 // stages until the process is killed
 	box, err := sandbox.Start(t.Context(), sandbox.Options{
 		TimeScale: 2000, Connections: -1,
-		SMTPHook: func(context.Context, diagnosis.Stage, string) (smtpserver.Reply, bool) {
+		SMTPHook: func(context.Context, smtp.Stage, string) (smtpserver.Reply, bool) {
 			if countdown.Add(-1) == 0 {
 				if p := process.Load(); p != nil {
 					p.Kill()

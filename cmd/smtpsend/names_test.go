@@ -19,6 +19,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // signingKey is shared by the sandboxes of a test: making one takes longer than
@@ -241,8 +242,8 @@ const noHost = "the words name no host of Microsoft's, and any server can be mea
 // sendmail, doctor, queue ls, queue why, the notice to the operator and explain give
 // it one name, and those that submit end with one exit code.
 func TestEveryFaultHasOneName(t *testing.T) {
-	faults := append(sandbox.FaultNames(), string(diagnosis.FaultTLSUntrusted)+",stage=token",
-		string(diagnosis.FaultTLSIntercepted)+",stage=token", string(diagnosis.FaultConnectionClosed)+",stage=content")
+	faults := append(sandbox.FaultNames(), string(smtp.FaultTLSUntrusted)+",stage=token",
+		string(smtp.FaultTLSIntercepted)+",stage=token", string(smtp.FaultConnectionClosed)+",stage=content")
 	for _, e := range diagnosis.Entries() {
 		if e.ServerCan && !slices.Contains(faults, e.Code) {
 			t.Errorf("%s can be caused by a server, and the sandbox cannot", e.Code)

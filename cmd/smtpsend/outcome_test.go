@@ -347,7 +347,7 @@ func TestWhatWasGivenUpIsNotTriedAgain(t *testing.T) {
 	}
 	later := smtp.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
 	s, err := sender.Finish(t.Context(), c, outbox.Result{
-		Stage: diagnosis.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later,
+		Stage: smtp.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later,
 		Recipients: []outbox.Recipient{{ForwardPath: "a@contoso.example", Outcome: outbox.Transient, Reply: later}},
 	})
 	if err = errors.Join(err, sender.Release()); err != nil || s.State != outbox.Dead {
@@ -364,7 +364,7 @@ func TestAMailboxThatIsReleasedMeanwhileIsNotStopped(t *testing.T) {
 	g := &globals{process: &process{stdout: io.Discard, stderr: io.Discard}}
 	tally := g.newTally(&config.Config{})
 	c := &outbox.Claim{QID: "1", Mailbox: "a@contoso.example"}
-	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &submission.Error{Stage: diagnosis.StageAuth, Reply: smtp.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
+	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &submission.Error{Stage: smtp.StageAuth, Reply: smtp.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
 		Recipients: []submission.Recipient{{ForwardPath: "x@contoso.example", Outcome: submission.NotAttempted}}}
 	tally.settled(c, refused, outbox.Settled{State: outbox.Ready, Event: outbox.EventHeld, Pause: outbox.PauseConfiguration})
 	var exit *exitError

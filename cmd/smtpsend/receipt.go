@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -38,7 +39,7 @@ type receiptView struct {
 type recipientView struct {
 	ForwardPath string             `json:"forward_path"`
 	Outcome     submission.Outcome `json:"outcome"`
-	Stage       diagnosis.Stage    `json:"stage,omitempty"`
+	Stage       smtp.Stage         `json:"stage,omitempty"`
 	Reply       string             `json:"reply,omitempty"`
 	Finding     *diagnosis.Finding `json:"finding,omitempty"`
 }
@@ -97,7 +98,7 @@ func newAttemptView(a submission.Attempt) attemptView {
 	v := attemptView{Started: a.Started, Took: milliseconds(a.Took), Waited: milliseconds(a.Waited)}
 	for i, step := range a.Steps {
 		name := string(step.Stage)
-		if step.Stage == diagnosis.StageContent && i > 0 && a.Steps[i-1].Stage == step.Stage {
+		if step.Stage == smtp.StageContent && i > 0 && a.Steps[i-1].Stage == step.Stage {
 			name = "reply"
 		}
 		v.Steps = append(v.Steps, stepView{name, milliseconds(step.Took)})

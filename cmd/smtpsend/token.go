@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
 	"github.com/smtpsend/smtpsend/xoauth2"
@@ -125,7 +126,7 @@ func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	e := &submission.Error{Stage: diagnosis.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
+	e := &submission.Error{Stage: smtp.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
 	known, _ := facts(cfg, mailbox, "", submission.Token{})
 	finding := diagnosis.Find(e.Symptom(), known)
 	code := failureCode(e, finding)

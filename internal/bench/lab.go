@@ -17,9 +17,9 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/delayproxy"
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -63,8 +63,8 @@ func newLab(ctx context.Context) (_ *lab, err error) {
 func (l *lab) start(ctx context.Context) (err error) {
 	l.box, err = sandbox.Start(ctx, sandbox.Options{
 		MaxMessages: 1, Connections: -1,
-		SMTPHook: func(_ context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
-			if stage == diagnosis.StageGreeting {
+		SMTPHook: func(_ context.Context, stage smtp.Stage, _ string) (smtpserver.Reply, bool) {
+			if stage == smtp.StageGreeting {
 				l.greeted.CompareAndSwap(0, time.Now().UnixNano())
 			}
 			return smtpserver.Reply{}, false

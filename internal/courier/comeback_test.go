@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -101,7 +102,7 @@ func TestAProbeIsASignInWithoutAMessage(t *testing.T) {
 	o := faulty(t, "sendas-denied,times=3")
 	var mu sync.Mutex
 	var stages []string
-	o.SMTPHook = func(_ context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
+	o.SMTPHook = func(_ context.Context, stage smtp.Stage, _ string) (smtpserver.Reply, bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		stages = append(stages, string(stage))

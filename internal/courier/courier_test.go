@@ -20,12 +20,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/smtpsend/smtpsend/internal/courier"
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -218,8 +218,8 @@ func TestAReplyThatIsLostIsInDoubtAndRecorded(t *testing.T) {
 
 func TestAnEndingProcessLetsTheMessageOnItsWayArrive(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	l := newLab(t, sandbox.Options{SMTPHook: func(hook context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
-		if stage == diagnosis.StageContent {
+	l := newLab(t, sandbox.Options{SMTPHook: func(hook context.Context, stage smtp.Stage, _ string) (smtpserver.Reply, bool) {
+		if stage == smtp.StageContent {
 			stop()
 		}
 		return smtpserver.Reply{}, false
@@ -284,8 +284,8 @@ func TestTheOperatorIsToldOnce(t *testing.T) {
 
 func TestWhatTheGraceCutsOffIsRecordedAsInDoubt(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	l := newLab(t, sandbox.Options{SMTPHook: func(hook context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
-		if stage == diagnosis.StageContent {
+	l := newLab(t, sandbox.Options{SMTPHook: func(hook context.Context, stage smtp.Stage, _ string) (smtpserver.Reply, bool) {
+		if stage == smtp.StageContent {
 			stop()
 			<-hook.Done() // no reply as long as anybody listens
 		}
@@ -327,8 +327,8 @@ func TestAnOutcomeIsRecordedWhenTheOutboxIsFreeAgain(t *testing.T) {
 	}
 	var l *lab
 	var foreign *sql.Conn
-	l = newLab(t, sandbox.Options{SMTPHook: func(_ context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
-		if stage == diagnosis.StageContent && foreign == nil {
+	l = newLab(t, sandbox.Options{SMTPHook: func(_ context.Context, stage smtp.Stage, _ string) (smtpserver.Reply, bool) {
+		if stage == smtp.StageContent && foreign == nil {
 			foreign = l.raw()
 			if _, err := foreign.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 				t.Error(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -71,5 +72,5 @@ func (c *courier) signIn(end *Probed) (accepted bool, result outbox.Result) {
 
 // settingResult is the result of an attempt that a setting ended.
 func settingResult(err error) outbox.Result {
-	return outbox.Result{Stage: diagnosis.StageConfig, Class: diagnosis.ClassConfiguration, Kind: KindSettings, Text: err.Error()}
+	return outbox.Result{Stage: smtp.StageConfig, Class: diagnosis.ClassConfiguration, Kind: KindSettings, Text: err.Error()}
 }

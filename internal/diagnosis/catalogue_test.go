@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
-var stages = []diagnosis.Stage{
-	diagnosis.StageConfig, diagnosis.StageToken, diagnosis.StageDial, diagnosis.StageGreeting,
-	diagnosis.StageEHLO, diagnosis.StageStartTLS, diagnosis.StageAuth, diagnosis.StageMail,
-	diagnosis.StageRcpt, diagnosis.StageData, diagnosis.StageContent, diagnosis.StageQuit,
+var stages = []smtp.Stage{
+	smtp.StageConfig, smtp.StageToken, smtp.StageDial, smtp.StageGreeting,
+	smtp.StageEHLO, smtp.StageStartTLS, smtp.StageAuth, smtp.StageMail,
+	smtp.StageRcpt, smtp.StageData, smtp.StageContent, smtp.StageQuit,
 }
 
 var classes = []diagnosis.Class{

@@ -14,25 +14,10 @@
 // no state, and everything in it is safe for concurrent use.
 package diagnosis
 
-import "time"
+import (
+	"time"
 
-// Stage is the step of a submission at which a failure was seen.
-type Stage string
-
-// The stages in the order in which a submission passes them.
-const (
-	StageConfig   Stage = "config"   // settings, before any network
-	StageToken    Stage = "token"    // the request to the token endpoint
-	StageDial     Stage = "dial"     // name resolution and TCP
-	StageGreeting Stage = "greeting" // the 220 banner
-	StageEHLO     Stage = "ehlo"     // EHLO, before or after TLS
-	StageStartTLS Stage = "starttls" // STARTTLS and the TLS handshake
-	StageAuth     Stage = "auth"     // AUTH XOAUTH2
-	StageMail     Stage = "mail"     // MAIL FROM
-	StageRcpt     Stage = "rcpt"     // RCPT TO
-	StageData     Stage = "data"     // DATA up to its 354
-	StageContent  Stage = "content"  // the content and the reply to the final dot
-	StageQuit     Stage = "quit"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Class says what a failure means for the next attempt.
@@ -68,7 +53,7 @@ type Claims struct {
 
 // Symptom is what one stage saw. Fields that do not apply stay zero.
 type Symptom struct {
-	Stage Stage
+	Stage smtp.Stage
 
 	Code     int    // SMTP reply code
 	Enhanced string // enhanced status code as sent, such as "5.7.139"
@@ -80,7 +65,7 @@ type Symptom struct {
 	OAuthError string // its "error", such as "invalid_client"
 	AADSTS     []int  // its "error_codes"
 
-	Fault  Fault       // what failed when nobody replied
+	Fault  smtp.Fault  // what failed when nobody replied
 	Proxy  *ProxyError // what a proxy answered, nil for nothing
 	Claims *Claims     // of the token that was used, when known
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Sure says how well the text of an entry is founded.
@@ -29,7 +31,7 @@ type TokenSample struct {
 type Entry struct {
 	Code   string // stable, in kebab case
 	Class  Class
-	Stages []Stage // where it is met, the usual place first
+	Stages []smtp.Stage // where it is met, the usual place first
 	Title  string
 	Cause  string
 	Fixes  []Fix
@@ -41,7 +43,7 @@ type Entry struct {
 	Variants []string
 	NoSample string // why there is no sample
 	Token    *TokenSample
-	Fault    Fault // what Symptom.Fault recognises it, "" for replies
+	Fault    smtp.Fault // what Symptom.Fault recognises it, "" for replies
 
 	// ServerCan says that a server can cause it: by Sample as its reply, by Token
 	// as its refusal, or, with Fault set, by its behaviour.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // MaxPaste is how much of a pasted text is read, in octets: of a longer one the
@@ -153,8 +154,8 @@ func (p *paste) numberHits() []hit {
 	for _, n := range p.numbers {
 		h := hit{at: region{n.start, n.end}, number: n.number, words: []string{fmt.Sprintf("AADSTS%d", n.number)}}
 		var score int
-		h.entry, score = bestEntry(Symptom{Stage: StageToken, AADSTS: []int{n.number}, Text: p.part(h, cuts)})
-		if score == 0 || h.entry.Stages[0] != StageToken {
+		h.entry, score = bestEntry(Symptom{Stage: smtp.StageToken, AADSTS: []int{n.number}, Text: p.part(h, cuts)})
+		if score == 0 || h.entry.Stages[0] != smtp.StageToken {
 			h.entry, score = mustLookup("unknown-token-refusal"), ordinary
 		}
 		if h.score = score; score >= ordinary {
@@ -238,16 +239,16 @@ func (p *paste) partOfReply(at region, replies []hit) bool {
 // connects reports whether the failure is one of a connection to Microsoft's,
 // and tells the machine itself from it.
 func (p *paste) connects(h *hit) bool {
-	if h.entry.Fault == FaultConnectionRefused {
+	if h.entry.Fault == smtp.FaultConnectionRefused {
 		if local, mailPort := p.onLoopback(h.at); local {
 			h.entry, _ = Lookup("connection-refused-loopback")
 			return mailPort && p.microsofts(h.at, true)
 		}
 	}
-	if h.entry.Fault == FaultTLSUntrusted && p.inspected(h.at) {
+	if h.entry.Fault == smtp.FaultTLSUntrusted && p.inspected(h.at) {
 		h.entry, _ = Lookup("tls-intercepted")
 	}
-	return (h.entry.Fault == FaultProxyRefused || h.entry.Fault == FaultProxySignIn || !p.dialsPrivate(h.at)) && p.namesMicrosoftHost(h.at)
+	return (h.entry.Fault == smtp.FaultProxyRefused || h.entry.Fault == smtp.FaultProxySignIn || !p.dialsPrivate(h.at)) && p.namesMicrosoftHost(h.at)
 }
 
 // dropEchoes keeps the most specific of the hits that stand close together:
@@ -310,11 +311,11 @@ func depth(h hit, firstReply int) int {
 		return 9
 	case h.entry.Fault != "":
 		return 0
-	case h.entry.Stages[0] == StageConfig, h.entry.Stages[0] == StageToken:
+	case h.entry.Stages[0] == smtp.StageConfig, h.entry.Stages[0] == smtp.StageToken:
 		return 1
 	case h.entry.Code == "not-authenticated":
 		return 4
-	case h.entry.Stages[0] == StageAuth:
+	case h.entry.Stages[0] == smtp.StageAuth:
 		return 2
 	}
 	return 5

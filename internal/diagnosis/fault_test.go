@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 func TestFaultOf(t *testing.T) {
@@ -26,32 +27,32 @@ func TestFaultOf(t *testing.T) {
 	tests := []struct {
 		name string
 		err  error
-		want diagnosis.Fault
+		want smtp.Fault
 	}{
 		{"none", nil, ""},
 		{"another error", errors.New("something"), ""},
 		{"a missing file is no fault of the network", &fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, ""},
-		{"name not found", &net.OpError{Err: &net.DNSError{IsNotFound: true}}, diagnosis.FaultDNSNotFound},
-		{"name server silent", &net.OpError{Err: &net.DNSError{IsTimeout: true}}, diagnosis.FaultDNSFailure},
-		{"refused", op(syscall.ECONNREFUSED), diagnosis.FaultConnectionRefused},
-		{"unreachable", op(syscall.ENETUNREACH), diagnosis.FaultNetworkUnreachable},
-		{"no route", op(syscall.EHOSTUNREACH), diagnosis.FaultNetworkUnreachable},
-		{"reset", op(syscall.ECONNRESET), diagnosis.FaultConnectionClosed},
-		{"broken pipe", op(syscall.EPIPE), diagnosis.FaultConnectionClosed},
-		{"kernel gave up", op(syscall.ETIMEDOUT), diagnosis.FaultConnectionTimeout},
-		{"deadline", fmt.Errorf("reading: %w", os.ErrDeadlineExceeded), diagnosis.FaultConnectionTimeout},
-		{"context's deadline", fmt.Errorf("reading: %w", context.DeadlineExceeded), diagnosis.FaultConnectionTimeout},
-		{"interrupted", fmt.Errorf("reading: %w", context.Canceled), diagnosis.FaultCancelled},
-		{"end of stream", fmt.Errorf("reading: %w", io.EOF), diagnosis.FaultConnectionClosed},
-		{"end within a reply", io.ErrUnexpectedEOF, diagnosis.FaultConnectionClosed},
-		{"closed by us", net.ErrClosed, diagnosis.FaultConnectionClosed},
-		{"unknown authority", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, diagnosis.FaultTLSUntrusted},
-		{"expired", &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}, diagnosis.FaultTLSExpired},
-		{"another reason", x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign}, diagnosis.FaultTLSUntrusted},
-		{"hostname", &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}}, diagnosis.FaultTLSHostname},
-		{"plain text", tls.RecordHeaderError{Msg: "first record"}, diagnosis.FaultTLSNotSpoken},
-		{"alert", tls.AlertError(40), diagnosis.FaultTLSFailure},
-		{"alert about the version", tls.AlertError(70), diagnosis.FaultTLSVersion},
+		{"name not found", &net.OpError{Err: &net.DNSError{IsNotFound: true}}, smtp.FaultDNSNotFound},
+		{"name server silent", &net.OpError{Err: &net.DNSError{IsTimeout: true}}, smtp.FaultDNSFailure},
+		{"refused", op(syscall.ECONNREFUSED), smtp.FaultConnectionRefused},
+		{"unreachable", op(syscall.ENETUNREACH), smtp.FaultNetworkUnreachable},
+		{"no route", op(syscall.EHOSTUNREACH), smtp.FaultNetworkUnreachable},
+		{"reset", op(syscall.ECONNRESET), smtp.FaultConnectionClosed},
+		{"broken pipe", op(syscall.EPIPE), smtp.FaultConnectionClosed},
+		{"kernel gave up", op(syscall.ETIMEDOUT), smtp.FaultConnectionTimeout},
+		{"deadline", fmt.Errorf("reading: %w", os.ErrDeadlineExceeded), smtp.FaultConnectionTimeout},
+		{"context's deadline", fmt.Errorf("reading: %w", context.DeadlineExceeded), smtp.FaultConnectionTimeout},
+		{"interrupted", fmt.Errorf("reading: %w", context.Canceled), smtp.FaultCancelled},
+		{"end of stream", fmt.Errorf("reading: %w", io.EOF), smtp.FaultConnectionClosed},
+		{"end within a reply", io.ErrUnexpectedEOF, smtp.FaultConnectionClosed},
+		{"closed by us", net.ErrClosed, smtp.FaultConnectionClosed},
+		{"unknown authority", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, smtp.FaultTLSUntrusted},
+		{"expired", &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}, smtp.FaultTLSExpired},
+		{"another reason", x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign}, smtp.FaultTLSUntrusted},
+		{"hostname", &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}}, smtp.FaultTLSHostname},
+		{"plain text", tls.RecordHeaderError{Msg: "first record"}, smtp.FaultTLSNotSpoken},
+		{"alert", tls.AlertError(40), smtp.FaultTLSFailure},
+		{"alert about the version", tls.AlertError(70), smtp.FaultTLSVersion},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -82,12 +83,12 @@ func TestFaultOfRealHandshakes(t *testing.T) {
 	tests := []struct {
 		name   string
 		config *tls.Config
-		want   diagnosis.Fault
+		want   smtp.Fault
 	}{
-		{"server wants a newer version", &tls.Config{RootCAs: roots, MaxVersion: tls.VersionTLS12, ServerName: "example.com"}, diagnosis.FaultTLSVersion},
-		{"untrusted", &tls.Config{ServerName: "example.com"}, diagnosis.FaultTLSUntrusted},
-		{"another host", &tls.Config{RootCAs: roots, ServerName: "smtp.office365.com"}, diagnosis.FaultTLSHostname},
-		{"expired", &tls.Config{RootCAs: roots, ServerName: "example.com", Time: func() time.Time { return time.Unix(1<<33, 0) }}, diagnosis.FaultTLSExpired},
+		{"server wants a newer version", &tls.Config{RootCAs: roots, MaxVersion: tls.VersionTLS12, ServerName: "example.com"}, smtp.FaultTLSVersion},
+		{"untrusted", &tls.Config{ServerName: "example.com"}, smtp.FaultTLSUntrusted},
+		{"another host", &tls.Config{RootCAs: roots, ServerName: "smtp.office365.com"}, smtp.FaultTLSHostname},
+		{"expired", &tls.Config{RootCAs: roots, ServerName: "example.com", Time: func() time.Time { return time.Unix(1<<33, 0) }}, smtp.FaultTLSExpired},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 func symptomOf(t *testing.T, e diagnosis.Entry, sample string) diagnosis.Symptom {
 	t.Helper()
 	if e.Token != nil {
-		return diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: e.Token.HTTPStatus, OAuthError: e.Token.Error, AADSTS: []int{e.Token.AADSTS}, Text: sample}
+		return diagnosis.Symptom{Stage: smtp.StageToken, HTTPStatus: e.Token.HTTPStatus, OAuthError: e.Token.Error, AADSTS: []int{e.Token.AADSTS}, Text: sample}
 	}
 	wire := sample[:3] + " " + sample[4:] + "\r\n"
 	r, err := smtp.Read(bufio.NewReader(strings.NewReader(wire)))
@@ -40,7 +40,7 @@ func TestSamplesAreFound(t *testing.T) {
 			}
 		}
 		if e.Token != nil {
-			s := diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: e.Token.HTTPStatus, OAuthError: e.Token.Error, AADSTS: []int{e.Token.AADSTS}}
+			s := diagnosis.Symptom{Stage: smtp.StageToken, HTTPStatus: e.Token.HTTPStatus, OAuthError: e.Token.Error, AADSTS: []int{e.Token.AADSTS}}
 			if got := diagnosis.Find(s, diagnosis.Facts{}); got.Code != e.Code {
 				t.Errorf("%s: AADSTS%d alone is found as %s", e.Code, e.Token.AADSTS, got.Code)
 			}
@@ -72,11 +72,11 @@ func TestUnknownSaysWhatTheFirstDigitMeans(t *testing.T) {
 		class   diagnosis.Class
 		words   string
 	}{
-		{"4yz", diagnosis.Symptom{Stage: diagnosis.StageContent, Code: 455, Text: "4.9.9 later"}, "unknown-transient", diagnosis.ClassTransient, "not now"},
-		{"5yz", diagnosis.Symptom{Stage: diagnosis.StageContent, Code: 555, Text: "5.9.9 no"}, "unknown-permanent", diagnosis.ClassPermanent, "refused again"},
-		{"2yz out of place", diagnosis.Symptom{Stage: diagnosis.StageData, Code: 250, Text: "2.0.0 ok"}, "unknown-reply", diagnosis.ClassPermanent, "neither"},
-		{"refusal of the endpoint", diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: 400, OAuthError: "odd", AADSTS: []int{99}}, "unknown-token-refusal", diagnosis.ClassConfiguration, "definite"},
-		{"failure of the endpoint", diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: 502, Text: "<html>"}, "unknown-token-failure", diagnosis.ClassTransient, "nothing about the credential"},
+		{"4yz", diagnosis.Symptom{Stage: smtp.StageContent, Code: 455, Text: "4.9.9 later"}, "unknown-transient", diagnosis.ClassTransient, "not now"},
+		{"5yz", diagnosis.Symptom{Stage: smtp.StageContent, Code: 555, Text: "5.9.9 no"}, "unknown-permanent", diagnosis.ClassPermanent, "refused again"},
+		{"2yz out of place", diagnosis.Symptom{Stage: smtp.StageData, Code: 250, Text: "2.0.0 ok"}, "unknown-reply", diagnosis.ClassPermanent, "neither"},
+		{"refusal of the endpoint", diagnosis.Symptom{Stage: smtp.StageToken, HTTPStatus: 400, OAuthError: "odd", AADSTS: []int{99}}, "unknown-token-refusal", diagnosis.ClassConfiguration, "definite"},
+		{"failure of the endpoint", diagnosis.Symptom{Stage: smtp.StageToken, HTTPStatus: 502, Text: "<html>"}, "unknown-token-failure", diagnosis.ClassTransient, "nothing about the credential"},
 		{"nothing at all", diagnosis.Symptom{}, "unknown-failure", diagnosis.ClassTransient, "no reply"},
 	}
 	for _, tt := range tests {
@@ -93,7 +93,7 @@ func TestUnknownSaysWhatTheFirstDigitMeans(t *testing.T) {
 }
 
 func TestHTTPStatusDecidesTheClass(t *testing.T) {
-	s := diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: 503, OAuthError: "invalid_client", AADSTS: []int{7000215}}
+	s := diagnosis.Symptom{Stage: smtp.StageToken, HTTPStatus: 503, OAuthError: "invalid_client", AADSTS: []int{7000215}}
 	if got := diagnosis.Find(s, diagnosis.Facts{}); got.Class != diagnosis.ClassTransient {
 		t.Errorf("class is %s, want transient: the endpoint itself is in trouble", got.Class)
 	}
@@ -104,7 +104,7 @@ func TestHTTPStatusDecidesTheClass(t *testing.T) {
 }
 
 func refused(c *diagnosis.Claims) diagnosis.Symptom {
-	return diagnosis.Symptom{Stage: diagnosis.StageAuth, Code: 535, Enhanced: "5.7.3", Text: "5.7.3 Authentication unsuccessful", Claims: c}
+	return diagnosis.Symptom{Stage: smtp.StageAuth, Code: 535, Enhanced: "5.7.3", Text: "5.7.3 Authentication unsuccessful", Claims: c}
 }
 
 const exchange = "https://outlook.office365.com"
@@ -169,7 +169,7 @@ func TestWhatIsNotKnownStaysAPlaceholder(t *testing.T) {
 // TestCommandsCannotBeInjected: the addresses may come from a server.
 func TestCommandsCannotBeInjected(t *testing.T) {
 	for _, evil := range []string{"a@b; Remove-Mailbox x", "$(calc)@b.example", "`whoami`@b", "a\"@b", "a@b\nRemove-Mailbox", "-Mailbox", "@args", "a’; calc ’@b.example"} {
-		got := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageContent, Code: 554, Enhanced: "5.2.252", Text: "5.2.252 SendAsDenied"}, diagnosis.Facts{Mailbox: evil, From: evil, ClientID: evil})
+		got := diagnosis.Find(diagnosis.Symptom{Stage: smtp.StageContent, Code: 554, Enhanced: "5.2.252", Text: "5.2.252 SendAsDenied"}, diagnosis.Facts{Mailbox: evil, From: evil, ClientID: evil})
 		for _, f := range got.Fixes {
 			for _, c := range f.Commands {
 				if strings.Contains(c, evil) {
@@ -178,7 +178,7 @@ func TestCommandsCannotBeInjected(t *testing.T) {
 			}
 		}
 	}
-	quoted := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageContent, Code: 554, Text: "SendAsDenied"}, diagnosis.Facts{From: "o'neill@contoso.example"})
+	quoted := diagnosis.Find(diagnosis.Symptom{Stage: smtp.StageContent, Code: 554, Text: "SendAsDenied"}, diagnosis.Facts{From: "o'neill@contoso.example"})
 	if want := "smtpsend send --from 'o''neill@contoso.example' --mailbox 'o''neill@contoso.example'"; quoted.Fixes[0].Commands[0] != want {
 		t.Errorf("command is %q, want %q", quoted.Fixes[0].Commands[0], want)
 	}
@@ -203,7 +203,7 @@ func TestClockIsComputedFromTheText(t *testing.T) {
 		"Current time: 2023-04-19T12:00:00Z, assertion valid from 2023-04-19T12:05:00Z, expiry time of assertion 2023-04-19T12:15:00Z.":                                                                                            "valid only 5 min after",
 	}
 	for text, want := range tests {
-		got := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: 401, AADSTS: []int{700024}, Text: text}, diagnosis.Facts{})
+		got := diagnosis.Find(diagnosis.Symptom{Stage: smtp.StageToken, HTTPStatus: 401, AADSTS: []int{700024}, Text: text}, diagnosis.Facts{})
 		if !strings.Contains(got.Cause, want) {
 			t.Errorf("cause is %q, want %q", got.Cause, want)
 		}
@@ -213,7 +213,7 @@ func TestClockIsComputedFromTheText(t *testing.T) {
 func TestTextIsKeptButSecretsAreNot(t *testing.T) {
 	jwt := "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL291dGxvb2sub2ZmaWNlMzY1LmNvbSJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
 	text := "5.7.3 Authentication unsuccessful " + jwt + " client_secret=abc~def Bearer 0123456789012345678901234567890"
-	got := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageAuth, Code: 535, Text: text}, diagnosis.Facts{})
+	got := diagnosis.Find(diagnosis.Symptom{Stage: smtp.StageAuth, Code: 535, Text: text}, diagnosis.Facts{})
 	for _, secret := range []string{jwt, "abc~def", "0123456789012345678901234567890"} {
 		if strings.Contains(got.Text, secret) {
 			t.Errorf("text %q carries %q", got.Text, secret)
@@ -241,10 +241,10 @@ func TestOtherServersAreNamedWhereWeMetThemAlone(t *testing.T) {
 		code    string
 		symptom diagnosis.Symptom
 	}{
-		{"auth-refused-elsewhere", diagnosis.Symptom{Stage: diagnosis.StageAuth, Code: 535, Enhanced: "5.7.8", Text: "5.7.8 Error: authentication failed: authentication failure", Claims: other}},
-		{"auth-refused-elsewhere", diagnosis.Symptom{Stage: diagnosis.StageAuth, Code: 535, Text: "Authentication credentials invalid"}},
-		{"sender-not-owned", diagnosis.Symptom{Stage: diagnosis.StageRcpt, Code: 553, Enhanced: "5.7.1", Text: "5.7.1 <a@b.example>: Sender address rejected: not owned by user c@b.example"}},
-		{"sender-not-owned", diagnosis.Symptom{Stage: diagnosis.StageMail, Code: 553, Enhanced: "5.7.1", Text: "5.7.1 <a@b.example>: Sender address rejected: not owned by auth user c@b.example"}},
+		{"auth-refused-elsewhere", diagnosis.Symptom{Stage: smtp.StageAuth, Code: 535, Enhanced: "5.7.8", Text: "5.7.8 Error: authentication failed: authentication failure", Claims: other}},
+		{"auth-refused-elsewhere", diagnosis.Symptom{Stage: smtp.StageAuth, Code: 535, Text: "Authentication credentials invalid"}},
+		{"sender-not-owned", diagnosis.Symptom{Stage: smtp.StageRcpt, Code: 553, Enhanced: "5.7.1", Text: "5.7.1 <a@b.example>: Sender address rejected: not owned by user c@b.example"}},
+		{"sender-not-owned", diagnosis.Symptom{Stage: smtp.StageMail, Code: 553, Enhanced: "5.7.1", Text: "5.7.1 <a@b.example>: Sender address rejected: not owned by auth user c@b.example"}},
 	} {
 		if got := diagnosis.Find(tt.symptom, diagnosis.Facts{}); got.Code != tt.code || got.Class != diagnosis.ClassConfiguration {
 			t.Errorf("%q is found as %s, want %s", tt.symptom.Text, got.Code, tt.code)
@@ -260,7 +260,7 @@ func TestOtherServersAreNamedWhereWeMetThemAlone(t *testing.T) {
 
 // TestInDoubtDoesNotSayTryAgain: who tries again makes a duplicate.
 func TestInDoubtDoesNotSayTryAgain(t *testing.T) {
-	got := diagnosis.Find(diagnosis.Symptom{Stage: diagnosis.StageContent, Fault: diagnosis.FaultInDoubt, Text: "EOF"},
+	got := diagnosis.Find(diagnosis.Symptom{Stage: smtp.StageContent, Fault: smtp.FaultInDoubt, Text: "EOF"},
 		diagnosis.Facts{Mailbox: "noreply@contoso.example", MessageID: "<20261122.1@contoso.example>"})
 	if got.Transient() || got.Code != "in-doubt" {
 		t.Errorf("got %s, %s", got.Code, got.Class)
@@ -269,7 +269,7 @@ func TestInDoubtDoesNotSayTryAgain(t *testing.T) {
 		t.Errorf("commands are %q, want %q", got.Fixes[1].Commands, want)
 	}
 	for _, evil := range []string{"<a'b@c>", "<a>; calc <b>", "<$(calc)@c>", "<a\n@b>", "<-a@b>", "<a`b@c>"} {
-		got := diagnosis.Find(diagnosis.Symptom{Fault: diagnosis.FaultInDoubt}, diagnosis.Facts{MessageID: evil})
+		got := diagnosis.Find(diagnosis.Symptom{Fault: smtp.FaultInDoubt}, diagnosis.Facts{MessageID: evil})
 		if !strings.Contains(got.Fixes[1].Commands[1], "-MessageId <message-id>") {
 			t.Errorf("command %q for %q", got.Fixes[1].Commands[1], evil)
 		}
@@ -278,7 +278,7 @@ func TestInDoubtDoesNotSayTryAgain(t *testing.T) {
 
 // TestTheWayOutIsThatOfTheSettings: a firewall is opened for what is configured.
 func TestTheWayOutIsThatOfTheSettings(t *testing.T) {
-	timeout := diagnosis.Symptom{Stage: diagnosis.StageDial, Fault: diagnosis.FaultConnectionTimeout}
+	timeout := diagnosis.Symptom{Stage: smtp.StageDial, Fault: smtp.FaultConnectionTimeout}
 	words := func(f diagnosis.Facts) string {
 		var all strings.Builder
 		for _, fix := range diagnosis.Find(timeout, f).Fixes {
@@ -297,7 +297,7 @@ func TestTheWayOutIsThatOfTheSettings(t *testing.T) {
 
 // TestTLSThatIsNotAvailableIsNoSignIn: the codes are the same, the stage is not.
 func TestTLSThatIsNotAvailableIsNoSignIn(t *testing.T) {
-	for stage, want := range map[diagnosis.Stage]string{diagnosis.StageStartTLS: "starttls-deferred", diagnosis.StageAuth: "auth-temporary"} {
+	for stage, want := range map[smtp.Stage]string{smtp.StageStartTLS: "starttls-deferred", smtp.StageAuth: "auth-temporary"} {
 		got := diagnosis.Find(diagnosis.Symptom{Stage: stage, Code: 454, Enhanced: "4.7.0", Text: "4.7.0 not available"}, diagnosis.Facts{})
 		if got.Code != want || got.Class != diagnosis.ClassTransient {
 			t.Errorf("at %s: %s, %s", stage, got.Code, got.Class)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // makers are the products that open TLS on the way, by the names that stand in
@@ -73,7 +74,7 @@ func Presented(err error) *x509.Certificate {
 // way to host opens TLS. host "" is the one that the certificate names.
 func Intercepted(host string, err error) bool {
 	leaf := Presented(err)
-	if leaf == nil || FaultOf(err) != FaultTLSUntrusted {
+	if leaf == nil || FaultOf(err) != smtp.FaultTLSUntrusted {
 		return false
 	}
 	if host == "" {
@@ -103,7 +104,7 @@ const maxIssuer = 100
 // that nobody trusts: who made it, " (issued by NAME)". "" is for another failure.
 func IssuedBy(err error) string {
 	leaf := Presented(err)
-	if leaf == nil || FaultOf(err) != FaultTLSUntrusted {
+	if leaf == nil || FaultOf(err) != smtp.FaultTLSUntrusted {
 		return ""
 	}
 	name := Issuer(leaf)

@@ -5,19 +5,21 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // themes are the chapters of the manual: a heading and the stages that belong
 // to it by their entry's first stage.
 var themes = []struct {
 	heading string
-	stages  []Stage
+	stages  []smtp.Stage
 }{
-	{"Before the network", []Stage{StageConfig}},
-	{"Names, connections and TLS", []Stage{StageDial, StageGreeting, StageEHLO, StageStartTLS}},
-	{"The token", []Stage{StageToken}},
-	{"The sign-in", []Stage{StageAuth}},
-	{"The mail", []Stage{StageMail, StageRcpt, StageData, StageContent, StageQuit}},
+	{"Before the network", []smtp.Stage{smtp.StageConfig}},
+	{"Names, connections and TLS", []smtp.Stage{smtp.StageDial, smtp.StageGreeting, smtp.StageEHLO, smtp.StageStartTLS}},
+	{"The token", []smtp.Stage{smtp.StageToken}},
+	{"The sign-in", []smtp.Stage{smtp.StageAuth}},
+	{"The mail", []smtp.Stage{smtp.StageMail, smtp.StageRcpt, smtp.StageData, smtp.StageContent, smtp.StageQuit}},
 }
 
 // WriteManual writes the manual's chapter "Errors" as Markdown: for each entry a
@@ -64,7 +66,7 @@ What the classes mean:
 
 `
 
-func entriesOf(stages []Stage) []Entry {
+func entriesOf(stages []smtp.Stage) []Entry {
 	var out []Entry
 	for _, e := range theCatalogue().entries {
 		for _, s := range stages {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // The catalogue is kept as text that an administrator can read and mend. Each
@@ -167,7 +168,7 @@ func (e *Entry) set(f field, fixes map[string]Fix) error {
 		e.Class = Class(f.value)
 	case "stage":
 		for _, s := range strings.Fields(f.value) {
-			e.Stages = append(e.Stages, Stage(s))
+			e.Stages = append(e.Stages, smtp.Stage(s))
 		}
 	case "title":
 		e.Title = f.value
@@ -182,7 +183,7 @@ func (e *Entry) set(f field, fixes map[string]Fix) error {
 	case "nosample":
 		e.NoSample = f.value
 	case "fault":
-		e.Fault = Fault(f.value)
+		e.Fault = smtp.Fault(f.value)
 	case "server":
 		e.ServerCan = f.value == "yes"
 	case "client":

@@ -6,6 +6,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // ProxyError is an HTTP proxy's answer to CONNECT that opens no tunnel.
@@ -102,17 +104,17 @@ func outsideQuotes(list string) (pieces []string) {
 
 // proxyFault tells a proxy that will not from one that cannot: with 502 to 504 it
 // tried, and with 3yz a network's sign-in page stands in between.
-func proxyFault(err error) Fault {
+func proxyFault(err error) smtp.Fault {
 	var proxy *ProxyError
 	switch {
 	case !errors.As(err, &proxy):
 		return socksFault(err)
 	case proxy.Code == statusProxySignIn:
-		return FaultProxySignIn
+		return smtp.FaultProxySignIn
 	case proxy.Code/100 == 4:
-		return FaultProxyRefused
+		return smtp.FaultProxyRefused
 	}
-	return FaultNetworkUnreachable
+	return smtp.FaultNetworkUnreachable
 }
 
 // The words of golang.org/x/net and net/http for a SOCKS5 proxy that wants another
@@ -122,10 +124,10 @@ const (
 	socksNoWay   = "no acceptable authentication methods"    // RFC 1928 3
 )
 
-func socksFault(err error) Fault {
+func socksFault(err error) smtp.Fault {
 	for op := (*net.OpError)(nil); errors.As(err, &op); err = op.Err {
 		if op.Op == "socks connect" && op.Err != nil && (op.Err.Error() == socksRefused || op.Err.Error() == socksNoWay) {
-			return FaultProxySignIn
+			return smtp.FaultProxySignIn
 		}
 	}
 	return ""
@@ -165,7 +167,7 @@ func offersIn(s Symptom) (offers []string) {
 
 // proxyNote says what a proxy wants, and what it got.
 func proxyNote(e Entry, s Symptom) string {
-	if e.Fault != FaultProxySignIn {
+	if e.Fault != smtp.FaultProxySignIn {
 		return ""
 	}
 	var notes []string

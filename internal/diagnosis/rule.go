@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // rule is one way to recognise an entry. All that it names must hold; the rule
@@ -34,7 +35,7 @@ type rule struct {
 	aadsts   int
 	http     int
 	oauth    string
-	stage    Stage
+	stage    smtp.Stage
 	claim    string
 	weak     bool
 	network  bool
@@ -87,7 +88,7 @@ func (r *rule) add(t string) (err error) {
 	case key == "oauth":
 		r.oauth = value
 	case key == "stage":
-		r.stage = Stage(value)
+		r.stage = smtp.Stage(value)
 	case key == "claim":
 		r.claim = value
 		if !slices.Contains(conditions, value) {

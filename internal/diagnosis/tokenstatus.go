@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 var (
@@ -31,7 +32,7 @@ func (p *paste) statusHits() []hit {
 		if status == 407 { // the proxy's
 			continue
 		}
-		e, score := bestEntry(Symptom{Stage: StageToken, HTTPStatus: status})
+		e, score := bestEntry(Symptom{Stage: smtp.StageToken, HTTPStatus: status})
 		if score == 0 {
 			e = mustLookup(unknownCode(Symptom{HTTPStatus: status}))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -146,7 +147,7 @@ func (e *examination) lookAt(c Check) Check {
 	switch c.Name {
 	case nameGreeting:
 		if !e.session.Exchange() {
-			c = e.warned(c, diagnosis.Symptom{Stage: diagnosis.StageGreeting, Fault: diagnosis.FaultNotExchange})
+			c = e.warned(c, diagnosis.Symptom{Stage: smtp.StageGreeting, Fault: smtp.FaultNotExchange})
 		}
 	case nameTLSSMTP:
 		if state, ok := e.session.TLS(); ok && len(state.PeerCertificates) > 0 {
@@ -175,7 +176,7 @@ func (e *examination) authenticate(ctx context.Context) {
 		e.add(c)
 		return
 	}
-	cause := failure(diagnosis.StageAuth, err)
+	cause := failure(smtp.StageAuth, err)
 	c = e.broke(c, cause)
 	c.Seen = fmt.Sprintf("as %s: %s", e.o.Session.Mailbox, said(cause))
 	e.add(c)
@@ -193,10 +194,10 @@ func (e *examination) envelope(ctx context.Context) {
 	}
 	for _, step := range []struct {
 		name, need, line string
-		stage            diagnosis.Stage
+		stage            smtp.Stage
 	}{
-		{nameMail, nameAuth, "MAIL FROM:<" + e.o.ReversePath + ">", diagnosis.StageMail},
-		{nameRcpt, nameMail, "RCPT TO:<" + to + ">", diagnosis.StageRcpt},
+		{nameMail, nameAuth, "MAIL FROM:<" + e.o.ReversePath + ">", smtp.StageMail},
+		{nameRcpt, nameMail, "RCPT TO:<" + to + ">", smtp.StageRcpt},
 	} {
 		if e.blocked(step.name, step.need) {
 			continue
@@ -211,7 +212,7 @@ func (e *examination) envelope(ctx context.Context) {
 		e.add(c)
 	}
 	if e.state[nameAuth] == OK {
-		_, e.unreset = e.session.Command(ctx, diagnosis.StageMail, "RSET", time.Now().Add(e.o.Limit))
+		_, e.unreset = e.session.Command(ctx, smtp.StageMail, "RSET", time.Now().Add(e.o.Limit))
 	}
 	e.report.Dialogue = e.lines.lines
 }
@@ -228,7 +229,7 @@ func (e *examination) testMessage(ctx context.Context) {
 	}
 	c := Check{Name: nameMessage, Status: OK, Limit: e.o.MailLimit}
 	if e.unreset != nil { // the connection is of no further use
-		cause := failure(diagnosis.StageMail, e.unreset)
+		cause := failure(smtp.StageMail, e.unreset)
 		c = e.broke(c, cause)
 		c.Seen = "not tried, because RSET came before it: " + said(cause)
 		e.add(c)
@@ -237,7 +238,7 @@ func (e *examination) testMessage(ctx context.Context) {
 	started := time.Now()
 	m, err := e.compose(ctx)
 	if err != nil {
-		e.add(e.broke(c, &submission.Error{Stage: diagnosis.StageConfig, Err: err}))
+		e.add(e.broke(c, &submission.Error{Stage: smtp.StageConfig, Err: err}))
 		return
 	}
 	defer m.Close()

@@ -30,6 +30,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -249,7 +250,7 @@ func said(e *submission.Error) string {
 
 // failure makes an error of the network or of the token endpoint one that the
 // catalogue can be asked about.
-func failure(stage diagnosis.Stage, err error) *submission.Error {
+func failure(stage smtp.Stage, err error) *submission.Error {
 	var done *submission.Error
 	if errors.As(err, &done) {
 		return done

@@ -22,6 +22,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -219,8 +220,8 @@ func TestReportHoldsNeitherSecretNorToken(t *testing.T) {
 // were sent.
 func TestWhatAServerRepeatsIsRedacted(t *testing.T) {
 	const echo = "5.7.3 Authentication unsuccessful for dXNlcj1ub3JlcGx5QGNvbnRvc28uZXhhbXBsZQ with eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0xx.c2ln"
-	_, o := start(t, sandbox.Options{SMTPHook: func(_ context.Context, stage diagnosis.Stage, _ string) (smtpserver.Reply, bool) {
-		return smtpserver.Say(535, echo), stage == diagnosis.StageAuth
+	_, o := start(t, sandbox.Options{SMTPHook: func(_ context.Context, stage smtp.Stage, _ string) (smtpserver.Reply, bool) {
+		return smtpserver.Say(535, echo), stage == smtp.StageAuth
 	}})
 	r := doctor.Examine(t.Context(), o)
 	data, err := json.Marshal(r)

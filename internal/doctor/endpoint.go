@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -32,13 +33,13 @@ func (e *examination) endpointTLS(ctx context.Context) {
 	state, err := e.get(ctx, t)
 	c.Took = time.Since(started)
 	if err != nil {
-		cause := failure(diagnosis.StageToken, err)
+		cause := failure(smtp.StageToken, err)
 		if leaf := diagnosis.Presented(err); leaf != nil {
 			c.Seen = fmt.Sprintf("%s (%v)", describe(leaf), err)
 		}
 		c = e.broke(c, cause)
 		e.add(c)
-		if cause.Fault == diagnosis.FaultTLSExpired {
+		if cause.Fault == smtp.FaultTLSExpired {
 			e.dateOfUnverified(ctx)
 		}
 		return
@@ -118,7 +119,7 @@ func (e *examination) fetchToken(ctx context.Context) {
 	token, life, err := e.ask(ctx, e.o.Token.Scopes, e.o.TokenLimit)
 	c.Took = time.Since(started)
 	if err != nil {
-		e.add(e.broke(c, failure(diagnosis.StageToken, err)))
+		e.add(e.broke(c, failure(smtp.StageToken, err)))
 		return
 	}
 	e.token = token
@@ -176,7 +177,7 @@ func (e *examination) clock(context.Context) {
 		c.Seen = fmt.Sprintf("this machine is %s %s %s", diff, aheadOrBehind(e.ahead), e.tokenHost)
 	}
 	if e.skewed() {
-		c = e.warned(c, diagnosis.Symptom{Stage: diagnosis.StageToken, Fault: diagnosis.FaultClockSkew})
+		c = e.warned(c, diagnosis.Symptom{Stage: smtp.StageToken, Fault: smtp.FaultClockSkew})
 	}
 	e.add(c)
 }

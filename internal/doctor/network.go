@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Names of the checks, in the order of the report.
@@ -58,8 +59,8 @@ func (e *examination) proxies(ctx context.Context) {
 	for _, way := range []struct {
 		host  string
 		proxy *url.URL
-		stage diagnosis.Stage
-	}{{e.tokenHost, forToken, diagnosis.StageToken}, {e.o.Session.Host, forSMTP, diagnosis.StageDial}} {
+		stage smtp.Stage
+	}{{e.tokenHost, forToken, smtp.StageToken}, {e.o.Session.Host, forSMTP, smtp.StageDial}} {
 		if way.proxy == nil {
 			seen = append(seen, way.host+" without a proxy")
 			continue
@@ -130,11 +131,11 @@ func proxyAddress(u *url.URL) string {
 // names looks both hosts up, unless a proxy does that.
 func (e *examination) names(ctx context.Context) {
 	e.families = map[string]families{}
-	e.lookUp(ctx, nameDNSToken, e.tokenHost, diagnosis.StageToken, e.tokenProxy)
-	e.lookUp(ctx, nameDNSSMTP, e.o.Session.Host, diagnosis.StageDial, e.o.Session.Proxy != nil)
+	e.lookUp(ctx, nameDNSToken, e.tokenHost, smtp.StageToken, e.tokenProxy)
+	e.lookUp(ctx, nameDNSSMTP, e.o.Session.Host, smtp.StageDial, e.o.Session.Proxy != nil)
 }
 
-func (e *examination) lookUp(ctx context.Context, name, host string, stage diagnosis.Stage, proxied bool) {
+func (e *examination) lookUp(ctx context.Context, name, host string, stage smtp.Stage, proxied bool) {
 	if e.blocked(name, nameSettings, nameProxy) {
 		return
 	}
@@ -194,11 +195,11 @@ func (f families) String() string {
 
 // connections makes TCP connections to both hosts, unless a proxy does that.
 func (e *examination) connections(ctx context.Context) {
-	e.connect(ctx, nameTCPToken, e.tokenHost, e.tokenPort, "", diagnosis.StageToken, nameDNSToken, e.tokenProxy)
+	e.connect(ctx, nameTCPToken, e.tokenHost, e.tokenPort, "", smtp.StageToken, nameDNSToken, e.tokenProxy)
 	if e.o.Session.Proxy != nil && e.state[nameDNSSMTP] != Failed {
 		return // the session's dial goes by the proxy, and is the check
 	}
-	e.connect(ctx, nameTCPSMTP, e.o.Session.Host, strconv.Itoa(e.o.Session.Port), e.o.Session.IPFamily, diagnosis.StageDial, nameDNSSMTP, false)
+	e.connect(ctx, nameTCPSMTP, e.o.Session.Host, strconv.Itoa(e.o.Session.Port), e.o.Session.IPFamily, smtp.StageDial, nameDNSSMTP, false)
 }
 
 // attempt is a connection by one family.
@@ -221,18 +222,18 @@ func plainFault(err error) string {
 	switch f := diagnosis.FaultOf(err); f {
 	case "":
 		return err.Error()
-	case diagnosis.FaultConnectionTimeout:
+	case smtp.FaultConnectionTimeout:
 		return "no answer"
-	case diagnosis.FaultConnectionRefused:
+	case smtp.FaultConnectionRefused:
 		return "refused"
-	case diagnosis.FaultNetworkUnreachable:
+	case smtp.FaultNetworkUnreachable:
 		return "has no way out of this machine"
 	default:
 		return string(f)
 	}
 }
 
-func (e *examination) connect(ctx context.Context, name, host, port, family string, stage diagnosis.Stage, dns string, proxied bool) {
+func (e *examination) connect(ctx context.Context, name, host, port, family string, stage smtp.Stage, dns string, proxied bool) {
 	if e.blocked(name, dns) {
 		return
 	}
@@ -262,8 +263,8 @@ func (e *examination) connect(ctx context.Context, name, host, port, family stri
 		e.add(e.broke(c, failure(stage, failed)))
 	case !reached:
 		e.add(e.broke(c, failure(stage, failed)))
-	case failed != nil && diagnosis.FaultOf(failed) == diagnosis.FaultConnectionTimeout:
-		c = e.warned(c, diagnosis.Symptom{Stage: stage, Fault: diagnosis.FaultNetworkUnreachable})
+	case failed != nil && diagnosis.FaultOf(failed) == smtp.FaultConnectionTimeout:
+		c = e.warned(c, diagnosis.Symptom{Stage: stage, Fault: smtp.FaultNetworkUnreachable})
 		c.Notes = []string{"one family of addresses gets no answer: connections begin slowly, or hang; SMTPSEND_IP_FAMILY chooses the other one"}
 		e.add(c)
 	default:

@@ -19,9 +19,9 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -151,7 +151,7 @@ func TestPortsWithoutAServer(t *testing.T) {
 	_, o := start(t, sandbox.Options{})
 	o.Session.Host, o.Session.Port = host, port
 	r := doctor.Examine(t.Context(), o)
-	if r.Finding == nil || r.Finding.Code != "connection-refused" || r.Broken != "tcp smtp" || r.Cause().Stage != diagnosis.StageDial {
+	if r.Finding == nil || r.Finding.Code != "connection-refused" || r.Broken != "tcp smtp" || r.Cause().Stage != smtp.StageDial {
 		t.Errorf("finding %+v at %q", r.Finding, r.Broken)
 	}
 	if c := check(t, r, "greeting"); c.Status != doctor.Skipped || c.Needs != "tcp smtp" {
@@ -159,7 +159,7 @@ func TestPortsWithoutAServer(t *testing.T) {
 	}
 	o.Token.TokenURL = "https://" + free.Addr().String() + "/x/oauth2/v2.0/token"
 	r = doctor.Examine(t.Context(), o)
-	if r.Broken != "tcp token" || r.Cause().Stage != diagnosis.StageToken {
+	if r.Broken != "tcp token" || r.Cause().Stage != smtp.StageToken {
 		t.Errorf("finding %+v at %q", r.Finding, r.Broken)
 	}
 }
@@ -219,7 +219,7 @@ func TestUnknownName(t *testing.T) {
 	_, o := start(t, sandbox.Options{})
 	o.Session.Host = "mail.contsoo.example"
 	r := doctor.Examine(t.Context(), o)
-	if r.Finding == nil || r.Finding.Code != "dns-not-found" || r.Broken != "dns smtp" || r.Cause().Stage != diagnosis.StageDial {
+	if r.Finding == nil || r.Finding.Code != "dns-not-found" || r.Broken != "dns smtp" || r.Cause().Stage != smtp.StageDial {
 		t.Errorf("finding %+v at %q", r.Finding, r.Broken)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // conclude names the one cause: that of the first failed check, unless an
@@ -44,7 +44,7 @@ func (e *examination) root(c Check) Check {
 	if e.skewed() && e.clockExplains(c) {
 		return e.check(nameClock)
 	}
-	if greeting := e.check(nameGreeting); greeting.Code == string(diagnosis.FaultNotExchange) && needsExchange(c) {
+	if greeting := e.check(nameGreeting); greeting.Code == string(smtp.FaultNotExchange) && needsExchange(c) {
 		greeting.Seen += "; " + c.Name + ": " + c.Seen
 		return greeting
 	}
@@ -68,7 +68,7 @@ func (e *examination) check(name string) Check {
 // secret and looks right does not depend on the clock here.)
 func (e *examination) clockExplains(c Check) bool {
 	switch c.Code {
-	case string(diagnosis.FaultTLSExpired), "assertion-time", "token-expired":
+	case string(smtp.FaultTLSExpired), "assertion-time", "token-expired":
 		return true
 	case codeRefused:
 		return e.claims != nil && !e.dateAt.IsZero() && (e.dateAt.Before(e.claims.NotBefore) || e.dateAt.After(e.claims.Expires))

@@ -21,9 +21,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -307,7 +307,7 @@ func TestOldTLSIsNotTriedAgain(t *testing.T) {
 		HTTPClient: entra.NewHTTPClient(nil, noProxy),
 	})
 	_, err := s.Token(t.Context())
-	if refused, ok := errors.AsType[*entra.Error](err); !ok || refused.Attempts != 1 || refused.Symptom().Fault != diagnosis.FaultTLSVersion {
+	if refused, ok := errors.AsType[*entra.Error](err); !ok || refused.Attempts != 1 || refused.Symptom().Fault != smtp.FaultTLSVersion {
 		t.Errorf("err = %#v", err)
 	}
 }

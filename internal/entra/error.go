@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Error says why there is no token. Microsoft's "error codes reference" warns
@@ -234,7 +235,7 @@ func (e *Error) Transient() bool {
 		return false
 	case e.Err != nil:
 		switch diagnosis.FaultOf(e.Err) {
-		case diagnosis.FaultTLSUntrusted, diagnosis.FaultTLSHostname, diagnosis.FaultTLSExpired, diagnosis.FaultTLSVersion, diagnosis.FaultProxySignIn:
+		case smtp.FaultTLSUntrusted, smtp.FaultTLSHostname, smtp.FaultTLSExpired, smtp.FaultTLSVersion, smtp.FaultProxySignIn:
 			return false
 		}
 		return true

@@ -18,6 +18,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // tunnel is an HTTP proxy that knows CONNECT only, and what hosts it was asked
@@ -71,8 +72,8 @@ func TestRequestGoesThroughTheProxy(t *testing.T) {
 // first was told stays the reason.
 func TestProxyThatOpensNoTunnelHasItsName(t *testing.T) {
 	ended := errors.New("test has heard enough")
-	for status, want := range map[int]diagnosis.Fault{
-		302: diagnosis.FaultNetworkUnreachable, 403: diagnosis.FaultProxyRefused, 502: diagnosis.FaultNetworkUnreachable,
+	for status, want := range map[int]smtp.Fault{
+		302: smtp.FaultNetworkUnreachable, 403: smtp.FaultProxyRefused, 502: smtp.FaultNetworkUnreachable,
 	} {
 		ctx, end := context.WithCancelCause(t.Context())
 		var requests atomic.Int32

@@ -5,17 +5,18 @@ import (
 	"net/http"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Symptom describes the error for the catalogue.
 func (e *Error) Symptom() diagnosis.Symptom {
 	s := diagnosis.Symptom{
-		Stage: diagnosis.StageToken, Text: e.Description,
+		Stage: smtp.StageToken, Text: e.Description,
 		HTTPStatus: e.HTTPStatus, OAuthError: e.Code, AADSTS: e.AADSTS,
 	}
 	switch {
 	case e.unusable != nil:
-		s.Fault, s.Text = diagnosis.FaultTokenUnusable, e.unusable.Error()
+		s.Fault, s.Text = smtp.FaultTokenUnusable, e.unusable.Error()
 	case e.Err != nil:
 		s.Fault, s.Text = diagnosis.FaultOf(e.Err), e.Err.Error()
 		s.Proxy, _ = errors.AsType[*diagnosis.ProxyError](e.Err)
@@ -25,7 +26,7 @@ func (e *Error) Symptom() diagnosis.Symptom {
 		// of Entra itself; a page in place of a token comes from somebody else, and
 		// so does JSON that is granted and holds no token.
 		if e.HTTPStatus != http.StatusTooManyRequests && e.HTTPStatus < 500 && (!e.json || e.HTTPStatus < 300) {
-			s.Fault = diagnosis.FaultTokenNotJSON
+			s.Fault = smtp.FaultTokenNotJSON
 		}
 	}
 	return s

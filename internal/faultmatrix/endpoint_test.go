@@ -17,9 +17,9 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
 )
@@ -241,7 +241,7 @@ func runToken(c tokenCell, limit time.Duration) result {
 	if err := r.Err(); err != nil && strings.Contains(err.Error(), clientSecret) {
 		res = res.failed("the error holds the client secret")
 	}
-	ofToken := func(a submission.Attempt) bool { return a.Err != nil && a.Err.Stage == diagnosis.StageToken }
+	ofToken := func(a submission.Attempt) bool { return a.Err != nil && a.Err.Stage == smtp.StageToken }
 	if c.always && c.server.healthy && c.passes && !slices.ContainsFunc(r.Attempts, ofToken) {
 		res = res.failed("no attempt ended with an error of the token; the last: %v", r.Err())
 	}

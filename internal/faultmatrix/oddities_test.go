@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -86,7 +86,7 @@ func TestNobodyListens(t *testing.T) {
 	m, _ := mustCompose(t, "a@contoso.example")
 	r := submission.Submit(context.Background(), submission.Options{Host: "127.0.0.1", Port: port, Mailbox: mailbox, Tokens: oneToken{}}, m,
 		submission.Policy{FirstWait: time.Millisecond})
-	if e := r.Err(); e == nil || e.Stage != diagnosis.StageDial || e.Fault != diagnosis.FaultConnectionRefused || r.Count(submission.NotAttempted) != 1 {
+	if e := r.Err(); e == nil || e.Stage != smtp.StageDial || e.Fault != smtp.FaultConnectionRefused || r.Count(submission.NotAttempted) != 1 {
 		t.Errorf("recipients %+v, err %v", r.Recipients, e)
 	}
 	if len(r.Attempts) < 2 {

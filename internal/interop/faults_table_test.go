@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // fault is one way in which a server fails.
@@ -69,9 +70,9 @@ func presetFaults() (all []fault) {
 		if !e.ServerCan || e.Fault != "" || e.Token != nil || e.Sample == "" || len(e.Stages) == 0 {
 			continue
 		}
-		step := map[diagnosis.Stage]string{
-			diagnosis.StageEHLO: "ehlo", diagnosis.StageAuth: "response", diagnosis.StageMail: "mail",
-			diagnosis.StageRcpt: "rcpt", diagnosis.StageContent: "eod", diagnosis.StageGreeting: "connect",
+		step := map[smtp.Stage]string{
+			smtp.StageEHLO: "ehlo", smtp.StageAuth: "response", smtp.StageMail: "mail",
+			smtp.StageRcpt: "rcpt", smtp.StageContent: "eod", smtp.StageGreeting: "connect",
 		}[e.Stages[0]]
 		all = append(all, one("preset "+e.Code, breakage{At: step, Do: "reply", Reply: rawReply(e.Sample)}))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 func TestActions(t *testing.T) {
@@ -33,7 +34,7 @@ func TestActions(t *testing.T) {
 		outbox.Dead: func(f *fixture) outbox.QID {
 			q := f.put(mail())
 			c := f.allowed()
-			f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, diagnosis.StageContent, unknown))
+			f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 			return q
 		},
 		outbox.Sent: func(f *fixture) outbox.QID {

@@ -55,7 +55,7 @@ func noticeMail(f *fixture) outbox.QID {
 	}
 	f.put(mail())
 	c := f.allowed()
-	f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, diagnosis.StageContent, unknown))
+	f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 	m := mail()
 	m.Notice, m.Priority = true, outbox.Urgent
 	return f.put(m)
@@ -101,7 +101,7 @@ func TestALongPauseThatANoticeMetFirstIsTold(t *testing.T) {
 				f.finish(c, outbox.Result{})
 				c = other
 			}
-			s := f.finish(c, failed(c, outbox.NotAttempted, diagnosis.ClassTransient, diagnosis.StageDial, smtp.Reply{}))
+			s := f.finish(c, failed(c, outbox.NotAttempted, diagnosis.ClassTransient, smtp.StageDial, smtp.Reply{}))
 			f.clock.add(s.Until.Sub(f.clock.Now()))
 		}
 		if f.noticed() != "paused" {

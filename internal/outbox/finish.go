@@ -36,10 +36,10 @@ type Recipient struct {
 // it had never been taken.
 type Result struct {
 	Recipients []Recipient     // those that are missing were not attempted
-	Stage      diagnosis.Stage // where it ended
+	Stage      smtp.Stage      // where it ended
 	Class      diagnosis.Class // what the failure means, "" when there was none
 	Kind       string          // its code in the catalogue
-	Fault      diagnosis.Fault // what failed when neither server nor token endpoint said anything
+	Fault      smtp.Fault      // what failed when neither server nor token endpoint said anything
 	Reply      smtp.Reply      // that decided; zero when none came
 	Text       string          // our words when there is no reply
 	ServerID   string          // the server's name for what it accepted
@@ -59,8 +59,8 @@ func (r *Result) words() string {
 // the message.
 func (r *Result) session() bool {
 	switch r.Stage {
-	case diagnosis.StageConfig, diagnosis.StageToken, diagnosis.StageDial, diagnosis.StageGreeting,
-		diagnosis.StageEHLO, diagnosis.StageStartTLS, diagnosis.StageAuth:
+	case smtp.StageConfig, smtp.StageToken, smtp.StageDial, smtp.StageGreeting,
+		smtp.StageEHLO, smtp.StageStartTLS, smtp.StageAuth:
 		return true
 	}
 	return false

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // What the operator was told of a mailbox, and its end was not.
@@ -23,8 +24,8 @@ func (r *Result) stops() Pause {
 		return ""
 	case r.Class == diagnosis.ClassBlocked:
 		return PauseBlocked
-	case r.Stage == diagnosis.StageToken && refused,
-		r.Stage == diagnosis.StageAuth && refused && r.Reply.Permanent(),
+	case r.Stage == smtp.StageToken && refused,
+		r.Stage == smtp.StageAuth && refused && r.Reply.Permanent(),
 		!r.session() && r.Class == diagnosis.ClassConfiguration && r.Reply.Permanent():
 		return PauseConfiguration
 	}
@@ -46,7 +47,7 @@ func (r *Result) trouble() bool {
 }
 
 // wide reports a failure that another mailbox would meet as well.
-func (r *Result) wide() bool { return r.session() && r.Stage != diagnosis.StageAuth }
+func (r *Result) wide() bool { return r.session() && r.Stage != smtp.StageAuth }
 
 // troubled pauses the mailbox, each time in a row for longer, and holds it when
 // that has lasted a day.

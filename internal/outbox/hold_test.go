@@ -16,12 +16,12 @@ var closed = smtp.Reply{Code: 554, Enhanced: smtp.Enhanced{Class: 5, Subject: 3,
 
 // unusable is the result of an attempt that a refused greeting ended.
 func unusable(c *outbox.Claim) outbox.Result {
-	return failed(c, outbox.NotAttempted, diagnosis.ClassPermanent, diagnosis.StageGreeting, closed)
+	return failed(c, outbox.NotAttempted, diagnosis.ClassPermanent, smtp.StageGreeting, closed)
 }
 
 // refused is the result of an attempt that a refused sign-in ended.
 func refused(c *outbox.Claim) outbox.Result {
-	return failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, diagnosis.StageAuth, denied)
+	return failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, smtp.StageAuth, denied)
 }
 
 // mailbox is how it stands.
@@ -143,8 +143,8 @@ func TestNonsenseInATransactionLetsOthersGoFirst(t *testing.T) {
 		f.clock.add(time.Second)
 		f.lock()
 		c := f.allowed()
-		r := failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, diagnosis.StageRcpt, smtp.Reply{})
-		r.Fault = diagnosis.FaultNotSMTP
+		r := failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, smtp.StageRcpt, smtp.Reply{})
+		r.Fault = smtp.FaultNotSMTP
 		f.finish(c, r)
 		f.clock.add(time.Minute)
 		if c := f.claim(); c.QID != second {
@@ -212,7 +212,7 @@ func TestWaitsGrowWhileOnlyTheSignInIsAccepted(t *testing.T) {
 		var waits []time.Duration
 		for range 6 {
 			c := f.allowed()
-			s := f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassConfiguration, diagnosis.StageContent, denied))
+			s := f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassConfiguration, smtp.StageContent, denied))
 			waits = append(waits, s.Probe.Sub(f.clock.Now()))
 			f.clock.add(waits[len(waits)-1])
 			f.endProbe(f.probe(), true, outbox.Result{})
@@ -232,10 +232,10 @@ func TestAProbeWithoutAnAnswer(t *testing.T) {
 		r    outbox.Result
 		next time.Duration
 	}{
-		{"the network is down", outbox.Result{Class: diagnosis.ClassTransient, Stage: diagnosis.StageDial}, 15 * time.Minute},
-		{"throttled for an hour", outbox.Result{Class: diagnosis.ClassThrottled, Stage: diagnosis.StageToken, Pause: time.Hour}, time.Hour},
+		{"the network is down", outbox.Result{Class: diagnosis.ClassTransient, Stage: smtp.StageDial}, 15 * time.Minute},
+		{"throttled for an hour", outbox.Result{Class: diagnosis.ClassThrottled, Stage: smtp.StageToken, Pause: time.Hour}, time.Hour},
 		{"given back", outbox.Result{}, 0},
-		{"a bad certificate", outbox.Result{Class: diagnosis.ClassConfiguration, Stage: diagnosis.StageStartTLS, Fault: diagnosis.FaultTLSExpired}, time.Hour},
+		{"a bad certificate", outbox.Result{Class: diagnosis.ClassConfiguration, Stage: smtp.StageStartTLS, Fault: smtp.FaultTLSExpired}, time.Hour},
 	} {
 		conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 			f.put(mail())
@@ -369,7 +369,7 @@ func TestAReleaseBeginsAnew(t *testing.T) {
 // is given up like one that is deferred: it may be what the server stumbles over.
 func TestAMessageThatMeetsNonsenseForEverIsGivenUp(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-		nonsense := outbox.Result{Stage: diagnosis.StageRcpt, Class: diagnosis.ClassConfiguration, Kind: "not-smtp", Fault: diagnosis.FaultNotSMTP, Text: "666"}
+		nonsense := outbox.Result{Stage: smtp.StageRcpt, Class: diagnosis.ClassConfiguration, Kind: "not-smtp", Fault: smtp.FaultNotSMTP, Text: "666"}
 		q := f.put(mail())
 		f.lock()
 		start := f.clock.Now()

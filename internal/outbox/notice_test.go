@@ -6,6 +6,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // listed are the notices that may go the road now.
@@ -67,7 +68,7 @@ func TestANoticeOutlivesWhatCarriesIt(t *testing.T) {
 		dead := mail()
 		f.put(dead)
 		c := f.allowed()
-		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, diagnosis.StageContent, unknown))
+		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 		carrier := mail()
 		carrier.Notice, carrier.Priority = true, outbox.Urgent
 		carry := func() outbox.QID {

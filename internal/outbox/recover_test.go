@@ -12,6 +12,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // crash leaves everything as a process does that is killed, and starts anew.
@@ -189,7 +190,7 @@ func TestPurge(t *testing.T) {
 		f.finish(c, all(c, outbox.Accepted))
 		dead := f.put(mail())
 		c = f.allowed()
-		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, diagnosis.StageContent, unknown))
+		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 		waiting := f.put(mail())
 		f.clock.add(24 * time.Hour)
 		if n, err := f.sender.Purge(f.ctx); n != 0 || err != nil {

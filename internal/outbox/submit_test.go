@@ -21,7 +21,7 @@ var (
 )
 
 // failed is a refusal of the whole message with the outcome for every recipient.
-func failed(c *outbox.Claim, o outbox.Outcome, class diagnosis.Class, stage diagnosis.Stage, rep smtp.Reply) outbox.Result {
+func failed(c *outbox.Claim, o outbox.Outcome, class diagnosis.Class, stage smtp.Stage, rep smtp.Reply) outbox.Result {
 	r := all(c, o)
 	for i := range r.Recipients {
 		r.Recipients[i].Reply = rep
@@ -35,9 +35,9 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 		name    string
 		outcome outbox.Outcome
 		class   diagnosis.Class
-		stage   diagnosis.Stage
+		stage   smtp.Stage
 		reply   smtp.Reply
-		fault   diagnosis.Fault
+		fault   smtp.Fault
 
 		state    outbox.State
 		wait     time.Duration // until the message is due
@@ -48,41 +48,41 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 		notices  string
 		content  bool // is kept
 	}{
-		{name: "accepted", outcome: outbox.Accepted, stage: diagnosis.StageContent, reply: taken,
+		{name: "accepted", outcome: outbox.Accepted, stage: smtp.StageContent, reply: taken,
 			state: outbox.Sent, attempts: 1, story: "attempt, accepted"},
-		{name: "refused", outcome: outbox.Permanent, class: diagnosis.ClassPermanent, stage: diagnosis.StageContent, reply: unknown,
+		{name: "refused", outcome: outbox.Permanent, class: diagnosis.ClassPermanent, stage: smtp.StageContent, reply: unknown,
 			state: outbox.Dead, attempts: 1, story: "attempt, refused", notices: "dead", content: true},
-		{name: "transient", outcome: outbox.Transient, class: diagnosis.ClassTransient, stage: diagnosis.StageContent, reply: busy,
+		{name: "transient", outcome: outbox.Transient, class: diagnosis.ClassTransient, stage: smtp.StageContent, reply: busy,
 			state: outbox.Ready, wait: time.Minute, attempts: 1, story: "attempt, deferred", content: true},
-		{name: "connection lost before the dot", outcome: outbox.NotAttempted, class: diagnosis.ClassTransient, stage: diagnosis.StageData,
+		{name: "connection lost before the dot", outcome: outbox.NotAttempted, class: diagnosis.ClassTransient, stage: smtp.StageData,
 			state: outbox.Ready, wait: time.Minute, attempts: 1, story: "attempt, deferred", content: true},
-		{name: "throttled", outcome: outbox.Transient, class: diagnosis.ClassThrottled, stage: diagnosis.StageContent, reply: throttled,
+		{name: "throttled", outcome: outbox.Transient, class: diagnosis.ClassThrottled, stage: smtp.StageContent, reply: throttled,
 			state: outbox.Ready, pause: outbox.PauseThrottled, pauses: 30 * time.Second, story: "attempt, throttled", content: true},
-		{name: "throttled with a 5yz reply", outcome: outbox.Permanent, class: diagnosis.ClassThrottled, stage: diagnosis.StageContent, reply: unknown,
+		{name: "throttled with a 5yz reply", outcome: outbox.Permanent, class: diagnosis.ClassThrottled, stage: smtp.StageContent, reply: unknown,
 			state: outbox.Ready, pause: outbox.PauseThrottled, pauses: 30 * time.Second, story: "attempt, throttled", content: true},
-		{name: "not authorised", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageAuth, reply: denied,
+		{name: "not authorised", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageAuth, reply: denied,
 			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
-		{name: "send as denied after the dot", outcome: outbox.Permanent, class: diagnosis.ClassConfiguration, stage: diagnosis.StageContent, reply: denied,
+		{name: "send as denied after the dot", outcome: outbox.Permanent, class: diagnosis.ClassConfiguration, stage: smtp.StageContent, reply: denied,
 			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
-		{name: "token refused", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageToken,
+		{name: "token refused", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageToken,
 			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
-		{name: "5yz at connect", outcome: outbox.NotAttempted, class: diagnosis.ClassPermanent, stage: diagnosis.StageGreeting, reply: unknown,
+		{name: "5yz at connect", outcome: outbox.NotAttempted, class: diagnosis.ClassPermanent, stage: smtp.StageGreeting, reply: unknown,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "bad certificate", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageStartTLS, fault: diagnosis.FaultTLSExpired,
+		{name: "bad certificate", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageStartTLS, fault: smtp.FaultTLSExpired,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "bad certificate of the token endpoint", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageToken, fault: diagnosis.FaultTLSHostname,
+		{name: "bad certificate of the token endpoint", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageToken, fault: smtp.FaultTLSHostname,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "no reply to RCPT but nonsense", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageRcpt, fault: diagnosis.FaultNotSMTP,
+		{name: "no reply to RCPT but nonsense", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageRcpt, fault: smtp.FaultNotSMTP,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "a reply that does not belong to AUTH", outcome: outbox.NotAttempted, class: diagnosis.ClassPermanent, stage: diagnosis.StageAuth, reply: taken,
+		{name: "a reply that does not belong to AUTH", outcome: outbox.NotAttempted, class: diagnosis.ClassPermanent, stage: smtp.StageAuth, reply: taken,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "421 that a setting causes", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: diagnosis.StageMail, reply: busy,
+		{name: "421 that a setting causes", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageMail, reply: busy,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "blocked", outcome: outbox.Permanent, class: diagnosis.ClassBlocked, stage: diagnosis.StageContent, reply: blocked,
+		{name: "blocked", outcome: outbox.Permanent, class: diagnosis.ClassBlocked, stage: smtp.StageContent, reply: blocked,
 			state: outbox.Ready, pause: outbox.PauseBlocked, story: "attempt, held", notices: "held", content: true},
-		{name: "network down", outcome: outbox.NotAttempted, class: diagnosis.ClassTransient, stage: diagnosis.StageDial,
+		{name: "network down", outcome: outbox.NotAttempted, class: diagnosis.ClassTransient, stage: smtp.StageDial,
 			state: outbox.Ready, pause: outbox.PauseUnreachable, pauses: 30 * time.Second, story: "attempt, unreachable", content: true},
-		{name: "in doubt", outcome: outbox.InDoubt, class: diagnosis.ClassTransient, stage: diagnosis.StageContent,
+		{name: "in doubt", outcome: outbox.InDoubt, class: diagnosis.ClassTransient, stage: smtp.StageContent,
 			state: outbox.Ready, wait: time.Minute, attempts: 1, story: "attempt, in doubt", content: true},
 		{name: "given back", outcome: outbox.NotAttempted,
 			state: outbox.Ready, story: "attempt, returned", content: true},
@@ -149,7 +149,7 @@ func TestRecipientsHaveOutcomesOfTheirOwn(t *testing.T) {
 		if got := strings.Join(c.Envelope.ForwardPaths, " "); got != "later@x.example" || c.Attempt != 2 {
 			t.Fatalf("second attempt %d goes to %q", c.Attempt, got)
 		}
-		f.finish(c, failed(c, outbox.Accepted, "", diagnosis.StageContent, taken))
+		f.finish(c, failed(c, outbox.Accepted, "", smtp.StageContent, taken))
 		d := f.show(q)
 		var states []string
 		for _, r := range d.RecipientStates {
@@ -177,7 +177,7 @@ func TestWaitsGrowUntilTheMessageIsGivenUp(t *testing.T) {
 		var waits []time.Duration
 		for {
 			c := f.allowed()
-			s := f.finish(c, failed(c, outbox.Transient, diagnosis.ClassTransient, diagnosis.StageContent, busy))
+			s := f.finish(c, failed(c, outbox.Transient, diagnosis.ClassTransient, smtp.StageContent, busy))
 			if s.State == outbox.Dead {
 				break
 			}
@@ -207,7 +207,7 @@ func TestThrottlingNeverCostsAMessage(t *testing.T) {
 		var pauses []time.Duration
 		for range 200 {
 			c := f.allowed()
-			f.finish(c, failed(c, outbox.Transient, diagnosis.ClassThrottled, diagnosis.StageContent, throttled))
+			f.finish(c, failed(c, outbox.Transient, diagnosis.ClassThrottled, smtp.StageContent, throttled))
 			pauses = append(pauses, f.waits().Until.Sub(f.clock.Now()))
 			f.clock.add(pauses[len(pauses)-1])
 		}
@@ -224,7 +224,7 @@ func TestThrottlingNeverCostsAMessage(t *testing.T) {
 		f.finish(c, all(c, outbox.Accepted))
 		f.put(mail())
 		c = f.allowed()
-		f.finish(c, failed(c, outbox.Transient, diagnosis.ClassThrottled, diagnosis.StageContent, throttled))
+		f.finish(c, failed(c, outbox.Transient, diagnosis.ClassThrottled, smtp.StageContent, throttled))
 		if got := f.waits().Until.Sub(f.clock.Now()); got != 30*time.Second {
 			t.Errorf("after an accepted message the pause is %v", got)
 		}
@@ -236,7 +236,7 @@ func TestPauseThatTheServerAsksFor(t *testing.T) {
 		f.put(mail())
 		f.lock()
 		c := f.claim()
-		r := failed(c, outbox.NotAttempted, diagnosis.ClassThrottled, diagnosis.StageToken, smtp.Reply{})
+		r := failed(c, outbox.NotAttempted, diagnosis.ClassThrottled, smtp.StageToken, smtp.Reply{})
 		r.Pause, r.Text = 7*time.Minute, "token endpoint: 429"
 		f.finish(c, r)
 		if w := f.waits(); w.Until.Sub(f.clock.Now()) != 7*time.Minute || w.Reason != "the server asked for a pause: token endpoint: 429" {
@@ -253,7 +253,7 @@ func TestFiveRefusalsOfOneKindPauseTheMailbox(t *testing.T) {
 		f.lock()
 		refuse := func(kind string) outbox.Settled {
 			c := f.allowed()
-			r := failed(c, outbox.Permanent, diagnosis.ClassPermanent, diagnosis.StageContent, unknown)
+			r := failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown)
 			r.Kind = kind
 			return f.finish(c, r)
 		}
@@ -293,7 +293,7 @@ func TestHeldMailboxGoesOnWhenReleased(t *testing.T) {
 		f.lock()
 		a, b, late := f.allowed(), f.allowed(), f.claim()
 		for _, c := range []*outbox.Claim{a, b} { // two connections meet the same
-			f.finish(c, failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, diagnosis.StageAuth, denied))
+			f.finish(c, failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, smtp.StageAuth, denied))
 		}
 		if f.noticed() != "held" {
 			t.Errorf("notices: %q, want one", f.noticed())
@@ -326,8 +326,8 @@ func TestPauseDoesNotEndAHold(t *testing.T) {
 		f.put(mail())
 		f.lock()
 		a, b := f.allowed(), f.allowed()
-		f.finish(a, failed(a, outbox.Permanent, diagnosis.ClassBlocked, diagnosis.StageContent, blocked))
-		f.finish(b, failed(b, outbox.Transient, diagnosis.ClassThrottled, diagnosis.StageContent, throttled))
+		f.finish(a, failed(a, outbox.Permanent, diagnosis.ClassBlocked, smtp.StageContent, blocked))
+		f.finish(b, failed(b, outbox.Transient, diagnosis.ClassThrottled, smtp.StageContent, throttled))
 		if w := f.waits(); w.Pause != outbox.PauseBlocked || !w.Until.IsZero() {
 			t.Errorf("%+v", w)
 		}
@@ -337,7 +337,7 @@ func TestPauseDoesNotEndAHold(t *testing.T) {
 func TestInDoubtIsSubmittedOnceMoreOrHeld(t *testing.T) {
 	doubt := func(f *fixture) outbox.Settled {
 		c := f.allowed()
-		return f.finish(c, failed(c, outbox.InDoubt, diagnosis.ClassTransient, diagnosis.StageContent, smtp.Reply{}))
+		return f.finish(c, failed(c, outbox.InDoubt, diagnosis.ClassTransient, smtp.StageContent, smtp.Reply{}))
 	}
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 		q := f.put(mail())
@@ -388,7 +388,7 @@ func TestNoticesAreToldOnce(t *testing.T) {
 		q := f.put(mail())
 		f.lock()
 		c := f.allowed()
-		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, diagnosis.StageContent, unknown))
+		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 		list, err := f.Notices(f.ctx, outbox.RoadMail, 10)
 		if err != nil || len(list) != 1 || list[0].QID != q || list[0].Text != "550 5.1.1 User unknown" || list[0].Code != "permanent-kind" || list[0].Mailbox != box {
 			t.Fatalf("%+v, %v", list, err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Points are where a fault acts: a stage's name, or one of these.
@@ -22,21 +23,21 @@ const (
 
 // Codes of the catalogue that are acted out rather than said.
 const (
-	faultConnectionClosed  = string(diagnosis.FaultConnectionClosed)
-	faultConnectionTimeout = string(diagnosis.FaultConnectionTimeout)
-	faultTLSUntrusted      = string(diagnosis.FaultTLSUntrusted)
-	faultTLSIntercepted    = string(diagnosis.FaultTLSIntercepted)
-	faultTLSHostname       = string(diagnosis.FaultTLSHostname)
-	faultTLSExpired        = string(diagnosis.FaultTLSExpired)
-	faultTLSVersion        = string(diagnosis.FaultTLSVersion)
-	faultTLSNotSpoken      = string(diagnosis.FaultTLSNotSpoken)
-	faultTLSFailure        = string(diagnosis.FaultTLSFailure)
-	faultStartTLSMissing   = string(diagnosis.FaultStartTLSMissing)
-	faultXOAUTH2Missing    = string(diagnosis.FaultXOAUTH2Missing)
-	faultNotSMTP           = string(diagnosis.FaultNotSMTP)
-	faultNotExchange       = string(diagnosis.FaultNotExchange)
-	faultTokenNotJSON      = string(diagnosis.FaultTokenNotJSON)
-	faultClockSkew         = string(diagnosis.FaultClockSkew)
+	faultConnectionClosed  = string(smtp.FaultConnectionClosed)
+	faultConnectionTimeout = string(smtp.FaultConnectionTimeout)
+	faultTLSUntrusted      = string(smtp.FaultTLSUntrusted)
+	faultTLSIntercepted    = string(smtp.FaultTLSIntercepted)
+	faultTLSHostname       = string(smtp.FaultTLSHostname)
+	faultTLSExpired        = string(smtp.FaultTLSExpired)
+	faultTLSVersion        = string(smtp.FaultTLSVersion)
+	faultTLSNotSpoken      = string(smtp.FaultTLSNotSpoken)
+	faultTLSFailure        = string(smtp.FaultTLSFailure)
+	faultStartTLSMissing   = string(smtp.FaultStartTLSMissing)
+	faultXOAUTH2Missing    = string(smtp.FaultXOAUTH2Missing)
+	faultNotSMTP           = string(smtp.FaultNotSMTP)
+	faultNotExchange       = string(smtp.FaultNotExchange)
+	faultTokenNotJSON      = string(smtp.FaultTokenNotJSON)
+	faultClockSkew         = string(smtp.FaultClockSkew)
 )
 
 // Behaviours that no catalogue has, because a client sees no name for them.
@@ -65,32 +66,32 @@ func always() []string { return []string{faultGarbles8Bit} }
 // unless it is fixed to a point.
 type behaviour struct {
 	name, about string
-	stage       diagnosis.Stage
+	stage       smtp.Stage
 	point       string // "" is the stage
 }
 
 func behaviours() []behaviour {
-	const token = diagnosis.StageToken
+	const token = smtp.StageToken
 	return []behaviour{
-		{faultConnectionClosed, "closes the connection without a reply", diagnosis.StageGreeting, ""},
-		{faultConnectionTimeout, "never replies", diagnosis.StageGreeting, ""},
-		{faultConnectionReset, "resets the connection", diagnosis.StageGreeting, ""},
-		{faultSlow, "replies after delay=", diagnosis.StageContent, ""},
-		{faultHalfReply, "sends half a reply line and closes", diagnosis.StageContent, ""},
-		{faultReplyLost, "accepts the content and closes without a reply", diagnosis.StageContent, string(diagnosis.StageContent)},
-		{faultContentCut, "closes the connection when the content begins", diagnosis.StageContent, pointContentStart},
-		{faultGarbles8Bit, "garbles text in 8 bits within multiparts, and header fields; always, unless --without", diagnosis.StageContent, pointContentKept},
-		{faultNotSMTP, "greets as no SMTP server does", diagnosis.StageGreeting, string(diagnosis.StageGreeting)},
-		{faultNotExchange, "greets as another SMTP server", diagnosis.StageGreeting, string(diagnosis.StageGreeting)},
-		{faultStartTLSMissing, "offers no STARTTLS", diagnosis.StageEHLO, pointHelloClear},
-		{faultXOAUTH2Missing, "offers no AUTH XOAUTH2", diagnosis.StageEHLO, pointHelloTLS},
-		{faultTLSNotSpoken, "goes on in clear after STARTTLS", diagnosis.StageStartTLS, string(diagnosis.StageStartTLS)},
-		{faultTLSUntrusted, "has a certificate of an unknown authority", diagnosis.StageStartTLS, pointSMTPHandshake},
-		{faultTLSIntercepted, "has a certificate of an inspecting proxy", diagnosis.StageStartTLS, pointSMTPHandshake},
-		{faultTLSHostname, "has a certificate for another name", diagnosis.StageStartTLS, pointSMTPHandshake},
-		{faultTLSExpired, "has an expired certificate", diagnosis.StageStartTLS, pointSMTPHandshake},
-		{faultTLSVersion, "speaks TLS 1.1 at the most", diagnosis.StageStartTLS, pointSMTPHandshake},
-		{faultTLSFailure, "breaks the handshake off", diagnosis.StageStartTLS, pointSMTPHandshake},
+		{faultConnectionClosed, "closes the connection without a reply", smtp.StageGreeting, ""},
+		{faultConnectionTimeout, "never replies", smtp.StageGreeting, ""},
+		{faultConnectionReset, "resets the connection", smtp.StageGreeting, ""},
+		{faultSlow, "replies after delay=", smtp.StageContent, ""},
+		{faultHalfReply, "sends half a reply line and closes", smtp.StageContent, ""},
+		{faultReplyLost, "accepts the content and closes without a reply", smtp.StageContent, string(smtp.StageContent)},
+		{faultContentCut, "closes the connection when the content begins", smtp.StageContent, pointContentStart},
+		{faultGarbles8Bit, "garbles text in 8 bits within multiparts, and header fields; always, unless --without", smtp.StageContent, pointContentKept},
+		{faultNotSMTP, "greets as no SMTP server does", smtp.StageGreeting, string(smtp.StageGreeting)},
+		{faultNotExchange, "greets as another SMTP server", smtp.StageGreeting, string(smtp.StageGreeting)},
+		{faultStartTLSMissing, "offers no STARTTLS", smtp.StageEHLO, pointHelloClear},
+		{faultXOAUTH2Missing, "offers no AUTH XOAUTH2", smtp.StageEHLO, pointHelloTLS},
+		{faultTLSNotSpoken, "goes on in clear after STARTTLS", smtp.StageStartTLS, string(smtp.StageStartTLS)},
+		{faultTLSUntrusted, "has a certificate of an unknown authority", smtp.StageStartTLS, pointSMTPHandshake},
+		{faultTLSIntercepted, "has a certificate of an inspecting proxy", smtp.StageStartTLS, pointSMTPHandshake},
+		{faultTLSHostname, "has a certificate for another name", smtp.StageStartTLS, pointSMTPHandshake},
+		{faultTLSExpired, "has an expired certificate", smtp.StageStartTLS, pointSMTPHandshake},
+		{faultTLSVersion, "speaks TLS 1.1 at the most", smtp.StageStartTLS, pointSMTPHandshake},
+		{faultTLSFailure, "breaks the handshake off", smtp.StageStartTLS, pointSMTPHandshake},
 		{faultClockSkew, "has a clock two hours ahead", token, pointTokenDate},
 		{faultTokenNotJSON, "answers the token request with a page and 200", token, ""},
 		{faultTokenThrottled, "answers the token request with 429", token, ""},
@@ -116,7 +117,7 @@ func resolve(f Fault) (*armed, error) {
 	case a == nil || err != nil:
 	case f.Mailbox != "" && !knowsMailbox(a.point):
 		return nil, fmt.Errorf("mailbox: it happens before a mailbox is named")
-	case f.Delay > 0 && !isPoint(diagnosis.Stage(a.point)):
+	case f.Delay > 0 && !isPoint(smtp.Stage(a.point)):
 		return nil, fmt.Errorf("delay: it happens at once")
 	}
 	return a, err
@@ -144,7 +145,7 @@ func locate(f Fault) (*armed, error) {
 	if stage == "" {
 		stage = entry.Stages[0]
 	}
-	if (stage == diagnosis.StageToken) != (entry.Token != nil) || !isPoint(stage) {
+	if (stage == smtp.StageToken) != (entry.Token != nil) || !isPoint(stage) {
 		return nil, fmt.Errorf("cannot happen at stage %q", stage)
 	}
 	return &armed{Fault: f, point: string(stage), entry: entry}, nil
@@ -155,10 +156,10 @@ func resolveBehaviour(f Fault, b behaviour) (*armed, error) {
 	switch {
 	case f.Stage == "" || f.Stage == b.stage:
 		f.Stage = b.stage
-	case b.point == pointSMTPHandshake && f.Stage == diagnosis.StageToken:
+	case b.point == pointSMTPHandshake && f.Stage == smtp.StageToken:
 		a.point = pointHTTPHandshake
 		return a, nil
-	case b.point != "" || !isPoint(f.Stage) || (b.stage == diagnosis.StageToken):
+	case b.point != "" || !isPoint(f.Stage) || (b.stage == smtp.StageToken):
 		return nil, fmt.Errorf("cannot happen at stage %q", f.Stage)
 	}
 	if a.point == "" {
@@ -167,10 +168,10 @@ func resolveBehaviour(f Fault, b behaviour) (*armed, error) {
 	return a, nil
 }
 
-func isPoint(stage diagnosis.Stage) bool {
+func isPoint(stage smtp.Stage) bool {
 	switch stage {
-	case diagnosis.StageGreeting, diagnosis.StageEHLO, diagnosis.StageStartTLS, diagnosis.StageAuth, diagnosis.StageMail,
-		diagnosis.StageRcpt, diagnosis.StageData, diagnosis.StageContent, diagnosis.StageQuit, diagnosis.StageToken:
+	case smtp.StageGreeting, smtp.StageEHLO, smtp.StageStartTLS, smtp.StageAuth, smtp.StageMail,
+		smtp.StageRcpt, smtp.StageData, smtp.StageContent, smtp.StageQuit, smtp.StageToken:
 		return true
 	}
 	return false
@@ -178,11 +179,11 @@ func isPoint(stage diagnosis.Stage) bool {
 
 // knowsMailbox reports a point after a mailbox was named, by AUTH.
 func knowsMailbox(point string) bool {
-	switch diagnosis.Stage(point) {
-	case diagnosis.StageGreeting, diagnosis.StageEHLO, diagnosis.StageStartTLS, diagnosis.StageToken:
+	switch smtp.Stage(point) {
+	case smtp.StageGreeting, smtp.StageEHLO, smtp.StageStartTLS, smtp.StageToken:
 		return false
 	}
-	return point == pointContentStart || point == pointContentKept || isPoint(diagnosis.Stage(point))
+	return point == pointContentStart || point == pointContentKept || isPoint(smtp.Stage(point))
 }
 
 // AboutFault says in a line what a fault does, for help texts; "" for an

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -36,7 +36,7 @@ func (s *Sandbox) tokenEndpoint(w http.ResponseWriter, r *http.Request) {
 		shift = 2 * time.Hour
 	}
 	w.Header().Set("Date", time.Now().Add(shift).UTC().Format(http.TimeFormat))
-	if f, entry, ok := s.faults.take(string(diagnosis.StageToken), ""); ok && s.actToken(w, r, f, entry) {
+	if f, entry, ok := s.faults.take(string(smtp.StageToken), ""); ok && s.actToken(w, r, f, entry) {
 		return
 	}
 	app, audience, refusal := s.tenant.grant(r.PathValue("tenant"), r.PostForm.Get)

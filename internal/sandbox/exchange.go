@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -47,7 +47,7 @@ func randomBytes(n int) []byte {
 }
 
 // answer gives way to the hook and to faults before it says what is right.
-func (x *session) answer(ctx context.Context, stage diagnosis.Stage, right func() smtpserver.Reply) smtpserver.Reply {
+func (x *session) answer(ctx context.Context, stage smtp.Stage, right func() smtpserver.Reply) smtpserver.Reply {
 	r, done := x.disturb(ctx, stage)
 	if !done {
 		r = right()
@@ -57,7 +57,7 @@ func (x *session) answer(ctx context.Context, stage diagnosis.Stage, right func(
 	return r
 }
 
-func (x *session) disturb(ctx context.Context, stage diagnosis.Stage) (smtpserver.Reply, bool) {
+func (x *session) disturb(ctx context.Context, stage smtp.Stage) (smtpserver.Reply, bool) {
 	if hook := x.box.opts.SMTPHook; hook != nil {
 		if r, ok := hook(ctx, stage, x.user); ok {
 			return r, true
@@ -71,14 +71,14 @@ func (x *session) disturb(ctx context.Context, stage diagnosis.Stage) (smtpserve
 }
 
 func (x *session) Greeting(ctx context.Context) smtpserver.Reply {
-	return x.answer(ctx, diagnosis.StageGreeting, func() smtpserver.Reply {
+	return x.answer(ctx, smtp.StageGreeting, func() smtpserver.Reply {
 		return smtpserver.Say(220, fmt.Sprintf("%s.outlook.office365.com Microsoft ESMTP MAIL Service ready at %s [%s]",
 			x.host, time.Now().UTC().Format(time.RFC1123Z), x.id))
 	})
 }
 
 func (x *session) Hello(ctx context.Context, _ string, extended bool) smtpserver.Reply {
-	return x.answer(ctx, diagnosis.StageEHLO, func() smtpserver.Reply {
+	return x.answer(ctx, smtp.StageEHLO, func() smtpserver.Reply {
 		client, _, err := net.SplitHostPort(x.peer.RemoteAddr().String())
 		if err != nil {
 			client = x.peer.RemoteAddr().String()
@@ -108,13 +108,13 @@ func (x *session) keywords() []string {
 }
 
 func (x *session) StartTLS(ctx context.Context) smtpserver.Reply {
-	return x.answer(ctx, diagnosis.StageStartTLS, func() smtpserver.Reply {
+	return x.answer(ctx, smtp.StageStartTLS, func() smtpserver.Reply {
 		return smtpserver.Say(220, "2.0.0 SMTP server ready")
 	})
 }
 
 func (x *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply {
-	return x.answer(ctx, diagnosis.StageMail, func() smtpserver.Reply {
+	return x.answer(ctx, smtp.StageMail, func() smtpserver.Reply {
 		if x.peer.TLS() == nil {
 			return smtpserver.Say(451, "5.7.3 STARTTLS is required to send mail "+x.bracket())
 		}
@@ -127,7 +127,7 @@ func (x *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply 
 }
 
 func (x *session) Rcpt(ctx context.Context, r smtpserver.Rcpt) smtpserver.Reply {
-	return x.answer(ctx, diagnosis.StageRcpt, func() smtpserver.Reply {
+	return x.answer(ctx, smtp.StageRcpt, func() smtpserver.Reply {
 		// A bare local part is the one thing that is refused here: whether a
 		// recipient exists is found out after acceptance.
 		if !strings.Contains(r.ForwardPath, "@") {
@@ -139,7 +139,7 @@ func (x *session) Rcpt(ctx context.Context, r smtpserver.Rcpt) smtpserver.Reply 
 }
 
 func (x *session) Data(ctx context.Context) smtpserver.Reply {
-	return x.answer(ctx, diagnosis.StageData, func() smtpserver.Reply {
+	return x.answer(ctx, smtp.StageData, func() smtpserver.Reply {
 		return smtpserver.Say(354, "Start mail input; end with <CRLF>.<CRLF>")
 	})
 }
@@ -148,7 +148,7 @@ func (x *session) Reset() { x.from, x.to = "", nil }
 
 func (x *session) Quit(ctx context.Context) smtpserver.Reply {
 	x.leave()
-	return x.answer(ctx, diagnosis.StageQuit, func() smtpserver.Reply {
+	return x.answer(ctx, smtp.StageQuit, func() smtpserver.Reply {
 		return smtpserver.Say(221, "2.0.0 Service closing transmission channel")
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
@@ -46,7 +46,7 @@ func (x *session) xoauth2(ctx context.Context, initial []byte, challenge func([]
 	}
 	user, token, err := xoauth2.ParseInitialResponse(initial)
 	x.user = user
-	return x.answer(ctx, diagnosis.StageAuth, func() smtpserver.Reply {
+	return x.answer(ctx, smtp.StageAuth, func() smtpserver.Reply {
 		if err != nil {
 			return x.unsuccessful(ctx, err.Error())
 		}

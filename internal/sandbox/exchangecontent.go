@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -38,7 +38,7 @@ func (x *session) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
 	}
 	f := x.fields(header.Bytes())
 	kept := false
-	reply := x.answer(ctx, diagnosis.StageContent, func() smtpserver.Reply {
+	reply := x.answer(ctx, smtp.StageContent, func() smtpserver.Reply {
 		if refusal := x.policy(f); refusal != nil {
 			return *refusal
 		}

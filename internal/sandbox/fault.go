@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Fault makes one thing go wrong. Its name is the code of an entry of the
@@ -17,12 +18,12 @@ import (
 // or one of the behaviours that no catalogue has, such as reply-lost.
 type Fault struct {
 	Name    string
-	Stage   diagnosis.Stage // "" is the entry's usual one
-	Mailbox string          // only when this one signs in or has; "" is any
-	After   int             // so many times nothing happens
-	Times   int             // then so many times it happens; 0 is always
-	Share   float64         // of those, this part, evenly spread; 0 is all
-	Delay   time.Duration   // before it happens; 0 is none, and 2 s for slow
+	Stage   smtp.Stage    // "" is the entry's usual one
+	Mailbox string        // only when this one signs in or has; "" is any
+	After   int           // so many times nothing happens
+	Times   int           // then so many times it happens; 0 is always
+	Share   float64       // of those, this part, evenly spread; 0 is all
+	Delay   time.Duration // before it happens; 0 is none, and 2 s for slow
 }
 
 // FaultError says what is wrong with a fault's text.
@@ -51,7 +52,7 @@ func ParseFault(s string) (Fault, error) {
 func (f *Fault) set(key, value string) (err error) {
 	switch key {
 	case "stage":
-		f.Stage = diagnosis.Stage(value)
+		f.Stage = smtp.Stage(value)
 	case "mailbox":
 		f.Mailbox = value
 	case "after":

@@ -105,7 +105,7 @@ func TestFaultForEveryEntry(t *testing.T) {
 			t.Parallel()
 			s := start(t, withFaults(t, sandbox.Options{}, e.Code))
 			wait := time.Minute
-			if e.Fault == diagnosis.FaultConnectionTimeout { // nothing else ends it
+			if e.Fault == smtp.FaultConnectionTimeout { // nothing else ends it
 				wait = 2 * time.Second
 			}
 			symptom := meet(t, s, wait)
@@ -143,7 +143,7 @@ func meetToken(t *testing.T, s *sandbox.Sandbox) (diagnosis.Symptom, bool) {
 	if a.status == 200 && strings.Contains(a.body, "access_token") {
 		return diagnosis.Symptom{}, false
 	}
-	symptom := diagnosis.Symptom{Stage: diagnosis.StageToken, HTTPStatus: a.status, Text: a.body}
+	symptom := diagnosis.Symptom{Stage: smtp.StageToken, HTTPStatus: a.status, Text: a.body}
 	var refusal struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
@@ -165,7 +165,7 @@ type prober struct {
 
 // steps are those of a session; each reports what it met.
 func (p *prober) steps() []func() (diagnosis.Symptom, bool) {
-	say := func(stage diagnosis.Stage, want int, line string) func() (diagnosis.Symptom, bool) {
+	say := func(stage smtp.Stage, want int, line string) func() (diagnosis.Symptom, bool) {
 		return func() (diagnosis.Symptom, bool) {
 			if line != "" {
 				fmt.Fprint(p.c.conn, line+"\r\n")
@@ -176,18 +176,18 @@ func (p *prober) steps() []func() (diagnosis.Symptom, bool) {
 	hello := func(keyword string) func() (diagnosis.Symptom, bool) {
 		return func() (diagnosis.Symptom, bool) {
 			fmt.Fprint(p.c.conn, "EHLO client.example\r\n")
-			return p.expect(diagnosis.StageEHLO, 250, keyword)
+			return p.expect(smtp.StageEHLO, 250, keyword)
 		}
 	}
 	return []func() (diagnosis.Symptom, bool){
 		p.greeting, hello("STARTTLS"), p.startTLS, hello("AUTH LOGIN XOAUTH2"), p.auth,
-		say(diagnosis.StageMail, 250, "MAIL FROM:<"+mailbox+">"), say(diagnosis.StageRcpt, 250, "RCPT TO:<a@contoso.example>"),
-		say(diagnosis.StageData, 354, "DATA"), say(diagnosis.StageContent, 250, content(mailbox)+"."), say(diagnosis.StageQuit, 221, "QUIT"),
+		say(smtp.StageMail, 250, "MAIL FROM:<"+mailbox+">"), say(smtp.StageRcpt, 250, "RCPT TO:<a@contoso.example>"),
+		say(smtp.StageData, 354, "DATA"), say(smtp.StageContent, 250, content(mailbox)+"."), say(smtp.StageQuit, 221, "QUIT"),
 	}
 }
 
-func (p *prober) expect(stage diagnosis.Stage, want int, keyword string) (diagnosis.Symptom, bool) {
-	if stage == diagnosis.StageGreeting {
+func (p *prober) expect(stage smtp.Stage, want int, keyword string) (diagnosis.Symptom, bool) {
+	if stage == smtp.StageGreeting {
 		_ = p.c.conn.SetDeadline(time.Now().Add(p.wait))
 	}
 	r, err := smtp.Read(p.c.r)
@@ -204,30 +204,30 @@ func (p *prober) expect(stage diagnosis.Stage, want int, keyword string) (diagno
 
 func (p *prober) greeting() (diagnosis.Symptom, bool) {
 	p.c = dial(p.t, p.s)
-	return p.expect(diagnosis.StageGreeting, 220, "Microsoft ESMTP MAIL Service")
+	return p.expect(smtp.StageGreeting, 220, "Microsoft ESMTP MAIL Service")
 }
 
 func (p *prober) startTLS() (diagnosis.Symptom, bool) {
 	fmt.Fprint(p.c.conn, "STARTTLS\r\n")
-	if symptom, met := p.expect(diagnosis.StageStartTLS, 220, ""); met {
+	if symptom, met := p.expect(smtp.StageStartTLS, 220, ""); met {
 		return symptom, true
 	}
 	if err := p.c.handshake(p.s); err != nil {
-		return diagnosis.Symptom{Stage: diagnosis.StageStartTLS, Fault: diagnosis.FaultOf(err)}, true
+		return diagnosis.Symptom{Stage: smtp.StageStartTLS, Fault: diagnosis.FaultOf(err)}, true
 	}
 	return diagnosis.Symptom{}, false
 }
 
 func (p *prober) auth() (diagnosis.Symptom, bool) {
 	fmt.Fprintf(p.c.conn, "AUTH XOAUTH2 %s\r\n", initial(p.t, mailbox, token(p.t, p.s)))
-	return p.expect(diagnosis.StageAuth, 235, "")
+	return p.expect(smtp.StageAuth, 235, "")
 }
 
 func TestCertificateFaults(t *testing.T) {
-	for name, want := range map[string]diagnosis.Fault{
-		"tls-untrusted": diagnosis.FaultTLSUntrusted, "tls-intercepted": diagnosis.FaultTLSUntrusted,
-		"tls-hostname": diagnosis.FaultTLSHostname, "tls-expired": diagnosis.FaultTLSExpired,
-		"tls-version": diagnosis.FaultTLSVersion, "tls-failure": diagnosis.FaultTLSFailure,
+	for name, want := range map[string]smtp.Fault{
+		"tls-untrusted": smtp.FaultTLSUntrusted, "tls-intercepted": smtp.FaultTLSUntrusted,
+		"tls-hostname": smtp.FaultTLSHostname, "tls-expired": smtp.FaultTLSExpired,
+		"tls-version": smtp.FaultTLSVersion, "tls-failure": smtp.FaultTLSFailure,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, withFaults(t, sandbox.Options{}, name, name+",stage=token"))
@@ -272,11 +272,11 @@ func TestContentCut(t *testing.T) {
 }
 
 func TestHookAnswersInTheServersPlace(t *testing.T) {
-	s := start(t, sandbox.Options{SMTPHook: func(_ context.Context, stage diagnosis.Stage, who string) (smtpserver.Reply, bool) {
+	s := start(t, sandbox.Options{SMTPHook: func(_ context.Context, stage smtp.Stage, who string) (smtpserver.Reply, bool) {
 		switch {
-		case stage == diagnosis.StageRcpt && who == mailbox:
+		case stage == smtp.StageRcpt && who == mailbox:
 			return smtpserver.Say(450, "4.2.1 later"), true
-		case stage == diagnosis.StageContent:
+		case stage == smtp.StageContent:
 			return smtpserver.Say(250, "2.0.0 kept by the hook"), true
 		}
 		return smtpserver.Reply{}, false

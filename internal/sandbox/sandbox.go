@@ -40,7 +40,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -75,7 +75,7 @@ type Options struct {
 	// from greeting to quit and may answer in the server's place. A reply's
 	// code decides even where Raw hides it; at content, which is asked when all
 	// of it is there, 2yz keeps the mail. It is called concurrently.
-	SMTPHook func(ctx context.Context, stage diagnosis.Stage, mailbox string) (smtpserver.Reply, bool)
+	SMTPHook func(ctx context.Context, stage smtp.Stage, mailbox string) (smtpserver.Reply, bool)
 	// TokenHook, when not nil, may answer a token request (returns true).
 	TokenHook func(w http.ResponseWriter, r *http.Request) bool
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -37,17 +36,17 @@ func (s *Session) early(t *transaction) error {
 	defer s.cut()
 	s.broken = true
 	if err := s.wire.conn.SetReadDeadline(time.Now().Add(pendingTime)); err != nil {
-		return s.fail(diagnosis.StageContent, err)
+		return s.fail(smtp.StageContent, err)
 	}
 	r, err := s.wire.read()
 	if err != nil {
-		return s.fail(diagnosis.StageContent, err)
+		return s.fail(smtp.StageContent, err)
 	}
 	if r.Negative() {
-		t.settle(provisional, diagnosis.StageContent, r)
-		return s.refuse(&Error{Stage: diagnosis.StageContent, Reply: r})
+		t.settle(provisional, smtp.StageContent, r)
+		return s.refuse(&Error{Stage: smtp.StageContent, Reply: r})
 	}
-	return s.fail(diagnosis.StageContent, &Error{Reply: r, Err: errEarly})
+	return s.fail(smtp.StageContent, &Error{Reply: r, Err: errEarly})
 }
 
 // listen hears the server while d writes content of the given size, and ends the
@@ -86,13 +85,13 @@ func (s *Session) heardBetween() error {
 	}
 	defer s.cut()
 	if err := s.wire.conn.SetReadDeadline(time.Now().Add(pendingTime)); err != nil {
-		return s.fail(diagnosis.StageMail, err)
+		return s.fail(smtp.StageMail, err)
 	}
 	r, err := s.wire.read()
 	if err != nil {
-		return s.fail(diagnosis.StageMail, err)
+		return s.fail(smtp.StageMail, err)
 	}
-	return s.fail(diagnosis.StageMail, &Error{Reply: r, Err: errEarly})
+	return s.fail(smtp.StageMail, &Error{Reply: r, Err: errEarly})
 }
 
 // ask is wire.command for a command within a transaction. A reply that is there

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -29,7 +29,7 @@ func TestWordsBeforeTheFinalDotAreNotItsReply(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &server{say: map[string]string{"data": "354 go on\r\n" + tt.words}}
 			r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once)
-			if got := r.Recipients[0].Outcome; got != tt.want || r.Err() == nil || r.Err().Stage != diagnosis.StageContent {
+			if got := r.Recipients[0].Outcome; got != tt.want || r.Err() == nil || r.Err().Stage != smtp.StageContent {
 				t.Errorf("outcome %s, want %s; err %v", got, tt.want, r.Err())
 			}
 			if n := len(s.stored()); n != 0 {
@@ -115,7 +115,7 @@ func TestEndlessAnswerOfAProxyIsCut(t *testing.T) {
 	o := submission.Options{Host: "127.0.0.1", Port: 25, Mailbox: mailbox, Tokens: oneToken(),
 		Proxy: &url.URL{Scheme: "http", Host: l.Addr().String()}}
 	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
-	if e == nil || e.Stage != diagnosis.StageDial {
+	if e == nil || e.Stage != smtp.StageDial {
 		t.Errorf("err %v, want one of the dial", e)
 	}
 	if n := <-wrote; n >= 1<<30 {

@@ -14,9 +14,9 @@ import (
 // Error says at which stage a submission ended and keeps what the server said.
 // Every error of this package is of type *Error or wraps one.
 type Error struct {
-	Stage  diagnosis.Stage
+	Stage  smtp.Stage
 	Reply  smtp.Reply           // the server's reply; zero when none came
-	Fault  diagnosis.Fault      // what went wrong without a reply
+	Fault  smtp.Fault           // what went wrong without a reply
 	Result *xoauth2.ErrorResult // the error result that came with a 334 before the refusal
 	Server string               // host:port
 	// InDoubt says that the final dot was sent and no reply to it came: the
@@ -29,7 +29,7 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s", e.Stage)
-	if e.Server != "" && e.Stage != diagnosis.StageToken {
+	if e.Server != "" && e.Stage != smtp.StageToken {
 		fmt.Fprintf(&b, " (%s)", e.Server)
 	}
 	if !e.Reply.IsZero() {
@@ -62,20 +62,20 @@ var errTooLate = fmt.Errorf("time limit passed: %w", context.DeadlineExceeded)
 
 // faultOf classifies a cause. A deadline of ours and a silent server look alike
 // on a socket; both mean that no answer came in time.
-func faultOf(err error) diagnosis.Fault {
+func faultOf(err error) smtp.Fault {
 	var syntax *smtp.SyntaxError
 	switch {
 	case err == nil:
 		return ""
 	case errors.As(err, &syntax), errors.Is(err, smtp.ErrTooLong):
-		return diagnosis.FaultNotSMTP
+		return smtp.FaultNotSMTP
 	}
 	return diagnosis.FaultOf(err)
 }
 
 // Faults that only a submission meets; each is the code of a catalogue entry.
 const (
-	faultTooLarge        diagnosis.Fault = "message-too-large"
-	faultSMTPUTF8Missing diagnosis.Fault = "smtputf8-missing"
-	faultEightBitMissing diagnosis.Fault = "8bitmime-missing"
+	faultTooLarge        smtp.Fault = "message-too-large"
+	faultSMTPUTF8Missing smtp.Fault = "smtputf8-missing"
+	faultEightBitMissing smtp.Fault = "8bitmime-missing"
 )

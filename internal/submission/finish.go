@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // sendContent sends the content and the final dot, and with it the MAIL group of
@@ -16,7 +16,7 @@ import (
 // connection, so that a deadline that passes just behind the dot makes no doubt.
 func (s *Session) sendContent(early context.Context, stop func() bool, t *transaction, next func() *transaction) (sent bool, err error) {
 	start := time.Now()
-	defer func() { t.timed(diagnosis.StageContent, start) }()
+	defer func() { t.timed(smtp.StageContent, start) }()
 	d := newDotWriter(s.wire, s.opts.Timeouts.Block)
 	stopListening := s.listen(d, t.mail.Content.Size())
 	_, err = t.mail.Content.WriteTo(d)
@@ -77,12 +77,12 @@ func (s *Session) endWith(t *transaction, d *dotWriter, ahead *transaction) (sen
 	}
 	if s.acceptable(ahead.mail) == nil {
 		if err := s.putGroup(ahead); err != nil {
-			return true, s.fail(diagnosis.StageContent, err)
+			return true, s.fail(smtp.StageContent, err)
 		}
 		s.ahead = ahead
 	}
 	if err := s.flush(d); err != nil {
-		return true, s.fail(diagnosis.StageContent, err)
+		return true, s.fail(smtp.StageContent, err)
 	}
 	return true, nil
 }
@@ -98,33 +98,33 @@ func (s *Session) contentFailed(t *transaction, d *dotWriter, err error) error {
 	}
 	if d.writeErr != nil {
 		if said := s.readPending(); said != nil {
-			said.Stage, said.Err = diagnosis.StageContent, err
-			t.settle(provisional, diagnosis.StageContent, said.Reply)
+			said.Stage, said.Err = smtp.StageContent, err
+			t.settle(provisional, smtp.StageContent, said.Reply)
 			return s.refuse(said)
 		}
 	}
-	return s.fail(diagnosis.StageContent, err)
+	return s.fail(smtp.StageContent, err)
 }
 
 // finalReply reads the reply to the final dot. Only the caller's context and the
 // dot's own limit end the wait.
 func (s *Session) finalReply(t *transaction) error {
 	start := time.Now()
-	defer func() { t.timed(diagnosis.StageContent, start) }()
+	defer func() { t.timed(smtp.StageContent, start) }()
 	if err := s.wire.limit(s.opts.Timeouts.Dot); err != nil {
-		return s.fail(diagnosis.StageContent, err)
+		return s.fail(smtp.StageContent, err)
 	}
 	r, err := s.wire.read()
 	if err != nil {
-		return s.fail(diagnosis.StageContent, err)
+		return s.fail(smtp.StageContent, err)
 	}
 	if outcomeOf(r) == InDoubt {
-		return s.fail(diagnosis.StageContent, unexpected(r))
+		return s.fail(smtp.StageContent, unexpected(r))
 	}
-	t.settle(provisional, diagnosis.StageContent, r)
+	t.settle(provisional, smtp.StageContent, r)
 	t.res.Reply = r
 	if r.Positive() {
 		return nil
 	}
-	return s.refuse(&Error{Stage: diagnosis.StageContent, Reply: r})
+	return s.refuse(&Error{Stage: smtp.StageContent, Reply: r})
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -23,7 +22,7 @@ func Greet(ctx context.Context, o Options, deadline time.Time) (*Session, error)
 	early, cancel := withDeadline(ctx, deadline)
 	defer cancel()
 	s := &Session{opts: o}
-	err := s.step(diagnosis.StageDial, func() (err error) {
+	err := s.step(smtp.StageDial, func() (err error) {
 		s.raw, err = dial(early, o)
 		return err
 	})
@@ -44,13 +43,13 @@ func Greet(ctx context.Context, o Options, deadline time.Time) (*Session, error)
 // is an *Error.
 func (s *Session) Authenticate(ctx context.Context, t Token, deadline time.Time) error {
 	return s.within(ctx, deadline, func(ctx context.Context) error {
-		return s.step(diagnosis.StageAuth, func() error { return s.authenticate(ctx, ready(t, nil)) })
+		return s.step(smtp.StageAuth, func() error { return s.authenticate(ctx, ready(t, nil)) })
 	})
 }
 
 // Command sends one command, such as MAIL, RCPT or RSET, and returns its reply.
 // A reply other than 2yz is an *Error too, after which the session goes on.
-func (s *Session) Command(ctx context.Context, stage diagnosis.Stage, line string, deadline time.Time) (smtp.Reply, error) {
+func (s *Session) Command(ctx context.Context, stage smtp.Stage, line string, deadline time.Time) (smtp.Reply, error) {
 	var r smtp.Reply
 	err := s.within(ctx, deadline, func(context.Context) error {
 		return s.step(stage, func() (err error) {
@@ -71,7 +70,7 @@ func (s *Session) within(ctx context.Context, deadline time.Time, f func(context
 	stop := context.AfterFunc(early, s.cut)
 	err := f(early)
 	if !stop() && (err == nil || errors.Is(err, errStop)) {
-		err = s.fail(diagnosis.StageAuth, net.ErrClosed)
+		err = s.fail(smtp.StageAuth, net.ErrClosed)
 	}
 	if err == nil || errors.Is(err, errStop) {
 		return err

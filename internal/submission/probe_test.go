@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -39,7 +39,7 @@ func TestGreetStopsBeforeAuthAndGoesOn(t *testing.T) {
 	if err := session.Authenticate(t.Context(), submission.Token{Access: secret.New(accessToken)}, soon()); err != nil {
 		t.Fatal(err)
 	}
-	r, err := session.Command(t.Context(), diagnosis.StageMail, "MAIL FROM:<"+mailbox+">", soon())
+	r, err := session.Command(t.Context(), smtp.StageMail, "MAIL FROM:<"+mailbox+">", soon())
 	if err != nil || r.Code != 250 {
 		t.Fatalf("MAIL: %v, %v", r, err)
 	}
@@ -59,13 +59,13 @@ func stages(steps []submission.Step) string {
 func TestGreetNamesTheStageThatFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		server *server
-		stage  diagnosis.Stage
-		fault  diagnosis.Fault
+		stage  smtp.Stage
+		fault  smtp.Fault
 	}{
-		"greeting":       {&server{closeAt: "greeting"}, diagnosis.StageGreeting, diagnosis.FaultConnectionClosed},
-		"no STARTTLS":    {&server{ext: []string{"SIZE 1000"}}, diagnosis.StageStartTLS, diagnosis.FaultStartTLSMissing},
-		"no XOAUTH2":     {&server{extTLS: []string{"AUTH LOGIN"}}, diagnosis.StageAuth, diagnosis.FaultXOAUTH2Missing},
-		"no SMTP at all": {&server{banner: "SSH-2.0-OpenSSH_9.6"}, diagnosis.StageGreeting, diagnosis.FaultNotSMTP},
+		"greeting":       {&server{closeAt: "greeting"}, smtp.StageGreeting, smtp.FaultConnectionClosed},
+		"no STARTTLS":    {&server{ext: []string{"SIZE 1000"}}, smtp.StageStartTLS, smtp.FaultStartTLSMissing},
+		"no XOAUTH2":     {&server{extTLS: []string{"AUTH LOGIN"}}, smtp.StageAuth, smtp.FaultXOAUTH2Missing},
+		"no SMTP at all": {&server{banner: "SSH-2.0-OpenSSH_9.6"}, smtp.StageGreeting, smtp.FaultNotSMTP},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := submission.Greet(t.Context(), setup(t, c.server), soon())
@@ -88,16 +88,16 @@ func TestCommandKeepsTheRefusalAndTheSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{"MAIL FROM:<" + mailbox + ">", "RCPT TO:<a@contoso.example>"} {
-		if _, err := session.Command(t.Context(), diagnosis.StageMail, line, soon()); err != nil {
+		if _, err := session.Command(t.Context(), smtp.StageMail, line, soon()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var e *submission.Error
-	_, err = session.Command(t.Context(), diagnosis.StageRcpt, "RCPT TO:<b@contoso.example>", soon())
-	if !errors.As(err, &e) || e.Reply.Code != 550 || e.Stage != diagnosis.StageRcpt {
+	_, err = session.Command(t.Context(), smtp.StageRcpt, "RCPT TO:<b@contoso.example>", soon())
+	if !errors.As(err, &e) || e.Reply.Code != 550 || e.Stage != smtp.StageRcpt {
 		t.Errorf("error %v, want the 550", err)
 	}
-	if _, err := session.Command(t.Context(), diagnosis.StageRcpt, "RCPT TO:<x>\r\nDATA", soon()); err == nil {
+	if _, err := session.Command(t.Context(), smtp.StageRcpt, "RCPT TO:<x>\r\nDATA", soon()); err == nil {
 		t.Error("a command broke out of its line")
 	}
 }
@@ -115,7 +115,7 @@ func TestGreetEndsWithItsDeadlineAndItsContext(t *testing.T) {
 	o.Timeouts.Command = 2 * time.Second
 	_, err = submission.Greet(t.Context(), o, soon())
 	var e *submission.Error
-	if !errors.As(err, &e) || e.Fault != diagnosis.FaultConnectionTimeout || e.Stage != diagnosis.StageEHLO {
+	if !errors.As(err, &e) || e.Fault != smtp.FaultConnectionTimeout || e.Stage != smtp.StageEHLO {
 		t.Errorf("error %v, want no answer to EHLO", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -29,9 +28,9 @@ const (
 type Recipient struct {
 	ForwardPath string
 	Outcome     Outcome
-	Stage       diagnosis.Stage // where the outcome was decided
-	Reply       smtp.Reply      // that decided it; zero when none came
-	Fault       diagnosis.Fault // that decided it without a reply: the server says before that it cannot take the message
+	Stage       smtp.Stage // where the outcome was decided
+	Reply       smtp.Reply // that decided it; zero when none came
+	Fault       smtp.Fault // that decided it without a reply: the server says before that it cannot take the message
 }
 
 // Attempt is one session's, or one transaction's, try at a message.

@@ -3,7 +3,6 @@ package submission
 import (
 	"errors"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -15,7 +14,7 @@ func (s *Session) envelopeReplies(t *transaction, mail, rcpt func() (smtp.Reply,
 	limit := s.opts.Timeouts.Command
 	if t.reset {
 		if err := s.wire.limit(limit); err != nil {
-			return s.fail(diagnosis.StageMail, err)
+			return s.fail(smtp.StageMail, err)
 		}
 		r, err := s.wire.read()
 		if err := s.wasReset(r, err); err != nil {
@@ -23,33 +22,33 @@ func (s *Session) envelopeReplies(t *transaction, mail, rcpt func() (smtp.Reply,
 		}
 	}
 	if err := s.wire.limit(limit); err != nil {
-		return s.fail(diagnosis.StageMail, err)
+		return s.fail(smtp.StageMail, err)
 	}
 	r, err := mail()
 	if err != nil {
-		return s.fail(diagnosis.StageMail, err)
+		return s.fail(smtp.StageMail, err)
 	}
 	if !r.Positive() {
 		return s.mailRefused(t, r)
 	}
 	for i := range t.to {
 		if err := s.wire.limit(limit); err != nil {
-			return s.fail(diagnosis.StageRcpt, err)
+			return s.fail(smtp.StageRcpt, err)
 		}
 		r, err := rcpt()
 		if err != nil {
-			return s.brokenAfter(t, diagnosis.StageRcpt, err)
+			return s.brokenAfter(t, smtp.StageRcpt, err)
 		}
 		outcome := provisional
 		if !r.Positive() {
 			outcome = outcomeOf(r)
 		}
 		if outcome == InDoubt { // 3yz makes no sense here, and nothing was sent
-			return s.fail(diagnosis.StageRcpt, unexpected(r))
+			return s.fail(smtp.StageRcpt, unexpected(r))
 		}
-		t.res.Recipients[i] = Recipient{ForwardPath: t.to[i], Outcome: outcome, Stage: diagnosis.StageRcpt, Reply: r}
+		t.res.Recipients[i] = Recipient{ForwardPath: t.to[i], Outcome: outcome, Stage: smtp.StageRcpt, Reply: r}
 		if r.Code == 421 { // no reply is due after it
-			return s.refuse(&Error{Stage: diagnosis.StageRcpt, Reply: r})
+			return s.refuse(&Error{Stage: smtp.StageRcpt, Reply: r})
 		}
 	}
 	return nil
@@ -63,9 +62,9 @@ var errNotReset = errors.New("server did not reset")
 func (s *Session) wasReset(r smtp.Reply, err error) error {
 	switch {
 	case err != nil:
-		return s.fail(diagnosis.StageMail, err)
+		return s.fail(smtp.StageMail, err)
 	case !r.Positive():
-		return s.fail(diagnosis.StageMail, &Error{Reply: r, Err: errNotReset})
+		return s.fail(smtp.StageMail, &Error{Reply: r, Err: errNotReset})
 	}
 	return nil
 }
@@ -74,11 +73,11 @@ func (s *Session) wasReset(r smtp.Reply, err error) error {
 // to RCPT and DATA are due as well; should the server accept one of them all the
 // same, it is out of step, and gets nothing more.
 func (s *Session) mailRefused(t *transaction, r smtp.Reply) error {
-	refusal := &Error{Stage: diagnosis.StageMail, Reply: r}
+	refusal := &Error{Stage: smtp.StageMail, Reply: r}
 	if outcomeOf(r) == InDoubt {
-		return s.fail(diagnosis.StageMail, refusal)
+		return s.fail(smtp.StageMail, refusal)
 	}
-	t.settle(NotAttempted, diagnosis.StageMail, r)
+	t.settle(NotAttempted, smtp.StageMail, r)
 	if !s.grouped() || r.Code == 421 {
 		s.reset = true // so that a reply too many is noticed in the next transaction
 		return s.refuse(refusal)
@@ -109,7 +108,7 @@ func (s *Session) refuse(e *Error) *Error {
 
 // brokenAfter is the error for a connection that broke within the replies of a
 // group. When the last reply before was a 421, that is the reason.
-func (s *Session) brokenAfter(t *transaction, stage diagnosis.Stage, err error) error {
+func (s *Session) brokenAfter(t *transaction, stage smtp.Stage, err error) error {
 	for _, rcpt := range t.res.Recipients {
 		if rcpt.Reply.Code == 421 {
 			s.broken = true
@@ -124,17 +123,17 @@ func (s *Session) brokenAfter(t *transaction, stage diagnosis.Stage, err error) 
 func (s *Session) failWriting(t *transaction, err error) error {
 	s.broken = true
 	if said := s.readPending(); said != nil {
-		said.Stage, said.Err = diagnosis.StageMail, err
-		t.settle(NotAttempted, diagnosis.StageMail, said.Reply)
+		said.Stage, said.Err = smtp.StageMail, err
+		t.settle(NotAttempted, smtp.StageMail, said.Reply)
 		return s.refuse(said)
 	}
-	return s.fail(diagnosis.StageMail, err)
+	return s.fail(smtp.StageMail, err)
 }
 
 // dataReply sends what is buffered and reads the reply to DATA.
 func (s *Session) dataReply(t *transaction) error {
 	if err := s.wire.limit(s.opts.Timeouts.Data); err != nil {
-		return s.fail(diagnosis.StageData, err)
+		return s.fail(smtp.StageData, err)
 	}
 	r, err := s.wire.roundTrip()
 	refused := t.refusedAll()
@@ -143,7 +142,7 @@ func (s *Session) dataReply(t *transaction) error {
 		s.broken = true
 		return s.refuse(refused)
 	case err != nil:
-		return s.brokenAfter(t, diagnosis.StageData, err)
+		return s.brokenAfter(t, smtp.StageData, err)
 	case r.Code == 354 && refused == nil:
 		return nil
 	case r.Code == 354:
@@ -151,15 +150,15 @@ func (s *Session) dataReply(t *transaction) error {
 	case !r.Negative():
 		// One reply too many came before, so nobody knows whose they all were.
 		t.res.Recipients = newTransaction(t.mail, t.to).res.Recipients
-		return s.fail(diagnosis.StageData, unexpected(r))
+		return s.fail(smtp.StageData, unexpected(r))
 	case refused != nil: // DATA had to be refused too (RFC 5321 3.3)
 		s.reset = true
 		s.broken = s.broken || r.Code == 421
 		return s.refuse(refused)
 	}
-	t.settle(provisional, diagnosis.StageData, r)
+	t.settle(provisional, smtp.StageData, r)
 	s.reset = true
-	return s.refuse(&Error{Stage: diagnosis.StageData, Reply: r})
+	return s.refuse(&Error{Stage: smtp.StageData, Reply: r})
 }
 
 // loneDot ends the data that a server asks for after it refused every

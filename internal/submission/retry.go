@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Policy says how long and how often one message is tried within a run.
@@ -76,11 +77,11 @@ func (s *Sender) persist(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 }
 
 // refusedCode is the catalogue's code for a connection that is refused.
-const refusedCode = string(diagnosis.FaultConnectionRefused)
+const refusedCode = string(smtp.FaultConnectionRefused)
 
 // staleToken reports a refusal that another token might change.
 func staleToken(e *Error) bool {
-	return e != nil && e.Stage == diagnosis.StageAuth && e.Reply.Code == 535
+	return e != nil && e.Stage == smtp.StageAuth && e.Reply.Code == 535
 }
 
 // worthAnother says whether another attempt is, and what made it needed: the

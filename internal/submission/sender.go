@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // The life of a session. Exchange's front ends cut idle sessions after some
@@ -170,10 +170,10 @@ func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 // said what it was not asked.
 // Nothing of the message was taken.
 func spent(e *Error) bool {
-	if e == nil || e.Stage != diagnosis.StageMail {
+	if e == nil || e.Stage != smtp.StageMail {
 		return false
 	}
-	silent := e.Reply.IsZero() && e.Fault == diagnosis.FaultConnectionClosed
+	silent := e.Reply.IsZero() && e.Fault == smtp.FaultConnectionClosed
 	return silent || e.Reply.Code == 421 || errors.Is(e.Err, errNotReset) || errors.Is(e.Err, errEarly)
 }
 

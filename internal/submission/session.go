@@ -7,13 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Step is one stage of a session or transaction and how long it took.
 type Step struct {
-	Stage diagnosis.Stage
+	Stage smtp.Stage
 	Took  time.Duration
 }
 
@@ -56,11 +55,11 @@ func Open(ctx context.Context, o Options, deadline time.Time) (*Session, error) 
 	if err := s.takeSlot(setup); err != nil {
 		var token *TokenError // whose cause may be a deadline too
 		if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &token) {
-			return s, &Error{Stage: diagnosis.StageDial, Server: o.address(), Fault: diagnosis.FaultSlotsBusy, Err: err}
+			return s, &Error{Stage: smtp.StageDial, Server: o.address(), Fault: smtp.FaultSlotsBusy, Err: err}
 		}
-		return s, s.blame(setup, s.fail(diagnosis.StageDial, err))
+		return s, s.blame(setup, s.fail(smtp.StageDial, err))
 	}
-	err := s.step(diagnosis.StageDial, func() (err error) {
+	err := s.step(smtp.StageDial, func() (err error) {
 		s.raw, err = dial(setup, o)
 		return err
 	})
@@ -71,7 +70,7 @@ func Open(ctx context.Context, o Options, deadline time.Time) (*Session, error) 
 	stop := context.AfterFunc(setup, s.cut)
 	err = s.setUp(setup, token)
 	if !stop() && err == nil {
-		err = s.fail(diagnosis.StageAuth, net.ErrClosed)
+		err = s.fail(smtp.StageAuth, net.ErrClosed)
 	}
 	if err != nil {
 		err = s.blame(setup, err)
@@ -107,29 +106,29 @@ func withDeadline(ctx context.Context, deadline time.Time) (context.Context, con
 func (s *Session) setUp(ctx context.Context, token *prefetch) error {
 	s.wire = newWire(s.raw, s.opts.trace)
 	if s.opts.Security == ImplicitTLS {
-		if err := s.step(diagnosis.StageStartTLS, func() error { return s.handshake(ctx) }); err != nil {
+		if err := s.step(smtp.StageStartTLS, func() error { return s.handshake(ctx) }); err != nil {
 			return err
 		}
 	}
-	if err := s.step(diagnosis.StageGreeting, s.greeting); err != nil {
+	if err := s.step(smtp.StageGreeting, s.greeting); err != nil {
 		return err
 	}
-	if err := s.step(diagnosis.StageEHLO, s.ehlo); err != nil {
+	if err := s.step(smtp.StageEHLO, s.ehlo); err != nil {
 		return err
 	}
 	if s.opts.Security == StartTLS {
-		if err := s.step(diagnosis.StageStartTLS, func() error { return s.startTLS(ctx) }); err != nil {
+		if err := s.step(smtp.StageStartTLS, func() error { return s.startTLS(ctx) }); err != nil {
 			return err
 		}
-		if err := s.step(diagnosis.StageEHLO, s.ehlo); err != nil {
+		if err := s.step(smtp.StageEHLO, s.ehlo); err != nil {
 			return err
 		}
 	}
-	return s.step(diagnosis.StageAuth, func() error { return s.authenticate(ctx, token) })
+	return s.step(smtp.StageAuth, func() error { return s.authenticate(ctx, token) })
 }
 
 // step times f and gives its error the stage.
-func (s *Session) step(stage diagnosis.Stage, f func() error) error {
+func (s *Session) step(stage smtp.Stage, f func() error) error {
 	start := time.Now()
 	err := f()
 	s.steps = append(s.steps, Step{stage, time.Since(start)})
@@ -140,7 +139,7 @@ func (s *Session) step(stage diagnosis.Stage, f func() error) error {
 }
 
 // fail makes err an *Error of stage, unless it is one already.
-func (s *Session) fail(stage diagnosis.Stage, err error) *Error {
+func (s *Session) fail(stage smtp.Stage, err error) *Error {
 	s.broken = true
 	var done *Error
 	if errors.As(err, &done) {
@@ -160,7 +159,7 @@ func (s *Session) blame(ctx context.Context, err error) error {
 	errors.As(err, &e)
 	var token *TokenError
 	if errors.As(err, &token) || errors.As(context.Cause(ctx), &token) {
-		return &Error{Stage: diagnosis.StageToken, Server: s.opts.address(), Fault: faultOf(token.Err), Err: token.Err}
+		return &Error{Stage: smtp.StageToken, Server: s.opts.address(), Fault: faultOf(token.Err), Err: token.Err}
 	}
 	if ctx.Err() != nil && e.Reply.IsZero() {
 		cause := context.Cause(ctx)

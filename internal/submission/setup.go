@@ -72,7 +72,7 @@ func (s *Session) ehloName() string {
 // ends there.
 func (s *Session) startTLS(ctx context.Context) error {
 	if _, ok := s.offers("STARTTLS"); !ok {
-		return &Error{Fault: diagnosis.FaultStartTLSMissing, Err: errors.New("server does not offer STARTTLS")}
+		return &Error{Fault: smtp.FaultStartTLSMissing, Err: errors.New("server does not offer STARTTLS")}
 	}
 	r, err := s.wire.command(s.opts.Timeouts.Command, "STARTTLS")
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Session) startTLS(ctx context.Context) error {
 		return unexpected(r)
 	}
 	if n := s.wire.br.Buffered(); n > 0 {
-		return &Error{Fault: diagnosis.FaultTLSNotSpoken, Err: fmt.Errorf("%d octets in clear after the STARTTLS reply", n)}
+		return &Error{Fault: smtp.FaultTLSNotSpoken, Err: fmt.Errorf("%d octets in clear after the STARTTLS reply", n)}
 	}
 	return s.handshake(ctx)
 }
@@ -118,7 +118,7 @@ func (o Options) roots() (*x509.CertPool, error) {
 func tlsError(err error) error {
 	fault := faultOf(err)
 	if fault == "" {
-		fault = diagnosis.FaultTLSFailure
+		fault = smtp.FaultTLSFailure
 	}
 	return &Error{Fault: fault, Err: fmt.Errorf("TLS handshake: %w%s", err, diagnosis.IssuedBy(err))}
 }
@@ -136,7 +136,7 @@ func (s *Session) authenticate(ctx context.Context, token *prefetch) error {
 	mechanisms, _ := s.offers("AUTH")
 	offered := strings.Fields(strings.ToUpper(mechanisms))
 	if !slices.Contains(offered, xoauth2.Mechanism) {
-		return &Error{Fault: diagnosis.FaultXOAUTH2Missing, Err: fmt.Errorf("server does not offer AUTH XOAUTH2 (offered: %s)", orNone(mechanisms))}
+		return &Error{Fault: smtp.FaultXOAUTH2Missing, Err: fmt.Errorf("server does not offer AUTH XOAUTH2 (offered: %s)", orNone(mechanisms))}
 	}
 	auth := NewAuth(ctx, s.opts.Mailbox, token.wait)
 	auth.plaintext = s.opts.Security == Plaintext && s.opts.Proxy == nil && isLoopback(s.raw.RemoteAddr())

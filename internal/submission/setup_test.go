@@ -21,6 +21,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	mail "github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -30,29 +31,29 @@ func TestSetUpFailures(t *testing.T) {
 	noStartTLS := replaceExt(exchangeExt, "STARTTLS", "")
 	for name, tt := range map[string]struct {
 		server *server
-		stage  diagnosis.Stage
+		stage  smtp.Stage
 		code   int
-		fault  diagnosis.Fault
+		fault  smtp.Fault
 	}{
-		"closed before the greeting":   {&server{closeAt: "greeting"}, diagnosis.StageGreeting, 0, diagnosis.FaultConnectionClosed},
-		"421 greeting":                 {&server{banner: "421 4.3.2 Service not available"}, diagnosis.StageGreeting, 421, ""},
-		"554 greeting":                 {&server{banner: "554 5.3.2 no"}, diagnosis.StageGreeting, 554, ""},
-		"another protocol":             {&server{banner: "+OK POP3 ready"}, diagnosis.StageGreeting, 0, diagnosis.FaultNotSMTP},
-		"endless greeting":             {&server{banner: strings.Repeat("220-x\r\n", 20000)}, diagnosis.StageGreeting, 0, diagnosis.FaultNotSMTP},
-		"mixed codes":                  {&server{say: map[string]string{"ehlo": "250-a\r\n500 b"}}, diagnosis.StageEHLO, 0, diagnosis.FaultNotSMTP},
-		"EHLO refused":                 {&server{say: map[string]string{"ehlo": "502 5.3.3 no"}}, diagnosis.StageEHLO, 502, ""},
-		"no STARTTLS":                  {&server{ext: noStartTLS}, diagnosis.StageStartTLS, 0, diagnosis.FaultStartTLSMissing},
-		"STARTTLS refused":             {&server{say: map[string]string{"starttls": "454 4.7.0 TLS not available"}}, diagnosis.StageStartTLS, 454, ""},
-		"words behind STARTTLS":        {&server{afterTLS: "250 injected\r\n"}, diagnosis.StageStartTLS, 0, diagnosis.FaultTLSNotSpoken},
-		"EHLO after TLS refused":       {&server{say: map[string]string{"ehlo-tls": "421 4.7.66 TLS 1.0 and 1.1 are not supported."}}, diagnosis.StageEHLO, 421, ""},
-		"no XOAUTH2":                   {&server{extTLS: []string{"AUTH LOGIN PLAIN XOAUTH2X"}}, diagnosis.StageAuth, 0, diagnosis.FaultXOAUTH2Missing},
-		"AUTH refused":                 {&server{say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}}, diagnosis.StageAuth, 535, ""},
-		"closed at AUTH":               {&server{closeAt: "auth"}, diagnosis.StageAuth, 0, diagnosis.FaultConnectionClosed},
-		"challenge that is no base64":  {&server{say: map[string]string{"auth": "334 !!"}}, diagnosis.StageAuth, 500, ""},
-		"challenge again and again":    {&server{say: map[string]string{"auth": "334 ", "unknown": "334 "}}, diagnosis.StageAuth, 334, ""},
-		"silent after the TCP connect": {&server{silentAt: "greeting"}, diagnosis.StageGreeting, 0, diagnosis.FaultConnectionTimeout},
-		"silent at STARTTLS":           {&server{silentAt: "starttls"}, diagnosis.StageStartTLS, 0, diagnosis.FaultConnectionTimeout},
-		"silent at AUTH":               {&server{silentAt: "auth"}, diagnosis.StageAuth, 0, diagnosis.FaultConnectionTimeout},
+		"closed before the greeting":   {&server{closeAt: "greeting"}, smtp.StageGreeting, 0, smtp.FaultConnectionClosed},
+		"421 greeting":                 {&server{banner: "421 4.3.2 Service not available"}, smtp.StageGreeting, 421, ""},
+		"554 greeting":                 {&server{banner: "554 5.3.2 no"}, smtp.StageGreeting, 554, ""},
+		"another protocol":             {&server{banner: "+OK POP3 ready"}, smtp.StageGreeting, 0, smtp.FaultNotSMTP},
+		"endless greeting":             {&server{banner: strings.Repeat("220-x\r\n", 20000)}, smtp.StageGreeting, 0, smtp.FaultNotSMTP},
+		"mixed codes":                  {&server{say: map[string]string{"ehlo": "250-a\r\n500 b"}}, smtp.StageEHLO, 0, smtp.FaultNotSMTP},
+		"EHLO refused":                 {&server{say: map[string]string{"ehlo": "502 5.3.3 no"}}, smtp.StageEHLO, 502, ""},
+		"no STARTTLS":                  {&server{ext: noStartTLS}, smtp.StageStartTLS, 0, smtp.FaultStartTLSMissing},
+		"STARTTLS refused":             {&server{say: map[string]string{"starttls": "454 4.7.0 TLS not available"}}, smtp.StageStartTLS, 454, ""},
+		"words behind STARTTLS":        {&server{afterTLS: "250 injected\r\n"}, smtp.StageStartTLS, 0, smtp.FaultTLSNotSpoken},
+		"EHLO after TLS refused":       {&server{say: map[string]string{"ehlo-tls": "421 4.7.66 TLS 1.0 and 1.1 are not supported."}}, smtp.StageEHLO, 421, ""},
+		"no XOAUTH2":                   {&server{extTLS: []string{"AUTH LOGIN PLAIN XOAUTH2X"}}, smtp.StageAuth, 0, smtp.FaultXOAUTH2Missing},
+		"AUTH refused":                 {&server{say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}}, smtp.StageAuth, 535, ""},
+		"closed at AUTH":               {&server{closeAt: "auth"}, smtp.StageAuth, 0, smtp.FaultConnectionClosed},
+		"challenge that is no base64":  {&server{say: map[string]string{"auth": "334 !!"}}, smtp.StageAuth, 500, ""},
+		"challenge again and again":    {&server{say: map[string]string{"auth": "334 ", "unknown": "334 "}}, smtp.StageAuth, 334, ""},
+		"silent after the TCP connect": {&server{silentAt: "greeting"}, smtp.StageGreeting, 0, smtp.FaultConnectionTimeout},
+		"silent at STARTTLS":           {&server{silentAt: "starttls"}, smtp.StageStartTLS, 0, smtp.FaultConnectionTimeout},
+		"silent at AUTH":               {&server{silentAt: "auth"}, smtp.StageAuth, 0, smtp.FaultConnectionTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +92,7 @@ func TestUntrustedCertificateIsRefused(t *testing.T) {
 	o := setup(t, s)
 	o.RootCAs = nil
 	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
-	if e == nil || e.Stage != diagnosis.StageStartTLS || e.Fault != diagnosis.FaultTLSUntrusted {
+	if e == nil || e.Stage != smtp.StageStartTLS || e.Fault != smtp.FaultTLSUntrusted {
 		t.Errorf("err %v, want tls-untrusted", e)
 	}
 	if slices.ContainsFunc(s.commands(), func(l string) bool { return strings.HasPrefix(l, "AUTH") }) {
@@ -205,7 +206,7 @@ func TestTokenRefusalEndsAConnectionThatHangs(t *testing.T) {
 	o := setup(t, s)
 	o.Tokens = &tokens{err: errRefused}
 	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
-	if e == nil || e.Stage != diagnosis.StageToken || !errors.Is(e, errRefused) {
+	if e == nil || e.Stage != smtp.StageToken || !errors.Is(e, errRefused) {
 		t.Errorf("err %v, want the token's refusal", e)
 	}
 }
@@ -328,26 +329,26 @@ func TestProxy(t *testing.T) {
 	// The proxy is at a loopback address, and what it connects to may be anywhere.
 	clear := setup(t, &server{ext: []string{"AUTH XOAUTH2"}})
 	clear.Proxy, clear.Security = o.Proxy, submission.Plaintext
-	if r := submission.Submit(t.Context(), clear, compose(t, "a@contoso.example"), once); r.AllAccepted() || r.Err() == nil || r.Err().Stage != diagnosis.StageAuth {
+	if r := submission.Submit(t.Context(), clear, compose(t, "a@contoso.example"), once); r.AllAccepted() || r.Err() == nil || r.Err().Stage != smtp.StageAuth {
 		t.Errorf("without TLS through the proxy: %v", r.Err())
 	}
 	for _, status := range []string{"302 Found", "502 Bad Gateway"} {
 		answer.Store(status)
 		e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
-		if e == nil || e.Stage != diagnosis.StageDial || e.Fault != diagnosis.FaultNetworkUnreachable || strings.Contains(e.Error(), "p4ssw0rd") {
+		if e == nil || e.Stage != smtp.StageDial || e.Fault != smtp.FaultNetworkUnreachable || strings.Contains(e.Error(), "p4ssw0rd") {
 			t.Errorf("no way from the proxy: %v", e)
 		}
 	}
 	answer.Store("403 Forbidden")
 	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
-	if e == nil || e.Stage != diagnosis.StageDial || e.Fault != diagnosis.FaultProxyRefused || strings.Contains(e.Error(), "p4ssw0rd") {
+	if e == nil || e.Stage != smtp.StageDial || e.Fault != smtp.FaultProxyRefused || strings.Contains(e.Error(), "p4ssw0rd") {
 		t.Errorf("refused by the proxy: %v, fault %q", e, e.Fault)
 	}
 	answer.Store("407 Who are you?\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate")
 	for _, user := range []*url.Userinfo{nil, url.UserPassword("u", "p4ssw0rd")} {
 		o.Proxy.User = user
 		e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Attempts: 3}).Err()
-		if e == nil || e.Stage != diagnosis.StageDial || e.Fault != diagnosis.FaultProxySignIn || strings.Contains(e.Error(), "p4ssw0rd") {
+		if e == nil || e.Stage != smtp.StageDial || e.Fault != smtp.FaultProxySignIn || strings.Contains(e.Error(), "p4ssw0rd") {
 			t.Fatalf("the proxy wants a sign-in: %v", e)
 		}
 		f := diagnosis.Find(e.Symptom(), diagnosis.Facts{})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -118,7 +119,7 @@ func TestSlotsAreNotBlamedForATokenEndpointThatIsSlow(t *testing.T) {
 	o.Slots = submission.NewLockSlots(dir, 1)
 	o.Tokens = &tokens{err: fmt.Errorf("no answer from the endpoint: %w", context.DeadlineExceeded)}
 	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
-	if e := r.Err(); e == nil || e.Stage != diagnosis.StageToken || e.Fault == diagnosis.FaultSlotsBusy {
+	if e := r.Err(); e == nil || e.Stage != smtp.StageToken || e.Fault == smtp.FaultSlotsBusy {
 		t.Errorf("err %v, want one of the token", e)
 	}
 }
@@ -136,7 +137,7 @@ func TestSlotsThatStayTakenAreNamed(t *testing.T) {
 	o.Slots = submission.NewLockSlots(dir, 1)
 	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Deadline: time.Now().Add(2 * time.Second)})
 	e := r.Err()
-	if e == nil || e.Fault != diagnosis.FaultSlotsBusy || !strings.Contains(e.Error(), dir) || r.Count(submission.NotAttempted) != 1 {
+	if e == nil || e.Fault != smtp.FaultSlotsBusy || !strings.Contains(e.Error(), dir) || r.Count(submission.NotAttempted) != 1 {
 		t.Fatalf("err %v", e)
 	}
 	if f := diagnosis.Find(e.Symptom(), diagnosis.Facts{}); f.Code != "connection-slots-busy" || f.Class != diagnosis.ClassThrottled {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -46,7 +47,7 @@ func TestSOCKSProxy(t *testing.T) {
 				return
 			}
 			e := r.Err()
-			if e == nil || e.Stage != diagnosis.StageDial || strings.Contains(e.Error(), "0rd") || strings.Contains(e.Error(), "wr0ng") {
+			if e == nil || e.Stage != smtp.StageDial || strings.Contains(e.Error(), "0rd") || strings.Contains(e.Error(), "wr0ng") {
 				t.Fatalf("err %v", e)
 			}
 			if f := diagnosis.Find(e.Symptom(), diagnosis.Facts{}); f.Code != tt.code {
@@ -116,10 +117,10 @@ func octets(r io.Reader, n byte) []byte {
 func TestProxyThatDoesNotAnswer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer string
-		want   diagnosis.Fault
+		want   smtp.Fault
 		text   string
 	}{
-		"silent":  {"", diagnosis.FaultConnectionTimeout, "deadline"},
+		"silent":  {"", smtp.FaultConnectionTimeout, "deadline"},
 		"endless": {"HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Filler: "+strings.Repeat("x", 1000)+"\r\n", 100), "", "more than 65536 octets"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +142,7 @@ func TestProxyThatDoesNotAnswer(t *testing.T) {
 			o := setup(t, &server{})
 			o.Proxy, o.Timeouts.Dial = &url.URL{Scheme: "http", Host: l.Addr().String()}, 3*time.Second
 			e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
-			if e == nil || e.Stage != diagnosis.StageDial || e.Fault != tt.want || !strings.Contains(e.Error(), tt.text) {
+			if e == nil || e.Stage != smtp.StageDial || e.Fault != tt.want || !strings.Contains(e.Error(), tt.text) {
 				t.Errorf("err %v, fault %q, want %q", e, e.Fault, tt.want)
 			}
 		})

@@ -18,6 +18,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	mail "github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -191,7 +192,7 @@ func TestAllRefusedEndsWithoutContent(t *testing.T) {
 				s.say["data"] = data
 			}
 			r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once)
-			if r.Count(submission.Permanent) != 1 || r.Err() == nil || r.Err().Stage != diagnosis.StageRcpt || r.Err().Reply.Code != 550 {
+			if r.Count(submission.Permanent) != 1 || r.Err() == nil || r.Err().Stage != smtp.StageRcpt || r.Err().Reply.Code != 550 {
 				t.Errorf("recipients %+v, err %v", r.Recipients, r.Err())
 			}
 			for _, m := range s.stored() {
@@ -209,7 +210,7 @@ func TestAllRefusedEndsWithoutContent(t *testing.T) {
 func TestConnectionLostAfterARefusalDoesNotHideIt(t *testing.T) {
 	s := &server{rcpt: map[string]string{"a@contoso.example": "550 5.1.1 unknown"}, closeAt: "data"}
 	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once)
-	if e := r.Err(); r.Count(submission.Permanent) != 1 || e == nil || e.Stage != diagnosis.StageRcpt || e.Reply.Code != 550 {
+	if e := r.Err(); r.Count(submission.Permanent) != 1 || e == nil || e.Stage != smtp.StageRcpt || e.Reply.Code != 550 {
 		t.Errorf("recipients %+v, err %v", r.Recipients, e)
 	}
 }
@@ -245,7 +246,7 @@ func TestContentThatFailsIsNeverEnded(t *testing.T) {
 	}
 	r := submission.Submit(t.Context(), o, m, once)
 	var fileError *mail.FileError
-	if !errors.As(r.Err(), &fileError) || r.Err().Stage != diagnosis.StageContent || r.Count(submission.NotAttempted) != 1 {
+	if !errors.As(r.Err(), &fileError) || r.Err().Stage != smtp.StageContent || r.Count(submission.NotAttempted) != 1 {
 		t.Errorf("err %v, recipients %+v", r.Err(), r.Recipients)
 	}
 	if got := s.stored(); len(got) != 0 {
@@ -266,7 +267,7 @@ func TestSilenceAfterTheDotIsDoubtAndNotTriedAgain(t *testing.T) {
 			o := setup(t, s)
 			o.Timeouts.Dot = 50 * time.Millisecond
 			r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{FirstWait: time.Millisecond})
-			if r.Count(submission.InDoubt) != 1 || len(r.Attempts) != 1 || r.Err().Stage != diagnosis.StageContent {
+			if r.Count(submission.InDoubt) != 1 || len(r.Attempts) != 1 || r.Err().Stage != smtp.StageContent {
 				t.Errorf("recipients %+v after %d attempts, err %v", r.Recipients, len(r.Attempts), r.Err())
 			}
 		})
@@ -358,7 +359,7 @@ func TestTimeLimitDoesNotHideWhyItWasTriedAgain(t *testing.T) {
 			r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{
 				FirstWait: time.Millisecond, Deadline: time.Now().Add(4 * time.Second),
 			})
-			if len(r.Attempts) != 2 || r.Err() == nil || r.Err().Reply.Code != 451 || r.Err().Stage != diagnosis.StageContent {
+			if len(r.Attempts) != 2 || r.Err() == nil || r.Err().Reply.Code != 451 || r.Err().Stage != smtp.StageContent {
 				t.Errorf("%d attempts, err %v", len(r.Attempts), r.Err())
 			}
 			if got := r.Recipients[0]; got.Outcome != submission.Transient || got.Reply.Code != 451 {
@@ -386,17 +387,17 @@ func TestStaleTokenIsNoRefusal(t *testing.T) {
 	o.Tokens = &tokens{list: []submission.Token{{Access: secret.New("stale"), FromCache: true}, {Access: secret.New("fresh")}}}
 	t.Cleanup(func() { close(ended) })
 	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Deadline: time.Now().Add(3 * time.Second)}).Err()
-	if e == nil || !e.Reply.IsZero() || e.Stage != diagnosis.StageEHLO || e.Fault != diagnosis.FaultConnectionTimeout {
+	if e == nil || !e.Reply.IsZero() || e.Stage != smtp.StageEHLO || e.Fault != smtp.FaultConnectionTimeout {
 		t.Errorf("err %v", e)
 	}
 }
 
 func TestPermanentRefusalIsNotTriedAgain(t *testing.T) {
-	for stage, s := range map[diagnosis.Stage]*server{
-		diagnosis.StageMail:    {say: map[string]string{"mail": "550 5.1.8 Access denied, bad outbound sender"}},
-		diagnosis.StageData:    {say: map[string]string{"data": "554 5.5.1 no"}},
-		diagnosis.StageContent: {say: map[string]string{"dot": "554 5.2.252 SendAsDenied; a not allowed to send as b"}},
-		diagnosis.StageAuth:    {say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}},
+	for stage, s := range map[smtp.Stage]*server{
+		smtp.StageMail:    {say: map[string]string{"mail": "550 5.1.8 Access denied, bad outbound sender"}},
+		smtp.StageData:    {say: map[string]string{"data": "554 5.5.1 no"}},
+		smtp.StageContent: {say: map[string]string{"dot": "554 5.2.252 SendAsDenied; a not allowed to send as b"}},
+		smtp.StageAuth:    {say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}},
 	} {
 		t.Run(string(stage), func(t *testing.T) {
 			r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), submission.Policy{FirstWait: time.Millisecond})

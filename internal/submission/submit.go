@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -42,7 +41,7 @@ func (s *Session) Submit(ctx context.Context, deadline time.Time, m *message.Mai
 		again := tooMany(&res)
 		pending = slices.Concat(pending, again)
 		all.add(res)
-		if res.Err != nil && (s.broken || res.Err.Stage != diagnosis.StageRcpt) {
+		if res.Err != nil && (s.broken || res.Err.Stage != smtp.StageRcpt) {
 			s.broken = s.broken || (s.ahead != nil && s.ahead.mail == m) // whose turn will not come
 			break
 		}
@@ -100,7 +99,7 @@ func (t *transaction) full() bool {
 
 // oneTooMany reports a recipient that was refused because of others.
 func (r Recipient) oneTooMany() bool {
-	return r.Stage == diagnosis.StageRcpt && fullCode(r.Reply)
+	return r.Stage == smtp.StageRcpt && fullCode(r.Reply)
 }
 
 // fullCode reports a reply that says "too many recipients" rather than

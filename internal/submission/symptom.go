@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // This file alone says what a failure looks like to the catalogue, so that every
@@ -18,7 +19,7 @@ import (
 func (e *Error) Symptom() diagnosis.Symptom {
 	s := e.broken()
 	if e.InDoubt {
-		return diagnosis.Symptom{Stage: e.Stage, Fault: diagnosis.FaultInDoubt, Text: s.Text}
+		return diagnosis.Symptom{Stage: e.Stage, Fault: smtp.FaultInDoubt, Text: s.Text}
 	}
 	return s
 }
@@ -27,8 +28,8 @@ func (e *Error) Symptom() diagnosis.Symptom {
 // in doubt.
 func (e *Error) broken() diagnosis.Symptom {
 	s := e.plain()
-	if s.Fault == diagnosis.FaultTLSUntrusted && diagnosis.Intercepted(e.host(), e) {
-		s.Fault = diagnosis.FaultTLSIntercepted
+	if s.Fault == smtp.FaultTLSUntrusted && diagnosis.Intercepted(e.host(), e) {
+		s.Fault = smtp.FaultTLSIntercepted
 	}
 	return s
 }
@@ -51,7 +52,7 @@ func (e *Error) plain() diagnosis.Symptom {
 // host is the SMTP server's name. It is "" for the token endpoint, whose errors do
 // not tell it, and where a certificate for another name is another fault.
 func (e *Error) host() string {
-	if e.Stage == diagnosis.StageToken {
+	if e.Stage == smtp.StageToken {
 		return ""
 	}
 	host, _, err := net.SplitHostPort(e.Server)

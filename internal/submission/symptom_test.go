@@ -18,17 +18,17 @@ func TestAnErrorIsNamedByHostAndDoubt(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		err  submission.Error
-		want diagnosis.Fault
+		want smtp.Fault
 	}{
-		{"nobody else signs for Microsoft", submission.Error{Stage: diagnosis.StageStartTLS, Server: "smtp.office365.com:587", Fault: diagnosis.FaultTLSUntrusted, Err: untrusted},
-			diagnosis.FaultTLSIntercepted},
-		{"an authority of one's own", submission.Error{Stage: diagnosis.StageStartTLS, Server: "mail.contoso.example:587", Fault: diagnosis.FaultTLSUntrusted, Err: untrusted},
-			diagnosis.FaultTLSUntrusted},
-		{"the token endpoint's, by the name in the certificate", submission.Error{Stage: diagnosis.StageToken, Server: "mail.contoso.example:587", Fault: diagnosis.FaultTLSUntrusted, Err: untrusted},
-			diagnosis.FaultTLSIntercepted},
-		{"a connection that ends", submission.Error{Stage: diagnosis.StageContent, Fault: diagnosis.FaultConnectionClosed, Err: io.EOF}, diagnosis.FaultConnectionClosed},
-		{"the same after the final dot", submission.Error{Stage: diagnosis.StageContent, Fault: diagnosis.FaultConnectionClosed, Err: io.EOF, InDoubt: true},
-			diagnosis.FaultInDoubt},
+		{"nobody else signs for Microsoft", submission.Error{Stage: smtp.StageStartTLS, Server: "smtp.office365.com:587", Fault: smtp.FaultTLSUntrusted, Err: untrusted},
+			smtp.FaultTLSIntercepted},
+		{"an authority of one's own", submission.Error{Stage: smtp.StageStartTLS, Server: "mail.contoso.example:587", Fault: smtp.FaultTLSUntrusted, Err: untrusted},
+			smtp.FaultTLSUntrusted},
+		{"the token endpoint's, by the name in the certificate", submission.Error{Stage: smtp.StageToken, Server: "mail.contoso.example:587", Fault: smtp.FaultTLSUntrusted, Err: untrusted},
+			smtp.FaultTLSIntercepted},
+		{"a connection that ends", submission.Error{Stage: smtp.StageContent, Fault: smtp.FaultConnectionClosed, Err: io.EOF}, smtp.FaultConnectionClosed},
+		{"the same after the final dot", submission.Error{Stage: smtp.StageContent, Fault: smtp.FaultConnectionClosed, Err: io.EOF, InDoubt: true},
+			smtp.FaultInDoubt},
 	} {
 		if got := tt.err.Symptom().Fault; got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
@@ -38,10 +38,10 @@ func TestAnErrorIsNamedByHostAndDoubt(t *testing.T) {
 
 func TestAReceiptTellsWhatKeptTheMessageFromAnyone(t *testing.T) {
 	later := smtp.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
-	closed := &submission.Error{Stage: diagnosis.StageContent, Fault: diagnosis.FaultConnectionClosed}
+	closed := &submission.Error{Stage: smtp.StageContent, Fault: smtp.FaultConnectionClosed}
 	a := submission.Recipient{ForwardPath: "a@contoso.example", Outcome: submission.Accepted}
-	b := submission.Recipient{ForwardPath: "b@contoso.example", Outcome: submission.Transient, Stage: diagnosis.StageRcpt, Reply: later}
-	large := submission.Recipient{ForwardPath: "c@contoso.example", Outcome: submission.Permanent, Stage: diagnosis.StageMail, Fault: "message-too-large"}
+	b := submission.Recipient{ForwardPath: "b@contoso.example", Outcome: submission.Transient, Stage: smtp.StageRcpt, Reply: later}
+	large := submission.Recipient{ForwardPath: "c@contoso.example", Outcome: submission.Permanent, Stage: smtp.StageMail, Fault: "message-too-large"}
 	for _, tt := range []struct {
 		r        submission.Receipt
 		code, to string

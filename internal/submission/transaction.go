@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -41,7 +40,7 @@ func newTransaction(m *message.Mail, to []string) *transaction {
 }
 
 // settle gives the outcome of r to every recipient whose outcome is from.
-func (t *transaction) settle(from Outcome, stage diagnosis.Stage, r smtp.Reply) {
+func (t *transaction) settle(from Outcome, stage smtp.Stage, r smtp.Reply) {
 	for i, rcpt := range t.res.Recipients {
 		if rcpt.Outcome == from {
 			t.res.Recipients[i] = Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outcomeOf(r), Stage: stage, Reply: r}
@@ -105,7 +104,7 @@ func (s *Session) mayBegin(ctx context.Context) error {
 	}
 	if err := s.beforeContent(ctx); err != nil {
 		s.cut()
-		return s.fail(diagnosis.StageData, err)
+		return s.fail(smtp.StageData, err)
 	}
 	return nil
 }
@@ -118,7 +117,7 @@ func (t *transaction) end(sent bool) {
 	}
 	for i, rcpt := range t.res.Recipients {
 		if rcpt.Outcome == provisional {
-			t.res.Recipients[i] = Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outcome, Stage: diagnosis.StageContent}
+			t.res.Recipients[i] = Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outcome, Stage: smtp.StageContent}
 		}
 	}
 }
@@ -129,7 +128,7 @@ func (t *transaction) doubtful() bool {
 }
 
 // timed records how long a stage took.
-func (t *transaction) timed(stage diagnosis.Stage, start time.Time) {
+func (t *transaction) timed(stage smtp.Stage, start time.Time) {
 	t.res.Steps = append(t.res.Steps, Step{stage, time.Since(start)})
 }
 
@@ -137,18 +136,18 @@ func (t *transaction) timed(stage diagnosis.Stage, start time.Time) {
 // for content and at least one recipient is provisional.
 func (s *Session) converse(t *transaction) error {
 	start := time.Now()
-	defer func() { t.timed(diagnosis.StageMail, start) }()
+	defer func() { t.timed(smtp.StageMail, start) }()
 	if s.broken {
-		return s.fail(diagnosis.StageMail, net.ErrClosed)
+		return s.fail(smtp.StageMail, net.ErrClosed)
 	}
 	written := s.ahead == t
 	if s.ahead != nil && !written {
-		return s.fail(diagnosis.StageMail, errors.New("another transaction is under way"))
+		return s.fail(smtp.StageMail, errors.New("another transaction is under way"))
 	}
 	s.ahead = nil
 	if err := s.acceptable(t.mail); err != nil {
 		for i, path := range t.to {
-			t.res.Recipients[i] = Recipient{ForwardPath: path, Outcome: Permanent, Stage: diagnosis.StageMail, Fault: err.Fault}
+			t.res.Recipients[i] = Recipient{ForwardPath: path, Outcome: Permanent, Stage: smtp.StageMail, Fault: err.Fault}
 		}
 		return s.refuse(err)
 	}
@@ -173,15 +172,15 @@ func (s *Session) grouped() bool {
 // say so again (RFC 1870 6.1, RFC 6531 3.1, RFC 6152 3).
 func (s *Session) acceptable(m *message.Mail) *Error {
 	if limit, ok := s.sizeLimit(); ok && m.Content.Size() > limit {
-		return &Error{Stage: diagnosis.StageMail, Fault: faultTooLarge,
+		return &Error{Stage: smtp.StageMail, Fault: faultTooLarge,
 			Err: fmt.Errorf("content of %d octets exceeds the server's limit of %d", m.Content.Size(), limit)}
 	}
 	if _, ok := s.offers("SMTPUTF8"); m.NeedsSMTPUTF8() && !ok {
-		return &Error{Stage: diagnosis.StageMail, Fault: faultSMTPUTF8Missing,
+		return &Error{Stage: smtp.StageMail, Fault: faultSMTPUTF8Missing,
 			Err: errors.New("an address is not ASCII and the server does not offer SMTPUTF8")}
 	}
 	if _, ok := s.offers("8BITMIME"); m.Content.EightBit() && !ok {
-		return &Error{Stage: diagnosis.StageMail, Fault: faultEightBitMissing,
+		return &Error{Stage: smtp.StageMail, Fault: faultEightBitMissing,
 			Err: errors.New("the content has octets above 127 and the server does not offer 8BITMIME")}
 	}
 	return nil
@@ -240,10 +239,10 @@ func (s *Session) putGroup(t *transaction) error {
 func (s *Session) converseGrouped(t *transaction, written bool) error {
 	if !written {
 		if err := s.wire.limit(s.opts.Timeouts.Command); err != nil {
-			return s.fail(diagnosis.StageMail, err)
+			return s.fail(smtp.StageMail, err)
 		}
 		if err := s.putGroup(t); err != nil {
-			return s.fail(diagnosis.StageMail, err)
+			return s.fail(smtp.StageMail, err)
 		}
 		if err := s.wire.bw.Flush(); err != nil {
 			return s.failWriting(t, err)
@@ -259,7 +258,7 @@ func (s *Session) converseGrouped(t *transaction, written bool) error {
 			return s.refuse(err)
 		}
 		if err := s.wire.put("DATA"); err != nil {
-			return s.fail(diagnosis.StageData, err)
+			return s.fail(smtp.StageData, err)
 		}
 	}
 	return s.dataReply(t)
@@ -291,7 +290,7 @@ func (s *Session) converseStepwise(t *transaction) error {
 		}
 	}
 	if err := s.wire.put("DATA"); err != nil {
-		return s.fail(diagnosis.StageData, err)
+		return s.fail(smtp.StageData, err)
 	}
 	return s.dataReply(t)
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -20,14 +20,14 @@ func TestFirstRootsSpareTheOthersAndTrustNoMore(t *testing.T) {
 		first, all *x509.CertPool
 		host       string
 		loads      int
-		fault      diagnosis.Fault // "": accepted
+		fault      smtp.Fault // "": accepted
 	}{
 		"the first are enough":       {right, none, o.Host, 0, ""},
 		"the others are needed":      {none, right, o.Host, 1, ""},
-		"neither knows the server":   {none, none, o.Host, 1, diagnosis.FaultTLSUntrusted},
-		"another name on the paper":  {right, right, "localhost", 1, diagnosis.FaultTLSHostname},
-		"another name, and unknown":  {none, none, "localhost", 1, diagnosis.FaultTLSHostname},
-		"the first alone, not known": {none, nil, o.Host, 1, diagnosis.FaultTLSUntrusted},
+		"neither knows the server":   {none, none, o.Host, 1, smtp.FaultTLSUntrusted},
+		"another name on the paper":  {right, right, "localhost", 1, smtp.FaultTLSHostname},
+		"another name, and unknown":  {none, none, "localhost", 1, smtp.FaultTLSHostname},
+		"the first alone, not known": {none, nil, o.Host, 1, smtp.FaultTLSUntrusted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(s.commands())
@@ -46,7 +46,7 @@ func TestFirstRootsSpareTheOthersAndTrustNoMore(t *testing.T) {
 				}
 				return
 			}
-			if e == nil || e.Stage != diagnosis.StageStartTLS || e.Fault != tt.fault {
+			if e == nil || e.Stage != smtp.StageStartTLS || e.Fault != tt.fault {
 				t.Errorf("err %v, want %s", e, tt.fault)
 			}
 			if slices.ContainsFunc(s.commands()[before:], func(l string) bool { return strings.HasPrefix(l, "AUTH") }) {
@@ -61,7 +61,7 @@ func TestRootsThatCannotBeLoadedEndTheSession(t *testing.T) {
 	unreadable := errors.New("no such directory")
 	o.FirstRoots, o.LoadRoots = x509.NewCertPool(), func() (*x509.CertPool, error) { return nil, unreadable }
 	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
-	if e == nil || e.Stage != diagnosis.StageStartTLS || !errors.Is(e, unreadable) {
+	if e == nil || e.Stage != smtp.StageStartTLS || !errors.Is(e, unreadable) {
 		t.Errorf("err %v, want %v", e, unreadable)
 	}
 }
