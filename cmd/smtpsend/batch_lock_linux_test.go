@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // waitingBatch is a batch of two rows that has found the outbox locked by
@@ -112,7 +113,7 @@ func TestABatchIsOverWhenTheOtherProcessSubmittedIt(t *testing.T) {
 		}
 		if err == nil {
 			_, err = w.sender.Finish(ctx, c, outbox.Result{
-				Recipients: []outbox.Recipient{{ForwardPath: c.Envelope.ForwardPaths[0], Outcome: outbox.Accepted}},
+				Recipients: []outbox.Recipient{{Recipient: smtp.Recipient{ForwardPath: c.Envelope.ForwardPaths[0], Outcome: smtp.Accepted}}},
 			})
 		}
 		if err != nil {

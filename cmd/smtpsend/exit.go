@@ -189,15 +189,15 @@ func (e ending) worst() int {
 // endingOf is what became of one submission. found is the finding of r.Failure.
 func endingOf(r *submission.Receipt, found diagnosis.Finding) ending {
 	e := ending{
-		accepted: r.Count(submission.Accepted), refused: r.Count(submission.Permanent), inDoubt: r.Count(submission.InDoubt),
-		open: r.Count(submission.Transient) + r.Count(submission.NotAttempted),
+		accepted: r.Count(smtp.Accepted), refused: r.Count(smtp.Permanent), inDoubt: r.Count(smtp.InDoubt),
+		open: r.Count(smtp.Transient) + r.Count(smtp.NotAttempted),
 	}
 	failure, _ := r.Failure()
 	if failure == nil {
 		return e
 	}
 	e.failures = []int{failureCode(failure, found)}
-	if failure.Stage == smtp.StageRcpt && r.Count(submission.Transient) > 0 { // of several refusals one passes
+	if failure.Stage == smtp.StageRcpt && r.Count(smtp.Transient) > 0 { // of several refusals one passes
 		e.failures = append(e.failures, exitTryAgain)
 	}
 	if r.Interrupted() {

@@ -13,16 +13,16 @@ import (
 // everybody.
 func TestRefusalOfALaterTransactionIsNoneOfAll(t *testing.T) {
 	for _, tt := range []struct {
-		outcomes []submission.Outcome
+		outcomes []smtp.Outcome
 		want     int
 	}{
-		{[]submission.Outcome{submission.Accepted, submission.Permanent, submission.NotAttempted}, exitPartly},
-		{[]submission.Outcome{submission.Permanent, submission.NotAttempted}, exitRefused},
+		{[]smtp.Outcome{smtp.Accepted, smtp.Permanent, smtp.NotAttempted}, exitPartly},
+		{[]smtp.Outcome{smtp.Permanent, smtp.NotAttempted}, exitRefused},
 	} {
 		refused := &submission.Error{Stage: smtp.StageContent, Reply: smtp.Reply{Code: 554, Lines: []string{"5.3.0 no"}}}
 		r := &submission.Receipt{Attempts: []submission.Attempt{{Err: refused}}}
 		for _, o := range tt.outcomes {
-			r.Recipients = append(r.Recipients, submission.Recipient{Outcome: o})
+			r.Recipients = append(r.Recipients, smtp.Recipient{Outcome: o})
 		}
 		if got := endingOf(r, diagnosis.Find(refused.Symptom(), diagnosis.Facts{})).code(); got != tt.want {
 			t.Errorf("%v: exit code %d, want %d", tt.outcomes, got, tt.want)

@@ -348,7 +348,7 @@ func TestWhatWasGivenUpIsNotTriedAgain(t *testing.T) {
 	later := smtp.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
 	s, err := sender.Finish(t.Context(), c, outbox.Result{
 		Stage: smtp.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later,
-		Recipients: []outbox.Recipient{{ForwardPath: "a@contoso.example", Outcome: outbox.Transient, Reply: later}},
+		Recipients: []outbox.Recipient{{Recipient: smtp.Recipient{ForwardPath: "a@contoso.example", Outcome: smtp.Transient, Reply: later}}},
 	})
 	if err = errors.Join(err, sender.Release()); err != nil || s.State != outbox.Dead {
 		t.Fatalf("%+v, %v", s, err)
@@ -365,13 +365,13 @@ func TestAMailboxThatIsReleasedMeanwhileIsNotStopped(t *testing.T) {
 	tally := g.newTally(&config.Config{})
 	c := &outbox.Claim{QID: "1", Mailbox: "a@contoso.example"}
 	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &submission.Error{Stage: smtp.StageAuth, Reply: smtp.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
-		Recipients: []submission.Recipient{{ForwardPath: "x@contoso.example", Outcome: submission.NotAttempted}}}
+		Recipients: []smtp.Recipient{{ForwardPath: "x@contoso.example", Outcome: smtp.NotAttempted}}}
 	tally.settled(c, refused, outbox.Settled{State: outbox.Ready, Event: outbox.EventHeld, Pause: outbox.PauseConfiguration})
 	var exit *exitError
 	if err := tally.conclude(t.Context()); !errors.As(err, &exit) || exit.code != exitNotAuthorised {
 		t.Errorf("while it is held: %v", err)
 	}
-	accepted := &submission.Receipt{Attempts: []submission.Attempt{{}}, Recipients: []submission.Recipient{{ForwardPath: "x@contoso.example", Outcome: submission.Accepted}}}
+	accepted := &submission.Receipt{Attempts: []submission.Attempt{{}}, Recipients: []smtp.Recipient{{ForwardPath: "x@contoso.example", Outcome: smtp.Accepted}}}
 	tally.settled(c, accepted, outbox.Settled{State: outbox.Sent, Event: outbox.EventAccepted})
 	if err := tally.conclude(t.Context()); err != nil {
 		t.Errorf("ends with %d", codeOf(err))

@@ -55,10 +55,10 @@ type detailView struct {
 }
 
 type recipientStateView struct {
-	ForwardPath string `json:"forward_path"`
-	State       string `json:"state"`
-	Code        int    `json:"reply_code,omitempty"`
-	Text        string `json:"text,omitempty"`
+	ForwardPath string                `json:"forward_path"`
+	State       outbox.RecipientState `json:"state"`
+	Code        int                   `json:"reply_code,omitempty"`
+	Text        string                `json:"text,omitempty"`
 }
 
 type eventView struct {

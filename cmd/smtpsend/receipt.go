@@ -38,15 +38,10 @@ type receiptView struct {
 
 type recipientView struct {
 	ForwardPath string             `json:"forward_path"`
-	Outcome     submission.Outcome `json:"outcome"`
+	Outcome     smtp.Outcome       `json:"outcome"`
 	Stage       smtp.Stage         `json:"stage,omitempty"`
 	Reply       string             `json:"reply,omitempty"`
 	Finding     *diagnosis.Finding `json:"finding,omitempty"`
-}
-
-// open reports that another attempt could serve the recipient.
-func (v recipientView) open() bool {
-	return v.Outcome == submission.Transient || v.Outcome == submission.NotAttempted
 }
 
 type attemptView struct {
@@ -109,11 +104,11 @@ func newAttemptView(a submission.Attempt) attemptView {
 	return v
 }
 
-func newRecipientView(r submission.Recipient, f diagnosis.Facts, claims *diagnosis.Claims) recipientView {
+func newRecipientView(r smtp.Recipient, f diagnosis.Facts, claims *diagnosis.Claims) recipientView {
 	v := recipientView{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Stage: r.Stage, Reply: r.Reply.String()}
-	if r.Outcome != submission.Accepted && (!r.Reply.IsZero() || r.Fault != "") {
+	if r.Outcome != smtp.Accepted && (!r.Reply.IsZero() || r.Fault != "") {
 		f.Recipient = r.ForwardPath
-		symptom := r.Symptom()
+		symptom := submission.SymptomOf(r)
 		symptom.Claims = claims
 		finding := diagnosis.Find(symptom, f)
 		v.Finding = &finding
@@ -136,36 +131,19 @@ func said(e *submission.Error) string {
 // summary is the receipt in one line: how many recipients had which outcome.
 func summary(r *submission.Receipt) string {
 	var parts []string
-	for _, o := range []submission.Outcome{
-		submission.Accepted, submission.Transient, submission.Permanent, submission.InDoubt, submission.NotAttempted,
-	} {
+	for _, o := range smtp.Outcomes {
 		if n := r.Count(o); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, outcomeWord(o)))
+			parts = append(parts, fmt.Sprintf("%d %s", n, o.Word()))
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-// outcomeWord is the outcome in the field's words.
-func outcomeWord(o submission.Outcome) string {
-	switch o {
-	case submission.Transient:
-		return "deferred"
-	case submission.Permanent:
-		return "refused"
-	case submission.InDoubt:
-		return "in doubt"
-	case submission.NotAttempted:
-		return "not attempted"
-	}
-	return string(o)
 }
 
 // printReceipt writes the receipt to standard output, and why it is not all
 // accepted to standard error.
 func (g *globals) printReceipt(v receiptView) {
 	for _, rcpt := range v.Recipients {
-		g.printf("%-14s%s%s\n", outcomeWord(rcpt.Outcome), rcpt.ForwardPath, atMost(visible(tail(rcpt.Reply)), 160))
+		g.printf("%-14s%s%s\n", rcpt.Outcome.Word(), rcpt.ForwardPath, atMost(visible(tail(rcpt.Reply)), 160))
 	}
 	g.printf("message-id:   %s\nmailbox:      %s\nserver:       %s%s\n", v.MessageID, v.Mailbox, v.Server, visible(tail(v.Hostname)))
 	if v.QueueID != "" && v.QueueID != v.MessageID {

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // resubmission is what a message that is kept needs to be submitted again: as its
@@ -27,12 +27,12 @@ func (a resubmission) arguments(done *delivery) []string {
 	if len(v.Recipients) == 0 {
 		return append(append(a.options(), "--"), done.mail.Envelope.ForwardPaths...)
 	}
-	if slices.ContainsFunc(v.Recipients, func(r recipientView) bool { return r.Outcome == submission.InDoubt }) {
+	if slices.ContainsFunc(v.Recipients, func(r recipientView) bool { return r.Outcome == smtp.InDoubt }) {
 		return nil
 	}
-	paths := pathsOf(v, func(r recipientView) bool { return r.open() && v.Queued == 0 })
+	paths := pathsOf(v, func(r recipientView) bool { return r.Outcome.Open() && v.Queued == 0 })
 	if len(paths) == 0 {
-		paths = pathsOf(v, func(r recipientView) bool { return r.Outcome == submission.Permanent })
+		paths = pathsOf(v, func(r recipientView) bool { return r.Outcome == smtp.Permanent })
 	}
 	if len(paths) == 0 {
 		return nil

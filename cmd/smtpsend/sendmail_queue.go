@@ -80,7 +80,7 @@ func (s *sendmail) listMail(ctx context.Context, box *outbox.Outbox, m outbox.Ma
 		s.printf("(%s)\n", visible(text))
 	}
 	for _, r := range d.RecipientStates {
-		if r.State == "open" {
+		if r.State == outbox.RecipientOpen {
 			s.printf("%41s%s\n", "", r.ForwardPath)
 		}
 	}

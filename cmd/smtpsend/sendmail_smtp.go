@@ -258,7 +258,7 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 	switch {
 	case view.ExitCode != exitOK:
 		p.toStderr().printReceipt(view)
-		if receipt.Count(submission.Accepted)+view.Queued > 0 {
+		if receipt.Count(smtp.Accepted)+view.Queued > 0 {
 			again := resubmission{sender: p.order.sender, fullName: p.order.fullName, dsn: p.order.dsn, args: p.args}
 			p.keep(ctx, copied, again, &delivery{mail, view}, &exitError{code: view.ExitCode, err: errors.New(view.Summary)})
 		}
@@ -280,14 +280,14 @@ func (p *pipeSession) queueReply(ctx context.Context, mail *stamped) smtpserver.
 
 // replyTo is what the client hears.
 func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
-	switch accepted := r.Count(submission.Accepted); {
+	switch accepted := r.Count(smtp.Accepted); {
 	case r.AllAccepted():
 		return smtpserver.Say(250, passedOn(r.Reply)...)
 	case view.ExitCode == exitOK:
 		return smtpserver.Say(250, "2.0.0 queued as "+view.OutboxID)
 	case accepted+view.Queued > 0:
 		return smtpserver.Say(250, partly(view, accepted)...)
-	case r.Count(submission.InDoubt) > 0:
+	case r.Count(smtp.InDoubt) > 0:
 		// 4yz would make the client submit it again, perhaps a second time.
 		return smtpserver.Say(554, "5.4.2 In doubt: the server may have the message, its reply to the final dot did not come")
 	}
@@ -317,8 +317,8 @@ func partly(view receiptView, accepted int) []string {
 		lines = append(lines, fmt.Sprintf("2.0.0 Queued for %d as %s", view.Queued, view.OutboxID))
 	}
 	for _, rcpt := range view.Recipients {
-		if rcpt.Outcome != submission.Accepted && !(view.Queued > 0 && rcpt.open()) {
-			lines = append(lines, visible(fmt.Sprintf("2.0.0 %s: %s %s", outcomeWord(rcpt.Outcome), rcpt.ForwardPath, rcpt.Reply)))
+		if rcpt.Outcome != smtp.Accepted && !(view.Queued > 0 && rcpt.Outcome.Open()) {
+			lines = append(lines, visible(fmt.Sprintf("2.0.0 %s: %s %s", rcpt.Outcome.Word(), rcpt.ForwardPath, rcpt.Reply)))
 		}
 	}
 	return lines

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/smtp"
+
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
@@ -207,14 +209,14 @@ func each(ctx context.Context, box *outbox.Outbox, b outbox.Batch, do func(outbo
 func outcome(state outbox.State, inDoubt int) string {
 	switch state {
 	case outbox.Sent:
-		return "accepted"
+		return smtp.Accepted.Word()
 	case outbox.Dead:
-		return "refused"
+		return smtp.Permanent.Word()
 	case outbox.Cancelled:
-		return "cancelled"
+		return string(state)
 	case outbox.Held:
 		if inDoubt > 0 {
-			return "in doubt"
+			return smtp.InDoubt.Word()
 		}
 	}
 	return "waiting"

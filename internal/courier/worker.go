@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -171,14 +172,14 @@ func (c *courier) finish(j *job, receipt *submission.Receipt, result outbox.Resu
 func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 	res := outbox.Result{Took: r.Took, ServerID: r.QueueID, Reply: r.Reply}
 	for _, rcpt := range r.Recipients {
-		o := outbox.Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outbox.Outcome(rcpt.Outcome), Reply: rcpt.Reply}
-		if rcpt.Outcome == submission.Transient || rcpt.Outcome == submission.Permanent {
-			o.Class = diagnosis.Find(rcpt.Symptom(), diagnosis.Facts{}).Class
+		o := outbox.Recipient{Recipient: rcpt}
+		if rcpt.Outcome == smtp.Transient || rcpt.Outcome == smtp.Permanent {
+			o.Class = diagnosis.Find(submission.SymptomOf(rcpt), diagnosis.Facts{}).Class
 		}
 		res.Recipients = append(res.Recipients, o)
 	}
 	e, to := r.Failure()
-	if e == nil || ((j.kept || e.Interrupted()) && r.Count(submission.InDoubt) == 0) { // it ended for our own sake
+	if e == nil || ((j.kept || e.Interrupted()) && r.Count(smtp.InDoubt) == 0) { // it ended for our own sake
 		return res
 	}
 	c.blame(&res, e, to, r.Token)
@@ -211,8 +212,8 @@ func (c *courier) blame(res *outbox.Result, e *submission.Error, to string, toke
 func giveUp(res *outbox.Result) {
 	res.Class, res.Kind = diagnosis.ClassPermanent, KindDamaged
 	for i, rcpt := range res.Recipients {
-		if rcpt.Outcome == outbox.Transient || rcpt.Outcome == outbox.NotAttempted {
-			res.Recipients[i].Outcome, res.Recipients[i].Class = outbox.Permanent, diagnosis.ClassPermanent
+		if rcpt.Outcome.Open() {
+			res.Recipients[i].Outcome, res.Recipients[i].Class = smtp.Permanent, diagnosis.ClassPermanent
 		}
 	}
 }

@@ -249,7 +249,7 @@ func (e *examination) testMessage(ctx context.Context) {
 	if result.Err != nil {
 		c.Seen = fmt.Sprintf("from %s to %s: %s", e.o.From, e.o.SendTo, said(result.Err))
 		c = e.broke(c, result.Err)
-		if result.Recipients[0].Outcome == submission.InDoubt {
+		if result.Recipients[0].Outcome == smtp.InDoubt {
 			e.report.InDoubt = true
 			c.Notes = []string{"the final dot was sent and no reply came: the test message may arrive all the same"}
 		}

@@ -228,12 +228,12 @@ func runToken(c tokenCell, limit time.Duration) result {
 	}
 	res.attempts, res.outcome = len(r.Attempts), string(r.Recipients[0].Outcome)
 	res.wrong = append(res.wrong, s.judgeDeadline(r, text)...)
-	want := []submission.Outcome{submission.NotAttempted}
+	want := []smtp.Outcome{smtp.NotAttempted}
 	switch {
 	case !c.always && c.passes && c.server.fault != silence:
-		want = []submission.Outcome{submission.Accepted}
+		want = []smtp.Outcome{smtp.Accepted}
 	case !c.always:
-		want = append(want, submission.Accepted) // the next attempt asks again
+		want = append(want, smtp.Accepted) // the next attempt asks again
 	}
 	if !right(r.Recipients, want) {
 		res = res.failed("outcome %s, want one of %v; error: %v", res.outcome, want, r.Err())

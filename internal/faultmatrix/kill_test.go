@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -272,7 +273,7 @@ func killServer(file, moment string, octets int64) result {
 	}
 	past := &server{ledger: kept, conns: []*conn{{asked: true}}}
 	res.wrong = append(res.wrong, past.judgeReceipt(r, text)...)
-	if moment == "kept" && (res.outcome != string(submission.InDoubt) || len(kept) != 1) {
+	if moment == "kept" && (res.outcome != string(smtp.InDoubt) || len(kept) != 1) {
 		res = res.failed("outcome %s and %d stored, though the reply to the dot cannot have come", res.outcome, len(kept))
 	}
 	return res

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -138,9 +139,9 @@ func runOnce(c cell, attempts int, limit time.Duration) result {
 	allowed := c.allowed()
 	if attempts > 1 {
 		if c.recovers() {
-			allowed = []submission.Outcome{submission.Accepted}
+			allowed = []smtp.Outcome{smtp.Accepted}
 		} else {
-			allowed = append(allowed, submission.Accepted)
+			allowed = append(allowed, smtp.Accepted)
 		}
 	}
 	if !right(r.Recipients, allowed) {

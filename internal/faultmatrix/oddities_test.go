@@ -66,7 +66,7 @@ func TestRepliesBeforeTheirCommands(t *testing.T) {
 	for _, pipelining := range []bool{true, false} {
 		s := mustServe(t, &server{cell: cell{healthy: true, pipelining: pipelining}, rush: true})
 		r, text := submitOne(t, s, s.options())
-		if r.Count(submission.NotAttempted) != 1 || r.Err() == nil {
+		if r.Count(smtp.NotAttempted) != 1 || r.Err() == nil {
 			t.Errorf("recipients %+v, err %v", r.Recipients, r.Err())
 		}
 		for _, wrong := range s.judgeReceipt(r, text) {
@@ -86,7 +86,7 @@ func TestNobodyListens(t *testing.T) {
 	m, _ := mustCompose(t, "a@contoso.example")
 	r := submission.Submit(context.Background(), submission.Options{Host: "127.0.0.1", Port: port, Mailbox: mailbox, Tokens: oneToken{}}, m,
 		submission.Policy{FirstWait: time.Millisecond})
-	if e := r.Err(); e == nil || e.Stage != smtp.StageDial || e.Fault != smtp.FaultConnectionRefused || r.Count(submission.NotAttempted) != 1 {
+	if e := r.Err(); e == nil || e.Stage != smtp.StageDial || e.Fault != smtp.FaultConnectionRefused || r.Count(smtp.NotAttempted) != 1 {
 		t.Errorf("recipients %+v, err %v", r.Recipients, e)
 	}
 	if len(r.Attempts) < 2 {

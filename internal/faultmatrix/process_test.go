@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // build makes the program once, in buildDir.
@@ -88,14 +87,14 @@ func (p *program) command(port int, cache string, timeout time.Duration, args ..
 type told struct {
 	ExitCode   int `json:"exit_code"`
 	Recipients []struct {
-		ForwardPath string             `json:"forward_path"`
-		Outcome     submission.Outcome `json:"outcome"`
-		Reply       string             `json:"reply"`
+		ForwardPath string       `json:"forward_path"`
+		Outcome     smtp.Outcome `json:"outcome"`
+		Reply       string       `json:"reply"`
 	} `json:"recipients"`
 }
 
 // read gives exit code and recipients of a process that has ended.
-func (t *told) read(out []byte, exit error) ([]submission.Recipient, error) {
+func (t *told) read(out []byte, exit error) ([]smtp.Recipient, error) {
 	if err := json.Unmarshal(out, t); err != nil {
 		return nil, fmt.Errorf("reading the receipt %q: %w", out, err)
 	}
@@ -107,11 +106,11 @@ func (t *told) read(out []byte, exit error) ([]submission.Recipient, error) {
 	if code != t.ExitCode {
 		return nil, fmt.Errorf("exit code %d, and the receipt says %d", code, t.ExitCode)
 	}
-	var list []submission.Recipient
+	var list []smtp.Recipient
 	for _, r := range t.Recipients {
 		digits, _, _ := strings.Cut(r.Reply, " ")
 		n, _ := strconv.Atoi(digits)
-		list = append(list, submission.Recipient{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Reply: smtp.Reply{Code: n}})
+		list = append(list, smtp.Recipient{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Reply: smtp.Reply{Code: n}})
 	}
 	return list, nil
 }
@@ -183,7 +182,7 @@ func runProgram(p *program, c cell) result {
 	if len(s.kept()) == 0 {
 		res.wrong = append(res.wrong, s.judge(recipients, "")...)
 	}
-	if !right(recipients, c.allowed()) && !(c.fault.timed() && recipients[0].Outcome == submission.NotAttempted) {
+	if !right(recipients, c.allowed()) && !(c.fault.timed() && recipients[0].Outcome == smtp.NotAttempted) {
 		res = res.failed("outcome %s, want one of %v: %s", res.outcome, c.allowed(), errs.String())
 	}
 	if !exitFits(receipt.ExitCode, recipients[0].Outcome) {
@@ -196,11 +195,11 @@ func runProgram(p *program, c cell) result {
 }
 
 // exitFits compares exit code and outcome.
-func exitFits(code int, o submission.Outcome) bool {
+func exitFits(code int, o smtp.Outcome) bool {
 	switch o {
-	case submission.Accepted:
+	case smtp.Accepted:
 		return code == 0
-	case submission.InDoubt:
+	case smtp.InDoubt:
 		return code == 4
 	}
 	return code != 0 && code != 4

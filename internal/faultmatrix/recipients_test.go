@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -87,11 +88,11 @@ func runRecipients(c recipientsCell, limit time.Duration) result {
 		res = res.failed("stored %+v, and a recipient was refused", s.kept())
 	}
 	if c.healthy || c.fault == slow {
-		want := []submission.Outcome{submission.Accepted, submission.Permanent, submission.Transient, submission.Accepted}
+		want := []smtp.Outcome{smtp.Accepted, smtp.Permanent, smtp.Transient, smtp.Accepted}
 		if c.allOrNone {
-			want[0], want[3] = submission.NotAttempted, submission.NotAttempted
+			want[0], want[3] = smtp.NotAttempted, smtp.NotAttempted
 		}
-		var got []submission.Outcome
+		var got []smtp.Outcome
 		for _, rcpt := range r.Recipients {
 			got = append(got, rcpt.Outcome)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -95,23 +96,23 @@ func runSession(c cell, announced bool, limit time.Duration) result {
 // is accepted in any case. To the second the session may have ended before it
 // began, so that it went over a new one. The third does so unless words left
 // over from the second meet it.
-func (c cell) allowedInSession(i int) []submission.Outcome {
-	accepted := []submission.Outcome{submission.Accepted}
+func (c cell) allowedInSession(i int) []smtp.Outcome {
+	accepted := []smtp.Outcome{smtp.Accepted}
 	switch i {
 	case 0:
 		return accepted
 	case 1:
 		if c.stage == mailFrom {
-			return append(c.allowed(), submission.Accepted)
+			return append(c.allowed(), smtp.Accepted)
 		}
 		return c.allowed()
 	}
 	if c.fault.refusing() && c.place <= line { // the reply that was due comes too late to be told from the next
-		return append(accepted, submission.NotAttempted)
+		return append(accepted, smtp.NotAttempted)
 	}
 	ends := c.fault == reset || c.fault == fin || c.fault == truncated
 	if c.fault == stray || c.stage == dot && c.place == after && !ends {
-		return append(accepted, submission.NotAttempted, submission.Transient, submission.Permanent)
+		return append(accepted, smtp.NotAttempted, smtp.Transient, smtp.Permanent)
 	}
 	return accepted
 }

@@ -7,19 +7,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // judge compares what a client believes with what the server did, for every
 // recipient of the message with the content text. What it returns is wrong
 // whatever the fault was.
-func (s *server) judge(recipients []submission.Recipient, text string) (wrong []string) {
+func (s *server) judge(recipients []smtp.Recipient, text string) (wrong []string) {
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	copies := make(map[string]int)
 	for _, m := range s.kept() {
 		for _, to := range m.to {
 			copies[to]++
-			if m.content != text && slices.ContainsFunc(recipients, func(r submission.Recipient) bool { return r.ForwardPath == to }) {
+			if m.content != text && slices.ContainsFunc(recipients, func(r smtp.Recipient) bool { return r.ForwardPath == to }) {
 				say("stored %d octets for %s that are not the message of %d", len(m.content), to, len(text))
 			}
 		}
@@ -27,23 +28,23 @@ func (s *server) judge(recipients []submission.Recipient, text string) (wrong []
 	for _, r := range recipients {
 		n := copies[r.ForwardPath]
 		switch r.Outcome {
-		case submission.Accepted:
+		case smtp.Accepted:
 			if n != 1 || !r.Reply.Positive() {
 				say("%s is accepted (%v) and stored %d times", r.ForwardPath, r.Reply, n)
 			}
-		case submission.Transient:
+		case smtp.Transient:
 			if n != 0 || !r.Reply.Transient() {
 				say("%s is deferred (%v) and stored %d times", r.ForwardPath, r.Reply, n)
 			}
-		case submission.Permanent:
+		case smtp.Permanent:
 			if n != 0 || !r.Reply.Permanent() {
 				say("%s is refused (%v) and stored %d times", r.ForwardPath, r.Reply, n)
 			}
-		case submission.NotAttempted:
+		case smtp.NotAttempted:
 			if n != 0 {
 				say("%s is not attempted and stored %d times", r.ForwardPath, n)
 			}
-		case submission.InDoubt:
+		case smtp.InDoubt:
 			if n > 1 {
 				say("%s is in doubt and stored %d times", r.ForwardPath, n)
 			}
@@ -69,7 +70,7 @@ func (s *server) judgeReceipt(r *submission.Receipt, text string) []string {
 	if got := s.connections(); got != len(r.Attempts) {
 		wrong = append(wrong, fmt.Sprintf("%d attempts, and %d connections", len(r.Attempts), got))
 	}
-	if r.Err() == nil && !r.AllAccepted() && r.Count(submission.Transient)+r.Count(submission.Permanent) == 0 {
+	if r.Err() == nil && !r.AllAccepted() && r.Count(smtp.Transient)+r.Count(smtp.Permanent) == 0 {
 		wrong = append(wrong, "no error, and neither accepted nor refused")
 	}
 	if e := r.Err(); e != nil && strings.Contains(e.Error(), accessToken) {
@@ -80,14 +81,14 @@ func (s *server) judgeReceipt(r *submission.Receipt, text string) []string {
 
 // allowed says which outcomes of the only attempt are right in a cell with one
 // recipient. Several are where the fault races with what the client sends.
-func (c cell) allowed() []submission.Outcome {
+func (c cell) allowed() []smtp.Outcome {
 	switch {
 	case c.stage == response && !c.empty334: // the server refuses AUTH in the end
-		return []submission.Outcome{submission.NotAttempted}
+		return []smtp.Outcome{smtp.NotAttempted}
 	case c.fault == slow, c.stage == quit, c.healthy:
-		return []submission.Outcome{submission.Accepted}
+		return []smtp.Outcome{smtp.Accepted}
 	case c.stage < mailFrom && !(c.place == after && (c.stage == auth || c.stage == response)):
-		return []submission.Outcome{submission.NotAttempted}
+		return []smtp.Outcome{smtp.NotAttempted}
 	case c.stage == content:
 		return c.allowedInContent()
 	case c.stage == dot:
@@ -97,58 +98,58 @@ func (c cell) allowed() []submission.Outcome {
 	case c.place == before && c.fault.refusing():
 		return c.refusal()
 	case c.fault.refusing():
-		return append(c.refusal(), submission.NotAttempted)
+		return append(c.refusal(), smtp.NotAttempted)
 	}
-	return []submission.Outcome{submission.NotAttempted}
+	return []smtp.Outcome{smtp.NotAttempted}
 }
 
 // refusal is what a reply of the cell's kind means.
-func (c cell) refusal() []submission.Outcome {
+func (c cell) refusal() []smtp.Outcome {
 	if c.fault == permanent {
-		return []submission.Outcome{submission.Permanent}
+		return []smtp.Outcome{smtp.Permanent}
 	}
-	return []submission.Outcome{submission.Transient}
+	return []smtp.Outcome{smtp.Transient}
 }
 
 // allowedBehind354: what comes together with the 354 is seen before the dot is
 // sent, so that nothing is believed of it; what cuts the connection may be seen
 // only later.
-func (c cell) allowedBehind354() []submission.Outcome {
+func (c cell) allowedBehind354() []smtp.Outcome {
 	switch c.fault {
 	case transient, permanent:
 		return c.refusal()
 	case closing, leaving:
-		return append(c.refusal(), submission.InDoubt)
+		return append(c.refusal(), smtp.InDoubt)
 	case garbage, megabyte, mixed, stray:
-		return []submission.Outcome{submission.NotAttempted}
+		return []smtp.Outcome{smtp.NotAttempted}
 	}
-	return []submission.Outcome{submission.NotAttempted, submission.InDoubt}
+	return []smtp.Outcome{smtp.NotAttempted, smtp.InDoubt}
 }
 
-func (c cell) allowedInContent() []submission.Outcome {
+func (c cell) allowedInContent() []smtp.Outcome {
 	switch c.fault {
 	case transient, permanent, closing, leaving:
 		return c.refusal()
 	case stray:
-		return []submission.Outcome{submission.Accepted, submission.NotAttempted}
+		return []smtp.Outcome{smtp.Accepted, smtp.NotAttempted}
 	case garbage, megabyte, mixed:
-		return []submission.Outcome{submission.InDoubt, submission.NotAttempted}
+		return []smtp.Outcome{smtp.InDoubt, smtp.NotAttempted}
 	}
-	return []submission.Outcome{submission.NotAttempted, submission.InDoubt}
+	return []smtp.Outcome{smtp.NotAttempted, smtp.InDoubt}
 }
 
-func (c cell) allowedAtDot() []submission.Outcome {
+func (c cell) allowedAtDot() []smtp.Outcome {
 	switch {
 	case c.place == after && c.fault == reset: // the reply may be lost with the connection
-		return []submission.Outcome{submission.Accepted, submission.InDoubt}
+		return []smtp.Outcome{smtp.Accepted, smtp.InDoubt}
 	case c.place == after, c.fault == stray:
-		return []submission.Outcome{submission.Accepted}
+		return []smtp.Outcome{smtp.Accepted}
 	case c.place != within && c.fault.refusing():
 		return c.refusal()
 	case c.place == line && c.fault != silence:
-		return []submission.Outcome{submission.InDoubt, submission.NotAttempted}
+		return []smtp.Outcome{smtp.InDoubt, smtp.NotAttempted}
 	}
-	return []submission.Outcome{submission.InDoubt}
+	return []smtp.Outcome{smtp.InDoubt}
 }
 
 // recovers reports whether a second connection, which has no fault, must end in
@@ -167,6 +168,6 @@ func (c cell) recovers() bool {
 }
 
 // right reports whether the outcomes of all recipients are among those allowed.
-func right(recipients []submission.Recipient, allowed []submission.Outcome) bool {
-	return !slices.ContainsFunc(recipients, func(r submission.Recipient) bool { return !slices.Contains(allowed, r.Outcome) })
+func right(recipients []smtp.Recipient, allowed []smtp.Outcome) bool {
+	return !slices.ContainsFunc(recipients, func(r smtp.Recipient) bool { return !slices.Contains(allowed, r.Outcome) })
 }

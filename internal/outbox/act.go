@@ -133,10 +133,10 @@ func (t *tx) retry(id int64) (bool, error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if _, err := t.exec("UPDATE rcpt SET state = 'open' WHERE mail_id = ?1 AND state IN ('refused', 'unsent')", id); err != nil {
+	if _, err := t.exec("UPDATE rcpt SET "+recipientOpen+" WHERE mail_id = ?1 AND ("+recipientRefused+" OR "+recipientUnsent+")", id); err != nil {
 		return false, err
 	}
-	if _, err := t.exec("UPDATE mail SET rcpt_open = (SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND state = 'open') WHERE id = ?1", id); err != nil {
+	if _, err := t.exec("UPDATE mail SET rcpt_open = (SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND "+recipientOpen+") WHERE id = ?1", id); err != nil {
 		return false, err
 	}
 	return true, t.event(id, Event{Kind: EventRetry, Text: "by the operator"})

@@ -34,13 +34,13 @@ func TestActions(t *testing.T) {
 		outbox.Dead: func(f *fixture) outbox.QID {
 			q := f.put(mail())
 			c := f.allowed()
-			f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
+			f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 			return q
 		},
 		outbox.Sent: func(f *fixture) outbox.QID {
 			q := f.put(mail())
 			c := f.allowed()
-			f.finish(c, all(c, outbox.Accepted))
+			f.finish(c, all(c, smtp.Accepted))
 			return q
 		},
 		outbox.Cancelled: func(f *fixture) outbox.QID {
@@ -78,7 +78,7 @@ func TestActions(t *testing.T) {
 					if d.State != expect {
 						t.Errorf("state %s, want %s", d.State, expect)
 					}
-					if waits := expect == outbox.Ready || expect == outbox.Held || expect == outbox.Sending; (d.Open == 1) != waits || (d.RecipientStates[0].State == "open") != waits {
+					if waits := expect == outbox.Ready || expect == outbox.Held || expect == outbox.Sending; (d.Open == 1) != waits || (d.RecipientStates[0].State == outbox.RecipientOpen) != waits {
 						t.Errorf("%d recipients wait, the first is %s", d.Open, d.RecipientStates[0].State)
 					}
 					if _, err := f.read(q); (expect == outbox.Cancelled || expect == outbox.Sent) != errors.Is(err, outbox.ErrNoContent) {
@@ -157,7 +157,7 @@ func TestFilters(t *testing.T) {
 		second := f.put(two)
 		f.lock()
 		c := f.allowed()
-		f.finish(c, all(c, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
 		f.clock.add(24 * time.Hour)
 		third := f.put(mail("max@xzy.example"))
 
@@ -222,7 +222,7 @@ func TestBatchIsCountedExactly(t *testing.T) {
 		}
 		f.put(mail())
 		f.lock()
-		for _, o := range []outbox.Outcome{outbox.Accepted, outbox.Permanent, outbox.InDoubt} {
+		for _, o := range []smtp.Outcome{smtp.Accepted, smtp.Permanent, smtp.InDoubt} {
 			c := f.allowed()
 			f.finish(c, all(c, o))
 		}
@@ -272,7 +272,7 @@ func TestARowOfABatchIsKnownForAYear(t *testing.T) {
 			ids = append(ids, f.put(row(name)))
 		}
 		f.lock()
-		for _, o := range []outbox.Outcome{outbox.Accepted, outbox.InDoubt} {
+		for _, o := range []smtp.Outcome{smtp.Accepted, smtp.InDoubt} {
 			c := f.allowed()
 			f.finish(c, all(c, o))
 		}

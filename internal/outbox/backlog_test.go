@@ -14,6 +14,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // backlog puts n waiting messages of other mailboxes, and as many of our own
@@ -123,12 +124,12 @@ func exercise(f *fixture, ob *outbox.Outbox) {
 	}
 	_, _, _ = ob.Accept(f.ctx, m, strings.NewReader(content))
 	_, _, _ = ob.Accept(f.ctx, mail(), &flowing{left: 3 << 20})
-	for _, o := range []outbox.Outcome{outbox.Accepted, outbox.Permanent, outbox.Transient, outbox.InDoubt} {
+	for _, o := range []smtp.Outcome{smtp.Accepted, smtp.Permanent, smtp.Transient, smtp.InDoubt} {
 		c := f.allowed()
 		f.finish(c, all(c, o))
 	}
 	c := f.allowed()
-	f.finish(c, all(c, outbox.Accepted))
+	f.finish(c, all(c, smtp.Accepted))
 	f.allowed()
 	f.claim()
 	_ = f.sender.Release()
@@ -227,7 +228,7 @@ func BenchmarkSubmit(b *testing.B) {
 					err = s.AllowData(context.Background(), c)
 				}
 				if err == nil {
-					_, err = s.Finish(context.Background(), c, all(c, outbox.Accepted))
+					_, err = s.Finish(context.Background(), c, all(c, smtp.Accepted))
 				}
 				if err != nil {
 					b.Fatal(err)

@@ -33,7 +33,7 @@ func TestANoticeLeavesAMailboxThatIsHeldMeanwhile(t *testing.T) {
 			f.ok(f.NoticesDone(f.ctx, outbox.RoadMail, list))
 			f.ok(f.ReleaseMailbox(f.ctx, box))
 			c := f.allowed()
-			f.finish(c, all(c, outbox.Accepted)) // what was refused
+			f.finish(c, all(c, smtp.Accepted)) // what was refused
 			f.ok(f.NoticesDone(f.ctx, outbox.RoadMail, f.listed(outbox.RoadMail)))
 		}
 	})
@@ -55,7 +55,7 @@ func noticeMail(f *fixture) outbox.QID {
 	}
 	f.put(mail())
 	c := f.allowed()
-	f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
+	f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 	m := mail()
 	m.Notice, m.Priority = true, outbox.Urgent
 	return f.put(m)
@@ -67,7 +67,7 @@ func TestAMessageThatIsOverBeforeItCarriesANotice(t *testing.T) {
 		end  func(*outbox.Claim) outbox.Result
 		left int
 	}{
-		"accepted":  {func(c *outbox.Claim) outbox.Result { return all(c, outbox.Accepted) }, 0},
+		"accepted":  {func(c *outbox.Claim) outbox.Result { return all(c, smtp.Accepted) }, 0},
 		"cancelled": {refused, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestALongPauseThatANoticeMetFirstIsTold(t *testing.T) {
 				f.finish(c, outbox.Result{})
 				c = other
 			}
-			s := f.finish(c, failed(c, outbox.NotAttempted, diagnosis.ClassTransient, smtp.StageDial, smtp.Reply{}))
+			s := f.finish(c, failed(c, smtp.NotAttempted, diagnosis.ClassTransient, smtp.StageDial, smtp.Reply{}))
 			f.clock.add(s.Until.Sub(f.clock.Now()))
 		}
 		if f.noticed() != "paused" {

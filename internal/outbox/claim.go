@@ -126,7 +126,7 @@ func (s *Sender) take(t *tx, c *Claim) error {
 		c.open = append(c.open, n)
 		c.Envelope.ForwardPaths = append(c.Envelope.ForwardPaths, addr)
 		return err
-	}, "SELECT n, addr FROM rcpt WHERE mail_id = ?1 AND state = 'open' ORDER BY n", c.id)
+	}, "SELECT n, addr FROM rcpt WHERE mail_id = ?1 AND "+recipientOpen+" ORDER BY n", c.id)
 }
 
 // limit checks whether the mailbox may submit one more message, to n recipients,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 const day = 24 * time.Hour
@@ -36,7 +37,7 @@ func remember(f *fixture) *remembered {
 	for _, m := range r.rows {
 		r.ids = append(r.ids, f.put(m))
 		c := f.allowed()
-		f.finish(c, all(c, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
 	}
 	return r
 }
@@ -207,7 +208,7 @@ func TestAClockThatIsSetAheadFreesNoLimit(t *testing.T) {
 			f.put(mail())
 			f.lock()
 			c := f.allowed()
-			f.finish(c, all(c, outbox.Accepted))
+			f.finish(c, all(c, smtp.Accepted))
 			for _, by := range []time.Duration{10 * 365 * day, -20 * 365 * day, 31 * day} {
 				f.clock.set(by)
 				w := f.waits()
@@ -237,14 +238,14 @@ func TestAClockThatIsSetAheadEndsNoMessage(t *testing.T) {
 		ids := []outbox.QID{f.put(mail()), f.put(mail())}
 		f.lock()
 		c := f.allowed()
-		f.finish(c, failed(c, outbox.Transient, "transient", "content", busy))
+		f.finish(c, failed(c, smtp.Transient, "transient", "content", busy))
 		f.clock.set(10 * 365 * day)
 		if _, err := f.sender.Purge(f.ctx); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
 			c := f.allowed()
-			f.finish(c, failed(c, outbox.Transient, "transient", "content", busy))
+			f.finish(c, failed(c, smtp.Transient, "transient", "content", busy))
 		}
 		for _, q := range ids {
 			if d := f.show(q); d.State != outbox.Ready {

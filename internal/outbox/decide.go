@@ -51,7 +51,7 @@ func (f *finish) uncounted(e EventKind) {
 // ended is for a message without open recipients.
 func (f *finish) ended() error {
 	var refused int
-	if err := f.t.row("SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND state = 'refused'", []any{f.c.id}, &refused); err != nil {
+	if err := f.t.row("SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND "+recipientRefused, []any{f.c.id}, &refused); err != nil {
 		return err
 	}
 	if refused == 0 {

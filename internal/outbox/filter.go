@@ -134,9 +134,9 @@ func (ob *Outbox) whereRest(f Filter, c *conditions) (string, []any, error) {
 // toQuery finds the messages to a recipient: the settled ones by the index, the
 // others among what waits.
 func toQuery(same string) string {
-	text := "SELECT r.mail_id FROM rcpt r WHERE r.state <> 'open' AND " + same
+	text := "SELECT r.mail_id FROM rcpt r WHERE r.state <> '" + string(RecipientOpen) + "' AND " + same
 	for _, s := range []State{Ready, Sending, Held} {
-		text += " UNION ALL SELECT r.mail_id FROM mail w JOIN rcpt r ON r.mail_id = w.id WHERE w.state = '" + string(s) + "' AND r.state = 'open' AND " + same
+		text += " UNION ALL SELECT r.mail_id FROM mail w JOIN rcpt r ON r.mail_id = w.id WHERE w.state = '" + string(s) + "' AND r." + recipientOpen + " AND " + same
 	}
 	return "m.id IN (" + text + ")"
 }

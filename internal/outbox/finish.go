@@ -11,25 +11,11 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
-// Outcome is what became of a message for one recipient in one attempt. The
-// values are those of submission's.
-type Outcome string
-
-// The outcomes.
-const (
-	Accepted     Outcome = "accepted"
-	Transient    Outcome = "transient"
-	Permanent    Outcome = "permanent"
-	InDoubt      Outcome = "in_doubt"
-	NotAttempted Outcome = "not_attempted"
-)
-
-// Recipient is the outcome for one of Claim.Envelope.ForwardPaths.
+// Recipient is the outcome for one of Claim.Envelope.ForwardPaths, and what it
+// means.
 type Recipient struct {
-	ForwardPath string
-	Outcome     Outcome
-	Class       diagnosis.Class // of its reply; "": Result.Class
-	Reply       smtp.Reply      // zero when none came
+	smtp.Recipient
+	Class diagnosis.Class // of its reply; "": Result.Class
 }
 
 // Result is the account of one attempt. The zero value gives a claim back as if
@@ -157,7 +143,7 @@ func (f *finish) run() (err error) {
 	case Ready:
 		f.out.ReadyAt = moment(f.readyAt)
 	case Dead:
-		err := f.t.row("SELECT EXISTS (SELECT 1 FROM rcpt WHERE mail_id = ?1 AND state = 'accepted')", []any{f.c.id}, &f.out.Partly)
+		err := f.t.row("SELECT EXISTS (SELECT 1 FROM rcpt WHERE mail_id = ?1 AND "+recipientAccepted+")", []any{f.c.id}, &f.out.Partly)
 		if err != nil {
 			return err
 		}
@@ -180,7 +166,7 @@ func (f *finish) recipients() error {
 	}
 	for i, path := range f.c.Envelope.ForwardPaths {
 		rcpt, ok := given[path]
-		if !ok || rcpt.Outcome == NotAttempted {
+		if !ok || rcpt.Outcome == smtp.NotAttempted {
 			f.stillOpen++
 			continue
 		}
@@ -193,22 +179,22 @@ func (f *finish) recipients() error {
 }
 
 func (f *finish) recipient(n int, rcpt Recipient) error {
-	state := "open"
+	state := RecipientOpen
 	switch {
-	case rcpt.Outcome == Accepted:
-		state = "accepted"
+	case rcpt.Outcome == smtp.Accepted:
+		state = RecipientAccepted
 		f.accepted++
-	case rcpt.Outcome == InDoubt:
+	case rcpt.Outcome == smtp.InDoubt:
 		f.inDoubt++
-	case rcpt.Outcome == Permanent && f.final(rcpt):
-		state = "refused"
+	case rcpt.Outcome == smtp.Permanent && f.final(rcpt):
+		state = RecipientRefused
 		f.refused++
 	}
-	if state == "open" {
+	if state == RecipientOpen {
 		f.stillOpen++
 	}
 	_, err := f.t.exec("UPDATE rcpt SET state = ?3, code = ?4, enhanced = ?5, text = ?6 WHERE mail_id = ?1 AND n = ?2",
-		f.c.id, n, state, rcpt.Reply.Code, rcpt.Reply.Enhanced.String(), cut(rcpt.Reply.Text(), maxWords))
+		f.c.id, n, string(state), rcpt.Reply.Code, rcpt.Reply.Enhanced.String(), cut(rcpt.Reply.Text(), maxWords))
 	if err != nil || rcpt.Reply.IsZero() || rcpt.Reply.String() == f.r.Reply.String() {
 		return err
 	}

@@ -16,12 +16,12 @@ var closed = smtp.Reply{Code: 554, Enhanced: smtp.Enhanced{Class: 5, Subject: 3,
 
 // unusable is the result of an attempt that a refused greeting ended.
 func unusable(c *outbox.Claim) outbox.Result {
-	return failed(c, outbox.NotAttempted, diagnosis.ClassPermanent, smtp.StageGreeting, closed)
+	return failed(c, smtp.NotAttempted, diagnosis.ClassPermanent, smtp.StageGreeting, closed)
 }
 
 // refused is the result of an attempt that a refused sign-in ended.
 func refused(c *outbox.Claim) outbox.Result {
-	return failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, smtp.StageAuth, denied)
+	return failed(c, smtp.NotAttempted, diagnosis.ClassConfiguration, smtp.StageAuth, denied)
 }
 
 // mailbox is how it stands.
@@ -126,7 +126,7 @@ func TestAnAcceptedMessageEndsTheRow(t *testing.T) {
 			}
 			f.clock.add(time.Minute)
 			c = f.allowed()
-			f.finish(c, all(c, outbox.Accepted))
+			f.finish(c, all(c, smtp.Accepted))
 			if b := f.mailbox(); b.Reason != "" || !b.Since.IsZero() {
 				t.Errorf("%+v", b)
 			}
@@ -143,7 +143,7 @@ func TestNonsenseInATransactionLetsOthersGoFirst(t *testing.T) {
 		f.clock.add(time.Second)
 		f.lock()
 		c := f.allowed()
-		r := failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, smtp.StageRcpt, smtp.Reply{})
+		r := failed(c, smtp.NotAttempted, diagnosis.ClassConfiguration, smtp.StageRcpt, smtp.Reply{})
 		r.Fault = smtp.FaultNotSMTP
 		f.finish(c, r)
 		f.clock.add(time.Minute)
@@ -196,7 +196,7 @@ func TestAHeldMailboxIsProbedAndGoesOn(t *testing.T) {
 		if c.QID != q || c.Attempt != 1 {
 			t.Errorf("%s, attempt %d", c.QID, c.Attempt)
 		}
-		f.finish(c, all(c, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
 		if f.noticed() != "held, resumed" {
 			t.Errorf("notices %q", f.noticed())
 		}
@@ -212,7 +212,7 @@ func TestWaitsGrowWhileOnlyTheSignInIsAccepted(t *testing.T) {
 		var waits []time.Duration
 		for range 6 {
 			c := f.allowed()
-			s := f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassConfiguration, smtp.StageContent, denied))
+			s := f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassConfiguration, smtp.StageContent, denied))
 			waits = append(waits, s.Probe.Sub(f.clock.Now()))
 			f.clock.add(waits[len(waits)-1])
 			f.endProbe(f.probe(), true, outbox.Result{})
@@ -358,7 +358,7 @@ func TestAReleaseBeginsAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		c = f.allowed()
-		f.finish(c, all(c, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
 		if f.noticed() != "held, held, resumed" {
 			t.Errorf("notices %q", f.noticed())
 		}

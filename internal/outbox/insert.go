@@ -53,7 +53,7 @@ func (t *tx) insertChunk(id int64, seq int, data []byte) error {
 
 func (t *tx) insertRecipients(id int64, paths []string) error {
 	for n, p := range paths {
-		if _, err := t.exec("INSERT INTO rcpt (mail_id, n, addr, state) VALUES (?1, ?2, ?3, 'open')", id, n, p); err != nil {
+		if _, err := t.exec("INSERT INTO rcpt (mail_id, n, addr, state) VALUES (?1, ?2, ?3, ?4)", id, n, p, string(RecipientOpen)); err != nil {
 			return err
 		}
 	}
@@ -62,7 +62,7 @@ func (t *tx) insertRecipients(id int64, paths []string) error {
 
 // closeRecipients is for a message that ends although some still wait.
 func (t *tx) closeRecipients(id int64) error {
-	_, err := t.exec("UPDATE rcpt SET state = 'unsent' WHERE mail_id = ?1 AND state = 'open'", id)
+	_, err := t.exec("UPDATE rcpt SET "+recipientUnsent+" WHERE mail_id = ?1 AND "+recipientOpen, id)
 	return err
 }
 

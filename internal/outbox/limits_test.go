@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // span is when a message was under way; the server may have counted it at any
@@ -86,7 +87,7 @@ func submitAll(f *fixture, length time.Duration, took func(n int) time.Duration)
 			if r.ends.After(f.clock.Now()) {
 				return false
 			}
-			f.finish(r.c, all(r.c, outbox.Accepted))
+			f.finish(r.c, all(r.c, smtp.Accepted))
 			spans = append(spans, span{r.began, f.clock.Now(), len(r.c.Envelope.ForwardPaths)})
 			return true
 		})
@@ -193,7 +194,7 @@ func TestReachedLimitIsTold(t *testing.T) {
 		second := f.put(mail("a@x.example", "b@x.example"))
 		f.lock()
 		c := f.allowed()
-		f.finish(c, all(c, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
 		w := f.waits()
 		if w.Reason != "limit reached: 3 recipients in 24h0m0s" || w.Pause != "" || w.Until.Sub(f.clock.Now()) < 24*time.Hour {
 			t.Errorf("%+v, until %v", w, w.Until)
@@ -267,7 +268,7 @@ func TestClockSetBackAnHour(t *testing.T) {
 		f.lock()
 		for range 2 {
 			c := f.allowed()
-			f.finish(c, all(c, outbox.Accepted))
+			f.finish(c, all(c, smtp.Accepted))
 		}
 		f.waits()
 		f.clock.set(-time.Hour)
@@ -290,7 +291,7 @@ func TestClockSetBackWhileNobodyRan(t *testing.T) {
 		f.put(mail())
 		f.lock()
 		c := f.allowed()
-		f.finish(c, all(c, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
 		if err := f.sender.Release(); err != nil {
 			t.Fatal(err)
 		}
@@ -334,8 +335,8 @@ func TestEachTransactionOfAMessageCounts(t *testing.T) {
 		c := f.allowed()
 		d := f.allowed()
 		f.waits() // 2 + 1 are under way
-		f.finish(c, all(c, outbox.Accepted))
-		f.finish(d, all(d, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
+		f.finish(d, all(d, smtp.Accepted))
 		if m, err := f.Mailbox(f.ctx, box); err != nil || m.Messages != 3 {
 			t.Errorf("%d messages count, %v, want 3", m.Messages, err)
 		}
@@ -357,7 +358,7 @@ func TestWindowsOfAFasterTimeAreWhole(t *testing.T) {
 		f.lock()
 		for range 2 {
 			c := f.allowed()
-			f.finish(c, all(c, outbox.Accepted))
+			f.finish(c, all(c, smtp.Accepted))
 		}
 		began := f.clock.Now()
 		for {

@@ -68,7 +68,7 @@ func TestANoticeOutlivesWhatCarriesIt(t *testing.T) {
 		dead := mail()
 		f.put(dead)
 		c := f.allowed()
-		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
+		f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 		carrier := mail()
 		carrier.Notice, carrier.Priority = true, outbox.Urgent
 		carry := func() outbox.QID {
@@ -107,7 +107,7 @@ func TestANoticeOutlivesWhatCarriesIt(t *testing.T) {
 		f.ok(f.ReleaseMailbox(f.ctx, box))
 		q = carry()
 		c = f.allowed()
-		f.finish(c, all(c, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
 		f.clock.add(time.Hour)
 		list := f.listed(outbox.RoadMail)
 		if c.QID != q || len(list) != 1 || list[0].Kind != outbox.NoticeResumed {
@@ -127,7 +127,7 @@ func TestRecords(t *testing.T) {
 			c, err := f.sender.Claim(f.ctx, name)
 			f.ok(err)
 			f.ok(f.sender.AllowData(f.ctx, c))
-			f.finish(c, all(c, outbox.Accepted))
+			f.finish(c, all(c, smtp.Accepted))
 			f.clock.add(time.Minute)
 		}
 		f.ok(f.HoldMailbox(f.ctx, "c@contoso.example", "x"))

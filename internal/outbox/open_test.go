@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 func isReadOnly(err error) bool {
@@ -178,7 +179,7 @@ func TestOutboxOfTheFirstVersion(t *testing.T) {
 	if got, err := f.read(c.QID); err != nil || got != content {
 		t.Errorf("content: %q, %v", got, err)
 	}
-	f.finish(c, all(c, outbox.Accepted))
+	f.finish(c, all(c, smtp.Accepted))
 }
 
 func TestDamagedContentIsNoticed(t *testing.T) {

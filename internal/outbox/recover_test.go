@@ -40,7 +40,7 @@ func TestCrashInEachPhase(t *testing.T) {
 		{"connected", func(f *fixture) { f.claim() }, "", outbox.Recovered{Again: 1}, outbox.Ready, "recovered", ""},
 		{"data allowed", func(f *fixture) { f.allowed() }, "", outbox.Recovered{InDoubt: 1}, outbox.Ready, "attempt, in doubt", ""},
 		{"data allowed, doubts held", func(f *fixture) { f.allowed() }, outbox.DoubtHold, outbox.Recovered{Held: 1}, outbox.Held, "attempt, in doubt", "in doubt"},
-		{"finished", func(f *fixture) { c := f.allowed(); f.finish(c, all(c, outbox.Accepted)) }, "", outbox.Recovered{}, outbox.Sent, "attempt, accepted", ""},
+		{"finished", func(f *fixture) { c := f.allowed(); f.finish(c, all(c, smtp.Accepted)) }, "", outbox.Recovered{}, outbox.Sent, "attempt, accepted", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -187,10 +187,10 @@ func TestPurge(t *testing.T) {
 		sent := f.put(m)
 		f.lock()
 		c := f.allowed()
-		f.finish(c, all(c, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
 		dead := f.put(mail())
 		c = f.allowed()
-		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
+		f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 		waiting := f.put(mail())
 		f.clock.add(24 * time.Hour)
 		if n, err := f.sender.Purge(f.ctx); n != 0 || err != nil {

@@ -21,7 +21,7 @@ var (
 )
 
 // failed is a refusal of the whole message with the outcome for every recipient.
-func failed(c *outbox.Claim, o outbox.Outcome, class diagnosis.Class, stage smtp.Stage, rep smtp.Reply) outbox.Result {
+func failed(c *outbox.Claim, o smtp.Outcome, class diagnosis.Class, stage smtp.Stage, rep smtp.Reply) outbox.Result {
 	r := all(c, o)
 	for i := range r.Recipients {
 		r.Recipients[i].Reply = rep
@@ -33,7 +33,7 @@ func failed(c *outbox.Claim, o outbox.Outcome, class diagnosis.Class, stage smtp
 func TestOutcomeOfAnAttempt(t *testing.T) {
 	tests := []struct {
 		name    string
-		outcome outbox.Outcome
+		outcome smtp.Outcome
 		class   diagnosis.Class
 		stage   smtp.Stage
 		reply   smtp.Reply
@@ -48,43 +48,43 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 		notices  string
 		content  bool // is kept
 	}{
-		{name: "accepted", outcome: outbox.Accepted, stage: smtp.StageContent, reply: taken,
+		{name: "accepted", outcome: smtp.Accepted, stage: smtp.StageContent, reply: taken,
 			state: outbox.Sent, attempts: 1, story: "attempt, accepted"},
-		{name: "refused", outcome: outbox.Permanent, class: diagnosis.ClassPermanent, stage: smtp.StageContent, reply: unknown,
+		{name: "refused", outcome: smtp.Permanent, class: diagnosis.ClassPermanent, stage: smtp.StageContent, reply: unknown,
 			state: outbox.Dead, attempts: 1, story: "attempt, refused", notices: "dead", content: true},
-		{name: "transient", outcome: outbox.Transient, class: diagnosis.ClassTransient, stage: smtp.StageContent, reply: busy,
+		{name: "transient", outcome: smtp.Transient, class: diagnosis.ClassTransient, stage: smtp.StageContent, reply: busy,
 			state: outbox.Ready, wait: time.Minute, attempts: 1, story: "attempt, deferred", content: true},
-		{name: "connection lost before the dot", outcome: outbox.NotAttempted, class: diagnosis.ClassTransient, stage: smtp.StageData,
+		{name: "connection lost before the dot", outcome: smtp.NotAttempted, class: diagnosis.ClassTransient, stage: smtp.StageData,
 			state: outbox.Ready, wait: time.Minute, attempts: 1, story: "attempt, deferred", content: true},
-		{name: "throttled", outcome: outbox.Transient, class: diagnosis.ClassThrottled, stage: smtp.StageContent, reply: throttled,
+		{name: "throttled", outcome: smtp.Transient, class: diagnosis.ClassThrottled, stage: smtp.StageContent, reply: throttled,
 			state: outbox.Ready, pause: outbox.PauseThrottled, pauses: 30 * time.Second, story: "attempt, throttled", content: true},
-		{name: "throttled with a 5yz reply", outcome: outbox.Permanent, class: diagnosis.ClassThrottled, stage: smtp.StageContent, reply: unknown,
+		{name: "throttled with a 5yz reply", outcome: smtp.Permanent, class: diagnosis.ClassThrottled, stage: smtp.StageContent, reply: unknown,
 			state: outbox.Ready, pause: outbox.PauseThrottled, pauses: 30 * time.Second, story: "attempt, throttled", content: true},
-		{name: "not authorised", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageAuth, reply: denied,
+		{name: "not authorised", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageAuth, reply: denied,
 			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
-		{name: "send as denied after the dot", outcome: outbox.Permanent, class: diagnosis.ClassConfiguration, stage: smtp.StageContent, reply: denied,
+		{name: "send as denied after the dot", outcome: smtp.Permanent, class: diagnosis.ClassConfiguration, stage: smtp.StageContent, reply: denied,
 			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
-		{name: "token refused", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageToken,
+		{name: "token refused", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageToken,
 			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
-		{name: "5yz at connect", outcome: outbox.NotAttempted, class: diagnosis.ClassPermanent, stage: smtp.StageGreeting, reply: unknown,
+		{name: "5yz at connect", outcome: smtp.NotAttempted, class: diagnosis.ClassPermanent, stage: smtp.StageGreeting, reply: unknown,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "bad certificate", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageStartTLS, fault: smtp.FaultTLSExpired,
+		{name: "bad certificate", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageStartTLS, fault: smtp.FaultTLSExpired,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "bad certificate of the token endpoint", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageToken, fault: smtp.FaultTLSHostname,
+		{name: "bad certificate of the token endpoint", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageToken, fault: smtp.FaultTLSHostname,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "no reply to RCPT but nonsense", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageRcpt, fault: smtp.FaultNotSMTP,
+		{name: "no reply to RCPT but nonsense", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageRcpt, fault: smtp.FaultNotSMTP,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "a reply that does not belong to AUTH", outcome: outbox.NotAttempted, class: diagnosis.ClassPermanent, stage: smtp.StageAuth, reply: taken,
+		{name: "a reply that does not belong to AUTH", outcome: smtp.NotAttempted, class: diagnosis.ClassPermanent, stage: smtp.StageAuth, reply: taken,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "421 that a setting causes", outcome: outbox.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageMail, reply: busy,
+		{name: "421 that a setting causes", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageMail, reply: busy,
 			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
-		{name: "blocked", outcome: outbox.Permanent, class: diagnosis.ClassBlocked, stage: smtp.StageContent, reply: blocked,
+		{name: "blocked", outcome: smtp.Permanent, class: diagnosis.ClassBlocked, stage: smtp.StageContent, reply: blocked,
 			state: outbox.Ready, pause: outbox.PauseBlocked, story: "attempt, held", notices: "held", content: true},
-		{name: "network down", outcome: outbox.NotAttempted, class: diagnosis.ClassTransient, stage: smtp.StageDial,
+		{name: "network down", outcome: smtp.NotAttempted, class: diagnosis.ClassTransient, stage: smtp.StageDial,
 			state: outbox.Ready, pause: outbox.PauseUnreachable, pauses: 30 * time.Second, story: "attempt, unreachable", content: true},
-		{name: "in doubt", outcome: outbox.InDoubt, class: diagnosis.ClassTransient, stage: smtp.StageContent,
+		{name: "in doubt", outcome: smtp.InDoubt, class: diagnosis.ClassTransient, stage: smtp.StageContent,
 			state: outbox.Ready, wait: time.Minute, attempts: 1, story: "attempt, in doubt", content: true},
-		{name: "given back", outcome: outbox.NotAttempted,
+		{name: "given back", outcome: smtp.NotAttempted,
 			state: outbox.Ready, story: "attempt, returned", content: true},
 	}
 	for _, tt := range tests {
@@ -137,9 +137,9 @@ func TestRecipientsHaveOutcomesOfTheirOwn(t *testing.T) {
 		f.lock()
 		c := f.allowed()
 		f.finish(c, outbox.Result{Reply: taken, ServerID: "<1@contoso.example>", Recipients: []outbox.Recipient{
-			{ForwardPath: "ok@x.example", Outcome: outbox.Accepted, Reply: taken},
-			{ForwardPath: "later@x.example", Outcome: outbox.Transient, Class: diagnosis.ClassTransient, Reply: busy},
-			{ForwardPath: "never@x.example", Outcome: outbox.Permanent, Class: diagnosis.ClassPermanent, Reply: unknown},
+			{Recipient: smtp.Recipient{ForwardPath: "ok@x.example", Outcome: smtp.Accepted, Reply: taken}},
+			{Recipient: smtp.Recipient{ForwardPath: "later@x.example", Outcome: smtp.Transient, Reply: busy}, Class: diagnosis.ClassTransient},
+			{Recipient: smtp.Recipient{ForwardPath: "never@x.example", Outcome: smtp.Permanent, Reply: unknown}, Class: diagnosis.ClassPermanent},
 		}})
 		if d := f.show(q); d.State != outbox.Ready || d.Open != 1 || d.ServerID != "<1@contoso.example>" {
 			t.Fatalf("after the first attempt: %+v", d.Mail)
@@ -149,11 +149,11 @@ func TestRecipientsHaveOutcomesOfTheirOwn(t *testing.T) {
 		if got := strings.Join(c.Envelope.ForwardPaths, " "); got != "later@x.example" || c.Attempt != 2 {
 			t.Fatalf("second attempt %d goes to %q", c.Attempt, got)
 		}
-		f.finish(c, failed(c, outbox.Accepted, "", smtp.StageContent, taken))
+		f.finish(c, failed(c, smtp.Accepted, "", smtp.StageContent, taken))
 		d := f.show(q)
 		var states []string
 		for _, r := range d.RecipientStates {
-			states = append(states, r.State)
+			states = append(states, string(r.State))
 		}
 		if d.State != outbox.Dead || strings.Join(states, " ") != "accepted accepted refused" {
 			t.Errorf("in the end %s: %v", d.State, states)
@@ -177,7 +177,7 @@ func TestWaitsGrowUntilTheMessageIsGivenUp(t *testing.T) {
 		var waits []time.Duration
 		for {
 			c := f.allowed()
-			s := f.finish(c, failed(c, outbox.Transient, diagnosis.ClassTransient, smtp.StageContent, busy))
+			s := f.finish(c, failed(c, smtp.Transient, diagnosis.ClassTransient, smtp.StageContent, busy))
 			if s.State == outbox.Dead {
 				break
 			}
@@ -194,7 +194,7 @@ func TestWaitsGrowUntilTheMessageIsGivenUp(t *testing.T) {
 				t.Errorf("wait %d is %v, want %v", i+1, waits[i], want[i])
 			}
 		}
-		if d := f.show(q); d.State != outbox.Dead || d.Open != 0 || d.RecipientStates[0].State != "unsent" || !strings.HasSuffix(f.story(q), "attempt, given up") || f.noticed() != "dead" {
+		if d := f.show(q); d.State != outbox.Dead || d.Open != 0 || d.RecipientStates[0].State != outbox.RecipientUnsent || !strings.HasSuffix(f.story(q), "attempt, given up") || f.noticed() != "dead" {
 			t.Errorf("state %s, %s, notices %s", d.State, f.story(q), f.noticed())
 		}
 	})
@@ -207,7 +207,7 @@ func TestThrottlingNeverCostsAMessage(t *testing.T) {
 		var pauses []time.Duration
 		for range 200 {
 			c := f.allowed()
-			f.finish(c, failed(c, outbox.Transient, diagnosis.ClassThrottled, smtp.StageContent, throttled))
+			f.finish(c, failed(c, smtp.Transient, diagnosis.ClassThrottled, smtp.StageContent, throttled))
 			pauses = append(pauses, f.waits().Until.Sub(f.clock.Now()))
 			f.clock.add(pauses[len(pauses)-1])
 		}
@@ -221,10 +221,10 @@ func TestThrottlingNeverCostsAMessage(t *testing.T) {
 			t.Errorf("notices: %q, want one when the pause is longest", f.noticed())
 		}
 		c := f.allowed()
-		f.finish(c, all(c, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
 		f.put(mail())
 		c = f.allowed()
-		f.finish(c, failed(c, outbox.Transient, diagnosis.ClassThrottled, smtp.StageContent, throttled))
+		f.finish(c, failed(c, smtp.Transient, diagnosis.ClassThrottled, smtp.StageContent, throttled))
 		if got := f.waits().Until.Sub(f.clock.Now()); got != 30*time.Second {
 			t.Errorf("after an accepted message the pause is %v", got)
 		}
@@ -236,7 +236,7 @@ func TestPauseThatTheServerAsksFor(t *testing.T) {
 		f.put(mail())
 		f.lock()
 		c := f.claim()
-		r := failed(c, outbox.NotAttempted, diagnosis.ClassThrottled, smtp.StageToken, smtp.Reply{})
+		r := failed(c, smtp.NotAttempted, diagnosis.ClassThrottled, smtp.StageToken, smtp.Reply{})
 		r.Pause, r.Text = 7*time.Minute, "token endpoint: 429"
 		f.finish(c, r)
 		if w := f.waits(); w.Until.Sub(f.clock.Now()) != 7*time.Minute || w.Reason != "the server asked for a pause: token endpoint: 429" {
@@ -253,7 +253,7 @@ func TestFiveRefusalsOfOneKindPauseTheMailbox(t *testing.T) {
 		f.lock()
 		refuse := func(kind string) outbox.Settled {
 			c := f.allowed()
-			r := failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown)
+			r := failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown)
 			r.Kind = kind
 			return f.finish(c, r)
 		}
@@ -278,7 +278,7 @@ func TestFiveRefusalsOfOneKindPauseTheMailbox(t *testing.T) {
 		}
 		f.clock.add(24 * time.Hour)
 		c := f.allowed()
-		f.finish(c, all(c, outbox.Accepted))
+		f.finish(c, all(c, smtp.Accepted))
 		if s := refuse("b"); s.Pause != "" {
 			t.Errorf("an accepted message did not end the series: %+v", s)
 		}
@@ -293,7 +293,7 @@ func TestHeldMailboxGoesOnWhenReleased(t *testing.T) {
 		f.lock()
 		a, b, late := f.allowed(), f.allowed(), f.claim()
 		for _, c := range []*outbox.Claim{a, b} { // two connections meet the same
-			f.finish(c, failed(c, outbox.NotAttempted, diagnosis.ClassConfiguration, smtp.StageAuth, denied))
+			f.finish(c, failed(c, smtp.NotAttempted, diagnosis.ClassConfiguration, smtp.StageAuth, denied))
 		}
 		if f.noticed() != "held" {
 			t.Errorf("notices: %q, want one", f.noticed())
@@ -326,8 +326,8 @@ func TestPauseDoesNotEndAHold(t *testing.T) {
 		f.put(mail())
 		f.lock()
 		a, b := f.allowed(), f.allowed()
-		f.finish(a, failed(a, outbox.Permanent, diagnosis.ClassBlocked, smtp.StageContent, blocked))
-		f.finish(b, failed(b, outbox.Transient, diagnosis.ClassThrottled, smtp.StageContent, throttled))
+		f.finish(a, failed(a, smtp.Permanent, diagnosis.ClassBlocked, smtp.StageContent, blocked))
+		f.finish(b, failed(b, smtp.Transient, diagnosis.ClassThrottled, smtp.StageContent, throttled))
 		if w := f.waits(); w.Pause != outbox.PauseBlocked || !w.Until.IsZero() {
 			t.Errorf("%+v", w)
 		}
@@ -337,7 +337,7 @@ func TestPauseDoesNotEndAHold(t *testing.T) {
 func TestInDoubtIsSubmittedOnceMoreOrHeld(t *testing.T) {
 	doubt := func(f *fixture) outbox.Settled {
 		c := f.allowed()
-		return f.finish(c, failed(c, outbox.InDoubt, diagnosis.ClassTransient, smtp.StageContent, smtp.Reply{}))
+		return f.finish(c, failed(c, smtp.InDoubt, diagnosis.ClassTransient, smtp.StageContent, smtp.Reply{}))
 	}
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 		q := f.put(mail())
@@ -367,7 +367,7 @@ func TestNoNoticeIsAboutANotice(t *testing.T) {
 		m := mail()
 		m.Notice = true
 		f.lock()
-		for _, o := range []outbox.Outcome{outbox.Permanent, outbox.InDoubt} {
+		for _, o := range []smtp.Outcome{smtp.Permanent, smtp.InDoubt} {
 			f.put(m)
 			c := f.allowed()
 			f.finish(c, all(c, o))
@@ -388,7 +388,7 @@ func TestNoticesAreToldOnce(t *testing.T) {
 		q := f.put(mail())
 		f.lock()
 		c := f.allowed()
-		f.finish(c, failed(c, outbox.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
+		f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 		list, err := f.Notices(f.ctx, outbox.RoadMail, 10)
 		if err != nil || len(list) != 1 || list[0].QID != q || list[0].Text != "550 5.1.1 User unknown" || list[0].Code != "permanent-kind" || list[0].Mailbox != box {
 			t.Fatalf("%+v, %v", list, err)
@@ -433,7 +433,7 @@ func TestAClaimEndsOnce(t *testing.T) {
 		}
 		f.finish(c, outbox.Result{})
 		again := f.claim()
-		if _, err := f.sender.Finish(f.ctx, c, all(c, outbox.Accepted)); !errors.Is(err, outbox.ErrLost) {
+		if _, err := f.sender.Finish(f.ctx, c, all(c, smtp.Accepted)); !errors.Is(err, outbox.ErrLost) {
 			t.Errorf("Finish of an old claim: %v, want ErrLost", err)
 		}
 		if err := f.sender.AllowData(f.ctx, again); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // database is one that the outbox can keep its mail in. The behaviour tests run
@@ -201,9 +202,9 @@ func (f *fixture) finish(c *outbox.Claim, r outbox.Result) outbox.Settled {
 }
 
 // all is the result that every recipient of c has the outcome.
-func all(c *outbox.Claim, o outbox.Outcome) (r outbox.Result) {
+func all(c *outbox.Claim, o smtp.Outcome) (r outbox.Result) {
 	for _, p := range c.Envelope.ForwardPaths {
-		r.Recipients = append(r.Recipients, outbox.Recipient{ForwardPath: p, Outcome: o})
+		r.Recipients = append(r.Recipients, outbox.Recipient{Recipient: smtp.Recipient{ForwardPath: p, Outcome: o}})
 	}
 	return r
 }

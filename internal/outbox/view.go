@@ -103,19 +103,10 @@ func (m *Mail) explain(box *mailbox, now int64) {
 	}
 }
 
-// RecipientState is what became of a message for one recipient.
-type RecipientState struct {
-	ForwardPath string
-	State       string // open, accepted, refused, or unsent when the message ended before
-	Code        int
-	Enhanced    string
-	Text        string
-}
-
 // Detail is a message with all that is known about it.
 type Detail struct {
 	Mail
-	RecipientStates []RecipientState
+	RecipientStates []RecipientDetail
 	Events          []Event
 }
 
@@ -195,9 +186,9 @@ func (ob *Outbox) Show(ctx context.Context, q QID) (Detail, error) {
 	return list[0], nil
 }
 
-func recipientStates(r reader, id int64) (list []RecipientState, err error) {
+func recipientStates(r reader, id int64) (list []RecipientDetail, err error) {
 	err = each(r, func(rows *sql.Rows) error {
-		var s RecipientState
+		var s RecipientDetail
 		err := rows.Scan(&s.ForwardPath, &s.State, &s.Code, &s.Enhanced, &s.Text)
 		list = append(list, s)
 		return err

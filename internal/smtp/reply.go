@@ -1,6 +1,11 @@
-// Package smtp reads SMTP replies (RFC 5321 4.2) from a server that is not to
-// be trusted: lines are cut, the whole reply is bounded, and a reply whose
-// lines do not carry one code is an error at once rather than a wait for more.
+// Package smtp is the vocabulary of a submission, shared by the session, the
+// catalogue of failures, the outbox, batches and the command: the Stage at which
+// something happened, the Reply that a server gave (RFC 5321 4.2), the Fault when it
+// gave none, and the Outcome for each Recipient.
+//
+// Read reads a reply from a server that is not to be trusted: lines are cut, the
+// whole reply is bounded, and a reply whose lines do not carry one code is an error
+// at once rather than a wait for more.
 package smtp
 
 import (
@@ -24,7 +29,7 @@ const (
 // ErrTooLong says that the whole reply exceeded its limit.
 var ErrTooLong = errors.New("reply exceeds the limit")
 
-// SyntaxError is a line that is no reply line, or one whose code differs from
+// SyntaxError is a line that is not a reply line, or one whose code differs from
 // that of the lines before it.
 type SyntaxError struct {
 	Line string // the line as received, cut to 200 octets

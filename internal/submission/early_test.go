@@ -19,12 +19,12 @@ import (
 func TestWordsBeforeTheFinalDotAreNotItsReply(t *testing.T) {
 	for name, tt := range map[string]struct {
 		words string
-		want  submission.Outcome
+		want  smtp.Outcome
 	}{
-		"acceptance": {"250 2.0.0 OK", submission.NotAttempted},
-		"deferral":   {"451 4.3.0 stray", submission.Transient},
-		"refusal":    {"552 5.3.4 too big", submission.Permanent},
-		"garbage":    {"hello", submission.NotAttempted},
+		"acceptance": {"250 2.0.0 OK", smtp.NotAttempted},
+		"deferral":   {"451 4.3.0 stray", smtp.Transient},
+		"refusal":    {"552 5.3.4 too big", smtp.Permanent},
+		"garbage":    {"hello", smtp.NotAttempted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &server{say: map[string]string{"data": "354 go on\r\n" + tt.words}}
@@ -51,7 +51,7 @@ func TestWordsBehindThe354InARecordOfTheirOwn(t *testing.T) {
 		o := setup(t, s)
 		o.NoPipelining = noPipelining
 		r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
-		if got := r.Recipients[0].Outcome; got != submission.NotAttempted || len(s.stored()) != 0 {
+		if got := r.Recipients[0].Outcome; got != smtp.NotAttempted || len(s.stored()) != 0 {
 			t.Errorf("outcome %s, %d stored, err %v", got, len(s.stored()), r.Err())
 		}
 	}
@@ -78,8 +78,8 @@ func (c *twoInOne) Write(p []byte) (int, error) {
 // TestServerThatRefusesContentAndReadsNoMore: nothing more can be written then,
 // and the refusal counts, not that there was no time.
 func TestServerThatRefusesContentAndReadsNoMore(t *testing.T) {
-	for words, want := range map[string]submission.Outcome{
-		"552 5.3.4 too big": submission.Permanent, "452 4.3.1 full": submission.Transient, "250 2.0.0 OK": submission.NotAttempted,
+	for words, want := range map[string]smtp.Outcome{
+		"552 5.3.4 too big": smtp.Permanent, "452 4.3.1 full": smtp.Transient, "250 2.0.0 OK": smtp.NotAttempted,
 	} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +150,7 @@ func TestDeadlineThatPassesAtTheDotMakesNoDoubt(t *testing.T) {
 			<-passed.Done()
 			return nil
 		})
-		if reached && (res.Recipients[0].Outcome != submission.Accepted || len(s.stored()) != 1) {
+		if reached && (res.Recipients[0].Outcome != smtp.Accepted || len(s.stored()) != 1) {
 			t.Errorf("recipients %+v, err %v, %d stored", res.Recipients, res.Err, len(s.stored()))
 		}
 		return reached

@@ -118,7 +118,7 @@ func (s *Session) finalReply(t *transaction) error {
 	if err != nil {
 		return s.fail(smtp.StageContent, err)
 	}
-	if outcomeOf(r) == InDoubt {
+	if outcomeOf(r) == smtp.InDoubt {
 		return s.fail(smtp.StageContent, unexpected(r))
 	}
 	t.settle(provisional, smtp.StageContent, r)

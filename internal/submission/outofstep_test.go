@@ -6,6 +6,7 @@ import (
 	"time"
 
 	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -23,7 +24,7 @@ func TestMessageAfterARefusedResetIsNotSubmittedOnThatSession(t *testing.T) {
 			defer session.Close()
 			first := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example"), nil)
 			second := session.Submit(t.Context(), time.Time{}, compose(t, "b@contoso.example"), nil)
-			if first.Recipients[0].Outcome != submission.Transient || second.Recipients[0].Outcome != submission.NotAttempted {
+			if first.Recipients[0].Outcome != smtp.Transient || second.Recipients[0].Outcome != smtp.NotAttempted {
 				t.Errorf("first %+v, second %+v", first.Recipients, second.Recipients)
 			}
 			if session.Usable() || second.Err == nil || second.Err.Reply.Code != 502 || len(s.stored()) != 0 {
@@ -55,7 +56,7 @@ func TestOneReplyTooManyLeavesNobodyRefused(t *testing.T) {
 	// The second reply to MAIL is a's, and a's would be b's.
 	s := &server{say: map[string]string{"mail": "250 2.1.0 ok\r\n550 5.1.1 stray"}}
 	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example", "b@contoso.example"), once)
-	if r.Count(submission.NotAttempted) != 2 || r.Err() == nil || len(s.stored()) != 0 {
+	if r.Count(smtp.NotAttempted) != 2 || r.Err() == nil || len(s.stored()) != 0 {
 		t.Errorf("recipients %+v, err %v", r.Recipients, r.Err())
 	}
 }
@@ -68,7 +69,7 @@ func TestAcceptanceBehindARefusedMailEndsTheSession(t *testing.T) {
 	}
 	defer session.Close()
 	res := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example"), nil)
-	if res.Recipients[0].Outcome != submission.Transient || session.Usable() {
+	if res.Recipients[0].Outcome != smtp.Transient || session.Usable() {
 		t.Errorf("recipients %+v, usable %v", res.Recipients, session.Usable())
 	}
 }
@@ -77,7 +78,7 @@ func TestDeferredRecipientBehindARefusedOneIsTriedAgain(t *testing.T) {
 	s := &server{rcpt: map[string]string{"a@contoso.example": "550 5.1.1 unknown"}, sayOnce: map[string][]string{"rcpt": {"550 5.1.1 unknown", "451 4.3.0 later"}}}
 	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example", "b@contoso.example"),
 		submission.Policy{FirstWait: time.Millisecond})
-	want := map[string]submission.Outcome{"a@contoso.example": submission.Permanent, "b@contoso.example": submission.Accepted}
+	want := map[string]smtp.Outcome{"a@contoso.example": smtp.Permanent, "b@contoso.example": smtp.Accepted}
 	if got := outcomes(r.Recipients); !reflect.DeepEqual(got, want) || len(r.Attempts) != 2 {
 		t.Errorf("outcomes %v after %d attempts, want %v", got, len(r.Attempts), want)
 	}
@@ -92,7 +93,7 @@ func TestRecipientsTooManyGoBeforeTheNextMessage(t *testing.T) {
 	defer session.Close()
 	second := compose(t, "z@contoso.example")
 	res := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example", "b@contoso.example", "c@contoso.example"), func() *mail.Mail { return second })
-	if res.Err != nil || res.Recipients[len(res.Recipients)-1].Outcome != submission.Accepted {
+	if res.Err != nil || res.Recipients[len(res.Recipients)-1].Outcome != smtp.Accepted {
 		t.Errorf("first message: %+v, err %v", res.Recipients, res.Err)
 	}
 	if res := session.Submit(t.Context(), time.Time{}, second, nil); res.Err != nil {

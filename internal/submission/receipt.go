@@ -10,29 +10,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
-// Outcome is what became of a message for one recipient.
-type Outcome string
-
-// The outcomes. Only Accepted means that the server took responsibility (RFC
-// 5321 4.1.1.4); NotAttempted is the only other one that says that the server
-// has nothing.
-const (
-	Accepted     Outcome = "accepted"
-	Transient    Outcome = "transient"     // refused with 4yz
-	Permanent    Outcome = "permanent"     // refused with 5yz, or by us because the server could not take it
-	InDoubt      Outcome = "in_doubt"      // the final dot was sent and no reply came
-	NotAttempted Outcome = "not_attempted" // the session failed before the final dot
-)
-
-// Recipient is one forward-path with its outcome.
-type Recipient struct {
-	ForwardPath string
-	Outcome     Outcome
-	Stage       smtp.Stage // where the outcome was decided
-	Reply       smtp.Reply // that decided it; zero when none came
-	Fault       smtp.Fault // that decided it without a reply: the server says before that it cannot take the message
-}
-
 // Attempt is one session's, or one transaction's, try at a message.
 type Attempt struct {
 	Started time.Time
@@ -51,7 +28,7 @@ type Receipt struct {
 	ReversePath string
 	Server      string // host:port
 	Size        int64  // octets of content
-	Recipients  []Recipient
+	Recipients  []smtp.Recipient
 	Reply       smtp.Reply // to the final dot; zero when none came
 	QueueID     string     // the server's name for the message, when its reply gives one
 	Hostname    string     // Exchange's, from [Hostname=...]
@@ -71,7 +48,7 @@ func newReceipt(o Options, m *message.Mail) *Receipt {
 		Server: o.address(), Size: m.Content.Size(), Started: time.Now(),
 	}
 	for _, to := range m.Envelope.ForwardPaths {
-		r.Recipients = append(r.Recipients, Recipient{ForwardPath: to, Outcome: NotAttempted})
+		r.Recipients = append(r.Recipients, smtp.Recipient{ForwardPath: to, Outcome: smtp.NotAttempted})
 	}
 	return r
 }
@@ -98,7 +75,7 @@ func (r *Receipt) Failure() (e *Error, to string) {
 		return e, ""
 	}
 	for _, rcpt := range r.Recipients {
-		if rcpt.Outcome != Accepted {
+		if rcpt.Outcome != smtp.Accepted {
 			return &Error{Stage: rcpt.Stage, Reply: rcpt.Reply, Fault: rcpt.Fault, Server: r.Server}, rcpt.ForwardPath
 		}
 	}
@@ -116,7 +93,7 @@ func (r *Receipt) Interrupted() bool {
 }
 
 // Count returns how many recipients have the outcome.
-func (r *Receipt) Count(o Outcome) int {
+func (r *Receipt) Count(o smtp.Outcome) int {
 	n := 0
 	for _, rcpt := range r.Recipients {
 		if rcpt.Outcome == o {
@@ -131,7 +108,7 @@ func (r *Receipt) Count(o Outcome) int {
 func (r *Receipt) Open() []string {
 	var paths []string
 	for _, rcpt := range r.Recipients {
-		if rcpt.Outcome == Transient || rcpt.Outcome == NotAttempted {
+		if rcpt.Outcome.Open() {
 			paths = append(paths, rcpt.ForwardPath)
 		}
 	}
@@ -140,17 +117,17 @@ func (r *Receipt) Open() []string {
 
 // AllAccepted reports whether the server took responsibility for every
 // recipient.
-func (r *Receipt) AllAccepted() bool { return r.Count(Accepted) == len(r.Recipients) }
+func (r *Receipt) AllAccepted() bool { return r.Count(smtp.Accepted) == len(r.Recipients) }
 
 // take records outcomes of a transaction. One that did not come as far as a
 // recipient leaves the refusal before it standing.
 func (r *Receipt) take(res Result) {
-	outcomes := make(map[string]Recipient, len(res.Recipients))
+	outcomes := make(map[string]smtp.Recipient, len(res.Recipients))
 	for _, rcpt := range res.Recipients {
 		outcomes[rcpt.ForwardPath] = rcpt
 	}
 	for i, rcpt := range r.Recipients {
-		if now, ok := outcomes[rcpt.ForwardPath]; ok && (now.Outcome != NotAttempted || rcpt.Reply.IsZero()) {
+		if now, ok := outcomes[rcpt.ForwardPath]; ok && (now.Outcome != smtp.NotAttempted || rcpt.Reply.IsZero()) {
 			r.Recipients[i] = now
 		}
 	}

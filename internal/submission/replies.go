@@ -43,10 +43,10 @@ func (s *Session) envelopeReplies(t *transaction, mail, rcpt func() (smtp.Reply,
 		if !r.Positive() {
 			outcome = outcomeOf(r)
 		}
-		if outcome == InDoubt { // 3yz makes no sense here, and nothing was sent
+		if outcome == smtp.InDoubt { // 3yz makes no sense here, and nothing was sent
 			return s.fail(smtp.StageRcpt, unexpected(r))
 		}
-		t.res.Recipients[i] = Recipient{ForwardPath: t.to[i], Outcome: outcome, Stage: smtp.StageRcpt, Reply: r}
+		t.res.Recipients[i] = smtp.Recipient{ForwardPath: t.to[i], Outcome: outcome, Stage: smtp.StageRcpt, Reply: r}
 		if r.Code == 421 { // no reply is due after it
 			return s.refuse(&Error{Stage: smtp.StageRcpt, Reply: r})
 		}
@@ -74,10 +74,10 @@ func (s *Session) wasReset(r smtp.Reply, err error) error {
 // same, it is out of step, and gets nothing more.
 func (s *Session) mailRefused(t *transaction, r smtp.Reply) error {
 	refusal := &Error{Stage: smtp.StageMail, Reply: r}
-	if outcomeOf(r) == InDoubt {
+	if outcomeOf(r) == smtp.InDoubt {
 		return s.fail(smtp.StageMail, refusal)
 	}
-	t.settle(NotAttempted, smtp.StageMail, r)
+	t.settle(smtp.NotAttempted, smtp.StageMail, r)
 	if !s.grouped() || r.Code == 421 {
 		s.reset = true // so that a reply too many is noticed in the next transaction
 		return s.refuse(refusal)
@@ -124,7 +124,7 @@ func (s *Session) failWriting(t *transaction, err error) error {
 	s.broken = true
 	if said := s.readPending(); said != nil {
 		said.Stage, said.Err = smtp.StageMail, err
-		t.settle(NotAttempted, smtp.StageMail, said.Reply)
+		t.settle(smtp.NotAttempted, smtp.StageMail, said.Reply)
 		return s.refuse(said)
 	}
 	return s.fail(smtp.StageMail, err)
@@ -191,7 +191,7 @@ func (t *transaction) refusedAll() *Error {
 		if rcpt.Outcome == provisional {
 			return nil
 		}
-		if rcpt.Outcome == Transient && first.Outcome != Transient {
+		if rcpt.Outcome == smtp.Transient && first.Outcome != smtp.Transient {
 			first = rcpt
 		}
 	}

@@ -98,8 +98,8 @@ func (r *Receipt) worthAnother(e *Error) (diagnosis.Finding, bool) {
 		return f, passes(f.Class) && !e.Reply.Permanent()
 	}
 	for _, rcpt := range r.Recipients {
-		if rcpt.Outcome == Transient {
-			f := diagnosis.Find(rcpt.Symptom(), diagnosis.Facts{})
+		if rcpt.Outcome == smtp.Transient {
+			f := diagnosis.Find(SymptomOf(rcpt), diagnosis.Facts{})
 			if passes(f.Class) {
 				return f, true
 			}

@@ -133,7 +133,7 @@ func TestContentGoesOutOnlyWhenAllowed(t *testing.T) {
 		return nil
 	}}
 	r := sender.Submit(t.Context(), compose(t, "a@contoso.example"), policy, nil)
-	if !errors.Is(r.Err(), no) || r.Err().Stage != smtp.StageData || r.Count(submission.NotAttempted) != 1 || len(s.stored()) != 0 {
+	if !errors.Is(r.Err(), no) || r.Err().Stage != smtp.StageData || r.Count(smtp.NotAttempted) != 1 || len(s.stored()) != 0 {
 		t.Errorf("err %v, recipients %+v, %d stored", r.Err(), r.Recipients, len(s.stored()))
 	}
 	allAccepted(t, []*submission.Receipt{sender.Submit(t.Context(), compose(t, "a@contoso.example"), policy, nil)})

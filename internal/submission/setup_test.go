@@ -64,7 +64,7 @@ func TestSetUpFailures(t *testing.T) {
 			if e == nil || e.Stage != tt.stage || e.Reply.Code != tt.code || e.Fault != tt.fault {
 				t.Fatalf("err %v (fault %q), want stage %s code %d fault %q", e, e.Fault, tt.stage, tt.code, tt.fault)
 			}
-			if r.Count(submission.NotAttempted) != 1 || len(tt.server.stored()) != 0 {
+			if r.Count(smtp.NotAttempted) != 1 || len(tt.server.stored()) != 0 {
 				t.Errorf("recipients %+v", r.Recipients)
 			}
 			if strings.Contains(e.Error(), accessToken) {
@@ -218,7 +218,7 @@ func TestInterruptEndsEveryStage(t *testing.T) {
 			s := &server{silentAt: stage, silent: cancel}
 			o := setup(t, s)
 			r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), submission.Policy{})
-			if e := r.Err(); e == nil || !e.Interrupted() || r.Count(submission.NotAttempted) != 1 || len(r.Attempts) != 1 {
+			if e := r.Err(); e == nil || !e.Interrupted() || r.Count(smtp.NotAttempted) != 1 || len(r.Attempts) != 1 {
 				t.Errorf("err %v, recipients %+v", e, r.Recipients)
 			}
 		})
@@ -233,7 +233,7 @@ func TestParametersOnlyWhereOfferedAndNeeded(t *testing.T) {
 	}
 	s = &server{extTLS: []string{"AUTH XOAUTH2", "SIZE 100"}}
 	r = submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once)
-	if e := r.Err(); e == nil || e.Fault != "message-too-large" || r.Count(submission.Permanent) != 1 {
+	if e := r.Err(); e == nil || e.Fault != "message-too-large" || r.Count(smtp.Permanent) != 1 {
 		t.Errorf("over SIZE: err %v, recipients %+v", e, r.Recipients)
 	}
 	s = &server{extTLS: []string{"AUTH XOAUTH2"}}
@@ -250,7 +250,7 @@ func TestParametersOnlyWhereOfferedAndNeeded(t *testing.T) {
 		Content: mail.Stored(2, true, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("\r\n")), nil })}
 	s = &server{extTLS: []string{"AUTH XOAUTH2"}}
 	r = submission.Submit(t.Context(), setup(t, s), eightBit, once)
-	if e := r.Err(); e == nil || e.Fault != "8bitmime-missing" || r.Count(submission.Permanent) != 1 {
+	if e := r.Err(); e == nil || e.Fault != "8bitmime-missing" || r.Count(smtp.Permanent) != 1 {
 		t.Errorf("no 8BITMIME: err %v, recipients %+v", e, r.Recipients)
 	}
 	s = &server{}

@@ -137,7 +137,7 @@ func TestSlotsThatStayTakenAreNamed(t *testing.T) {
 	o.Slots = submission.NewLockSlots(dir, 1)
 	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Deadline: time.Now().Add(2 * time.Second)})
 	e := r.Err()
-	if e == nil || e.Fault != smtp.FaultSlotsBusy || !strings.Contains(e.Error(), dir) || r.Count(submission.NotAttempted) != 1 {
+	if e == nil || e.Fault != smtp.FaultSlotsBusy || !strings.Contains(e.Error(), dir) || r.Count(smtp.NotAttempted) != 1 {
 		t.Fatalf("err %v", e)
 	}
 	if f := diagnosis.Find(e.Symptom(), diagnosis.Facts{}); f.Code != "connection-slots-busy" || f.Class != diagnosis.ClassThrottled {

@@ -101,8 +101,8 @@ func contentOf(t *testing.T, m *mail.Mail) string {
 }
 
 // outcomes maps forward-paths to outcomes.
-func outcomes(list []submission.Recipient) map[string]submission.Outcome {
-	m := make(map[string]submission.Outcome)
+func outcomes(list []smtp.Recipient) map[string]smtp.Outcome {
+	m := make(map[string]smtp.Outcome)
 	for _, r := range list {
 		m[r.ForwardPath] = r.Outcome
 	}
@@ -146,8 +146,8 @@ func TestNoPipeliningSendsOneCommandAtATime(t *testing.T) {
 	o := setup(t, s)
 	o.NoPipelining = true
 	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example", "b@contoso.example", "c@contoso.example"), once)
-	want := map[string]submission.Outcome{
-		"a@contoso.example": submission.Accepted, "b@contoso.example": submission.Permanent, "c@contoso.example": submission.Accepted,
+	want := map[string]smtp.Outcome{
+		"a@contoso.example": smtp.Accepted, "b@contoso.example": smtp.Permanent, "c@contoso.example": smtp.Accepted,
 	}
 	if got := outcomes(r.Recipients); !reflect.DeepEqual(got, want) {
 		t.Errorf("outcomes %v, want %v", got, want)
@@ -160,8 +160,8 @@ func TestNoPipeliningSendsOneCommandAtATime(t *testing.T) {
 func TestSomeRecipientsRefused(t *testing.T) {
 	s := &server{rcpt: map[string]string{"b@contoso.example": "550 5.1.1 unknown", "c@contoso.example": "451 4.3.0 later"}}
 	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example", "b@contoso.example", "c@contoso.example"), once)
-	want := map[string]submission.Outcome{
-		"a@contoso.example": submission.Accepted, "b@contoso.example": submission.Permanent, "c@contoso.example": submission.Transient,
+	want := map[string]smtp.Outcome{
+		"a@contoso.example": smtp.Accepted, "b@contoso.example": smtp.Permanent, "c@contoso.example": smtp.Transient,
 	}
 	if got := outcomes(r.Recipients); !reflect.DeepEqual(got, want) {
 		t.Errorf("outcomes %v, want %v", got, want)
@@ -192,7 +192,7 @@ func TestAllRefusedEndsWithoutContent(t *testing.T) {
 				s.say["data"] = data
 			}
 			r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once)
-			if r.Count(submission.Permanent) != 1 || r.Err() == nil || r.Err().Stage != smtp.StageRcpt || r.Err().Reply.Code != 550 {
+			if r.Count(smtp.Permanent) != 1 || r.Err() == nil || r.Err().Stage != smtp.StageRcpt || r.Err().Reply.Code != 550 {
 				t.Errorf("recipients %+v, err %v", r.Recipients, r.Err())
 			}
 			for _, m := range s.stored() {
@@ -210,7 +210,7 @@ func TestAllRefusedEndsWithoutContent(t *testing.T) {
 func TestConnectionLostAfterARefusalDoesNotHideIt(t *testing.T) {
 	s := &server{rcpt: map[string]string{"a@contoso.example": "550 5.1.1 unknown"}, closeAt: "data"}
 	r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), once)
-	if e := r.Err(); r.Count(submission.Permanent) != 1 || e == nil || e.Stage != smtp.StageRcpt || e.Reply.Code != 550 {
+	if e := r.Err(); r.Count(smtp.Permanent) != 1 || e == nil || e.Stage != smtp.StageRcpt || e.Reply.Code != 550 {
 		t.Errorf("recipients %+v, err %v", r.Recipients, e)
 	}
 }
@@ -220,7 +220,7 @@ func TestAllOrNone(t *testing.T) {
 	o := setup(t, s)
 	o.AllOrNone = true
 	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example", "b@contoso.example"), once)
-	want := map[string]submission.Outcome{"a@contoso.example": submission.NotAttempted, "b@contoso.example": submission.Permanent}
+	want := map[string]smtp.Outcome{"a@contoso.example": smtp.NotAttempted, "b@contoso.example": smtp.Permanent}
 	if got := outcomes(r.Recipients); !reflect.DeepEqual(got, want) || len(s.stored()) != 0 {
 		t.Errorf("outcomes %v, want %v; stored %d", got, want, len(s.stored()))
 	}
@@ -246,7 +246,7 @@ func TestContentThatFailsIsNeverEnded(t *testing.T) {
 	}
 	r := submission.Submit(t.Context(), o, m, once)
 	var fileError *mail.FileError
-	if !errors.As(r.Err(), &fileError) || r.Err().Stage != smtp.StageContent || r.Count(submission.NotAttempted) != 1 {
+	if !errors.As(r.Err(), &fileError) || r.Err().Stage != smtp.StageContent || r.Count(smtp.NotAttempted) != 1 {
 		t.Errorf("err %v, recipients %+v", r.Err(), r.Recipients)
 	}
 	if got := s.stored(); len(got) != 0 {
@@ -267,7 +267,7 @@ func TestSilenceAfterTheDotIsDoubtAndNotTriedAgain(t *testing.T) {
 			o := setup(t, s)
 			o.Timeouts.Dot = 50 * time.Millisecond
 			r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{FirstWait: time.Millisecond})
-			if r.Count(submission.InDoubt) != 1 || len(r.Attempts) != 1 || r.Err().Stage != smtp.StageContent {
+			if r.Count(smtp.InDoubt) != 1 || len(r.Attempts) != 1 || r.Err().Stage != smtp.StageContent {
 				t.Errorf("recipients %+v after %d attempts, err %v", r.Recipients, len(r.Attempts), r.Err())
 			}
 		})
@@ -286,7 +286,7 @@ func TestInterruptedAtTheDotIsDoubt(t *testing.T) {
 	r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), once)
 	// The dot may or may not have left before the cut; what must not be is a
 	// definite outcome that the server does not know of.
-	if o := r.Recipients[0].Outcome; o != submission.InDoubt && o != submission.NotAttempted {
+	if o := r.Recipients[0].Outcome; o != smtp.InDoubt && o != smtp.NotAttempted {
 		t.Errorf("outcome %v", o)
 	}
 	if r.Err() == nil || !r.Err().Interrupted() {
@@ -362,7 +362,7 @@ func TestTimeLimitDoesNotHideWhyItWasTriedAgain(t *testing.T) {
 			if len(r.Attempts) != 2 || r.Err() == nil || r.Err().Reply.Code != 451 || r.Err().Stage != smtp.StageContent {
 				t.Errorf("%d attempts, err %v", len(r.Attempts), r.Err())
 			}
-			if got := r.Recipients[0]; got.Outcome != submission.Transient || got.Reply.Code != 451 {
+			if got := r.Recipients[0]; got.Outcome != smtp.Transient || got.Reply.Code != 451 {
 				t.Errorf("recipient %+v", got)
 			}
 		})
@@ -426,7 +426,7 @@ func TestManyMessagesOnOneSessionCostOneTurnEach(t *testing.T) {
 			}
 			return nil
 		})
-		if res.Err != nil || res.Recipients[0].Outcome != submission.Accepted {
+		if res.Err != nil || res.Recipients[0].Outcome != smtp.Accepted {
 			t.Fatalf("message %d: %+v", i, res)
 		}
 	}
@@ -449,7 +449,7 @@ func TestManyRecipientsAreSplitOverTransactions(t *testing.T) {
 	s := &server{}
 	r := submission.Submit(t.Context(), setup(t, s), compose(t, to...), once)
 	if !r.AllAccepted() || len(s.stored()) != 3 {
-		t.Errorf("%d of %d accepted in %d transactions", r.Count(submission.Accepted), len(to), len(s.stored()))
+		t.Errorf("%d of %d accepted in %d transactions", r.Count(smtp.Accepted), len(to), len(s.stored()))
 	}
 	var got []string
 	for _, m := range s.stored() {
@@ -475,7 +475,7 @@ func TestInterruptedWhileWaitingForAnotherAttempt(t *testing.T) {
 	p := submission.Policy{FirstWait: time.Hour, Waiting: func(time.Duration, diagnosis.Finding) { cancel() }}
 	o := setup(t, s)
 	r := submission.Submit(ctx, o, compose(t, "a@contoso.example"), p)
-	if !r.Interrupted() || len(r.Attempts) != 1 || r.Count(submission.Transient) != 1 {
+	if !r.Interrupted() || len(r.Attempts) != 1 || r.Count(smtp.Transient) != 1 {
 		t.Errorf("interrupted %v, %d attempts, recipients %+v", r.Interrupted(), len(r.Attempts), r.Recipients)
 	}
 	r = submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)

@@ -48,7 +48,7 @@ func (s *Session) Submit(ctx context.Context, deadline time.Time, m *message.Mai
 	}
 	for _, path := range pending {
 		if !all.has(path) {
-			all.Recipients = append(all.Recipients, Recipient{ForwardPath: path, Outcome: NotAttempted})
+			all.Recipients = append(all.Recipients, smtp.Recipient{ForwardPath: path, Outcome: smtp.NotAttempted})
 		}
 	}
 	return all
@@ -79,26 +79,26 @@ func following(m *message.Mail, pending []string, next func() *message.Mail) *tr
 // RFC 5321 4.5.3.1.10: 452, and 552 is to be understood as 452. When none was
 // accepted, another transaction would end the same.
 func tooMany(res *Result) (again []string) {
-	taken := slices.ContainsFunc(res.Recipients, func(r Recipient) bool { return r.Outcome == Accepted })
+	taken := slices.ContainsFunc(res.Recipients, func(r smtp.Recipient) bool { return r.Outcome == smtp.Accepted })
 	if !taken {
 		return nil
 	}
-	res.Recipients = slices.DeleteFunc(res.Recipients, func(r Recipient) bool {
-		if r.oneTooMany() {
+	res.Recipients = slices.DeleteFunc(res.Recipients, func(r smtp.Recipient) bool {
+		if oneTooMany(r) {
 			again = append(again, r.ForwardPath)
 		}
-		return r.oneTooMany()
+		return oneTooMany(r)
 	})
 	return again
 }
 
 // full reports whether recipients were refused because of others.
 func (t *transaction) full() bool {
-	return slices.ContainsFunc(t.res.Recipients, Recipient.oneTooMany)
+	return slices.ContainsFunc(t.res.Recipients, oneTooMany)
 }
 
 // oneTooMany reports a recipient that was refused because of others.
-func (r Recipient) oneTooMany() bool {
+func oneTooMany(r smtp.Recipient) bool {
 	return r.Stage == smtp.StageRcpt && fullCode(r.Reply)
 }
 
@@ -121,7 +121,7 @@ func (r *Result) add(more Result) {
 }
 
 func (r *Result) has(path string) bool {
-	return slices.ContainsFunc(r.Recipients, func(rcpt Recipient) bool { return rcpt.ForwardPath == path })
+	return slices.ContainsFunc(r.Recipients, func(rcpt smtp.Recipient) bool { return rcpt.ForwardPath == path })
 }
 
 // Usable reports whether another message may be submitted on the session.

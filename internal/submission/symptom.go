@@ -62,8 +62,8 @@ func (e *Error) host() string {
 	return host
 }
 
-// Symptom describes what decided the recipient's outcome: a reply, or Fault.
-func (r Recipient) Symptom() diagnosis.Symptom {
+// SymptomOf describes what decided the recipient's outcome: a reply, or Fault.
+func SymptomOf(r smtp.Recipient) diagnosis.Symptom {
 	return diagnosis.Symptom{
 		Stage: r.Stage, Fault: r.Fault, Code: r.Reply.Code, Enhanced: r.Reply.Enhanced.String(), Text: r.Reply.Text(),
 	}

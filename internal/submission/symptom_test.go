@@ -39,17 +39,17 @@ func TestAnErrorIsNamedByHostAndDoubt(t *testing.T) {
 func TestAReceiptTellsWhatKeptTheMessageFromAnyone(t *testing.T) {
 	later := smtp.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
 	closed := &submission.Error{Stage: smtp.StageContent, Fault: smtp.FaultConnectionClosed}
-	a := submission.Recipient{ForwardPath: "a@contoso.example", Outcome: submission.Accepted}
-	b := submission.Recipient{ForwardPath: "b@contoso.example", Outcome: submission.Transient, Stage: smtp.StageRcpt, Reply: later}
-	large := submission.Recipient{ForwardPath: "c@contoso.example", Outcome: submission.Permanent, Stage: smtp.StageMail, Fault: "message-too-large"}
+	a := smtp.Recipient{ForwardPath: "a@contoso.example", Outcome: smtp.Accepted}
+	b := smtp.Recipient{ForwardPath: "b@contoso.example", Outcome: smtp.Transient, Stage: smtp.StageRcpt, Reply: later}
+	large := smtp.Recipient{ForwardPath: "c@contoso.example", Outcome: smtp.Permanent, Stage: smtp.StageMail, Fault: "message-too-large"}
 	for _, tt := range []struct {
 		r        submission.Receipt
 		code, to string
 	}{
-		{submission.Receipt{Recipients: []submission.Recipient{a}}, "", ""},
-		{submission.Receipt{Recipients: []submission.Recipient{a, b}, Attempts: []submission.Attempt{{}}}, "unknown-transient", "b@contoso.example"},
-		{submission.Receipt{Recipients: []submission.Recipient{a, large}}, "message-too-large", "c@contoso.example"},
-		{submission.Receipt{Recipients: []submission.Recipient{b}, Attempts: []submission.Attempt{{Err: closed}}}, "connection-closed", ""},
+		{submission.Receipt{Recipients: []smtp.Recipient{a}}, "", ""},
+		{submission.Receipt{Recipients: []smtp.Recipient{a, b}, Attempts: []submission.Attempt{{}}}, "unknown-transient", "b@contoso.example"},
+		{submission.Receipt{Recipients: []smtp.Recipient{a, large}}, "message-too-large", "c@contoso.example"},
+		{submission.Receipt{Recipients: []smtp.Recipient{b}, Attempts: []submission.Attempt{{Err: closed}}}, "connection-closed", ""},
 	} {
 		e, to := tt.r.Failure()
 		code := ""
@@ -60,7 +60,7 @@ func TestAReceiptTellsWhatKeptTheMessageFromAnyone(t *testing.T) {
 			t.Errorf("%+v: %q to %q", tt.r.Recipients, code, to)
 		}
 	}
-	if f := diagnosis.Find(large.Symptom(), diagnosis.Facts{}); f.Class != diagnosis.ClassPermanent {
+	if f := diagnosis.Find(submission.SymptomOf(large), diagnosis.Facts{}); f.Class != diagnosis.ClassPermanent {
 		t.Errorf("what is too large is %s", f.Class)
 	}
 }

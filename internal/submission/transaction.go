@@ -15,8 +15,8 @@ import (
 
 // Result is what one mail transaction brought.
 type Result struct {
-	Recipients []Recipient // in the order of the transaction
-	Reply      smtp.Reply  // to the final dot; zero when none came
+	Recipients []smtp.Recipient // in the order of the transaction
+	Reply      smtp.Reply       // to the final dot; zero when none came
 	Steps      []Step
 	Err        *Error   // why the transaction did not end with 2yz; nil when it did
 	Notes      []string // oddities of the server
@@ -34,34 +34,34 @@ type transaction struct {
 func newTransaction(m *message.Mail, to []string) *transaction {
 	t := &transaction{mail: m, to: to}
 	for _, path := range to {
-		t.res.Recipients = append(t.res.Recipients, Recipient{ForwardPath: path, Outcome: NotAttempted})
+		t.res.Recipients = append(t.res.Recipients, smtp.Recipient{ForwardPath: path, Outcome: smtp.NotAttempted})
 	}
 	return t
 }
 
 // settle gives the outcome of r to every recipient whose outcome is from.
-func (t *transaction) settle(from Outcome, stage smtp.Stage, r smtp.Reply) {
+func (t *transaction) settle(from smtp.Outcome, stage smtp.Stage, r smtp.Reply) {
 	for i, rcpt := range t.res.Recipients {
 		if rcpt.Outcome == from {
-			t.res.Recipients[i] = Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outcomeOf(r), Stage: stage, Reply: r}
+			t.res.Recipients[i] = smtp.Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outcomeOf(r), Stage: stage, Reply: r}
 		}
 	}
 }
 
 // provisional is the outcome of a recipient between a RCPT that was accepted
 // and the reply to the final dot. It never leaves this file.
-const provisional Outcome = "rcpt accepted"
+const provisional smtp.Outcome = "rcpt accepted"
 
-func outcomeOf(r smtp.Reply) Outcome {
+func outcomeOf(r smtp.Reply) smtp.Outcome {
 	switch {
 	case r.Positive():
-		return Accepted
+		return smtp.Accepted
 	case r.Transient():
-		return Transient
+		return smtp.Transient
 	case r.Permanent():
-		return Permanent
+		return smtp.Permanent
 	}
-	return InDoubt
+	return smtp.InDoubt
 }
 
 // run takes the transaction from where it is to its end. next may name the
@@ -111,20 +111,20 @@ func (s *Session) mayBegin(ctx context.Context) error {
 
 // end turns what is still provisional into what it means.
 func (t *transaction) end(sent bool) {
-	outcome := NotAttempted
+	outcome := smtp.NotAttempted
 	if sent {
-		outcome = InDoubt
+		outcome = smtp.InDoubt
 	}
 	for i, rcpt := range t.res.Recipients {
 		if rcpt.Outcome == provisional {
-			t.res.Recipients[i] = Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outcome, Stage: smtp.StageContent}
+			t.res.Recipients[i] = smtp.Recipient{ForwardPath: rcpt.ForwardPath, Outcome: outcome, Stage: smtp.StageContent}
 		}
 	}
 }
 
 // doubtful reports whether a recipient's outcome is in doubt.
 func (t *transaction) doubtful() bool {
-	return slices.ContainsFunc(t.res.Recipients, func(r Recipient) bool { return r.Outcome == InDoubt })
+	return slices.ContainsFunc(t.res.Recipients, func(r smtp.Recipient) bool { return r.Outcome == smtp.InDoubt })
 }
 
 // timed records how long a stage took.
@@ -147,7 +147,7 @@ func (s *Session) converse(t *transaction) error {
 	s.ahead = nil
 	if err := s.acceptable(t.mail); err != nil {
 		for i, path := range t.to {
-			t.res.Recipients[i] = Recipient{ForwardPath: path, Outcome: Permanent, Stage: smtp.StageMail, Fault: err.Fault}
+			t.res.Recipients[i] = smtp.Recipient{ForwardPath: path, Outcome: smtp.Permanent, Stage: smtp.StageMail, Fault: err.Fault}
 		}
 		return s.refuse(err)
 	}

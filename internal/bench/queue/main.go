@@ -23,6 +23,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 func main() {
@@ -188,7 +189,7 @@ func drain(ctx context.Context, box *outbox.Outbox, n int) error {
 		if err := sender.AllowData(ctx, c); err != nil {
 			return err
 		}
-		accepted := []outbox.Recipient{{ForwardPath: c.Envelope.ForwardPaths[0], Outcome: outbox.Accepted}}
+		accepted := []outbox.Recipient{{Recipient: smtp.Recipient{ForwardPath: c.Envelope.ForwardPaths[0], Outcome: smtp.Accepted}}}
 		if _, err := sender.Finish(ctx, c, outbox.Result{Recipients: accepted}); err != nil {
 			return err
 		}

@@ -1,0 +1,32 @@
+package outbox
+
+// RecipientState says how far a message has come for one recipient, over all its
+// attempts. It is made of the outcomes of the attempts: what is transient, in doubt
+// or not attempted leaves a recipient open.
+type RecipientState string
+
+// The states of recipients, as the column rcpt.state has them.
+const (
+	RecipientOpen     RecipientState = "open"     // waits for an attempt
+	RecipientAccepted RecipientState = "accepted" // the server took responsibility
+	RecipientRefused  RecipientState = "refused"  // for good
+	RecipientUnsent   RecipientState = "unsent"   // was open when the message ended
+)
+
+// Each state as a term of SQL about a row of rcpt, for WHERE and SET.
+const (
+	recipientOpen     = "state = '" + string(RecipientOpen) + "'"
+	recipientAccepted = "state = '" + string(RecipientAccepted) + "'"
+	recipientRefused  = "state = '" + string(RecipientRefused) + "'"
+	recipientUnsent   = "state = '" + string(RecipientUnsent) + "'"
+)
+
+// RecipientDetail is one recipient of a message with the server's last words about
+// it.
+type RecipientDetail struct {
+	ForwardPath string
+	State       RecipientState
+	Code        int
+	Enhanced    string
+	Text        string
+}
