@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/backoff"
 )
 
 const (
@@ -127,7 +128,7 @@ func (c *Cache) fly(ctx context.Context, f *flight, q query) {
 // had in time, asks the source.
 func (c *Cache) search(ctx context.Context, q query) (*Record, error) {
 	began := time.Now() // not the wall clock, which may be set back meanwhile
-	for look := firstLook; ; look = min(2*look, lastLook) {
+	for n := 1; ; n++ {
 		if r, err := c.look(q); r != nil || err != nil {
 			return r, err
 		}
@@ -146,7 +147,7 @@ func (c *Cache) search(ctx context.Context, q query) (*Record, error) {
 		case time.Since(began) >= lockWait:
 			return c.fetch(ctx)
 		}
-		if err := sleep(ctx, look/2+rand.N(look/2)); err != nil {
+		if err := backoff.Sleep(ctx, backoff.Spread(backoff.Doubling(firstLook, lastLook, n))); err != nil {
 			return nil, err
 		}
 	}
@@ -163,15 +164,4 @@ func (c *Cache) look(q query) (*Record, error) {
 		c.keep(stored)
 	}
 	return r, err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

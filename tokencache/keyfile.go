@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
+
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -63,7 +65,7 @@ func lockKeyFile(ctx context.Context, name string) (unlock func(), err error) {
 		if locked {
 			return func() { _ = lock.Unlock() }, nil
 		}
-		if err := sleep(ctx, keyFileLook); err != nil {
+		if err := backoff.Sleep(ctx, keyFileLook); err != nil {
 			return nil, err
 		}
 	}

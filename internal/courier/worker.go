@@ -6,6 +6,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
+
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -146,10 +148,7 @@ func (c *courier) persist(write func(context.Context) (outbox.Settled, error)) (
 			return settled, err
 		}
 		c.trouble(err)
-		select {
-		case <-time.After(recordAgain):
-		case <-c.work.Done():
-		}
+		_ = backoff.Sleep(c.work, recordAgain) // one more try follows when the work ends
 	}
 }
 

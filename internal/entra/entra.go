@@ -34,6 +34,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
+
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
@@ -116,7 +118,7 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 		if !again {
 			return nil, err
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := backoff.Sleep(ctx, wait); err != nil {
 			return nil, fmt.Errorf("entra: waiting to ask again: %w: %w", err, refused)
 		}
 		last = refused

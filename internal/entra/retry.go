@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/backoff"
 )
 
 const (
@@ -30,10 +32,9 @@ func pause(ctx context.Context, e *Error) (wait time.Duration, again bool) {
 	}
 	if e.told {
 		// Never earlier than asked, and not all clients at the same instant.
-		wait = e.RetryAfter + jitter(min(e.RetryAfter/10, 2*time.Second))
+		wait = e.RetryAfter + rand.N(min(e.RetryAfter/10, 2*time.Second)+1)
 	} else {
-		full := firstPause << (e.Attempts - 1)
-		wait = full/2 + jitter(full/2)
+		wait = backoff.Spread(backoff.Doubling(firstPause, maxPause, e.Attempts))
 	}
 	if e.RetryAfter > maxPause {
 		return wait, false
@@ -42,20 +43,6 @@ func pause(ctx context.Context, e *Error) (wait time.Duration, again bool) {
 		return wait, false
 	}
 	return wait, true
-}
-
-// jitter returns a time from 0 to limit.
-func jitter(limit time.Duration) time.Duration { return rand.N(limit + 1) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
 
 // retryAfter reads Retry-After, which is seconds or a date (RFC 9110 10.2.3).

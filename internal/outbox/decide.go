@@ -3,6 +3,8 @@ package outbox
 import (
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
+
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
@@ -82,7 +84,7 @@ func (f *finish) refusal() error {
 	if over < 0 {
 		return nil
 	}
-	pause := f.ob.scaled(growing(firstBreak, longestBreak, over+1))
+	pause := f.ob.scaled(backoff.Doubling(firstBreak, longestBreak, over+1))
 	f.pause(PauseRefusals, f.t.now+pause.Milliseconds())
 	if over > 0 {
 		return nil
@@ -110,7 +112,7 @@ func (f *finish) slowDown(p Pause) error {
 	}
 	pause := f.r.Pause
 	if pause <= 0 {
-		pause = growing(firstThrottle, longThrottle, f.box.throttles)
+		pause = backoff.Doubling(firstThrottle, longThrottle, f.box.throttles)
 	}
 	f.pause(p, f.t.now+f.ob.jittered(pause))
 	if f.r.Pause <= 0 && pause == longThrottle {
@@ -121,7 +123,7 @@ func (f *finish) slowDown(p Pause) error {
 
 // deferred is for a 4yz reply, or a connection lost within the transaction.
 func (f *finish) deferred() error {
-	wait := f.ob.jittered(growing(firstWait, longestWait, f.attempts))
+	wait := f.ob.jittered(backoff.Doubling(firstWait, longestWait, f.attempts))
 	if f.waitedFor(wait) {
 		return f.giveUp()
 	}

@@ -3,6 +3,8 @@ package outbox
 import (
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
+
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -63,7 +65,7 @@ func (f *finish) troubled() error {
 		}
 		return f.stumbled(f.box.probeAt - f.t.now)
 	}
-	pause := growing(firstTrouble, longestTrouble, f.box.failures)
+	pause := backoff.Doubling(firstTrouble, longestTrouble, f.box.failures)
 	wait := f.ob.jittered(pause)
 	f.pause(PauseServer, f.t.now+wait)
 	if pause >= noticeTrouble {

@@ -210,18 +210,6 @@ const (
 	jitterFraction = 0.1
 )
 
-// growing is first, doubled n-1 times, at most longest.
-func growing(first, longest time.Duration, n int) time.Duration {
-	for d := first; ; d *= 2 {
-		if d >= longest {
-			return longest
-		}
-		if n--; n <= 0 {
-			return d
-		}
-	}
-}
-
 // jittered lengthens d by up to a tenth, so that what failed together does not
 // come back together. Beside a stand-in whose minutes are shorter, so is d.
 func (ob *Outbox) jittered(d time.Duration) int64 {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/backoff"
 )
 
 // NoticeKind says what the operator should hear of.
@@ -111,7 +113,7 @@ func (ob *Outbox) NoticesLater(ctx context.Context, road Road, list []Notice) er
 	column := string(road)
 	return ob.eachNotice(ctx, road, list, func(t *tx, n Notice) error {
 		_, err := t.exec("UPDATE notice SET "+column+"_tries = "+column+"_tries + 1, "+column+"_at = ?2 WHERE id = ?1",
-			n.ID, t.now+ob.jittered(growing(firstWait, longestWait, n.Tries+1)))
+			n.ID, t.now+ob.jittered(backoff.Doubling(firstWait, longestWait, n.Tries+1)))
 		return err
 	})
 }

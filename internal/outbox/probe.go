@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
+
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
@@ -19,7 +21,7 @@ type Probe struct {
 // minutes, 1, 2, then each 4 hours. The row goes on until a message is accepted,
 // also when probes were and the messages after them were not.
 func (ob *Outbox) nextProbe(now int64, n int) int64 {
-	return now + ob.jittered(growing(firstProbe, longestProbe, n+1))
+	return now + ob.jittered(backoff.Doubling(firstProbe, longestProbe, n+1))
 }
 
 // StartProbe begins a probe of a held mailbox, and writes the next one ahead:

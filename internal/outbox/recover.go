@@ -3,6 +3,8 @@ package outbox
 import (
 	"context"
 	"database/sql"
+
+	"github.com/smtpsend/smtpsend/internal/backoff"
 )
 
 // left is a message that the last sender did not finish.
@@ -69,7 +71,7 @@ func (s *Sender) recoverSome(t *tx, r *Recovered) (more bool, err error) {
 func (s *Sender) again(t *tx, l left) error {
 	readyAt := t.now
 	if l.attempts > 1 {
-		readyAt += s.ob.jittered(growing(firstWait, longestWait, l.attempts-1))
+		readyAt += s.ob.jittered(backoff.Doubling(firstWait, longestWait, l.attempts-1))
 	}
 	if _, err := t.exec("UPDATE mail SET state = 'ready', holder = '', ready_at = ?2 WHERE id = ?1", l.id, readyAt); err != nil {
 		return err

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
+
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -99,9 +101,7 @@ func (s *store) connect(ctx context.Context) (*sql.Conn, error) {
 		if sqliteCode(err) != sqliteBusy {
 			return conn, err
 		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
+		if backoff.Sleep(ctx, 20*time.Millisecond) != nil {
 			return nil, err
 		}
 	}

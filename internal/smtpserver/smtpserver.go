@@ -33,6 +33,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/backoff"
 )
 
 // ErrServerClosed is returned by Serve after Shutdown, Close, or the end of its
@@ -144,17 +146,8 @@ func (s *Server) accept(ctx context.Context, l net.Listener) error {
 			// Out of file descriptors, most likely: connections that end will
 			// free some.
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			wait(ctx, pause)
+			_ = backoff.Sleep(ctx, pause) // when ctx ends, Accept fails next
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
 	}
 }
 

@@ -3,8 +3,9 @@ package submission
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/backoff"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -61,7 +62,7 @@ func (s *Sender) persist(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 			return
 		}
 		m = withRecipients(m, r.Open())
-		waited = p.backoff(n, finding.Class)
+		waited = p.pause(n, finding.Class)
 		if !p.Deadline.IsZero() && time.Until(p.Deadline) < waited {
 			return
 		}
@@ -69,7 +70,7 @@ func (s *Sender) persist(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 			p.Waiting(waited, finding)
 		}
 		s.drop() // others may use the slot meanwhile, and another front end may do better
-		if !sleep(ctx, waited) {
+		if backoff.Sleep(ctx, waited) != nil {
 			r.interrupted = context.Cause(ctx)
 			return
 		}
@@ -113,11 +114,11 @@ func passes(c diagnosis.Class) bool {
 	return c == diagnosis.ClassTransient || c == diagnosis.ClassThrottled
 }
 
-// backoff is the wait after attempt n: FirstWait, doubling up to 30 s, five
+// pause is the wait after attempt n: FirstWait, doubling up to 30 s, five
 // times as long at first when throttled (the next connection is refused too
 // until another one ends), of which a random half is taken off so that many
 // senders do not come back together.
-func (p Policy) backoff(n int, class diagnosis.Class) time.Duration {
+func (p Policy) pause(n int, class diagnosis.Class) time.Duration {
 	first := p.FirstWait
 	if first == 0 {
 		first = time.Second
@@ -125,20 +126,7 @@ func (p Policy) backoff(n int, class diagnosis.Class) time.Duration {
 	if class == diagnosis.ClassThrottled {
 		first *= 5
 	}
-	full := min(first<<min(n-1, 10), 30*time.Second)
-	return full/2 + rand.N(full/2)
-}
-
-// sleep waits and reports whether ctx still stands.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return backoff.Spread(backoff.Doubling(first, 30*time.Second, n))
 }
 
 // withRecipients is m for the recipients that are still open.
