@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -93,7 +95,7 @@ func (g *globals) server(cfg *config.Config, mailbox string, r roots) submission
 // waitingForSlot says why nothing happens.
 func (g *globals) waitingForSlot(mailbox string) {
 	if g.verbose || g.watched() {
-		g.line("waiting", "Exchange allows %d connections per mailbox, and %s has them", submission.MaxConnections, mailbox)
+		g.line("waiting", "Exchange allows %d connections per mailbox, and %s has them", exchange.Connections, mailbox)
 	}
 }
 
@@ -102,7 +104,7 @@ func (g *globals) noSlots() func(error) {
 	var once sync.Once
 	return func(err error) {
 		once.Do(func() {
-			g.warningf("more than %d connections of a mailbox at once are possible: %v", submission.MaxConnections, err)
+			g.warningf("more than %d connections of a mailbox at once are possible: %v", exchange.Connections, err)
 		})
 	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -72,9 +74,9 @@ func TestAllOrNoneIsRefusedWhereItCouldNotBeKept(t *testing.T) {
 		recipients int
 		want       int
 	}{
-		{"one transaction", false, config.QueueNever, submission.MaxRecipients, exitOK},
+		{"one transaction", false, config.QueueNever, exchange.RecipientsPerMessage, exitOK},
 		{"the outbox only for what fails", false, config.QueueFallback, 1, exitOK},
-		{"several transactions", false, config.QueueNever, submission.MaxRecipients + 1, exitUsage},
+		{"several transactions", false, config.QueueNever, exchange.RecipientsPerMessage + 1, exitUsage},
 		{"--queue", true, config.QueueNever, 1, exitUsage},
 		{"the outbox by setting", false, config.QueueAlways, 1, exitUsage},
 	} {

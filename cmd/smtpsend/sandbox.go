@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/charset"
@@ -119,7 +121,7 @@ func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 		return usagef("--time-scale %d is not positive", s.timeScale)
 	}
 	if o.TimeScale = float64(s.timeScale); s.limits {
-		o.MessagesPerMinute, o.RecipientsPerDay = 30, 10_000
+		o.MessagesPerMinute, o.RecipientsPerDay = exchange.MessagesPerMinute, exchange.RecipientsPerDay
 	}
 	if s.scenario != "" {
 		var err error

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
@@ -135,8 +137,8 @@ func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, 
 	if s.queue || cfg.Queue == config.QueueAlways {
 		return nil, usagef("--all-or-none cannot be kept by the outbox, which serves each recipient as it can")
 	}
-	if recipients > submission.MaxRecipients {
-		return nil, usagef("--all-or-none cannot be kept for %d recipients: more than %d need several transactions", recipients, submission.MaxRecipients)
+	if recipients > exchange.RecipientsPerMessage {
+		return nil, usagef("--all-or-none cannot be kept for %d recipients: more than %d need several transactions", recipients, exchange.RecipientsPerMessage)
 	}
 	direct := *cfg
 	direct.Queue = config.QueueNever

@@ -11,6 +11,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/certfile"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
@@ -99,7 +101,7 @@ func (l *loader) check(ctx context.Context, cfg *Config) {
 // raised, and real time towards real servers.
 func (l *loader) checkQueue(cfg *Config) {
 	for name, n := range map[string][2]int{
-		"MESSAGES_PER_MINUTE": {cfg.MessagesPerMinute, 30}, "RECIPIENTS_PER_DAY": {cfg.RecipientsPerDay, 10_000}, "TIME_SCALE": {cfg.TimeScale, 10_000},
+		"MESSAGES_PER_MINUTE": {cfg.MessagesPerMinute, exchange.MessagesPerMinute}, "RECIPIENTS_PER_DAY": {cfg.RecipientsPerDay, exchange.RecipientsPerDay}, "TIME_SCALE": {cfg.TimeScale, 10_000},
 	} {
 		if l.good(name) && (n[0] < 1 || n[0] > n[1]) {
 			l.problem(SeverityError, name, "is not between 1 and "+strconv.Itoa(n[1]))
@@ -177,13 +179,12 @@ func (l *loader) checkServer(cfg *Config) {
 }
 
 func (l *loader) checkSecurity(cfg *Config, server string) {
-	exchange := strings.HasSuffix(strings.ToLower(server), ".office365.com") || strings.HasSuffix(strings.ToLower(server), ".office365.us")
 	switch s := cfg.SMTPSecurity; {
 	case s == SecurityNone && !isLoopback(server):
 		l.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"MAIL_SERVER is not this machine: the token would travel in the clear")
 	case s == SecurityNone && !cfg.Proxy.IsZero():
 		l.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"PROXY is set: the token would travel in the clear through the proxy")
-	case s == SecurityImplicit && exchange:
+	case s == SecurityImplicit && exchange.IsServer(server):
 		l.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), which Exchange Online does not offer: use 2 with port 587")
 	case s == SecurityImplicit && cfg.SMTPPort == 587:
 		l.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), but port 587 begins in the clear: use 2, or port 465")

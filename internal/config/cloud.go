@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // Cloud is one of Microsoft's clouds. It sets token endpoint, scope and server
@@ -29,24 +31,13 @@ func (c *Cloud) UnmarshalText(text []byte) error {
 
 // preset is what a cloud means.
 type preset struct {
-	cloud     Cloud
-	authority string // host of the token endpoint
-	scope     string
-	server    string
+	cloud Cloud
+	hosts exchange.Cloud
 }
 
-// presets returns the clouds, as known in November 2026. Microsoft documents
-// all authorities (Microsoft Entra ID, "National clouds"). Second-hand are,
-// from the documentation and source of other mail programs: scope and server
-// of usgov, usgov-dod and china. For usgov-dod the sources contradict each
-// other: smtp-dod.office365.us and a scope on outlook-dod.office365.us are seen
-// too. None was tried by us.
 func presets() []preset {
 	return []preset{
-		{CloudPublic, "login.microsoftonline.com", "https://outlook.office365.com/.default", "smtp.office365.com"},
-		{CloudUSGov, "login.microsoftonline.us", "https://outlook.office365.us/.default", "smtp.office365.us"},
-		{CloudUSGovDoD, "login.microsoftonline.us", "https://outlook.office365.us/.default", "outlook-dod.office365.us"},
-		{CloudChina, "login.partner.microsoftonline.cn", "https://partner.outlook.cn/.default", "smtp.partner.outlook.cn"},
+		{CloudPublic, exchange.Worldwide}, {CloudUSGov, exchange.USGov}, {CloudUSGovDoD, exchange.USGovDoD}, {CloudChina, exchange.China},
 	}
 }
 
@@ -63,11 +54,11 @@ func presetOf(c Cloud) (preset, bool) {
 func (p preset) value(setting string) (string, bool) {
 	switch setting {
 	case "OFFICE_TOKEN_ENDPOINT":
-		return endpointAt("https://" + p.authority), true
+		return endpointAt("https://" + p.hosts.Authority), true
 	case "OFFICE_ACCESS_SCOPES":
-		return p.scope, true
+		return p.hosts.Scope(), true
 	case "MAIL_SERVER":
-		return p.server, true
+		return p.hosts.SMTP, true
 	}
 	return "", false
 }
@@ -79,21 +70,4 @@ const entraPath = "/oauth2/v2.0/token"
 // "https://login.microsoftonline.com/", in enaio's spelling.
 func endpointAt(authority string) string {
 	return strings.TrimRight(authority, "/") + "/" + tenantPlaceholder + entraPath
-}
-
-// isMicrosoft reports whether host issues tokens of Microsoft Entra ID, so that
-// ids have the shapes of Entra. The .cn host without "partner" is the older
-// name of the same service; the last three are MSAL's sovereign clouds.
-func isMicrosoft(host string) bool {
-	for _, p := range presets() {
-		if strings.EqualFold(host, p.authority) {
-			return true
-		}
-	}
-	switch strings.ToLower(host) {
-	case "login.windows.net", "sts.windows.net", "login.microsoft.com", "login.chinacloudapi.cn",
-		"login.sovcloud-identity.fr", "login.sovcloud-identity.de", "login.sovcloud-identity.sg":
-		return true
-	}
-	return false
 }

@@ -3,6 +3,8 @@ package config
 import (
 	"net/url"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // checkEndpoint looks at where the secret will be sent.
@@ -14,7 +16,7 @@ func (l *loader) checkEndpoint(cfg *Config) {
 	u, err := url.Parse(replaceTenant(cfg.OfficeTokenEndpoint, "tenant"))
 	switch {
 	case err != nil || u.Hostname() == "" || u.Opaque != "":
-		l.problem(SeverityError, name, "is not a URL such as "+endpointAt("https://login.microsoftonline.com"))
+		l.problem(SeverityError, name, "is not a URL such as "+endpointAt("https://"+exchange.Authority))
 		return
 	case u.User != nil:
 		l.problem(SeverityError, name, "holds a user name or password")
@@ -23,7 +25,7 @@ func (l *loader) checkEndpoint(cfg *Config) {
 	case u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())):
 		l.problem(SeverityError, name, "is not https: the secret would travel in the clear")
 	}
-	if !isMicrosoft(u.Hostname()) {
+	if !exchange.IssuesTokens(u.Hostname()) {
 		return
 	}
 	segment, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
@@ -45,10 +47,10 @@ func (l *loader) checkScopes(cfg *Config) {
 	for _, scope := range cfg.OfficeAccessScopes {
 		switch {
 		case strings.Contains(strings.ToLower(scope), "://graph.microsoft."):
-			l.problem(SeverityWarning, "OFFICE_ACCESS_SCOPES", "asks for Microsoft Graph, whose tokens SMTP refuses: use "+l.cloud.scope)
+			l.problem(SeverityWarning, "OFFICE_ACCESS_SCOPES", "asks for Microsoft Graph, whose tokens SMTP refuses: use "+l.cloud.hosts.Scope())
 			return
 		case !strings.HasSuffix(scope, "/.default"):
-			l.problem(SeverityWarning, "OFFICE_ACCESS_SCOPES", "has a scope that does not end in /.default, which Entra refuses to a program (AADSTS1002012): use "+l.cloud.scope)
+			l.problem(SeverityWarning, "OFFICE_ACCESS_SCOPES", "has a scope that does not end in /.default, which Entra refuses to a program (AADSTS1002012): use "+l.cloud.hosts.Scope())
 			return
 		}
 	}
@@ -65,7 +67,7 @@ func (l *loader) checkAuthorityHost(host string) {
 	switch {
 	case cloudSet && !strings.Contains(strings.ToLower(azure), strings.ToLower(host)):
 		l.warnCloud("is used for the token endpoint, not AZURE_AUTHORITY_HOST, which names another one")
-	case !cloudSet && !strings.EqualFold(host, l.cloud.authority) && l.values["MAIL_SERVER"].origin.Source == SourceDefault:
+	case !cloudSet && !strings.EqualFold(host, l.cloud.hosts.Authority) && l.values["MAIL_SERVER"].origin.Source == SourceDefault:
 		l.warnCloud("is not set, but AZURE_AUTHORITY_HOST names another cloud than public: server and scope are still those of public")
 	}
 }
@@ -79,7 +81,7 @@ func (l *loader) warnCloud(text string) {
 // path elsewhere, a sandbox or a gateway, most likely wants them: a warning.
 func (l *loader) checkIDs(cfg *Config) {
 	u, err := url.Parse(cfg.TokenURL())
-	entra := err == nil && isMicrosoft(u.Hostname())
+	entra := err == nil && exchange.IssuesTokens(u.Hostname())
 	alike := entra || err == nil && strings.HasSuffix(u.Path, entraPath)
 	severity := SeverityWarning
 	if entra {

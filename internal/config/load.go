@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -253,7 +255,7 @@ func (l *loader) authority(host string) entry {
 	if !strings.Contains(host, "://") {
 		host = "https://" + host
 	}
-	if u, err := url.Parse(host); err != nil || !isMicrosoft(u.Hostname()) {
+	if u, err := url.Parse(host); err != nil || !exchange.IssuesTokens(u.Hostname()) {
 		l.problems = append(l.problems, Problem{
 			Variable: variableAuthorityHost, Severity: SeverityError,
 			Text: "names a host that is not Microsoft's: set " + Prefix + "OFFICE_TOKEN_ENDPOINT if the secret is to go there",

@@ -2,7 +2,10 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"sync"
+
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // Setting describes one setting. The table of all settings is what Load reads
@@ -87,9 +90,9 @@ func mailSettings() []Setting {
 func serverSettings() []Setting {
 	return []Setting{{
 		Name: "MAIL_SERVER", Registry: "MailServer", YAML: "smtpServer", Group: groupServer,
-		Default: "smtp.office365.com",
+		Default: exchange.SMTPHost,
 		Comment: "Host name or IP address of the SMTP server.",
-		Example: "smtp.office365.com",
+		Example: exchange.SMTPHost,
 	}, {
 		Name: "SMTP_PORT", Registry: "SMTPPort", YAML: "smtpPort", Group: groupServer,
 		Default: "587",
@@ -134,14 +137,14 @@ func tokenSettings() []Setting {
 		Example: "~example~",
 	}, {
 		Name: "OFFICE_TOKEN_ENDPOINT", Registry: "OfficeTokenEndpoint", Group: groupToken,
-		Default: endpointAt("https://login.microsoftonline.com"),
+		Default: endpointAt("https://" + exchange.Authority),
 		Comment: "Where the token is fetched. #TenantID# is replaced by the tenant. AZURE_AUTHORITY_HOST, when set, replaces the host of the default by another one of Microsoft's.",
-		Example: endpointAt("https://login.microsoftonline.com"),
+		Example: endpointAt("https://" + exchange.Authority),
 	}, {
 		Name: "OFFICE_ACCESS_SCOPES", Registry: "OfficeAccessScopes", Group: groupToken,
-		Default: "https://outlook.office365.com/.default",
+		Default: exchange.Worldwide.Scope(),
 		Comment: "Scopes of the token, with blanks or commas between them.",
-		Example: "https://outlook.office365.com/.default",
+		Example: exchange.Worldwide.Scope(),
 	}, {
 		Name: "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS", Registry: "OfficeTokenGraceTimeInSeconds", Group: groupToken,
 		Default: "30",
@@ -237,12 +240,13 @@ func queueSettings() []Setting {
 		Example: "/usr/local/lib/smtpsend/page-on-call",
 	}, {
 		Name: "MESSAGES_PER_MINUTE", Group: groupQueue,
-		Default: "30",
-		Comment: "Messages that the outbox submits for one mailbox in any 60 seconds; Exchange Online allows no more than 30.",
+		Default: strconv.Itoa(exchange.MessagesPerMinute),
+		Comment: "Messages that the outbox submits for one mailbox in any 60 seconds; Exchange Online allows no more than " +
+			strconv.Itoa(exchange.MessagesPerMinute) + ".",
 		Example: "20",
 	}, {
 		Name: "RECIPIENTS_PER_DAY", Group: groupQueue,
-		Default: "10000",
+		Default: strconv.Itoa(exchange.RecipientsPerDay),
 		Comment: "Recipients that the outbox submits to for one mailbox in any 24 hours; Exchange Online allows no more than 10,000.",
 		Example: "5000",
 	}, {

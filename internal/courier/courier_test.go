@@ -403,10 +403,3 @@ func (l *lab) raw() *sql.Conn {
 	}
 	return conn
 }
-
-// TestTransactionsAreCountedAsTheySubmit: neither package may import the other.
-func TestTransactionsAreCountedAsTheySubmit(t *testing.T) {
-	if outbox.PerTransaction != submission.MaxRecipients {
-		t.Errorf("the outbox counts a transaction for each %d recipients, a session has one for each %d", outbox.PerTransaction, submission.MaxRecipients)
-	}
-}

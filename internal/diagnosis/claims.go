@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // MaxToken is the size in octets up to which a token is read. Exchange tokens
@@ -111,10 +113,6 @@ func (c Claims) HasRole(name string) bool {
 	return false
 }
 
-// exchangeID is the application id of Office 365 Exchange Online, by which some
-// tokens name it.
-const exchangeID = "00000002-0000-0ff1-ce00-000000000000"
-
 // Resource is the host of the resource that scopes ask for, such as
 // "outlook.office365.com"; "" when they name none.
 func Resource(scopes []string) string {
@@ -139,27 +137,13 @@ func (c Claims) OtherCloud() bool {
 func otherName(audience, wanted string) bool {
 	u, err := url.Parse(audience)
 	if err != nil || u.Host == "" {
-		return strings.Contains(strings.ToLower(audience), exchangeID) || strings.EqualFold(audience, wanted)
+		return strings.Contains(strings.ToLower(audience), exchange.ResourceID) || strings.EqualFold(audience, wanted)
 	}
-	worldwide := func(host string) bool { return host == "outlook.office365.com" || host == "outlook.office.com" }
-	return strings.EqualFold(u.Host, wanted) || worldwide(u.Host) && worldwide(wanted)
+	return exchange.SameResource(u.Host, wanted)
 }
 
 // ForExchange reports whether the audience is Exchange Online in any cloud. An
 // empty audience counts as such: nothing is known against it.
 func (c Claims) ForExchange() bool {
-	if c.Audience == "" {
-		return true
-	}
-	aud := strings.ToLower(c.Audience)
-	for _, known := range []string{
-		"outlook.office365.com", "outlook.office.com", "outlook.office365.us", "outlook-dod.office365.us",
-		"partner.outlook.cn",
-		exchangeID,
-	} {
-		if strings.Contains(aud, known) {
-			return true
-		}
-	}
-	return false
+	return c.Audience == "" || exchange.NamedIn(c.Audience)
 }

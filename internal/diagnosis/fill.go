@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -98,11 +100,11 @@ func (f Facts) value(p string) (value, missing string) {
 	case "{token-url}":
 		return f.TokenURL, "<token-url>"
 	case "{way-server}": // what has to be reachable, where a guess is better than a gap
-		return f.Server, "smtp.office365.com"
+		return f.Server, exchange.SMTPHost
 	case "{way-port}":
 		return portOf(f.Port), "587"
 	case "{way-endpoint}":
-		return hostOf(f.TokenURL), "login.microsoftonline.com"
+		return hostOf(f.TokenURL), exchange.Authority
 	case "{message-id}":
 		return f.MessageID, "<message-id>"
 	}

@@ -6,28 +6,10 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-)
-
-// makers are the products that open TLS on the way, by the names that stand in
-// the certificates they make. It is the one list of them: for certificates, and
-// for texts that quote one.
-const makers = `zscaler|netskope|goskope|fortinet|fortigate|blue ?coat|symantec (?:web|proxy)|palo ?alto|forcepoint|websense|` +
-	`check ?point|sophos|barracuda|cisco (?:umbrella|secure|ironport)|sonicwall|watchguard|kaspersky|\beset\b|\bavast|` +
-	`\bavg (?:web|mail|tech|anti)|bitdefender|mcafee|skyhigh|trend ?micro|cato networks|\biboss|lightspeed systems|securly|` +
-	`contentkeeper|smoothwall|untangle|cloudflare (?:gateway|for teams)|gateway ca - cloudflare|\bsquid\b|pfsense|opnsense|` +
-	`mitmproxy|fiddler|charles proxy|portswigger|dr\.?web\b|adguard`
-
-var (
-	// inspectors finds such a product in a text.
-	inspectors = lazyregexp.New(`(?i)` + makers)
-	// inspectingAuthority is one, or the words by which companies name the
-	// authorities that they make for it.
-	inspectingAuthority = lazyregexp.New(`(?i)` + makers + `|umbrella|lightspeed|` +
-		`(?:ssl|tls|https|web|deep|decrypt\w*)[ -]*(?:inspect\w*|intercept\w*|scan\w*|decrypt\w*|proxy|filter)|\bproxy (?:ca|root)|forward ?trust`)
-	// publicIssuers sign the certificates of Microsoft's hosts.
-	publicIssuers = lazyregexp.New(`(?i)digicert|microsoft|globalsign|baltimore|entrust|cfca|wotrus`)
 )
 
 // Inspector names who opens TLS to host on the way, by the issuer of the
@@ -38,8 +20,8 @@ func Inspector(host string, leaf *x509.Certificate) string {
 	switch {
 	case leaf == nil:
 		return ""
-	case inspectingAuthority().MatchString(leaf.Issuer.String()),
-		MicrosoftHost(host) && !publicIssuers().MatchString(leaf.Issuer.String()):
+	case exchange.Inspects(leaf.Issuer.String()),
+		exchange.IsMicrosoft(host) && !exchange.SignsForMicrosoft(leaf.Issuer.String()):
 		return Issuer(leaf)
 	}
 	return ""
@@ -55,10 +37,6 @@ func Issuer(leaf *x509.Certificate) string {
 	}
 	return "without a name"
 }
-
-// MicrosoftHost reports whether a host name is one of Exchange Online's, Entra
-// ID's or another service of Microsoft's.
-func MicrosoftHost(host string) bool { return microsoftHost().MatchString(host) }
 
 // Presented is the certificate that a failed handshake was about; nil when it
 // failed for another reason.

@@ -5,6 +5,8 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -44,7 +46,6 @@ var (
 // Addresses of people say nothing about servers, so what stands behind an @ is
 // passed over.
 var (
-	microsoftHost = lazyregexp.New(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\.com|outlook\.(?:com|cn)|exchangelabs\.com|microsoftonline\.(?:com|us|de|cn)|hve\.mx\.microsoft|mx\.microsoft|windows\.net|chinacloudapi\.cn|live\.com|hotmail\.com|microsoftonline-p\.com)$`)
 	// misspeltHost looks like one of Microsoft's and is none: the mistake itself.
 	misspeltHost = lazyregexp.New(`(?i)(?:off?ice?|of+ice)\.?(?:365|356|635|36)|outlo+k\.?(?:365|office)|microsoft-?online|micros[oi]ftonline|outlook\.office`)
 	// clientHost is one of Microsoft's that sends, and never answers.
@@ -82,10 +83,10 @@ func findMarks(text string) (marks, hosts []mark) {
 			hosts = append(hosts, mark{start: m.start, end: m.end, microsoft: true})
 			continue
 		}
-		if ofPerson(text, m.start) || clientHost().MatchString(h) || inPath(text, m.start) || !publicSuffix().MatchString(h) || packageName().MatchString(h) || inspectors().MatchString(h) {
+		if ofPerson(text, m.start) || clientHost().MatchString(h) || inPath(text, m.start) || !publicSuffix().MatchString(h) || packageName().MatchString(h) || exchange.NamesInspector(h) {
 			continue
 		}
-		k := mark{start: m.start, end: m.end, microsoft: microsoftHost().MatchString(h) || misspeltHost().MatchString(h)}
+		k := mark{start: m.start, end: m.end, microsoft: exchange.IsMicrosoft(h) || misspeltHost().MatchString(h)}
 		hosts = append(hosts, k)
 		k.answering = !k.microsoft && answers(text, k)
 		if k.microsoft || k.answering {
@@ -293,8 +294,8 @@ func (p *paste) onPremises(at region) bool {
 
 // What Exchange Online does not offer, and the words to look for first.
 var (
-	ownExchange      = lazyregexp.New(`AUTH[ =][^\n]{0,40}\b(?:NTLM|GSSAPI)\b|X-EXPS|X-ANONYMOUSTLS|XEXCH50|220[- ][^\n]{1,80} Microsoft ESMTP MAIL Service`)
-	ownExchangeWords = []string{"NTLM", "GSSAPI", "X-EXPS", "X-ANONYMOUSTLS", "XEXCH50", "Microsoft ESMTP MAIL Service"}
+	ownExchange      = lazyregexp.New(`AUTH[ =][^\n]{0,40}\b(?:NTLM|GSSAPI)\b|X-EXPS|X-ANONYMOUSTLS|XEXCH50|220[- ][^\n]{1,80} ` + exchange.Banner)
+	ownExchangeWords = []string{"NTLM", "GSSAPI", "X-EXPS", "X-ANONYMOUSTLS", "XEXCH50", exchange.Banner}
 )
 
 var privateAddress = lazyregexp.New(`\b(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
@@ -312,10 +313,10 @@ var privateTarget = lazyregexp.New(`(?i)(?:dial tcp|ECONNREFUSED|ETIMEDOUT|EHOST
 // authority made for it as the issuer.
 func (p *paste) inspected(at region) bool {
 	near := p.text[max(0, at.start-1000):min(len(p.text), at.end+1000)]
-	if m := issuedBy().FindStringSubmatch(near); m != nil && inspectingAuthority().MatchString(m[1]) {
+	if m := issuedBy().FindStringSubmatch(near); m != nil && exchange.Inspects(m[1]) {
 		return true
 	}
-	return inspectors().MatchString(near)
+	return exchange.NamesInspector(near)
 }
 
 // onLoopback reports whether the line, or the exception around it, names the machine itself, and whether

@@ -3,12 +3,13 @@ package diagnosis
 import (
 	"strconv"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 var (
-	tokenHost  = lazyregexp.New(`(?i)login\.(?:microsoftonline\.(?:com|us|de)|partner\.microsoftonline\.cn|chinacloudapi\.cn|windows\.net)`)
 	httpStatus = lazyregexp.New(`(?i)status(?:[ _]?code)?["']?\W{0,4}(4\d\d|5\d\d)\b|\b(4\d\d|5\d\d)\b[^\n0-9a-z]{1,3}(?:client error|server error|bad request|unauthorized|forbidden|not found|too many requests|internal server error|bad gateway|service unavailable|gateway time-?out)`)
 )
 
@@ -17,7 +18,7 @@ const maxStatusLines = 200
 // statusHits are the answers of the token endpoint of which a program prints
 // the HTTP status and the URL, and nothing of what the endpoint said.
 func (p *paste) statusHits() []hit {
-	for _, m := range tokenHost().FindAllStringIndex(p.text, maxStatusLines) {
+	for _, m := range exchange.TokenHosts(p.text, maxStatusLines) {
 		line := p.line(m[0])
 		s := httpStatus().FindStringSubmatchIndex(p.text[line.start:line.end])
 		if s == nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
@@ -31,7 +33,7 @@ func certificateNotes(host string, leaf *x509.Certificate) []string {
 	if by := diagnosis.Inspector(host, leaf); by != "" {
 		notes = append(notes, "TLS is opened on the way by "+by+", whom this machine trusts: token and mail can be read there")
 	}
-	if left := time.Until(leaf.NotAfter); left < expirySoon && diagnosis.MicrosoftHost(host) {
+	if left := time.Until(leaf.NotAfter); left < expirySoon && exchange.IsMicrosoft(host) {
 		notes = append(notes, fmt.Sprintf("the certificate expires in %d h", int(left.Hours())))
 	}
 	return notes

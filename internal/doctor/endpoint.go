@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -196,16 +198,6 @@ func minutes(d time.Duration) string {
 	return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
 }
 
-// graphScopes are Microsoft Graph's, by the resource of Exchange Online in the
-// same cloud.
-var graphScopes = map[string]string{
-	"outlook.office365.com":    "https://graph.microsoft.com/.default",
-	"outlook.office.com":       "https://graph.microsoft.com/.default",
-	"outlook.office365.us":     "https://graph.microsoft.us/.default",
-	"outlook-dod.office365.us": "https://dod-graph.microsoft.us/.default",
-	"partner.outlook.cn":       "https://microsoftgraph.chinacloudapi.cn/.default",
-}
-
 // askGraph finds out which permissions of Microsoft Graph the application has,
 // when its token for Exchange shows none: Mail.Send of Graph in place of
 // SMTP.SendAsApp of Exchange is the most frequent slip of the classic way, and
@@ -215,10 +207,10 @@ func (e *examination) askGraph(ctx context.Context) {
 		return
 	}
 	u, err := url.Parse(e.o.Token.Scopes[0])
-	if err != nil || graphScopes[u.Host] == "" {
+	if err != nil || exchange.GraphScope(u.Host) == "" {
 		return
 	}
-	token, _, err := e.ask(ctx, []string{graphScopes[u.Host]}, e.o.Limit)
+	token, _, err := e.ask(ctx, []string{exchange.GraphScope(u.Host)}, e.o.Limit)
 	if err != nil {
 		return // it would only have been a hint
 	}

@@ -5,15 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-)
 
-// Limits of Exchange Online for one message, encoded
-// (learn.microsoft.com/office365/servicedescriptions, "Message limits"). The first is the
-// default of a mailbox and can be set up to the second; the second is what the
-// server says in SIZE.
-const (
-	DefaultSendLimit = 35 << 20
-	ServiceLimit     = 150 << 20
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // SizeReport says how large a mail is and why.
@@ -43,10 +36,10 @@ func (m *Mail) SizeReport() SizeReport {
 // NearLimit reports whether the mail is worth a word: 90 % of the default limit
 // or more. Exchange measures after converting the message, so no exact limit
 // can be promised.
-func (r SizeReport) NearLimit() bool { return r.Encoded >= DefaultSendLimit/10*9 }
+func (r SizeReport) NearLimit() bool { return r.Encoded >= exchange.DefaultMessageSize/10*9 }
 
 // OverService reports whether no mailbox of Exchange Online can send the mail.
-func (r SizeReport) OverService() bool { return r.Encoded > ServiceLimit }
+func (r SizeReport) OverService() bool { return r.Encoded > exchange.MessageSize }
 
 // String explains the size in one line.
 func (r SizeReport) String() string {
@@ -54,11 +47,11 @@ func (r SizeReport) String() string {
 	fmt.Fprintf(&b, "%s encoded", mebibytes(r.Encoded))
 	switch {
 	case r.OverService():
-		fmt.Fprintf(&b, ", more than the %s that Exchange Online takes at all", mebibytes(ServiceLimit))
-	case r.Encoded > DefaultSendLimit:
-		fmt.Fprintf(&b, ", more than the default limit of a mailbox in Exchange Online, %s (Set-Mailbox -MaxSendSize allows up to %s)", mebibytes(DefaultSendLimit), mebibytes(ServiceLimit))
+		fmt.Fprintf(&b, ", more than the %s that Exchange Online takes at all", mebibytes(exchange.MessageSize))
+	case r.Encoded > exchange.DefaultMessageSize:
+		fmt.Fprintf(&b, ", more than the default limit of a mailbox in Exchange Online, %s (Set-Mailbox -MaxSendSize allows up to %s)", mebibytes(exchange.DefaultMessageSize), mebibytes(exchange.MessageSize))
 	case r.NearLimit():
-		fmt.Fprintf(&b, ", close to the default limit of a mailbox in Exchange Online, %s", mebibytes(DefaultSendLimit))
+		fmt.Fprintf(&b, ", close to the default limit of a mailbox in Exchange Online, %s", mebibytes(exchange.DefaultMessageSize))
 	}
 	if len(r.Parts) > 0 && r.NearLimit() {
 		p := r.Parts[0]

@@ -54,6 +54,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
@@ -75,18 +77,12 @@ const (
 	DoubtHold  Doubt = "hold"
 )
 
-// Limits bound one mailbox. A zero field is the default.
+// Limits bound one mailbox. A zero field is Exchange Online's own limit, and so is
+// one above it.
 type Limits struct {
 	PerMinute        int // messages in any 60 s
 	RecipientsPerDay int // recipients in any 24 h
 }
-
-// Exchange Online's limits per mailbox, which cannot be raised
-// (learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements).
-const (
-	MaxPerMinute        = 30
-	MaxRecipientsPerDay = 10_000
-)
 
 // Options say how an outbox behaves. The zero value is the default of each.
 type Options struct {
@@ -127,7 +123,7 @@ func (o Options) withDefaults() Options {
 			*f.field = f.value
 		}
 	}
-	o.Limits = o.Limits.or(Limits{MaxPerMinute, MaxRecipientsPerDay})
+	o.Limits = o.Limits.or(Limits{exchange.MessagesPerMinute, exchange.RecipientsPerDay})
 	if o.MaxSize == 0 {
 		o.MaxSize = message.MaxRaw
 	}
@@ -160,7 +156,7 @@ func (l Limits) or(other Limits) Limits {
 	if l.RecipientsPerDay == 0 {
 		l.RecipientsPerDay = other.RecipientsPerDay
 	}
-	return Limits{min(l.PerMinute, MaxPerMinute), min(l.RecipientsPerDay, MaxRecipientsPerDay)}
+	return Limits{min(l.PerMinute, exchange.MessagesPerMinute), min(l.RecipientsPerDay, exchange.RecipientsPerDay)}
 }
 
 // Exists reports whether there is an outbox in dir, or something that keeps us

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // A window is watched in buckets: those of a minute are a hundredth of a second
@@ -16,15 +18,15 @@ const (
 	dayBuckets    = 144
 )
 
-// PerTransaction is how many recipients go into one transaction, which is one
-// message to the server, as submission.MaxRecipients.
-const PerTransaction = 500
+// perTransaction is how many recipients go into one transaction, which is one
+// message to the server.
+const perTransaction = exchange.RecipientsPerMessage
 
 // transactions is how many a message to so many recipients counts for.
-func transactions(rcpts int) int { return (rcpts + PerTransaction - 1) / PerTransaction }
+func transactions(rcpts int) int { return (rcpts + perTransaction - 1) / perTransaction }
 
 // underWay sums what counts of the rows of mail that a condition names.
-var underWay = fmt.Sprintf("SELECT coalesce(sum((rcpt_open + %d) / %d), 0), coalesce(sum(rcpt_open), 0) FROM mail WHERE ", PerTransaction-1, PerTransaction)
+var underWay = fmt.Sprintf("SELECT coalesce(sum((rcpt_open + %d) / %d), 0), coalesce(sum(rcpt_open), 0) FROM mail WHERE ", perTransaction-1, perTransaction)
 
 func (ob *Outbox) minuteSpan() int64 { return max(1, ob.o.Minute.Milliseconds()/minuteBuckets) }
 func (ob *Outbox) daySpan() int64    { return max(2, ob.o.Day.Milliseconds()/dayBuckets) }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
@@ -72,8 +74,8 @@ func (x *session) disturb(ctx context.Context, stage smtp.Stage) (smtpserver.Rep
 
 func (x *session) Greeting(ctx context.Context) smtpserver.Reply {
 	return x.answer(ctx, smtp.StageGreeting, func() smtpserver.Reply {
-		return smtpserver.Say(220, fmt.Sprintf("%s.outlook.office365.com Microsoft ESMTP MAIL Service ready at %s [%s]",
-			x.host, time.Now().UTC().Format(time.RFC1123Z), x.id))
+		return smtpserver.Say(220, fmt.Sprintf("%s.%s %s ready at %s [%s]",
+			x.host, exchange.Resource, exchange.Banner, time.Now().UTC().Format(time.RFC1123Z), x.id))
 	})
 }
 
@@ -83,7 +85,7 @@ func (x *session) Hello(ctx context.Context, _ string, extended bool) smtpserver
 		if err != nil {
 			client = x.peer.RemoteAddr().String()
 		}
-		first := fmt.Sprintf("%s.outlook.office365.com Hello [%s]", x.host, client)
+		first := fmt.Sprintf("%s.%s Hello [%s]", x.host, exchange.Resource, client)
 		if !extended {
 			return smtpserver.Say(250, first)
 		}
@@ -100,7 +102,7 @@ func (x *session) keywords() []string {
 	if _, _, ok := x.box.faults.take(point, ""); ok {
 		offer = missing
 	}
-	list := []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES"}
+	list := []string{fmt.Sprintf("SIZE %d", exchange.MessageSize), "PIPELINING", "DSN", "ENHANCEDSTATUSCODES"}
 	if offer != "" {
 		list = append(list, offer)
 	}

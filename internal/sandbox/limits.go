@@ -4,12 +4,8 @@ import (
 	"strings"
 	"sync"
 	"time"
-)
 
-// Limits of the service, which no option lifts.
-const (
-	maxMessageBytes = 157_286_400 // 150 MiB: what EHLO says
-	maxRecipients   = 500         // per message: a mailbox's default
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // limits are what Exchange Online counts per mailbox.
@@ -41,7 +37,7 @@ func newLimits(o *Options) *limits {
 		scale: o.TimeScale, mailboxes: map[string]*usage{},
 	}
 	if l.connections == 0 {
-		l.connections = 3
+		l.connections = exchange.Connections
 	}
 	if l.sendAsDenied == 0 {
 		l.sendAsDenied = 10

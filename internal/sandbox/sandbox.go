@@ -40,6 +40,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
@@ -172,8 +174,8 @@ func (s *Sandbox) serve(ctx context.Context) {
 		ImplicitTLS:     s.opts.ImplicitTLS,
 		IdleTimeout:     s.opts.IdleTimeout,
 		MaxLine:         s.opts.MaxLine,
-		MaxRecipients:   maxRecipients,
-		MaxMessageBytes: maxMessageBytes,
+		MaxRecipients:   exchange.RecipientsPerMessage,
+		MaxMessageBytes: exchange.MessageSize,
 		MaxConnections:  20_000,
 	})
 	s.http = s.newHTTPServer(ctx)

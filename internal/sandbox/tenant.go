@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 const (
-	audienceExchange = "https://outlook.office365.com"
+	audienceExchange = "https://" + exchange.Resource
 	audienceGraph    = "https://graph.microsoft.com"
 	registeredNone   = "none"
 )
@@ -164,7 +166,7 @@ func (t *tenant) authorize(c claims, address string, now time.Time) (m *Mailbox,
 
 func isExchange(audience string) bool {
 	switch audience {
-	case audienceExchange, "https://outlook.office.com", "00000002-0000-0ff1-ce00-000000000000":
+	case audienceExchange, "https://outlook.office.com", exchange.ResourceID:
 		return true
 	}
 	return false

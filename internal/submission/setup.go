@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	gomail "github.com/wneessen/go-mail/smtp"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -31,7 +33,7 @@ func (s *Session) greeting() error {
 	if r.Code != 220 {
 		return unexpected(r)
 	}
-	s.exchange = strings.Contains(r.Text(), "Microsoft ESMTP MAIL Service")
+	s.exchange = strings.Contains(r.Text(), exchange.Banner)
 	return nil
 }
 

@@ -10,13 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
-
-// MaxConnections is how many connections a mailbox may have at once: Exchange
-// Online's limit, which cannot be raised and counts all programs together (432
-// 4.3.2).
-const MaxConnections = 3
 
 // Slots hands out the right to have a connection.
 type Slots interface {
@@ -39,11 +36,11 @@ type LockSlots struct {
 }
 
 // NewLockSlots returns slots in dir, which is made with mode 0700 when needed;
-// max is MaxConnections when zero. A directory of another user, or that others
+// max is exchange.Connections when zero. A directory of another user, or that others
 // may write, is not used: who holds its files would keep a mailbox from sending.
 func NewLockSlots(dir string, max int) *LockSlots {
 	if max == 0 {
-		max = MaxConnections
+		max = exchange.Connections
 	}
 	return &LockSlots{dir: dir, max: max}
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -40,8 +42,8 @@ func TestSlotsAreNeverMoreThanTheirNumber(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if m := most.Load(); m < 1 || m > submission.MaxConnections {
-		t.Errorf("%d slots at once, want 1 to %d", m, submission.MaxConnections)
+	if m := most.Load(); m < 1 || m > exchange.Connections {
+		t.Errorf("%d slots at once, want 1 to %d", m, exchange.Connections)
 	}
 }
 

@@ -5,14 +5,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
+
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
-
-// MaxRecipients is how many RCPT go into one transaction: Exchange Online's
-// default limit of a mailbox (Set-Mailbox -RecipientLimits). More are split
-// over transactions of the same message.
-const MaxRecipients = 500
 
 // Submit submits m on the session, in as many transactions as its recipients
 // need, and returns them as one Result whose Err is the last one's. next, when
@@ -56,7 +53,7 @@ func (s *Session) Submit(ctx context.Context, deadline time.Time, m *message.Mai
 
 // chunk is the transaction for the first of the pending recipients.
 func chunk(m *message.Mail, pending []string) *transaction {
-	return newTransaction(m, pending[:min(len(pending), MaxRecipients)])
+	return newTransaction(m, pending[:min(len(pending), exchange.RecipientsPerMessage)])
 }
 
 // following is the transaction after the current one: more recipients of m, or
