@@ -11,9 +11,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/loopback"
 
 	"github.com/smtpsend/smtpsend/internal/certfile"
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -107,7 +108,7 @@ func (l *loader) checkQueue(cfg *Config) {
 			l.problem(SeverityError, name, "is not between 1 and "+strconv.Itoa(n[1]))
 		}
 	}
-	if l.good("TIME_SCALE") && cfg.TimeScale != 1 && !isLoopback(unbracket(cfg.MailServer)) {
+	if l.good("TIME_SCALE") && cfg.TimeScale != 1 && !loopback.Host(unbracket(cfg.MailServer)) {
 		l.problem(SeverityError, "TIME_SCALE", "is not 1, but "+Prefix+"MAIL_SERVER is not this machine: only a sandbox has another time")
 	}
 	if l.good("OPERATOR") {
@@ -180,7 +181,7 @@ func (l *loader) checkServer(cfg *Config) {
 
 func (l *loader) checkSecurity(cfg *Config, server string) {
 	switch s := cfg.SMTPSecurity; {
-	case s == SecurityNone && !isLoopback(server):
+	case s == SecurityNone && !loopback.Host(server):
 		l.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"MAIL_SERVER is not this machine: the token would travel in the clear")
 	case s == SecurityNone && !cfg.Proxy.IsZero():
 		l.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"PROXY is set: the token would travel in the clear through the proxy")
@@ -196,16 +197,6 @@ func (l *loader) checkSecurity(cfg *Config, server string) {
 func isHost(s string) bool {
 	_, err := netip.ParseAddr(s)
 	return err == nil || len(s) <= 253 && hostShape().MatchString(s)
-}
-
-// isLoopback decides by the name alone: a name other than localhost could
-// resolve to anything later.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(unbracket(host))
-	return err == nil && addr.Unmap().IsLoopback()
 }
 
 func (l *loader) checkLocal(ctx context.Context, cfg *Config) {

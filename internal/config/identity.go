@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/loopback"
+
 	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
@@ -22,7 +24,7 @@ func (l *loader) checkEndpoint(cfg *Config) {
 		l.problem(SeverityError, name, "holds a user name or password")
 	case u.Fragment != "":
 		l.problem(SeverityError, name, "has a # that is not part of "+tenantPlaceholder)
-	case u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())):
+	case u.Scheme != "https" && !(u.Scheme == "http" && loopback.Host(u.Hostname())):
 		l.problem(SeverityError, name, "is not https: the secret would travel in the clear")
 	}
 	if !exchange.IssuesTokens(u.Hostname()) {

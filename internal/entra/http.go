@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/loopback"
+
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
@@ -75,7 +77,7 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 // onlyLoopback refuses an address of another machine.
 func onlyLoopback(_, address string, _ syscall.RawConn) error {
 	host, _, err := net.SplitHostPort(address)
-	if err == nil && !isLoopback(host) {
+	if err == nil && !loopback.Host(host) {
 		err = fmt.Errorf("localhost is %s here, which is not this machine", host)
 	}
 	return err

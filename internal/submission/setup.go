@@ -7,16 +7,16 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/loopback"
 
 	gomail "github.com/wneessen/go-mail/smtp"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
@@ -141,7 +141,7 @@ func (s *Session) authenticate(ctx context.Context, token *prefetch) error {
 		return &Error{Fault: smtp.FaultXOAUTH2Missing, Err: fmt.Errorf("server does not offer AUTH XOAUTH2 (offered: %s)", orNone(mechanisms))}
 	}
 	auth := NewAuth(ctx, s.opts.Mailbox, token.wait)
-	auth.plaintext = s.opts.Security == Plaintext && s.opts.Proxy == nil && isLoopback(s.raw.RemoteAddr())
+	auth.plaintext = s.opts.Security == Plaintext && s.opts.Proxy == nil && loopback.Addr(s.raw.RemoteAddr())
 	_, response, err := auth.Start(&gomail.ServerInfo{Name: s.opts.Host, TLS: s.tls, Auth: offered})
 	if err != nil {
 		return err
@@ -224,11 +224,6 @@ func redact(prefix string, n int) string {
 		return strings.TrimSpace(prefix)
 	}
 	return fmt.Sprintf("%s[redacted, %d octets]", prefix, n)
-}
-
-func isLoopback(addr net.Addr) bool {
-	ap, err := netip.ParseAddrPort(addr.String())
-	return err == nil && ap.Addr().Unmap().IsLoopback()
 }
 
 func orNone(s string) string {
