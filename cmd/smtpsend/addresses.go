@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
@@ -20,7 +21,7 @@ func (s *sendFlags) addresses(ctx context.Context, d *message.Draft, cfg *config
 		d.From = from
 	}
 	if d.From.IsZero() {
-		return usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
+		return exit.Usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
 	}
 	mailbox, err := s.submitter(cfg)
 	if err != nil {
@@ -44,7 +45,7 @@ func (s *sendFlags) addresses(ctx context.Context, d *message.Draft, cfg *config
 }
 
 func errNoRecipient() error {
-	return usagef("no recipient: use --to, --cc or --bcc, or name them as arguments")
+	return exit.Usagef("no recipient: use --to, --cc or --bcc, or name them as arguments")
 }
 
 // sender is the address in From, zero when neither a flag nor a setting has
@@ -90,7 +91,7 @@ func (l addressList) parse(ctx context.Context, t *texts) ([]message.Address, er
 	var all []message.Address
 	for _, value := range l.values {
 		if file, ok := strings.CutPrefix(value, "@"); ok && l.flag != "--reply-to" { // as curl has it
-			return nil, usagef("%s %q: a file with addresses is given by %s-file %s", l.flag, value, l.flag, file)
+			return nil, exit.Usagef("%s %q: a file with addresses is given by %s-file %s", l.flag, value, l.flag, file)
 		}
 		parsed, err := message.ParseAddressList(l.flag, value)
 		if err != nil {
@@ -113,7 +114,7 @@ func (l addressList) parse(ctx context.Context, t *texts) ([]message.Address, er
 				return nil, err
 			}
 			if all = append(all, parsed...); len(all) > limits.Addresses {
-				return nil, usagef("%s-file %s: more than %d addresses", l.flag, file, limits.Addresses)
+				return nil, exit.Usagef("%s-file %s: more than %d addresses", l.flag, file, limits.Addresses)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -33,10 +34,10 @@ func (a *attachments) find(ctx context.Context, value string) ([]message.Attachm
 	name, file, named := nameAndFile(value)
 	if named && !exists(value) && (err != nil || !isPattern(value)) {
 		if file == "" {
-			return nil, usagef("--attach %q: write NAME=FILE", value)
+			return nil, exit.Usagef("--attach %q: write NAME=FILE", value)
 		}
 		if files, err = a.matches(file); err == nil && len(files) > 1 {
-			return nil, usagef("--attach %q: one name for %d files; leave NAME= out", value, len(files))
+			return nil, exit.Usagef("--attach %q: one name for %d files; leave NAME= out", value, len(files))
 		}
 		for i := range files {
 			files[i].Name = name
@@ -54,7 +55,7 @@ func (a *attachments) find(ctx context.Context, value string) ([]message.Attachm
 		}
 		if files[i].Name == "" && isNumbered(files[i].Path) {
 			files[i].Name = "attachment"
-			a.g.warningf("--attach %s is sent under the name attachment; --attach NAME=%s gives it another", value, value)
+			a.g.Warningf("--attach %s is sent under the name attachment; --attach NAME=%s gives it another", value, value)
 		}
 	}
 	a.found = append(a.found, files...)
@@ -65,7 +66,7 @@ func (a *attachments) find(ctx context.Context, value string) ([]message.Attachm
 func (a *attachments) inline(ctx context.Context, value string) (message.Inline, error) {
 	cid, path, ok := strings.Cut(value, "=")
 	if !ok || cid == "" || path == "" {
-		return message.Inline{}, usagef("--inline %q: write CID=FILE", value)
+		return message.Inline{}, exit.Usagef("--inline %q: write CID=FILE", value)
 	}
 	in := message.Inline{CID: cid, Path: path}
 	if !isPipe(path) {
@@ -119,7 +120,7 @@ func isNumbered(name string) bool { return isStdin(name) || numbered().MatchStri
 func (a *attachments) copyOf(ctx context.Context, flag, name string) (*os.File, error) {
 	f, err := ownfile.CreateTemp("", "smtpsend-attachment-")
 	if err != nil {
-		return nil, withCode(exitCannotCreate, err)
+		return nil, exit.With(exit.CannotCreate, err)
 	}
 	a.copies = append(a.copies, f)
 	if os.Remove(f.Name()) != nil { // at once where the system can: kill -9 leaves nothing behind
@@ -128,9 +129,9 @@ func (a *attachments) copyOf(ctx context.Context, flag, name string) (*os.File, 
 	var n int64
 	if isStdin(name) {
 		if a.g.stdin == nil {
-			return nil, usagef("%s %q: standard input is not taken here, name a file", flag, name)
+			return nil, exit.Usagef("%s %q: standard input is not taken here, name a file", flag, name)
 		}
-		a.g.askFor("the attachment")
+		a.g.Reading("the attachment", a.g.stdin)
 		n, err = copyInto(f, a.g.stdin)
 	} else {
 		err = a.g.composing(ctx, func(ctx context.Context) error {
@@ -149,9 +150,9 @@ func (a *attachments) copyOf(ctx context.Context, flag, name string) (*os.File, 
 	case err != nil:
 		return nil, ofFlag(fmt.Sprintf("%s %q", flag, name), err)
 	case n > limits.Message:
-		return nil, withCode(exitData, fmt.Errorf("%s %q: has more than %d octets", flag, name, limits.Message))
+		return nil, exit.With(exit.Data, fmt.Errorf("%s %q: has more than %d octets", flag, name, limits.Message))
 	case n == 0:
-		a.g.warningf("%s %s: nothing came, and the file that is sent is empty", flag, name)
+		a.g.Warningf("%s %s: nothing came, and the file that is sent is empty", flag, name)
 	}
 	return f, nil
 }
@@ -160,7 +161,7 @@ func (a *attachments) copyOf(ctx context.Context, flag, name string) (*os.File, 
 func copyInto(f *os.File, in io.Reader) (int64, error) {
 	n, err := io.Copy(f, io.LimitReader(in, limits.Message+1))
 	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == f.Name() {
-		err = withCode(exitIO, fmt.Errorf("making a temporary copy: %w", path.Err))
+		err = exit.With(exit.IO, fmt.Errorf("making a temporary copy: %w", path.Err))
 	}
 	return n, err
 }
@@ -193,10 +194,10 @@ func (a *attachments) matches(pattern string) ([]message.Attachment, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, withCode(exitUsage, fmt.Errorf("%q: %w", pattern, err))
+		return nil, exit.With(exit.Usage, fmt.Errorf("%q: %w", pattern, err))
 	}
 	if g.passed != "" {
-		a.g.warningf("--attach %s: %s is a link to a directory, which ** does not enter; another --attach attaches what is in it", pattern, g.passed)
+		a.g.Warningf("--attach %s: %s is a link to a directory, which ** does not enter; another --attach attaches what is in it", pattern, g.passed)
 	}
 	if len(paths) == 0 {
 		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w: no file matches", fs.ErrNotExist)}
@@ -208,7 +209,7 @@ func (a *attachments) matches(pattern string) ([]message.Attachment, error) {
 	files := make([]message.Attachment, len(paths))
 	for i, path := range paths {
 		if path, err = filepath.Rel(dir, path); err != nil {
-			return nil, withCode(exitUsage, fmt.Errorf("%q: %w", pattern, err))
+			return nil, exit.With(exit.Usage, fmt.Errorf("%q: %w", pattern, err))
 		}
 		files[i] = message.Attachment{Path: path, Dir: dir}
 	}

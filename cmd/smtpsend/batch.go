@@ -14,6 +14,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -53,12 +54,12 @@ one message. For a new mailing of the same file give another --name.
 
 Texts of flags are templates too: --to '{{.email}}' --subject 'For {{.name}}'.
 
-` + exitHelp,
+` + exit.Help,
 		Example: `  smtpsend batch --template invoice.md --name invoices-2026-11 customers.csv
   smtpsend batch --template invoice.md --dry-run out customers.csv   # look before you send`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("batch takes one file of rows, got %d arguments", len(args))
+				return exit.Usagef("batch takes one file of rows, got %d arguments", len(args))
 			}
 			return nil
 		},
@@ -101,10 +102,10 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	// of them are checked in less than 100 MB.
 	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	if isTemplate(b.name) {
-		return usagef("--name %q: a batch has one name, which no row fills in", b.name)
+		return exit.Usagef("--name %q: a batch has one name, which no row fills in", b.name)
 	}
 	if isTemplate(b.key) {
-		return usagef("--key %q: write the name of the column alone", b.key)
+		return exit.Usagef("--key %q: write the name of the column alone", b.key)
 	}
 	texts, err := newTexts(g, nil, b.charset)
 	if err != nil {
@@ -122,7 +123,7 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 		return err
 	}
 	if name == "-" && b.name == "" && !b.check && b.dryRun == "" {
-		return usagef("rows from standard input need a --name for the batch")
+		return exit.Usagef("rows from standard input need a --name for the batch")
 	}
 	rows, err := openRows(ctx, g, name, b.key)
 	if err != nil {
@@ -135,7 +136,7 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 		return err
 	}
 	if !g.json {
-		g.printf("%s\n", forecast)
+		g.Printf("%s\n", forecast)
 	}
 	switch {
 	case b.check:
@@ -143,10 +144,10 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	case b.dryRun != "":
 		return b.runDry(ctx, g, rows, plan)
 	case cfg.NoMails:
-		g.printf("not submitted: SMTPSEND_NO_MAILS=1\n")
+		g.Printf("not submitted: SMTPSEND_NO_MAILS=1\n")
 		return nil
 	case forecast.Days > 1 && !b.yes:
-		return usagef("the limits spread the batch over %d days: start it with --yes", forecast.Days)
+		return exit.Usagef("the limits spread the batch over %d days: start it with --yes", forecast.Days)
 	}
 	if err := b.openReport(ctx, rows.file); err != nil {
 		return err
@@ -185,13 +186,13 @@ func (b *batchFlags) checkBeside(ctx context.Context, g *globals, r *rowFile, pl
 		}
 		known = func(keys []string) (map[string]bool, error) { return box.KnownRows(ctx, entry, keys) }
 	case !errors.Is(err, outbox.ErrNotFound):
-		return checked, used, asExit(err)
+		return checked, used, exit.Outbox(err)
 	}
 	if checked, err = b.checkAll(ctx, g, r, plan, known); err != nil {
 		return checked, used, err
 	}
 	used, err = checked.UsageOf(ctx, box, entry)
-	return checked, used, asExit(err)
+	return checked, used, exit.Outbox(err)
 }
 
 // openReport finds out before the first message that the report cannot be
@@ -201,20 +202,20 @@ func (b *batchFlags) openReport(ctx context.Context, rows *os.File) (err error) 
 		return nil
 	}
 	if b.reportFile, err = ownfile.Writable(ctx, b.report); err != nil {
-		return withCode(exitCannotCreate, err)
+		return exit.With(exit.CannotCreate, err)
 	}
 	of, err := rows.Stat()
 	if report, e := b.reportFile.Stat(); err == nil && e == nil && os.SameFile(report, of) {
-		return usagef("--report %s is the file of rows", b.report)
+		return exit.Usagef("--report %s is the file of rows", b.report)
 	}
 	return err
 }
 
 func (g *globals) printForecast(f batch.Forecast) error {
 	if g.json {
-		g.printJSON(map[string]any{
+		g.JSON(map[string]any{
 			"messages": f.Messages, "recipients": f.Recipients, "mailboxes": f.Mailboxes, "days": f.Days, "done": f.Done,
-			"recipients_used": f.Used, "ahead": f.Ahead, "last_at": orNil(f.Last), "takes_s": f.Takes.Seconds(), "exit_code": exitOK,
+			"recipients_used": f.Used, "ahead": f.Ahead, "last_at": orNil(f.Last), "takes_s": f.Takes.Seconds(), "exit_code": exit.OK,
 		})
 	}
 	return nil
@@ -230,7 +231,7 @@ func (b *batchFlags) plan(ctx context.Context, cfg *config.Config, t *texts) (ba
 		source.To = mailtemplate.List{"{{.email}}"}
 	}
 	if source.Text == "" && source.HTML == "" && source.Markdown == "" {
-		return batch.Plan{}, usagef("no body: use --template, --text-file, --html-file or --markdown-file")
+		return batch.Plan{}, exit.Usagef("no body: use --template, --text-file, --html-file or --markdown-file")
 	}
 	compiled, err := mailtemplate.Compile(name, source)
 	if err != nil {
@@ -242,7 +243,7 @@ func (b *batchFlags) plan(ctx context.Context, cfg *config.Config, t *texts) (ba
 		return batch.Plan{}, err
 	}
 	if base.From.IsZero() && source.From == "" {
-		return batch.Plan{}, usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
+		return batch.Plan{}, exit.Usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
 	}
 	base.Mailbox, err = s.submitter(cfg)
 	if err != nil {
@@ -304,7 +305,7 @@ func (b *batchFlags) literal(ctx context.Context) (list []message.Attachment, er
 			continue
 		}
 		if attachesStdin(value) {
-			return nil, usagef("--attach %q: standard input is not taken here, name a file", value)
+			return nil, exit.Usagef("--attach %q: standard input is not taken here, name a file", value)
 		}
 		files, err := b.attached.find(ctx, value)
 		if err != nil {
@@ -340,7 +341,7 @@ func (b *batchFlags) sameKey(entry outbox.Batch) error {
 	if key != "" {
 		by = "with --key " + key
 	}
-	return usagef("batch %q was started %s, by which its rows are known: do so again, or give another --name", entry.Name, by)
+	return exit.Usagef("batch %q was started %s, by which its rows are known: do so again, or give another --name", entry.Name, by)
 }
 
 // shownProblems is how many wrong rows people are shown; --json has more.
@@ -355,19 +356,19 @@ func (b *batchFlags) checkAll(ctx context.Context, g *globals, r *rowFile, plan 
 	checked, err := batch.Check(ctx, rows, plan, known)
 	var whole *batch.RowError
 	if err != nil && !errors.As(err, &whole) {
-		return checked, asExit(err)
+		return checked, exit.Outbox(err)
 	}
 	if err != nil {
-		return checked, withCode(exitData, fmt.Errorf("%s: %w", r.name, err))
+		return checked, exit.With(exit.Data, fmt.Errorf("%s: %w", r.name, err))
 	}
 	if checked.Legacy > 0 {
-		g.warningf("%s: line %d is not UTF-8: read as Windows-1252; --charset says what it is in, such as cp850", r.name, checked.Legacy)
+		g.Warningf("%s: line %d is not UTF-8: read as Windows-1252; --charset says what it is in, such as cp850", r.name, checked.Legacy)
 	}
 	if checked.Twice > 0 {
-		g.warningf("%s: %d %s in the file before: one message for both", r.name, checked.Twice, plural(checked.Twice, "row stands", "rows stand"))
+		g.Warningf("%s: %d %s in the file before: one message for both", r.name, checked.Twice, plural(checked.Twice, "row stands", "rows stand"))
 	}
 	if checked.Bad == 0 && checked.Rows == 0 {
-		return checked, withCode(exitData, fmt.Errorf("%s: no rows", r.name))
+		return checked, exit.With(exit.Data, fmt.Errorf("%s: no rows", r.name))
 	}
 	if checked.Bad == 0 {
 		g.unsent(checked.Unsent, "batch sends no images along: name one of the web, by https:")
@@ -382,16 +383,16 @@ func (b *batchFlags) checkAll(ctx context.Context, g *globals, r *rowFile, plan 
 		for _, p := range checked.Problems {
 			problems = append(problems, map[string]any{"row": p.N, "line": p.Line, "problem": p.Err.Error()})
 		}
-		g.printJSON(map[string]any{"error": text, "bad_rows": checked.Bad, "unread": checked.Unread, "problems": problems, "exit_code": exitData})
-		return checked, &exitError{code: exitData, err: errors.New(text), shown: true}
+		g.JSON(map[string]any{"error": text, "bad_rows": checked.Bad, "unread": checked.Unread, "problems": problems, "exit_code": exit.Data})
+		return checked, &exit.Error{Code: exit.Data, Err: errors.New(text), Shown: true}
 	}
 	for _, p := range checked.Problems[:min(len(checked.Problems), shownProblems)] {
-		g.errorf("%s", &p)
+		g.Errorf("%s", &p)
 	}
 	if more := max(checked.Bad, len(checked.Problems)) - shownProblems; more > 0 {
-		g.errorf("and %d more", more)
+		g.Errorf("and %d more", more)
 	}
-	return checked, withCode(exitData, errors.New(text))
+	return checked, exit.With(exit.Data, errors.New(text))
 }
 
 func (b *batchFlags) runDry(ctx context.Context, g *globals, r *rowFile, plan batch.Plan) error {
@@ -404,14 +405,14 @@ func (b *batchFlags) runDry(ctx context.Context, g *globals, r *rowFile, plan ba
 		return err
 	}
 	if err != nil {
-		return withCode(exitCannotCreate, err)
+		return exit.With(exit.CannotCreate, err)
 	}
 	index := filepath.Join(b.dryRun, "index.html")
 	if g.json {
-		g.printJSON(map[string]any{"submitted": false, "messages": n, "index": index, "exit_code": exitOK})
+		g.JSON(map[string]any{"submitted": false, "messages": n, "index": index, "exit_code": exit.OK})
 		return nil
 	}
-	g.printf("not submitted: --dry-run; %d %s written, to be looked through in %s\n", n, plural(n, "message", "messages"), index)
+	g.Printf("not submitted: --dry-run; %d %s written, to be looked through in %s\n", n, plural(n, "message", "messages"), index)
 	return nil
 }
 
@@ -437,7 +438,7 @@ func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry 
 		err = batch.Report(ctx, f, box, entry)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
-		return withCode(exitIO, err)
+		return exit.With(exit.IO, err)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
@@ -138,5 +139,5 @@ func TestAClosedTerminalEndsABatchCleanly(t *testing.T) {
 	if err := w.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	ends(t, w.cmd, w.said, exitInterrupted)
+	ends(t, w.cmd, w.said, exit.Interrupted)
 }

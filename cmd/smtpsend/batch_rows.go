@@ -11,6 +11,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/charset"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
@@ -55,7 +56,7 @@ func openRows(ctx context.Context, g *globals, name, key string) (*rowFile, erro
 	if _, err := io.Copy(io.MultiWriter(h, count), r); err != nil {
 		r.close()
 		if errors.Is(err, batch.ErrTooManyRows) {
-			return nil, withCode(exitData, fmt.Errorf("%s: %w", name, err))
+			return nil, exit.With(exit.Data, fmt.Errorf("%s: %w", name, err))
 		}
 		return nil, &message.FileError{Path: name, Err: err}
 	}
@@ -66,12 +67,12 @@ func openRows(ctx context.Context, g *globals, name, key string) (*rowFile, erro
 // copyOf copies the rows into a temporary file.
 func (r *rowFile) copyOf(in io.Reader) (err error) {
 	if r.file, err = ownfile.CreateTemp("", "smtpsend-rows-"); err != nil {
-		return withCode(exitCannotCreate, err)
+		return exit.With(exit.CannotCreate, err)
 	}
 	r.remove = os.Remove(r.file.Name()) != nil // at once where the system can: kill -9 leaves nothing behind
 	if _, err = io.Copy(r.file, in); err != nil {
 		r.close()
-		return withCode(exitIO, err)
+		return exit.With(exit.IO, err)
 	}
 	return nil
 }
@@ -110,7 +111,7 @@ func (r *rowFile) rows() (*batch.Rows, error) {
 	}
 	rows, err := batch.ReadRows(r.name, r.charset.Reader(r), r.key)
 	if err != nil {
-		return nil, withCode(exitData, fmt.Errorf("%s: %w", r.name, err))
+		return nil, exit.With(exit.Data, fmt.Errorf("%s: %w", r.name, err))
 	}
 	return rows, nil
 }

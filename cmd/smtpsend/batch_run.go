@@ -13,7 +13,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 // batchRun is a batch under way.
@@ -40,19 +42,19 @@ func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, 
 	defer box.Close()
 	entry, before, err := box.StartBatch(ctx, b.batchName(r.name), r.sum, int64(checked.Rows))
 	if err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
 	run := &batchRun{globals: g, flags: b, box: box, entry: entry, checked: checked, started: time.Now(), tally: g.newTally(cfg)}
 	run.tally.quiet, run.tally.batch = true, entry.ID
 	if before.SourceSum != "" && before.SourceSum != r.sum && b.key != "" && checked.Known > 0 {
-		run.line("note", "%s is not what it was at the last start; %s whose key is known %s as taken then",
+		run.Line("note", "%s is not what it was at the last start; %s whose key is known %s as taken then",
 			r.name, counted(checked.Known, "row"), plural(checked.Known, "stays", "stay"))
 	}
 	if run.before, err = batch.Take(ctx, box, entry); err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
 	if run.before.Total() > 0 && !g.json {
-		g.printf("batch %q goes on; begun %s: %s\n", entry.Name, startedAgo(before.CreatedAt), run.before)
+		g.Printf("batch %q goes on; begun %s: %s\n", entry.Name, startedAgo(before.CreatedAt), run.before)
 	}
 	return run.conclude(ctx, run.addAndSubmit(ctx, cfg, r, plan))
 }
@@ -66,26 +68,26 @@ func (run *batchRun) addAndSubmit(ctx context.Context, cfg *config.Config, r *ro
 		return err
 	}
 	if run.flags.addOnly {
-		return asExit(run.add(ctx, rows, plan))
+		return exit.Outbox(run.add(ctx, rows, plan))
 	}
 	done := make(chan struct{})
 	var addErr error
 	go func() {
 		defer close(done)
 		if addErr = run.add(ctx, rows, plan); addErr != nil && ctx.Err() == nil && !run.json {
-			run.warningf("no further rows are taken: %v", addErr) // the rest may take days
+			run.Warningf("no further rows are taken: %v", addErr) // the rest may take days
 		}
 	}()
 	err = run.submit(ctx, cfg, done)
 	<-done
-	return asExit(errors.Join(addErr, err))
+	return exit.Outbox(errors.Join(addErr, err))
 }
 
 // add takes the rows, which are as many as were checked.
 func (run *batchRun) add(ctx context.Context, rows *batch.Rows, plan batch.Plan) error {
 	added, err := batch.Add(ctx, rows, plan, run.box, run.entry, run.note)
 	if n := run.checked.Rows + run.checked.Twice; err == nil && added.New+added.Known != n {
-		err = withCode(exitData, fmt.Errorf("the file was changed meanwhile: %s when they were checked, %d when they were taken",
+		err = exit.With(exit.Data, fmt.Errorf("the file was changed meanwhile: %s when they were checked, %d when they were taken",
 			counted(n, "row"), added.New+added.Known))
 	}
 	return err
@@ -150,7 +152,7 @@ func (run *batchRun) tryStopped(ctx context.Context) error {
 			if m.Held() {
 				word = "was held"
 			}
-			run.line("note", "mailbox %s %s (%s): tried again", name, word, m.Code)
+			run.Line("note", "mailbox %s %s (%s): tried again", name, word, m.Code)
 			err = run.box.ReleaseMailbox(ctx, name)
 		}
 		if err != nil {
@@ -183,7 +185,7 @@ func (run *batchRun) await(ctx context.Context, over func(context.Context) (bool
 			return sender, err
 		}
 		if !told {
-			run.line("note", "another process submits from this outbox, these rows too; when it ends, this one goes on")
+			run.Line("note", "another process submits from this outbox, these rows too; when it ends, this one goes on")
 		}
 		if done, err := over(ctx); err != nil || done {
 			return nil, err
@@ -239,10 +241,10 @@ func (run *batchRun) progress() func(context.Context) {
 			return
 		}
 		if ctx == nil {
-			run.passing("")
+			run.Progress("")
 			return
 		}
-		if !run.watched() && time.Since(last) < progressLines {
+		if !run.Watched() && time.Since(last) < progressLines {
 			return
 		}
 		account, err := batch.Take(ctx, run.box, run.entry)
@@ -250,7 +252,7 @@ func (run *batchRun) progress() func(context.Context) {
 			return
 		}
 		last = time.Now()
-		run.passing(run.progressText(account) + run.pauseText(ctx))
+		run.Progress(run.progressText(account) + run.pauseText(ctx))
 	}
 }
 
@@ -276,7 +278,7 @@ func (run *batchRun) pauseText(ctx context.Context) string {
 	for _, name := range slices.Sorted(maps.Keys(run.checked.Mailboxes)) {
 		m, err := run.box.Mailbox(ctx, name)
 		if err == nil && m.WaitsUntil.Sub(now) > time.Minute {
-			return fmt.Sprintf("; %s waits until %s: %s", name, clock(m.WaitsUntil, now), atMost(visible(diagnosis.Short(m.Reason)), inTable))
+			return fmt.Sprintf("; %s waits until %s: %s", name, clock(m.WaitsUntil, now), atMost(printable.Line(diagnosis.Short(m.Reason)), inTable))
 		}
 	}
 	if run.checked.Last.Sub(now) > time.Minute {
@@ -291,15 +293,15 @@ func (run *batchRun) conclude(ctx context.Context, failed error) error {
 	ctx = context.WithoutCancel(ctx)
 	account, err := batch.Take(ctx, run.box, run.entry)
 	if err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
-	code := run.ending(ctx, account, interrupted, failed).code()
+	code := run.ending(ctx, account, interrupted, failed).Code()
 	notTaken := run.notTaken()
 	run.mu.Lock()
 	added := run.added
 	run.mu.Unlock()
 	if run.json {
-		run.printJSON(map[string]any{
+		run.JSON(map[string]any{
 			"error": textOf(failed), "batch": run.entry.Name, "rows": run.checked.Rows, "added": added.New, "known": added.Known,
 			"accepted": account.Accepted, "refused": account.Refused, "in_doubt": account.InDoubt, "waiting": account.Waiting,
 			"cancelled": account.Other, "not_taken": notTaken, "doubts": account.Doubts, "exit_code": code,
@@ -309,9 +311,9 @@ func (run *batchRun) conclude(ctx context.Context, failed error) error {
 		if notTaken > 0 {
 			text += fmt.Sprintf("; %s not taken yet", counted(notTaken, "row"))
 		}
-		run.printf("%s\n", text)
+		run.Printf("%s\n", text)
 		if account.Doubts > account.InDoubt {
-			run.line("note", "%d accepted %s in doubt once and submitted again: a duplicate is possible; see smtpsend queue ls --all --batch %q",
+			run.Line("note", "%d accepted %s in doubt once and submitted again: a duplicate is possible; see smtpsend queue ls --all --batch %q",
 				account.Doubts-account.InDoubt, plural(account.Doubts-account.InDoubt, "row was", "rows were"), run.entry.Name)
 		}
 		run.goOn(account, notTaken, interrupted)
@@ -321,11 +323,11 @@ func (run *batchRun) conclude(ctx context.Context, failed error) error {
 	}
 	switch {
 	case failed != nil:
-		return &exitError{code: code, err: failed, shown: run.json}
-	case code == exitOK:
+		return &exit.Error{Code: code, Err: failed, Shown: run.json}
+	case code == exit.OK:
 		return nil
 	}
-	return &exitError{code: code, err: errors.New(account.String()), shown: true}
+	return &exit.Error{Code: code, Err: errors.New(account.String()), Shown: true}
 }
 
 // textOf is an error's text, nil when there is none.
@@ -340,32 +342,32 @@ func textOf(err error) any {
 func (run *batchRun) goOn(a batch.Account, notTaken int, interrupted bool) {
 	switch {
 	case interrupted && notTaken > 0:
-		run.line("note", "interrupted; the same command goes on where it stopped")
+		run.Line("note", "interrupted; the same command goes on where it stopped")
 	case notTaken > 0:
-		run.line("note", "when it is fixed, the same command goes on where it stopped")
+		run.Line("note", "when it is fixed, the same command goes on where it stopped")
 	case interrupted && a.Waiting > 0:
-		run.line("note", "interrupted; the same command, or smtpsend queue run --drain, goes on where it stopped")
+		run.Line("note", "interrupted; the same command, or smtpsend queue run --drain, goes on where it stopped")
 	case a.Waiting > 0 && run.flags.addOnly:
-		run.line("note", "smtpsend queue run submits what is due")
+		run.Line("note", "smtpsend queue run submits what is due")
 	case a.Waiting > 0:
-		run.line("note", "%d %s; smtpsend queue why says for what. When it is fixed, the same command goes on",
+		run.Line("note", "%d %s; smtpsend queue why says for what. When it is fixed, the same command goes on",
 			a.Waiting, plural(a.Waiting, "row waits", "rows wait"))
 	}
 }
 
 // ending is what became of the batch: its account, and why rows were not accepted.
-func (run *batchRun) ending(ctx context.Context, a batch.Account, interrupted bool, failed error) ending {
-	e := ending{accepted: a.Accepted, refused: a.Refused, inDoubt: a.InDoubt}
+func (run *batchRun) ending(ctx context.Context, a batch.Account, interrupted bool, failed error) exit.Ending {
+	e := exit.Ending{Accepted: a.Accepted, Refused: a.Refused, InDoubt: a.InDoubt}
 	if !run.flags.addOnly {
-		e.kept = a.Waiting
+		e.Kept = a.Waiting
 	}
 	switch {
 	case interrupted:
-		e.broken = exitInterrupted
+		e.Broken = exit.Interrupted
 	case failed != nil:
-		e.broken = codeOf(failed)
-	case e.kept+e.refused > 0:
-		e.failures = run.failures(ctx, e.kept > 0)
+		e.Broken = exit.Of(failed)
+	case e.Kept+e.Refused > 0:
+		e.Failures = run.failures(ctx, e.Kept > 0)
 	}
 	return e
 }
@@ -378,7 +380,7 @@ func (run *batchRun) failures(ctx context.Context, waiting bool) []int {
 	run.tally.mu.Unlock()
 	if waiting {
 		if codes = append(codes, run.pauses(ctx)...); len(codes) == 0 {
-			codes = []int{exitTryAgain}
+			codes = []int{exit.TryAgain}
 		}
 	}
 	if codes = append(codes, lost...); len(codes) > 0 {
@@ -387,7 +389,7 @@ func (run *batchRun) failures(ctx context.Context, waiting bool) []int {
 	list, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Dead}, Limit: remembered})
 	for _, m := range list {
 		if err == nil {
-			codes = append(codes, lostCode(rememberedCode(m.Kind, m.Code)))
+			codes = append(codes, lostCode(exit.RememberedCode(m.Kind, m.Code)))
 		}
 	}
 	return codes

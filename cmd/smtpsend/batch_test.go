@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
 )
 
 // TestWhatChangesBetweenCheckAndStart: what was checked is not what is there
@@ -18,10 +20,10 @@ func TestWhatChangesBetweenCheckAndStart(t *testing.T) {
 		out    string // end of standard output
 		errs   string
 	}{
-		{"rows are cut off", func(dir string) error { return os.Truncate(filepath.Join(dir, "rows.csv"), 5) }, exitData,
+		{"rows are cut off", func(dir string) error { return os.Truncate(filepath.Join(dir, "rows.csv"), 5) }, exit.Data,
 			"1 row: 0 accepted, 0 refused, 0 in doubt, 1 waiting; 1 row not taken yet\n",
 			"error: the file was changed meanwhile: 2 rows when they were checked, 1 when they were taken\n"},
-		{"an attachment is gone", func(dir string) error { return os.Remove(filepath.Join(dir, "b.txt")) }, exitNoInput,
+		{"an attachment is gone", func(dir string) error { return os.Remove(filepath.Join(dir, "b.txt")) }, exit.NoInput,
 			" not taken yet\n", "error: row 2 (line 3): "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

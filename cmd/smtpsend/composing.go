@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
@@ -26,7 +27,7 @@ func (g *globals) composing(ctx context.Context, f func(context.Context) error) 
 	err := f(inner)
 	g.composed += time.Since(started)
 	if errors.Is(err, errSlow) {
-		return withCode(exitData, fmt.Errorf("composing the message took longer than --timeout %v", g.timeout))
+		return exit.With(exit.Data, fmt.Errorf("composing the message took longer than --timeout %v", g.timeout))
 	}
 	return err
 }
@@ -38,7 +39,7 @@ func (g *globals) left() time.Duration { return g.timeout - g.composed }
 // Without stdin there is none. It ends with ctx, also where it waits.
 func readBody(ctx context.Context, name string, stdin io.Reader, most int) (string, error) {
 	if name == "-" && stdin == nil {
-		return "", usagef("standard input is not taken here, name a file")
+		return "", exit.Usagef("standard input is not taken here, name a file")
 	}
 	var text strings.Builder
 	in := stdin
@@ -58,7 +59,7 @@ func readBody(ctx context.Context, name string, stdin io.Reader, most int) (stri
 		return "", fileError(ctx, name, err)
 	}
 	if n > int64(most) {
-		return "", withCode(exitData, fmt.Errorf("file %q: has more than %d octets", name, most))
+		return "", exit.With(exit.Data, fmt.Errorf("file %q: has more than %d octets", name, most))
 	}
 	return text.String(), nil
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
 )
 
 // slow is a template that fills in within its limits, and takes minutes for
@@ -106,7 +108,7 @@ func endsInterrupted(t *testing.T, cmd *exec.Cmd, said io.Reader) {
 	defer kill.Stop()
 	rest, _ := io.ReadAll(said)
 	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.HasSuffix(string(rest), "smtpsend: error: interrupted\n") {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || !strings.HasSuffix(string(rest), "smtpsend: error: interrupted\n") {
 		t.Errorf("it ended with %d: %s", code, rest)
 	}
 	if cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); cpu > 30*time.Second {
@@ -122,7 +124,7 @@ func TestTimeoutEndsComposing(t *testing.T) {
 	var stdout, stderr strings.Builder
 	p := &process{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, environ: []string{"SMTPSEND_MAIL_SENDER=a@contoso.example"}}
 	code := run(t.Context(), p, []string{"send", "--dry-run", "--timeout", "5ms", "--template", template, "--set", "email=b@contoso.example"})
-	if code != exitData || stderr.String() != "smtpsend: error: composing the message took longer than --timeout 5ms\n" || stdout.Len() > 0 {
+	if code != exit.Data || stderr.String() != "smtpsend: error: composing the message took longer than --timeout 5ms\n" || stdout.Len() > 0 {
 		t.Errorf("exit %d, said %q, %q", code, stderr.String(), stdout.String())
 	}
 	stderr.Reset()
@@ -133,7 +135,7 @@ func TestTimeoutEndsComposing(t *testing.T) {
 		_, _ = out.Write([]byte("typed late\n"))
 		_ = out.Close()
 	}()
-	if code := run(t.Context(), p, []string{"send", "--dry-run", "--timeout", "1s", "--to", "b@contoso.example"}); code != exitOK {
+	if code := run(t.Context(), p, []string{"send", "--dry-run", "--timeout", "1s", "--to", "b@contoso.example"}); code != exit.OK {
 		t.Errorf("exit %d, said %q", code, stderr.String())
 	}
 }
@@ -155,14 +157,14 @@ func TestRowsComeThroughAPipe(t *testing.T) {
 	var stdout, stderr strings.Builder
 	p := &process{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, environ: []string{"SMTPSEND_MAIL_SENDER=a@contoso.example"}}
 	out := filepath.Join(dir, "out")
-	if code := run(t.Context(), p, []string{"batch", "--dry-run", out, "--to", "{{.email}}", "--text-file", body, fmt.Sprintf("/dev/fd/%d", r.Fd())}); code != exitOK {
+	if code := run(t.Context(), p, []string{"batch", "--dry-run", out, "--to", "{{.email}}", "--text-file", body, fmt.Sprintf("/dev/fd/%d", r.Fd())}); code != exit.OK {
 		t.Errorf("exit %d, said %q", code, stderr.String())
 	}
 	if mails, _ := filepath.Glob(filepath.Join(out, "*.eml")); len(mails) != 2 { // the pattern is right
 		t.Errorf("%q were written", mails)
 	}
 	stderr.Reset()
-	if code := run(t.Context(), p, []string{"batch", "--check", "--text-file", body, dir}); code != exitNoInput {
+	if code := run(t.Context(), p, []string{"batch", "--check", "--text-file", body, dir}); code != exit.NoInput {
 		t.Errorf("a directory: exit %d, said %q", code, stderr.String())
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 func newConfig(g *globals) *cobra.Command {
@@ -39,15 +41,15 @@ func runConfigCheck(ctx context.Context, g *globals) error {
 	}
 	switch {
 	case g.json:
-		g.printJSON(map[string]any{"problems": append([]config.Problem{}, problems...), "env_file": cfg.EnvFile(), "exit_code": codeOf(err)})
+		g.JSON(map[string]any{"problems": append([]config.Problem{}, problems...), "env_file": cfg.EnvFile(), "exit_code": exit.Of(err)})
 	case err != nil:
 		return err
 	default:
 		g.warnings(problems)
-		g.printf("no error in the settings%s\n", from(cfg.EnvFile()))
+		g.Printf("no error in the settings%s\n", from(cfg.EnvFile()))
 	}
 	if err != nil {
-		return &exitError{code: exitConfig, err: err, shown: true}
+		return &exit.Error{Code: exit.Config, Err: err, Shown: true}
 	}
 	return nil
 }
@@ -65,7 +67,7 @@ func newConfigExample(g *globals) *cobra.Command {
 		Short: "Print an env file with every setting, to fill in",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			g.printExactly(config.Example())
+			g.Exactly(config.Example())
 			return nil
 		},
 	}
@@ -86,14 +88,14 @@ func runConfigShow(ctx context.Context, g *globals) error {
 	cfg, err := config.Load(ctx, g.options())
 	shown := cfg.Show()
 	if g.json {
-		view := map[string]any{"settings": shown, "env_file": cfg.EnvFile(), "problems": cfg.Warnings(), "exit_code": codeOf(err)}
+		view := map[string]any{"settings": shown, "env_file": cfg.EnvFile(), "problems": cfg.Warnings(), "exit_code": exit.Of(err)}
 		var problems *config.Problems
 		if errors.As(err, &problems) {
 			view["problems"] = problems.List
 		}
-		g.printJSON(view)
+		g.JSON(view)
 		if err != nil {
-			return &exitError{code: exitConfig, err: err, shown: true}
+			return &exit.Error{Code: exit.Config, Err: err, Shown: true}
 		}
 		return nil
 	}
@@ -102,7 +104,7 @@ func runConfigShow(ctx context.Context, g *globals) error {
 		width = max(width, len(s.Variable)+1+len(s.Value))
 	}
 	for _, s := range shown {
-		g.printf("%-*s  %s\n", min(width, 90), s.Variable+"="+visible(s.Value), origin(s))
+		g.Printf("%-*s  %s\n", min(width, 90), s.Variable+"="+printable.Line(s.Value), origin(s))
 	}
 	if err == nil {
 		g.warnings(cfg.Warnings())

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/enaio"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
@@ -28,13 +29,13 @@ exists is replaced with --force alone. A value that enaio has encrypted is left
 empty. Keys that mean nothing here are listed as warnings.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("config import takes one file, got %d arguments", len(args))
+				return exit.Usagef("config import takes one file, got %d arguments", len(args))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output == "" && cmd.Flags().Changed("output") { // a variable of the shell that is not set
-				return usagef("--output \"\": names no file")
+				return exit.Usagef("--output \"\": names no file")
 			}
 			return runConfigImport(cmd.Context(), g, args[0], output, force)
 		},
@@ -54,11 +55,11 @@ func runConfigImport(ctx context.Context, g *globals, name, output string, force
 		return err
 	}
 	if err != nil {
-		return withCode(exitData, &message.FileError{Path: name, Err: err})
+		return exit.With(exit.Data, &message.FileError{Path: name, Err: err})
 	}
 	g.warnings(in.Problems)
 	if output == "" {
-		g.printExactly(in.EnvFile())
+		g.Exactly(in.EnvFile())
 		return nil
 	}
 	if force {
@@ -67,7 +68,7 @@ func runConfigImport(ctx context.Context, g *globals, name, output string, force
 		err = writeNew(output, []byte(in.EnvFile()))
 	}
 	if err != nil {
-		return withCode(exitCannotCreate, err)
+		return exit.With(exit.CannotCreate, err)
 	}
 	return nil
 }

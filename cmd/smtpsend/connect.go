@@ -3,15 +3,14 @@ package main
 import (
 	"context"
 	"crypto/x509"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
 
-	"github.com/smtpsend/smtpsend/internal/exchange"
-
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
 )
@@ -37,7 +36,7 @@ func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, e
 func (g *globals) load(ctx context.Context, o config.Options) (*config.Config, error) {
 	cfg, err := config.Load(ctx, o)
 	if g.stdinTwice {
-		return cfg, usagef("%sOFFICE_CLIENT_SECRET_FILE is - (standard input), and %s is read from there too: give one of them a file", config.Prefix, g.stdinFor)
+		return cfg, exit.Usagef("%sOFFICE_CLIENT_SECRET_FILE is - (standard input), and %s is read from there too: give one of them a file", config.Prefix, g.stdinFor)
 	}
 	if err != nil && ctx.Err() != nil { // a secret's command was killed
 		return cfg, context.Cause(ctx)
@@ -47,7 +46,7 @@ func (g *globals) load(ctx context.Context, o config.Options) (*config.Config, e
 	}
 	g.warnings(cfg.Warnings())
 	if file := cfg.EnvFile(); file != "" {
-		g.verbosef("settings from %s", file)
+		g.Verbosef("settings from %s", file)
 	}
 	return cfg, nil
 }
@@ -87,15 +86,15 @@ func (g *globals) server(cfg *config.Config, mailbox string, r roots) submission
 		LoadRoots: func() (*x509.CertPool, error) { return r(), nil }, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
 	}
 	if g.trace {
-		o.Trace = func(line string) { g.plainf("%s", line) }
+		o.Trace = func(line string) { g.Plainf("%s", line) }
 	}
 	return o
 }
 
 // waitingForSlot says why nothing happens.
 func (g *globals) waitingForSlot(mailbox string) {
-	if g.verbose || g.watched() {
-		g.line("waiting", "Exchange allows %d connections per mailbox, and %s has them", exchange.Connections, mailbox)
+	if g.Verbose || g.Watched() {
+		g.Line("waiting", "Exchange allows %d connections per mailbox, and %s has them", exchange.Connections, mailbox)
 	}
 }
 
@@ -104,17 +103,9 @@ func (g *globals) noSlots() func(error) {
 	var once sync.Once
 	return func(err error) {
 		once.Do(func() {
-			g.warningf("more than %d connections of a mailbox at once are possible: %v", exchange.Connections, err)
+			g.Warningf("more than %d connections of a mailbox at once are possible: %v", exchange.Connections, err)
 		})
 	}
-}
-
-// logger logs to standard error with -v.
-func (g *globals) logger() *slog.Logger {
-	if !g.verbose {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(g.remarks(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // facts fill the placeholders of the catalogue's commands. The token's claims

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
@@ -38,21 +39,21 @@ const (
 func runDemo(ctx context.Context, g *globals) error {
 	dir, err := ownfile.MakeTempDir("smtpsend-demo-")
 	if err != nil {
-		return withCode(exitCannotCreate, err)
+		return exit.With(exit.CannotCreate, err)
 	}
 	defer os.RemoveAll(dir)
 	attachment := filepath.Join(dir, "übersicht.csv")
 	if err := ownfile.Replace(attachment, []byte(demoCSV), 0o600); err != nil {
-		return withCode(exitCannotCreate, err)
+		return exit.With(exit.CannotCreate, err)
 	}
-	box, err := sandbox.Start(ctx, sandbox.Options{Logger: g.logger()})
+	box, err := sandbox.Start(ctx, sandbox.Options{Logger: g.Logger()})
 	if err != nil {
 		return err
 	}
 	defer box.Close()
 	settings := filepath.Join(dir, "demo.env")
 	if err := box.WriteEnv(settings); err != nil {
-		return withCode(exitCannotCreate, err)
+		return exit.With(exit.CannotCreate, err)
 	}
 	var receipt bytes.Buffer
 	var results io.Writer
@@ -67,10 +68,10 @@ func runDemo(ctx context.Context, g *globals) error {
 	}
 	given := map[string]bool{"text": true, "html": true}
 	if !g.json {
-		g.printf("submitted to the sandbox (SMTP at %s, tokens from %s):\n\n", box.SMTPAddr(), box.URL())
+		g.Printf("submitted to the sandbox (SMTP at %s, tokens from %s):\n\n", box.SMTPAddr(), box.URL())
 	}
 	if err := runSend(ctx, here, &s, func(flag string) bool { return given[flag] }); err != nil {
-		g.printText(receipt.String())
+		g.Text(receipt.String())
 		return err
 	}
 	return showArrived(g, box, receipt.Bytes())
@@ -93,12 +94,12 @@ func showArrived(g *globals, box *sandbox.Sandbox, receipt json.RawMessage) erro
 		all = append(all, arrived{m.ID, string(raw)})
 	}
 	if g.json {
-		g.printJSON(map[string]any{"exit_code": 0, "smtp": box.SMTPAddr(), "url": box.URL(), "receipt": receipt, "arrived": all})
+		g.JSON(map[string]any{"exit_code": 0, "smtp": box.SMTPAddr(), "url": box.URL(), "receipt": receipt, "arrived": all})
 		return nil
 	}
 	for _, m := range all {
-		g.printf("\narrived in the sandbox as message %s:\n\n", m.ID)
-		g.printText(m.Raw + "\n")
+		g.Printf("\narrived in the sandbox as message %s:\n\n", m.ID)
+		g.Text(m.Raw + "\n")
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -37,7 +38,7 @@ proof and fix; where Exchange's answer cannot tell, the causes that remain, and 
 to tell them apart. The token is fetched anew, whatever is in the cache. No mail is
 submitted without --send-to, and no check takes longer than its limit.
 
-` + exitHelp,
+` + exit.Help,
 		Example: `  smtpsend doctor
   smtpsend doctor --send-to me@contoso.com
   smtpsend --json doctor > for-support.json     # no secret and no token in it`,
@@ -57,7 +58,7 @@ submitted without --send-to, and no check takes longer than its limit.
 // runDoctor examines once, or until all is well.
 func runDoctor(ctx context.Context, g *globals, d *doctorFlags) error {
 	if d.limit < 0 {
-		return usagef("--limit %v is negative", d.limit)
+		return exit.Usagef("--limit %v is negative", d.limit)
 	}
 	var last error
 	examine := func(ctx context.Context) bool {
@@ -70,8 +71,8 @@ func runDoctor(ctx context.Context, g *globals, d *doctorFlags) error {
 	}
 	err := doctor.Repeat(ctx, d.pause, func(ctx context.Context) bool {
 		// What was not examined at all does not get better by itself.
-		var examined *exitError
-		return examine(ctx) || ctx.Err() == nil && !(errors.As(last, &examined) && examined.shown)
+		var examined *exit.Error
+		return examine(ctx) || ctx.Err() == nil && !(errors.As(last, &examined) && examined.Shown)
 	}, g.countDown)
 	if err != nil {
 		return err
@@ -84,12 +85,12 @@ func runDoctor(ctx context.Context, g *globals, d *doctorFlags) error {
 func (g *globals) countDown(left time.Duration) {
 	text := fmt.Sprintf("next examination in %02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
 	switch {
-	case g.watched() && left > 0:
-		g.passing(text)
-	case g.watched():
-		g.passing("")
+	case g.Watched() && left > 0:
+		g.Progress(text)
+	case g.Watched():
+		g.Progress("")
 	case left > 0 && left%doctor.Pace == 0:
-		g.line("waiting", "%s", text)
+		g.Line("waiting", "%s", text)
 	}
 }
 
@@ -112,12 +113,12 @@ func (g *globals) examine(ctx context.Context, d *doctorFlags) error {
 	}
 	code := reportCode(report)
 	if g.json {
-		g.printJSON(newReportView(report, o, cfg, code))
+		g.JSON(newReportView(report, o, cfg, code))
 	} else {
 		g.printVerdict(report)
 	}
-	if code != exitOK {
-		return &exitError{code: code, err: fmt.Errorf("%s: %s", report.Broken, report.Finding.Title), shown: true}
+	if code != exit.OK {
+		return &exit.Error{Code: code, Err: fmt.Errorf("%s: %s", report.Broken, report.Finding.Title), Shown: true}
 	}
 	return nil
 }
@@ -125,15 +126,15 @@ func (g *globals) examine(ctx context.Context, d *doctorFlags) error {
 // reportCode is the exit code that send would end with.
 func reportCode(r *doctor.Report) int {
 	if r.Healthy {
-		return exitOK
+		return exit.OK
 	}
-	e := ending{open: 1, failures: []int{exitConfig}}
+	e := exit.Ending{Open: 1, Failures: []int{exit.Config}}
 	if r.InDoubt {
-		e = ending{inDoubt: 1}
+		e = exit.Ending{InDoubt: 1}
 	} else if cause := r.Cause(); cause != nil {
-		e.failures = []int{failureCode(cause, *r.Finding)}
+		e.Failures = []int{exit.FailureCode(cause, *r.Finding)}
 	}
-	return e.code()
+	return e.Code()
 }
 
 // examination maps settings and flags onto what doctor looks at. With settings
@@ -163,7 +164,7 @@ func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr er
 		TenantID: cfg.OfficeTenantID, Facts: known, Limit: d.limit, TokenLimit: d.limit, MailLimit: d.limit,
 		Token: entra.Options{
 			TokenURL: cfg.TokenURL(), ClientID: cfg.OfficeClientID, Credential: entra.Secret(cfg.OfficeClientSecret),
-			Scopes: cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(roots(), proxyOf(cfg)), Logger: g.logger(),
+			Scopes: cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(roots(), proxyOf(cfg)), Logger: g.Logger(),
 		},
 	}, nil
 }
@@ -187,7 +188,7 @@ func (d *doctorFlags) addresses(cfg *config.Config) (mailbox, from, sendTo strin
 		author = box
 	}
 	if box.IsZero() {
-		return "", "", "", usagef("no mailbox: use --mailbox, or set %sMAIL_SENDER", config.Prefix)
+		return "", "", "", exit.Usagef("no mailbox: use --mailbox, or set %sMAIL_SENDER", config.Prefix)
 	}
 	if d.sendTo != "" {
 		to, err := message.ParseAddress("--send-to", d.sendTo)

@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
+	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 // The columns of a check: status, name, what was seen, time.
@@ -38,19 +39,19 @@ func (p *checkPrinter) print(c doctor.Check) {
 	if c.Status == doctor.OK {
 		width = seenWidth
 	}
-	seen := atMost(visible(c.Seen), width)
+	seen := atMost(printable.Line(c.Seen), width)
 	line := fmt.Sprintf("%-*s%-*s%s", statusWidth, c.Status, nameWidth, c.Name, seen)
 	if c.Took >= time.Millisecond/2 {
 		pad := max(0, seenWidth-utf8.RuneCountInString(seen))
 		line += fmt.Sprintf("%s %6d ms", strings.Repeat(" ", pad), c.Took.Round(time.Millisecond).Milliseconds())
 	}
-	p.g.printf("%s\n", line)
+	p.g.Printf("%s\n", line)
 	if p.failed && c.Status != doctor.Failed {
 		return // the cause is elsewhere: nothing is explained below it
 	}
 	p.failed = p.failed || c.Status == doctor.Failed
 	for _, note := range c.Notes {
-		p.g.printText(wrapped(note, strings.Repeat(" ", statusWidth+nameWidth+2)))
+		p.g.Text(wrapped(note, strings.Repeat(" ", statusWidth+nameWidth+2)))
 	}
 }
 
@@ -58,33 +59,33 @@ func (p *checkPrinter) print(c doctor.Check) {
 func (p *checkPrinter) flush() {
 	if len(p.skipped) > 0 {
 		text := wrapped(strings.Join(p.skipped, ", "), strings.Repeat(" ", statusWidth))
-		p.g.printf("%-*s", statusWidth, doctor.Skipped)
-		p.g.printText(strings.TrimLeft(text, " "))
+		p.g.Printf("%-*s", statusWidth, doctor.Skipped)
+		p.g.Text(strings.TrimLeft(text, " "))
 		p.skipped = nil
 	}
 }
 
 // printVerdict explains the one cause, or says that there is none.
 func (g *globals) printVerdict(r *doctor.Report) {
-	g.printf("\n")
+	g.Printf("\n")
 	for _, w := range r.Warnings {
-		g.printf("note: %s  (%s)\n", w.Title, w.Code)
-		g.printText(labelled("cause", w.Cause))
+		g.Printf("note: %s  (%s)\n", w.Title, w.Code)
+		g.Text(labelled("cause", w.Cause))
 		if len(w.Fixes) > 0 {
 			g.printFix("fix", w.Fixes[0])
 		}
-		g.printf("\n")
+		g.Printf("\n")
 	}
 	if r.Healthy {
-		g.printf("healthy: %s\n", healthyText(r))
+		g.Printf("healthy: %s\n", healthyText(r))
 		return
 	}
 	f := *r.Finding
-	g.printf("not healthy: %s  (%s, at %s)\n", visible(f.Title), f.Code, r.Broken)
+	g.Printf("not healthy: %s  (%s, at %s)\n", printable.Line(f.Title), f.Code, r.Broken)
 	if r.Broken != "settings" { // what was seen there stands just above, a line each
-		g.printText(labelled("proof", atMost(r.Proof, 600)))
+		g.Text(labelled("proof", atMost(r.Proof, 600)))
 	}
-	g.printText(labelled("cause", f.Cause))
+	g.Text(labelled("cause", f.Cause))
 	if len(r.Suspects) > 0 {
 		g.printSuspects(r.Suspects)
 	} else {
@@ -97,7 +98,7 @@ func (g *globals) printVerdict(r *doctor.Report) {
 		}
 	}
 	if f.Known() {
-		g.printText(labelled("more", "smtpsend explain "+f.Code))
+		g.Text(labelled("more", "smtpsend explain "+f.Code))
 	}
 }
 
@@ -111,21 +112,21 @@ func healthyText(r *doctor.Report) string {
 
 // printSuspects lists the causes that the server's answer leaves.
 func (g *globals) printSuspects(list []doctor.Suspect) {
-	g.printText("\n" + wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
+	g.Text("\n" + wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
 		"They stand in the order of likelihood, as far as the token's claims tell it; begin at the top.", len(list)), "  "))
 	for i, s := range list {
-		g.printf("\n  %d. ", i+1)
-		g.printText(strings.TrimLeft(wrapped(s.Cause, "     "), " "))
+		g.Printf("\n  %d. ", i+1)
+		g.Text(strings.TrimLeft(wrapped(s.Cause, "     "), " "))
 		if len(s.Look) > 0 {
-			g.printText(labelled("   to tell", "Run:"))
+			g.Text(labelled("   to tell", "Run:"))
 			g.printCommands(s.Look)
-			g.printText(labelled("", s.Tell))
+			g.Text(labelled("", s.Tell))
 		} else {
-			g.printText(labelled("   to tell", s.Tell))
+			g.Text(labelled("   to tell", s.Tell))
 		}
 		g.printFix("   fix", s.Fix)
 	}
-	g.printText("\n" + wrapped("After a change wait 30 minutes without a sign-in (smtpsend doctor --wait does).", "  "))
+	g.Text("\n" + wrapped("After a change wait 30 minutes without a sign-in (smtpsend doctor --wait does).", "  "))
 }
 
 // reportView is the report for --json, meant for a support case.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
 )
 
 // watch calls seen when the text was written.
@@ -32,8 +34,8 @@ func TestWaitGoesOnUntilItIsInterrupted(t *testing.T) {
 	var out bytes.Buffer
 	errs := &watch{text: "next examination in 30:00", seen: cancel}
 	p := &process{stdin: strings.NewReader(""), stdout: &out, stderr: errs, environ: settings}
-	if code := run(ctx, p, []string{"doctor", "--wait"}); code != exitInterrupted {
-		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	if code := run(ctx, p, []string{"doctor", "--wait"}); code != exit.Interrupted {
+		t.Errorf("exit code %d, want %d", code, exit.Interrupted)
 	}
 	if !strings.Contains(out.String(), "not healthy: ") || !strings.HasSuffix(errs.String(), "smtpsend: error: interrupted\n") {
 		t.Errorf("output %s\nerrors %s", &out, errs.String())

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -27,7 +28,7 @@ func (s *sendFlags) mail(ctx context.Context, g *globals, cfg *config.Config, gi
 		return nil, "", err
 	}
 	if s.skipEmpty && strings.TrimSpace(d.Text+d.HTML+d.Markdown) == "" && len(d.Attachments) == 0 {
-		g.printf("not submitted: the body is empty (--skip-empty)\n")
+		g.Printf("not submitted: the body is empty (--skip-empty)\n")
 		return nil, "", nil
 	}
 	var m *message.Mail
@@ -49,10 +50,10 @@ func (s *sendFlags) mail(ctx context.Context, g *globals, cfg *config.Config, gi
 // doubts warns of what is allowed and perhaps not meant.
 func (g *globals) doubts(m *message.Mail) {
 	if report := m.SizeReport(); report.NearLimit() {
-		g.warningf("%s", report)
+		g.Warningf("%s", report)
 	}
 	for _, cid := range m.Unshown() {
-		g.warningf("--inline %s: the HTML body does not show cid:%s", cid, cid)
+		g.Warningf("--inline %s: the HTML body does not show cid:%s", cid, cid)
 	}
 	g.unsent(m.Missing(), "")
 }
@@ -75,10 +76,10 @@ func (g *globals) unsent(images []message.Unsent, advice string) {
 		if helps != "" {
 			why += "; " + helps
 		}
-		g.warningf("the HTML body shows %s, %s", address, why)
+		g.Warningf("the HTML body shows %s, %s", address, why)
 	}
 	if more := len(images) - maxUnsent; more > 0 {
-		g.warningf("the HTML body shows %d more images that the message does not carry", more)
+		g.Warningf("the HTML body shows %d more images that the message does not carry", more)
 	}
 }
 
@@ -111,30 +112,30 @@ var exclusive = [][2]string{
 func (s *sendFlags) excluded(given func(string) bool) error {
 	for _, pair := range exclusive {
 		if given(pair[0]) && given(pair[1]) {
-			return usagef("--%s and --%s exclude each other", pair[0], pair[1])
+			return exit.Usagef("--%s and --%s exclude each other", pair[0], pair[1])
 		}
 	}
 	if from := s.fromStdin(given); len(from) > 1 {
-		return usagef("only one of %s and %s can be standard input", from[0], from[1])
+		return exit.Usagef("only one of %s and %s can be standard input", from[0], from[1])
 	}
 	for _, name := range []string{"text-file", "html-file", "markdown-file", "template", "data", "message", "save", "preview"} {
 		if given(name) && s.fileOf(name) == "" { // a variable of the shell that is not set
-			return usagef("--%s \"\": names no file", name)
+			return exit.Usagef("--%s \"\": names no file", name)
 		}
 	}
 	if (s.data != "" || len(s.set) > 0 || s.attachDir != "") && s.template == "" {
-		return usagef("--data, --set and --attach-dir need --template")
+		return exit.Usagef("--data, --set and --attach-dir need --template")
 	}
 	for _, text := range append([]string{s.subject}, s.header...) {
 		if s.template != "" && isTemplate(text) {
-			return usagef("%q: flags of send are text and are not filled in: write it in the front matter of --template", text)
+			return exit.Usagef("%q: flags of send are text and are not filled in: write it in the front matter of --template", text)
 		}
 	}
 	if s.embed && !given("html") && !given("html-file") && !given("markdown-file") && !given("template") {
-		return usagef("--embed needs an HTML body that names images: --html, --html-file, --markdown-file or --template")
+		return exit.Usagef("--embed needs an HTML body that names images: --html, --html-file, --markdown-file or --template")
 	}
 	if given("charset") && len(s.fromStdin(given)) == 0 && !s.readsText() {
-		return usagef("--charset is for files of text and standard input, and none is read")
+		return exit.Usagef("--charset is for files of text and standard input, and none is read")
 	}
 	return nil
 }
@@ -222,7 +223,7 @@ func (s *sendFlags) draft(ctx context.Context, g *globals, cfg *config.Config, g
 func headerOf(text string) (message.Header, error) {
 	name, value, ok := strings.Cut(text, ":")
 	if !ok {
-		return message.Header{}, usagef("--header %q: write 'Name: value'", text)
+		return message.Header{}, exit.Usagef("--header %q: write 'Name: value'", text)
 	}
 	return message.Header{Name: name, Value: strings.TrimSpace(value)}, nil
 }
@@ -278,7 +279,7 @@ func (s *sendFlags) content(ctx context.Context, d *message.Draft, g *globals, g
 			continue
 		}
 		if body.file == "-" {
-			g.askFor("the text")
+			g.Reading("the text", g.stdin)
 		}
 		if *body.target, err = s.texts.read(ctx, body.flag, body.file, body.most); err != nil {
 			return err
@@ -290,7 +291,7 @@ func (s *sendFlags) content(ctx context.Context, d *message.Draft, g *globals, g
 // fill executes the template.
 func (s *sendFlags) fill(ctx context.Context, d *message.Draft, g *globals) error {
 	if s.template == "-" {
-		g.askFor("the template")
+		g.Reading("the template", g.stdin)
 	}
 	text, err := s.texts.read(ctx, "--template", s.template, limits.TemplateSource)
 	if err != nil {
@@ -336,7 +337,7 @@ func (s *sendFlags) values(ctx context.Context, g *globals) (map[string]any, err
 	data := map[string]any{}
 	if s.data != "" {
 		if s.data == "-" {
-			g.askFor("the data")
+			g.Reading("the data", g.stdin)
 		}
 		text, err := s.texts.read(ctx, "--data", s.data, limits.Data)
 		if err != nil {
@@ -366,7 +367,7 @@ func (s *sendFlags) keep(ctx context.Context, d message.Draft, m *message.Mail) 
 			return ofFlag("--preview", err)
 		}
 		if err := ownfile.Replace(s.preview, []byte(page.String()), 0o600); err != nil {
-			return withCode(exitCannotCreate, fmt.Errorf("--preview %q: %w", s.preview, err))
+			return exit.With(exit.CannotCreate, fmt.Errorf("--preview %q: %w", s.preview, err))
 		}
 	}
 	return s.saveMail(ctx, m)
@@ -380,7 +381,7 @@ func (s *sendFlags) saveMail(ctx context.Context, m *message.Mail) error {
 	}
 	f, err := ownfile.Output(ctx, s.save)
 	if err != nil {
-		return withCode(exitCannotCreate, ofFlag("--save", err))
+		return exit.With(exit.CannotCreate, ofFlag("--save", err))
 	}
 	_, err = m.Content.WriteTo(until.Writer(ctx, f))
 	if err = errors.Join(err, f.Close()); err == nil {
@@ -392,5 +393,5 @@ func (s *sendFlags) saveMail(ctx context.Context, m *message.Mail) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return withCode(exitIO, ofFlag("--save", err))
+	return exit.With(exit.IO, ofFlag("--save", err))
 }

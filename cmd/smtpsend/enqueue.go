@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -18,23 +19,23 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mai
 		return err
 	}
 	if g.json && known { // what else was said of it may be otherwise in the outbox
-		g.printJSON(map[string]any{"queued": false, "known": true, "queue_id": qid, "exit_code": exitOK})
+		g.JSON(map[string]any{"queued": false, "known": true, "queue_id": qid, "exit_code": exit.OK})
 		return nil
 	}
 	if g.json {
-		g.printJSON(map[string]any{
+		g.JSON(map[string]any{
 			"queued": true, "known": false, "ready_at": orNil(as.ReadyAt), "queue_id": qid, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
-			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exitOK,
+			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exit.OK,
 		})
 		return nil
 	}
 	switch {
 	case known:
-		g.printf("not queued: the key is known, and its message is %s\n", qid)
+		g.Printf("not queued: the key is known, and its message is %s\n", qid)
 	case as.ReadyAt.After(time.Now()):
-		g.printf("queued as %s; smtpsend queue run submits it from %s on\n", qid, as.ReadyAt.Local().Format("2006-01-02 15:04:05 -0700"))
+		g.Printf("queued as %s; smtpsend queue run submits it from %s on\n", qid, as.ReadyAt.Local().Format("2006-01-02 15:04:05 -0700"))
 	default:
-		g.printf("queued as %s; smtpsend queue run submits it\n", qid)
+		g.Printf("queued as %s; smtpsend queue run submits it\n", qid)
 	}
 	return nil
 }
@@ -44,17 +45,17 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mai
 // The view then tells of the queue id, and counts them as served; when the outbox
 // fails it stays as it was.
 func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.Mail, r *submission.Receipt, source string, view *receiptView) {
-	if cfg.Queue != config.QueueFallback || !view.ending.passes() {
+	if cfg.Queue != config.QueueFallback || !view.ending.Passes() {
 		return
 	}
 	rest := *m
 	rest.Envelope.ForwardPaths = r.Open()
 	qid, _, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, outbox.Message{Mailbox: r.Mailbox, Source: source})
 	if err != nil {
-		g.errorf("queueing: %v", err)
+		g.Errorf("queueing: %v", err)
 		return
 	}
 	view.Queued, view.OutboxID = len(rest.Envelope.ForwardPaths), string(qid)
-	view.ending.accepted, view.ending.open = view.ending.accepted+view.Queued, 0
-	view.ExitCode = view.ending.code()
+	view.ending.Accepted, view.ending.Open = view.ending.Accepted+view.Queued, 0
+	view.ExitCode = view.ending.Code()
 }

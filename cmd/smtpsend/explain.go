@@ -12,10 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
@@ -48,7 +50,7 @@ Exit codes: 0 something was recognised; 64 usage; 65 nothing was recognised;
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "list the codes of all failures that are known")
 	cmd.SetFlagErrorFunc(func(*cobra.Command, error) error { // which repeats the argument, and that may be a password
-		return usagef("a word of the text begins with a hyphen and is taken for a flag: put -- before the text, or give it on standard input")
+		return exit.Usagef("a word of the text begins with a hyphen and is taken for a flag: put -- before the text, or give it on standard input")
 	})
 	return cmd
 }
@@ -64,12 +66,12 @@ func runExplain(ctx context.Context, g *globals, args []string) error {
 		return err
 	}
 	if g.json {
-		g.printJSON(newExplainView(findings))
+		g.JSON(newExplainView(findings))
 	} else {
 		g.printExplained(findings)
 	}
 	if len(findings) == 0 {
-		return &exitError{code: exitData, err: errors.New("not recognised"), shown: true}
+		return &exit.Error{Code: exit.Data, Err: errors.New("not recognised"), Shown: true}
 	}
 	return nil
 }
@@ -78,24 +80,24 @@ func runExplain(ctx context.Context, g *globals, args []string) error {
 // themselves, which need no quotes then.
 func pasted(ctx context.Context, g *globals, args []string) (string, error) {
 	switch {
-	case len(args) == 0 && isTerminal(g.stdin):
-		return "", usagef("nothing to explain: give a text, a file, a code, or - for standard input")
+	case len(args) == 0 && stdio.IsTerminal(g.stdin):
+		return "", exit.Usagef("nothing to explain: give a text, a file, a code, or - for standard input")
 	case len(args) == 0, len(args) == 1 && args[0] == "-":
 		return readPaste(g.stdin)
 	case len(args) == 1:
 		info, err := os.Stat(args[0])
 		switch {
 		case err == nil && info.IsDir():
-			return "", withCode(exitNoInput, fmt.Errorf("%s is a directory", args[0]))
+			return "", exit.With(exit.NoInput, fmt.Errorf("%s is a directory", args[0]))
 		case errors.Is(err, fs.ErrNotExist) && fileName().MatchString(args[0]):
-			return "", withCode(exitNoInput, errors.New("the argument looks like the name of a file, and there is no such file; - reads the text from standard input"))
+			return "", exit.With(exit.NoInput, errors.New("the argument looks like the name of a file, and there is no such file; - reads the text from standard input"))
 		case err == nil: // a pipe of the shell's <(command) too
 			f, err := ownfile.OpenContext(ctx, args[0])
 			if ctx.Err() != nil {
 				return "", context.Cause(ctx)
 			}
 			if err != nil {
-				return "", withCode(exitNoInput, err)
+				return "", exit.With(exit.NoInput, err)
 			}
 			defer f.Close()
 			return readPaste(f)
@@ -114,7 +116,7 @@ func readPaste(r io.Reader) (string, error) {
 	if _, err := io.Copy(&kept, io.LimitReader(r, limits.PasteRead)); errors.Is(err, context.Canceled) {
 		return "", err
 	} else if err != nil {
-		return "", withCode(exitNoInput, fmt.Errorf("reading the text: %w", err))
+		return "", exit.With(exit.NoInput, fmt.Errorf("reading the text: %w", err))
 	}
 	return kept.String(), nil
 }
@@ -179,7 +181,7 @@ type explainView struct {
 func newExplainView(findings []diagnosis.Finding) explainView {
 	if len(findings) == 0 {
 		return explainView{
-			Code: "unknown", Fixes: []diagnosis.Fix{}, Matched: []string{}, Findings: []diagnosis.Finding{}, ExitCode: exitData,
+			Code: "unknown", Fixes: []diagnosis.Fix{}, Matched: []string{}, Findings: []diagnosis.Finding{}, ExitCode: exit.Data,
 		}
 	}
 	f := findings[0]
@@ -191,17 +193,17 @@ func newExplainView(findings []diagnosis.Finding) explainView {
 
 func (g *globals) printExplained(findings []diagnosis.Finding) {
 	if len(findings) == 0 {
-		g.printText("not recognised\n\n" + wrapped("No error of Exchange Online or Entra ID is in this text, as far as smtpsend knows. "+
+		g.Text("not recognised\n\n" + wrapped("No error of Exchange Online or Entra ID is in this text, as far as smtpsend knows. "+
 			"Paste more of it: the line with the number (such as 535 5.7.3, 5.2.252 or AADSTS7000215) and the words after it. "+
 			"Other mail servers use some of the same numbers with another meaning, so they are not guessed at.", "  "))
 		return
 	}
 	for i, f := range findings {
 		if i > 0 {
-			g.printf("\n")
+			g.Printf("\n")
 		}
 		if len(findings) > 1 {
-			g.printf("%d of %d\n", i+1, len(findings))
+			g.Printf("%d of %d\n", i+1, len(findings))
 		}
 		g.printFinding(f)
 	}
@@ -209,7 +211,7 @@ func (g *globals) printExplained(findings []diagnosis.Finding) {
 
 func runExplainList(g *globals, args []string) error {
 	if len(args) > 0 {
-		return usagef("--list takes no argument")
+		return exit.Usagef("--list takes no argument")
 	}
 	entries := diagnosis.Entries()
 	if g.json {
@@ -222,7 +224,7 @@ func runExplainList(g *globals, args []string) error {
 		for _, e := range entries {
 			items = append(items, item{e.Code, e.Class, e.Title})
 		}
-		g.printJSON(map[string]any{"entries": items, "exit_code": exitOK})
+		g.JSON(map[string]any{"entries": items, "exit_code": exit.OK})
 		return nil
 	}
 	width := 0
@@ -230,7 +232,7 @@ func runExplainList(g *globals, args []string) error {
 		width = max(width, len(e.Code))
 	}
 	for _, e := range entries {
-		g.printf("%-*s  %-13s  %s\n", width, e.Code, e.Class, e.Title)
+		g.Printf("%-*s  %-13s  %s\n", width, e.Code, e.Class, e.Title)
 	}
 	return nil
 }

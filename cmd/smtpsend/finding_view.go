@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 // lineWidth is where sentences are wrapped.
@@ -15,12 +16,12 @@ const lineWidth = 100
 
 // printFinding shows all that the catalogue says.
 func (g *globals) printFinding(f diagnosis.Finding) {
-	g.printf("%s  (%s, %s)\n", visible(f.Title), f.Code, f.Class)
+	g.Printf("%s  (%s, %s)\n", printable.Line(f.Title), f.Code, f.Class)
 	if len(f.Matched) > 0 {
-		g.printText(labelled("recognised by", strings.Join(f.Matched, " | ")))
+		g.Text(labelled("recognised by", strings.Join(f.Matched, " | ")))
 	}
 	if f.Cause != "" {
-		g.printText(labelled("cause", f.Cause))
+		g.Text(labelled("cause", f.Cause))
 	}
 	for i, fix := range f.Fixes {
 		label := "fix"
@@ -30,10 +31,10 @@ func (g *globals) printFinding(f diagnosis.Finding) {
 		g.printFix(label, fix)
 	}
 	if f.ClientDoes != "" {
-		g.printText(labelled("smtpsend", f.ClientDoes))
+		g.Text(labelled("smtpsend", f.ClientDoes))
 	}
 	for _, url := range f.ReadOn {
-		g.printf("  %-*s%s\n", labelWidth, "read on", visible(url))
+		g.Printf("  %-*s%s\n", labelWidth, "read on", printable.Line(url))
 	}
 }
 
@@ -42,13 +43,13 @@ func (g *globals) printFix(label string, fix diagnosis.Fix) {
 	if fix.Who != "" {
 		text += " (" + fix.Who + ")"
 	}
-	g.printText(labelled(label, text))
+	g.Text(labelled(label, text))
 	g.printCommands(fix.Commands)
 }
 
 func (g *globals) printCommands(commands []string) {
 	for _, c := range commands {
-		g.printf("  %-*s    %s\n", labelWidth, "", visible(c))
+		g.Printf("  %-*s    %s\n", labelWidth, "", printable.Line(c))
 	}
 }
 
@@ -65,7 +66,7 @@ func labelled(label, text string) string {
 func wrapped(text, indent string) string {
 	var b strings.Builder
 	line := ""
-	for _, word := range strings.Fields(visible(text)) {
+	for _, word := range strings.Fields(printable.Line(text)) {
 		if line != "" && utf8.RuneCountInString(indent)+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > lineWidth {
 			b.WriteString(indent + line + "\n")
 			line = ""

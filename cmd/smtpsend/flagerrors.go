@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -100,23 +101,23 @@ func flagError(cmd *cobra.Command, err error) error {
 			"int": "must be a whole number", "duration": "must be a duration such as 90s or 5m", "bool": "must be true or false",
 		}[wrong.GetFlag().Value.Type()]
 		if known {
-			return usagef("--%s %q: %s", wrong.GetFlag().Name, wrong.GetValue(), want)
+			return exit.Usagef("--%s %q: %s", wrong.GetFlag().Name, wrong.GetValue(), want)
 		}
 	}
-	return usagef("%v; see %s --help", err, cmd.CommandPath())
+	return exit.Usagef("%v; see %s --help", err, cmd.CommandPath())
 }
 
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	name := unknown.GetSpecifiedName()
 	if hint, ok := flagHints[name]; ok && len(name) == 1 {
-		return usagef("%s", hint)
+		return exit.Usagef("%s", hint)
 	} else if ok {
-		return usagef("unknown flag: --%s: %s", name, hint)
+		return exit.Usagef("unknown flag: --%s: %s", name, hint)
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	if near := config.Nearest(name, known); near != "" && len(name) > 1 {
-		return usagef("unknown flag: --%s: is --%s meant? See %s --help", name, near, cmd.CommandPath())
+		return exit.Usagef("unknown flag: --%s: is --%s meant? See %s --help", name, near, cmd.CommandPath())
 	}
-	return usagef("%v; see %s --help", unknown, cmd.CommandPath())
+	return exit.Usagef("%v; see %s --help", unknown, cmd.CommandPath())
 }

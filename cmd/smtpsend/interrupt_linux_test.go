@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
 
@@ -113,7 +114,7 @@ func TestSignalsEndTheReadingOfStandardInput(t *testing.T) {
 				if err := cmd.Process.Signal(signal); err != nil {
 					t.Fatal(err)
 				}
-				ends(t, cmd, said, exitInterrupted)
+				ends(t, cmd, said, exit.Interrupted)
 				if after, err := term.GetState(int(tty.Fd())); err != nil || *after != *before {
 					t.Errorf("the terminal is not as it was (%v)", err)
 				}
@@ -131,7 +132,7 @@ func TestSignalsEndTheReadingOfStandardInput(t *testing.T) {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		ends(t, cmd, said, exitInterrupted)
+		ends(t, cmd, said, exit.Interrupted)
 	})
 	if n := len(box.Messages()); n != 0 {
 		t.Errorf("%d messages are submitted", n)
@@ -156,7 +157,7 @@ func TestTextTypedAtATerminal(t *testing.T) {
 // there is a key.
 func TestSecretTypedAtATerminal(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	for typing, want := range map[string]int{"S3cr3t~of.contosp\x7fo\r": exitOK, "S3cr3t\x03": exitInterrupted} {
+	for typing, want := range map[string]int{"S3cr3t~of.contosp\x7fo\r": exit.OK, "S3cr3t\x03": exit.Interrupted} {
 		typed, tty := openTerminal(t)
 		cmd, said := started(t, tty, "client secret (not shown): ", "secret", "seal")
 		if _, err := typed.WriteString(typing); err != nil {
@@ -192,7 +193,7 @@ func TestSignalWhileWaitingForAnotherAttempt(t *testing.T) {
 	}
 	rest, _ := io.ReadAll(said)
 	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(string(rest), "smtpsend: error: interrupted\n") || strings.Contains(string(rest), "fix: ") {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || !strings.Contains(string(rest), "smtpsend: error: interrupted\n") || strings.Contains(string(rest), "fix: ") {
 		t.Errorf("it ended with %d: %s", code, rest)
 	}
 }
@@ -215,7 +216,7 @@ func TestInterruptWhileASecretsCommandRuns(t *testing.T) {
 		"PATH=/usr/bin:/bin", "SMTPSEND_OFFICE_CLIENT_ID=11111111-2222-3333-4444-555555555555", "SMTPSEND_OFFICE_TENANT_ID=contoso.example",
 		"SMTPSEND_OFFICE_CLIENT_SECRET_COMMAND=sh -c 'echo >" + begun + "; exec sleep 600'",
 	}}
-	if code := run(ctx, p, []string{"token"}); code != exitInterrupted || stderr.String() != "smtpsend: error: interrupted\n" {
+	if code := run(ctx, p, []string{"token"}); code != exit.Interrupted || stderr.String() != "smtpsend: error: interrupted\n" {
 		t.Errorf("exit %d, said %q", code, stderr.String())
 	}
 }

@@ -17,8 +17,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/nodump"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
@@ -59,6 +62,9 @@ type process struct {
 	environ        []string
 }
 
+// printer writes to the streams.
+func (p *process) printer() *stdio.Printer { return stdio.NewPrinter(p.stdout, p.stderr) }
+
 // completes reports the command that a shell asks for words.
 func completes(args []string) bool {
 	return slices.Contains(args, cobra.ShellCompRequestCmd) || slices.Contains(args, cobra.ShellCompNoDescRequestCmd)
@@ -67,11 +73,11 @@ func completes(args []string) bool {
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, p *process, args []string) int {
 	inside := *p
-	inside.stdin = newInput(ctx, p.stdin)
+	inside.stdin = stdio.NewInput(ctx, p.stdin, func(err error) error { return &message.FileError{Path: "standard input", Err: err} })
 	root, g := newRoot(&inside)
 	root.SetArgs(args)
 	if completes(args) && slices.ContainsFunc(args, func(arg string) bool { return printable.Line(arg) != arg }) {
-		return exitUsage // cobra would print it as it is
+		return exit.Usage // cobra would print it as it is
 	}
 	cmd, err := root.ExecuteContextC(ctx)
 	return g.written(cmd, g.conclude(err))

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -149,7 +150,7 @@ func ask(t *testing.T, fault, limit string) answers {
 // outbox submits one message from the outbox, and asks all that tell of it.
 func (a *answers) outbox(t *testing.T, settings []string, limit string) {
 	queued := runVerb(t, settings, "", "send", "--queue", "--to", "a@contoso.example", "--text", "x")
-	if queued.code != exitOK {
+	if queued.code != exit.OK {
 		t.Errorf("queueing: %s", queued.report)
 	}
 	incident := filepath.Join(t.TempDir(), "incident.json")
@@ -317,7 +318,7 @@ func (a answers) unlike(fault, code string) (wrong []string) {
 	if a.mailed != a.sent || a.run != a.sent || a.seen != a.sent {
 		wrong = append(wrong, fmt.Sprintf("send ends with %d, sendmail with %d, queue run with %d, doctor with %d", a.sent, a.mailed, a.run, a.seen))
 	}
-	if (a.sent == exitOK) != (code == "") {
+	if (a.sent == exit.OK) != (code == "") {
 		wrong = append(wrong, fmt.Sprintf("send ends with %d", a.sent))
 	}
 	return wrong

@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -29,29 +30,29 @@ func (g *globals) readOutbox(ctx context.Context, cfg *config.Config, do func(*o
 	}
 	err = do(box)
 	if e := box.Close(); err == nil {
-		err = asExit(e)
+		err = exit.Outbox(e)
 	}
 	return err
 }
 
 func (g *globals) openOutboxBy(ctx context.Context, cfg *config.Config, open func(context.Context, string, outbox.Options) (*outbox.Outbox, error)) (*outbox.Outbox, error) {
 	if cfg.StateDir == "" {
-		return nil, withCode(exitConfig, errors.New("no directory for the outbox: set "+config.Prefix+"STATE_DIR"))
+		return nil, exit.With(exit.Config, errors.New("no directory for the outbox: set "+config.Prefix+"STATE_DIR"))
 	}
 	if err := g.becomeOwnerOf(cfg.StateDir); err != nil {
-		return nil, withCode(exitConfig, err)
+		return nil, exit.With(exit.Config, err)
 	}
 	o := outbox.Options{
 		Limits: outbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
 		Minute: time.Minute / time.Duration(cfg.TimeScale), Day: 24 * time.Hour / time.Duration(cfg.TimeScale),
-		Warn: func(text string) { g.warningf("%s", text) },
+		Warn: func(text string) { g.Warningf("%s", text) },
 	}
 	if cfg.InDoubt == config.InDoubtHold {
 		o.InDoubt = outbox.DoubtHold
 	}
 	box, err := open(ctx, cfg.StateDir, o)
 	if err != nil {
-		return nil, asExit(err)
+		return nil, exit.Outbox(err)
 	}
 	return box, nil
 }
@@ -66,7 +67,7 @@ func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Ma
 	defer box.Close()
 	as.Envelope, as.MessageID, as.Size = m.Envelope, m.MessageID, m.Content.Size()
 	qid, known, err = box.AcceptContent(ctx, as, m.Content)
-	return qid, known, asExit(err)
+	return qid, known, exit.Outbox(err)
 }
 
 // courierOptions are what the courier of these settings needs.
@@ -90,8 +91,8 @@ func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 			known, _ := facts(cfg, mailbox, "", submission.Token{})
 			return known
 		},
-		Logger:  g.logger(),
-		Trouble: func(err error) { g.warningf("tried again: %v", err) },
+		Logger:  g.Logger(),
+		Trouble: func(err error) { g.Warningf("tried again: %v", err) },
 	}
 	if g.timeoutGiven {
 		o.Timeout = g.timeout
@@ -109,21 +110,21 @@ func (g *globals) noticeRoads(cfg *config.Config, o *courier.Options) (err error
 			}
 			return cfg.Notify(ctx, append(text, '\n'))
 		}
-		o.Unnotified = func(err error) { g.warningf("nobody was told; tried again later: %v", err) }
+		o.Unnotified = func(err error) { g.Warningf("nobody was told; tried again later: %v", err) }
 	}
 	if cfg.Operator == "" || cfg.MailSender == "" {
 		return nil
 	}
 	if o.Operator, err = message.ParseAddress(config.Prefix+"OPERATOR", cfg.Operator); err != nil {
-		return withCode(exitConfig, err)
+		return exit.With(exit.Config, err)
 	}
 	if o.From, err = message.ParseAddress(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
-		return withCode(exitConfig, err)
+		return exit.With(exit.Config, err)
 	}
 	o.OneUser = cfg.PlainUser() != ""
 	if cfg.SMTPUserName != "" && !o.OneUser {
 		if o.Mailbox, err = message.ParseAddress(config.Prefix+"SMTP_USER_NAME", cfg.SMTPUserName); err != nil {
-			return withCode(exitConfig, err)
+			return exit.With(exit.Config, err)
 		}
 	}
 	return nil

@@ -15,9 +15,11 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
+	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -72,27 +74,27 @@ const (
 func TestWhatOneHasIsNotTriedAgainForAll(t *testing.T) {
 	environ, dir := oddServer(t, map[string]string{"rcpt b@contoso.example": laterForB})
 	send := []string{"send", "--attempts", "1", "--to", "a@contoso.example", "--to", "b@contoso.example", "--text", "x"}
-	if r := runVerb(t, environ, "", send...); r.code != exitPartly || !strings.Contains(r.out, "deferred      b@") {
+	if r := runVerb(t, environ, "", send...); r.code != exit.Partly || !strings.Contains(r.out, "deferred      b@") {
 		t.Errorf("send ends with %d\n%s", r.code, r.out)
 	}
-	if r := runVerb(t, append(environ, "SMTPSEND_QUEUE=fallback"), "", send...); r.code != exitOK || !strings.Contains(r.report, "for 1 recipient;") {
+	if r := runVerb(t, append(environ, "SMTPSEND_QUEUE=fallback"), "", send...); r.code != exit.OK || !strings.Contains(r.report, "for 1 recipient;") {
 		t.Errorf("send ends with %d where the outbox keeps the rest\n%s", r.code, r.report)
 	}
-	if r := runVerb(t, environ, "", "queue", "run"); r.code != exitTryAgain {
+	if r := runVerb(t, environ, "", "queue", "run"); r.code != exit.TryAgain {
 		t.Errorf("queue run ends with %d\n%s", r.code, r.out)
 	}
 	mailed := runVerb(t, environ, letterToTwo, "sendmail", "--timeout", "900ms", "-i", "-t", "-f", "noreply@contoso.example", "-F", "A B", "-N", "failure")
-	if mailed.code != exitPartly {
+	if mailed.code != exit.Partly {
 		t.Errorf("sendmail ends with %d\n%s", mailed.code, mailed.report)
 	}
 	note, content := deadLetter(t, dir)
 	want := []string{"-i", "-F", "A B", "-N", "FAILURE", "-f", "noreply@contoso.example", "--timeout", "900ms", "--", "b@contoso.example"}
-	if !slices.Equal(note.Arguments, want) || content != letterToTwo || note.ExitCode != exitPartly {
+	if !slices.Equal(note.Arguments, want) || content != letterToTwo || note.ExitCode != exit.Partly {
 		t.Errorf("kept with %q\n%q", note.Arguments, content)
 	}
 	again := append([]string{"--trace", "sendmail"}, note.Arguments...)
 	healed, _ := oddServer(t, nil)
-	if r := runVerb(t, healed, content, again...); r.code != exitOK || strings.Count(r.report, "RCPT TO") != 1 || !strings.Contains(r.report, "RCPT TO:<b@contoso.example>") {
+	if r := runVerb(t, healed, content, again...); r.code != exit.OK || strings.Count(r.report, "RCPT TO") != 1 || !strings.Contains(r.report, "RCPT TO:<b@contoso.example>") {
 		t.Errorf("%q ends with %d\n%s", again, r.code, r.report)
 	}
 }
@@ -108,15 +110,15 @@ func TestDeadLettersNameThoseWhoLackTheMessage(t *testing.T) {
 		to      string // of the arguments, after "--"
 		without bool   // there are none
 	}{
-		{name: "all deferred", say: map[string]string{"mail": "451 4.3.0 later"}, code: exitTryAgain, to: "a@contoso.example b@contoso.example"},
-		{name: "all refused", say: map[string]string{"dot": "554 5.6.0 no"}, code: exitRefused, to: "a@contoso.example b@contoso.example"},
-		{name: "one refused", say: map[string]string{"rcpt b@contoso.example": no}, code: exitPartly, to: "b@contoso.example"},
-		{name: "one deferred, one refused", say: map[string]string{"rcpt a@contoso.example": no, "rcpt b@contoso.example": laterForB}, code: exitTryAgain,
+		{name: "all deferred", say: map[string]string{"mail": "451 4.3.0 later"}, code: exit.TryAgain, to: "a@contoso.example b@contoso.example"},
+		{name: "all refused", say: map[string]string{"dot": "554 5.6.0 no"}, code: exit.Refused, to: "a@contoso.example b@contoso.example"},
+		{name: "one refused", say: map[string]string{"rcpt b@contoso.example": no}, code: exit.Partly, to: "b@contoso.example"},
+		{name: "one deferred, one refused", say: map[string]string{"rcpt a@contoso.example": no, "rcpt b@contoso.example": laterForB}, code: exit.TryAgain,
 			to: "b@contoso.example"},
 		{name: "one refused, one in the outbox", say: map[string]string{"rcpt a@contoso.example": no, "rcpt b@contoso.example": laterForB},
-			queue: "fallback", code: exitPartly, to: "a@contoso.example"},
-		{name: "in doubt", say: map[string]string{"dot": "close"}, code: exitInDoubt, without: true},
-		{name: "in doubt, one refused", say: map[string]string{"dot": "close", "rcpt b@contoso.example": no}, code: exitInDoubt, without: true},
+			queue: "fallback", code: exit.Partly, to: "a@contoso.example"},
+		{name: "in doubt", say: map[string]string{"dot": "close"}, code: exit.InDoubt, without: true},
+		{name: "in doubt, one refused", say: map[string]string{"dot": "close", "rcpt b@contoso.example": no}, code: exit.InDoubt, without: true},
 	} {
 		environ, dir := oddServer(t, tt.say)
 		environ = append(environ, "SMTPSEND_QUEUE="+tt.queue)
@@ -140,7 +142,7 @@ func TestWhatIsKeptBeforeAnAttemptNamesAll(t *testing.T) {
 	}
 	r := runVerb(t, environ, letterToTwo, "sendmail", "-i", "-t", "--queue")
 	note, _ := deadLetter(t, dir)
-	if want := []string{"-i", "--queue", "--", "a@contoso.example", "b@contoso.example"}; r.code == exitOK || !slices.Equal(note.Arguments, want) {
+	if want := []string{"-i", "--queue", "--", "a@contoso.example", "b@contoso.example"}; r.code == exit.OK || !slices.Equal(note.Arguments, want) {
 		t.Errorf("ends with %d, kept with %q", r.code, note.Arguments)
 	}
 }
@@ -168,7 +170,7 @@ func TestAMessageLargerThanSIZEIsFinal(t *testing.T) {
 	for _, tt := range []struct {
 		size string
 		want int
-	}{{"SIZE 100", exitRefused}, {"SIZE 0", exitOK}, {"SIZE", exitOK}, {"SIZE many", exitOK}, {"SIZE 99999999999999999999", exitOK}} {
+	}{{"SIZE 100", exit.Refused}, {"SIZE 0", exit.OK}, {"SIZE", exit.OK}, {"SIZE many", exit.OK}, {"SIZE 99999999999999999999", exit.OK}} {
 		environ, _ := oddServer(t, map[string]string{"ehlo": "250-odd\r\n250-" + tt.size + "\r\n250 AUTH XOAUTH2"})
 		codes := everyRoad(t, environ)
 		if codes != (roads{tt.want, tt.want, tt.want, tt.want}) {
@@ -178,11 +180,11 @@ func TestAMessageLargerThanSIZEIsFinal(t *testing.T) {
 			Messages []struct{ State, Kind string }
 		}](t, runVerb(t, environ, "", "--json", "queue", "ls", "--all"))
 		for _, m := range state.Messages {
-			if tt.want != exitOK && (m.State != "dead" || m.Kind != "message-too-large") {
+			if tt.want != exit.OK && (m.State != "dead" || m.Kind != "message-too-large") {
 				t.Errorf("%s: %+v", tt.size, m)
 			}
 		}
-		if r := runVerb(t, environ, "", "queue", "run"); r.code != exitOK {
+		if r := runVerb(t, environ, "", "queue", "run"); r.code != exit.OK {
 			t.Errorf("%s: the next run ends with %d\n%s", tt.size, r.code, r.out)
 		}
 	}
@@ -194,7 +196,7 @@ func TestMessagesThatAreTooLargeDoNotPauseAMailbox(t *testing.T) {
 	for n := range 8 {
 		runVerb(t, environ, "", "send", "--queue", "--to", fmt.Sprintf("a%d@contoso.example", n), "--text", "x")
 	}
-	if r := runVerb(t, environ, "", "queue", "run"); r.code != exitRefused || !strings.Contains(r.out, " 8 refused,") {
+	if r := runVerb(t, environ, "", "queue", "run"); r.code != exit.Refused || !strings.Contains(r.out, " 8 refused,") {
 		t.Errorf("ends with %d\n%s", r.code, r.out)
 	}
 	if r := runVerb(t, environ, "", "queue", "why"); !strings.Contains(r.out, "nothing waits") {
@@ -231,11 +233,11 @@ func TestOneFailureHasOneExitCode(t *testing.T) {
 		say  map[string]string
 		want int
 	}{
-		"sign-in refused":     {map[string]string{"auth": "535 5.7.8 no"}, exitNotAuthorised},
-		"sign-in refused 554": {map[string]string{"auth": "554 5.7.1 no"}, exitNotAuthorised},
-		"recipient refused":   {map[string]string{"rcpt": "550 5.1.1 no such user"}, exitNoUser},
-		"content refused":     {map[string]string{"dot": "554 5.6.0 no"}, exitRefused},
-		"sender refused":      {map[string]string{"mail": "553 5.1.8 <x>: Sender address rejected: not owned by user y"}, exitNotAuthorised},
+		"sign-in refused":     {map[string]string{"auth": "535 5.7.8 no"}, exit.NotAuthorised},
+		"sign-in refused 554": {map[string]string{"auth": "554 5.7.1 no"}, exit.NotAuthorised},
+		"recipient refused":   {map[string]string{"rcpt": "550 5.1.1 no such user"}, exit.NoUser},
+		"content refused":     {map[string]string{"dot": "554 5.6.0 no"}, exit.Refused},
+		"sender refused":      {map[string]string{"mail": "553 5.1.8 <x>: Sender address rejected: not owned by user y"}, exit.NotAuthorised},
 	} {
 		environ, _ := oddServer(t, tt.say)
 		if codes := everyRoad(t, environ); codes != (roads{tt.want, tt.want, tt.want, tt.want}) {
@@ -253,11 +255,11 @@ func TestABlockEndsEveryVerbAlike(t *testing.T) {
 	defer end()
 	dir := t.TempDir()
 	environ = append(environ, "SMTPSEND_STATE_DIR="+filepath.Join(dir, "state"), "SMTPSEND_DEAD_LETTER_DIR="+dir, "SMTPSEND_ALIASES_FILE=/dev/null")
-	if codes := everyRoad(t, environ); codes != (roads{exitRefused, exitRefused, exitRefused, exitRefused}) {
+	if codes := everyRoad(t, environ); codes != (roads{exit.Refused, exit.Refused, exit.Refused, exit.Refused}) {
 		t.Errorf("%+v", codes)
 	}
 	for range 2 { // a run that finds the mailbox stopped
-		if r := runVerb(t, environ, "", "queue", "run"); r.code != exitRefused {
+		if r := runVerb(t, environ, "", "queue", "run"); r.code != exit.Refused {
 			t.Errorf("a later run ends with %d\n%s", r.code, r.report)
 		}
 	}
@@ -270,7 +272,7 @@ func TestARunThatFindsAPauseSaysSo(t *testing.T) {
 	runVerb(t, environ, "", "send", "--queue", "--to", "a@contoso.example", "--text", "x")
 	for range 2 {
 		r := runVerb(t, environ, "", "queue", "run")
-		if r.code != exitTryAgain {
+		if r.code != exit.TryAgain {
 			t.Errorf("ends with %d\n%s", r.code, r.out)
 		}
 	}
@@ -278,7 +280,7 @@ func TestARunThatFindsAPauseSaysSo(t *testing.T) {
 		t.Error(r.report)
 	}
 	runVerb(t, environ, "", "queue", "hold", "--all")
-	if r := runVerb(t, environ, "", "queue", "run"); r.code != exitOK {
+	if r := runVerb(t, environ, "", "queue", "run"); r.code != exit.OK {
 		t.Errorf("with nothing due it ends with %d\n%s", r.code, r.report)
 	}
 }
@@ -289,7 +291,7 @@ func TestThePartOfAMessageThatFailedIsNamed(t *testing.T) {
 	environ, dir := oddServer(t, map[string]string{"rcpt b@contoso.example": laterForB})
 	environ = append(environ, "SMTPSEND_OPERATOR=ops@contoso.example")
 	runVerb(t, environ, "", "send", "--queue", "--to", "a@contoso.example", "--to", "b@contoso.example", "--text", "x")
-	if r := runVerb(t, environ, "", "queue", "run"); r.code != exitTryAgain {
+	if r := runVerb(t, environ, "", "queue", "run"); r.code != exit.TryAgain {
 		t.Errorf("queue run ends with %d\n%s", r.code, r.out)
 	}
 	if r := runVerb(t, environ, "", "queue", "ls"); !strings.Contains(r.out, "451 4.3.0 later") && !strings.Contains(r.out, "deferred: 4.3.0 later") {
@@ -298,11 +300,11 @@ func TestThePartOfAMessageThatFailedIsNamed(t *testing.T) {
 	refusing, _ := oddServer(t, map[string]string{"rcpt b@contoso.example": "550 5.1.1 no such user"})
 	refusing = append(refusing, "SMTPSEND_OPERATOR=ops@contoso.example", "SMTPSEND_STATE_DIR="+filepath.Join(dir, "state"))
 	runVerb(t, refusing, "", "queue", "retry", "--all")
-	if r := runVerb(t, refusing, "", "queue", "run"); r.code != exitPartly {
+	if r := runVerb(t, refusing, "", "queue", "run"); r.code != exit.Partly {
 		t.Errorf("a run whose message one has already ends with %d\n%s", r.code, r.out)
 	}
 	runVerb(t, refusing, "", "send", "--queue", "--to", "a@contoso.example", "--to", "b@contoso.example", "--text", "x")
-	if r := runVerb(t, refusing, "", "queue", "run"); r.code != exitPartly {
+	if r := runVerb(t, refusing, "", "queue", "run"); r.code != exit.Partly {
 		t.Errorf("a run whose message one gets ends with %d\n%s", r.code, r.out)
 	}
 	list := decode[struct {
@@ -353,7 +355,7 @@ func TestWhatWasGivenUpIsNotTriedAgain(t *testing.T) {
 	if err = errors.Join(err, sender.Release()); err != nil || s.State != outbox.Dead {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	if r := runVerb(t, environ, "", batch...); r.code != exitRefused {
+	if r := runVerb(t, environ, "", batch...); r.code != exit.Refused {
 		t.Errorf("ends with %d\n%s%s", r.code, r.out, r.report)
 	}
 }
@@ -361,19 +363,19 @@ func TestWhatWasGivenUpIsNotTriedAgain(t *testing.T) {
 // TestAMailboxThatIsReleasedMeanwhileIsNotStopped: what was submitted after all is
 // no failure.
 func TestAMailboxThatIsReleasedMeanwhileIsNotStopped(t *testing.T) {
-	g := &globals{process: &process{stdout: io.Discard, stderr: io.Discard}}
+	g := &globals{process: &process{}, Printer: stdio.NewPrinter(io.Discard, io.Discard)}
 	tally := g.newTally(&config.Config{})
 	c := &outbox.Claim{QID: "1", Mailbox: "a@contoso.example"}
 	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &submission.Error{Stage: smtp.StageAuth, Reply: smtp.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
 		Recipients: []smtp.Recipient{{ForwardPath: "x@contoso.example", Outcome: smtp.NotAttempted}}}
 	tally.settled(c, refused, outbox.Settled{State: outbox.Ready, Event: outbox.EventHeld, Pause: outbox.PauseConfiguration})
-	var exit *exitError
-	if err := tally.conclude(t.Context()); !errors.As(err, &exit) || exit.code != exitNotAuthorised {
+	var coded *exit.Error
+	if err := tally.conclude(t.Context()); !errors.As(err, &coded) || coded.Code != exit.NotAuthorised {
 		t.Errorf("while it is held: %v", err)
 	}
 	accepted := &submission.Receipt{Attempts: []submission.Attempt{{}}, Recipients: []smtp.Recipient{{ForwardPath: "x@contoso.example", Outcome: smtp.Accepted}}}
 	tally.settled(c, accepted, outbox.Settled{State: outbox.Sent, Event: outbox.EventAccepted})
 	if err := tally.conclude(t.Context()); err != nil {
-		t.Errorf("ends with %d", codeOf(err))
+		t.Errorf("ends with %d", exit.Of(err))
 	}
 }

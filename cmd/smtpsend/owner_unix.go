@@ -43,7 +43,7 @@ func (g *globals) becomeOwnerOf(dir string) error {
 	}
 	g.became.name = who
 	_ = nodump.Disable() // the system forgets it when the user changes
-	g.verbosef("going on as %s, to whom %s belongs", who, dir)
+	g.Verbosef("going on as %s, to whom %s belongs", who, dir)
 	return nil
 }
 

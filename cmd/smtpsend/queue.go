@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
@@ -31,7 +32,7 @@ func newQueue(g *globals) *cobra.Command {
 submits from it: "smtpsend queue run", or a batch. Everything else may be done
 meanwhile.
 
-` + exitHelp,
+` + exit.Help,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -68,13 +69,13 @@ func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []stri
 		case outbox.Ready, outbox.Sending, outbox.Held, outbox.Sent, outbox.Dead, outbox.Cancelled:
 			f.States = append(f.States, state)
 		default:
-			return f, usagef("--state %q: is none of ready, sending, held, sent, dead, cancelled", s)
+			return f, exit.Usagef("--state %q: is none of ready, sending, held, sent, dead, cancelled", s)
 		}
 	}
 	if q.batch != "" {
 		b, err := box.Batch(ctx, q.batch)
 		if err != nil {
-			return f, asExit(err)
+			return f, exit.Outbox(err)
 		}
 		f.Batch = b.ID
 	}
@@ -88,7 +89,7 @@ func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []stri
 // span is the time that --since or --on names.
 func (q *queueFlags) span(now time.Time) (since, until time.Time, err error) {
 	if q.since != "" && q.on != "" {
-		return since, until, usagef("--since and --on exclude each other")
+		return since, until, exit.Usagef("--since and --on exclude each other")
 	}
 	if q.on != "" {
 		day, err := dayOf(q.on, now)
@@ -134,7 +135,7 @@ func dayOf(text string, now time.Time) (time.Time, error) {
 	}
 	day, err := time.ParseInLocation("2006-01-02", text, now.Location())
 	if err != nil {
-		return day, usagef("%q is not a day such as 2026-11-17, yesterday or tuesday", text)
+		return day, exit.Usagef("%q is not a day such as 2026-11-17, yesterday or tuesday", text)
 	}
 	return day, nil
 }
@@ -215,38 +216,38 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 		named := f
 		if action == outbox.Discard {
 			if f, err = g.toRemove(ctx, box, f, q.yes); err != nil {
-				return asExit(err)
+				return exit.Outbox(err)
 			}
 		}
 		n, notDone, err := act(ctx, box, action, f)
 		if err != nil {
-			return asExit(err)
+			return exit.Outbox(err)
 		}
 		err = g.noteSending(ctx, box, action, named)
 		if action == outbox.Retry || action == outbox.Free {
 			err = g.newTally(nil).noteStopped(ctx, box)
 		}
 		if err != nil {
-			return asExit(err)
+			return exit.Outbox(err)
 		}
-		code := exitOK
+		code := exit.OK
 		if len(notDone) > 0 {
-			code = exitNoInput
+			code = exit.NoInput
 		}
 		if g.json {
-			g.printJSON(map[string]any{"action": action, "messages": n, "not_done": notDone, "exit_code": code})
+			g.JSON(map[string]any{"action": action, "messages": n, "not_done": notDone, "exit_code": code})
 		} else if n > 0 || len(notDone) == 0 {
-			g.printf("%d %s %s\n", n, plural(n, "message", "messages"), past)
+			g.Printf("%d %s %s\n", n, plural(n, "message", "messages"), past)
 		}
 		for _, text := range notDone {
 			if !g.json {
-				g.errorf("%s", text)
+				g.Errorf("%s", text)
 			}
 		}
-		if code == exitOK {
+		if code == exit.OK {
 			return nil
 		}
-		return &exitError{code: code, err: errors.New(strings.Join(notDone, "; ")), shown: true}
+		return &exit.Error{Code: code, Err: errors.New(strings.Join(notDone, "; ")), Shown: true}
 	})
 }
 
@@ -259,7 +260,7 @@ func (g *globals) noteSending(ctx context.Context, box *outbox.Outbox, action ou
 	f.States = []outbox.State{outbox.Sending}
 	list, err := box.List(ctx, f)
 	if err == nil && len(list) > 0 {
-		g.line("note", "%s being submitted: %s does not apply to what is under way", plural(len(list), "1 more is", fmt.Sprint(len(list))+" more are"), action)
+		g.Line("note", "%s being submitted: %s does not apply to what is under way", plural(len(list), "1 more is", fmt.Sprint(len(list))+" more are"), action)
 	}
 	return err
 }
@@ -311,13 +312,13 @@ func actOnMailbox(ctx context.Context, g *globals, box *outbox.Outbox, mailbox s
 		err = box.ReleaseMailbox(ctx, mailbox)
 	}
 	if err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
 	if g.json {
-		g.printJSON(map[string]any{"action": action, "mailbox": mailbox, "exit_code": exitOK})
+		g.JSON(map[string]any{"action": action, "mailbox": mailbox, "exit_code": exit.OK})
 		return nil
 	}
-	g.printf("mailbox %s %s\n", mailbox, word)
+	g.Printf("mailbox %s %s\n", mailbox, word)
 	return nil
 }
 

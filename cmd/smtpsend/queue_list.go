@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
 func newQueueLs(g *globals) *cobra.Command {
@@ -41,14 +43,14 @@ func runQueueLs(ctx context.Context, g *globals, q *queueFlags) error {
 		f.All = false
 		list, more, err := limited(f, func(f outbox.Filter) ([]outbox.Mail, error) { return box.List(ctx, f) })
 		if err != nil {
-			return asExit(err)
+			return exit.Outbox(err)
 		}
 		if g.json {
 			views := []mailView{}
 			for _, m := range list {
 				views = append(views, newMailView(m))
 			}
-			g.printJSON(map[string]any{"messages": views, "more": more, "exit_code": exitOK})
+			g.JSON(map[string]any{"messages": views, "more": more, "exit_code": exit.OK})
 			return nil
 		}
 		g.printMails(list)
@@ -72,7 +74,7 @@ func limited[T any](f outbox.Filter, list func(outbox.Filter) ([]T, error)) (fou
 // noteMore says that a list was cut.
 func (g *globals) noteMore(more bool, shown int) {
 	if more {
-		g.line("note", "there are more than these %d; --limit 0 shows all", shown)
+		g.Line("note", "there are more than these %d; --limit 0 shows all", shown)
 	}
 }
 
@@ -80,16 +82,16 @@ func (g *globals) noteMore(more bool, shown int) {
 // the longest, is cut.
 func (g *globals) printMails(list []outbox.Mail) {
 	if len(list) == 0 {
-		g.printf("no messages\n")
+		g.Printf("no messages\n")
 		return
 	}
-	t := g.table("QUEUE ID", "STATE", "MAILBOX", "TO", "SIZE", "TRIES", "AGE", "WHY IT WAITS")
+	t := stdio.NewTable(g.Printer, "QUEUE ID", "STATE", "MAILBOX", "TO", "SIZE", "TRIES", "AGE", "WHY IT WAITS")
 	now := time.Now()
 	for _, m := range list {
-		t.row(string(m.QID), string(m.State), m.Mailbox, fmt.Sprint(m.Recipients), size(m.Size), fmt.Sprint(m.Attempts),
+		t.Row(string(m.QID), string(m.State), m.Mailbox, fmt.Sprint(m.Recipients), size(m.Size), fmt.Sprint(m.Attempts),
 			since(m.CreatedAt, now), why(m, now, inTable))
 	}
-	t.flush()
+	t.Flush()
 }
 
 // inTable is for a list in which a mailbox's reason stands beside each message:
@@ -145,39 +147,6 @@ func size(n int64) string {
 	return fmt.Sprintf("%dM", n/1_000_000)
 }
 
-// table lines up columns and cuts lines at the terminal's width.
-type table struct {
-	g     *globals
-	text  *strings.Builder
-	tw    *tabwriter.Writer
-	width int
-}
-
-func (g *globals) table(head ...string) *table {
-	t := &table{g: g, text: &strings.Builder{}, width: g.outputWidth()}
-	t.tw = tabwriter.NewWriter(t.text, 0, 1, 2, ' ', 0)
-	t.row(head...)
-	return t
-}
-
-func (t *table) row(cells ...string) {
-	for i, c := range cells {
-		cells[i] = visible(c)
-	}
-	fmt.Fprintln(t.tw, strings.Join(cells, "\t"))
-}
-
-func (t *table) flush() {
-	t.tw.Flush()
-	for line := range strings.Lines(t.text.String()) {
-		line = strings.TrimRight(line, " \n")
-		if runes := []rune(line); t.width > 3 && len(runes) > t.width {
-			line = string(runes[:t.width-3]) + "..."
-		}
-		t.g.printf("%s\n", line)
-	}
-}
-
 func newQueueShow(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show QUEUE-ID...",
@@ -189,7 +158,7 @@ func newQueueShow(g *globals) *cobra.Command {
 
 func someIDs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usagef("%q needs a queue id; see smtpsend queue ls", cmd.CommandPath())
+		return exit.Usagef("%q needs a queue id; see smtpsend queue ls", cmd.CommandPath())
 	}
 	return nil
 }
@@ -200,7 +169,7 @@ func runQueueShow(ctx context.Context, g *globals, ids []string) error {
 		for _, id := range ids {
 			d, err := box.Show(ctx, outbox.QID(id))
 			if err != nil {
-				return asExit(fmt.Errorf("%s: %w", id, err))
+				return exit.Outbox(fmt.Errorf("%s: %w", id, err))
 			}
 			details = append(details, d)
 		}
@@ -214,12 +183,12 @@ func (g *globals) printDetails(details []outbox.Detail, more bool) error {
 		for _, d := range details {
 			views = append(views, newDetailView(d))
 		}
-		g.printJSON(map[string]any{"messages": views, "more": more, "exit_code": exitOK})
+		g.JSON(map[string]any{"messages": views, "more": more, "exit_code": exit.OK})
 		return nil
 	}
 	for i, d := range details {
 		if i > 0 {
-			g.printf("\n")
+			g.Printf("\n")
 		}
 		g.printDetail(d)
 	}
@@ -229,21 +198,21 @@ func (g *globals) printDetails(details []outbox.Detail, more bool) error {
 
 func (g *globals) printDetail(d outbox.Detail) {
 	now := time.Now()
-	g.printf("%s  %s", d.QID, d.State)
+	g.Printf("%s  %s", d.QID, d.State)
 	if text := why(d.Mail, now, math.MaxInt); text != "" && d.State != outbox.Sent {
-		g.printf("  %s", visible(text))
+		g.Printf("  %s", printable.Line(text))
 	}
-	g.printf("\nmailbox     %s\nmessage-id  %s\ntaken       %s by %s, %d octets\n", d.Mailbox, d.MessageID,
+	g.Printf("\nmailbox     %s\nmessage-id  %s\ntaken       %s by %s, %d octets\n", d.Mailbox, d.MessageID,
 		d.CreatedAt.Local().Format("2006-01-02 15:04:05"), d.Source, d.Size)
 	if d.Row != "" {
-		g.printf("row         %s\n", visible(d.Row))
+		g.Printf("row         %s\n", printable.Line(d.Row))
 	}
 	for _, r := range d.RecipientStates {
-		g.printf("recipient   %-10s%s%s\n", r.State, r.ForwardPath, atMost(visible(tail(codeText(r.Code, r.Text))), 120))
+		g.Printf("recipient   %-10s%s%s\n", r.State, r.ForwardPath, atMost(printable.Line(tail(codeText(r.Code, r.Text))), 120))
 	}
 	for _, e := range d.Events {
-		g.printf("%s  %-12s%s\n", e.At.Local().Format("2006-01-02 15:04:05"), e.Kind,
-			atMost(visible(strings.TrimSpace(e.Recipient+" "+codeText(e.Code, e.Text))), 140))
+		g.Printf("%s  %-12s%s\n", e.At.Local().Format("2006-01-02 15:04:05"), e.Kind,
+			atMost(printable.Line(strings.TrimSpace(e.Recipient+" "+codeText(e.Code, e.Text))), 140))
 	}
 }
 
@@ -276,10 +245,10 @@ func runQueueHistory(ctx context.Context, g *globals, q *queueFlags) error {
 		}
 		details, more, err := limited(f, func(f outbox.Filter) ([]outbox.Detail, error) { return box.History(ctx, f) })
 		if err != nil {
-			return asExit(err)
+			return exit.Outbox(err)
 		}
 		if len(details) == 0 && !g.json {
-			g.printf("no messages\n")
+			g.Printf("no messages\n")
 			return nil
 		}
 		return g.printDetails(details, more)
@@ -292,7 +261,7 @@ func newQueueCat(g *globals) *cobra.Command {
 		Short: "Print the content of a message as it will be, or was, submitted",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("%q takes one queue id", cmd.CommandPath())
+				return exit.Usagef("%q takes one queue id", cmd.CommandPath())
 			}
 			return nil
 		},
@@ -300,11 +269,11 @@ func newQueueCat(g *globals) *cobra.Command {
 			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error {
 				body, err := box.Body(cmd.Context(), outbox.QID(args[0]))
 				if err != nil {
-					return asExit(err)
+					return exit.Outbox(err)
 				}
-				err = g.copyExactly(body)
+				err = g.Copy(body)
 				if err = errors.Join(err, body.Close()); err != nil {
-					return withCode(exitIO, err)
+					return exit.With(exit.IO, err)
 				}
 				return nil
 			})
@@ -318,19 +287,19 @@ func newQueueBackup(g *globals) *cobra.Command {
 		Short: "Write a copy of the outbox into a new file while everything goes on",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("%q takes one file", cmd.CommandPath())
+				return exit.Usagef("%q takes one file", cmd.CommandPath())
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error {
 				if err := box.Backup(cmd.Context(), args[0]); err != nil {
-					return withCode(exitCannotCreate, err)
+					return exit.With(exit.CannotCreate, err)
 				}
 				if g.json {
-					g.printJSON(map[string]any{"file": args[0], "exit_code": exitOK})
+					g.JSON(map[string]any{"file": args[0], "exit_code": exit.OK})
 				} else {
-					g.printf("copied to %s\n", args[0])
+					g.Printf("copied to %s\n", args[0])
 				}
 				return nil
 			})

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
 // waitingStates are those of messages that are submitted sooner or later.
@@ -34,31 +33,14 @@ func (g *globals) toRemove(ctx context.Context, box *outbox.Outbox, f outbox.Fil
 		return within(f, []outbox.State{outbox.Sent, outbox.Dead, outbox.Cancelled}), nil
 	}
 	what := fmt.Sprintf("%d %s and would never be sent", waiting, plural(waiting, "message waits", "messages wait"))
-	if !isTerminal(g.stdin) || g.json {
-		return f, usagef("%s; nothing was removed: --yes removes, and queue cancel keeps the history", what)
+	if !stdio.IsTerminal(g.stdin) || g.json {
+		return f, exit.Usagef("%s; nothing was removed: --yes removes, and queue cancel keeps the history", what)
 	}
-	agreed, err := g.agreed(what + ". Remove? [y/N] ")
+	agreed, err := g.Agreed(g.stdin, what+". Remove? [y/N] ")
 	if err == nil && !agreed {
-		err = usagef("nothing was removed")
+		err = exit.Usagef("nothing was removed")
 	}
 	return f, err
-}
-
-// agreed asks a question at the terminal. Everything but yes is no.
-func (g *globals) agreed(question string) (bool, error) {
-	talk := g.conversation()
-	if _, err := io.WriteString(talk, "smtpsend: "+question); err != nil {
-		return false, err
-	}
-	answer, err := bufio.NewReader(io.LimitReader(talk, 100)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return true, nil
-	}
-	return false, nil
 }
 
 // within narrows a filter to states.

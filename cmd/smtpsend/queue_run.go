@@ -14,7 +14,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -45,7 +47,7 @@ func runQueueRun(ctx context.Context, g *globals, drain bool) error {
 		return err
 	}
 	if cfg.NoMails {
-		g.printf("not submitted: SMTPSEND_NO_MAILS=1\n")
+		g.Printf("not submitted: SMTPSEND_NO_MAILS=1\n")
 		return nil
 	}
 	box, err := g.openOutbox(ctx, cfg)
@@ -67,17 +69,17 @@ func runQueueRun(ctx context.Context, g *globals, drain bool) error {
 	o.Drain, o.Due, o.Settled, o.Probed = drain, !drain, t.settled, t.probed
 	if drain {
 		if err := g.notePauses(ctx, box); err != nil {
-			return asExit(err)
+			return exit.Outbox(err)
 		}
 	}
 	if err := courier.Run(ctx, box, sender, o); err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
 	if _, err := sender.Purge(context.WithoutCancel(ctx)); err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
 	if err := t.noteStopped(context.WithoutCancel(ctx), box); err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
 	return t.conclude(ctx)
 }
@@ -100,13 +102,13 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 		switch {
 		case n == 0 || told:
 		case m.Pause == outbox.PauseOperator:
-			t.g.line("note", "%s is held: %s", wait, courier.ReleaseCommand(m.Name))
+			t.g.Line("note", "%s is held: %s", wait, courier.ReleaseCommand(m.Name))
 		case m.Stopped():
 			t.stopped[m.Name] = t.pauseCode(m)
-			t.g.line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			t.g.Line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		case m.Pause != "" && !m.OldestDue.After(now):
 			t.pauses = append(t.pauses, t.pauseCode(m))
-			t.g.line("note", "%s pauses: %s; %s", wait, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			t.g.Line("note", "%s pauses: %s; %s", wait, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 	return nil
@@ -118,7 +120,7 @@ func (g *globals) notePauses(ctx context.Context, box *outbox.Outbox) error {
 	now := time.Now()
 	for _, m := range list {
 		if m.Pause != "" && !m.Held() && m.Counts[outbox.Ready] > 0 {
-			g.line("note", "mailbox %s pauses: %s; %s", m.Name, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			g.Line("note", "mailbox %s pauses: %s; %s", m.Name, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 	return err
@@ -132,9 +134,9 @@ func (t *tally) pauseCode(m outbox.Mailbox) int {
 	if seen {
 		return code
 	}
-	code = rememberedCode(m.Code, 0)
-	if code == exitRefused && m.Pause == outbox.PauseConfiguration {
-		return exitNotAuthorised
+	code = exit.RememberedCode(m.Code, 0)
+	if code == exit.Refused && m.Pause == outbox.PauseConfiguration {
+		return exit.NotAuthorised
 	}
 	return code
 }
@@ -159,16 +161,16 @@ func goesOn(mailbox string, until, probe, now time.Time) string {
 func (g *globals) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sender, error) {
 	sender, left, err := box.Lock(ctx)
 	if err != nil {
-		return nil, asExit(err)
+		return nil, exit.Outbox(err)
 	}
 	if left.Again > 0 {
-		g.warningf("the last run ended with %d %s on the way, surely not submitted: due again", left.Again, plural(left.Again, "message", "messages"))
+		g.Warningf("the last run ended with %d %s on the way, surely not submitted: due again", left.Again, plural(left.Again, "message", "messages"))
 	}
 	if left.InDoubt > 0 {
-		g.warningf("the last run left %d %s in doubt: submitted once more, with the same Message-ID", left.InDoubt, plural(left.InDoubt, "message", "messages"))
+		g.Warningf("the last run left %d %s in doubt: submitted once more, with the same Message-ID", left.InDoubt, plural(left.InDoubt, "message", "messages"))
 	}
 	if left.Held > 0 {
-		g.warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, plural(left.Held, "message", "messages"))
+		g.Warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, plural(left.Held, "message", "messages"))
 	}
 	return sender, nil
 }
@@ -223,7 +225,7 @@ func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 		t.pause(c, r, s, finding)
 	}
 	if !t.quiet && !t.g.json {
-		t.g.printf("%s  %-12s%s%s\n", c.QID, s.Event, c.Mailbox, atMost(visible(tail(lastWords(r))), 140))
+		t.g.Printf("%s  %-12s%s%s\n", c.QID, s.Event, c.Mailbox, atMost(printable.Line(tail(lastWords(r))), 140))
 	}
 }
 
@@ -247,9 +249,9 @@ func (t *tally) found(c *outbox.Claim, r *submission.Receipt) diagnosis.Finding 
 // accepted.
 func attemptCode(r *submission.Receipt, found diagnosis.Finding) int {
 	if r == nil {
-		return exitConfig // the settings allow no connection
+		return exit.Config // the settings allow no connection
 	}
-	return endingOf(r, found).worst()
+	return exit.EndingOf(r, found).Worst()
 }
 
 // keep remembers how the message stands after the attempt.
@@ -270,8 +272,8 @@ func (t *tally) keep(c *outbox.Claim, s outbox.Settled, code int) {
 // lostCode is the exit code of a message that is not tried again, whose last
 // failure has the code: one that passes was met for as long as it may be.
 func lostCode(code int) int {
-	if code == exitTryAgain {
-		return exitRefused
+	if code == exit.TryAgain {
+		return exit.Refused
 	}
 	return code
 }
@@ -290,7 +292,7 @@ func (t *tally) stop(c *outbox.Claim, r *submission.Receipt, s outbox.Settled, f
 	if !t.explain(r, found) {
 		return
 	}
-	t.g.line("note", "mailbox %s is held, and no message is lost; %s", c.Mailbox, goesOn(c.Mailbox, s.Until, s.Probe, time.Now()))
+	t.g.Line("note", "mailbox %s is held, and no message is lost; %s", c.Mailbox, goesOn(c.Mailbox, s.Until, s.Probe, time.Now()))
 }
 
 // pause tells once why a mailbox pauses; while the run waits for it, also until
@@ -301,7 +303,7 @@ func (t *tally) pause(c *outbox.Claim, r *submission.Receipt, s outbox.Settled, 
 		t.explain(r, found)
 	}
 	if t.waits || (t.quiet && s.Pause == outbox.PauseServer) { // a batch shows the others beside its rows
-		t.g.line("note", "mailbox %s pauses; %s", c.Mailbox, goesOn(c.Mailbox, s.Until, s.Probe, time.Now()))
+		t.g.Line("note", "mailbox %s pauses; %s", c.Mailbox, goesOn(c.Mailbox, s.Until, s.Probe, time.Now()))
 	}
 }
 
@@ -321,9 +323,9 @@ func (t *tally) probed(p courier.Probed) {
 	switch {
 	case p.Settled.Pause == "":
 		delete(t.stopped, p.Mailbox)
-		t.g.line("note", "mailbox %s, which was held, signs in again and goes on", p.Mailbox)
+		t.g.Line("note", "mailbox %s, which was held, signs in again and goes on", p.Mailbox)
 	case p.Err != nil:
-		t.g.line("note", "mailbox %s was tried by a sign-in and is still held: %s", p.Mailbox, atMost(said(p.Err), 200))
+		t.g.Line("note", "mailbox %s was tried by a sign-in and is still held: %s", p.Mailbox, atMost(said(p.Err), 200))
 	}
 }
 
@@ -342,29 +344,29 @@ func lastWords(r *submission.Receipt) string {
 func (t *tally) conclude(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e := ending{
-		accepted: t.accepted, refused: len(t.lost), kept: len(t.waiting) + len(t.stopped) + len(t.pauses), inDoubt: t.doubt, failures: t.failures(),
+	e := exit.Ending{
+		Accepted: t.accepted, Refused: len(t.lost), Kept: len(t.waiting) + len(t.stopped) + len(t.pauses), InDoubt: t.doubt, Failures: t.failures(),
 	}
 	if t.partly {
-		e.accepted++
+		e.Accepted++
 	}
 	if ctx.Err() != nil {
-		e.broken = exitInterrupted
+		e.Broken = exit.Interrupted
 	}
-	code := e.code()
+	code := e.Code()
 	text := fmt.Sprintf("%d accepted, %d deferred, %d refused, %d in doubt", t.accepted, t.deferred, t.refused, t.doubt)
 	if t.g.json {
-		t.g.printJSON(map[string]any{
+		t.g.JSON(map[string]any{
 			"accepted": t.accepted, "deferred": t.deferred, "refused": t.refused, "in_doubt": t.doubt,
 			"stopped_mailboxes": len(t.stopped), "paused_mailboxes": len(t.pauses), "exit_code": code,
 		})
 	} else if !t.quiet {
-		t.g.printf("%s\n", text)
+		t.g.Printf("%s\n", text)
 	}
-	if code == exitOK {
+	if code == exit.OK {
 		return nil
 	}
-	return &exitError{code: code, err: errors.New(text), shown: true}
+	return &exit.Error{Code: code, Err: errors.New(text), Shown: true}
 }
 
 func newQueueWhy(g *globals) *cobra.Command {
@@ -387,18 +389,18 @@ func runQueueWhy(ctx context.Context, g *globals, box *outbox.Outbox, names []st
 		}
 	}
 	if err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
 	if g.json {
 		views := []mailboxView{}
 		for _, m := range list {
 			views = append(views, newMailboxView(m))
 		}
-		g.printJSON(map[string]any{"mailboxes": views, "exit_code": exitOK})
+		g.JSON(map[string]any{"mailboxes": views, "exit_code": exit.OK})
 		return nil
 	}
 	if len(list) == 0 {
-		g.printf("no mailboxes\n")
+		g.Printf("no mailboxes\n")
 	}
 	for _, m := range list {
 		g.printMailbox(m)
@@ -407,25 +409,25 @@ func runQueueWhy(ctx context.Context, g *globals, box *outbox.Outbox, names []st
 }
 
 func (g *globals) printMailbox(m outbox.Mailbox) {
-	g.printf("%s: %d ready, %d sending, %d held; %d of %d messages in the last minute, %d of %d recipients in the last 24 hours\n",
+	g.Printf("%s: %d ready, %d sending, %d held; %d of %d messages in the last minute, %d of %d recipients in the last 24 hours\n",
 		m.Name, m.Counts[outbox.Ready], m.Counts[outbox.Sending], m.Counts[outbox.Held],
 		m.Messages, m.Limits.PerMinute, m.Recipients, m.Limits.RecipientsPerDay)
 	now := time.Now()
 	switch {
 	case m.Reason == "" && m.Counts[outbox.Ready] == 0:
-		g.printf("    nothing waits\n")
+		g.Printf("    nothing waits\n")
 	case m.Reason == "":
-		g.printf("    nothing holds it: smtpsend queue run submits what is due\n")
+		g.Printf("    nothing holds it: smtpsend queue run submits what is due\n")
 	case m.Held():
-		g.printf("    %s\n    %s\n", visible(diagnosis.Short(m.Reason)), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+		g.Printf("    %s\n    %s\n", printable.Line(diagnosis.Short(m.Reason)), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 	default:
-		g.printf("    %s, until %s\n", visible(diagnosis.Short(m.Reason)), clock(m.WaitsUntil, now))
+		g.Printf("    %s, until %s\n", printable.Line(diagnosis.Short(m.Reason)), clock(m.WaitsUntil, now))
 	}
 	if !m.Since.IsZero() {
-		g.printf("    since %s\n", clock(m.Since, now))
+		g.Printf("    since %s\n", clock(m.Since, now))
 	}
 	if m.Code != "" {
-		g.printf("    more: smtpsend explain %s\n", m.Code)
+		g.Printf("    more: smtpsend explain %s\n", m.Code)
 	}
 }
 
@@ -450,11 +452,11 @@ func runQueueStats(ctx context.Context, g *globals, box *outbox.Outbox, span str
 	}
 	finished, err := box.Finished(ctx, from)
 	if err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
 	mailboxes, err := box.Mailboxes(ctx)
 	if err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
 	waiting := make(map[outbox.State]int)
 	held, paused := 0, 0
@@ -470,16 +472,16 @@ func runQueueStats(ctx context.Context, g *globals, box *outbox.Outbox, span str
 		}
 	}
 	if g.json {
-		g.printJSON(map[string]any{"waiting": waiting, "finished": finished, "since": from, "mailboxes": len(mailboxes),
-			"held_mailboxes": held, "paused_mailboxes": paused, "exit_code": exitOK})
+		g.JSON(map[string]any{"waiting": waiting, "finished": finished, "since": from, "mailboxes": len(mailboxes),
+			"held_mailboxes": held, "paused_mailboxes": paused, "exit_code": exit.OK})
 		return nil
 	}
-	g.printf("waiting   %d ready, %d sending, %d held, in %d %s\n", waiting[outbox.Ready], waiting[outbox.Sending], waiting[outbox.Held],
+	g.Printf("waiting   %d ready, %d sending, %d held, in %d %s\n", waiting[outbox.Ready], waiting[outbox.Sending], waiting[outbox.Held],
 		len(mailboxes), plural(len(mailboxes), "mailbox", "mailboxes"))
 	if held+paused > 0 {
-		g.printf("          %d %s held, %d paused: smtpsend queue why\n", held, plural(held, "mailbox", "mailboxes"), paused)
+		g.Printf("          %d %s held, %d paused: smtpsend queue why\n", held, plural(held, "mailbox", "mailboxes"), paused)
 	}
-	g.printf("finished  %d sent, %d dead, %d cancelled since %s\n", finished[outbox.Sent], finished[outbox.Dead], finished[outbox.Cancelled],
+	g.Printf("finished  %d sent, %d dead, %d cancelled since %s\n", finished[outbox.Sent], finished[outbox.Dead], finished[outbox.Cancelled],
 		from.Local().Format("2006-01-02 15:04"))
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
@@ -40,7 +41,7 @@ func TestWhatIsUnderWayIsToldOf(t *testing.T) {
 	}
 	var out, errs bytes.Buffer
 	p := &process{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, environ: []string{"SMTPSEND_STATE_DIR=" + dir}}
-	if code := run(t.Context(), p, []string{"queue", "cancel", "--all"}); code != exitOK || out.String() != "2 messages cancelled\n" {
+	if code := run(t.Context(), p, []string{"queue", "cancel", "--all"}); code != exit.OK || out.String() != "2 messages cancelled\n" {
 		t.Errorf("exit code %d: %s", code, &out)
 	}
 	if want := "smtpsend: note: 1 more is being submitted: cancel does not apply to what is under way\n"; errs.String() != want {

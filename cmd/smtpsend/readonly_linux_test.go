@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
 )
 
 // mounted is a RAM disk of some size, which only root may mount.
@@ -37,7 +39,7 @@ func TestEveryVerbThatLooksReadsAReadOnlyDisk(t *testing.T) {
 		code := run(t.Context(), &process{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, environ: env}, args)
 		return code, stdout.String() + stderr.String()
 	}
-	if code, said := call("send", "--queue", "--to", "b@contoso.example", "-s", "hello", "--text", "y"); code != exitOK {
+	if code, said := call("send", "--queue", "--to", "b@contoso.example", "-s", "hello", "--text", "y"); code != exit.OK {
 		t.Fatalf("%d: %s", code, said)
 	}
 	_, listed := call("queue", "ls", "--json")
@@ -53,26 +55,26 @@ func TestEveryVerbThatLooksReadsAReadOnlyDisk(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"queue", "ls"}, exitOK, id},
-		{[]string{"queue", "show", id}, exitOK, "b@contoso.example"},
-		{[]string{"queue", "why"}, exitOK, "1 ready"},
-		{[]string{"queue", "history"}, exitOK, id},
-		{[]string{"queue", "stats"}, exitOK, "1 ready"},
-		{[]string{"queue", "cat", id}, exitOK, "Subject: hello"},
-		{[]string{"queue", "backup", filepath.Join(t.TempDir(), "copy.db")}, exitOK, "copied to"},
-		{[]string{"sendmail", "-bp"}, exitOK, id},
-		{[]string{"batch", "--check", "-s", "x", "--text-file", text, "--to", "{{.email}}", rows}, exitOK, "1 message"},
-		{[]string{"queue", "cancel", id}, exitCannotCreate, "read-only file system"},
-		{[]string{"queue", "hold", "--mailbox", "a@contoso.example"}, exitCannotCreate, "read-only file system"},
-		{[]string{"queue", "run"}, exitCannotCreate, "read-only file system"},
-		{[]string{"send", "--queue", "--to", "b@contoso.example", "-s", "x", "--text", "y"}, exitCannotCreate, "read-only file system"},
-		{[]string{"batch", "-s", "x", "--text-file", text, "--to", "{{.email}}", rows}, exitCannotCreate, "read-only file system"},
+		{[]string{"queue", "ls"}, exit.OK, id},
+		{[]string{"queue", "show", id}, exit.OK, "b@contoso.example"},
+		{[]string{"queue", "why"}, exit.OK, "1 ready"},
+		{[]string{"queue", "history"}, exit.OK, id},
+		{[]string{"queue", "stats"}, exit.OK, "1 ready"},
+		{[]string{"queue", "cat", id}, exit.OK, "Subject: hello"},
+		{[]string{"queue", "backup", filepath.Join(t.TempDir(), "copy.db")}, exit.OK, "copied to"},
+		{[]string{"sendmail", "-bp"}, exit.OK, id},
+		{[]string{"batch", "--check", "-s", "x", "--text-file", text, "--to", "{{.email}}", rows}, exit.OK, "1 message"},
+		{[]string{"queue", "cancel", id}, exit.CannotCreate, "read-only file system"},
+		{[]string{"queue", "hold", "--mailbox", "a@contoso.example"}, exit.CannotCreate, "read-only file system"},
+		{[]string{"queue", "run"}, exit.CannotCreate, "read-only file system"},
+		{[]string{"send", "--queue", "--to", "b@contoso.example", "-s", "x", "--text", "y"}, exit.CannotCreate, "read-only file system"},
+		{[]string{"batch", "-s", "x", "--text-file", text, "--to", "{{.email}}", rows}, exit.CannotCreate, "read-only file system"},
 	} {
 		code, said := call(tt.args...)
 		if code != tt.code || !strings.Contains(said, tt.says) {
 			t.Errorf("%q ended with %d, want %d and %q: %s", tt.args, code, tt.code, tt.says, said)
 		}
-		if looks := tt.code == exitOK; looks != strings.Contains(said, "it is shown as it is, and nothing can be changed") && tt.args[0] != "batch" {
+		if looks := tt.code == exit.OK; looks != strings.Contains(said, "it is shown as it is, and nothing can be changed") && tt.args[0] != "batch" {
 			t.Errorf("%q: %s", tt.args, said)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -44,7 +45,7 @@ func (s *sendFlags) ready(ctx context.Context, g *globals, cfg *config.Config, g
 func (s *sendFlags) openMessage(ctx context.Context, g *globals, cfg *config.Config) (*message.Raw, error) {
 	o := message.RawOptions{Reencode: message.Reencode(cfg.Reencode)}
 	if s.message == "-" {
-		g.askFor("the message")
+		g.Reading("the message", g.stdin)
 		raw, err := message.ReadRaw(ctx, g.stdin, o)
 		return raw, s.inMessage(err)
 	}
@@ -83,7 +84,7 @@ func (s *sendFlags) author(raw *message.Raw, cfg *config.Config) (author, missin
 		return list[0], missing, nil
 	}
 	if missing.IsZero() {
-		return author, missing, usagef("the message has no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
+		return author, missing, exit.Usagef("the message has no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
 	}
 	return missing, missing, nil
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -33,7 +35,7 @@ type receiptView struct {
 	OutboxID    string             `json:"outbox_id,omitempty"`
 
 	said   string // what the server or the endpoint said, for people
-	ending ending
+	ending exit.Ending
 }
 
 type recipientView struct {
@@ -80,11 +82,11 @@ func newReceiptView(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.
 		found = diagnosis.Find(symptom, f)
 		v.Finding, v.said = &found, said(e)
 	}
-	if notAll(r) {
+	if exit.NotAll(r) {
 		v.Notes = append(slices.Clone(v.Notes), "nothing was submitted: a recipient was refused, and --all-or-none is set")
 	}
-	v.ending = endingOf(r, found)
-	v.ExitCode = v.ending.code()
+	v.ending = exit.EndingOf(r, found)
+	v.ExitCode = v.ending.Code()
 	v.Summary = summary(r)
 	return v
 }
@@ -143,22 +145,22 @@ func summary(r *submission.Receipt) string {
 // accepted to standard error.
 func (g *globals) printReceipt(v receiptView) {
 	for _, rcpt := range v.Recipients {
-		g.printf("%-14s%s%s\n", rcpt.Outcome.Word(), rcpt.ForwardPath, atMost(visible(tail(rcpt.Reply)), 160))
+		g.Printf("%-14s%s%s\n", rcpt.Outcome.Word(), rcpt.ForwardPath, atMost(printable.Line(tail(rcpt.Reply)), 160))
 	}
-	g.printf("message-id:   %s\nmailbox:      %s\nserver:       %s%s\n", v.MessageID, v.Mailbox, v.Server, visible(tail(v.Hostname)))
+	g.Printf("message-id:   %s\nmailbox:      %s\nserver:       %s%s\n", v.MessageID, v.Mailbox, v.Server, printable.Line(tail(v.Hostname)))
 	if v.QueueID != "" && v.QueueID != v.MessageID {
-		g.printf("queue id:     %s\n", visible(v.QueueID))
+		g.Printf("queue id:     %s\n", printable.Line(v.QueueID))
 	}
-	g.printf("size:         %d octets\ntime:         %s\n", v.Size, v.times())
+	g.Printf("size:         %d octets\ntime:         %s\n", v.Size, v.times())
 	for _, note := range v.Notes {
-		g.line("note", "%s", note)
+		g.Line("note", "%s", note)
 	}
 	if v.OutboxID != "" {
 		g.printQueued(v)
 		return
 	}
-	if v.ExitCode == exitInterrupted {
-		g.errorf("interrupted")
+	if v.ExitCode == exit.Interrupted {
+		g.Errorf("interrupted")
 		return
 	}
 	if v.Finding != nil {
@@ -169,9 +171,9 @@ func (g *globals) printReceipt(v receiptView) {
 // printQueued says that nothing is lost, and why it was not submitted at once.
 func (g *globals) printQueued(v receiptView) {
 	if v.Finding != nil {
-		g.warningf("not submitted at once: %s", v.Finding.Title)
+		g.Warningf("not submitted at once: %s", v.Finding.Title)
 	}
-	g.line("note", "queued as %s for %d %s; smtpsend queue run submits it", v.OutboxID, v.Queued, plural(v.Queued, "recipient", "recipients"))
+	g.Line("note", "queued as %s for %d %s; smtpsend queue run submits it", v.OutboxID, v.Queued, plural(v.Queued, "recipient", "recipients"))
 }
 
 // times lists the stages of the last attempt.

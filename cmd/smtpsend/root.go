@@ -7,16 +7,18 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
 // globals are the flags that every verb has, and the way out to the reader.
 type globals struct {
 	*process
+	*stdio.Printer
 	envFile string
 	profile string
 	json    bool
-	verbose bool
 	trace   bool
 	timeout time.Duration
 
@@ -26,7 +28,6 @@ type globals struct {
 
 	stdinFor   string // what of a message standard input is for, "" when nothing
 	stdinTwice bool   // and a secret was to come from there as well
-	unwritten  *error // the first of standard output
 
 	silentCommands bool // what a secret's command says is not for whoever called
 	became         *person
@@ -45,7 +46,7 @@ const (
 
 func newRoot(p *process) (*cobra.Command, *globals) {
 	var askedVersion bool
-	g := &globals{process: p, unwritten: new(error), became: new(person)}
+	g := &globals{process: p, Printer: p.printer(), became: new(person)}
 	root := &cobra.Command{
 		Use:   "smtpsend",
 		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",
@@ -53,7 +54,7 @@ func newRoot(p *process) (*cobra.Command, *globals) {
 Microsoft Graph. It fetches a token with client credentials, connects to
 smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 
-` + exitHelp,
+` + exit.Help,
 		SilenceErrors:    true,
 		SilenceUsage:     true,
 		TraverseChildren: true,
@@ -67,17 +68,17 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			g.timeoutGiven = cmd.Flags().Changed("timeout")
 			if g.timeout <= 0 {
-				return usagef("--timeout must be positive, got %v", g.timeout)
+				return exit.Usagef("--timeout must be positive, got %v", g.timeout)
 			}
 			if err := zone.Trouble(); err != nil && tellsTime(cmd) {
-				g.warningf("%v: times are in UTC", err)
+				g.Warningf("%v: times are in UTC", err)
 			}
 			return nil
 		},
 	}
 	root.SetIn(p.stdin)
-	root.SetOut(g.help())
-	root.SetErr(g.remarks())
+	root.SetOut(g.Help())
+	root.SetErr(g.Remarks())
 	root.SetFlagErrorFunc(flagError)
 	g.define(root.PersistentFlags())
 	root.Flags().BoolVar(&askedVersion, "version", false, "print the version")
@@ -99,7 +100,7 @@ func (g *globals) define(f *pflag.FlagSet) {
 	f.StringVar(&g.envFile, "env-file", "", "read settings from `FILE` (KEY=VALUE lines)")
 	f.StringVar(&g.profile, "profile", "", "read settings from `NAME`.env in the configuration directory")
 	f.BoolVar(&g.json, "json", false, "print the result as JSON")
-	f.BoolVarP(&g.verbose, "verbose", "v", false, "say on standard error what happens")
+	f.BoolVarP(&g.Verbose, "verbose", "v", false, "say on standard error what happens")
 	f.BoolVar(&g.trace, "trace", false, "print the SMTP dialogue on standard error, without credentials and content")
 	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, as a `DURATION` such as 90s or 5m")
 }
@@ -123,7 +124,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if !cmd.HasSubCommands() {
-		return usagef("%q takes no argument, got %q", cmd.CommandPath(), args[0])
+		return exit.Usagef("%q takes no argument, got %q", cmd.CommandPath(), args[0])
 	}
 	return noCommand(cmd, args[0])
 }
@@ -135,9 +136,9 @@ func noCommand(parent *cobra.Command, word string) error {
 		known = append(known, c.Name())
 	}
 	if near := config.Nearest(word, known); near != "" {
-		return usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
+		return exit.Usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
 	}
-	return usagef("no command %q; see %s --help", word, parent.CommandPath())
+	return exit.Usagef("no command %q; see %s --help", word, parent.CommandPath())
 }
 
 // options say where the settings of this run are.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
@@ -66,13 +67,13 @@ func unknownFault(text string, err error) error {
 		if errors.As(err, &fault) {
 			err = errors.New(fault.Reason) // the text is named already
 		}
-		return usagef("--fault %q: %v", text, err)
+		return exit.Usagef("--fault %q: %v", text, err)
 	}
 	near := ""
 	if n := config.Nearest(name, sandbox.FaultNames()); n != "" {
 		near = fmt.Sprintf("; the nearest is %s", n)
 	}
-	return usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults has them all", text, near)
+	return exit.Usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults has them all", text, near)
 }
 
 // listFaults prints the name of each fault and what it does.
@@ -83,7 +84,7 @@ func (g *globals) listFaults() {
 		for _, name := range names {
 			about[name] = sandbox.AboutFault(name)
 		}
-		g.printJSON(map[string]any{"faults": about})
+		g.JSON(map[string]any{"faults": about})
 		return
 	}
 	width := 0
@@ -91,7 +92,7 @@ func (g *globals) listFaults() {
 		width = max(width, len(name))
 	}
 	for _, name := range names {
-		g.printf("%-*s  %s\n", width, name, sandbox.AboutFault(name))
+		g.Printf("%-*s  %s\n", width, name, sandbox.AboutFault(name))
 	}
 }
 
@@ -102,11 +103,11 @@ func readScenario(ctx context.Context, name string) (*sandbox.Scenario, error) {
 		return nil, ofFlag("--scenario", err)
 	}
 	if text, err = charset.Strict([]byte(text)); err != nil {
-		return nil, withCode(exitData, ofFlag("--scenario", fmt.Errorf("file %q %w", name, err)))
+		return nil, exit.With(exit.Data, ofFlag("--scenario", fmt.Errorf("file %q %w", name, err)))
 	}
 	scenario, err := sandbox.ParseScenario([]byte(text))
 	if err != nil {
-		return nil, usagef("--scenario %s: %v", name, err)
+		return nil, exit.Usagef("--scenario %s: %v", name, err)
 	}
 	return scenario, nil
 }
@@ -116,9 +117,9 @@ func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 		g.listFaults()
 		return nil
 	}
-	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.logger()}
+	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.Logger()}
 	if s.timeScale < 1 {
-		return usagef("--time-scale %d is not positive", s.timeScale)
+		return exit.Usagef("--time-scale %d is not positive", s.timeScale)
 	}
 	if o.TimeScale = float64(s.timeScale); s.limits {
 		o.MessagesPerMinute, o.RecipientsPerDay = exchange.MessagesPerMinute, exchange.RecipientsPerDay
@@ -139,23 +140,23 @@ func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 	o.Without = s.without
 	box, err := sandbox.Start(ctx, o)
 	if fault, ok := errors.AsType[*sandbox.FaultError](err); ok {
-		return usagef("--without %q: %s", fault.Text, fault.Reason)
+		return exit.Usagef("--without %q: %s", fault.Text, fault.Reason)
 	}
 	if err != nil {
-		return withCode(exitRefused, err)
+		return exit.With(exit.Refused, err)
 	}
 	defer box.Close()
 	if s.writeEnv != "" {
 		if err := box.WriteEnv(s.writeEnv); err != nil {
-			return withCode(exitCannotCreate, err)
+			return exit.With(exit.CannotCreate, err)
 		}
 	}
 	if g.json {
-		g.printJSON(map[string]any{"smtp": box.SMTPAddr(), "url": box.URL(), "env_file": s.writeEnv})
+		g.JSON(map[string]any{"smtp": box.SMTPAddr(), "url": box.URL(), "env_file": s.writeEnv})
 	} else {
-		g.printf("smtp:     %s\ntokens:   %s\ninbox:    %s/\n", box.SMTPAddr(), box.URL(), strings.Replace(box.URL(), "https:", "http:", 1))
+		g.Printf("smtp:     %s\ntokens:   %s\ninbox:    %s/\n", box.SMTPAddr(), box.URL(), strings.Replace(box.URL(), "https:", "http:", 1))
 		if s.writeEnv != "" {
-			g.printf("settings: %s\n", s.writeEnv)
+			g.Printf("settings: %s\n", s.writeEnv)
 		}
 	}
 	<-ctx.Done()

@@ -11,8 +11,10 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/seal"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
 func newSecret(g *globals) *cobra.Command {
@@ -57,9 +59,9 @@ func runSecretSeal(ctx context.Context, g *globals) error {
 	// filled in, that is what sealing is for.
 	sealed, err := seal.Seal(g.settingsButSecrets(ctx).IdentityFile, value)
 	if err != nil {
-		return withCode(exitCannotCreate, err)
+		return exit.With(exit.CannotCreate, err)
 	}
-	g.printf("%sOFFICE_CLIENT_SECRET=%s\n", config.Prefix, sealed)
+	g.Printf("%sOFFICE_CLIENT_SECRET=%s\n", config.Prefix, sealed)
 	return nil
 }
 
@@ -67,23 +69,23 @@ func runSecretSeal(ctx context.Context, g *globals) error {
 func readSecret(g *globals) (secret.String, error) {
 	var text string
 	var err error
-	if tty, ok := terminal(g.stdin); ok {
-		text, err = g.readPassword(tty, "client secret (not shown): ")
+	if tty, ok := stdio.Terminal(g.stdin); ok {
+		text, err = g.Password(tty, g.stdin, "client secret (not shown): ")
 	} else {
 		var data []byte
 		data, err = io.ReadAll(io.LimitReader(g.stdin, 2*(seal.MaxSecret+4))) // of UTF-16
 		if err == nil {
 			if text, err = charset.Strict(data); err != nil { // PowerShell pipes with a byte order mark
-				return secret.String{}, withCode(exitData, fmt.Errorf("the secret %w", err))
+				return secret.String{}, exit.With(exit.Data, fmt.Errorf("the secret %w", err))
 			}
 		}
 		text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	}
 	if err != nil {
-		return secret.String{}, withCode(exitNoInput, fmt.Errorf("reading the secret: %w", err))
+		return secret.String{}, exit.With(exit.NoInput, fmt.Errorf("reading the secret: %w", err))
 	}
 	if text == "" {
-		return secret.String{}, withCode(exitNoInput, errors.New("the secret is empty"))
+		return secret.String{}, exit.With(exit.NoInput, errors.New("the secret is empty"))
 	}
 	return secret.New(text), nil
 }
@@ -96,13 +98,13 @@ func runSecretCheck(ctx context.Context, g *globals) error {
 		return err
 	}
 	if cfg.OfficeClientSecret.IsZero() {
-		return withCode(exitConfig, fmt.Errorf("%sOFFICE_CLIENT_SECRET is not set", config.Prefix))
+		return exit.With(exit.Config, fmt.Errorf("%sOFFICE_CLIENT_SECRET is not set", config.Prefix))
 	}
 	origin := cfg.Origin("OFFICE_CLIENT_SECRET")
 	if g.json {
-		g.printJSON(map[string]any{"origin": origin, "length": len(cfg.OfficeClientSecret.Reveal()), "exit_code": exitOK})
+		g.JSON(map[string]any{"origin": origin, "length": len(cfg.OfficeClientSecret.Reveal()), "exit_code": exit.OK})
 		return nil
 	}
-	g.printf("the client secret opens: %d octets, from %s\n", len(cfg.OfficeClientSecret.Reveal()), origin)
+	g.Printf("the client secret opens: %d octets, from %s\n", len(cfg.OfficeClientSecret.Reveal()), origin)
 	return nil
 }

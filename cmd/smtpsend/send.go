@@ -5,12 +5,12 @@ import (
 	"errors"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/exchange"
-
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -56,7 +56,7 @@ those given as arguments. Without a body among the flags the text is read from
 standard input. Ends with a receipt: what became of the message for each
 recipient, in the server's words.
 
-` + exitHelp,
+` + exit.Help,
 		Example: `  smtpsend send --to a@contoso.com --subject "Nightly report" --attach report.pdf < report.txt
   echo "disk full" | smtpsend send -s "db1: disk full" ops@contoso.com`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,7 +72,7 @@ recipient, in the server's words.
 // receipt.
 func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) bool) (err error) {
 	if s.attempts < 0 {
-		return usagef("--attempts %d is negative", s.attempts)
+		return exit.Usagef("--attempts %d is negative", s.attempts)
 	}
 	if err := s.excluded(given); err != nil {
 		return err
@@ -114,7 +114,7 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 		return g.queued(ctx, cfg, mail, outbox.Message{Source: "send", Key: s.key, ReadyAt: s.readyAt})
 	}
 	if s.key != "" || !s.readyAt.IsZero() {
-		return usagef("a time (--at) and a --key are for the outbox: add --queue")
+		return exit.Usagef("a time (--at) and a --key are for the outbox: add --queue")
 	}
 	o, err := g.connection(cfg, mail.Envelope.ReversePath)
 	if err != nil {
@@ -135,10 +135,10 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 // transaction was accepted for cannot be taken back when the next is refused.
 func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, error) {
 	if s.queue || cfg.Queue == config.QueueAlways {
-		return nil, usagef("--all-or-none cannot be kept by the outbox, which serves each recipient as it can")
+		return nil, exit.Usagef("--all-or-none cannot be kept by the outbox, which serves each recipient as it can")
 	}
 	if recipients > exchange.RecipientsPerMessage {
-		return nil, usagef("--all-or-none cannot be kept for %d recipients: more than %d need several transactions", recipients, exchange.RecipientsPerMessage)
+		return nil, exit.Usagef("--all-or-none cannot be kept for %d recipients: more than %d need several transactions", recipients, exchange.RecipientsPerMessage)
 	}
 	direct := *cfg
 	direct.Queue = config.QueueNever
@@ -147,8 +147,8 @@ func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, 
 
 // waiting says why nothing happens.
 func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
-	if g.verbose || g.watched() {
-		g.line("waiting", "%v: %s", wait.Round(100*time.Millisecond), because.Title)
+	if g.Verbose || g.Watched() {
+		g.Line("waiting", "%v: %s", wait.Round(100*time.Millisecond), because.Title)
 	}
 }
 
@@ -160,14 +160,14 @@ func (g *globals) conclusion(ctx context.Context, cfg *config.Config, m *message
 	shown := newReceiptView(r, known, claims)
 	g.fallBack(ctx, cfg, m, r, "send", &shown)
 	if g.json {
-		g.printJSON(shown)
+		g.JSON(shown)
 	} else {
 		g.printReceipt(shown)
 	}
-	if shown.ExitCode == exitOK {
+	if shown.ExitCode == exit.OK {
 		return nil
 	}
-	return &exitError{code: shown.ExitCode, err: errors.New(shown.Summary), shown: true}
+	return &exit.Error{Code: shown.ExitCode, Err: errors.New(shown.Summary), Shown: true}
 }
 
 // notSubmitted says what would have been submitted, and why it was not.
@@ -177,16 +177,16 @@ func notSubmitted(g *globals, m *message.Mail, dryRun bool) error {
 		why = "--dry-run"
 	}
 	if g.json {
-		g.printJSON(map[string]any{
+		g.JSON(map[string]any{
 			"submitted": false, "reason": why, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
-			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exitOK,
+			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exit.OK,
 		})
 		return nil
 	}
-	g.printf("not submitted: %s\n", why)
+	g.Printf("not submitted: %s\n", why)
 	for _, path := range m.Envelope.ForwardPaths {
-		g.printf("recipient:  %s\n", path)
+		g.Printf("recipient:  %s\n", path)
 	}
-	g.printf("mailbox:    %s\nmessage-id: %s\nsize:       %d octets\n", m.Envelope.ReversePath, m.MessageID, m.Content.Size())
+	g.Printf("mailbox:    %s\nmessage-id: %s\nsize:       %d octets\n", m.Envelope.ReversePath, m.MessageID, m.Content.Size())
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -46,7 +47,7 @@ ignored; the manual lists each. What
 cannot be submitted is kept in SMTPSEND_DEAD_LETTER_DIR, else in dead.letter in
 the home directory.
 
-` + exitHelp
+` + exit.Help
 
 func newSendmail(g *globals) *cobra.Command {
 	return &cobra.Command{
@@ -118,13 +119,13 @@ func runSendmail(ctx context.Context, g *globals, a *sendmailArgs, given []strin
 // takeOver puts the options into the global ones of the same meaning.
 func (s *sendmail) takeOver() {
 	a, g := s.args, s.globals
-	g.verbose, g.trace = g.verbose || a.verbose, g.trace || a.trace
+	g.Verbose, g.trace = g.Verbose || a.verbose, g.trace || a.trace
 	if a.timeout != 0 {
 		g.timeout, g.timeoutGiven = a.timeout, true
 	}
 	g.silentCommands = true
 	for _, w := range a.warnings {
-		g.warningf("%s", w)
+		g.Warningf("%s", w)
 	}
 }
 
@@ -176,7 +177,7 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 	}
 	code := s.conclude(err) // the reason comes before the place
 	s.keep(ctx, copied, resubmission{given: s.given, sender: s.args.sender, fullName: s.args.fullName, dsn: s.args.dsn, args: s.args}, done, err)
-	return &exitError{code: code, err: err, shown: true}
+	return &exit.Error{Code: code, Err: err, Shown: true}
 }
 
 // delivery is a message whose submission was tried. Without recipients in view it
@@ -240,9 +241,9 @@ func (s *sendmail) recipients(raw *message.Raw) ([]string, error) {
 	case len(list) > 0:
 		return s.resolve(list)
 	case s.args.fromHeader:
-		return nil, withCode(exitData, errors.New("no recipient in To, Cc or Bcc (-t), and none among the arguments"))
+		return nil, exit.With(exit.Data, errors.New("no recipient in To, Cc or Bcc (-t), and none among the arguments"))
 	}
-	return nil, withCode(exitUsage, errNobody)
+	return nil, exit.With(exit.Usage, errNobody)
 }
 
 // withCommas is arg with commas for the blanks between plain addresses and local
@@ -273,14 +274,14 @@ func (s *sendmail) submit(ctx context.Context, mail *stamped) (receiptView, *sub
 func (s *sendmail) report(view receiptView) error {
 	switch {
 	case s.json:
-		s.printJSON(view)
-	case view.ExitCode != exitOK || s.verbose:
+		s.JSON(view)
+	case view.ExitCode != exit.OK || s.Verbose:
 		s.toStderr().printReceipt(view)
 	case view.OutboxID != "":
 		s.printQueued(view)
 	}
-	if view.ExitCode == exitOK {
+	if view.ExitCode == exit.OK {
 		return nil
 	}
-	return &exitError{code: view.ExitCode, err: fmt.Errorf("%s", view.Summary), shown: true}
+	return &exit.Error{Code: view.ExitCode, Err: fmt.Errorf("%s", view.Summary), Shown: true}
 }

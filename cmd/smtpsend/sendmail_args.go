@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -85,7 +86,7 @@ func parseSendmail(args []string) (*sendmailArgs, error) {
 	}
 	for _, r := range args {
 		if len(r) > 1 && r[0] == '-' {
-			return nil, usagef("sendmail: %q stands after a recipient: options go before it, and -- before a recipient that begins with a hyphen", r)
+			return nil, exit.Usagef("sendmail: %q stands after a recipient: options go before it, and -- before a recipient that begins with a hyphen", r)
 		}
 	}
 	a.recipients = args
@@ -96,7 +97,7 @@ func parseSendmail(args []string) (*sendmailArgs, error) {
 // form that can add an option to PHP's -t must not get to speak SMTP.
 func (a *sendmailArgs) checkMode() error {
 	if a.fromHeader && a.mode != modeSubmit {
-		return usagef("sendmail: -t is for a message on standard input, and not for -bs, -bp, -bi, -q or -I")
+		return exit.Usagef("sendmail: -t is for a message on standard input, and not for -bs, -bp, -bi, -q or -I")
 	}
 	return nil
 }
@@ -107,7 +108,7 @@ func (a *sendmailArgs) short(arg string, rest []string) ([]string, error) {
 		letter := arg[i]
 		kind, ok := optionArity[letter]
 		if !ok {
-			return nil, usagef("sendmail: unknown option -%s in %q; see smtpsend sendmail --help", arg[i:i+1], arg)
+			return nil, exit.Usagef("sendmail: unknown option -%s in %q; see smtpsend sendmail --help", arg[i:i+1], arg)
 		}
 		if kind == alone {
 			if err := a.apply(letter, ""); err != nil {
@@ -118,7 +119,7 @@ func (a *sendmailArgs) short(arg string, rest []string) ([]string, error) {
 		text := arg[i+1:]
 		if text == "" && kind == value {
 			if len(rest) == 0 {
-				return nil, usagef("sendmail: option -%c needs a value", letter)
+				return nil, exit.Usagef("sendmail: option -%c needs a value", letter)
 			}
 			text, rest = rest[0], rest[1:]
 		}
@@ -158,7 +159,7 @@ func (a *sendmailArgs) apply(letter byte, text string) error {
 		}
 	case 'B':
 		if !slices.Contains([]string{"7BIT", "8BITMIME"}, strings.ToUpper(text)) {
-			return usagef("sendmail: -B %q: 7BIT or 8BITMIME", text)
+			return exit.Usagef("sendmail: -B %q: 7BIT or 8BITMIME", text)
 		}
 	case 'N', 'R', 'V':
 		a.setDSN(letter, text)
@@ -176,11 +177,11 @@ func (a *sendmailArgs) setMode(text string) error {
 	case "i", "h", "H":
 		a.mode = modeNone
 	case "d", "D", "l":
-		return usagef("sendmail: -b%s: smtpsend is not a daemon and listens on no port; -bs speaks SMTP on standard input", text)
+		return exit.Usagef("sendmail: -b%s: smtpsend is not a daemon and listens on no port; -bs speaks SMTP on standard input", text)
 	case "v", "t":
-		return usagef("sendmail: -b%s: no address is verified or tested here; smtpsend send --dry-run shows what would be submitted", text)
+		return exit.Usagef("sendmail: -b%s: no address is verified or tested here; smtpsend send --dry-run shows what would be submitted", text)
 	default:
-		return usagef("sendmail: -b %q: one of m, s, p, i", text)
+		return exit.Usagef("sendmail: -b %q: one of m, s, p, i", text)
 	}
 	return nil
 }
@@ -225,9 +226,9 @@ var pinnedOptions = map[string]string{
 // pinned is the error for an option that is one of pinnedOptions under name.
 func pinned(option, name string) error {
 	if setting := pinnedOptions[name]; setting != "" {
-		return usagef("sendmail: %s is not taken from whoever calls sendmail: set %s%s", option, config.Prefix, setting)
+		return exit.Usagef("sendmail: %s is not taken from whoever calls sendmail: set %s%s", option, config.Prefix, setting)
 	}
-	return usagef("sendmail: %s is not taken from whoever calls sendmail, because settings can run a command: put --env-file FILE or --profile NAME "+
+	return exit.Usagef("sendmail: %s is not taken from whoever calls sendmail, because settings can run a command: put --env-file FILE or --profile NAME "+
 		"before the verb (smtpsend --profile NAME sendmail ...), or set %sENV_FILE in the environment", option, config.Prefix)
 }
 
@@ -239,13 +240,13 @@ func (a *sendmailArgs) long(arg string, rest []string) ([]string, error) {
 	}
 	if name != "timeout" && name != "from" {
 		if has {
-			return nil, usagef("sendmail: option --%s takes no value or is unknown; see smtpsend sendmail --help", name)
+			return nil, exit.Usagef("sendmail: option --%s takes no value or is unknown; see smtpsend sendmail --help", name)
 		}
 		return rest, a.longFlag(name)
 	}
 	if !has {
 		if len(rest) == 0 {
-			return nil, usagef("sendmail: option --%s needs a value", name)
+			return nil, exit.Usagef("sendmail: option --%s needs a value", name)
 		}
 		text, rest = rest[0], rest[1:]
 	}
@@ -255,7 +256,7 @@ func (a *sendmailArgs) long(arg string, rest []string) ([]string, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return nil, usagef("sendmail: --timeout %q: write it as 90s or 5m", text)
+		return nil, exit.Usagef("sendmail: --timeout %q: write it as 90s or 5m", text)
 	}
 	a.timeout = d
 	return rest, nil
@@ -282,7 +283,7 @@ func (a *sendmailArgs) longFlag(name string) error {
 	case "reencode-long-lines":
 		a.settings["REENCODE_LONG_LINES"] = "1"
 	default:
-		return usagef("sendmail: unknown option --%s; see smtpsend sendmail --help", name)
+		return exit.Usagef("sendmail: unknown option --%s; see smtpsend sendmail --help", name)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -110,7 +111,7 @@ func TestParseSendmailRefuses(t *testing.T) {
 		"--default-domain=d", "--domain=d", "--dead-letter-dir=/x", "-t|--dead-letter-dir|/x", "--logfile=x", "--passwordeval=id", "--host=x",
 	} {
 		got, err := parseSendmail(strings.Split(line, "|"))
-		if err == nil || codeOf(err) != exitUsage {
+		if err == nil || exit.Of(err) != exit.Usage {
 			t.Errorf("%q is read as %+v, %v", line, got, err)
 		}
 	}
@@ -126,8 +127,8 @@ func FuzzParseSendmail(f *testing.F) {
 		args := strings.Split(joined, "\x00")
 		a, err := parseSendmail(args)
 		if err != nil {
-			if codeOf(err) != exitUsage {
-				t.Fatalf("%q: exit code %d: %v", args, codeOf(err), err)
+			if exit.Of(err) != exit.Usage {
+				t.Fatalf("%q: exit code %d: %v", args, exit.Of(err), err)
 			}
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
@@ -90,12 +91,12 @@ func (o *original) take(p []byte) (int, error) {
 	if o.file == nil {
 		f, err := ownfile.CreateTemp("", "smtpsend-*")
 		if err != nil {
-			return 0, withCode(exitCannotCreate, fmt.Errorf("making a temporary copy of the message: %w", err))
+			return 0, exit.With(exit.CannotCreate, fmt.Errorf("making a temporary copy of the message: %w", err))
 		}
 		o.named = os.Remove(f.Name()) != nil // Windows refuses while it is open; close tries again
 		if _, err := f.Write(o.memory.Bytes()); err != nil {
 			_ = f.Close()
-			return 0, withCode(exitIO, fmt.Errorf("writing the temporary copy of the message: %w", err))
+			return 0, exit.With(exit.IO, fmt.Errorf("writing the temporary copy of the message: %w", err))
 		}
 		o.file = f
 		o.memory = bytes.Buffer{}

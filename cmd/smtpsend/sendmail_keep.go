@@ -17,8 +17,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
 
@@ -41,7 +43,7 @@ type kept struct {
 // directory, else the directory for temporary files. With ctx it ends soon, and
 // then says what it did not keep.
 func (s *sendmail) keep(ctx context.Context, o *original, again resubmission, done *delivery, cause error) {
-	note := kept{SchemaVersion: schemaVersion, Time: time.Now(), ExitCode: codeOf(cause), Error: cause.Error(), Arguments: again.given}
+	note := kept{SchemaVersion: stdio.SchemaVersion, Time: time.Now(), ExitCode: exit.Of(cause), Error: cause.Error(), Arguments: again.given}
 	if done != nil {
 		note.Arguments = again.arguments(done)
 		note.Mailbox, note.ReversePath = done.mail.mailbox, done.mail.Envelope.ReversePath
@@ -60,14 +62,14 @@ func (s *sendmail) keep(ctx context.Context, o *original, again resubmission, do
 		name := filepath.Join(home, "dead.letter")
 		cut, err := appendDeadLetter(ctx, name, o, note)
 		if err == nil {
-			s.line("kept", "%s%s", name, brackets(cut))
+			s.Line("kept", "%s%s", name, brackets(cut))
 			return
 		}
 		errs = append(errs, err)
 	}
 	err := s.keepInDir(ctx, os.TempDir(), o, note)
 	if err != nil {
-		s.errorf("the message could not be kept and is lost: %v", errors.Join(append(errs, err)...))
+		s.Errorf("the message could not be kept and is lost: %v", errors.Join(append(errs, err)...))
 	}
 }
 
@@ -130,7 +132,7 @@ func (s *sendmail) keepInDir(ctx context.Context, dir string, o *original, note 
 	if note.Cut != "" {
 		more = note.Cut + "; " + more
 	}
-	s.line("kept", "%s%s", name, brackets(more))
+	s.Line("kept", "%s%s", name, brackets(more))
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
 )
 
 // planter makes, for each new .eml in dir, a link to target in the place of the
@@ -75,7 +77,7 @@ func TestNoteOfADeadLetterIsNotWrittenThroughALink(t *testing.T) {
 		cmd.Env = append(os.Environ(), "SMTPSEND_SMTP_PORT=none", "SMTPSEND_DEAD_LETTER_DIR="+dir, "HOME="+top)
 		cmd.Stdin = strings.NewReader("From: a@contoso.example\n\n" + strings.Repeat("text\n", 10_000))
 		out, _ := cmd.CombinedOutput()
-		if cmd.ProcessState.ExitCode() != exitConfig || !strings.Contains(string(out), "smtpsend: kept: ") {
+		if cmd.ProcessState.ExitCode() != exit.Config || !strings.Contains(string(out), "smtpsend: kept: ") {
 			t.Fatalf("exit code %d: %s", cmd.ProcessState.ExitCode(), out)
 		}
 		kept++

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/until/untiltest"
 )
@@ -36,7 +37,7 @@ func TestSendmailEndsWithoutEndOfInput(t *testing.T) {
 		stdin: &endless{piece: strings.Repeat("hello\n", 10_000)}, stdout: &stdout, stderr: &stderr,
 		environ: []string{"SMTPSEND_MAIL_SENDER=a@contoso.example", "HOME=" + home},
 	}
-	if code := run(t.Context(), p, []string{"sendmail", "-i", "--dry-run", "b@contoso.example"}); code != exitData ||
+	if code := run(t.Context(), p, []string{"sendmail", "-i", "--dry-run", "b@contoso.example"}); code != exit.Data ||
 		!strings.Contains(stderr.String(), "more than 157286400 octets") ||
 		!strings.Contains(stderr.String(), "dead.letter (only its first 314572800 octets, the rest is missing)") {
 		t.Errorf("exit %d, said %q", code, stderr.String())

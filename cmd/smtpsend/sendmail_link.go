@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -27,7 +28,7 @@ alone, unless --force says otherwise. On Windows they are copies.`,
 		Example: "  sudo smtpsend link-sendmail /usr/local/sbin",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("link-sendmail needs one directory, got %d arguments", len(args))
+				return exit.Usagef("link-sendmail needs one directory, got %d arguments", len(args))
 			}
 			return runLinkSendmail(cmd.Context(), g, args[0], force)
 		},
@@ -39,14 +40,14 @@ alone, unless --force says otherwise. On Windows they are copies.`,
 func runLinkSendmail(ctx context.Context, g *globals, dir string, force bool) error {
 	self, err := os.Executable()
 	if err != nil {
-		return withCode(exitNoInput, fmt.Errorf("finding this program: %w", err))
+		return exit.With(exit.NoInput, fmt.Errorf("finding this program: %w", err))
 	}
 	for _, name := range []string{"sendmail", "mailq", "newaliases"} {
 		path := filepath.Join(dir, name)
 		if err := linkTo(ctx, self, path, force); err != nil {
-			return withCode(exitCannotCreate, err)
+			return exit.With(exit.CannotCreate, err)
 		}
-		g.printf("%s -> %s\n", path, self)
+		g.Printf("%s -> %s\n", path, self)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/aliases"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
@@ -37,7 +38,7 @@ func newPostmark(ctx context.Context, cfg *config.Config) (*postmark, error) {
 	if cfg.MailSender != "" {
 		var err error
 		if p.sender, err = message.ParseAddress(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
-			return nil, withCode(exitConfig, err)
+			return nil, exit.With(exit.Config, err)
 		}
 	}
 	name, read := cfg.AliasesFile, ownfile.ReadTrusted
@@ -52,7 +53,7 @@ func newPostmark(ctx context.Context, cfg *config.Config) (*postmark, error) {
 		p.aliases, err = aliases.Read(bytes.NewReader(text))
 	}
 	if err != nil {
-		return nil, withCode(exitConfig, fmt.Errorf("aliases: %w", &message.FileError{Path: name, Err: err}))
+		return nil, exit.With(exit.Config, fmt.Errorf("aliases: %w", &message.FileError{Path: name, Err: err}))
 	}
 	return p, nil
 }
@@ -100,7 +101,7 @@ func (p *postmark) resolve(list []message.Address) ([]string, error) {
 func (p *postmark) expand(a message.Address) ([]string, error) {
 	targets, err := p.aliases.Expand(a.Local)
 	if err != nil {
-		return nil, withCode(exitData, err)
+		return nil, exit.With(exit.Data, err)
 	}
 	var paths []string
 	for _, target := range targets {
@@ -235,7 +236,7 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 	case !now.IsZero():
 		what = fmt.Sprintf("From %q has no domain", now.Local)
 	}
-	return now, message.RawChanges{}, withCode(exitConfig, fmt.Errorf("%s: set %sMAIL_SENDER", what, config.Prefix))
+	return now, message.RawChanges{}, exit.With(exit.Config, fmt.Errorf("%s: set %sMAIL_SENDER", what, config.Prefix))
 }
 
 // readAuthor is the first of those in From, zero when there is none. A local name

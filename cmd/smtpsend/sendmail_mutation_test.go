@@ -14,6 +14,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/aliases"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -115,7 +116,7 @@ func TestTenThousandMutations(t *testing.T) {
 			defer raw.Close()
 		}
 		if err != nil {
-			if code := codeOf(err); code == exitBug || code == exitOK {
+			if code := exit.Of(err); code == exit.Bug || code == exit.OK {
 				t.Fatalf("%q with %q: exit code %d: %v", c.args, c.input, code, err)
 			}
 			continue

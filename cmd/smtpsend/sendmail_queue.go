@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 // enqueueMail puts a message into the outbox. Nothing is said of it but with
@@ -17,7 +19,7 @@ import (
 func (s *sendmail) enqueueMail(ctx context.Context, mail *stamped) error {
 	qid, _, err := s.enqueue(ctx, s.cfg, mail.Mail, outbox.Message{Mailbox: mail.mailbox, Source: "sendmail"})
 	if err == nil {
-		s.verbosef("queued as %s", qid)
+		s.Verbosef("queued as %s", qid)
 	}
 	return err
 }
@@ -41,7 +43,7 @@ func (s *sendmail) listQueue(ctx context.Context) error {
 		return err
 	}
 	if !used {
-		s.printf("Mail queue is empty\n")
+		s.Printf("Mail queue is empty\n")
 		return nil
 	}
 	return s.readOutbox(ctx, cfg, func(box *outbox.Outbox) error { return s.listWaiting(ctx, box) })
@@ -50,21 +52,21 @@ func (s *sendmail) listQueue(ctx context.Context) error {
 func (s *sendmail) listWaiting(ctx context.Context, box *outbox.Outbox) error {
 	list, err := box.List(ctx, outbox.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
 	if err != nil {
-		return asExit(err)
+		return exit.Outbox(err)
 	}
 	if len(list) == 0 {
-		s.printf("Mail queue is empty\n")
+		s.Printf("Mail queue is empty\n")
 		return nil
 	}
-	s.printf("-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n")
+	s.Printf("-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n")
 	var octets int64
 	for _, m := range list {
 		octets += m.Size
 		if err := s.listMail(ctx, box, m); err != nil {
-			return asExit(err)
+			return exit.Outbox(err)
 		}
 	}
-	s.printf("-- %d Kbytes in %d %s.\n", (octets+1023)/1024, len(list), plural(len(list), "Request", "Requests"))
+	s.Printf("-- %d Kbytes in %d %s.\n", (octets+1023)/1024, len(list), plural(len(list), "Request", "Requests"))
 	return nil
 }
 
@@ -75,16 +77,16 @@ func (s *sendmail) listMail(ctx context.Context, box *outbox.Outbox, m outbox.Ma
 		return err
 	}
 	mark := map[outbox.State]string{outbox.Sending: "*", outbox.Held: "!"}[m.State]
-	s.printf("%-11s %8d %s  %s\n", string(m.QID)+mark, m.Size, m.CreatedAt.Local().Format("Mon Jan _2 15:04:05"), m.ReversePath)
+	s.Printf("%-11s %8d %s  %s\n", string(m.QID)+mark, m.Size, m.CreatedAt.Local().Format("Mon Jan _2 15:04:05"), m.ReversePath)
 	if text := why(m, time.Now(), inTable); text != "" {
-		s.printf("(%s)\n", visible(text))
+		s.Printf("(%s)\n", printable.Line(text))
 	}
 	for _, r := range d.RecipientStates {
 		if r.State == outbox.RecipientOpen {
-			s.printf("%41s%s\n", "", r.ForwardPath)
+			s.Printf("%41s%s\n", "", r.ForwardPath)
 		}
 	}
-	s.printf("\n")
+	s.Printf("\n")
 	return nil
 }
 
@@ -94,7 +96,7 @@ func (s *sendmail) flush(ctx context.Context) error {
 		return err
 	}
 	if s.calledByAnother() {
-		return withCode(exitNotAuthorised, errors.New("sendmail: -q: the outbox is another user's, and who starts its run could also end it in the middle, "+
+		return exit.With(exit.NotAuthorised, errors.New("sendmail: -q: the outbox is another user's, and who starts its run could also end it in the middle, "+
 			"so that mail goes out twice; smtpsend queue run (the unit smtpsend-queue.timer) submits what waits"))
 	}
 	return runQueueRun(ctx, s.toStderr(), false)

@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -29,7 +31,7 @@ func (s *sendmail) serveSMTP(ctx context.Context) error {
 		// The client is the program that started us.
 		UnauthenticatedTimeout: time.Hour, UnauthenticatedCommands: 1000,
 	})
-	pipe := &pipeConn{in: s.stdin, out: s.replies(), closed: make(chan struct{})}
+	pipe := &pipeConn{in: s.stdin, out: s.Replies(), closed: make(chan struct{})}
 	err := server.Serve(ctx, &pipeListener{conn: pipe})
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
@@ -197,7 +199,7 @@ func (p *pipeSession) Auth(context.Context, string, []byte, func([]byte) ([]byte
 func (p *pipeSession) Mail(_ context.Context, m smtpserver.Mail) smtpserver.Reply {
 	p.order = letter{sender: m.ReversePath, fullName: p.args.fullName, readFrom: p.args.readFrom}
 	if _, err := p.order.told(); err != nil {
-		return smtpserver.Say(553, "5.1.7 "+visible(err.Error()))
+		return smtpserver.Say(553, "5.1.7 "+printable.Line(err.Error()))
 	}
 	p.order.dsn = message.DSN{Return: m.Params["RET"], EnvelopeID: m.Params["ENVID"]}
 	if p.order.dsn.Check() != nil {
@@ -216,7 +218,7 @@ func (p *pipeSession) Rcpt(_ context.Context, r smtpserver.Rcpt) smtpserver.Repl
 		paths, err = p.resolve(list)
 	}
 	if err != nil {
-		return smtpserver.Say(550, "5.1.1 "+visible(err.Error()))
+		return smtpserver.Say(550, "5.1.1 "+printable.Line(err.Error()))
 	}
 	p.order.recipients = append(p.order.recipients, paths...)
 	if wish := (message.DSN{Notify: r.Params["NOTIFY"]}); wish.Check() == nil {
@@ -236,12 +238,12 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 	defer copied.close()
 	raw, err := message.ReadRaw(ctx, io.TeeReader(r, copied), message.RawOptions{Reencode: message.Reencode(p.cfg.Reencode)})
 	if err != nil {
-		return smtpserver.Say(554, "5.6.0 "+visible(err.Error()))
+		return smtpserver.Say(554, "5.6.0 "+printable.Line(err.Error()))
 	}
 	defer raw.Close()
 	mail, err := p.stamp(raw, p.order)
 	if err != nil {
-		return smtpserver.Say(554, "5.6.0 "+visible(err.Error()))
+		return smtpserver.Say(554, "5.6.0 "+printable.Line(err.Error()))
 	}
 	defer mail.Close()
 	if p.args.dryRun || p.cfg.NoMails {
@@ -252,15 +254,15 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 	}
 	view, receipt, err := p.submit(ctx, mail)
 	if err != nil {
-		return smtpserver.Say(451, "4.3.0 "+visible(err.Error()))
+		return smtpserver.Say(451, "4.3.0 "+printable.Line(err.Error()))
 	}
 	p.toStderr().fallBack(ctx, p.cfg, mail.Mail, receipt, "sendmail", &view)
 	switch {
-	case view.ExitCode != exitOK:
+	case view.ExitCode != exit.OK:
 		p.toStderr().printReceipt(view)
 		if receipt.Count(smtp.Accepted)+view.Queued > 0 {
 			again := resubmission{sender: p.order.sender, fullName: p.order.fullName, dsn: p.order.dsn, args: p.args}
-			p.keep(ctx, copied, again, &delivery{mail, view}, &exitError{code: view.ExitCode, err: errors.New(view.Summary)})
+			p.keep(ctx, copied, again, &delivery{mail, view}, &exit.Error{Code: view.ExitCode, Err: errors.New(view.Summary)})
 		}
 	case view.OutboxID != "":
 		p.printQueued(view)
@@ -272,8 +274,8 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 func (p *pipeSession) queueReply(ctx context.Context, mail *stamped) smtpserver.Reply {
 	qid, _, err := p.enqueue(ctx, p.cfg, mail.Mail, outbox.Message{Mailbox: mail.mailbox, Source: "sendmail"})
 	if err != nil {
-		p.errorf("%v", err)
-		return smtpserver.Say(451, "4.3.0 "+visible(err.Error()))
+		p.Errorf("%v", err)
+		return smtpserver.Say(451, "4.3.0 "+printable.Line(err.Error()))
 	}
 	return smtpserver.Say(250, "2.0.0 queued as "+string(qid))
 }
@@ -283,7 +285,7 @@ func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
 	switch accepted := r.Count(smtp.Accepted); {
 	case r.AllAccepted():
 		return smtpserver.Say(250, passedOn(r.Reply)...)
-	case view.ExitCode == exitOK:
+	case view.ExitCode == exit.OK:
 		return smtpserver.Say(250, "2.0.0 queued as "+view.OutboxID)
 	case accepted+view.Queued > 0:
 		return smtpserver.Say(250, partly(view, accepted)...)
@@ -292,7 +294,7 @@ func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
 		return smtpserver.Say(554, "5.4.2 In doubt: the server may have the message, its reply to the final dot did not come")
 	}
 	said := refusal(r)
-	transient := view.ExitCode == exitTryAgain || view.ExitCode == exitInterrupted
+	transient := view.ExitCode == exit.TryAgain || view.ExitCode == exit.Interrupted
 	code, enhanced := 554, "5.3.0"
 	if transient {
 		code, enhanced = 451, "4.3.0"
@@ -307,7 +309,7 @@ func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
 	if view.said != "" {
 		text += ": " + view.said
 	}
-	return smtpserver.Say(code, enhanced+" "+atMost(visible(text), 400))
+	return smtpserver.Say(code, enhanced+" "+atMost(printable.Line(text), 400))
 }
 
 // partly are the lines of a reply that is right for some of the recipients.
@@ -318,7 +320,7 @@ func partly(view receiptView, accepted int) []string {
 	}
 	for _, rcpt := range view.Recipients {
 		if rcpt.Outcome != smtp.Accepted && !(view.Queued > 0 && rcpt.Outcome.Open()) {
-			lines = append(lines, visible(fmt.Sprintf("2.0.0 %s: %s %s", rcpt.Outcome.Word(), rcpt.ForwardPath, rcpt.Reply)))
+			lines = append(lines, printable.Line(fmt.Sprintf("2.0.0 %s: %s %s", rcpt.Outcome.Word(), rcpt.ForwardPath, rcpt.Reply)))
 		}
 	}
 	return lines
@@ -329,7 +331,7 @@ func partly(view receiptView, accepted int) []string {
 func passedOn(r smtp.Reply) []string {
 	lines := make([]string, len(r.Lines))
 	for i, line := range r.Lines {
-		lines[i] = atMost(visible(line), 400)
+		lines[i] = atMost(printable.Line(line), 400)
 	}
 	return lines
 }

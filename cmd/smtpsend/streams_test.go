@@ -7,18 +7,17 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
 
-// writers are the files that may write to the streams of the process, and what
-// is passed to them is made printable there. main.go hands the streams over.
-var writers = []string{"output.go", "report.go", "main.go"}
+// handover is the file that names the streams of the process, to hand them to
+// internal/stdio, which alone writes to them: it makes printable what it is given.
+const handover = "main.go"
 
-// TestOnlyTheWritersWrite walks the source: whoever prints past output.go and
-// report.go prints what steers a terminal, sooner or later.
-func TestOnlyTheWritersWrite(t *testing.T) {
+// TestOnlyThePrinterWrites walks the source: whoever prints past internal/stdio
+// prints what steers a terminal, sooner or later.
+func TestOnlyThePrinterWrites(t *testing.T) {
 	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -34,8 +33,8 @@ func TestOnlyTheWritersWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, fault := range streamsIn(t, name, text) {
-			if !slices.Contains(writers, name) {
-				t.Errorf("%s: use what output.go and report.go have", fault)
+			if name != handover {
+				t.Errorf("%s: use stdio.Printer", fault)
 			}
 		}
 	}
@@ -49,13 +48,13 @@ func TestWhatWritesIsSeen(t *testing.T) {
 	for _, line := range []string{
 		`fmt.Fprintf(g.stdout, "x")`, `fmt.Fprintln(g.stderr, "x")`, `io.Copy(s.stdout, r)`, `p.stdout = p.stderr`, `os.Stdout.WriteString("x")`, `f(os.Stderr)`,
 		`fmt.Print("x")`, `fmt.Printf("x")`, `fmt.Println("x")`, `print("x")`, `println("x")`, `log.Print("x")`, `cmd.Println("x")`, `cmd.PrintErrf("x")`,
-		`io.WriteString(cmd.OutOrStdout(), "x")`, `f(cmd.ErrOrStderr())`, `fmt.Fprint(results{g}, "x")`, `syscall.Write(1, b)`, `_ = &process{stdout: w}`, `os.NewFile(1, "x")`,
+		`io.WriteString(cmd.OutOrStdout(), "x")`, `f(cmd.ErrOrStderr())`, `syscall.Write(1, b)`, `_ = &process{stdout: w}`, `os.NewFile(1, "x")`,
 	} {
 		if len(streamsIn(t, "x.go", []byte("package main\nfunc f() {\n"+line+"\n}\n"))) == 0 {
 			t.Errorf("%s is not seen", line)
 		}
 	}
-	if found := streamsIn(t, "x.go", []byte("package main\nfunc f() { g.printf(\"x\"); fmt.Fprintf(&b, \"x\"); g.errorf(\"x\") }")); len(found) > 0 {
+	if found := streamsIn(t, "x.go", []byte("package main\nfunc f() { g.Printf(\"x\"); fmt.Fprintf(&b, \"x\"); g.Errorf(\"x\") }")); len(found) > 0 {
 		t.Errorf("%v is no fault", found)
 	}
 }
@@ -84,7 +83,7 @@ func streamsIn(t *testing.T, name string, text []byte) []string {
 				fault(n, f.Name)
 			}
 		case *ast.CompositeLit:
-			if kind, ok := n.Type.(*ast.Ident); ok && (kind.Name == "results" || kind.Name == "process") {
+			if kind, ok := n.Type.(*ast.Ident); ok && kind.Name == "process" {
 				fault(n, kind.Name)
 			}
 		}
@@ -111,7 +110,7 @@ func namesStream(of *ast.Ident, what string) bool {
 	switch what {
 	case "stdout", "stderr", "OutOrStdout", "OutOrStderr", "ErrOrStderr":
 		return true
-	case "Print", "Printf", "Println", "PrintErr", "PrintErrf", "PrintErrln":
+	case "Print", "Println", "PrintErr", "PrintErrf", "PrintErrln":
 		return true // of a *cobra.Command
 	}
 	return false

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
 )
 
 // TestWhatIsExactIsSafeAtATerminal: what goes octet by octet into a file or a
@@ -86,14 +88,14 @@ func TestWhoRemovesWaitingMailIsAsked(t *testing.T) {
 		out.Reset()
 		return run(t.Context(), &process{stdin: stdin, stdout: &out, stderr: stderr, environ: environ}, args)
 	}
-	if code := do(strings.NewReader("x"), &errs, "send", "--queue", "--to", "a@contoso.example"); code != exitOK {
+	if code := do(strings.NewReader("x"), &errs, "send", "--queue", "--to", "a@contoso.example"); code != exit.OK {
 		t.Fatalf("%d: %s", code, &errs)
 	}
 	for _, tt := range []struct {
 		typed, said string
 		code        int
 	}{
-		{"\n", "", exitUsage}, {"no\n", "", exitUsage}, {"\x04", "", exitUsage}, {"Yes\n", "1 message removed\n", exitOK},
+		{"\n", "", exit.Usage}, {"no\n", "", exit.Usage}, {"\x04", "", exit.Usage}, {"Yes\n", "1 message removed\n", exit.OK},
 	} {
 		typed, tty := openTerminal(t)
 		asked := make(chan bool)

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/charset"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
@@ -28,7 +29,7 @@ func newTexts(g *globals, stdin io.Reader, name string) (*texts, error) {
 	}
 	var err error
 	if t.charset, err = charset.Parse(name); err != nil {
-		return nil, usagef("--charset %v", err)
+		return nil, exit.Usagef("--charset %v", err)
 	}
 	return t, nil
 }
@@ -48,10 +49,10 @@ func (t *texts) read(ctx context.Context, flag, file string, most int) (string, 
 	}
 	decoded, err := t.charset.Decode(text)
 	if err != nil {
-		return "", withCode(exitData, fmt.Errorf("%s %w", where, err))
+		return "", exit.With(exit.Data, fmt.Errorf("%s %w", where, err))
 	}
 	if decoded != text && utf8.ValidString(text) && !mimetext.IsASCII(text) && !strings.HasPrefix(text, "\ufeff") {
-		t.g.warningf("%s could be UTF-8: it was read as %s, as --charset says", where, t.charset)
+		t.g.Warningf("%s could be UTF-8: it was read as %s, as --charset says", where, t.charset)
 	}
 	return decoded, nil
 }
@@ -60,7 +61,7 @@ func (t *texts) read(ctx context.Context, flag, file string, most int) (string, 
 func (t *texts) guess(where, text string) string {
 	decoded, taken := charset.Guess(text)
 	if said := taken.String(); said != "" {
-		t.g.warningf("%s %s; --charset says what it is in, such as cp850 for the output of cmd.exe", where, said)
+		t.g.Warningf("%s %s; --charset says what it is in, such as cp850 for the output of cmd.exe", where, said)
 	}
 	return decoded
 }
@@ -70,7 +71,7 @@ func (t *texts) guess(where, text string) string {
 func (t *texts) arguments(values map[string]string) {
 	for _, flag := range []string{"--subject", "--text", "--html"} {
 		if _, taken := charset.Guess(values[flag]); taken.Name != "" {
-			t.g.warningf("%s %s; a file can be in any charset, with --charset", flag, taken)
+			t.g.Warningf("%s %s; a file can be in any charset, with --charset", flag, taken)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -34,7 +35,7 @@ func newToken(g *globals) *cobra.Command {
 curl's --oauth2-bearer and everything else that asks for one. The token is a
 password for the mailboxes of the application: do not let it into a log.
 
-` + exitHelp,
+` + exit.Help,
 		Example: `  curl --oauth2-bearer "$(smtpsend token)" --user noreply@contoso.com ...
   passwordeval "smtpsend --env-file /home/me/smtpsend.env token"      # in ~/.msmtprc, with: auth xoauth2`,
 		Args: noArguments,
@@ -52,10 +53,10 @@ password for the mailboxes of the application: do not let it into a log.
 
 func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
 	if (t.raw && t.xoauth2) || (g.json && (t.raw || t.xoauth2)) {
-		return usagef("--raw, --xoauth2 and --json exclude each other")
+		return exit.Usagef("--raw, --xoauth2 and --json exclude each other")
 	}
 	if t.minLife < 0 {
-		return usagef("--min-life must not be negative, got %v", t.minLife)
+		return exit.Usagef("--min-life must not be negative, got %v", t.minLife)
 	}
 	cfg, err := g.settings(ctx, false)
 	if err != nil {
@@ -80,7 +81,7 @@ func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
 		return g.noToken(cfg, mailbox, err)
 	}
 	if life := time.Until(entry.Token.Expiry).Round(time.Second); t.minLife > 0 && life < t.minLife {
-		g.warningf("the token lives %v, not %v: no longer one is given", life, t.minLife)
+		g.Warningf("the token lives %v, not %v: no longer one is given", life, t.minLife)
 	}
 	return g.printToken(t, mailbox, entry)
 }
@@ -99,7 +100,7 @@ func (t *tokenFlags) user(cfg *config.Config) (string, error) {
 		}
 	}
 	if t.xoauth2 {
-		return "", usagef("no mailbox for --xoauth2: use --mailbox, or set %sSMTP_USER_NAME", config.Prefix)
+		return "", exit.Usagef("no mailbox for --xoauth2: use --mailbox, or set %sSMTP_USER_NAME", config.Prefix)
 	}
 	return "", nil
 }
@@ -108,15 +109,15 @@ func (g *globals) printToken(t *tokenFlags, mailbox string, entry tokencache.Ent
 	token := entry.Token.AccessToken
 	switch {
 	case g.json:
-		g.printJSON(newTokenView(entry))
+		g.JSON(newTokenView(entry))
 	case t.xoauth2:
 		response, err := xoauth2.InitialResponse(mailbox, token)
 		if err != nil {
-			return withCode(exitProtocol, err)
+			return exit.With(exit.Protocol, err)
 		}
-		g.printExactly(base64.StdEncoding.EncodeToString(response) + "\n")
+		g.Exactly(base64.StdEncoding.EncodeToString(response) + "\n")
 	default:
-		g.printExactly(token + "\n")
+		g.Exactly(token + "\n")
 	}
 	return nil
 }
@@ -129,13 +130,13 @@ func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
 	e := &submission.Error{Stage: smtp.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
 	known, _ := facts(cfg, mailbox, "", submission.Token{})
 	finding := diagnosis.Find(e.Symptom(), known)
-	code := failureCode(e, finding)
+	code := exit.FailureCode(e, finding)
 	if g.json {
-		g.printJSON(map[string]any{"error": err.Error(), "exit_code": code, "finding": finding})
+		g.JSON(map[string]any{"error": err.Error(), "exit_code": code, "finding": finding})
 	} else {
 		g.finding(finding, err.Error())
 	}
-	return &exitError{code: code, err: err, shown: true}
+	return &exit.Error{Code: code, Err: err, Shown: true}
 }
 
 // tokenView is a token for --json: the claims that tell why a server may refuse

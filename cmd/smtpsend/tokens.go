@@ -46,7 +46,7 @@ func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
 func (e endpoint) ask(ctx context.Context, pool *x509.CertPool) (*oauth2.Token, error) {
 	return entra.New(entra.Options{
 		TokenURL: e.cfg.TokenURL(), ClientID: e.cfg.OfficeClientID, Credential: e.credential,
-		Scopes: e.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(pool, proxyOf(e.cfg)), Logger: e.logger(),
+		Scopes: e.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(pool, proxyOf(e.cfg)), Logger: e.Logger(),
 	}).Token(ctx)
 }
 
@@ -68,7 +68,7 @@ func (g *globals) tokenCache(cfg *config.Config, r roots, o tokencache.Options) 
 	if o.Grace == 0 {
 		o.Grace = -1 // in tokencache 0 means its default
 	}
-	o.Warn = func(err error) { g.warningf("%v", err) }
+	o.Warn = func(err error) { g.Warningf("%v", err) }
 	o.Restore = entra.RestoreError
 	if fingerprint := credential.Fingerprint(); g.cacheDir(cfg) != "" && fingerprint != [32]byte{} {
 		identity := tokencache.Identity{

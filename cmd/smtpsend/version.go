@@ -35,10 +35,10 @@ func newVersion(g *globals) *cobra.Command {
 func runVersion(g *globals) error {
 	v, revision := buildVersion()
 	if g.json {
-		g.printJSON(map[string]any{"version": v, "revision": revision, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+		g.JSON(map[string]any{"version": v, "revision": revision, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
 		return nil
 	}
-	g.printf("smtpsend %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	g.Printf("smtpsend %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return nil
 }
 
@@ -48,10 +48,10 @@ func runNotices(g *globals) error {
 		return fmt.Errorf("reading the notices in this program: %w", err)
 	}
 	if g.json {
-		g.printJSON(map[string]any{"notices": text})
+		g.JSON(map[string]any{"notices": text})
 		return nil
 	}
-	g.printText(text)
+	g.Text(text)
 	return nil
 }
 

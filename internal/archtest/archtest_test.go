@@ -31,7 +31,7 @@ var ranks = map[string]int{
 	"internal/entra": 2, "internal/sandbox": 2, "internal/enaio": 2, "internal/mailtemplate": 2,
 	"internal/submission": 3, "internal/outbox": 3,
 	"internal/courier": 4,
-	"internal/doctor":  5, "internal/batch": 5,
+	"internal/doctor":  5, "internal/batch": 5, "internal/stdio": 5, "internal/exit": 5,
 	"cmd/smtpsend":     6,
 	"internal/testrun": 7,
 	"internal/bench":   7, "internal/bench/gomail": 6, "internal/bench/launch": 6, "internal/bench/queue": 6, "internal/bench/session": 6,

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
+)
+
+// conclude tells the reader of the error that ended a verb, if nobody did, and
+// returns the exit code.
+func (g *globals) conclude(err error) int {
+	code := exit.Of(err)
+	var coded *exit.Error
+	if err == nil || (errors.As(err, &coded) && coded.Shown) {
+		return code
+	}
+	var problems *config.Problems
+	switch {
+	case g.json:
+		g.JSON(map[string]any{"error": err.Error(), "exit_code": code})
+	case errors.As(err, &problems):
+		g.problems(problems)
+	case code == exit.Interrupted:
+		g.Errorf("interrupted")
+	case code == exit.Bug:
+		g.Errorf("%v (a bug in smtpsend, or an error that it does not know)", err)
+	default:
+		g.Errorf("%v", err)
+	}
+	return code
+}
+
+// problems prints what is wrong with the settings, a line each. An env file that
+// cannot be read is a warning, and the cause of the errors behind it.
+func (g *globals) problems(p *config.Problems) {
+	g.warnings(p.Warnings())
+	for _, problem := range p.Errors() {
+		g.Errorf("%s", problem)
+	}
+}
+
+func (g *globals) warnings(list []config.Problem) {
+	for _, problem := range list {
+		g.Warningf("%s", problem)
+	}
+}
+
+// within is g in another environment, with its results in out unless that is nil.
+func (g *globals) within(environ []string, out io.Writer) *globals {
+	p, inside := *g.process, *g
+	p.environ = environ
+	if out != nil {
+		inside.Printer = g.To(out)
+	}
+	inside.process = &p
+	return &inside
+}
+
+// toStderr is g with its results on standard error: standard output belongs to the
+// program that called.
+func (g *globals) toStderr() *globals {
+	inside := *g
+	inside.Printer = g.ToStderr()
+	return &inside
+}
+
+// written is code, unless the result of cmd could not be written: then that is
+// the failure, but for verbs that submit, whose code says what became of mail.
+func (g *globals) written(cmd *cobra.Command, code int) int {
+	switch {
+	case g.Unwritten() == nil:
+		return code
+	case code != exit.OK || submits(cmd):
+		g.Warningf("writing to standard output: %v", g.Unwritten())
+		return code
+	}
+	g.Errorf("writing to standard output: %v", g.Unwritten())
+	return exit.IO
+}
+
+// submits reports whether cmd is of a verb that submits mail: of queue, run
+// alone.
+func submits(cmd *cobra.Command) bool {
+	verb := cmd
+	for verb.HasParent() && verb.Parent().HasParent() {
+		verb = verb.Parent()
+	}
+	if verb.Name() == "queue" {
+		return cmd.Name() == "run"
+	}
+	return verb.GroupID == groupSubmit && verb.Name() != "token"
+}
+
+// taken is standard input for the settings when a message is read from there: a
+// secret would swallow it.
+type taken struct{ g *globals }
+
+func (t taken) Read([]byte) (int, error) {
+	t.g.stdinTwice = true
+	return 0, errors.New("standard input is taken")
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/exit"
+)
+
+func TestAllOrNoneIsRefusedWhereItCouldNotBeKept(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		queue      bool
+		setting    config.QueueMode
+		recipients int
+		want       int
+	}{
+		{"one transaction", false, config.QueueNever, exchange.RecipientsPerMessage, exit.OK},
+		{"the outbox only for what fails", false, config.QueueFallback, 1, exit.OK},
+		{"several transactions", false, config.QueueNever, exchange.RecipientsPerMessage + 1, exit.Usage},
+		{"--queue", true, config.QueueNever, 1, exit.Usage},
+		{"the outbox by setting", false, config.QueueAlways, 1, exit.Usage},
+	} {
+		s := &sendFlags{queue: tt.queue}
+		cfg, err := s.wholly(&config.Config{Queue: tt.setting}, tt.recipients)
+		if exit.Of(err) != tt.want || (err == nil && cfg.Queue != config.QueueNever) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}

@@ -1,0 +1,276 @@
+// Package exit has the one rule from outcomes to an exit code: every verb, the
+// outbox and what is kept of a message name the same failure by the same code.
+package exit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/courier"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/smtp"
+	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/zone"
+)
+
+// The exit codes, those of sysexits(3) where it has one. They are the same for
+// every verb.
+const (
+	OK            = 0
+	Partly        = 3   // some have it, and nothing keeps it for the others
+	InDoubt       = 4   // the final dot was sent and no reply came
+	Usage         = 64  // EX_USAGE
+	Data          = 65  // EX_DATAERR: bad message or address
+	NoInput       = 66  // EX_NOINPUT: an input file is missing
+	NoUser        = 67  // EX_NOUSER: every recipient refused
+	NoHost        = 68  // EX_NOHOST: host unknown
+	Refused       = 69  // EX_UNAVAILABLE: refused for good by the service
+	Bug           = 70  // EX_SOFTWARE
+	CannotCreate  = 73  // EX_CANTCREAT
+	IO            = 74  // EX_IOERR
+	TryAgain      = 75  // EX_TEMPFAIL
+	Protocol      = 76  // EX_PROTOCOL: TLS or protocol
+	NotAuthorised = 77  // EX_NOPERM: token or AUTH refused, SendAsDenied
+	Config        = 78  // EX_CONFIG
+	Interrupted   = 130 // as the shell has it for SIGINT
+)
+
+// Help is the table of the codes, for the help of verbs.
+const Help = `Exit codes: 0 all accepted; 3 some accepted, others not; 4 in doubt (no reply to the
+final dot); 64 usage; 65 bad message or address; 66 input file missing; 67 every
+recipient refused; 68 host unknown; 69 refused for good; 70 bug; 73, 74 cannot
+write; 75 try again; 76 TLS or protocol; 77 not authorised; 78 configuration;
+130 interrupted.`
+
+// Error is an error that ends a verb with an exit code. With Shown, people have been
+// told all of it.
+type Error struct {
+	Code  int
+	Err   error
+	Shown bool
+}
+
+// Error is the text of Err.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Usagef is an error in the command line.
+func Usagef(format string, args ...any) error {
+	return &Error{Code: Usage, Err: fmt.Errorf(format, args...)}
+}
+
+// With gives err the exit code.
+func With(code int, err error) error { return &Error{Code: code, Err: err} }
+
+// Of finds the exit code of an error that ended a verb.
+func Of(err error) int {
+	var coded *Error
+	var problems *config.Problems
+	var field *message.FieldError
+	var file *message.FileError
+	var tz *zone.Error
+	switch {
+	case err == nil:
+		return OK
+	case errors.As(err, &coded) && coded.Shown:
+		return coded.Code
+	case errors.Is(err, context.Canceled): // whatever was going on then
+		return Interrupted
+	case errors.As(err, &coded):
+		return coded.Code
+	case errors.As(err, &problems), errors.As(err, &tz):
+		return Config
+	case errors.As(err, &field):
+		return Data
+	case errors.Is(err, message.ErrNoCopy):
+		return CannotCreate
+	case errors.As(err, &file), errors.Is(err, fs.ErrNotExist):
+		return NoInput
+	}
+	return Bug
+}
+
+// Outbox gives an error of the outbox its exit code.
+func Outbox(err error) error {
+	var fileSystem *outbox.FileSystemError
+	var unsafe *ownfile.Error
+	var schema *outbox.SchemaError
+	var input *outbox.InputError
+	var tz *zone.Error
+	var coded *Error
+	var field *message.FieldError
+	var file *message.FileError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &coded), errors.As(err, &field), errors.As(err, &file): // Of knows them
+		return err
+	case errors.Is(err, context.Canceled):
+		return With(Interrupted, err)
+	case errors.As(err, &fileSystem), errors.As(err, &schema), errors.As(err, &unsafe), errors.As(err, &tz):
+		return With(Config, err)
+	case errors.As(err, &input):
+		return With(Data, err)
+	case errors.Is(err, outbox.ErrLocked), errors.Is(err, outbox.ErrBusy), errors.Is(err, outbox.ErrChanged):
+		return With(TryAgain, err)
+	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
+		return With(NoInput, err)
+	case errors.Is(err, outbox.ErrNoFilter):
+		return Usagef("name messages, or filter them; --all for every one")
+	case errors.Is(err, outbox.ErrBroken), errors.Is(err, outbox.ErrCorrupt), errors.Is(err, outbox.ErrDamaged):
+		return With(IO, err)
+	}
+	return With(CannotCreate, err)
+}
+
+// Ending is what became of all the mail of a verb, as far as its exit code says
+// it. It counts recipients, messages or rows, whichever the verb deals in.
+type Ending struct {
+	Accepted int // the server has them
+	Refused  int // it does not, and nothing will try them again
+	Open     int // it does not, they could be tried again, and nothing keeps them
+	Kept     int // the outbox tries them again
+	InDoubt  int
+
+	Failures []int // for each failure, what it ends with when there is nothing else
+	Broken   int   // what ended the verb before it was done: Interrupted, or the code of an error
+}
+
+// gravity orders the codes of failures: what needs a person before what passes,
+// and what passes before what is over.
+var gravity = []int{NotAuthorised, Config, Protocol, NoHost, IO, TryAgain, Refused, NoUser}
+
+// Code is the one rule from outcomes to an exit code, for every verb. Doubt comes
+// first. When one has the message and another lacks it for good, or nothing keeps
+// it, whoever calls must not submit the same again: that is Partly, and never
+// TryAgain. What the outbox keeps does no harm when it is tried again, so there
+// the failure's own code says why it waits.
+func (e Ending) Code() int {
+	partly := e.Accepted > 0 && e.Refused+e.Open > 0
+	switch {
+	case e.InDoubt > 0:
+		return InDoubt
+	case e.Broken != OK && !(partly && e.Open > 0):
+		return e.Broken
+	case partly:
+		return Partly
+	case e.Refused+e.Open+e.Kept == 0:
+		return OK
+	}
+	return e.Worst()
+}
+
+// Passes reports that those who do not have the message yet may get it when it is
+// tried again as it is.
+func (e Ending) Passes() bool {
+	return e.InDoubt == 0 && e.Open > 0 && e.Broken == OK && e.Worst() == TryAgain
+}
+
+// Worst is the gravest of the failures; without any, what is left says it.
+func (e Ending) Worst() int {
+	for _, code := range gravity {
+		if slices.Contains(e.Failures, code) {
+			return code
+		}
+	}
+	switch {
+	case len(e.Failures) > 0:
+		return e.Failures[0]
+	case e.Open+e.Kept > 0:
+		return TryAgain
+	case e.Refused > 0:
+		return NoUser
+	}
+	return OK
+}
+
+// EndingOf is what became of one submission. found is the finding of r.Failure.
+func EndingOf(r *submission.Receipt, found diagnosis.Finding) Ending {
+	e := Ending{
+		Accepted: r.Count(smtp.Accepted), Refused: r.Count(smtp.Permanent), InDoubt: r.Count(smtp.InDoubt),
+		Open: r.Count(smtp.Transient) + r.Count(smtp.NotAttempted),
+	}
+	failure, _ := r.Failure()
+	if failure == nil {
+		return e
+	}
+	e.Failures = []int{FailureCode(failure, found)}
+	if failure.Stage == smtp.StageRcpt && r.Count(smtp.Transient) > 0 { // of several refusals one passes
+		e.Failures = append(e.Failures, TryAgain)
+	}
+	if r.Interrupted() {
+		e.Broken = Interrupted
+	}
+	return e
+}
+
+// NotAll reports that nothing was submitted because of the recipients that were
+// refused.
+func NotAll(r *submission.Receipt) bool {
+	e := r.Err()
+	return e != nil && errors.Is(e, submission.ErrNotAll)
+}
+
+// FailureCode is the exit code of one failure by itself, whichever verb met it.
+func FailureCode(e *submission.Error, f diagnosis.Finding) int {
+	var file *message.FileError
+	switch {
+	case errors.As(e, &file), errors.Is(e, outbox.ErrDamaged):
+		return IO
+	case f.Code == string(smtp.FaultDNSNotFound):
+		return NoHost
+	case protocolFault(e.Fault), protocolFault(smtp.Fault(f.Code)), e.Reply.Positive(), e.Reply.Intermediate():
+		return Protocol
+	case f.Class == diagnosis.ClassConfiguration && e.Stage == smtp.StageToken:
+		return NotAuthorised
+	case f.Transient(), e.Stage == smtp.StageRcpt && e.Reply.Transient():
+		return TryAgain
+	case f.Class == diagnosis.ClassConfiguration, refusedSignIn(e):
+		return NotAuthorised
+	case f.Class == diagnosis.ClassPermanent && e.Stage == smtp.StageRcpt:
+		return NoUser
+	}
+	return Refused
+}
+
+// RememberedCode is FailureCode for what the outbox remembers of a failure: its
+// code in the catalogue, and the reply's number, 0 when none came.
+func RememberedCode(kind string, number int) int {
+	entry, known := diagnosis.Lookup(kind)
+	switch {
+	case known:
+		e := &submission.Error{Stage: entry.Stages[0], Reply: smtp.Reply{Code: number}}
+		return FailureCode(e, diagnosis.Finding{Code: kind, Class: entry.Class})
+	case kind == courier.KindSettings:
+		return Config
+	case kind == courier.KindDamaged:
+		return IO
+	}
+	return TryAgain // it was not tried yet
+}
+
+// refusedSignIn reports that the server wants another sign-in, whoever it is
+// and whatever it says: AUTH was refused for good, or a later command with 530
+// or 535 (RFC 4954 6).
+func refusedSignIn(e *submission.Error) bool {
+	return e.Stage == smtp.StageAuth && e.Reply.Permanent() || e.Reply.Code == 530 || e.Reply.Code == 535
+}
+
+func protocolFault(f smtp.Fault) bool {
+	switch f {
+	case smtp.FaultTLSUntrusted, smtp.FaultTLSIntercepted, smtp.FaultTLSHostname, smtp.FaultTLSExpired,
+		smtp.FaultTLSVersion, smtp.FaultTLSNotSpoken, smtp.FaultTLSFailure,
+		smtp.FaultStartTLSMissing, smtp.FaultXOAUTH2Missing, smtp.FaultNotSMTP, smtp.FaultTokenUnusable:
+		return true
+	}
+	return false
+}
