@@ -1,4 +1,4 @@
-package sandbox
+package exchangeonline
 
 import (
 	"strings"
@@ -8,9 +8,21 @@ import (
 
 // Limits of the service, which no option lifts.
 const (
-	maxMessageBytes = 157_286_400 // 150 MiB: what EHLO says
-	maxRecipients   = 500         // per message: a mailbox's default
+	MaxMessageBytes = 157_286_400 // 150 MiB: what EHLO says
+	MaxRecipients   = 500         // per message: a mailbox's default
 )
+
+// Limits are those of a mailbox. 0 is what is said here, a negative number no
+// limit.
+type Limits struct {
+	Connections       int // at once, else 432 after the content; 0: 3
+	SendAsDenied      int // refusals until the sender is throttled; 0: 10
+	MessagesPerMinute int // beyond it the reply to the content is delayed; 0: no limit (Exchange: 30)
+	RecipientsPerDay  int // beyond it 554 5.2.0; 0: no limit (Exchange: 10,000)
+	// TimeScale makes the minutes and days of these limits pass that many times
+	// faster; 0: 1.
+	TimeScale float64
+}
 
 // limits are what Exchange Online counts per mailbox.
 type limits struct {
@@ -34,7 +46,7 @@ type dated struct {
 	count int
 }
 
-func newLimits(o *Options) *limits {
+func newLimits(o Limits) *limits {
 	l := &limits{
 		connections: o.Connections, sendAsDenied: o.SendAsDenied,
 		perMinute: o.MessagesPerMinute, recipientsPerDay: o.RecipientsPerDay,
@@ -54,9 +66,6 @@ func newLimits(o *Options) *limits {
 
 // scaled is how long d takes here.
 func (l *limits) scaled(d time.Duration) time.Duration {
-	if l.scale == 0 {
-		return d
-	}
 	return time.Duration(float64(d) / l.scale)
 }
 
