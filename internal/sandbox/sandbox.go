@@ -226,6 +226,12 @@ func (s *Sandbox) URL() string { return "https://" + s.httpListener.Addr().Strin
 // come from.
 func (s *Sandbox) CAPEM() []byte { return s.certs.pem }
 
+// Faults are the faults of the sandbox, which may change while it runs.
+func (s *Sandbox) Faults() *fault.Set { return s.faults }
+
+// Inbox is where the sandbox keeps what it accepted.
+func (s *Sandbox) Inbox() *inbox.Inbox { return s.inbox }
+
 // Messages returns what was accepted and is still kept, the oldest first.
 func (s *Sandbox) Messages() []inbox.Message { return s.inbox.Messages() }
 

@@ -68,7 +68,7 @@ func (x *session) admit(ctx context.Context, user, token string) smtpserver.Repl
 		return smtpserver.Say(535, fmt.Sprintf("5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the %s. "+
 			"Visit https://aka.ms/smtp_auth_disabled for more information. %s", where, x.bracket()))
 	}
-	x.mailbox, x.app = m, x.service.tenant.Application(c.AppID)
+	x.mailbox, x.app, x.tokenID = m, x.service.tenant.Application(c.AppID), c.TokenID
 	x.placed = x.service.limits.enter(m.Address)
 	return smtpserver.Say(235, "2.7.0 Authentication successful")
 }

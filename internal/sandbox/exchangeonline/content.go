@@ -61,7 +61,7 @@ func (x *session) accept(ctx context.Context, f fields, body inbox.Content) smtp
 	delay := x.service.limits.pace(x.mailbox.Address, now)
 	x.service.inbox.Add(inbox.Message{
 		Mailbox: x.mailbox.Address, From: x.from, To: x.to,
-		Subject: f.subject, MessageID: f.messageID, Received: now,
+		Subject: f.subject, MessageID: f.messageID, Received: now, TokenID: x.tokenID,
 	}, body)
 	x.service.accepted.Add(1)
 	_ = fault.Wait(ctx, delay)

@@ -26,6 +26,7 @@ type session struct {
 	mailbox *tenant.Mailbox     // after AUTH
 	user    string              // of the last AUTH, accepted or not
 	app     *tenant.Application // whose token it was
+	tokenID string              // uti of that token
 	placed  bool                // holds one of the mailbox's places
 	from    string              // reverse-path of the transaction
 	utf8    bool                // it asked for SMTPUTF8

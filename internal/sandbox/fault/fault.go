@@ -171,6 +171,30 @@ func NewSet(list []Fault, without []string) (*Set, error) {
 // Setups returns those of the faults that change the tenant.
 func (s *Set) Setups() []tenant.Setup { return s.setups }
 
+// Add arms f from now on: what it counts begins here. A fault that changes the
+// tenant is refused, because it holds from the start. The error is an *Error.
+func (s *Set) Add(f Fault) error {
+	a, err := resolve(f)
+	switch {
+	case err != nil:
+		return &Error{f.Name, err.Error()}
+	case a == nil:
+		return &Error{f.Name, "holds from the start, and cannot begin later"}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed = append(s.armed, a)
+	return nil
+}
+
+// Clear disarms the faults, but for those that a sandbox always has and those
+// that change the tenant.
+func (s *Set) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed = slices.DeleteFunc(s.armed, func(a *armed) bool { return !slices.Contains(always(), a.Name) })
+}
+
 // Take returns the first fault that acts at point for mailbox, with its entry of
 // the catalogue (zero for a behaviour). Every fault of the point counts the
 // passing.

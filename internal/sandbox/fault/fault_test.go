@@ -68,3 +68,39 @@ func FuzzParseFault(f *testing.F) {
 		}
 	})
 }
+
+func TestFaultsComeAndGoWhileTheSandboxRuns(t *testing.T) {
+	s, err := fault.NewSet([]fault.Fault{{Name: "reply-lost"}, {Name: "no-mailbox-grant"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	takes := func(want string) {
+		t.Helper()
+		if f, _, _ := s.Take("content", ""); f.Name != want {
+			t.Errorf("got %q; want %q", f.Name, want)
+		}
+	}
+	takes("reply-lost")
+	s.Clear()
+	takes("")
+	if f, _, _ := s.Take(fault.PointContentKept, ""); f.Name != fault.Garbles8Bit {
+		t.Errorf("what a sandbox always does is gone: %q", f.Name)
+	}
+	if len(s.Setups()) != 1 {
+		t.Errorf("the tenant was repaired: %v", s.Setups())
+	}
+	if err := s.Add(fault.Fault{Name: "sendas-denied", Times: 2}); err != nil {
+		t.Fatal(err)
+	}
+	takes("sendas-denied")
+	takes("sendas-denied")
+	takes("")
+	for name, want := range map[string]string{
+		"no-such-fault":    `fault "no-such-fault": unknown name`,
+		"no-mailbox-grant": `fault "no-mailbox-grant": holds from the start, and cannot begin later`,
+	} {
+		if err := s.Add(fault.Fault{Name: name}); err == nil || err.Error() != want {
+			t.Errorf("got %v; want %s", err, want)
+		}
+	}
+}

@@ -11,6 +11,7 @@ package inbox
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,8 @@ type Message struct {
 	MessageID string    `json:"message_id"`
 	Size      int64     `json:"size"` // octets of content
 	Received  time.Time `json:"received"`
+
+	TokenID string `json:"-"` // uti of the access token that the session signed in with
 }
 
 const (
@@ -50,11 +53,15 @@ type Inbox struct {
 	dir string
 
 	mu       sync.Mutex // guards what follows
-	next     int
+	count    int        // of messages that were ever added
 	memory   int64
 	messages []*stored
 	closed   bool
+	changed  chan struct{} // closed, and replaced, when count or closed change
 }
+
+// ErrClosed is returned by Wait when the inbox is closed.
+var ErrClosed = errors.New("inbox closed")
 
 type stored struct {
 	Message
@@ -78,7 +85,7 @@ func New(max int) (*Inbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making directory for mail: %w", err)
 	}
-	return &Inbox{max: max, dir: dir}, nil
+	return &Inbox{max: max, dir: dir, changed: make(chan struct{})}, nil
 }
 
 // Close forgets all mail, and removes the files.
@@ -86,6 +93,7 @@ func (box *Inbox) Close() error {
 	box.mu.Lock()
 	defer box.mu.Unlock()
 	box.messages, box.closed = nil, true
+	box.announce()
 	return os.RemoveAll(box.dir)
 }
 
@@ -152,8 +160,9 @@ func (box *Inbox) dropLocked(b Content) {
 func (box *Inbox) Add(m Message, body Content) string {
 	box.mu.Lock()
 	defer box.mu.Unlock()
-	box.next++
-	m.ID, m.Size = strconv.Itoa(box.next), body.size
+	box.count++
+	box.announce()
+	m.ID, m.Size = strconv.Itoa(box.count), body.size
 	box.messages = append(box.messages, &stored{m, body})
 	if len(box.messages) > box.max {
 		box.dropLocked(box.messages[0].body)
@@ -161,6 +170,34 @@ func (box *Inbox) Add(m Message, body Content) string {
 		box.messages = box.messages[1:]
 	}
 	return m.ID
+}
+
+// announce wakes who waits. It needs mu.
+func (box *Inbox) announce() {
+	close(box.changed)
+	box.changed = make(chan struct{})
+}
+
+// Wait returns as soon as n messages have been added since New, whether or not
+// they are still kept. Its error says how many there were, and wraps ErrClosed or
+// the cause of ctx.
+func (box *Inbox) Wait(ctx context.Context, n int) error {
+	for {
+		box.mu.Lock()
+		count, closed, changed := box.count, box.closed, box.changed
+		box.mu.Unlock()
+		switch {
+		case count >= n:
+			return nil
+		case closed:
+			return fmt.Errorf("waiting for message %d, with %d accepted: %w", n, count, ErrClosed)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for message %d, with %d accepted: %w", n, count, context.Cause(ctx))
+		}
+	}
 }
 
 // Messages returns what is kept, the oldest first.
