@@ -1,6 +1,7 @@
 // Package archtest holds the rules of the house that a machine can check: which
 // package may import which, how long files and functions may be, that every
-// package says what it is for, and that go.mod has no replace.
+// package says what it is for, what the public packages export, and that go.mod
+// has no replace.
 package archtest_test
 
 import (
@@ -12,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,6 +41,17 @@ var ranks = map[string]int{
 	"internal/bench":   7, "internal/bench/gomail": 6, "internal/bench/launch": 6, "internal/bench/queue": 6, "internal/bench/session": 6,
 }
 
+// nameOf is what the lists here call a package: its directory, "." for the
+// module's own package.
+func nameOf(importPath string) string {
+	if importPath+"/" == module {
+		return "."
+	}
+	return strings.TrimPrefix(importPath, module)
+}
+
+func pathOf(name string) string { return path.Join(module, name) }
+
 type listed struct {
 	ImportPath, Dir, Doc string
 	Imports              []string
@@ -48,7 +61,7 @@ type listed struct {
 func TestPackagesImportOnlyLowerRanks(t *testing.T) {
 	packages := list(t)
 	for _, p := range packages {
-		name := strings.TrimPrefix(p.ImportPath, module)
+		name := nameOf(p.ImportPath)
 		if len(p.GoFiles) == 0 {
 			continue // tests only
 		}
@@ -58,27 +71,30 @@ func TestPackagesImportOnlyLowerRanks(t *testing.T) {
 			continue
 		}
 		for _, imported := range p.Imports {
-			lower, ours := strings.CutPrefix(imported, module)
-			if ours && ranks[lower] >= rank {
-				t.Errorf("%s (rank %d) imports %s (rank %d)", name, rank, lower, ranks[lower])
+			lower, ours := ranks[nameOf(imported)]
+			if ours && lower >= rank {
+				t.Errorf("%s (rank %d) imports %s (rank %d)", name, rank, imported, lower)
 			}
 		}
 	}
 	for name := range ranks {
-		if !slices.ContainsFunc(packages, func(p listed) bool { return p.ImportPath == module+name }) {
+		if !slices.ContainsFunc(packages, func(p listed) bool { return p.ImportPath == pathOf(name) }) {
 			t.Errorf("%s has a rank but does not exist", name)
 		}
 	}
 }
 
+// public are the packages that other modules may import, each with the packages
+// outside of this module and the standard library that it may import itself.
+var public = map[string][]string{
+	"xoauth2":     {},
+	"tokencache":  {"golang.org/x/oauth2"},
+	"sandboxtest": {},
+}
+
 func TestPublicPackagesImportLittle(t *testing.T) {
-	allowed := map[string][]string{
-		"xoauth2":     {},
-		"tokencache":  {"golang.org/x/oauth2"},
-		"sandboxtest": {},
-	}
 	for _, p := range list(t) {
-		permitted, public := allowed[strings.TrimPrefix(p.ImportPath, module)]
+		permitted, public := public[nameOf(p.ImportPath)]
 		if !public {
 			continue
 		}
