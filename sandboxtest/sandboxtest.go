@@ -82,8 +82,8 @@ import (
 // Exchange Online.
 const Scope = "https://outlook.office365.com/.default"
 
-// Server is a running stand-in. Its fields are what a program under test needs;
-// changing them changes nothing.
+// Server is a running stand-in, made by Start. Its fields are what a program under
+// test needs, and are not to be changed.
 type Server struct {
 	Addr string // "host:port" of the submission server, which requires STARTTLS
 	Host string // that host, 127.0.0.1, which its certificate is for

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 )
@@ -29,22 +30,25 @@ func add(t *testing.T, box *inbox.Inbox) {
 }
 
 func TestWaitCountsWhatIsNoLongerKept(t *testing.T) {
-	box := open(t)
-	waited := make(chan error)
-	go func() { waited <- box.Wait(t.Context(), 3) }()
-	for range 3 {
-		add(t, box)
-	}
-	if err := <-waited; err != nil {
-		t.Error(err)
-	}
-	box.Clear()
-	if err := box.Wait(t.Context(), 3); err != nil {
-		t.Errorf("after Clear: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		box := open(t)
+		waited := make(chan error)
+		go func() { waited <- box.Wait(t.Context(), 3) }()
+		for range 3 {
+			synctest.Wait() // the other one waits
+			add(t, box)
+		}
+		if err := <-waited; err != nil {
+			t.Error(err)
+		}
+		box.Clear()
+		if err := box.Wait(t.Context(), 3); err != nil {
+			t.Errorf("after Clear: %v", err)
+		}
+	})
 }
 
-func TestWaitEndsWithItsContextAndWithTheInbox(t *testing.T) {
+func TestWaitEndsWithItsContext(t *testing.T) {
 	box := open(t)
 	add(t, box)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -52,14 +56,21 @@ func TestWaitEndsWithItsContextAndWithTheInbox(t *testing.T) {
 	cancel(late)
 	err := box.Wait(ctx, 2)
 	if !errors.Is(err, late) || err.Error() != "waiting for message 2, with 1 accepted: late" {
-		t.Errorf("context: %v", err)
+		t.Errorf("got %v", err)
 	}
-	waited := make(chan error)
-	go func() { waited <- box.Wait(t.Context(), 2) }()
-	if err := box.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-waited; !errors.Is(err, inbox.ErrClosed) {
-		t.Errorf("closed: %v", err)
-	}
+}
+
+func TestWaitEndsWithTheInbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box := open(t)
+		waited := make(chan error)
+		go func() { waited <- box.Wait(t.Context(), 1) }()
+		synctest.Wait() // the other one waits
+		if err := box.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-waited; !errors.Is(err, inbox.ErrClosed) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
