@@ -19,6 +19,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 )
 
 // openTerminal makes a pseudo-terminal, whose user types into typed.
@@ -174,11 +175,11 @@ func TestSecretTypedAtATerminal(t *testing.T) {
 // TestSignalWhileWaitingForAnotherAttempt is an interruption, not advice about
 // what the server said before.
 func TestSignalWhileWaitingForAnotherAttempt(t *testing.T) {
-	fault, err := sandbox.ParseFault("concurrent-connections")
+	f, err := fault.Parse("concurrent-connections")
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, err := sandbox.Start(t.Context(), sandbox.Options{Faults: []sandbox.Fault{fault}})
+	box, err := sandbox.Start(t.Context(), sandbox.Options{Faults: []fault.Fault{f}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -52,15 +53,15 @@ func verb(t *testing.T, environ []string, args ...string) named {
 }
 
 // sandboxFor starts one with a fault and returns the settings that lead to it.
-func sandboxFor(t *testing.T, fault string) (environ []string, end func()) {
+func sandboxFor(t *testing.T, name string) (environ []string, end func()) {
 	t.Helper()
-	f, err := sandbox.ParseFault(fault)
+	f, err := fault.Parse(name)
 	if err != nil {
 		t.Error(err)
 		return nil, func() {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	box, err := sandbox.Start(ctx, sandbox.Options{Faults: []sandbox.Fault{f}, SigningKey: signingKey()})
+	box, err := sandbox.Start(ctx, sandbox.Options{Faults: []fault.Fault{f}, SigningKey: signingKey()})
 	if err != nil {
 		cancel()
 		t.Error(err)
@@ -243,7 +244,7 @@ const noHost = "the words name no host of Microsoft's, and any server can be mea
 // sendmail, doctor, queue ls, queue why, the notice to the operator and explain give
 // it one name, and those that submit end with one exit code.
 func TestEveryFaultHasOneName(t *testing.T) {
-	faults := append(sandbox.FaultNames(), string(smtp.FaultTLSUntrusted)+",stage=token",
+	faults := append(fault.Names(), string(smtp.FaultTLSUntrusted)+",stage=token",
 		string(smtp.FaultTLSIntercepted)+",stage=token", string(smtp.FaultConnectionClosed)+",stage=content")
 	for _, e := range diagnosis.Entries() {
 		if e.ServerCan && !slices.Contains(faults, e.Code) {

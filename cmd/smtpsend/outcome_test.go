@@ -17,7 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -248,7 +248,7 @@ func TestOneFailureHasOneExitCode(t *testing.T) {
 
 // TestABlockEndsEveryVerbAlike: nothing is wrong with the sign-in there.
 func TestABlockEndsEveryVerbAlike(t *testing.T) {
-	if !slices.Contains(sandbox.FaultNames(), "bad-outbound-sender") {
+	if !slices.Contains(fault.Names(), "bad-outbound-sender") {
 		t.Fatal("the sandbox has no such fault")
 	}
 	environ, end := sandboxFor(t, "bad-outbound-sender")

@@ -15,6 +15,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 )
 
 // sandboxFlags are what "sandbox" is told.
@@ -62,15 +64,15 @@ Ends on SIGINT and SIGTERM.`,
 // unknownFault is the error for a --fault, with the name that was perhaps meant.
 func unknownFault(text string, err error) error {
 	name, _, _ := strings.Cut(text, ",")
-	if sandbox.AboutFault(name) != "" {
-		var fault *sandbox.FaultError
-		if errors.As(err, &fault) {
-			err = errors.New(fault.Reason) // the text is named already
+	if fault.About(name) != "" {
+		var wrong *fault.Error
+		if errors.As(err, &wrong) {
+			err = errors.New(wrong.Reason) // the text is named already
 		}
 		return exit.Usagef("--fault %q: %v", text, err)
 	}
 	near := ""
-	if n := config.Nearest(name, sandbox.FaultNames()); n != "" {
+	if n := config.Nearest(name, fault.Names()); n != "" {
 		near = fmt.Sprintf("; the nearest is %s", n)
 	}
 	return exit.Usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults has them all", text, near)
@@ -78,11 +80,11 @@ func unknownFault(text string, err error) error {
 
 // listFaults prints the name of each fault and what it does.
 func (g *globals) listFaults() {
-	names := sandbox.FaultNames()
+	names := fault.Names()
 	if g.json {
 		about := make(map[string]string, len(names))
 		for _, name := range names {
-			about[name] = sandbox.AboutFault(name)
+			about[name] = fault.About(name)
 		}
 		g.JSON(map[string]any{"faults": about})
 		return
@@ -92,12 +94,12 @@ func (g *globals) listFaults() {
 		width = max(width, len(name))
 	}
 	for _, name := range names {
-		g.Printf("%-*s  %s\n", width, name, sandbox.AboutFault(name))
+		g.Printf("%-*s  %s\n", width, name, fault.About(name))
 	}
 }
 
 // readScenario reads what --scenario names.
-func readScenario(ctx context.Context, name string) (*sandbox.Scenario, error) {
+func readScenario(ctx context.Context, name string) (*tenant.Scenario, error) {
 	text, err := readBody(ctx, name, nil, limits.Scenario)
 	if err != nil {
 		return nil, ofFlag("--scenario", err)
@@ -105,7 +107,7 @@ func readScenario(ctx context.Context, name string) (*sandbox.Scenario, error) {
 	if text, err = charset.Strict([]byte(text)); err != nil {
 		return nil, exit.With(exit.Data, ofFlag("--scenario", fmt.Errorf("file %q %w", name, err)))
 	}
-	scenario, err := sandbox.ParseScenario([]byte(text))
+	scenario, err := tenant.ParseScenario([]byte(text))
 	if err != nil {
 		return nil, exit.Usagef("--scenario %s: %v", name, err)
 	}
@@ -131,16 +133,16 @@ func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 		}
 	}
 	for _, text := range s.faults {
-		fault, err := sandbox.ParseFault(text)
+		f, err := fault.Parse(text)
 		if err != nil {
 			return unknownFault(text, err)
 		}
-		o.Faults = append(o.Faults, fault)
+		o.Faults = append(o.Faults, f)
 	}
 	o.Without = s.without
 	box, err := sandbox.Start(ctx, o)
-	if fault, ok := errors.AsType[*sandbox.FaultError](err); ok {
-		return exit.Usagef("--without %q: %s", fault.Text, fault.Reason)
+	if wrong, ok := errors.AsType[*fault.Error](err); ok {
+		return exit.Usagef("--without %q: %s", wrong.Text, wrong.Reason)
 	}
 	if err != nil {
 		return exit.With(exit.Refused, err)

@@ -24,6 +24,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 )
 
 // outputDir gets, in tests, a copy of everything that smtpsend prints, so that
@@ -142,11 +144,11 @@ func cmdSandbox(ts *testscript.TestScript, neg bool, args []string) {
 			continue
 		}
 		if after, ok := strings.CutPrefix(text, "send-as="); ok {
-			o.Scenario = sandbox.DefaultScenario()
+			o.Scenario = tenant.DefaultScenario()
 			o.Scenario.Applications[0].SendAs = []string{after}
 			continue
 		}
-		f, err := sandbox.ParseFault(text)
+		f, err := fault.Parse(text)
 		ts.Check(err)
 		o.Faults = append(o.Faults, f)
 	}

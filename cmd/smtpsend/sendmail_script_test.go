@@ -8,11 +8,11 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 )
 
 // storedMessage is the Nth message in the script's sandbox.
-func storedMessage(ts *testscript.TestScript, number string) sandbox.Message {
+func storedMessage(ts *testscript.TestScript, number string) inbox.Message {
 	n, err := strconv.Atoi(number)
 	ts.Check(err)
 	all := boxOf(ts).Messages()

@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -27,7 +28,7 @@ var quick = outbox.Options{Minute: 2 * time.Millisecond, Day: 24 * 120 * time.Mi
 func faulty(t *testing.T, faults ...string) (o sandbox.Options) {
 	t.Helper()
 	for _, text := range faults {
-		f, err := sandbox.ParseFault(text)
+		f, err := fault.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,13 +68,13 @@ func (l *lab) mailbox(name string) outbox.Mailbox {
 // for itself, without anybody's doing.
 func TestAMailboxComesBackFromEveryFault(t *testing.T) {
 	refused := 0
-	for _, name := range sandbox.FaultNames() {
-		f, err := sandbox.ParseFault(name + ",times=2")
+	for _, name := range fault.Names() {
+		f, err := fault.Parse(name + ",times=2")
 		if err != nil || name == "slow" || strings.Contains(name, "timeout") { // what a tenant is set up like does not pass
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			l := newLab(t, sandbox.Options{Faults: []sandbox.Fault{f}, RetryAfter: time.Nanosecond}, quick)
+			l := newLab(t, sandbox.Options{Faults: []fault.Fault{f}, RetryAfter: time.Nanosecond}, quick)
 			d := l.until(l.add("a@contoso.example", "x@contoso.example", name), courier.Options{})
 			entry, _ := diagnosis.Lookup(name)
 			switch {

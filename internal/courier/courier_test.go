@@ -24,6 +24,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
@@ -172,18 +174,18 @@ func TestABacklogOfOneMailboxDoesNotMakeOthersWait(t *testing.T) {
 	l.add("calm@contoso.example", "x@contoso.example", "calm")
 	l.run(t.Context(), courier.Options{Due: true, Mailboxes: 1, Quantum: 5})
 	messages := l.box.Messages()
-	at := slices.IndexFunc(messages, func(m sandbox.Message) bool { return m.Subject == "calm" })
+	at := slices.IndexFunc(messages, func(m inbox.Message) bool { return m.Subject == "calm" })
 	if len(messages) != 21 || at < 0 || at > 5 {
 		t.Errorf("%d messages, the calm mailbox's at place %d", len(messages), at)
 	}
 }
 
 func TestARefusedCredentialBurnsNoMessage(t *testing.T) {
-	fault, err := sandbox.ParseFault("smtp-auth-disabled-mailbox,mailbox=a@contoso.example")
+	f, err := fault.Parse("smtp-auth-disabled-mailbox,mailbox=a@contoso.example")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLab(t, sandbox.Options{Faults: []sandbox.Fault{fault}}, outbox.Options{})
+	l := newLab(t, sandbox.Options{Faults: []fault.Fault{f}}, outbox.Options{})
 	for range 3 {
 		l.add("a@contoso.example", "x@contoso.example", "a")
 	}
@@ -200,11 +202,11 @@ func TestARefusedCredentialBurnsNoMessage(t *testing.T) {
 }
 
 func TestAReplyThatIsLostIsInDoubtAndRecorded(t *testing.T) {
-	fault, err := sandbox.ParseFault("reply-lost,times=1")
+	f, err := fault.Parse("reply-lost,times=1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLab(t, sandbox.Options{Faults: []sandbox.Fault{fault}}, outbox.Options{InDoubt: outbox.DoubtHold})
+	l := newLab(t, sandbox.Options{Faults: []fault.Fault{f}}, outbox.Options{InDoubt: outbox.DoubtHold})
 	qid := l.add("a@contoso.example", "x@contoso.example", "a")
 	l.run(t.Context(), courier.Options{Drain: true})
 	d, err := l.out.Show(t.Context(), qid)
@@ -254,11 +256,11 @@ func TestLimitsAreKept(t *testing.T) {
 }
 
 func TestTheOperatorIsToldOnce(t *testing.T) {
-	fault, err := sandbox.ParseFault("smtp-auth-disabled-mailbox,mailbox=a@contoso.example")
+	f, err := fault.Parse("smtp-auth-disabled-mailbox,mailbox=a@contoso.example")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLab(t, sandbox.Options{Faults: []sandbox.Fault{fault}}, outbox.Options{})
+	l := newLab(t, sandbox.Options{Faults: []fault.Fault{f}}, outbox.Options{})
 	l.add("a@contoso.example", "x@contoso.example", "a")
 	l.add("a@contoso.example", "x@contoso.example", "a")
 	o := courier.Options{

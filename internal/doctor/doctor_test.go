@@ -21,6 +21,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
@@ -43,7 +44,7 @@ var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 func start(t *testing.T, o sandbox.Options, faults ...string) (*sandbox.Sandbox, doctor.Options) {
 	t.Helper()
 	for _, text := range faults {
-		f, err := sandbox.ParseFault(text)
+		f, err := fault.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 )
 
 // TestTenCausesOfARefusedSignIn sets up each cause that people have met behind
@@ -97,7 +98,7 @@ func short(cause string) string {
 // id is the enterprise application's, and no placeholder is left.
 func TestCommandsOfSuspectsCarryTheReadersIDs(t *testing.T) {
 	for _, fault := range []string{"wrong-object-id", "role-missing"} {
-		scenario := sandbox.DefaultScenario()
+		scenario := tenant.DefaultScenario()
 		scenario.Applications[0].ObjectID = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 		box, o := start(t, sandbox.Options{Scenario: scenario}, fault)
 		r := doctor.Examine(t.Context(), o)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	sandboxfault "github.com/smtpsend/smtpsend/internal/sandbox/fault"
 )
 
 const (
@@ -93,7 +94,7 @@ func TestPostfixWithDovecot(t *testing.T) {
 		}
 	})
 	t.Run("refuses an expired token", func(t *testing.T) {
-		o := sandbox.Options{Faults: []sandbox.Fault{{Name: "token-expired"}}}
+		o := sandbox.Options{Faults: []sandboxfault.Fault{{Name: "token-expired"}}}
 		box := start(t, o)
 		r := newClient(t, box, at(t, box, p.port, p.cert)...).run(t, "hi", "send", "--to", "late@fabrikam.example")
 		wantExit(t, r, 75, "The access token has expired", "said: 535 5.7.8 Error: authentication failed")

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 )
 
 const postfixMail = "From: noreply@contoso.example\nTo: a@contoso.example\nCc: G: b@contoso.example;\nBcc: hidden@contoso.example\nSubject: x\n\nbody\n..dots\n"
@@ -172,7 +172,7 @@ func TestFlagsBesidePostfix(t *testing.T) {
 }
 
 // compare holds what arrived in the sandbox against what Postfix queued.
-func (s *site) compare(t *testing.T, f flag, args []string, ours []sandbox.Message, recipients []string, content string) {
+func (s *site) compare(t *testing.T, f flag, args []string, ours []inbox.Message, recipients []string, content string) {
 	t.Helper()
 	want := recipients
 	if f.recipients != nil || f.code != 0 {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 )
 
 const mixed = "From: =?utf-8?q?J=C3=B6rg?= <noreply@contoso.example>\r\nTo: a@contoso.example\r\nSubject: =?iso-8859-1?q?Gr=FC=DFe?=\r\n" +
@@ -47,7 +49,7 @@ func TestAPI(t *testing.T) {
 		var list struct {
 			SchemaVersion int `json:"schema_version"`
 			Total         int
-			Messages      []sandbox.Message
+			Messages      []inbox.Message
 		}
 		get(t, s, base+"/api/messages", &list)
 		if list.SchemaVersion != 1 || list.Total != 1 || len(list.Messages) != 1 || list.Messages[0].Subject != "Grüße" {
@@ -128,7 +130,7 @@ func TestForeignHostNamesAreRefused(t *testing.T) {
 }
 
 func TestScenarioFile(t *testing.T) {
-	sc, err := sandbox.ParseScenario([]byte(`{"domain": "fabrikam.example", "mailboxes": [{"address": "post@fabrikam.example", "smtp_auth": "on"}],
+	sc, err := tenant.ParseScenario([]byte(`{"domain": "fabrikam.example", "mailboxes": [{"address": "post@fabrikam.example", "smtp_auth": "on"}],
 		"applications": [{"client_id": "33333333-3333-3333-3333-333333333333", "client_secret": "s3cret", "rbac_scope": ["post@fabrikam.example"]}]}`))
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +143,7 @@ func TestScenarioFile(t *testing.T) {
 		t.Errorf("got %q", r)
 	}
 	for _, bad := range []string{``, `{"colour": 1}`, `{"mailboxes": [{"address": "a@b", "smtp_auth": "maybe"}]}`} {
-		if _, err := sandbox.ParseScenario([]byte(bad)); err == nil {
+		if _, err := tenant.ParseScenario([]byte(bad)); err == nil {
 			t.Errorf("%s: accepted", bad)
 		}
 	}
@@ -154,7 +156,7 @@ func FuzzDetail(f *testing.F) {
 	f.Add([]byte(strings.Repeat("Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n", 50)))
 	f.Add([]byte("Content-Type: text/plain; charset=nonsense\r\n\r\n\xff"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		out, err := sandbox.DetailJSON(bytes.NewReader(in))
+		out, err := json.Marshal(inbox.ReadDetail(inbox.Message{}, bytes.NewReader(in)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,8 @@ import (
 	"math/big"
 	"net"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 )
 
 // authority is the certificate authority of one run and what it issued.
@@ -94,32 +96,32 @@ func serial() *big.Int { return new(big.Int).SetBytes([]byte(rand.Text())) }
 func (a *authority) config(choose func() string) *tls.Config {
 	normal := &tls.Config{Certificates: []tls.Certificate{*a.normal}, MinVersion: tls.VersionTLS12}
 	normal.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		fault := choose()
-		if fault == "" {
+		name := choose()
+		if name == "" {
 			return nil, nil
 		}
-		return a.faulty(fault)
+		return a.faulty(name)
 	}
 	return normal
 }
 
 // faulty is a configuration with which no careful client goes on.
-func (a *authority) faulty(fault string) (*tls.Config, error) {
+func (a *authority) faulty(name string) (*tls.Config, error) {
 	issuer, l := a, leaf{names: []string{"localhost"}, addresses: true, life: 24 * time.Hour}
 	var err error
-	switch fault {
-	case faultTLSUntrusted:
+	switch name {
+	case fault.TLSUntrusted:
 		issuer, err = makeCA("Unknown Authority")
-	case faultTLSIntercepted:
+	case fault.TLSIntercepted:
 		issuer, err = makeCA("Contoso TLS Inspection Proxy CA")
-	case faultTLSHostname:
+	case fault.TLSHostname:
 		l.names, l.addresses = []string{"mail.fabrikam.example"}, false
-	case faultTLSExpired:
+	case fault.TLSExpired:
 		l.life = -time.Hour
-	case faultTLSVersion:
+	case fault.TLSVersion:
 		return &tls.Config{Certificates: []tls.Certificate{*a.normal}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, nil
 	default:
-		return nil, fmt.Errorf("handshake broken by fault %s", fault)
+		return nil, fmt.Errorf("handshake broken by fault %s", name)
 	}
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 )
 
 func TestTokenResponse(t *testing.T) {
@@ -65,7 +66,7 @@ func TestTokenForASecretInTheAuthorizationHeader(t *testing.T) {
 }
 
 func TestTokenRefusals(t *testing.T) {
-	s := start(t, sandbox.Options{Scenario: &sandbox.Scenario{Applications: []sandbox.Application{
+	s := start(t, sandbox.Options{Scenario: &tenant.Scenario{Applications: []tenant.Application{
 		{}, {ClientID: "11111111-1111-1111-1111-111111111111", ClientSecret: "old", SecretExpired: true},
 		{ClientID: "22222222-2222-2222-2222-222222222222", ClientSecret: "x", Disabled: true},
 	}}})

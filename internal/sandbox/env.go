@@ -12,16 +12,16 @@ import (
 
 // ClientID, TenantID, ObjectID and ClientSecret are those of the first
 // application, random at each start unless the scenario says otherwise.
-func (s *Sandbox) ClientID() string { return s.tenant.apps[0].ClientID }
+func (s *Sandbox) ClientID() string { return s.tenant.First().ClientID }
 
 // TenantID is the directory's.
-func (s *Sandbox) TenantID() string { return s.tenant.id }
+func (s *Sandbox) TenantID() string { return s.tenant.ID }
 
 // ObjectID is that of the first application's enterprise application.
-func (s *Sandbox) ObjectID() string { return s.tenant.apps[0].ObjectID }
+func (s *Sandbox) ObjectID() string { return s.tenant.First().ObjectID }
 
 // ClientSecret is a secret for this sandbox only.
-func (s *Sandbox) ClientSecret() string { return s.tenant.apps[0].ClientSecret }
+func (s *Sandbox) ClientSecret() string { return s.tenant.First().ClientSecret }
 
 // MailSender is the mailbox that Env names: the scenario's first, else noreply
 // in its domain.
@@ -29,7 +29,7 @@ func (s *Sandbox) MailSender() string {
 	if sc := s.opts.Scenario; sc != nil && len(sc.Mailboxes) > 0 {
 		return sc.Mailboxes[0].Address
 	}
-	return "noreply@" + s.tenant.domain
+	return "noreply@" + s.tenant.Domain
 }
 
 // TokenEndpoint is the URL of the token endpoint, with the placeholder

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 )
 
 func TestAuthRefusals(t *testing.T) {
-	s := start(t, sandbox.Options{Scenario: &sandbox.Scenario{
+	s := start(t, sandbox.Options{Scenario: &tenant.Scenario{
 		SMTPAuthDisabled: true,
-		Mailboxes: []sandbox.Mailbox{
+		Mailboxes: []tenant.Mailbox{
 			{Address: mailbox, SMTPAuth: "on"}, {Address: "off@contoso.example", SMTPAuth: "off"}, {Address: "blank@contoso.example"},
 		},
 	}})
@@ -51,7 +52,7 @@ func TestExpiredToken(t *testing.T) {
 
 func TestTokenOfAnotherSandbox(t *testing.T) {
 	// Signing key and application are the same; the tenant tells the two apart.
-	same := &sandbox.Scenario{Applications: []sandbox.Application{{
+	same := &tenant.Scenario{Applications: []tenant.Application{{
 		ClientID: "11111111-1111-1111-1111-111111111111", ObjectID: "22222222-2222-2222-2222-222222222222",
 		Roles: []string{"SMTP.SendAsApp"}, FullAccess: []string{"*"},
 	}}}
@@ -121,9 +122,9 @@ func TestPropagationEnds(t *testing.T) {
 }
 
 func TestSendAs(t *testing.T) {
-	s := start(t, sandbox.Options{SendAsDenied: 2, Scenario: &sandbox.Scenario{
-		Mailboxes:    []sandbox.Mailbox{{Address: mailbox, Aliases: []string{"alias@contoso.example"}}},
-		Applications: []sandbox.Application{{Roles: []string{"SMTP.SendAsApp"}, FullAccess: []string{"*"}, SendAs: []string{"shop@contoso.example"}}},
+	s := start(t, sandbox.Options{SendAsDenied: 2, Scenario: &tenant.Scenario{
+		Mailboxes:    []tenant.Mailbox{{Address: mailbox, Aliases: []string{"alias@contoso.example"}}},
+		Applications: []tenant.Application{{Roles: []string{"SMTP.SendAsApp"}, FullAccess: []string{"*"}, SendAs: []string{"shop@contoso.example"}}},
 	}})
 	c := login(t, s)
 	for _, from := range []string{mailbox, "NOREPLY@contoso.example", "alias@contoso.example", "Shop <shop@contoso.example>"} {

@@ -3,7 +3,6 @@ package sandbox_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -15,39 +14,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
-
-func TestParseFault(t *testing.T) {
-	f, err := sandbox.ParseFault("sendas-denied,mailbox=a@contoso.example,after=2,times=3,share=0.1,stage=mail,delay=3s")
-	want := sandbox.Fault{Name: "sendas-denied", Stage: "mail", Mailbox: "a@contoso.example", After: 2, Times: 3, Share: 0.1, Delay: 3 * time.Second}
-	if err != nil || f != want {
-		t.Errorf("got %+v, %v", f, err)
-	}
-	for text, reason := range map[string]string{
-		"":                               "unknown name",
-		"no-such-fault":                  "unknown name",
-		"sendas-denied,after=-1":         `after: "-1" is not a count`,
-		"sendas-denied,times=x":          `times: "x" is not a count`,
-		"sendas-denied,share=2":          `share: "2" is not above 0 and up to 1`,
-		"sendas-denied,share=NaN":        `share: "NaN" is not above 0 and up to 1`,
-		"sendas-denied,color=red":        "color: no such option; there are stage, mailbox, after, times, share, delay",
-		"sendas-denied,stage=token":      `cannot happen at stage "token"`,
-		"secret-wrong,stage=auth":        `cannot happen at stage "auth"`,
-		"connection-closed,stage=dial":   `cannot happen at stage "dial"`,
-		"xoauth2-missing,stage=greeting": `cannot happen at stage "greeting"`,
-		"dns-not-found":                  "no server can cause it",
-		"secret-wrong,mailbox=a@b":       "mailbox: it happens before a mailbox is named",
-		"tls-expired,mailbox=a@b":        "mailbox: it happens before a mailbox is named",
-		"tls-expired,delay=1s":           "delay: it happens at once",
-		"slow,delay=-1s":                 `delay: "-1s" is not a duration such as 3s`,
-		"wrong-object-id,times=1":        "takes no options: it holds from the start",
-	} {
-		_, err := sandbox.ParseFault(text)
-		var fault *sandbox.FaultError
-		if !errors.As(err, &fault) || fault.Reason != reason || fault.Text != text {
-			t.Errorf("%q: got %v; want %s", text, err, reason)
-		}
-	}
-}
 
 func TestFaultCounts(t *testing.T) {
 	tests := map[string]string{ // the codes of eight AUTHs
@@ -293,20 +259,5 @@ func TestHookAnswersInTheServersPlace(t *testing.T) {
 	other.cmd("AUTH XOAUTH2 %s", initial(t, "other@contoso.example", token(t, s)))
 	if r := other.submit("other@contoso.example", content("other@contoso.example")); r.String() != "250 2.0.0 kept by the hook" || len(s.Messages()) != 1 {
 		t.Errorf("got %q, %d messages", r, len(s.Messages()))
-	}
-}
-
-func TestNamesOfFaultsAreExplained(t *testing.T) {
-	names := sandbox.FaultNames()
-	for _, name := range names {
-		if _, err := sandbox.ParseFault(name); err != nil {
-			t.Error(err)
-		}
-		if sandbox.AboutFault(name) == "" {
-			t.Errorf("%s: nothing is said about it", name)
-		}
-	}
-	if len(names) < 50 {
-		t.Errorf("got %d names: %v", len(names), names)
 	}
 }

@@ -10,22 +10,16 @@
 // against it.
 //
 // The tenant holds the domain contoso.example, in which by default every address
-// is a mailbox that the application may send as. A [Scenario] describes other
-// tenants, with both ways of authorising an application: the role
-// SMTP.SendAsApp with mailbox permissions, and App RBAC with a scope. A [Fault]
-// makes one thing go wrong by its code in the catalogue of package diagnosis,
-// at the stage and with the words that the catalogue has for it.
+// is a mailbox that the application may send as. A scenario of package tenant
+// describes other tenants. A fault of package fault makes one thing go wrong by
+// its code in the catalogue of package diagnosis, at the stage and with the words
+// that the catalogue has for it.
 //
-// As the real service does, it says yes to MAIL, RCPT and DATA and refuses, when
-// it refuses, after the content. What it accepts is kept, in memory or beyond
-// 64 KiB in a temporary directory, and served as JSON and as an inbox on the
-// port of the token endpoint, there also without TLS:
-//
-//	GET    /                      the inbox
-//	GET    /api/messages          all messages, the newest last
-//	GET    /api/messages/{id}     one, with header, texts and attachments
-//	GET    /api/messages/{id}/raw its octets as sent
-//	DELETE /api/messages          empties the inbox
+// The parts are packages of their own: [tenant] who may do what, [accesstoken]
+// what Entra ID signs and Exchange verifies, [fault] what goes wrong, [entraid]
+// the token endpoint, [exchangeonline] the submission service, [inbox] what was
+// accepted. This package makes certificates, listens, and puts them together; the
+// inbox is on the port of the token endpoint, there also without TLS.
 package sandbox
 
 import (
@@ -37,12 +31,15 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
-
-	"github.com/smtpsend/smtpsend/internal/smtp"
+	"github.com/smtpsend/smtpsend/internal/sandbox/accesstoken"
+	"github.com/smtpsend/smtpsend/internal/sandbox/entraid"
+	"github.com/smtpsend/smtpsend/internal/sandbox/exchangeonline"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -50,8 +47,8 @@ import (
 type Options struct {
 	SMTPAddr, HTTPAddr string // host:port on loopback; "" is 127.0.0.1:0
 
-	Scenario *Scenario // nil: DefaultScenario()
-	Faults   []Fault
+	Scenario *tenant.Scenario // nil: tenant.DefaultScenario()
+	Faults   []fault.Fault
 	Without  []string     // names of faults that it would have anyway: garbles-8bit
 	Logger   *slog.Logger // nil: discards
 
@@ -73,11 +70,7 @@ type Options struct {
 
 	MaxMessages int // kept; the oldest go first; 0: 100,000
 
-	// SMTPHook, when not nil, is asked before everything else at each stage
-	// from greeting to quit and may answer in the server's place. A reply's
-	// code decides even where Raw hides it; at content, which is asked when all
-	// of it is there, 2yz keeps the mail. It is called concurrently.
-	SMTPHook func(ctx context.Context, stage smtp.Stage, mailbox string) (smtpserver.Reply, bool)
+	SMTPHook exchangeonline.Hook // may answer in the submission service's place
 	// TokenHook, when not nil, may answer a token request (returns true).
 	TokenHook func(w http.ResponseWriter, r *http.Request) bool
 }
@@ -92,21 +85,20 @@ type Stats struct {
 
 // Sandbox is a running stand-in. Its methods are safe for concurrent use.
 type Sandbox struct {
-	opts   Options
-	log    *slog.Logger
-	tenant *tenant
-	faults *faults
-	tokens *tokenIssuer
-	certs  *authority
-	store  *store
-	limits *limits
+	opts     Options
+	log      *slog.Logger
+	tenant   *tenant.Tenant
+	faults   *fault.Set
+	certs    *authority
+	inbox    *inbox.Inbox
+	endpoint *entraid.Endpoint
+	service  *exchangeonline.Service
 
 	smtp         *smtpserver.Server
 	smtpListener net.Listener
 	http         *http.Server
 	httpListener net.Listener
 
-	stats    struct{ tokenRequests, connections, auths, accepted atomic.Int64 }
 	wg       sync.WaitGroup // the two servers
 	handling sync.RWMutex   // held for reading by each HTTP handler
 	cancel   context.CancelFunc
@@ -124,7 +116,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		return nil, err
 	}
 	if err := s.listen(ctx); err != nil {
-		return nil, errors.Join(err, s.store.close())
+		return nil, errors.Join(err, s.inbox.Close())
 	}
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.serve(ctx)
@@ -135,24 +127,41 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 func (s *Sandbox) build() error {
 	scenario := s.opts.Scenario
 	if scenario == nil {
-		scenario = DefaultScenario()
+		scenario = tenant.DefaultScenario()
 	}
 	var err error
-	if s.faults, err = newFaults(s.opts.Faults, s.opts.Without); err != nil {
+	if s.faults, err = fault.NewSet(s.opts.Faults, s.opts.Without); err != nil {
 		return err
 	}
-	s.limits = newLimits(&s.opts)
-	if s.tenant, err = newTenant(scenario, s.faults.setups(), s.limits.scaled); err != nil {
+	if s.tenant, err = tenant.New(scenario, s.faults.Setups(), s.opts.TimeScale); err != nil {
 		return err
 	}
-	if s.tokens, err = newTokenIssuer(s.opts.SigningKey); err != nil {
+	tokens, err := accesstoken.NewIssuer(s.opts.SigningKey)
+	if err != nil {
 		return err
 	}
 	if s.certs, err = newAuthority(); err != nil {
 		return err
 	}
-	s.store, err = newStore(s.opts.MaxMessages)
-	return err
+	if s.inbox, err = inbox.New(s.opts.MaxMessages); err != nil {
+		return err
+	}
+	s.endpoint = entraid.New(entraid.Options{
+		Tenant: s.tenant, Faults: s.faults, Tokens: tokens, Logger: s.log,
+		TokenLifetime: s.opts.TokenLifetime, RetryAfter: s.opts.RetryAfter, Hook: s.opts.TokenHook,
+	})
+	s.service = exchangeonline.New(exchangeonline.Options{
+		Tenant: s.tenant, Faults: s.faults, Tokens: tokens, Inbox: s.inbox, Logger: s.log,
+		Limits: s.opts.limits(), Hook: s.opts.SMTPHook,
+	})
+	return nil
+}
+
+func (o *Options) limits() exchangeonline.Limits {
+	return exchangeonline.Limits{
+		Connections: o.Connections, SendAsDenied: o.SendAsDenied,
+		MessagesPerMinute: o.MessagesPerMinute, RecipientsPerDay: o.RecipientsPerDay, TimeScale: o.TimeScale,
+	}
 }
 
 func (s *Sandbox) listen(ctx context.Context) error {
@@ -169,8 +178,8 @@ func (s *Sandbox) listen(ctx context.Context) error {
 
 func (s *Sandbox) serve(ctx context.Context) {
 	s.smtp = smtpserver.New(smtpserver.Options{
-		NewSession:      s.newSession,
-		TLSConfig:       s.certs.config(s.faults.smtpCertificate),
+		NewSession:      s.service.NewSession,
+		TLSConfig:       s.certs.config(s.faultAt(fault.PointSMTPHandshake)),
 		ImplicitTLS:     s.opts.ImplicitTLS,
 		IdleTimeout:     s.opts.IdleTimeout,
 		MaxLine:         s.opts.MaxLine,
@@ -181,8 +190,16 @@ func (s *Sandbox) serve(ctx context.Context) {
 	s.http = s.newHTTPServer(ctx)
 	s.wg.Go(func() { _ = s.smtp.Serve(ctx, s.smtpListener) })
 	s.wg.Go(func() {
-		_ = s.http.Serve(&sniffListener{s.httpListener, s.certs.config(s.faults.httpCertificate)})
+		_ = s.http.Serve(&sniffListener{s.httpListener, s.certs.config(s.faultAt(fault.PointHTTPHandshake))})
 	})
+}
+
+// faultAt returns a function that names the fault that acts at point, "" for none.
+func (s *Sandbox) faultAt(point fault.Point) func() string {
+	return func() string {
+		f, _, _ := s.faults.Take(point, "")
+		return f.Name
+	}
 }
 
 // Close ends the sandbox and forgets all mail. No goroutine, socket or file of
@@ -195,7 +212,7 @@ func (s *Sandbox) Close() error {
 		s.wg.Wait()
 		s.handling.Lock() // no handler runs any more
 		defer s.handling.Unlock()
-		err = errors.Join(err, s.store.close())
+		err = errors.Join(err, s.inbox.Close())
 	})
 	return err
 }
@@ -210,19 +227,26 @@ func (s *Sandbox) URL() string { return "https://" + s.httpListener.Addr().Strin
 // come from.
 func (s *Sandbox) CAPEM() []byte { return s.certs.pem }
 
+// Faults are the faults of the sandbox, which may change while it runs.
+func (s *Sandbox) Faults() *fault.Set { return s.faults }
+
+// Inbox is where the sandbox keeps what it accepted.
+func (s *Sandbox) Inbox() *inbox.Inbox { return s.inbox }
+
 // Messages returns what was accepted and is still kept, the oldest first.
-func (s *Sandbox) Messages() []Message { return s.store.list() }
+func (s *Sandbox) Messages() []inbox.Message { return s.inbox.Messages() }
 
 // Raw returns the octets of a message as the client sent them, dots removed;
 // false when there is none of that id.
-func (s *Sandbox) Raw(id string) ([]byte, bool) { return s.store.raw(id) }
+func (s *Sandbox) Raw(id string) ([]byte, bool) { return s.inbox.Raw(id) }
 
 // Stats returns the counters.
 func (s *Sandbox) Stats() Stats {
+	seen := s.service.Stats()
 	return Stats{
-		TokenRequests: s.stats.tokenRequests.Load(),
-		Connections:   s.stats.connections.Load(),
-		Auths:         s.stats.auths.Load(),
-		Accepted:      s.stats.accepted.Load(),
+		TokenRequests: s.endpoint.Requests(),
+		Connections:   seen.Connections,
+		Auths:         seen.Auths,
+		Accepted:      seen.Accepted,
 	}
 }

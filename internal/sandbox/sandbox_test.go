@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
@@ -58,7 +59,7 @@ func start(t testing.TB, o sandbox.Options) *sandbox.Sandbox {
 func withFaults(t testing.TB, o sandbox.Options, texts ...string) sandbox.Options {
 	t.Helper()
 	for _, text := range texts {
-		f, err := sandbox.ParseFault(text)
+		f, err := fault.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package sandbox
+package tenant
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ type Application struct {
 	SendAs             []string `json:"send_as,omitempty"`     // Add-RecipientPermission: From of other mailboxes
 	RBACScope          []string `json:"rbac_scope,omitempty"`  // Application SMTP.SendAsApp over these mailboxes
 	// EffectiveAfterSeconds is how long after the start Exchange learns of all
-	// that; Options.TimeScale shortens it.
+	// that; the sandbox's time scale shortens it.
 	EffectiveAfterSeconds int `json:"effective_after_seconds,omitempty"`
 }
 
@@ -78,22 +78,22 @@ func ParseScenario(data []byte) (*Scenario, error) {
 	return s, nil
 }
 
-// setup is a tenant that looks healthy and is not. The change is made to the
-// first application.
-type setup struct {
-	name, about string
-	change      func(*Application)
+// Setup is a tenant that looks healthy and is not. Change is made to the first
+// application.
+type Setup struct {
+	Name, About string
+	Change      func(*Application)
 }
 
 // propagation is what Microsoft documents for App RBAC: 30 minutes to 2 hours.
 const propagation = 30 * time.Minute
 
-// setups are the ways to look right that the issues name. Each ends, where the
+// Setups are the ways to look right that the issues name. Each ends, where the
 // token is issued at all, in the same "535 5.7.3 Authentication unsuccessful".
-func setups() []setup {
-	return []setup{
+func Setups() []Setup {
+	return []Setup{
 		{"wrong-object-id", "New-ServicePrincipal was given the object id of the app registration",
-			func(a *Application) { a.RegisteredObjectID = newGUID() }},
+			func(a *Application) { a.RegisteredObjectID = NewGUID() }},
 		{"service-principal-missing", "New-ServicePrincipal was never run",
 			func(a *Application) { a.RegisteredObjectID = registeredNone }},
 		{"role-missing", "mailbox permission, but no role SMTP.SendAsApp in Entra",
@@ -112,7 +112,7 @@ func setups() []setup {
 			func(a *Application) { a.Audience = "https://outlook.office365.us" }},
 		{"token-for-graph", "a token for Microsoft Graph, whatever scope was asked for",
 			func(a *Application) {
-				a.Audience, a.Roles, a.GraphRoles = audienceGraph, nil, []string{"Mail.Send"}
+				a.Audience, a.Roles, a.GraphRoles = AudienceGraph, nil, []string{"Mail.Send"}
 			}},
 		{"graph-roles-only", "permissions of Microsoft Graph in place of Exchange Online's",
 			func(a *Application) { a.Roles, a.GraphRoles, a.FullAccess = nil, []string{"Mail.Send"}, nil }},

@@ -1,10 +1,9 @@
-package sandbox
+package exchangeonline
 
 import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
@@ -23,20 +24,20 @@ func (x *session) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
 	if x.mailbox == nil { // a hook said yes to MAIL
 		return smtpserver.Say(530, "5.7.57 Client not authenticated to send mail. "+x.bracket())
 	}
-	if _, _, ok := x.box.faults.take(pointContentStart, x.user); ok {
+	if _, _, ok := x.service.faults.Take(fault.PointContentStart, x.user); ok {
 		return smtpserver.Reply{Raw: []byte{}, Close: true}
 	}
 	header := &headerCopy{}
 	r = io.TeeReader(r, header)
-	if _, _, ok := x.box.faults.take(pointContentKept, x.user); ok {
+	if _, _, ok := x.service.faults.Take(fault.PointContentKept, x.user); ok {
 		r = newGarbler(r, x.utf8)
 	}
-	body, err := x.box.store.take(r)
+	body, err := x.service.inbox.Take(r)
 	if err != nil {
-		x.box.log.LogAttrs(ctx, slog.LevelDebug, "content not taken", slog.String("reason", err.Error()))
+		x.service.log.LogAttrs(ctx, slog.LevelDebug, "content not taken", slog.String("reason", err.Error()))
 		return smtpserver.Say(451, "4.3.0 Content could not be read")
 	}
-	f := x.fields(header.Bytes())
+	f := readFields(header.Bytes())
 	kept := false
 	reply := x.answer(ctx, smtp.StageContent, func() smtpserver.Reply {
 		if refusal := x.policy(f); refusal != nil {
@@ -50,20 +51,20 @@ func (x *session) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
 	case reply.Code/100 == 2: // a hook, or the fault that loses the reply and not the mail
 		x.accept(ctx, f, body)
 	default:
-		x.box.store.drop(body)
+		x.service.inbox.Drop(body)
 	}
 	return reply
 }
 
-func (x *session) accept(ctx context.Context, f fields, body spool) smtpserver.Reply {
+func (x *session) accept(ctx context.Context, f fields, body inbox.Content) smtpserver.Reply {
 	now := time.Now()
-	delay := x.box.limits.pace(x.mailbox.Address, now)
-	x.box.store.add(Message{
+	delay := x.service.limits.pace(x.mailbox.Address, now)
+	x.service.inbox.Add(inbox.Message{
 		Mailbox: x.mailbox.Address, From: x.from, To: x.to,
-		Subject: f.subject, MessageID: f.messageID, Received: now,
+		Subject: f.subject, MessageID: f.messageID, Received: now, TokenID: x.tokenID,
 	}, body)
-	x.box.stats.accepted.Add(1)
-	_ = wait(ctx, delay)
+	x.service.accepted.Add(1)
+	_ = fault.Wait(ctx, delay)
 	id := f.messageID
 	if id == "" {
 		id = "<" + strings.ToLower(x.id) + "@" + x.host + ".eurprd06.prod.outlook.com>"
@@ -76,12 +77,12 @@ func (x *session) accept(ctx context.Context, f fields, body spool) smtpserver.R
 func (x *session) policy(f fields) *smtpserver.Reply {
 	mailbox := x.mailbox.Address
 	if !x.placed {
-		x.placed = x.box.limits.enter(mailbox)
+		x.placed = x.service.limits.enter(mailbox)
 	}
 	switch {
 	case !x.placed:
 		return say(432, "4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending for more information. "+x.hostname())
-	case x.box.limits.throttled(mailbox):
+	case x.service.limits.throttled(mailbox):
 		return say(550, "5.2.252 Sender throttled due to continuous send as denied errors. "+x.hostname())
 	case f.err != nil:
 		return say(550, "5.7.512 Access denied, message must be RFC 5322 section 3.6.2 compliant")
@@ -89,12 +90,12 @@ func (x *session) policy(f fields) *smtpserver.Reply {
 		return say(550, "5.1.20 Multiple From addresses are not allowed without Sender address "+x.hostname())
 	}
 	for _, from := range append(f.from, x.from) {
-		if !x.box.tenant.maySendAs(x.mailbox, x.app, from) {
-			x.box.limits.deny(mailbox)
-			return x.sendAsDenied(cmp.Or(from, "<>"))
+		if !x.service.tenant.MaySendAs(x.mailbox, x.app, from) {
+			x.service.limits.deny(mailbox)
+			return sendAsDenied(mailbox, cmp.Or(from, "<>"), x.hostname())
 		}
 	}
-	if !x.box.limits.takeRecipients(mailbox, len(x.to), time.Now()) {
+	if !x.service.limits.takeRecipients(mailbox, len(x.to), time.Now()) {
 		return say(554, "5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; "+
 			"Failed to process message due to a permanent exception with message [BeginDiagnosticData]"+
 			"The message can't be submitted because the sender's submission quota was exceeded. "+diagnostics()+"[EndDiagnosticData] "+x.hostname())
@@ -107,11 +108,11 @@ func say(code int, text string) *smtpserver.Reply {
 	return &r
 }
 
-func (x *session) sendAsDenied(from string) *smtpserver.Reply {
+func sendAsDenied(mailbox, from, hostname string) *smtpserver.Reply {
 	return say(554, fmt.Sprintf("5.2.252 SendAsDenied; %s not allowed to send as %s; "+
 		"STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; "+
 		"Failed to process message due to a permanent exception with message [BeginDiagnosticData]Cannot submit message. %s[EndDiagnosticData] %s",
-		x.mailbox.Address, from, diagnostics(), x.hostname()))
+		mailbox, from, diagnostics(), hostname))
 }
 
 // diagnostics is a tail of the length and look of Exchange's, which overflows
@@ -135,19 +136,19 @@ type fields struct {
 // angleAddress finds an address in a From that RFC 5322 does not allow.
 var angleAddress = lazyregexp.New(`<([^<>@\s]+@[^<>@\s]+)>`)
 
-func (x *session) fields(header []byte) fields {
+func readFields(header []byte) fields {
 	m, err := mail.ReadMessage(bytes.NewReader(header))
 	if err != nil {
 		return fields{err: fmt.Errorf("reading header section: %w", err)}
 	}
 	f := fields{
-		hasSender: m.Header.Get("Sender") != "", subject: decodeHeader(m.Header.Get("Subject")),
+		hasSender: m.Header.Get("Sender") != "", subject: inbox.DecodeHeader(m.Header.Get("Subject")),
 		messageID: strings.TrimSpace(m.Header.Get("Message-Id")),
 	}
 	if strings.ContainsFunc(f.messageID, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		f.messageID = ""
 	}
-	parser := mail.AddressParser{WordDecoder: wordDecoder()}
+	parser := mail.AddressParser{WordDecoder: inbox.WordDecoder()}
 	// A display name in Latin-1 is nothing that Exchange refuses.
 	text := strings.ToValidUTF8(m.Header.Get("From"), "?")
 	list, err := parser.ParseList(text)
@@ -202,28 +203,11 @@ func (h *headerCopy) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	from := max(0, h.Len()-3)
-	h.Buffer.Write(p[:min(len(p), maxHeader-h.Len())])
+	h.Buffer.Write(p[:min(len(p), inbox.MaxHeader-h.Len())])
 	if i := bytes.Index(h.Bytes()[from:], []byte("\r\n\r\n")); i >= 0 {
 		h.Truncate(from + i + 4)
 		h.done = true
 	}
-	h.done = h.done || h.Len() == maxHeader
+	h.done = h.done || h.Len() == inbox.MaxHeader
 	return len(p), nil
-}
-
-var errStopped = errors.New("sandbox: stopped")
-
-// wait returns errStopped when ctx ends before d is over.
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return errStopped
-	case <-t.C:
-		return nil
-	}
 }

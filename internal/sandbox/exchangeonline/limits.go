@@ -1,4 +1,4 @@
-package sandbox
+package exchangeonline
 
 import (
 	"strings"
@@ -7,6 +7,18 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
 )
+
+// Limits are those of a mailbox. 0 is what is said here, a negative number no
+// limit.
+type Limits struct {
+	Connections       int // at once, else 432 after the content; 0: 3
+	SendAsDenied      int // refusals until the sender is throttled; 0: 10
+	MessagesPerMinute int // beyond it the reply to the content is delayed; 0: no limit (Exchange: 30)
+	RecipientsPerDay  int // beyond it 554 5.2.0; 0: no limit (Exchange: 10,000)
+	// TimeScale makes the minutes and days of these limits pass that many times
+	// faster; 0: 1.
+	TimeScale float64
+}
 
 // limits are what Exchange Online counts per mailbox.
 type limits struct {
@@ -30,7 +42,7 @@ type dated struct {
 	count int
 }
 
-func newLimits(o *Options) *limits {
+func newLimits(o Limits) *limits {
 	l := &limits{
 		connections: o.Connections, sendAsDenied: o.SendAsDenied,
 		perMinute: o.MessagesPerMinute, recipientsPerDay: o.RecipientsPerDay,
@@ -50,9 +62,6 @@ func newLimits(o *Options) *limits {
 
 // scaled is how long d takes here.
 func (l *limits) scaled(d time.Duration) time.Duration {
-	if l.scale == 0 {
-		return d
-	}
 	return time.Duration(float64(d) / l.scale)
 }
 

@@ -1,8 +1,9 @@
-package sandbox
+package inbox
 
 import (
 	"bufio"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -17,34 +18,37 @@ import (
 // Limits of what is read of a message for showing it.
 const (
 	maxText  = 1 << 20 // octets of a text
-	maxParts = 1000    // parts of all levels
+	MaxParts = 1000    // parts of all levels
 	maxDepth = 20      // levels of multiparts
 )
 
-// detail is a message read for people: never written back, so a parser may err.
-type detail struct {
+// Detail is a message read for people: never written back, so a parser may err.
+type Detail struct {
 	Message
-	Header      []headerField `json:"header"`
-	Text        string        `json:"text,omitempty"`
-	HTML        string        `json:"html,omitempty"`
-	Attachments []attachment  `json:"attachments"`
-	Problem     string        `json:"problem,omitempty"` // why the rest could not be read
+	Header      []Field      `json:"header"`
+	Text        string       `json:"text,omitempty"`
+	HTML        string       `json:"html,omitempty"`
+	Attachments []Attachment `json:"attachments"`
+	Problem     string       `json:"problem,omitempty"` // why the rest could not be read
 }
 
-type headerField struct {
+// Field is a header field.
+type Field struct {
 	Name  string `json:"name"`
 	Value string `json:"value"` // unfolded and decoded
 }
 
-type attachment struct {
+// Attachment is a part that is not a text of the message.
+type Attachment struct {
 	Name        string `json:"name"`
 	ContentType string `json:"content_type"`
 	ContentID   string `json:"content_id,omitempty"`
 	Size        int64  `json:"size"` // octets, decoded
 }
 
-func readDetail(m Message, content io.Reader) detail {
-	d := detail{Message: m, Header: []headerField{}, Attachments: []attachment{}}
+// ReadDetail reads content, which is of m. What cannot be read is said in Problem.
+func ReadDetail(m Message, content io.Reader) Detail {
+	d := Detail{Message: m, Header: []Field{}, Attachments: []Attachment{}}
 	r := bufio.NewReader(content)
 	header, err := d.readHeader(r)
 	if err == nil {
@@ -58,7 +62,7 @@ func readDetail(m Message, content io.Reader) detail {
 }
 
 // readHeader keeps the fields in order, as net/mail does not.
-func (d *detail) readHeader(r *bufio.Reader) (textproto.MIMEHeader, error) {
+func (d *Detail) readHeader(r *bufio.Reader) (textproto.MIMEHeader, error) {
 	header := textproto.MIMEHeader{}
 	total := 0
 	for {
@@ -66,8 +70,8 @@ func (d *detail) readHeader(r *bufio.Reader) (textproto.MIMEHeader, error) {
 		total += len(line)
 		text := strings.TrimRight(line, "\r\n")
 		switch {
-		case total > maxHeader:
-			return nil, fmt.Errorf("reading header section: longer than %d octets", maxHeader)
+		case total > MaxHeader:
+			return nil, fmt.Errorf("reading header section: longer than %d octets", MaxHeader)
 		case text == "":
 			d.decodeFields(header)
 			return header, nil
@@ -75,7 +79,7 @@ func (d *detail) readHeader(r *bufio.Reader) (textproto.MIMEHeader, error) {
 			d.Header[len(d.Header)-1].Value += text
 		default:
 			name, value, _ := strings.Cut(text, ":")
-			d.Header = append(d.Header, headerField{name, strings.TrimSpace(value)})
+			d.Header = append(d.Header, Field{name, strings.TrimSpace(value)})
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading header section: %w", err)
@@ -83,16 +87,16 @@ func (d *detail) readHeader(r *bufio.Reader) (textproto.MIMEHeader, error) {
 	}
 }
 
-func (d *detail) decodeFields(header textproto.MIMEHeader) {
+func (d *Detail) decodeFields(header textproto.MIMEHeader) {
 	for i, f := range d.Header {
 		header.Add(f.Name, f.Value)
-		d.Header[i].Value = decodeHeader(f.Value)
+		d.Header[i].Value = DecodeHeader(f.Value)
 	}
 }
 
-func (d *detail) readPart(header textproto.MIMEHeader, body io.Reader, depth int, parts *int) error {
-	if *parts++; *parts > maxParts || depth > maxDepth {
-		return fmt.Errorf("reading content: more than %d parts or %d levels", maxParts, maxDepth)
+func (d *Detail) readPart(header textproto.MIMEHeader, body io.Reader, depth int, parts *int) error {
+	if *parts++; *parts > MaxParts || depth > maxDepth {
+		return fmt.Errorf("reading content: more than %d parts or %d levels", MaxParts, maxDepth)
 	}
 	mediaType, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil {
@@ -112,17 +116,17 @@ func (d *detail) readPart(header textproto.MIMEHeader, body io.Reader, depth int
 	if name == "" {
 		name = params["name"]
 	}
-	d.Attachments = append(d.Attachments, attachment{decodeHeader(name), mediaType, strings.Trim(header.Get("Content-Id"), "<>"), size})
+	d.Attachments = append(d.Attachments, Attachment{DecodeHeader(name), mediaType, strings.Trim(header.Get("Content-Id"), "<>"), size})
 	if err != nil {
 		return fmt.Errorf("reading attachment: %w", err)
 	}
 	return nil
 }
 
-func (d *detail) readMultipart(r *multipart.Reader, depth int, parts *int) error {
+func (d *Detail) readMultipart(r *multipart.Reader, depth int, parts *int) error {
 	for {
 		part, err := r.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -135,7 +139,7 @@ func (d *detail) readMultipart(r *multipart.Reader, depth int, parts *int) error
 }
 
 // textOf is where a part of this type is shown.
-func (d *detail) textOf(mediaType string) *string {
+func (d *Detail) textOf(mediaType string) *string {
 	switch mediaType {
 	case "text/plain":
 		return &d.Text
@@ -179,11 +183,12 @@ func charsetReader(charset string, r io.Reader) (io.Reader, error) {
 	return e.NewDecoder().Reader(r), nil
 }
 
-func wordDecoder() *mime.WordDecoder { return &mime.WordDecoder{CharsetReader: charsetReader} }
+// WordDecoder decodes encoded words (RFC 2047) in every charset that browsers know.
+func WordDecoder() *mime.WordDecoder { return &mime.WordDecoder{CharsetReader: charsetReader} }
 
-// decodeHeader undoes RFC 2047; what cannot be decoded stays as it is.
-func decodeHeader(s string) string {
-	if decoded, err := wordDecoder().DecodeHeader(s); err == nil {
+// DecodeHeader undoes RFC 2047; what cannot be decoded stays as it is.
+func DecodeHeader(s string) string {
+	if decoded, err := WordDecoder().DecodeHeader(s); err == nil {
 		return decoded
 	}
 	return s

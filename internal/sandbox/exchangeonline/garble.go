@@ -1,4 +1,4 @@
-package sandbox
+package exchangeonline
 
 import (
 	"bufio"
@@ -7,6 +7,8 @@ import (
 	"io"
 	"mime"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 )
 
 // garbler does to content what Exchange Online is reported to do: octets above 127
@@ -60,7 +62,7 @@ func (g *garbler) line(line []byte) []byte {
 		g.endHeader()
 		return bytes.Clone(line)
 	case g.inHeader:
-		if len(g.header) < maxHeader {
+		if len(g.header) < inbox.MaxHeader {
 			g.header = append(g.header, line...)
 		}
 		return g.field(line)
@@ -86,7 +88,7 @@ func (g *garbler) endHeader() {
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "content-type":
 			var params map[string]string
-			if media, params, _ = mime.ParseMediaType(value); params["boundary"] != "" && len(g.boundaries) < maxParts {
+			if media, params, _ = mime.ParseMediaType(value); params["boundary"] != "" && len(g.boundaries) < inbox.MaxParts {
 				g.boundaries[params["boundary"]] = true
 			}
 		case "content-transfer-encoding":

@@ -1,4 +1,4 @@
-package sandbox
+package entraid
 
 import (
 	"encoding/json"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 )
 
 // refusal is Entra's no.
@@ -24,8 +26,8 @@ func badRequest(aadsts int, text string) refusal {
 }
 
 // refuse writes the error in Entra's shape.
-func (s *Sandbox) refuse(w http.ResponseWriter, r *http.Request, no refusal) {
-	trace, correlation := newGUID(), newGUID()
+func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, no refusal) {
+	trace, correlation := tenant.NewGUID(), tenant.NewGUID()
 	if id := r.Header.Get("Client-Request-Id"); len(id) == 36 {
 		correlation = id // Entra takes the client's
 	}
@@ -60,38 +62,38 @@ const captivePage = `<!DOCTYPE html>
 <body><h1>Sign in to the network</h1><form action="/login" method="post"><input name="room"></form></body></html>
 `
 
-// actToken answers a token request with a fault; false lets it go on.
-func (s *Sandbox) actToken(w http.ResponseWriter, r *http.Request, f Fault, entry diagnosis.Entry) bool {
-	if wait(r.Context(), f.Delay) != nil {
+// act answers a token request with a fault; false lets it go on.
+func (e *Endpoint) act(w http.ResponseWriter, r *http.Request, f fault.Fault, entry diagnosis.Entry) bool {
+	if fault.Wait(r.Context(), f.Delay) != nil {
 		return true
 	}
 	switch f.Name {
-	case faultConnectionClosed, faultConnectionReset, faultHalfReply:
+	case fault.ConnectionClosed, fault.ConnectionReset, fault.HalfReply:
 		panic(http.ErrAbortHandler) // net/http's way to cut the connection
-	case faultConnectionTimeout:
-		_ = wait(r.Context(), silence)
+	case fault.ConnectionTimeout:
+		_ = fault.Wait(r.Context(), fault.Silence)
 		panic(http.ErrAbortHandler)
-	case faultSlow:
+	case fault.Slow:
 		return false
-	case faultTokenNotJSON:
+	case fault.TokenNotJSON:
 		page(w, http.StatusOK, "text/html; charset=utf-8", captivePage)
-	case faultTokenThrottled:
-		s.throttle(w)
-	case faultTokenUnavailable:
+	case fault.TokenThrottled:
+		e.throttle(w)
+	case fault.TokenUnavailable:
 		page(w, http.StatusServiceUnavailable, "text/html", "<html><body><h1>Service Unavailable</h1></body></html>")
-	case faultTokenEmpty:
+	case fault.TokenEmpty:
 		page(w, http.StatusOK, "application/json; charset=utf-8", "")
-	case faultTokenMissing:
+	case fault.TokenMissing:
 		page(w, http.StatusOK, "application/json; charset=utf-8", `{"token_type":"Bearer","expires_in":3599}`)
 	default:
-		s.refuseSample(w, r, entry)
+		e.refuseSample(w, r, entry)
 	}
 	return true
 }
 
 // throttle is Entra's 429 for client credentials: text, not JSON.
-func (s *Sandbox) throttle(w http.ResponseWriter) {
-	after := s.opts.RetryAfter
+func (e *Endpoint) throttle(w http.ResponseWriter) {
+	after := e.opts.RetryAfter
 	if after == 0 {
 		after = time.Minute
 	}
@@ -106,17 +108,17 @@ func page(w http.ResponseWriter, status int, contentType, body string) {
 }
 
 // refuseSample says what the catalogue has for an entry.
-func (s *Sandbox) refuseSample(w http.ResponseWriter, r *http.Request, entry diagnosis.Entry) {
+func (e *Endpoint) refuseSample(w http.ResponseWriter, r *http.Request, entry diagnosis.Entry) {
 	text := strings.NewReplacer("{client-id}", r.PostForm.Get("client_id"), "{tenant-id}", r.PathValue("tenant"),
-		"{object-id}", s.tenant.apps[0].ObjectID).Replace(entry.Sample)
+		"{object-id}", e.tenant.First().ObjectID).Replace(entry.Sample)
 	switch {
 	case entry.Token.HTTPStatus == http.StatusTooManyRequests && entry.Token.Error == "":
-		s.throttle(w)
+		e.throttle(w)
 		return
 	case entry.Token.Error == "":
 		page(w, entry.Token.HTTPStatus, "text/html", text)
 		return
 	}
 	text = strings.TrimPrefix(text, fmt.Sprintf("AADSTS%d: ", entry.Token.AADSTS))
-	s.refuse(w, r, refusal{entry.Token.HTTPStatus, entry.Token.Error, entry.Token.AADSTS, text})
+	e.refuse(w, r, refusal{entry.Token.HTTPStatus, entry.Token.Error, entry.Token.AADSTS, text})
 }

@@ -1,4 +1,4 @@
-package sandbox
+package exchangeonline
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 )
 
 func (x *session) Auth(ctx context.Context, mechanism string, initial []byte, challenge func([]byte) ([]byte, error)) smtpserver.Reply {
-	x.box.stats.auths.Add(1)
+	x.service.auths.Add(1)
 	if x.peer.TLS() == nil {
 		// Before STARTTLS no mechanism is known to the server.
 		return smtpserver.Say(504, "5.7.4 Unrecognized authentication type "+x.bracket())
@@ -27,7 +27,7 @@ func (x *session) Auth(ctx context.Context, mechanism string, initial []byte, ch
 }
 
 // login goes through the dialogue, so that the client learns why: its password
-// may be right, but nobody looks at it.
+// may be right, but is not looked at.
 func (x *session) login(challenge func([]byte) ([]byte, error)) smtpserver.Reply {
 	for _, prompt := range []string{"Username:", "Password:"} {
 		if _, err := challenge([]byte(prompt)); err != nil {
@@ -56,26 +56,26 @@ func (x *session) xoauth2(ctx context.Context, initial []byte, challenge func([]
 
 func (x *session) admit(ctx context.Context, user, token string) smtpserver.Reply {
 	now := time.Now()
-	c, err := x.box.tokens.verify(token, now)
+	c, err := x.service.tokens.Verify(token, now)
 	if err != nil {
 		return x.unsuccessful(ctx, err.Error())
 	}
-	m, refusal := x.box.tenant.authorize(c, user, now)
+	m, refusal := x.service.tenant.Authorize(c, user, now)
 	if refusal != "" {
 		return x.unsuccessful(ctx, refusal)
 	}
-	if where := x.box.tenant.smtpAuthOff(m); where != "" {
+	if where := x.service.tenant.SMTPAuthOff(m); where != "" {
 		return smtpserver.Say(535, fmt.Sprintf("5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the %s. "+
 			"Visit https://aka.ms/smtp_auth_disabled for more information. %s", where, x.bracket()))
 	}
-	x.mailbox, x.app = m, x.box.tenant.app(c.AppID)
-	x.placed = x.box.limits.enter(m.Address)
+	x.mailbox, x.app, x.tokenID = m, x.service.tenant.Application(c.AppID), c.TokenID
+	x.placed = x.service.limits.enter(m.Address)
 	return smtpserver.Say(235, "2.7.0 Authentication successful")
 }
 
 // unsuccessful is all that Exchange says, for whatever reason. The log has it.
 func (x *session) unsuccessful(ctx context.Context, reason string) smtpserver.Reply {
-	x.box.log.LogAttrs(ctx, slog.LevelInfo, "authentication refused",
+	x.service.log.LogAttrs(ctx, slog.LevelInfo, "authentication refused",
 		slog.String("mailbox", x.user), slog.String("reason", reason), slog.String("session", x.id))
 	return smtpserver.Say(535, "5.7.3 Authentication unsuccessful "+x.bracket())
 }

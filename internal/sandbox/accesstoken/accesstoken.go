@@ -1,4 +1,8 @@
-package sandbox
+// Package accesstoken is the access token of Microsoft Entra ID for an
+// application: its claims, its signature (RFC 7515, RS256) and the key set by
+// which others verify it. The sandbox's token endpoint signs tokens, its
+// submission server verifies them.
+package accesstoken
 
 import (
 	"crypto"
@@ -14,10 +18,10 @@ import (
 	"time"
 )
 
-// claims are those of an Entra v1.0 access token for an application. The
+// Claims are those of an Entra v1.0 access token for an application. The
 // version is the resource's choice: Exchange Online takes v1.0, so the v2.0
 // endpoint issues it too.
-type claims struct {
+type Claims struct {
 	Audience  string   `json:"aud"`
 	Issuer    string   `json:"iss"`
 	IssuedAt  int64    `json:"iat"`
@@ -34,19 +38,21 @@ type claims struct {
 	Roles     []string `json:"roles,omitempty"`
 	Subject   string   `json:"sub"`
 	TenantID  string   `json:"tid"`
-	TokenID   string   `json:"uti"`
+	TokenID   string   `json:"uti"` // one of its own for each token
 	Version   string   `json:"ver"`
 }
 
-var errToken = errors.New("token refused")
+// ErrRefused is wrapped by every error of Verify.
+var ErrRefused = errors.New("token refused")
 
-// tokenIssuer signs and verifies tokens (RFC 7515, RS256).
-type tokenIssuer struct {
+// Issuer signs and verifies tokens. Its methods are safe for concurrent use.
+type Issuer struct {
 	key *rsa.PrivateKey
 	kid string
 }
 
-func newTokenIssuer(key *rsa.PrivateKey) (*tokenIssuer, error) {
+// NewIssuer returns an issuer with key, or with a new one (some 0.1 s) for nil.
+func NewIssuer(key *rsa.PrivateKey) (*Issuer, error) {
 	if key == nil {
 		var err error
 		if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
@@ -54,10 +60,13 @@ func newTokenIssuer(key *rsa.PrivateKey) (*tokenIssuer, error) {
 		}
 	}
 	sum := sha256.Sum256(key.N.Bytes())
-	return &tokenIssuer{key: key, kid: base64.RawURLEncoding.EncodeToString(sum[:20])}, nil
+	return &Issuer{key: key, kid: base64.RawURLEncoding.EncodeToString(sum[:20])}, nil
 }
 
-func (t *tokenIssuer) sign(c claims) (string, error) {
+// Sign returns the token that says c. AIO, RH and TokenID, whose values mean
+// something to Entra alone, are random.
+func (t *Issuer) Sign(c Claims) (string, error) {
+	c.AIO, c.RH, c.TokenID = random(30), random(24), random(16)
 	header, err := json.Marshal(map[string]string{"typ": "JWT", "alg": "RS256", "x5t": t.kid, "kid": t.kid})
 	if err != nil {
 		return "", fmt.Errorf("encoding header: %w", err)
@@ -75,37 +84,44 @@ func (t *tokenIssuer) sign(c claims) (string, error) {
 	return signed + "." + encode(signature), nil
 }
 
+// random returns n random octets in base64url.
+func random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return encode(b)
+}
+
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// verify checks signature and times. Errors wrap errToken and say what a
+// Verify checks signature and times. Errors wrap ErrRefused and say what a
 // tester may know; Exchange itself says nothing.
-func (t *tokenIssuer) verify(token string, now time.Time) (claims, error) {
+func (t *Issuer) Verify(token string, now time.Time) (Claims, error) {
 	parts := strings.Split(token, ".")
 	// encoding/base64 skips line ends; a token has none.
 	if len(parts) != 3 || strings.ContainsAny(token, "\r\n") {
-		return claims{}, fmt.Errorf("%w: no JWT", errToken)
+		return Claims{}, fmt.Errorf("%w: not a JWT", ErrRefused)
 	}
 	var header struct{ Alg string }
 	if err := decodePart(parts[0], &header); err != nil || header.Alg != "RS256" {
-		return claims{}, fmt.Errorf("%w: header is not one of RS256", errToken)
+		return Claims{}, fmt.Errorf("%w: header is not one of RS256", ErrRefused)
 	}
 	signature, err := base64.RawURLEncoding.Strict().DecodeString(parts[2])
 	if err != nil {
-		return claims{}, fmt.Errorf("%w: signature is not base64url", errToken)
+		return Claims{}, fmt.Errorf("%w: signature is not base64url", ErrRefused)
 	}
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 	if rsa.VerifyPKCS1v15(&t.key.PublicKey, crypto.SHA256, sum[:], signature) != nil {
-		return claims{}, fmt.Errorf("%w: signature is not of this sandbox", errToken)
+		return Claims{}, fmt.Errorf("%w: signature is not of this sandbox", ErrRefused)
 	}
-	var c claims
+	var c Claims
 	if err := decodePart(parts[1], &c); err != nil {
-		return claims{}, err
+		return Claims{}, err
 	}
 	switch at := now.Unix(); {
 	case at >= c.Expires:
-		return claims{}, fmt.Errorf("%w: expired", errToken)
+		return Claims{}, fmt.Errorf("%w: expired", ErrRefused)
 	case at < c.NotBefore:
-		return claims{}, fmt.Errorf("%w: not yet valid", errToken)
+		return Claims{}, fmt.Errorf("%w: not yet valid", ErrRefused)
 	}
 	return c, nil
 }
@@ -113,16 +129,16 @@ func (t *tokenIssuer) verify(token string, now time.Time) (claims, error) {
 func decodePart(part string, into any) error {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	if err != nil {
-		return fmt.Errorf("%w: a part is not base64url", errToken)
+		return fmt.Errorf("%w: a part is not base64url", ErrRefused)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("%w: a part is no JSON", errToken)
+		return fmt.Errorf("%w: a part is not JSON", ErrRefused)
 	}
 	return nil
 }
 
-// jwks is the key set by which others verify the tokens (RFC 7517).
-func (t *tokenIssuer) jwks() any {
+// JWKS is the key set by which others verify the tokens (RFC 7517).
+func (t *Issuer) JWKS() any {
 	return map[string]any{"keys": []map[string]string{{
 		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": t.kid, "x5t": t.kid,
 		"n": encode(t.key.N.Bytes()), "e": encode(big.NewInt(int64(t.key.E)).Bytes()),

@@ -1,6 +1,12 @@
-package sandbox
+// Package fault is what goes wrong in a sandbox, by name: a code of the
+// catalogue of package diagnosis, a tenant of package tenant that looks healthy
+// and is not, or a behaviour that no catalogue has. It says at which [Point] a
+// fault acts, and counts when; to act is the part of who passes the point.
+package fault
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,6 +15,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -26,25 +33,25 @@ type Fault struct {
 	Delay   time.Duration // before it happens; 0 is none, and 2 s for slow
 }
 
-// FaultError says what is wrong with a fault's text.
-type FaultError struct{ Text, Reason string }
+// Error says what is wrong with a fault's text.
+type Error struct{ Text, Reason string }
 
 // Error names both.
-func (e *FaultError) Error() string { return fmt.Sprintf("fault %q: %s", e.Text, e.Reason) }
+func (e *Error) Error() string { return fmt.Sprintf("fault %q: %s", e.Text, e.Reason) }
 
-// ParseFault reads "NAME[,stage=S][,mailbox=M][,after=N][,times=N][,share=F]
-// [,delay=D]". Its error is a *FaultError.
-func ParseFault(s string) (Fault, error) {
+// Parse reads "NAME[,stage=S][,mailbox=M][,after=N][,times=N][,share=F]
+// [,delay=D]". Its error is a *Error.
+func Parse(s string) (Fault, error) {
 	words := strings.Split(s, ",")
 	f := Fault{Name: strings.TrimSpace(words[0])}
 	for _, word := range words[1:] {
 		key, value, _ := strings.Cut(strings.TrimSpace(word), "=")
 		if err := f.set(key, value); err != nil {
-			return Fault{}, &FaultError{s, fmt.Sprintf("%s: %v", key, err)}
+			return Fault{}, &Error{s, fmt.Sprintf("%s: %v", key, err)}
 		}
 	}
 	if _, err := resolve(f); err != nil {
-		return Fault{}, &FaultError{s, err.Error()}
+		return Fault{}, &Error{s, err.Error()}
 	}
 	return f, nil
 }
@@ -81,16 +88,16 @@ func count(s string) (int, error) {
 	return n, nil
 }
 
-// FaultNames returns every name that a fault can have, sorted.
-func FaultNames() []string {
+// Names returns every name that a fault can have, sorted.
+func Names() []string {
 	var names []string
 	for _, e := range diagnosis.Entries() {
 		if _, err := resolve(Fault{Name: e.Code}); err == nil {
 			names = append(names, e.Code)
 		}
 	}
-	for _, s := range setups() {
-		names = append(names, s.name)
+	for _, s := range tenant.Setups() {
+		names = append(names, s.Name)
 	}
 	for _, b := range behaviours() {
 		names = append(names, b.name)
@@ -102,7 +109,7 @@ func FaultNames() []string {
 // armed is a fault at the point where it acts.
 type armed struct {
 	Fault
-	point string
+	point Point
 	entry diagnosis.Entry // zero for a behaviour of our own
 	seen  int             // times its point was passed
 	spent int             // times it acted
@@ -126,19 +133,19 @@ func (a *armed) pass() bool {
 // fractions make of it.
 func (a *armed) shareOf(n int) int { return int(float64(n)*a.Share + 1e-9) }
 
-// faults are those of a sandbox. Its methods are safe for concurrent use.
-type faults struct {
-	broken []setup
-	mu     sync.Mutex // guards the counters of armed
+// Set holds the faults of a sandbox. Its methods are safe for concurrent use.
+type Set struct {
+	setups []tenant.Setup
+	mu     sync.Mutex // guards what follows, and the counters of the armed
 	armed  []*armed
 }
 
-// newFaults arms the faults of list, and those that a sandbox always has but for
-// the names in without.
-func newFaults(list []Fault, without []string) (*faults, error) {
+// NewSet arms the faults of list, and those that a sandbox always has but for the
+// names in without. Its error is an *Error.
+func NewSet(list []Fault, without []string) (*Set, error) {
 	for _, name := range without {
 		if !slices.Contains(always(), name) {
-			return nil, &FaultError{name, "is not there anyway"}
+			return nil, &Error{name, "is not there anyway"}
 		}
 	}
 	for _, name := range always() {
@@ -146,31 +153,57 @@ func newFaults(list []Fault, without []string) (*faults, error) {
 			list = append(slices.Clip(list), Fault{Name: name})
 		}
 	}
-	fs := &faults{}
+	s := &Set{}
 	for _, f := range list {
 		a, err := resolve(f)
 		if err != nil {
-			return nil, &FaultError{f.Name, err.Error()}
+			return nil, &Error{f.Name, err.Error()}
 		}
 		if a == nil {
-			i := slices.IndexFunc(setups(), func(s setup) bool { return s.name == f.Name })
-			fs.broken = append(fs.broken, setups()[i])
+			i := slices.IndexFunc(tenant.Setups(), func(s tenant.Setup) bool { return s.Name == f.Name })
+			s.setups = append(s.setups, tenant.Setups()[i])
 			continue
 		}
-		fs.armed = append(fs.armed, a)
+		s.armed = append(s.armed, a)
 	}
-	return fs, nil
+	return s, nil
 }
 
-func (fs *faults) setups() []setup { return fs.broken }
+// Setups returns those of the faults that change the tenant.
+func (s *Set) Setups() []tenant.Setup { return s.setups }
 
-// take returns the first fault that acts at point for mailbox. Every fault of
-// the point counts the passing.
-func (fs *faults) take(point, mailbox string) (Fault, diagnosis.Entry, bool) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
+// Add arms f from now on: what it counts begins here. A fault that changes the
+// tenant is refused, because it holds from the start. The error is an *Error.
+func (s *Set) Add(f Fault) error {
+	a, err := resolve(f)
+	switch {
+	case err != nil:
+		return &Error{f.Name, err.Error()}
+	case a == nil:
+		return &Error{f.Name, "holds from the start, and cannot begin later"}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed = append(s.armed, a)
+	return nil
+}
+
+// Clear disarms the faults, but for those that a sandbox always has and those
+// that change the tenant.
+func (s *Set) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed = slices.DeleteFunc(s.armed, func(a *armed) bool { return !slices.Contains(always(), a.Name) })
+}
+
+// Take returns the first fault that acts at point for mailbox, with its entry of
+// the catalogue (zero for a behaviour). Every fault of the point counts the
+// passing.
+func (s *Set) Take(point Point, mailbox string) (Fault, diagnosis.Entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var first *armed
-	for _, a := range fs.armed {
+	for _, a := range s.armed {
 		if a.point != point || (a.Mailbox != "" && !strings.EqualFold(a.Mailbox, mailbox)) {
 			continue
 		}
@@ -185,11 +218,24 @@ func (fs *faults) take(point, mailbox string) (Fault, diagnosis.Entry, bool) {
 	return first.Fault, first.entry, true
 }
 
-func (fs *faults) smtpCertificate() string { return fs.name(pointSMTPHandshake) }
+// Silence is how long a server that never replies holds the connection: longer
+// than any client waits (RFC 5321 4.5.3.2.6), and not for ever.
+const Silence = 20 * time.Minute
 
-func (fs *faults) httpCertificate() string { return fs.name(pointHTTPHandshake) }
+// errStopped is returned by Wait.
+var errStopped = errors.New("sandbox: stopped")
 
-func (fs *faults) name(point string) string {
-	f, _, _ := fs.take(point, "")
-	return f.Name
+// Wait waits for d, and returns an error when ctx ends before.
+func Wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return errStopped
+	case <-t.C:
+		return nil
+	}
 }

@@ -1,45 +1,41 @@
-package sandbox
+package exchangeonline
 
 import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
-// silence is how long a server that never replies holds the connection: longer
-// than any client waits (RFC 5321 4.5.3.2.6), and not for ever.
-const silence = 20 * time.Minute
-
 // act turns a fault into a reply; false lets the dialogue go on as if nothing
 // had happened.
-func (x *session) act(ctx context.Context, f Fault, entry diagnosis.Entry) (smtpserver.Reply, bool) {
+func (x *session) act(ctx context.Context, f fault.Fault, entry diagnosis.Entry) (smtpserver.Reply, bool) {
 	nothing := smtpserver.Reply{Raw: []byte{}, Close: true}
-	if wait(ctx, f.Delay) != nil {
+	if fault.Wait(ctx, f.Delay) != nil {
 		return nothing, true
 	}
 	switch f.Name {
-	case faultConnectionClosed:
+	case fault.ConnectionClosed:
 		return nothing, true
-	case faultConnectionReset:
+	case fault.ConnectionReset:
 		return smtpserver.Reply{Raw: []byte{}, Reset: true}, true
-	case faultConnectionTimeout:
-		_ = wait(ctx, silence)
+	case fault.ConnectionTimeout:
+		_ = fault.Wait(ctx, fault.Silence)
 		return nothing, true
-	case faultSlow:
+	case fault.Slow:
 		return smtpserver.Reply{}, false
-	case faultHalfReply:
+	case fault.HalfReply:
 		return smtpserver.Reply{Raw: []byte("250-2.0"), Close: true}, true
-	case faultReplyLost:
+	case fault.ReplyLost:
 		return smtpserver.Reply{Code: 250, Raw: []byte{}, Close: true}, true
-	case faultNotSMTP:
+	case fault.NotSMTP:
 		return smtpserver.Reply{Raw: []byte("SSH-2.0-OpenSSH_9.6p1 Ubuntu-3ubuntu13\r\n"), Close: true}, true
-	case faultNotExchange:
+	case fault.NotExchange:
 		return smtpserver.Say(220, "mail.fabrikam.example ESMTP Postfix (Debian/GNU)"), true
-	case faultTLSNotSpoken:
+	case fault.TLSNotSpoken:
 		return smtpserver.Reply{Raw: []byte("220 2.0.0 SMTP server ready\r\n500 5.3.3 Unrecognized command\r\n"), Close: true}, true
 	}
 	return sampleReply(x.fill(entry.Sample)), true
@@ -56,7 +52,7 @@ func (x *session) fill(sample string) string {
 		recipient = x.to[0]
 	}
 	return strings.NewReplacer("{mailbox}", x.user, "{from}", x.from, "{recipient}", recipient,
-		"{client-id}", clientID, "{object-id}", objectID, "{tenant-id}", x.box.tenant.id).Replace(sample)
+		"{client-id}", clientID, "{object-id}", objectID, "{tenant-id}", x.service.tenant.ID).Replace(sample)
 }
 
 // sampleReply reads a reply from text such as "535 5.7.3 ...", its lines with

@@ -1,4 +1,4 @@
-package sandbox
+package exchangeonline
 
 import (
 	"context"
@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
-
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
@@ -19,27 +20,18 @@ import (
 // session is one connection to the submission server. Its texts are those of
 // smtp.office365.com, captured in November 2025.
 type session struct {
-	box  *Sandbox
-	peer *smtpserver.Peer
-	host string // "SBXP123CA0045": front end, as in the banner
-	id   string // 16 hex digits
+	service *Service
+	peer    *smtpserver.Peer
+	frontEnd
 
-	mailbox *Mailbox     // after AUTH
-	user    string       // of the last AUTH, accepted or not
-	app     *Application // whose token it was
-	placed  bool         // holds one of the mailbox's places
-	from    string       // reverse-path of the transaction
-	utf8    bool         // it asked for SMTPUTF8
+	mailbox *tenant.Mailbox     // after AUTH
+	user    string              // of the last AUTH, accepted or not
+	app     *tenant.Application // whose token it was
+	tokenID string              // uti of that token
+	placed  bool                // holds one of the mailbox's places
+	from    string              // reverse-path of the transaction
+	utf8    bool                // it asked for SMTPUTF8
 	to      []string
-}
-
-func (s *Sandbox) newSession(_ context.Context, p *smtpserver.Peer) smtpserver.Session {
-	s.stats.connections.Add(1)
-	n := randomBytes(2)
-	return &session{
-		box: s, peer: p, id: strings.ToUpper(hex.EncodeToString(randomBytes(8))),
-		host: fmt.Sprintf("SBXP%03dCA%04d", n[0], n[1]),
-	}
 }
 
 func randomBytes(n int) []byte {
@@ -54,18 +46,18 @@ func (x *session) answer(ctx context.Context, stage smtp.Stage, right func() smt
 	if !done {
 		r = right()
 	}
-	x.box.log.LogAttrs(ctx, slog.LevelDebug, "smtp reply", slog.String("stage", string(stage)),
+	x.service.log.LogAttrs(ctx, slog.LevelDebug, "smtp reply", slog.String("stage", string(stage)),
 		slog.Int("reply_code", r.Code), slog.String("session", x.id))
 	return r
 }
 
 func (x *session) disturb(ctx context.Context, stage smtp.Stage) (smtpserver.Reply, bool) {
-	if hook := x.box.opts.SMTPHook; hook != nil {
+	if hook := x.service.opts.Hook; hook != nil {
 		if r, ok := hook(ctx, stage, x.user); ok {
 			return r, true
 		}
 	}
-	f, entry, ok := x.box.faults.take(string(stage), x.user)
+	f, entry, ok := x.service.faults.Take(fault.Point(stage), x.user)
 	if !ok {
 		return smtpserver.Reply{}, false
 	}
@@ -95,11 +87,11 @@ func (x *session) Hello(ctx context.Context, _ string, extended bool) smtpserver
 
 // keywords are in Exchange's order; after TLS, AUTH stands where STARTTLS was.
 func (x *session) keywords() []string {
-	offer, point, missing := "STARTTLS", pointHelloClear, ""
+	offer, point, missing := "STARTTLS", fault.PointHelloClear, ""
 	if x.peer.TLS() != nil {
-		offer, point, missing = "AUTH LOGIN XOAUTH2", pointHelloTLS, "AUTH LOGIN"
+		offer, point, missing = "AUTH LOGIN XOAUTH2", fault.PointHelloTLS, "AUTH LOGIN"
 	}
-	if _, _, ok := x.box.faults.take(point, ""); ok {
+	if _, _, ok := x.service.faults.Take(point, ""); ok {
 		offer = missing
 	}
 	list := []string{fmt.Sprintf("SIZE %d", exchange.MessageSize), "PIPELINING", "DSN", "ENHANCEDSTATUSCODES"}
@@ -160,16 +152,31 @@ func (x *session) Logout() { x.leave() }
 func (x *session) leave() {
 	if x.placed {
 		x.placed = false
-		x.box.limits.leave(x.mailbox.Address)
+		x.service.limits.leave(x.mailbox.Address)
+	}
+}
+
+// frontEnd is the server that a session runs on, with the session's number there,
+// as both are in Exchange's replies.
+type frontEnd struct {
+	host string // "SBXP123CA0045", as in the banner
+	id   string // 16 hex digits
+}
+
+func newFrontEnd() frontEnd {
+	n := randomBytes(2)
+	return frontEnd{
+		host: fmt.Sprintf("SBXP%03dCA%04d", n[0], n[1]),
+		id:   strings.ToUpper(hex.EncodeToString(randomBytes(8))),
 	}
 }
 
 // bracket is what Exchange appends for its support: server, time, session.
-func (x *session) bracket() string {
-	return fmt.Sprintf("[%s.eurprd06.prod.outlook.com %s %s]", x.host, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), x.id)
+func (f frontEnd) bracket() string {
+	return fmt.Sprintf("[%s.eurprd06.prod.outlook.com %s %s]", f.host, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), f.id)
 }
 
-// hostname is the mailbox server behind the front end.
-func (x *session) hostname() string {
-	return fmt.Sprintf("[Hostname=%s.eurprd06.prod.outlook.com]", strings.Replace(x.host, "CA", "MB", 1))
+// hostname is the mailbox server that the front end hands on to.
+func (f frontEnd) hostname() string {
+	return fmt.Sprintf("[Hostname=%s.eurprd06.prod.outlook.com]", strings.Replace(f.host, "CA", "MB", 1))
 }

@@ -1,50 +1,96 @@
-package sandbox
+// Package entraid is a stand-in for Microsoft Entra ID: the token endpoint with
+// the grant client_credentials, the key set that verifies its tokens, and their
+// place in the OpenID configuration. It refuses in Entra's order and with Entra's
+// words, and acts out the faults of stage "token".
+package entraid
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"math/big"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/sandbox/accesstoken"
+	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// tokenEndpoint is POST /{tenant}/oauth2/v2.0/token with the grant
-// client_credentials.
-func (s *Sandbox) tokenEndpoint(w http.ResponseWriter, r *http.Request) {
-	s.stats.tokenRequests.Add(1)
-	if hook := s.opts.TokenHook; hook != nil && hook(w, r) {
+// Options describe an endpoint. Tenant, Faults, Tokens and Logger are required.
+type Options struct {
+	Tenant *tenant.Tenant
+	Faults *fault.Set
+	Tokens *accesstoken.Issuer
+	Logger *slog.Logger
+
+	TokenLifetime time.Duration // 0: random, 60 to 90 minutes
+	RetryAfter    time.Duration // in the 429; 0: 60 s
+	// Hook, when not nil, may answer a token request (returns true).
+	Hook func(w http.ResponseWriter, r *http.Request) bool
+}
+
+// Endpoint is a running stand-in. Its methods are safe for concurrent use.
+type Endpoint struct {
+	opts     Options
+	tenant   *tenant.Tenant
+	faults   *fault.Set
+	tokens   *accesstoken.Issuer
+	log      *slog.Logger
+	requests atomic.Int64
+}
+
+// New returns an endpoint.
+func New(o Options) *Endpoint {
+	return &Endpoint{opts: o, tenant: o.Tenant, faults: o.Faults, tokens: o.Tokens, log: o.Logger}
+}
+
+// Requests counts the POSTs to the token endpoint, refused ones included.
+func (e *Endpoint) Requests() int64 { return e.requests.Load() }
+
+// Routes returns the handlers by their patterns of http.ServeMux. They show and
+// take secrets and tokens, so they are for HTTPS only.
+func (e *Endpoint) Routes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"POST /{tenant}/oauth2/v2.0/token":                    e.token,
+		"GET /{tenant}/v2.0/.well-known/openid-configuration": e.configuration,
+		"GET /{tenant}/discovery/v2.0/keys":                   e.keys,
+	}
+}
+
+// token is POST /{tenant}/oauth2/v2.0/token with the grant client_credentials.
+func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) {
+	e.requests.Add(1)
+	if hook := e.opts.Hook; hook != nil && hook(w, r) {
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	if err := r.ParseForm(); err != nil {
-		s.refuse(w, r, badRequest(900144, "The request body must contain the following parameter: 'grant_type'."))
+		e.refuse(w, r, badRequest(900144, "The request body must contain the following parameter: 'grant_type'."))
 		return
 	}
 	takeBasic(r)
 	shift := time.Duration(0)
-	if _, _, ok := s.faults.take(pointTokenDate, ""); ok {
+	if _, _, ok := e.faults.Take(fault.PointTokenDate, ""); ok {
 		shift = 2 * time.Hour
 	}
 	w.Header().Set("Date", time.Now().Add(shift).UTC().Format(http.TimeFormat))
-	if f, entry, ok := s.faults.take(string(smtp.StageToken), ""); ok && s.actToken(w, r, f, entry) {
+	if f, entry, ok := e.faults.Take(fault.Point(smtp.StageToken), ""); ok && e.act(w, r, f, entry) {
 		return
 	}
-	app, audience, refusal := s.tenant.grant(r.PathValue("tenant"), r.PostForm.Get)
+	app, audience, refusal := grant(e.tenant, r.PathValue("tenant"), r.PostForm.Get)
 	if refusal != nil {
-		s.refuse(w, r, *refusal)
+		e.refuse(w, r, *refusal)
 		return
 	}
-	s.issue(w, r, app, audience, time.Now().Add(shift))
+	e.issue(w, r, app, audience, time.Now().Add(shift))
 }
 
 // takeBasic puts id and secret of the Authorization header into the form (RFC
@@ -60,35 +106,35 @@ func takeBasic(r *http.Request) {
 
 // grant checks a token request in Entra's order: parameters, tenant, client,
 // credential, scope.
-func (t *tenant) grant(tenantID string, form func(string) string) (*Application, string, *refusal) {
+func grant(t *tenant.Tenant, tenantID string, form func(string) string) (*tenant.Application, string, *refusal) {
 	for _, name := range []string{"grant_type", "client_id", "scope"} {
 		if form(name) == "" {
 			r := badRequest(900144, "The request body must contain the following parameter: '"+name+"'.")
 			return nil, "", &r
 		}
 	}
-	if r := t.checkTenant(tenantID); r != nil {
+	if r := checkTenant(t, tenantID); r != nil {
 		return nil, "", r
 	}
 	if grant := form("grant_type"); grant != "client_credentials" {
 		return nil, "", &refusal{400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type '" + grant + "'."}
 	}
-	app := t.app(form("client_id"))
+	app := t.Application(form("client_id"))
 	if app == nil {
 		return nil, "", &refusal{400, "unauthorized_client", 700016, "Application with identifier '" + form("client_id") +
 			"' was not found in the directory 'Contoso'. This can happen if the application has not been installed by the administrator " +
 			"of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."}
 	}
-	if r := app.checkCredential(form); r != nil {
+	if r := checkCredential(app, form); r != nil {
 		return nil, "", r
 	}
 	audience, r := checkScope(form("scope"))
 	return app, audience, r
 }
 
-func (t *tenant) checkTenant(id string) *refusal {
+func checkTenant(t *tenant.Tenant, id string) *refusal {
 	switch {
-	case strings.EqualFold(id, t.id), strings.EqualFold(id, t.domain):
+	case strings.EqualFold(id, t.ID), strings.EqualFold(id, t.Domain):
 		return nil
 	case id == "common", id == "consumers", id == "organizations":
 		return &refusal{400, "invalid_request", 9001023, "The grant type is not supported over the /common or /consumers endpoints. " +
@@ -102,7 +148,7 @@ func (t *tenant) checkTenant(id string) *refusal {
 		"subscriptions for the tenant."}
 }
 
-func (a *Application) checkCredential(form func(string) string) *refusal {
+func checkCredential(a *tenant.Application, form func(string) string) *refusal {
 	switch secret := form("client_secret"); {
 	case a.Disabled:
 		return &refusal{401, "unauthorized_client", 7000112, "Application '" + a.ClientID + "'(" + a.Name + ") is disabled."}
@@ -111,7 +157,7 @@ func (a *Application) checkCredential(form func(string) string) *refusal {
 			"registered on application. [Reason - The key was not found.]"}
 	case secret == "":
 		return &refusal{401, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
-	case !a.hasSecret(secret):
+	case !a.HasSecret(secret):
 		return &refusal{401, "invalid_client", 7000215, "Invalid client secret provided. Ensure the secret being sent in the request is " +
 			"the client secret value, not the client secret ID, for a secret added to app '" + a.ClientID + "'."}
 	case a.SecretExpired:
@@ -129,7 +175,7 @@ func checkScope(scope string) (audience string, r *refusal) {
 	case !ok:
 		return "", &refusal{400, "invalid_scope", 1002012, "The provided value for scope " + scope + " is not valid. Client credential " +
 			"flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."}
-	case isExchange(resource), resource == audienceGraph:
+	case tenant.IsExchange(resource), resource == tenant.AudienceGraph:
 		return resource, nil
 	}
 	return "", &refusal{400, "invalid_resource", 500011, "The resource principal named " + resource + " was not found in the tenant " +
@@ -138,34 +184,34 @@ func checkScope(scope string) (audience string, r *refusal) {
 }
 
 // lifetime is random between 60 and 90 minutes, as Microsoft documents it.
-func (s *Sandbox) lifetime() time.Duration {
-	if s.opts.TokenLifetime > 0 {
-		return s.opts.TokenLifetime
+func (e *Endpoint) lifetime() time.Duration {
+	if e.opts.TokenLifetime > 0 {
+		return e.opts.TokenLifetime
 	}
 	extra, _ := rand.Int(rand.Reader, big.NewInt(30*60)) // never fails
 	return time.Hour + time.Duration(extra.Int64())*time.Second
 }
 
-func (s *Sandbox) issue(w http.ResponseWriter, r *http.Request, app *Application, audience string, now time.Time) {
-	life := s.lifetime()
-	f, _, faulty := s.faults.take(pointTokenGrant, "")
+func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request, app *tenant.Application, audience string, now time.Time) {
+	life := e.lifetime()
+	f, _, faulty := e.faults.Take(fault.PointTokenGrant, "")
 	switch {
-	case faulty && f.Name == faultTokenShort:
+	case faulty && f.Name == fault.TokenShort:
 		life = 10 * time.Minute
-	case faulty && f.Name == faultTokenExpired:
+	case faulty && f.Name == fault.TokenExpired:
 		now = now.Add(-life - time.Hour)
 	}
-	token, err := s.tokens.sign(s.claims(app, audience, now, life))
+	token, err := e.tokens.Sign(e.claims(app, audience, now, life))
 	if err != nil {
 		http.Error(w, "signing failed", http.StatusInternalServerError)
 		return
 	}
 	seconds := int(life/time.Second) - 1
 	var expiresIn any = seconds
-	if faulty && f.Name == faultExpiresInString {
+	if faulty && f.Name == fault.ExpiresInString {
 		expiresIn = strconv.Itoa(seconds)
 	}
-	s.log.LogAttrs(r.Context(), slog.LevelDebug, "token issued", slog.String("client_id", app.ClientID))
+	e.log.LogAttrs(r.Context(), slog.LevelDebug, "token issued", slog.String("client_id", app.ClientID))
 	body, err := json.Marshal(map[string]any{
 		"token_type": "Bearer", "expires_in": expiresIn, "ext_expires_in": expiresIn, "access_token": token,
 	})
@@ -175,7 +221,7 @@ func (s *Sandbox) issue(w http.ResponseWriter, r *http.Request, app *Application
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	noStore(w)
-	if faulty && f.Name == faultTokenCut {
+	if faulty && f.Name == fault.TokenCut {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		body = body[:len(body)/2]
 	}
@@ -188,39 +234,46 @@ func noStore(w http.ResponseWriter) {
 }
 
 // claims of a v1.0 token, five minutes valid before its issue as Entra has it.
-func (s *Sandbox) claims(app *Application, audience string, now time.Time, life time.Duration) claims {
-	roles := app.rolesFor(audience)
+func (e *Endpoint) claims(app *tenant.Application, audience string, now time.Time, life time.Duration) accesstoken.Claims {
+	roles := app.RolesFor(audience)
 	if app.Audience != "" {
-		audience, roles = app.Audience, app.rolesFor(app.Audience)
+		audience, roles = app.Audience, app.RolesFor(app.Audience)
 	}
-	issuer := "https://sts.windows.net/" + s.tenant.id + "/"
-	return claims{
-		Audience: audience, Issuer: issuer, IDP: issuer,
+	return accesstoken.Claims{
+		Audience: audience, Issuer: e.issuer(), IDP: e.issuer(),
 		IssuedAt: now.Add(-5 * time.Minute).Unix(), NotBefore: now.Add(-5 * time.Minute).Unix(), Expires: now.Add(life).Unix(),
-		AIO: encode(randomBytes(30)), RH: encode(randomBytes(24)), TokenID: encode(randomBytes(16)),
 		AppName: app.Name, AppID: app.ClientID, AppIDACR: "1", IDType: "app",
-		ObjectID: app.ObjectID, Subject: app.ObjectID, TenantID: s.tenant.id, Roles: roles, Version: "1.0",
+		ObjectID: app.ObjectID, Subject: app.ObjectID, TenantID: e.tenant.ID, Roles: roles, Version: "1.0",
 	}
 }
 
-// newHTTPServer serves everything that is not SMTP.
-func (s *Sandbox) newHTTPServer(ctx context.Context) *http.Server {
-	return &http.Server{
-		Handler:           s.handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c)
-		},
+// issuer is the iss of v1.0 tokens.
+func (e *Endpoint) issuer() string { return "https://sts.windows.net/" + e.tenant.ID + "/" }
+
+func (e *Endpoint) configuration(w http.ResponseWriter, r *http.Request) {
+	if checkTenant(e.tenant, r.PathValue("tenant")) != nil {
+		http.NotFound(w, r)
+		return
 	}
+	base := (&url.URL{Scheme: "https", Host: r.Host, Path: "/" + e.tenant.ID}).String()
+	writeJSON(w, map[string]any{
+		"issuer":                                e.issuer(),
+		"token_endpoint":                        base + "/oauth2/v2.0/token",
+		"jwks_uri":                              base + "/discovery/v2.0/keys",
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"},
+		"response_types_supported":              []string{"token"},
+		"subject_types_supported":               []string{"pairwise"},
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+	})
 }
 
-type connKey struct{}
+func (e *Endpoint) keys(w http.ResponseWriter, _ *http.Request) { writeJSON(w, e.tokens.JWKS()) }
 
-// overTLS reports whether the request came through TLS.
-func overTLS(r *http.Request) bool {
-	c, ok := r.Context().Value(connKey{}).(*sniffConn)
-	return ok && c.secure()
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v)
 }
