@@ -1,4 +1,4 @@
-package mailtemplate
+package stricttemplate
 
 import (
 	"errors"
@@ -32,15 +32,15 @@ const (
 // interrupted, and know no limits: {{range 99999999999999}}{{end}} never ends.
 // What is executed more than once is the body of a range and a template that is
 // called, so a call of one of our functions is put at the beginning of each. It
-// declares a variable, because html/template takes what is no declaration for
+// declares a variable, because html/template takes what is not a declaration for
 // output, and would escape it. root is the number of actions that are executed
 // once. With html, values that are written are weighed too, since escaping looks
 // at all of them.
 //
 // It also has every value looked at of which a text is made, so that none of Go's
 // words for what has no text goes out. places gets where each of them is.
-func instrument(trees []*parse.Tree, name string, html bool, places *[]place) (root int) {
-	in := &instrumenter{html: html, places: *places}
+func instrument(trees []*parse.Tree, name string, html bool, o *Options, places *[]place) (root int) {
+	in := &instrumenter{html: html, options: o, places: *places}
 	for _, tree := range trees {
 		if tree == nil || tree.Root == nil {
 			continue
@@ -62,6 +62,7 @@ type instrumenter struct {
 	html      bool
 	main      bool // in the template itself, where $ is the data
 	dotIsData bool // outside of range and with, where the dot is, too
+	options   *Options
 	places    []place
 }
 
@@ -156,14 +157,16 @@ func (in *instrumenter) pipe(p *parse.PipeNode) (n int) {
 	}
 	var cmds []*parse.CommandNode
 	for i, cmd := range p.Cmds {
-		if before := handedTo(cmd); i > 0 && (before == argumentFunc || before == truthFunc || before == indexFunc) {
+		before := in.handedTo(cmd)
+		looksAtLast := before == argumentFunc || before == truthFunc || before == indexFunc // the others only look at what is written after their names
+		if i > 0 && looksAtLast {
 			piped := &parse.PipeNode{NodeType: parse.NodePipe, Pos: p.Pos, Line: p.Line, Cmds: p.Cmds[:i]}
 			cmds = append(cmds, in.handing(before, p.Line, piped))
 		}
 		cmds = append(cmds, cmd)
 	}
 	for _, cmd := range p.Cmds {
-		n += len(cmd.Args) + in.arguments(p, cmd, handedTo(cmd))
+		n += len(cmd.Args) + in.arguments(p, cmd, in.handedTo(cmd))
 	}
 	p.Cmds = cmds
 	return n
@@ -206,7 +209,7 @@ func (in *instrumenter) handing(function string, line int, value parse.Node) *pa
 // handedTo is what the arguments of a command are handed to before: those of a method,
 // of a function that makes a text of them, and of one of Go's that looks at the whole
 // of them, or knows no numbers of JSON.
-func handedTo(cmd *parse.CommandNode) string {
+func (in *instrumenter) handedTo(cmd *parse.CommandNode) string {
 	name, ok := cmd.Args[0].(*parse.IdentifierNode)
 	if !ok {
 		return givenFunc
@@ -218,7 +221,10 @@ func handedTo(cmd *parse.CommandNode) string {
 		return indexFunc
 	case "and", "or", "not":
 		return truthFunc
-	case "print", "println", "printf", "html", "js", "urlquery", "address", "url", "date", "number":
+	case "print", "println", "printf", "html", "js", "urlquery", "url", "date", "number":
+		return argumentFunc
+	}
+	if in.options.Functions[name.Ident] != nil {
 		return argumentFunc
 	}
 	return ""
@@ -284,7 +290,7 @@ var handing = lazyregexp.New(`\(_(?:weigh|index|given|truth|argument \d+) `)
 var inserted = lazyregexp.New(` \| (?:_[a-z]+)+_?(?: \d+)?`)
 
 // escaping returns an error when html/template would have too much to do to find
-// out where each action of an HTML body stands. It looks at the body of a range
+// out where each action of an HTML body is. It looks at the body of a range
 // twice, and at a template once for each place from which it is called, where it
 // may come to another result; a template that calls itself has no end there.
 func escaping(trees map[string]*parse.Tree, name string) error {

@@ -1,4 +1,4 @@
-package mailtemplate_test
+package stricttemplate_test
 
 import (
 	"strings"

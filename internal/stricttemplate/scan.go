@@ -1,4 +1,4 @@
-package mailtemplate
+package stricttemplate
 
 import (
 	"fmt"
@@ -110,7 +110,7 @@ func firstWord(action string) (word, rest string) {
 }
 
 // cutAction returns an action without its braces, "" for a comment, and what
-// stands after it. Where the parser would find no end, nothing is after it.
+// is after it. Where the parser would find no end, nothing is after it.
 func cutAction(s string) (action, after string) {
 	if len(s) >= 2 && s[0] == '-' && strings.IndexByte(" \t\r\n", s[1]) >= 0 {
 		s = s[2:]

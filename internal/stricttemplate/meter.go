@@ -1,18 +1,17 @@
-package mailtemplate
+package stricttemplate
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	htmltemplate "html/template"
 	"reflect"
 
+	"github.com/smtpsend/smtpsend/internal/datavalue"
 	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
-// meter counts what a template does while one message is filled in, and stops it:
-// a message has up to a thousand parts. What it counts depends on template and data
-// alone.
+// meter counts what a template does while it is filled in once, and stops it: a set
+// has up to a thousand parts. What it counts depends on template and data alone.
 type meter struct {
 	ctx    context.Context // of the filling that is under way
 	steps  int
@@ -21,8 +20,9 @@ type meter struct {
 	bodies int // octets of these
 	calls  int // templates that are being executed
 
-	places []place // of the template
-	out    action  // of the part that is being filled in
+	options *Options
+	places  []place // of the template
+	out     action  // of the part that is being filled in
 }
 
 // tooMuch is why a part cannot be filled in.
@@ -30,8 +30,10 @@ type tooMuch string
 
 func (e tooMuch) Error() string { return string(e) }
 
-// start starts a message.
-func (m *meter) start(ctx context.Context) { *m = meter{ctx: ctx, places: m.places} }
+// start starts a filling.
+func (m *meter) start(ctx context.Context) {
+	*m = meter{ctx: ctx, options: m.options, places: m.places}
+}
 
 // begin starts a part whose actions outside of loops are n.
 func (m *meter) begin(n int) error {
@@ -93,7 +95,7 @@ func (m *meter) hidden() map[string]any {
 		},
 		leaveFunc:    func(int) bool { m.calls--; return true },
 		weighFunc:    m.weigh,
-		indexFunc:    func(v reflect.Value) (reflect.Value, error) { return m.weigh(whole(v)) },
+		indexFunc:    func(v reflect.Value) (reflect.Value, error) { return m.weigh(datavalue.Int(v)) },
 		givenFunc:    m.given,
 		argumentFunc: m.argument,
 		writtenFunc:  m.argument,
@@ -106,7 +108,7 @@ func (m *meter) hidden() map[string]any {
 
 // weigh hands v on, and counts the work of looking at it.
 func (m *meter) weigh(v reflect.Value) (reflect.Value, error) {
-	s := inside(v)
+	s := datavalue.Inside(v)
 	if s.Kind() == reflect.String {
 		return v, m.step(s.Len() / work)
 	}
@@ -115,7 +117,7 @@ func (m *meter) weigh(v reflect.Value) (reflect.Value, error) {
 
 // given is weigh for what a method is given, such as the layout of a time.
 func (m *meter) given(v reflect.Value) (reflect.Value, error) {
-	if s := inside(v); s.Kind() == reflect.String {
+	if s := datavalue.Inside(v); s.Kind() == reflect.String {
 		return v, m.make(3 * s.Len())
 	}
 	return v, nil
@@ -123,53 +125,20 @@ func (m *meter) given(v reflect.Value) (reflect.Value, error) {
 
 // ranged hands v on, and counts what it costs to sort the names of a map.
 func (m *meter) ranged(v reflect.Value) (reflect.Value, error) {
-	if s := inside(v); s.Kind() == reflect.Map { // sorting grows faster than the map
+	if s := datavalue.Inside(v); s.Kind() == reflect.Map { // sorting grows faster than the map
 		return v, m.step(4 * s.Len())
 	}
-	return whole(v), nil
+	return datavalue.Int(v), nil
 }
 
 // truth hands on what an if, an and ... looks at. Zero is nothing.
 func (m *meter) truth(v reflect.Value) (reflect.Value, error) {
-	n, ok := valueOf(inside(v)).(json.Number)
+	n, ok := datavalue.Of(datavalue.Inside(v)).(json.Number)
 	if !ok {
 		return v, nil
 	}
-	if z, is := zeroOf(n); is {
+	if z, is := datavalue.ZeroOf(n); is {
 		v = reflect.ValueOf(z)
 	}
 	return v, m.step(len(n) / work)
-}
-
-func inside(v reflect.Value) reflect.Value {
-	for v.Kind() == reflect.Interface {
-		v = v.Elem()
-	}
-	return v
-}
-
-// size is about how many octets a value is when it is printed, at least as many
-// as texts in it have, and how many values are in it.
-func size(v any) (octets, values int) {
-	switch v := v.(type) {
-	case string:
-		return len(v), 1
-	case json.Number:
-		return len(v), 1
-	case htmltemplate.URL:
-		return len(v), 1
-	case map[string]any:
-		for name, value := range v {
-			o, n := size(value)
-			octets, values = octets+o+len(name)+2, values+n+1
-		}
-		return octets + 5, values + 1
-	case []any:
-		for _, value := range v {
-			o, n := size(value)
-			octets, values = octets+o+1, values+n
-		}
-		return octets + 2, values + 1
-	}
-	return 80, 1 // a number, a time
 }

@@ -1,4 +1,4 @@
-package mailtemplate
+package stricttemplate
 
 import (
 	htmltemplate "html/template"

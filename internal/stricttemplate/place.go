@@ -1,4 +1,4 @@
-package mailtemplate
+package stricttemplate
 
 import (
 	"fmt"
@@ -11,11 +11,12 @@ type place struct {
 	line    int
 	name    string   // of the value, such as "E-Mail", or how the template writes it
 	path    []string // of the value in the data; nil where that is not known
-	encoded bool     // it is written with urlquery, as who wrote the template wants it
+	encoded bool     // it is written with urlquery, which those who wrote the template wanted
 }
 
 // unfit is a value that has no text, or that HTML would show as something else. What
-// Go writes for one, such as "<no value>", "map[a:1]" or "#ZgotmplZ", must not go out.
+// Go writes for one, such as "<no value>", "map[a:1]" or "#ZgotmplZ", must not be
+// written.
 type unfit struct {
 	place   place
 	missing bool // it is nothing; else reason says what it is
@@ -23,31 +24,31 @@ type unfit struct {
 }
 
 // Error says it without the data.
-func (e *unfit) Error() string { return e.in(nil) }
+func (e *unfit) Error() string { return e.in(values{}) }
 
 // in says it with what the data has.
-func (e *unfit) in(data map[string]any) string {
+func (e *unfit) in(data values) string {
 	if !e.missing {
 		return fmt.Sprintf("line %d: %q %s", e.place.line, e.place.name, e.reason)
 	}
-	return fmt.Sprintf("line %d has no value for %q", e.place.line, e.place.name) + lacking(data, e.place.path)
+	return fmt.Sprintf("line %d has no value for %q", e.place.line, e.place.name) + data.lacking(e.place.path)
 }
 
 // lacking says why nothing is at the path: a name that is not there, or null.
-func lacking(data map[string]any, path []string) string {
+func (v values) lacking(path []string) string {
 	for i, name := range path {
-		v, known := data[name]
+		value, known := v.byName[name]
 		if !known {
-			return ": " + given(data)
+			return ": " + v.names()
 		}
-		inner, isGroup := v.(map[string]any)
+		inner, isGroup := value.(map[string]any)
 		switch {
-		case v == nil && i == len(path)-1:
+		case value == nil && i == len(path)-1:
 			return ": it is null"
 		case !isGroup:
 			return ""
 		}
-		data = inner
+		v.byName = inner
 	}
 	return ""
 }

@@ -1,4 +1,4 @@
-package mailtemplate
+package datavalue
 
 import (
 	"encoding/json"
@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// comparisons stand in the place of Go's, which take a number of JSON for a text:
-// 10 comes before 9 there, and {{gt .n 3}} is an error. A number and a text are equal
-// when the text is the number as it was written.
-func comparisons() map[string]any {
+// Comparisons are the functions eq, ne, lt, le, gt and ge, for use instead of Go's, which
+// take a number of JSON for a text: 10 comes before 9 there, and {{gt .n 3}} is an
+// error. A number and a text are equal when the text is the number as it was written.
+func Comparisons() map[string]any {
 	less := func(a, b reflect.Value) (bool, error) { n, err := order(a, b); return n < 0, err }
 	more := func(a, b reflect.Value) (bool, error) { n, err := order(a, b); return n > 0, err }
 	return map[string]any{
@@ -28,7 +28,7 @@ func equal(a reflect.Value, others ...reflect.Value) (bool, error) {
 		return false, errors.New("missing argument for comparison")
 	}
 	for _, b := range others {
-		if same, err := same(inside(a), inside(b)); same || err != nil {
+		if same, err := same(Inside(a), Inside(b)); same || err != nil {
 			return same, err
 		}
 	}
@@ -54,7 +54,7 @@ func same(a, b reflect.Value) (bool, error) {
 
 // order is below 0 when a comes before b.
 func order(a, b reflect.Value) (int, error) {
-	a, b = inside(a), inside(b)
+	a, b = Inside(a), Inside(b)
 	if isNumber(a) && isNumber(b) {
 		if isString(a) && isString(b) && textOf(a) == textOf(b) {
 			return 0, nil
@@ -62,7 +62,7 @@ func order(a, b reflect.Value) (int, error) {
 		x, small := exact(a)
 		y, modest := exact(b)
 		if !small || !modest {
-			return 0, fmt.Errorf("%s and %s are too large to be compared", called(a), called(b))
+			return 0, fmt.Errorf("%s and %s are too large to be compared", Describe(a), Describe(b))
 		}
 		return x.Cmp(y), nil
 	}
@@ -94,17 +94,18 @@ func isNumber(v reflect.Value) bool {
 	if !v.IsValid() {
 		return false
 	}
-	_, ok := numberOf(v.Interface())
+	_, ok := Number(v.Interface())
 	return ok || v.CanInt() || v.CanUint() || v.CanFloat()
 }
 
 // isString reports a text, or a number of data, which is one as it was written.
 func isString(v reflect.Value) bool {
-	return v.Kind() == reflect.String || v.IsValid() && v.Type() == reflect.TypeFor[zero]()
+	isZero := v.IsValid() && v.Type() == reflect.TypeFor[Zero]()
+	return v.Kind() == reflect.String || isZero
 }
 
 func textOf(v reflect.Value) string {
-	if z, ok := v.Interface().(zero); ok {
+	if z, ok := v.Interface().(Zero); ok {
 		return z.String()
 	}
 	return v.String()
@@ -116,23 +117,17 @@ func incomparable(a, b reflect.Value) error {
 	if isNumber(a) {
 		text, number = b, a
 	}
-	if _, ofData := numberOf(valueOf(text)); isString(text) && !ofData && isNumber(number) {
-		return fmt.Errorf("%s is compared with %s: write the latter in quotes, or (number ...) around the former", called(text), called(number))
+	if _, ofData := Number(Of(text)); isString(text) && !ofData && isNumber(number) {
+		return fmt.Errorf("%s is compared with %s: write the latter in quotes, or (number ...) around the former", Describe(text), Describe(number))
 	}
-	return fmt.Errorf("%s cannot be compared with %s", called(a), called(b))
+	return fmt.Errorf("%s cannot be compared with %s", Describe(a), Describe(b))
 }
 
-func valueOf(v reflect.Value) any {
-	if !v.IsValid() {
-		return nil
-	}
-	return v.Interface()
-}
-
-// asNumber is the function number: a text that is a number, such as a column of CSV.
-func asNumber(v reflect.Value) (json.Number, error) {
-	v = inside(v)
-	if n, ok := numberOf(valueOf(v)); ok {
+// ParseNumber is the function number: it makes a number of a text that is one, such as a
+// column of CSV.
+func ParseNumber(v reflect.Value) (json.Number, error) {
+	v = Inside(v)
+	if n, ok := Number(Of(v)); ok {
 		return n, nil
 	}
 	text := ""
@@ -142,8 +137,8 @@ func asNumber(v reflect.Value) (json.Number, error) {
 	case v.Kind() == reflect.String && v.Len() <= longestNumber:
 		text = strings.TrimPrefix(strings.TrimSpace(v.String()), "+")
 	}
-	if !numeral().MatchString(text) {
-		return "", fmt.Errorf("%s is not a number such as 1234.50", called(v))
+	if !IsNumeral(text) {
+		return "", fmt.Errorf("%s is not a number such as 1234.50", Describe(v))
 	}
 	return json.Number(text), nil
 }

@@ -1,4 +1,4 @@
-package mailtemplate
+package stricttemplate
 
 import (
 	"fmt"
@@ -9,9 +9,14 @@ import (
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
-// inOurWords is why Go could not fill in a part, for who wrote template or data: the
-// line, the action, and no types of Go's where a value is missing.
-func inOurWords(reason string, data map[string]any) string {
+// inOurWords is why Go could not fill in a part, for those who wrote template or data:
+// the line, the action, and no types of Go's where a value is missing.
+//
+// text/template has one error type for all of that, so its text is read. Only the words
+// for people depend on it: that a part failed, and what is done then, does not. What is
+// not recognised is said as Go says it. TestErrorsOfGoAreSaidInOurWords fails when a
+// version of Go says it in another way.
+func inOurWords(reason string, data values) string {
 	m := executing().FindStringSubmatch(reason)
 	if m == nil {
 		return reason
@@ -21,9 +26,9 @@ func inOurWords(reason string, data map[string]any) string {
 	switch {
 	case key != nil && simplePath().MatchString(action):
 		path := strings.Split(strings.TrimPrefix(strings.TrimPrefix(action, "$"), "."), ".")
-		return fmt.Sprintf("line %s has no value for %q", line, strings.Join(path, ".")) + lacking(data, path)
+		return fmt.Sprintf("line %s has no value for %q", line, strings.Join(path, ".")) + data.lacking(path)
 	case key != nil:
-		return fmt.Sprintf("line %s has no value for %q: %s", line, key[1], given(data))
+		return fmt.Sprintf("line %s has no value for %q: %s", line, key[1], data.names())
 	case partOfNothing().MatchString(why):
 		return fmt.Sprintf("line %s has no value for %q: what it is a part of is null or missing", line, strings.TrimPrefix(action, "."))
 	case strings.HasPrefix(why, "can't evaluate field Format in"):
@@ -48,12 +53,18 @@ var (
 // simplePath is how a template writes a name of the data.
 var simplePath = lazyregexp.New(`^\$?(?:\.[\pL_][\pL\pN_]*)+$`)
 
-// given says which names the data has, for who took another.
-func given(data map[string]any) string {
+// values is the data that a template is filled in with, or a group of it.
+type values struct {
+	byName map[string]any
+	source string // see Options.Source
+}
+
+// names says which names the data has, for those who took another.
+func (v values) names() string {
 	const enough = 20
-	names := slices.Sorted(maps.Keys(data))
+	names := slices.Sorted(maps.Keys(v.byName))
 	if len(names) == 0 {
-		return "--data and --set give values, in batch the columns"
+		return v.source
 	}
 	more := ""
 	if len(names) > enough {

@@ -1,4 +1,4 @@
-package mailtemplate
+package stricttemplate
 
 import (
 	"encoding/json"
@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/datavalue"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
 )
@@ -14,7 +15,7 @@ import (
 // argument hands on a value of which a text is made, when it has one. Go would make
 // "<nil>" and "map[a:1]" of the others.
 func (m *meter) argument(at int, v reflect.Value) (reflect.Value, error) {
-	if s := inside(v); !isText(s) {
+	if s := datavalue.Inside(v); !datavalue.IsText(s) {
 		return v, m.noText(at, s)
 	}
 	return v, nil
@@ -31,11 +32,11 @@ func (m *meter) noText(at int, v reflect.Value) *unfit {
 	case reflect.Map:
 		return &unfit{place: p, reason: "is a group of values, not text: name one of them"}
 	}
-	return &unfit{place: p, reason: "is " + called(v) + ", not text"}
+	return &unfit{place: p, reason: "is " + datavalue.Describe(v) + ", not text"}
 }
 
 // action is what an action of HTML writes. What Go's escaping makes of a value depends
-// on where it stands, so it is compared with what comes out.
+// on where it is written, so it is compared with what comes out.
 type action struct {
 	open  bool // shown has seen a value, and it is not written yet
 	place place
@@ -50,20 +51,20 @@ type action struct {
 // makes up to six octets of one, all at once.
 func (m *meter) shown(at int, v reflect.Value) (reflect.Value, error) {
 	octets, values := 0, 0
-	s := inside(v)
+	s := datavalue.Inside(v)
 	m.out.open, m.out.place, m.out.text, m.out.meant = true, m.places[at], "", false
 	switch {
 	case s.Kind() == reflect.String:
 		octets = s.Len()
 		m.out.text, m.out.meant = s.String(), s.Type() == reflect.TypeFor[htmltemplate.URL]()
-		if n, ok := numberOf(s.Interface()); ok {
+		if n, ok := datavalue.Number(s.Interface()); ok {
 			v = reflect.ValueOf(inScript(n))
 		}
-	case isText(s):
+	case datavalue.IsText(s):
 		octets = 80
 		m.out.text = fmt.Sprint(s.Interface())
 	default:
-		octets, values = size(valueOf(s))
+		octets, values = datavalue.Size(datavalue.Of(s))
 		v = reflect.ValueOf(&textless{m, at, s})
 	}
 	if octets > limits.TemplateValue {
@@ -96,10 +97,10 @@ func (t *textless) String() string {
 }
 
 // MarshalJSON writes the value.
-func (t *textless) MarshalJSON() ([]byte, error) { return json.Marshal(valueOf(t.value)) }
+func (t *textless) MarshalJSON() ([]byte, error) { return json.Marshal(datavalue.Of(t.value)) }
 
 // failsafe is what html/template writes in the place of a value that could be a danger
-// where it stands: a link with a scheme, a rule of CSS, the name of an attribute.
+// where it is written: a link with a scheme, a rule of CSS, the name of an attribute.
 const failsafe = "ZgotmplZ"
 
 // came looks at what is written into HTML.

@@ -1,7 +1,8 @@
-package mailtemplate
+package datavalue
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"reflect"
@@ -11,18 +12,18 @@ import (
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
-// printf is Go's, and prints numbers of data by the verbs for numbers. What Go writes
+// ErrNil is a nil of the template itself; one of the data has a place in it.
+var ErrNil = errors.New("nil is not a text")
+
+// Sprintf is fmt's, and prints numbers of data by the verbs for numbers. What fmt writes
 // for a verb that does not fit its argument or is too wide, "%!d(string=x)", is an
-// error: it must not go out in a mail.
-func (m *meter) printf(format string, args ...any) (string, error) {
-	if err := m.make(formatted(format, args)); err != nil {
-		return "", err
-	}
+// error: it must not go out. So is nil, with ErrNil. It replaces numbers in args.
+func Sprintf(format string, args []any) (string, error) {
 	for i, arg := range args {
 		if arg == nil {
-			return "", errNil
+			return "", ErrNil
 		}
-		if n, ok := numberOf(arg); ok {
+		if n, ok := Number(arg); ok {
 			args[i] = printed(n)
 		}
 	}
@@ -125,11 +126,11 @@ const (
 	precise     = 512
 )
 
-// formatted is how many octets fmt.Sprintf makes at most.
-func formatted(format string, args []any) int {
+// SprintfSize is how many octets Sprintf makes at most.
+func SprintfSize(format string, args []any) int {
 	n, next, most := len(format), 0, 0
 	for _, arg := range args {
-		octets, _ := size(arg)
+		octets, _ := Size(arg)
 		n, most = n+octets+20, max(most, octets) // one that no verb takes is printed, too
 	}
 	for i := 0; i < len(format); i++ {
@@ -140,7 +141,7 @@ func formatted(format string, args []any) int {
 		i += v.length
 		var octets, values int
 		if v.arg >= 0 && v.arg < len(args) {
-			octets, values = size(args[v.arg])
+			octets, values = Size(args[v.arg])
 		}
 		if !v.plain {
 			octets = 10*octets + 400

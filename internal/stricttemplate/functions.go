@@ -1,7 +1,6 @@
-package mailtemplate
+package stricttemplate
 
 import (
-	"errors"
 	"fmt"
 	htmltemplate "html/template"
 	"maps"
@@ -11,23 +10,25 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/smtpsend/smtpsend/internal/datavalue"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
-	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
-// functions are those that a template may use beside Go's, or in the place of
+// functions are those that a template may use beside Go's, or instead of
 // Go's, bound to m. What they make a text of is handed to argument before.
 func (m *meter) functions() map[string]any {
 	all := map[string]any{
-		"address": m.address, "printf": m.printf, "url": m.url, "join": m.join, "date": m.date, "number": asNumber,
+		"printf": m.printf, "url": m.url, "join": m.join, "date": m.date, "number": datavalue.ParseNumber,
 		"print":    m.maker(1, fmt.Sprint),
 		"println":  m.maker(1, fmt.Sprintln),
 		"html":     m.maker(6, template.HTMLEscaper),
 		"js":       m.maker(6, template.JSEscaper),
 		"urlquery": m.maker(3, template.URLQueryEscaper),
 	}
-	maps.Copy(all, comparisons())
+	maps.Copy(all, datavalue.Comparisons())
+	for name, f := range m.options.Functions {
+		all[name] = m.ofTexts(f)
+	}
 	return all
 }
 
@@ -38,9 +39,9 @@ func (m *meter) maker(times int, f func(...any) string) func(...any) (string, er
 		n := len(args) + 1
 		for _, arg := range args {
 			if arg == nil {
-				return "", errNil
+				return "", datavalue.ErrNil
 			}
-			octets, _ := size(arg)
+			octets, _ := datavalue.Size(arg)
 			n += octets
 		}
 		if err := m.make(n * times); err != nil {
@@ -50,9 +51,6 @@ func (m *meter) maker(times int, f func(...any) string) func(...any) (string, er
 	}
 }
 
-// errNil is a nil of the template itself; one of the data is found before.
-var errNil = errors.New("nil is not a text")
-
 // text is a value as it is printed.
 func (m *meter) text(v any) (string, error) {
 	if s, ok := v.(string); ok {
@@ -61,35 +59,33 @@ func (m *meter) text(v any) (string, error) {
 	return m.maker(1, fmt.Sprint)(v)
 }
 
-// address makes one address of a name and an addr-spec, whatever commas the name
-// holds.
-func (m *meter) address(name, addr any) (string, error) {
-	text, err := m.text(addr)
-	if err != nil {
-		return "", err
+// ofTexts is a function that gets its arguments as they are printed.
+func (m *meter) ofTexts(f func(a, b string) (string, error)) func(a, b any) (string, error) {
+	return func(a, b any) (string, error) {
+		first, err := m.text(a)
+		if err != nil {
+			return "", err
+		}
+		second, err := m.text(b)
+		if err != nil {
+			return "", err
+		}
+		return f(first, second)
 	}
-	a, err := message.ParseAddress("address", text)
-	if err != nil {
-		return "", err
-	}
-	if text, err = m.text(name); err != nil {
-		return "", err
-	}
-	a.Name = mimetext.CleanName(text)
-	return a.String(), nil
 }
 
 // join writes the items of a list with a text between them.
 func (m *meter) join(between string, list reflect.Value) (string, error) {
-	list = inside(list)
-	if z := list.Kind(); z != reflect.Slice && z != reflect.Array || isText(list) {
-		return "", fmt.Errorf("%s is not a list", called(list))
+	list = datavalue.Inside(list)
+	isList := list.Kind() == reflect.Slice || list.Kind() == reflect.Array
+	if !isList || datavalue.IsText(list) {
+		return "", fmt.Errorf("%s is not a list", datavalue.Describe(list))
 	}
 	var b strings.Builder
 	for i := range list.Len() {
-		item := inside(list.Index(i))
-		if !isText(item) {
-			return "", fmt.Errorf("item %d is %s, not text", i+1, called(item))
+		item := datavalue.Inside(list.Index(i))
+		if !datavalue.IsText(item) {
+			return "", fmt.Errorf("item %d is %s, not text", i+1, datavalue.Describe(item))
 		}
 		text, err := m.text(item.Interface())
 		if err == nil {
@@ -106,8 +102,16 @@ func (m *meter) join(between string, list reflect.Value) (string, error) {
 	return b.String(), nil
 }
 
-// date writes a time of the data, as ParseTime reads it, in a layout of Go's. A layout
-// of another program's would stand in the mail as it is.
+// printf is fmt's; see datavalue.Sprintf.
+func (m *meter) printf(format string, args ...any) (string, error) {
+	if err := m.make(datavalue.SprintfSize(format, args)); err != nil {
+		return "", err
+	}
+	return datavalue.Sprintf(format, args)
+}
+
+// date writes a time of the data, as Options.ParseTime reads it, in a layout of Go's. A
+// layout of another program would be written as it is.
 func (m *meter) date(layout string, v any) (string, error) {
 	if err := m.make(8 * len(layout)); err != nil {
 		return "", err
@@ -121,7 +125,7 @@ func (m *meter) date(layout string, v any) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if at, err = ParseTime("date", strings.TrimSpace(text)); err != nil {
+		if at, err = m.options.ParseTime(strings.TrimSpace(text)); err != nil {
 			return "", err
 		}
 	}
