@@ -74,7 +74,7 @@ func misprint(format string, args []any, text string) string {
 }
 
 // misprinted is how fmt tells of a mistake.
-var misprinted = lazyregexp.New(`%!.?\([^()]{0,40}`)
+var misprinted = lazyregexp.New(`(?s)%!.?\([^()]{0,40}`)
 
 // printed is a number of data that printf prints as it was written, or by a verb for
 // numbers.
