@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/headerfield"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
-	"github.com/smtpsend/smtpsend/internal/sevenbit"
 )
 
 // authorFields say who a message is from, and who gets the answers.
@@ -105,7 +105,7 @@ func (r *Raw) repairs(m *Mail, c RawChanges) (edits []edit) {
 		}
 		text := mimetext.Fold(name, repaired, true)
 		if utf8 := false; r.how == ReencodeAlways && !mimetext.IsASCII(repaired) {
-			text, utf8 = sevenbit.AddressField(name, repaired)
+			text, utf8 = headerfield.Addresses(name, repaired)
 			m.utf8Header = m.utf8Header || utf8
 		}
 		edits = append(edits, edit{f.from, f.to, literal(text)})

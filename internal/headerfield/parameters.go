@@ -1,7 +1,8 @@
-package sevenbit
+package headerfield
 
 import (
 	"cmp"
+	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,17 +12,18 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
-// param is a parameter of a MIME field (RFC 2045 5.1).
-type param struct {
+// Parameter is a parameter of a MIME field (RFC 2045 5.1), or a piece of one (RFC 2231
+// 3).
+type Parameter struct {
 	name  string // as it is written
 	value string // without quotes
-	raw   string // name and value as they stand there
+	raw   string // name and value as they are written there
 }
 
-// parseParams takes a field such as Content-Type apart, also one that RFC 2045
+// ParseParameters takes a field such as Content-Type apart, also one that RFC 2045
 // does not allow: what is not understood stays in raw.
-func parseParams(value string) (main string, params []param) {
-	pieces := splitParams(value)
+func ParseParameters(value string) (main string, params []Parameter) {
+	pieces := splitParameters(value)
 	for _, piece := range pieces[1:] {
 		raw := strings.Trim(piece, " \t")
 		if raw == "" {
@@ -36,7 +38,7 @@ func parseParams(value string) (main string, params []param) {
 			text, _, _ = strings.Cut(text, "(")
 			text = strings.TrimRight(text, " \t")
 		}
-		params = append(params, param{strings.TrimRight(name, " \t"), text, raw})
+		params = append(params, Parameter{strings.TrimRight(name, " \t"), text, raw})
 	}
 	return strings.Trim(uncommented(pieces[0]), " \t"), params
 }
@@ -56,8 +58,8 @@ func uncommented(s string) string {
 	return b.String()
 }
 
-// mediaOf is the media type that a field says, in lower case.
-func mediaOf(main string) string {
+// MediaType is the media type that a field says, in lower case.
+func MediaType(main string) string {
 	return strings.ToLower(strings.Map(func(r rune) rune {
 		if r == ' ' || r == '\t' || r == '"' {
 			return -1
@@ -66,9 +68,9 @@ func mediaOf(main string) string {
 	}, main))
 }
 
-// splitParams cuts at semicolons outside of quoted strings. There is one piece
+// splitParameters cuts at semicolons outside of quoted strings. There is one piece
 // at least.
-func splitParams(value string) (pieces []string) {
+func splitParameters(value string) (pieces []string) {
 	start := 0
 	for i := 0; i < len(value); i++ {
 		switch value[i] {
@@ -85,7 +87,7 @@ func splitParams(value string) (pieces []string) {
 // split takes the name of a parameter apart (RFC 2231 3, 4): the name of all its
 // pieces, in lower case, and the number of this one; -1 = it is the whole. percent
 // tells that octets are written as %XX.
-func (p param) split() (base string, section int, percent bool) {
+func (p Parameter) split() (base string, section int, percent bool) {
 	name := strings.ToLower(p.name)
 	base, rest, found := strings.Cut(name, "*")
 	switch number, isPercent := strings.CutSuffix(rest, "*"); {
@@ -104,8 +106,8 @@ func (p param) split() (base string, section int, percent bool) {
 
 // said is what the parameters of one name say, of which there is one at least: the
 // pieces of RFC 2231 together, else the first that is the whole.
-func said(group []param, raw rawCharset) string {
-	var pieces []param
+func said(group []Parameter, raw Charset) string {
+	var pieces []Parameter
 	whole := ""
 	for _, p := range group {
 		if _, section, _ := p.split(); section >= 0 {
@@ -114,7 +116,7 @@ func said(group []param, raw rawCharset) string {
 			whole = p.value
 		}
 	}
-	slices.SortStableFunc(pieces, func(a, b param) int {
+	slices.SortStableFunc(pieces, func(a, b Parameter) int {
 		_, i, _ := a.split()
 		_, j, _ := b.split()
 		return cmp.Compare(i, j)
@@ -138,17 +140,19 @@ func said(group []param, raw rawCharset) string {
 	if octets.Len() == 0 {
 		return raw.text(whole)
 	}
-	return newRawCharset(charset).or(raw).text(octets.String())
+	return NewCharset(charset).Or(raw).text(octets.String())
 }
 
 // unpercent undoes percent-encoding (RFC 2231 4).
 func unpercent(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
-			b.WriteByte(unhex(s[i+1])<<4 | unhex(s[i+2]))
-			i += 2
-			continue
+		if s[i] == '%' && i+2 < len(s) {
+			if octet, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
+				b.Write(octet)
+				i += 2
+				continue
+			}
 		}
 		b.WriteByte(s[i])
 	}
@@ -156,8 +160,8 @@ func unpercent(s string) string {
 }
 
 // find returns the value of the parameter of that name, and whether there is one.
-func find(params []param, name string) (string, bool) {
-	var pieces []param
+func Find(params []Parameter, name string) (string, bool) {
+	var pieces []Parameter
 	for _, p := range params {
 		switch base, section, _ := p.split(); {
 		case base != name:
@@ -170,14 +174,14 @@ func find(params []param, name string) (string, bool) {
 	if len(pieces) == 0 {
 		return "", false
 	}
-	return said(pieces, rawCharset{}), true
+	return said(pieces, Charset{}), true
 }
 
-// paramField writes the field again, each parameter on a line of its own; those
+// parameterField writes the field again, each parameter on a line of its own; those
 // that are not ASCII, or too long for a line, percent-encoded (RFC 2231), once for
 // all that have the same name.
-func paramField(name, main string, params []param, raw rawCharset) string {
-	groups := map[string][]param{}
+func parameterField(name, main string, params []Parameter, raw Charset) string {
+	groups := map[string][]Parameter{}
 	again := map[string]bool{}
 	for _, p := range params {
 		base, _, _ := p.split()
@@ -206,7 +210,7 @@ func paramField(name, main string, params []param, raw rawCharset) string {
 
 // ascii puts a question mark in the place of each character that is not ASCII,
 // where nothing can encode one.
-func (c rawCharset) ascii(s string) string {
+func (c Charset) ascii(s string) string {
 	if mimetext.IsASCII(s) {
 		return s
 	}
@@ -218,14 +222,14 @@ func (c rawCharset) ascii(s string) string {
 	}, c.text(s))
 }
 
-// withCharset writes a Content-Type with another charset.
-func withCharset(f field, charset string, raw rawCharset) string {
-	main, params := parseParams(raw.whole(f.value()))
+// WithCharset is a raw Content-Type with another charset, folded.
+func WithCharset(raw, charset string, c Charset) string {
+	main, params := ParseParameters(c.whole(Value(raw)))
 	if !strings.Contains(main, "/") || len(main) > mimetext.MaxWord {
 		main = "text/plain"
 	}
-	text := f.spelled() + ": " + raw.ascii(main) + "; charset=" + charset + "\r\n"
-	kept := []param{{"charset", charset, "charset=" + charset}}
+	text := Name(raw) + ": " + c.ascii(main) + "; charset=" + charset + "\r\n"
+	kept := []Parameter{{"charset", charset, "charset=" + charset}}
 	for _, p := range params {
 		if base, _, _ := p.split(); base != "charset" {
 			kept = append(kept, p)
@@ -234,7 +238,7 @@ func withCharset(f field, charset string, raw rawCharset) string {
 	if len(kept) == 1 {
 		return text
 	}
-	if all, ok := foldLong(paramField(f.spelled(), main, kept, raw), true); ok {
+	if all, ok := Fold(parameterField(Name(raw), main, kept, c), true); ok {
 		return all
 	}
 	return text // a name that no line has room for is not read either

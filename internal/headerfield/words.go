@@ -1,4 +1,4 @@
-package sevenbit
+package headerfield
 
 import (
 	"strings"
@@ -25,7 +25,7 @@ type word struct {
 
 // wordTokens encodes what is not ASCII, or too long for a line, of a text (RFC
 // 2047 5 rule 1).
-func wordTokens(value string, raw rawCharset) []token {
+func wordTokens(value string, raw Charset) []token {
 	var words []word
 	for _, t := range split(value) {
 		w := word{token: t, encode: mustEncode(t.text)}
@@ -52,14 +52,14 @@ func split(s string) (tokens []token) {
 	return tokens
 }
 
-// mustEncode reports a word that cannot stand in a header field as it is.
+// mustEncode reports a word that cannot be in a header field as it is.
 func mustEncode(s string) bool {
 	return !mimetext.IsASCII(s) || strings.Contains(s, "\x00") || len(s) > mimetext.MaxWord
 }
 
 // encodeRuns puts encoded words in the place of each run of words that need it.
 // A blank between two encoded words is not part of the text (RFC 2047 6.2), so
-// one that is goes into a word.
+// one that is part of it is encoded too.
 func encodeRuns(words []word) []token {
 	var out []token
 	for i := 0; i < len(words); {
@@ -82,7 +82,8 @@ func encodeRuns(words []word) []token {
 		}
 		for n, w := range mimetext.EncodedWords(text.String(), mimetext.WordRoom) {
 			blank := " "
-			if n == 0 && (len(out) == 0 || first.blank != "") {
+			keepsBlank := len(out) == 0 || first.blank != ""
+			if n == 0 && keepsBlank {
 				blank = first.blank
 			}
 			out = append(out, token{blank: blank, text: w})
@@ -122,10 +123,10 @@ func fold(name string, tokens []token) string {
 	return b.String()
 }
 
-// foldLong folds lines of a field that are too long, and changes nothing else: at
+// Fold folds lines of a raw field that are too long, and changes nothing else: at
 // blanks, and in a structured field after the signs that separate addresses,
-// parameters and ids. It fails where there are none.
-func foldLong(raw string, structured bool) (string, bool) {
+// parameters and ids. ok is false where there are none.
+func Fold(raw string, structured bool) (text string, ok bool) {
 	var b strings.Builder
 	for i, line := range strings.SplitAfter(raw, "\n") {
 		text := strings.TrimRight(line, "\r\n")

@@ -1,4 +1,4 @@
-package sevenbit
+package headerfield
 
 import (
 	"slices"
@@ -10,26 +10,19 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
-// AddressField writes a field of addresses, such as From, in 7 bits. utf8 reports
-// that it could not, since a local part is not ASCII (RFC 6532). The value is
-// unfolded; octets that are not UTF-8 are taken for Windows-1252.
-func AddressField(name, value string) (text string, utf8 bool) {
-	tokens, utf8 := addressTokens(value, rawCharset{})
-	return fold(name, tokens), utf8
-}
-
 // addressTokens encodes the display names and comments of a list of addresses
 // (RFC 2047 5 rules 2 and 3) and converts domains to A-labels. It reads what
 // programs write, not only what RFC 5322 3.4 allows, and leaves what is ASCII as
 // it is. utf8 reports that a local part is not ASCII: nothing but UTF-8 can say
 // that one (RFC 6532).
-func addressTokens(value string, raw rawCharset) (tokens []token, utf8 bool) {
+func addressTokens(value string, raw Charset) (tokens []token, utf8 bool) {
 	items, named := addressItems(value)
 	var words []word
 	for i, item := range items {
 		w := word{token: item}
 		text := item.text
 		local := i+1 < len(items) && items[i+1].blank == "" && items[i+1].text[0] == '@'
+		isAddress := text[0] == '<' || !named[i]
 		switch {
 		case text[0] == '(':
 			for _, t := range commentTokens(item, raw) {
@@ -41,7 +34,7 @@ func addressTokens(value string, raw rawCharset) (tokens []token, utf8 bool) {
 			w.text, utf8 = raw.text(text), true
 		case text[0] == '"':
 			w.text, w.encode = raw.text(unescape(strings.TrimSuffix(text[1:], `"`))), true
-		case strings.Contains(text, "@") && (text[0] == '<' || !named[i]):
+		case strings.Contains(text, "@") && isAddress:
 			if w.text = asciiAddress(text, raw); !mimetext.IsASCII(w.text) {
 				utf8 = true
 			}
@@ -81,9 +74,9 @@ func addressItems(value string) (items []token, named []bool) {
 	return items, named
 }
 
-// commentTokens encodes a comment, in which encoded words stand between its
+// commentTokens encodes a comment, in which encoded words are between its
 // brackets and blanks (RFC 2047 5 rule 2), and takes it apart at its blanks.
-func commentTokens(item token, raw rawCharset) (tokens []token) {
+func commentTokens(item token, raw Charset) (tokens []token) {
 	if mimetext.IsASCII(item.text) {
 		tokens = split(item.text)
 	} else {
@@ -121,14 +114,19 @@ func itemEnd(s string) int {
 func closing(s string, end, begin byte) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
+		nests := begin != 0
+		isLast := i > 0 // where it does not nest, the first octet begins it
+		if nests {
+			isLast = depth == 1
+		}
 		switch c := s[i]; {
 		case c == '\\':
 			i++
-		case c == end && (begin != 0 && depth == 1 || begin == 0 && i > 0):
+		case c == end && isLast:
 			return i + 1
-		case c == end && begin != 0:
+		case c == end && nests:
 			depth--
-		case begin != 0 && c == begin:
+		case c == begin && nests:
 			depth++
 		}
 	}
@@ -151,7 +149,7 @@ func unescape(s string) string {
 }
 
 // asciiAddress converts the domains of an address, which may be in brackets.
-func asciiAddress(s string, raw rawCharset) string {
+func asciiAddress(s string, raw Charset) string {
 	text := s
 	if !utf8.ValidString(text) {
 		text = raw.text(text)
@@ -168,10 +166,8 @@ func asciiAddress(s string, raw rawCharset) string {
 func spaced(words []word) []word {
 	for i := 1; i < len(words); i++ {
 		before, w := words[i-1], &words[i]
-		if w.blank != "" || !before.encode && !w.encode || strings.Contains(",:;", w.text) {
-			continue
-		}
-		if w.encode || before.encode {
+		isSign := strings.Contains(",:;", w.text)
+		if w.blank == "" && !isSign && (w.encode || before.encode) {
 			w.blank = " "
 		}
 	}
