@@ -11,6 +11,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/spelling"
 )
 
 // ofFlag puts the flag before what is wrong with its value.
@@ -115,7 +116,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if near := config.Nearest(name, known); near != "" && len(name) > 1 {
+	if near := spelling.Nearest(name, known); near != "" && len(name) > 1 {
 		return usagef("unknown flag: --%s: is --%s meant? See %s --help", name, near, cmd.CommandPath())
 	}
 	return usagef("%v; see %s --help", unknown, cmd.CommandPath())

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/spelling"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
@@ -134,7 +135,7 @@ func noCommand(parent *cobra.Command, word string) error {
 	for _, c := range parent.Commands() {
 		known = append(known, c.Name())
 	}
-	if near := config.Nearest(word, known); near != "" {
+	if near := spelling.Nearest(word, known); near != "" {
 		return usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
 	}
 	return usagef("no command %q; see %s --help", word, parent.CommandPath())

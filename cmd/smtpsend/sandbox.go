@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/charset"
-	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/spelling"
 )
 
 // sandboxFlags are what "sandbox" is told.
@@ -67,7 +67,7 @@ func unknownFault(text string, err error) error {
 		return usagef("--fault %q: %v", text, err)
 	}
 	near := ""
-	if n := config.Nearest(name, sandbox.FaultNames()); n != "" {
+	if n := spelling.Nearest(name, sandbox.FaultNames()); n != "" {
 		near = fmt.Sprintf("; the nearest is %s", n)
 	}
 	return usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults has them all", text, near)

@@ -211,7 +211,7 @@ func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 	if l.good("CA_FILE") {
 		data, err := ownfile.ReadTrusted(ctx, cfg.CAFile, maxCAFile)
 		if err != nil {
-			l.problem(SeverityError, "CA_FILE", "cannot be read: "+reasonOf(err))
+			l.problem(SeverityError, "CA_FILE", "cannot be read: "+ownfile.Reason(err))
 		} else if cfg.ownCAs, err = certfile.Read(data); err != nil {
 			l.problem(SeverityError, "CA_FILE", err.Error())
 		}

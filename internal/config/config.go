@@ -31,6 +31,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -86,7 +87,7 @@ type Config struct {
 	RecipientsPerDay  int           `split_words:"true"` // of one mailbox: 1 to 10,000
 	TimeScale         int           `split_words:"true"` // 1 but beside a sandbox
 
-	notify   command             // of NotifyCommand
+	notify   program.Program     // of NotifyCommand
 	envFile  string              // the env file that was read, "" for none
 	ownCAs   []*x509.Certificate // of CAFile, read once: it may be a pipe
 	shown    map[string]entry

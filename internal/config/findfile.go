@@ -38,13 +38,13 @@ func (l *loader) readEnvFile() {
 		if !asked { // such as the system's file, which is for a service alone
 			severity = SeverityWarning
 		}
-		l.fileProblem(name, 0, severity, "cannot be opened: "+reasonOf(err))
+		l.fileProblem(name, 0, severity, "cannot be opened: "+ownfile.Reason(err))
 		return
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		l.fileProblem(name, 0, SeverityError, "cannot be read: "+reasonOf(err))
+		l.fileProblem(name, 0, SeverityError, "cannot be read: "+ownfile.Reason(err))
 		return
 	}
 	l.envFile = name
@@ -105,7 +105,7 @@ func (l *loader) lineProblems(name string, err error) {
 			l.fileProblem(name, line.Line, SeverityError, line.Reason)
 		}
 	case err != nil:
-		l.fileProblem(name, 0, SeverityError, "cannot be read: "+reasonOf(err))
+		l.fileProblem(name, 0, SeverityError, "cannot be read: "+ownfile.Reason(err))
 	}
 }
 
@@ -183,18 +183,4 @@ func (l *loader) systemConfigDir() string {
 		return l.environ["PROGRAMDATA"]
 	}
 	return "/etc"
-}
-
-// reasonOf gives the cause of a file error without its path, which the
-// sentence around it has already.
-func reasonOf(err error) string {
-	var path *fs.PathError
-	var unsafe *ownfile.Error
-	switch {
-	case errors.As(err, &unsafe):
-		return unsafe.Reason
-	case errors.As(err, &path):
-		return path.Err.Error()
-	}
-	return err.Error()
 }

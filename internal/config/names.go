@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/spelling"
 )
 
 // knownNames returns every name behind the prefix that something reads.
@@ -25,9 +27,10 @@ func (l *loader) checkNames() {
 	for _, layer := range l.layers {
 		for _, name := range slices.Sorted(maps.Keys(layer.values)) {
 			e := layer.values[name]
-			_, setting := settingNamed(name)
+			_, isSetting := settingNamed(name)
+			isNoFlag := !isSetting || isSecretWay(name, "") || name == notifyCommand
 			switch {
-			case layer.source == SourceFlag && (!setting || isSecretWay(name, "") || name == notifyCommand):
+			case layer.source == SourceFlag && isNoFlag:
 				delete(layer.values, name)
 				l.nameProblem(Prefix+name, SeverityError, "cannot be given as a flag", e.origin)
 			case layer.source == SourceEnvFile && name == variableEnvFile:
@@ -59,7 +62,7 @@ func (l *loader) foreignName(name string, origin Origin) {
 	switch {
 	case !prefixed && slices.Contains(knownNames(), upper):
 		short = upper
-	case !prefixed && i > 0 && distance(upper[:i+1], Prefix) <= 2:
+	case !prefixed && i > 0 && spelling.Distance(upper[:i+1], Prefix) <= 2:
 		short = upper[i+1:]
 	case !prefixed:
 		return
@@ -71,38 +74,5 @@ func (l *loader) foreignName(name string, origin Origin) {
 
 // nearest returns the name of a setting that is most like name.
 func nearest(name string) string {
-	return Nearest(strings.ToUpper(name), knownNames())
-}
-
-// Nearest returns the known word that is most like word, "" when none is: one
-// letter in four may differ.
-func Nearest(word string, known []string) string {
-	best, bestDistance := "", len(word)/4+2
-	for _, k := range known {
-		if d := distance(word, k); d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
-	return best
-}
-
-// distance counts the letters to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			next := min(row[j+1]+1, row[j]+1, diagonal+cost)
-			diagonal, row[j+1] = row[j+1], next
-		}
-	}
-	return row[len(b)]
+	return spelling.Nearest(strings.ToUpper(name), knownNames())
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -35,7 +36,7 @@ func (c *Config) Show() []Shown {
 		case s.Secret:
 			value = e.text.String()
 		case s.Name == notifyCommand && value != "":
-			value = program(value)
+			value = program.Masked(value)
 		case urls[s.Name] || strings.Contains(value, "://"):
 			value = userInfo().ReplaceAllString(value, "${1}"+secret.Redacted+"@")
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -193,11 +194,33 @@ func (l *loader) secretFile(ctx context.Context, e entry) (string, error) {
 		name = "standard input"
 	}
 	if err != nil {
-		return "", fmt.Errorf("names %s, which cannot be read: %s", name, reasonOf(err))
+		return "", fmt.Errorf("names %s, which cannot be read: %s", name, ownfile.Reason(err))
 	}
 	text, err := secretText(data)
 	if err != nil {
 		return "", fmt.Errorf("names %s, which %w", name, err)
+	}
+	return text, nil
+}
+
+// secretCommand runs the command of a secret and returns what it prints. Standard
+// input is empty.
+func (l *loader) secretCommand(ctx context.Context, e entry) (string, error) {
+	words, err := program.Split(e.text.Reveal())
+	if err != nil {
+		return "", err
+	}
+	p := program.Program{Words: words, Environ: l.o.Environ, Timeout: l.o.CommandTimeout, Silent: l.o.SilentCommands}
+	printed, err := p.Run(ctx, nil, maxSecret)
+	switch {
+	case err != nil:
+		return "", err
+	case len(printed) > maxSecret:
+		return "", fmt.Errorf("printed more than %d octets", maxSecret)
+	}
+	text, err := secretText(printed)
+	if err != nil {
+		return "", fmt.Errorf("ran, but its output %w", err)
 	}
 	return text, nil
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package config
+package program
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
-// ownGroup makes a command that is killed take along what it has started. At a
+// ownGroup makes a program that is killed take along what it has started. At a
 // terminal it stays in our process group, because only that one may ask there,
 // and gets Ctrl-C from there.
 func ownGroup(cmd *exec.Cmd) {

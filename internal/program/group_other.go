@@ -1,6 +1,6 @@
 //go:build !unix
 
-package config
+package program
 
 import "os/exec"
 
