@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 func newConfig(g *globals) *cobra.Command {
@@ -65,7 +66,7 @@ func newConfigExample(g *globals) *cobra.Command {
 		Short: "Print an env file with every setting, to fill in",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			g.printExactly(config.Example())
+			g.printExactly(setting.Example())
 			return nil
 		},
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // maxCAFile is the size in octets up to which CA_FILE is read; the bundle of
@@ -31,13 +32,13 @@ var (
 // wellFormed checks a value by itself, as text, before it is parsed. Numbers
 // are brought into the form without leading zeros, which envconfig would take
 // for octal ones.
-func (l *loader) wellFormed(s Setting, e *entry) bool {
+func (l *loader) wellFormed(s setting.Setting, e *entry) bool {
 	text := e.text.Reveal()
 	reason := ""
 	switch {
 	case strings.TrimSpace(text) != text:
 		reason = "begins or ends with a blank or line end"
-	case s.Name != notifyCommand && inQuotes(text): // whose words may be in quotes
+	case s.Name != setting.NotifyCommand && inQuotes(text): // whose words may be in quotes
 		reason = "is in quotes that were taken for part of the value: write it without them"
 	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
 		reason = "holds a control character or is not UTF-8"
@@ -126,7 +127,7 @@ func (l *loader) checkMissing(cfg *Config) {
 		return
 	}
 	missing := false
-	for _, s := range table() {
+	for _, s := range setting.All() {
 		_, set := l.values[s.Name]
 		tenantUnused := s.Name == "OFFICE_TENANT_ID" && replaceTenant(cfg.OfficeTokenEndpoint, "") == cfg.OfficeTokenEndpoint
 		if s.Required && !set && !l.bad[s.Name] && !tenantUnused {

@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // Cloud is one of Microsoft's clouds. It sets token endpoint, scope and server
@@ -78,7 +80,7 @@ const entraPath = "/oauth2/v2.0/token"
 // endpointAt returns the token endpoint of an authority such as
 // "https://login.microsoftonline.com/", in enaio's spelling.
 func endpointAt(authority string) string {
-	return strings.TrimRight(authority, "/") + "/" + tenantPlaceholder + entraPath
+	return strings.TrimRight(authority, "/") + "/" + setting.TenantPlaceholder + entraPath
 }
 
 // isMicrosoft reports whether host issues tokens of Microsoft Entra ID, so that

@@ -12,10 +12,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/envfile"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
-
-// variableEnvFile names the env file. It is read from the environment only.
-const variableEnvFile = "ENV_FILE"
 
 // readEnvFile finds, checks and reads the env file and adds it as a layer.
 func (l *loader) readEnvFile() {
@@ -77,7 +75,7 @@ func (l *loader) addEnvFile(f *os.File, name string, readable bool) {
 		}
 		delete(file.values, short) // the last one holds, also when it is empty
 		file.add(short, relativeTo(filepath.Dir(name), short, a.Value), origin)
-		if s, ok := settingNamed(short); ok && s.Secret && readable && a.Value != "" &&
+		if s, ok := setting.Named(short); ok && s.Secret && readable && a.Value != "" &&
 			!strings.HasPrefix(a.Value, sealedPrefix) {
 			l.fileProblem(name, a.Line, SeverityWarning, "holds "+a.Name+" and may be read by others: chmod 600 "+name)
 		}
@@ -85,15 +83,19 @@ func (l *loader) addEnvFile(f *os.File, name string, readable bool) {
 	l.layers = append(l.layers, file)
 }
 
-// relativeTo makes the path in a setting that names one relative to the env
-// file that it stands in.
-func relativeTo(dir, setting, text string) string {
-	s, ok := settingNamed(setting)
-	secretFile := isSecretWay(setting, "_FILE") && text != "-"
-	if text == "" || filepath.IsAbs(text) || !(ok && s.Path || secretFile) {
+// relativeTo makes the path in a setting that names one relative to dir, where the env
+// file is.
+func relativeTo(dir, name, text string) string {
+	s, known := setting.Named(name)
+	isFile := known && s.Path
+	isSecretFile := setting.IsSecretWay(name, "_FILE") && text != "-"
+	if text == "" || filepath.IsAbs(text) {
 		return text
 	}
-	return filepath.Join(dir, text)
+	if isFile || isSecretFile {
+		return filepath.Join(dir, text)
+	}
+	return text
 }
 
 // lineProblems notes what could not be read.
@@ -122,7 +124,7 @@ func (l *loader) fileProblem(name string, line int, severity Severity, text stri
 // findEnvFile returns the file to read, and whether someone asked for it, so
 // that it must be there.
 func (l *loader) findEnvFile() (name string, asked bool) {
-	env := l.environ[Prefix+variableEnvFile]
+	env := l.environ[Prefix+setting.EnvFile]
 	switch {
 	case l.o.EnvFile != "" && l.o.Profile != "":
 		l.problems = append(l.problems, Problem{Text: "both an env file and a profile are asked for: name one", Severity: SeverityError})

@@ -3,6 +3,8 @@ package config
 import (
 	"net/url"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // checkEndpoint looks at where the secret will be sent.
@@ -19,7 +21,7 @@ func (l *loader) checkEndpoint(cfg *Config) {
 	case u.User != nil:
 		l.problem(SeverityError, name, "holds a user name or password")
 	case u.Fragment != "":
-		l.problem(SeverityError, name, "has a # that is not part of "+tenantPlaceholder)
+		l.problem(SeverityError, name, "has a # that is not part of "+setting.TenantPlaceholder)
 	case u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())):
 		l.problem(SeverityError, name, "is not https: the secret would travel in the clear")
 	}
@@ -28,7 +30,7 @@ func (l *loader) checkEndpoint(cfg *Config) {
 	}
 	segment, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	if isMultiTenant(segment) {
-		l.problem(SeverityError, name, "names no tenant, but all of them (common, organizations, consumers): a program needs its own, write "+tenantPlaceholder)
+		l.problem(SeverityError, name, "names no tenant, but all of them (common, organizations, consumers): a program needs its own, write "+setting.TenantPlaceholder)
 	}
 	if !strings.HasSuffix(u.Path, entraPath) {
 		l.problem(SeverityWarning, name, "does not end in "+entraPath+", which is where Entra takes scopes")

@@ -5,35 +5,24 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/setting"
 	"github.com/smtpsend/smtpsend/internal/spelling"
 )
-
-// knownNames returns every name behind the prefix that something reads.
-func knownNames() []string {
-	names := []string{variableEnvFile}
-	for _, s := range table() {
-		names = append(names, s.Name)
-		if s.Secret {
-			names = append(names, s.Name+"_FILE", s.Name+"_COMMAND")
-		}
-	}
-	return names
-}
 
 // checkNames warns of names that nothing reads, and refuses flags that cannot
 // be: a secret on the command line is seen by every user of the machine.
 func (l *loader) checkNames() {
-	known := knownNames()
+	known := setting.Names()
 	for _, layer := range l.layers {
 		for _, name := range slices.Sorted(maps.Keys(layer.values)) {
 			e := layer.values[name]
-			_, isSetting := settingNamed(name)
-			isNoFlag := !isSetting || isSecretWay(name, "") || name == notifyCommand
+			_, isSetting := setting.Named(name)
+			isNoFlag := !isSetting || setting.IsSecretWay(name, "") || name == setting.NotifyCommand
 			switch {
 			case layer.source == SourceFlag && isNoFlag:
 				delete(layer.values, name)
 				l.nameProblem(Prefix+name, SeverityError, "cannot be given as a flag", e.origin)
-			case layer.source == SourceEnvFile && name == variableEnvFile:
+			case layer.source == SourceEnvFile && name == setting.EnvFile:
 				l.nameProblem(Prefix+name, SeverityWarning, "has no effect in an env file", e.origin)
 			case !slices.Contains(known, name):
 				l.nameProblem(Prefix+name, SeverityWarning, unknownText(name), e.origin)
@@ -60,7 +49,7 @@ func (l *loader) foreignName(name string, origin Origin) {
 	short, prefixed := strings.CutPrefix(upper, Prefix)
 	i := strings.IndexByte(upper, '_')
 	switch {
-	case !prefixed && slices.Contains(knownNames(), upper):
+	case !prefixed && slices.Contains(setting.Names(), upper):
 		short = upper
 	case !prefixed && i > 0 && spelling.Distance(upper[:i+1], Prefix) <= 2:
 		short = upper[i+1:]
@@ -74,5 +63,5 @@ func (l *loader) foreignName(name string, origin Origin) {
 
 // nearest returns the name of a setting that is most like name.
 func nearest(name string) string {
-	return spelling.Nearest(strings.ToUpper(name), knownNames())
+	return spelling.Nearest(strings.ToUpper(name), setting.Names())
 }

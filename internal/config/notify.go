@@ -7,10 +7,8 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/program"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
-
-// notifyCommand is the setting of the program that is told of incidents.
-const notifyCommand = "NOTIFY_COMMAND"
 
 // maxNotified is how much of what the program prints is looked at: it tells a
 // secret that is there from other words.
@@ -18,13 +16,13 @@ const maxNotified = 4 << 10
 
 // findNotifyCommand splits the setting, and refuses what cannot be split.
 func (l *loader) findNotifyCommand(cfg *Config) {
-	cfg.NotifyCommand = l.values[notifyCommand].text
-	if cfg.NotifyCommand.IsZero() || !l.good(notifyCommand) {
+	cfg.NotifyCommand = l.values[setting.NotifyCommand].text
+	if cfg.NotifyCommand.IsZero() || !l.good(setting.NotifyCommand) {
 		return
 	}
 	words, err := program.Split(cfg.NotifyCommand.Reveal())
 	if err != nil {
-		l.problem(SeverityError, notifyCommand, err.Error())
+		l.problem(SeverityError, setting.NotifyCommand, err.Error())
 		return
 	}
 	cfg.notify = program.Program{Words: words, Environ: withoutSecrets(l.o.Environ), Timeout: l.o.CommandTimeout, Silent: l.o.SilentCommands}
@@ -36,10 +34,10 @@ func (l *loader) findNotifyCommand(cfg *Config) {
 // what it wrote to standard error; it is for a person, after printable has seen it.
 func (c *Config) Notify(ctx context.Context, input []byte) error {
 	if len(c.notify.Words) == 0 {
-		return fmt.Errorf("%s is not set", Prefix+notifyCommand)
+		return fmt.Errorf("%s is not set", Prefix+setting.NotifyCommand)
 	}
 	if _, err := c.notify.Run(ctx, input, maxNotified); err != nil {
-		return fmt.Errorf("%s %w", Prefix+notifyCommand, err)
+		return fmt.Errorf("%s %w", Prefix+setting.NotifyCommand, err)
 	}
 	return nil
 }
@@ -48,13 +46,14 @@ func (c *Config) Notify(ctx context.Context, input []byte) error {
 // and without the settings that may hold one, as the password of a proxy does and
 // the arguments of a command.
 func withoutSecrets(environ []string) []string {
+	settings := setting.All()
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		return slices.ContainsFunc(table(), func(s Setting) bool {
+		return slices.ContainsFunc(settings, func(s setting.Setting) bool {
 			isAzure := s.Azure != "" && strings.EqualFold(name, s.Azure)
 			isValue := isAzure || strings.EqualFold(name, s.Variable())
 			isCommand := strings.EqualFold(name, s.Variable()+"_COMMAND")
-			mayHoldSecret := s.Name == "PROXY" || s.Name == notifyCommand
+			mayHoldSecret := s.Name == "PROXY" || s.Name == setting.NotifyCommand
 			return (s.Secret && (isValue || isCommand)) || (mayHoldSecret && isValue)
 		})
 	})

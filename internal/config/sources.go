@@ -13,14 +13,11 @@ import (
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // sealedPrefix begins a value that is encrypted with the identity file.
 const sealedPrefix = "sealed:"
-
-// credentialPrefix begins the names of our systemd credentials; the setting's
-// name in lower case follows.
-const credentialPrefix = "smtpsend."
 
 // maxSecret is the size in octets up to which a secret is read. Entra's are 40
 // octets long.
@@ -36,7 +33,7 @@ type way struct {
 
 // unreadSecret is a secret that was found and not read.
 type unreadSecret struct {
-	setting Setting
+	setting setting.Setting
 	way     way
 }
 
@@ -45,7 +42,7 @@ type unreadSecret struct {
 // contradict each other and are refused. It returns the secrets that a file, a
 // command or the identity has to give.
 func (l *loader) findSecrets() (waiting []unreadSecret) {
-	for _, s := range table() {
+	for _, s := range setting.All() {
 		if !s.Secret {
 			continue
 		}
@@ -63,7 +60,7 @@ func (l *loader) findSecrets() (waiting []unreadSecret) {
 }
 
 // waysOf returns the ways of the first source that has one.
-func (l *loader) waysOf(s Setting) []way {
+func (l *loader) waysOf(s setting.Setting) []way {
 	for _, layer := range l.layers {
 		ways := l.waysIn(layer, s)
 		if layer.source == SourceEnvironment {
@@ -80,7 +77,7 @@ func (l *loader) waysOf(s Setting) []way {
 	return nil
 }
 
-func (l *loader) waysIn(layer layer, s Setting) []way {
+func (l *loader) waysIn(layer layer, s setting.Setting) []way {
 	var ways []way
 	if e, ok := layer.values[s.Name]; ok {
 		ways = append(ways, plain(s.Variable(), e))
@@ -102,12 +99,12 @@ func plain(name string, e entry) way {
 
 // credentialOf returns the systemd credential for a setting, if there is one
 // (systemd.exec(5), LoadCredential= and LoadCredentialEncrypted=).
-func (l *loader) credentialOf(s Setting) []way {
+func (l *loader) credentialOf(s setting.Setting) []way {
 	dir := l.environ["CREDENTIALS_DIRECTORY"]
 	if dir == "" {
 		return nil
 	}
-	name := credentialPrefix + strings.ToLower(s.Name)
+	name := setting.CredentialPrefix + strings.ToLower(s.Name)
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err != nil {
 		return nil
@@ -116,7 +113,7 @@ func (l *loader) credentialOf(s Setting) []way {
 	return []way{{"systemd credential " + name, e, false, func(ctx context.Context) (string, error) { return l.secretFile(ctx, e) }}}
 }
 
-func (l *loader) twoWays(s Setting, ways []way) {
+func (l *loader) twoWays(s setting.Setting, ways []way) {
 	var names []string
 	for _, w := range ways {
 		names = append(names, w.name)
@@ -126,7 +123,7 @@ func (l *loader) twoWays(s Setting, ways []way) {
 }
 
 // readSecret takes the secret from where it is, and opens it if it is sealed.
-func (l *loader) readSecret(ctx context.Context, s Setting, w way, identityFile string) {
+func (l *loader) readSecret(ctx context.Context, s setting.Setting, w way, identityFile string) {
 	text, err := w.read(ctx)
 	if err != nil {
 		l.secretProblem(s, w, err)
@@ -143,7 +140,7 @@ func (l *loader) readSecret(ctx context.Context, s Setting, w way, identityFile 
 }
 
 // keepSecret keeps a secret when it is usable.
-func (l *loader) keepSecret(s Setting, w way, e entry) {
+func (l *loader) keepSecret(s setting.Setting, w way, e entry) {
 	l.values[s.Name] = e
 	if !e.text.IsZero() && !l.wellFormed(s, &e) {
 		l.values[s.Name] = entry{origin: e.origin}
@@ -165,7 +162,7 @@ func (l *loader) unseal(ctx context.Context, identityFile, sealed string) (secre
 }
 
 // variable is the one that was used, which may be that with _FILE or _COMMAND.
-func (w way) variable(s Setting) string {
+func (w way) variable(s setting.Setting) string {
 	if w.e.origin.Source == SourceCredential {
 		return s.Variable()
 	}
@@ -173,7 +170,7 @@ func (w way) variable(s Setting) string {
 }
 
 // secretProblem notes why a secret cannot be had.
-func (l *loader) secretProblem(s Setting, w way, err error) {
+func (l *loader) secretProblem(s setting.Setting, w way, err error) {
 	l.bad[s.Name] = true
 	l.problems = append(l.problems, Problem{Variable: w.variable(s), Text: err.Error(), Severity: SeverityError, Source: w.e.origin})
 }
@@ -237,11 +234,4 @@ func secretText(data []byte) (string, error) {
 		return "", errors.New("is empty")
 	}
 	return text, nil
-}
-
-// isSecretWay reports whether name is that of a secret with the given suffix.
-func isSecretWay(name, suffix string) bool {
-	base, ok := strings.CutSuffix(name, suffix)
-	s, known := settingNamed(base)
-	return ok && known && s.Secret
 }

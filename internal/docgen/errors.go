@@ -1,29 +1,31 @@
-package diagnosis
+package docgen
 
 import (
 	"bufio"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
 // themes are the chapters of the manual: a heading and the stages that belong
 // to it by their entry's first stage.
 var themes = []struct {
 	heading string
-	stages  []Stage
+	stages  []diagnosis.Stage
 }{
-	{"Before the network", []Stage{StageConfig}},
-	{"Names, connections and TLS", []Stage{StageDial, StageGreeting, StageEHLO, StageStartTLS}},
-	{"The token", []Stage{StageToken}},
-	{"The sign-in", []Stage{StageAuth}},
-	{"The mail", []Stage{StageMail, StageRcpt, StageData, StageContent, StageQuit}},
+	{"Before the network", []diagnosis.Stage{diagnosis.StageConfig}},
+	{"Names, connections and TLS", []diagnosis.Stage{diagnosis.StageDial, diagnosis.StageGreeting, diagnosis.StageEHLO, diagnosis.StageStartTLS}},
+	{"The token", []diagnosis.Stage{diagnosis.StageToken}},
+	{"The sign-in", []diagnosis.Stage{diagnosis.StageAuth}},
+	{"The mail", []diagnosis.Stage{diagnosis.StageMail, diagnosis.StageRcpt, diagnosis.StageData, diagnosis.StageContent, diagnosis.StageQuit}},
 }
 
-// WriteManual writes the manual's chapter "Errors" as Markdown: for each entry a
+// WriteErrors writes the manual's chapter "Errors" as Markdown: for each entry a
 // section whose anchor is its code, with the exact strings that people search
 // for. Its errors are those of w.
-func WriteManual(w io.Writer) error {
+func WriteErrors(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprint(b, manualHead)
 	for _, t := range themes {
@@ -64,9 +66,9 @@ What the classes mean:
 
 `
 
-func entriesOf(stages []Stage) []Entry {
-	var out []Entry
-	for _, e := range theCatalogue().entries {
+func entriesOf(stages []diagnosis.Stage) []diagnosis.Entry {
+	var out []diagnosis.Entry
+	for _, e := range diagnosis.Entries() {
 		for _, s := range stages {
 			if e.Stages[0] == s {
 				out = append(out, e)
@@ -77,21 +79,21 @@ func entriesOf(stages []Stage) []Entry {
 }
 
 // writeEntry writes one section. A bufio.Writer keeps its first error for Flush.
-func writeEntry(b *bufio.Writer, e Entry) {
+func writeEntry(b *bufio.Writer, e diagnosis.Entry) {
 	fmt.Fprintf(b, "\n<a id=\"%s\"></a>\n### %s\n\n", e.Code, markdown(e.Title))
 	for _, s := range e.Search {
-		fmt.Fprintf(b, "`%s`  \n", Facts{}.fill(s))
+		fmt.Fprintf(b, "`%s`  \n", diagnosis.Facts{}.Fill(s))
 	}
 	if len(e.Search) > 0 {
 		fmt.Fprintln(b)
 	}
-	fmt.Fprintf(b, "Code `%s`, class %s. %s\n", e.Code, e.Class, markdown(Facts{}.fill(e.Cause)))
+	fmt.Fprintf(b, "Code `%s`, class %s. %s\n", e.Code, e.Class, markdown(diagnosis.Facts{}.Fill(e.Cause)))
 	for i, f := range e.Fixes {
-		fmt.Fprintf(b, "\n%d. %s%s\n", i+1, markdown(Facts{}.fill(f.Text)), by(f.Who))
+		fmt.Fprintf(b, "\n%d. %s%s\n", i+1, markdown(diagnosis.Facts{}.Fill(f.Text)), by(f.Who))
 		if len(f.Commands) > 0 {
 			fmt.Fprint(b, "\n   ```\n")
 			for _, c := range f.Commands {
-				fmt.Fprintf(b, "   %s\n", Facts{}.FillCommand(c))
+				fmt.Fprintf(b, "   %s\n", diagnosis.Facts{}.FillCommand(c))
 			}
 			fmt.Fprint(b, "   ```\n")
 		}
@@ -105,20 +107,20 @@ func writeEntry(b *bufio.Writer, e Entry) {
 	fmt.Fprintln(b)
 }
 
-func writeSample(b *bufio.Writer, e Entry) {
+func writeSample(b *bufio.Writer, e diagnosis.Entry) {
 	if e.Sample == "" {
 		return
 	}
 	note := ""
 	switch e.Sure {
-	case SureSecondHand:
+	case diagnosis.SureSecondHand:
 		note = " (the wording is known at second hand)"
-	case SureUnproven:
+	case diagnosis.SureUnproven:
 		note = " (the wording is not proven)"
 	}
 	fmt.Fprintf(b, "\nAs it is met%s:\n\n```\n", note)
 	for _, s := range append([]string{e.Sample}, e.Variants...) {
-		fmt.Fprintln(b, Facts{}.fill(s))
+		fmt.Fprintln(b, diagnosis.Facts{}.Fill(s))
 	}
 	fmt.Fprint(b, "```\n")
 }

@@ -1,29 +1,6 @@
-package config
+package setting
 
-import (
-	"slices"
-	"sync"
-)
-
-// Setting describes one setting. The table of all settings is what Load reads
-// by, what the example file and the manual are printed from, and what an import
-// is translated with.
-type Setting struct {
-	Name     string // without the prefix, such as "MAIL_SERVER"
-	Registry string // enaio server's registry entry, "" if it has none
-	YAML     string // enaio webclient's key below featureSwitches.sendEmail, "" if it has none
-	Azure    string // AZURE_ variable that stands in, "" for none
-	Default  string // for people; the value itself unless it is in brackets
-	Comment  string // one or more sentences for example file and manual
-	Example  string // a value that could stand here
-	Group    string // heading in the example file
-	Required bool   // no token can be had without it
-	Secret   bool   // masked when shown; also read from _FILE, _COMMAND and a systemd credential
-	Path     bool   // names a file or directory
-}
-
-// Variable returns the name of the environment variable.
-func (s Setting) Variable() string { return Prefix + s.Name }
+import "sync"
 
 // Headings of the groups, in their order.
 const (
@@ -35,11 +12,7 @@ const (
 	groupQueue  = "The outbox"
 )
 
-// Settings returns the table of all settings, group by group. The caller may
-// change it.
-func Settings() []Setting { return slices.Clone(table()) }
-
-// table is made once: Load looks at it for every name that it meets.
+// table is made once: it is asked for every name that is met.
 var table = sync.OnceValue(func() []Setting {
 	var all []Setting
 	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings(), sendmailSettings(), queueSettings()} {
@@ -47,15 +20,6 @@ var table = sync.OnceValue(func() []Setting {
 	}
 	return all
 })
-
-func settingNamed(name string) (Setting, bool) {
-	for _, s := range table() {
-		if s.Name == name {
-			return s, true
-		}
-	}
-	return Setting{}, false
-}
 
 func mailSettings() []Setting {
 	return []Setting{{
@@ -113,6 +77,9 @@ func serverSettings() []Setting {
 	}}
 }
 
+// entraEndpoint is where the public cloud gives tokens.
+const entraEndpoint = "https://login.microsoftonline.com/" + TenantPlaceholder + "/oauth2/v2.0/token"
+
 func tokenSettings() []Setting {
 	return []Setting{{
 		Name: "OFFICE_CLIENT_ID", Registry: "OfficeClientID", YAML: "oAuthClientId", Azure: "AZURE_CLIENT_ID", Group: groupToken,
@@ -130,13 +97,13 @@ func tokenSettings() []Setting {
 		Comment: "Client secret: its Value, not its Secret ID. May be sealed (sealed:...). " +
 			"Instead of it, one of: SMTPSEND_OFFICE_CLIENT_SECRET_FILE (a path; - = standard input), " +
 			"SMTPSEND_OFFICE_CLIENT_SECRET_COMMAND (prints it; run without a shell, 30 seconds at most), " +
-			"the systemd credential " + credentialPrefix + "office_client_secret.",
+			"the systemd credential " + CredentialPrefix + "office_client_secret.",
 		Example: "~example~",
 	}, {
 		Name: "OFFICE_TOKEN_ENDPOINT", Registry: "OfficeTokenEndpoint", Group: groupToken,
-		Default: endpointAt("https://login.microsoftonline.com"),
+		Default: entraEndpoint,
 		Comment: "Where the token is fetched. #TenantID# is replaced by the tenant. AZURE_AUTHORITY_HOST, when set, replaces the host of the default by another one of Microsoft's.",
-		Example: endpointAt("https://login.microsoftonline.com"),
+		Example: entraEndpoint,
 	}, {
 		Name: "OFFICE_ACCESS_SCOPES", Registry: "OfficeAccessScopes", Group: groupToken,
 		Default: "https://outlook.office365.com/.default",
@@ -232,7 +199,7 @@ func queueSettings() []Setting {
 		Comment: "Address that gets a notice when a message is given up, or a mailbox is held, pauses for long, and submits again. It goes by a mailbox that works.",
 		Example: "postmaster@contoso.example",
 	}, {
-		Name: notifyCommand, Group: groupQueue,
+		Name: NotifyCommand, Group: groupQueue,
 		Comment: "Program that gets the same as JSON on standard input, so that no mail has to work for it (run without a shell, 30 seconds at most).",
 		Example: "/usr/local/lib/smtpsend/page-on-call",
 	}, {

@@ -1,4 +1,4 @@
-package config
+package setting
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 const exampleWidth = 96
 
 // Example returns an env file with every setting: its comment, enaio's name for
-// it and a line to fill in. What must be filled in stands there empty, which
-// counts as unset; everything else is commented out and shows the default, or
+// it and a line to fill in. What must be filled in is there empty, which counts as
+// unset; everything else is commented out and shows the default, or
 // an example where there is none.
 func Example() string {
 	var b strings.Builder
@@ -32,10 +32,10 @@ func Example() string {
 	return b.String()
 }
 
-// exampleNotes returns the comment lines behind the description.
+// exampleNotes returns the comment lines after the description.
 func (s Setting) exampleNotes() string {
 	var b strings.Builder
-	if names := s.enaioNames(); len(names) > 0 {
+	if names := s.EnaioNames(); len(names) > 0 {
 		fmt.Fprintf(&b, "# enaio: %s\n", strings.Join(names, ", "))
 	}
 	if strings.HasPrefix(s.Default, "(") {
@@ -45,17 +45,6 @@ func (s Setting) exampleNotes() string {
 		fmt.Fprintf(&b, "# Example: %s\n", s.Example)
 	}
 	return b.String()
-}
-
-func (s Setting) enaioNames() []string {
-	var names []string
-	if s.Registry != "" {
-		names = append(names, s.Registry)
-	}
-	if s.YAML != "" {
-		names = append(names, s.YAML)
-	}
-	return names
 }
 
 func (s Setting) exampleLine() string {
@@ -86,27 +75,4 @@ func wrap(text string, width int) []string {
 		}
 	}
 	return append(lines, line)
-}
-
-// MarkdownTable returns the table of settings for README and manual: variable,
-// enaio's names, default, meaning.
-func MarkdownTable() string {
-	var b strings.Builder
-	b.WriteString("| Variable | enaio: registry / osweb-prod.yml | Default | Meaning |\n|---|---|---|---|\n")
-	for _, s := range table() {
-		names, value := strings.Join(s.enaioNames(), " / "), s.Default
-		switch {
-		case value == "":
-			value = "-"
-		case strings.HasPrefix(value, "("):
-			value = strings.Trim(value, "()")
-		default:
-			value = "`" + value + "`"
-		}
-		if names == "" {
-			names = "-"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Variable(), names, value, strings.ReplaceAll(s.Comment, "|", `\|`))
-	}
-	return b.String()
 }
