@@ -64,7 +64,9 @@ var wholeNumber = map[string]bool{
 func inQuotes(s string) bool {
 	for _, q := range []string{`"`, `'`} {
 		first, last := strings.HasPrefix(s, q), strings.HasSuffix(s, q)
-		if first && last || (first || last) && strings.Count(s, q)%2 == 1 {
+		isPair := first && last
+		isHalf := (first || last) && strings.Count(s, q)%2 == 1
+		if isPair || isHalf {
 			return true
 		}
 	}
@@ -195,7 +197,8 @@ func (l *loader) checkSecurity(cfg *Config, server string) {
 
 func isHost(s string) bool {
 	_, err := netip.ParseAddr(s)
-	return err == nil || len(s) <= 253 && hostShape().MatchString(s)
+	isName := len(s) <= 253 && hostShape().MatchString(s)
+	return err == nil || isName
 }
 
 // isLoopback decides by the name alone: a name other than localhost could

@@ -82,7 +82,8 @@ func (l *loader) warnCloud(text string) {
 func (l *loader) checkIDs(cfg *Config) {
 	u, err := url.Parse(cfg.TokenURL())
 	entra := err == nil && isMicrosoft(u.Hostname())
-	alike := entra || err == nil && strings.HasSuffix(u.Path, entraPath)
+	hasEntrasPath := err == nil && strings.HasSuffix(u.Path, entraPath)
+	alike := entra || hasEntrasPath
 	severity := SeverityWarning
 	if entra {
 		severity = SeverityError

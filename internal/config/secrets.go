@@ -4,24 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/charset"
-	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/secretfile"
 	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // sealedPrefix begins a value that is encrypted with the identity file.
 const sealedPrefix = "sealed:"
-
-// maxSecret is the size in octets up to which a secret is read. Entra's are 40
-// octets long.
-const maxSecret = 64 << 10
 
 // way is one way in which a secret is given.
 type way struct {
@@ -37,7 +30,7 @@ type unreadSecret struct {
 	way     way
 }
 
-// findSecrets finds each secret, and takes those that stand in the clear. A
+// findSecrets finds each secret, and takes those that are in the clear. A
 // source of higher precedence hides the lower ones; two ways within one source
 // contradict each other and are refused. It returns the secrets that a file, a
 // command or the identity has to give.
@@ -91,22 +84,17 @@ func (l *loader) waysIn(layer layer, s setting.Setting) []way {
 	return ways
 }
 
-// plain is a value that stands there itself, in the clear or sealed.
+// plain is a value that is given itself, in the clear or sealed.
 func plain(name string, e entry) way {
 	read := func(context.Context) (string, error) { return e.text.Reveal(), nil }
 	return way{name, e, !strings.HasPrefix(e.text.Reveal(), sealedPrefix), read}
 }
 
-// credentialOf returns the systemd credential for a setting, if there is one
-// (systemd.exec(5), LoadCredential= and LoadCredentialEncrypted=).
+// credentialOf returns the systemd credential for a setting, if there is one.
 func (l *loader) credentialOf(s setting.Setting) []way {
-	dir := l.environ["CREDENTIALS_DIRECTORY"]
-	if dir == "" {
-		return nil
-	}
 	name := setting.CredentialPrefix + strings.ToLower(s.Name)
-	path := filepath.Join(dir, name)
-	if _, err := os.Stat(path); err != nil {
+	path, found := secretfile.Credential(l.environ["CREDENTIALS_DIRECTORY"], name)
+	if !found {
 		return nil
 	}
 	e := entry{secret.New(path), Origin{Source: SourceCredential, Name: name}}
@@ -175,29 +163,24 @@ func (l *loader) secretProblem(s setting.Setting, w way, err error) {
 	l.problems = append(l.problems, Problem{Variable: w.variable(s), Text: err.Error(), Severity: SeverityError, Source: w.e.origin})
 }
 
-// secretFile reads a secret from the file that e names, "-" for standard
-// input. One line end at the end of the file does not belong to the secret.
+// secretFile reads a secret from the file that e names, "-" for standard input.
 func (l *loader) secretFile(ctx context.Context, e entry) (string, error) {
 	name := e.text.Reveal()
-	var data []byte
+	var text string
 	var err error
 	switch {
 	case name != "-":
-		data, err = ownfile.ReadSecret(ctx, name, maxSecret)
+		text, err = secretfile.Read(ctx, name)
 	case l.o.Stdin == nil:
 		return "", errors.New("is -, but standard input is not to be read here")
 	default:
-		data, err = readLimited(l.o.Stdin, maxSecret)
 		name = "standard input"
+		text, err = secretfile.ReadFrom(l.o.Stdin)
 	}
-	if err != nil {
-		return "", fmt.Errorf("names %s, which cannot be read: %s", name, ownfile.Reason(err))
+	if unusable, ok := errors.AsType[*secretfile.Error](err); ok {
+		return "", fmt.Errorf("names %s, which %w", name, unusable)
 	}
-	text, err := secretText(data)
-	if err != nil {
-		return "", fmt.Errorf("names %s, which %w", name, err)
-	}
-	return text, nil
+	return text, err
 }
 
 // secretCommand runs the command of a secret and returns what it prints. Standard
@@ -208,30 +191,16 @@ func (l *loader) secretCommand(ctx context.Context, e entry) (string, error) {
 		return "", err
 	}
 	p := program.Program{Words: words, Environ: l.o.Environ, Timeout: l.o.CommandTimeout, Silent: l.o.SilentCommands}
-	printed, err := p.Run(ctx, nil, maxSecret)
+	printed, err := p.Run(ctx, nil, secretfile.MaxSize)
 	switch {
 	case err != nil:
 		return "", err
-	case len(printed) > maxSecret:
-		return "", fmt.Errorf("printed more than %d octets", maxSecret)
+	case len(printed) > secretfile.MaxSize:
+		return "", fmt.Errorf("printed more than %d octets", secretfile.MaxSize)
 	}
-	text, err := secretText(printed)
+	text, err := secretfile.Text(printed)
 	if err != nil {
 		return "", fmt.Errorf("ran, but its output %w", err)
-	}
-	return text, nil
-}
-
-// secretText takes the line end that editors and echo put behind a secret, and
-// the byte order mark that PowerShell puts before it.
-func secretText(data []byte) (string, error) {
-	text, err := charset.Strict(data)
-	if err != nil {
-		return "", err
-	}
-	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
-	if text == "" {
-		return "", errors.New("is empty")
 	}
 	return text, nil
 }
