@@ -26,7 +26,7 @@ var authorFields = []string{"from", "sender", "reply-to", "resent-from", "resent
 // can be read is returned as it is. The error is *FieldError with the given name:
 // nobody can tell who is meant.
 func RepairAddressField(name, value string) (string, error) {
-	list, err := parseMailboxes(name, value)
+	list, err := ParseMailboxes(name, value)
 	if err == nil && !torn(list) {
 		return value, nil
 	}
@@ -129,5 +129,5 @@ func (r *Raw) authors(name, value string) ([]Address, error) {
 	case repaired != value && r.signed():
 		return nil, &FieldError{name, value, "the display name needs quotes, and the message is signed"}
 	}
-	return parseMailboxes(name, repaired)
+	return ParseMailboxes(name, repaired)
 }
