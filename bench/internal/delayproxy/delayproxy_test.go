@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/smtpsend/smtpsend/internal/delayproxy"
+	"github.com/smtpsend/smtpsend/bench/internal/delayproxy"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

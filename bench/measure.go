@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/delayproxy"
+	"github.com/smtpsend/smtpsend/bench/internal/delayproxy"
 )
 
 // sample is what one run cost.

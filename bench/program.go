@@ -43,7 +43,7 @@ const ourName = "smtpsend"
 // limits the list.
 func programs(ctx context.Context, dir, only string) ([]program, error) {
 	built := map[string]string{}
-	for _, p := range []string{"cmd/smtpsend", "internal/bench/launch", "internal/bench/session", "internal/bench/gomail"} {
+	for _, p := range []string{"cmd/smtpsend", "bench/launch", "bench/session", "bench/gomail"} {
 		built[filepath.Base(p)] = filepath.Join(dir, filepath.Base(p))
 		if err := build(ctx, p, built[filepath.Base(p)]); err != nil {
 			return nil, err

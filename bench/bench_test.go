@@ -141,7 +141,7 @@ func TestRefusedArguments(t *testing.T) {
 func TestProgramThatFailsIsReportedWithItsWords(t *testing.T) {
 	dir := t.TempDir()
 	launch := filepath.Join(dir, "launch")
-	if err := build(context.Background(), "internal/bench/launch", launch); err != nil {
+	if err := build(context.Background(), "bench/launch", launch); err != nil {
 		t.Fatal(err)
 	}
 	_, err := runUnder(context.Background(), launch, invocation{args: []string{"sh", "-c", "echo no token >&2; exit 7"}}, os.Environ())

@@ -16,7 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/delayproxy"
+	"github.com/smtpsend/smtpsend/bench/internal/delayproxy"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
