@@ -36,7 +36,7 @@ peers: # programs of others that the tests run against, by apt-get and npm
 	scripts/peers
 
 bench: # smtpsend beside its peers, some eight minutes; writes docs/benchmarks.md
-	go run ./internal/bench -o docs/benchmarks.md
+	go run ./bench -o docs/benchmarks.md
 
 lint: # format, vet, staticcheck, tidy
 	test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }

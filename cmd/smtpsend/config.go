@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 func newConfig(g *globals) *cobra.Command {
@@ -67,7 +68,7 @@ func newConfigExample(g *globals) *cobra.Command {
 		Short: "Print an env file with every setting, to fill in",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			g.Exactly(config.Example())
+			g.Exactly(setting.Example())
 			return nil
 		},
 	}

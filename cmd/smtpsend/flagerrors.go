@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/spelling"
 )
 
 // ofFlag puts the flag before what is wrong with its value.
@@ -116,7 +117,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if near := config.Nearest(name, known); near != "" && len(name) > 1 {
+	if near := spelling.Nearest(name, known); near != "" && len(name) > 1 {
 		return exit.Usagef("unknown flag: --%s: is --%s meant? See %s --help", name, near, cmd.CommandPath())
 	}
 	return exit.Usagef("%v; see %s --help", unknown, cmd.CommandPath())

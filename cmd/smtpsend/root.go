@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/spelling"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
@@ -135,7 +136,7 @@ func noCommand(parent *cobra.Command, word string) error {
 	for _, c := range parent.Commands() {
 		known = append(known, c.Name())
 	}
-	if near := config.Nearest(word, known); near != "" {
+	if near := spelling.Nearest(word, known); near != "" {
 		return exit.Usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
 	}
 	return exit.Usagef("no command %q; see %s --help", word, parent.CommandPath())

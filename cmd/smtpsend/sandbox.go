@@ -11,12 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/charset"
-	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
+	"github.com/smtpsend/smtpsend/internal/spelling"
 )
 
 // sandboxFlags are what "sandbox" is told.
@@ -72,7 +72,7 @@ func unknownFault(text string, err error) error {
 		return exit.Usagef("--fault %q: %v", text, err)
 	}
 	near := ""
-	if n := config.Nearest(name, fault.Names()); n != "" {
+	if n := spelling.Nearest(name, fault.Names()); n != "" {
 		near = fmt.Sprintf("; the nearest is %s", n)
 	}
 	return exit.Usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults has them all", text, near)

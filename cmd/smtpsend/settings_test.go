@@ -6,17 +6,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/docgen"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 var update = flag.Bool("update", false, "write what is generated into README, manual and .env.example")
 
 // TestSettingsTableIsInTheDocuments holds struct, example file, README and
-// manual together: all come from config.Settings.
+// manual together: all come from setting.All.
 func TestSettingsTableIsInTheDocuments(t *testing.T) {
-	sameFile(t, "../../.env.example", func(string) string { return config.Example() })
+	sameFile(t, "../../.env.example", func(string) string { return setting.Example() })
 	for _, name := range []string{"../../README.md", "../../docs/manual.md"} {
-		sameFile(t, name, func(text string) string { return between(t, text, "settings", config.MarkdownTable()) })
+		sameFile(t, name, func(text string) string { return between(t, text, "settings", docgen.Settings()) })
 	}
 }
 

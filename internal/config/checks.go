@@ -18,6 +18,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // maxCAFile is the size in octets up to which CA_FILE is read; the bundle of
@@ -34,13 +35,13 @@ var (
 // wellFormed checks a value by itself, as text, before it is parsed. Numbers
 // are brought into the form without leading zeros, which envconfig would take
 // for octal ones.
-func (l *loader) wellFormed(s Setting, e *entry) bool {
+func (l *loader) wellFormed(s setting.Setting, e *entry) bool {
 	text := e.text.Reveal()
 	reason := ""
 	switch {
 	case strings.TrimSpace(text) != text:
 		reason = "begins or ends with a blank or line end"
-	case s.Name != notifyCommand && inQuotes(text): // whose words may be in quotes
+	case s.Name != setting.NotifyCommand && inQuotes(text): // whose words may be in quotes
 		reason = "is in quotes that were taken for part of the value: write it without them"
 	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
 		reason = "holds a control character or is not UTF-8"
@@ -66,7 +67,9 @@ var wholeNumber = map[string]bool{
 func inQuotes(s string) bool {
 	for _, q := range []string{`"`, `'`} {
 		first, last := strings.HasPrefix(s, q), strings.HasSuffix(s, q)
-		if first && last || (first || last) && strings.Count(s, q)%2 == 1 {
+		isPair := first && last
+		isHalf := (first || last) && strings.Count(s, q)%2 == 1
+		if isPair || isHalf {
 			return true
 		}
 	}
@@ -129,7 +132,7 @@ func (l *loader) checkMissing(cfg *Config) {
 		return
 	}
 	missing := false
-	for _, s := range table() {
+	for _, s := range setting.All() {
 		_, set := l.values[s.Name]
 		tenantUnused := s.Name == "OFFICE_TENANT_ID" && replaceTenant(cfg.OfficeTokenEndpoint, "") == cfg.OfficeTokenEndpoint
 		if s.Required && !set && !l.bad[s.Name] && !tenantUnused {
@@ -196,14 +199,15 @@ func (l *loader) checkSecurity(cfg *Config, server string) {
 
 func isHost(s string) bool {
 	_, err := netip.ParseAddr(s)
-	return err == nil || len(s) <= 253 && hostShape().MatchString(s)
+	isName := len(s) <= 253 && hostShape().MatchString(s)
+	return err == nil || isName
 }
 
 func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 	if l.good("CA_FILE") {
 		data, err := ownfile.ReadTrusted(ctx, cfg.CAFile, maxCAFile)
 		if err != nil {
-			l.problem(SeverityError, "CA_FILE", "cannot be read: "+reasonOf(err))
+			l.problem(SeverityError, "CA_FILE", "cannot be read: "+ownfile.Reason(err))
 		} else if cfg.ownCAs, err = certfile.Read(data); err != nil {
 			l.problem(SeverityError, "CA_FILE", err.Error())
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // Cloud is one of Microsoft's clouds. It sets token endpoint, scope and server
@@ -69,5 +70,5 @@ const entraPath = "/oauth2/v2.0/token"
 // endpointAt returns the token endpoint of an authority such as
 // "https://login.microsoftonline.com/", in enaio's spelling.
 func endpointAt(authority string) string {
-	return strings.TrimRight(authority, "/") + "/" + tenantPlaceholder + entraPath
+	return strings.TrimRight(authority, "/") + "/" + setting.TenantPlaceholder + entraPath
 }

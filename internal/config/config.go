@@ -31,15 +31,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // Prefix begins the name of every variable.
-const Prefix = "SMTPSEND_"
-
-// tenantPlaceholder stands in the token endpoint for the tenant, as enaio
-// writes it.
-const tenantPlaceholder = "#TenantID#"
+const Prefix = setting.Prefix
 
 // Config is the configuration of one run. It has a field for each setting of
 // Settings, under the name that envconfig splits into the variable's. Secrets
@@ -86,7 +84,7 @@ type Config struct {
 	RecipientsPerDay  int           `split_words:"true"` // of one mailbox: 1 to 10,000
 	TimeScale         int           `split_words:"true"` // 1 but beside a sandbox
 
-	notify   command             // of NotifyCommand
+	notify   program.Program     // of NotifyCommand
 	envFile  string              // the env file that was read, "" for none
 	ownCAs   []*x509.Certificate // of CAFile, read once: it may be a pipe
 	shown    map[string]entry
@@ -100,11 +98,11 @@ func (c *Config) TokenURL() string {
 }
 
 func replaceTenant(endpoint, tenant string) string {
-	i := strings.Index(strings.ToLower(endpoint), strings.ToLower(tenantPlaceholder))
+	i := strings.Index(strings.ToLower(endpoint), strings.ToLower(setting.TenantPlaceholder))
 	if i < 0 {
 		return endpoint
 	}
-	return endpoint[:i] + tenant + endpoint[i+len(tenantPlaceholder):]
+	return endpoint[:i] + tenant + endpoint[i+len(setting.TenantPlaceholder):]
 }
 
 // PlainUser is SMTP_USER_NAME when it is no address but a name, as some servers

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/envfile"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // Names of design.md D6, in its order of groups.
@@ -19,7 +20,7 @@ QUEUE STATE_DIR IN_DOUBT OPERATOR NOTIFY_COMMAND MESSAGES_PER_MINUTE RECIPIENTS_
 func TestTableAndStructAgree(t *testing.T) {
 	var names []string
 	flat := map[string]bool{}
-	for _, s := range config.Settings() {
+	for _, s := range setting.All() {
 		names = append(names, s.Name)
 		flat[strings.ReplaceAll(s.Name, "_", "")] = true
 		if s.Comment == "" || s.Group == "" || s.Example == "" {
@@ -46,7 +47,7 @@ func TestTableAndStructAgree(t *testing.T) {
 // A value that only the environment gives proves it.
 func TestEveryVariableReachesItsField(t *testing.T) {
 	ca := filepath.Join(t.TempDir(), "none.pem")
-	for _, s := range config.Settings() {
+	for _, s := range setting.All() {
 		value := s.Example
 		if s.Name == "CA_FILE" {
 			value = ca
@@ -67,7 +68,7 @@ func TestEveryVariableReachesItsField(t *testing.T) {
 }
 
 func TestExampleFileIsReadWithoutARemark(t *testing.T) {
-	all, err := envfile.Read(strings.NewReader(config.Example()))
+	all, err := envfile.Read(strings.NewReader(setting.Example()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,9 +84,9 @@ func TestExampleFileIsReadWithoutARemark(t *testing.T) {
 	}
 	o := options(t)
 	o.Offline = true
-	o.EnvFile = write(t, filepath.Join(t.TempDir(), "x.env"), config.Example())
+	o.EnvFile = write(t, filepath.Join(t.TempDir(), "x.env"), setting.Example())
 	wantLines(t, problems(t, o))
-	for i, line := range strings.Split(config.Example(), "\n") {
+	for i, line := range strings.Split(setting.Example(), "\n") {
 		if len(line) > 100 {
 			t.Errorf("line %d has %d columns", i+1, len(line))
 		}
@@ -94,8 +95,8 @@ func TestExampleFileIsReadWithoutARemark(t *testing.T) {
 
 // Every line that is commented out can be used by taking its # away.
 func TestExampleLinesAreValid(t *testing.T) {
-	text := config.Example()
-	for _, s := range config.Settings() {
+	text := setting.Example()
+	for _, s := range setting.All() {
 		if !s.Required {
 			if !strings.Contains(text, "\n#"+s.Variable()+"=") {
 				t.Errorf("%s is not in the example file", s.Variable())
@@ -108,22 +109,6 @@ func TestExampleLinesAreValid(t *testing.T) {
 	o.Offline = true
 	o.EnvFile = write(t, filepath.Join(t.TempDir(), "x.env"), text)
 	wantLines(t, problems(t, o))
-}
-
-func TestMarkdownTableHasARowForEverySetting(t *testing.T) {
-	lines := strings.Split(strings.TrimSuffix(config.MarkdownTable(), "\n"), "\n")
-	if len(lines) != len(config.Settings())+2 {
-		t.Fatalf("%d lines", len(lines))
-	}
-	for i, s := range config.Settings() {
-		line := lines[i+2]
-		if !strings.HasPrefix(line, "| `"+s.Variable()+"` | ") || strings.Count(line, "|")-strings.Count(line, `\|`) != 5 {
-			t.Errorf("row %d: %s", i, line)
-		}
-	}
-	if want := "| `SMTPSEND_SMTP_PORT` | SMTPPort / smtpPort | `587` | Port of the SMTP server. |"; lines[7] != want {
-		t.Errorf("got  %s\nwant %s", lines[7], want)
-	}
 }
 
 // No input to Load makes it panic or print the secret beside it.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/kelseyhightower/envconfig"
+
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // fill parses the values into cfg. envconfig reads the process's environment
@@ -17,9 +19,9 @@ import (
 // rest tried again, so that every problem is found.
 func (l *loader) fill(cfg *Config) {
 	prefix := "SMTPSEND" + rand.Text() // letters and digits, so no name of ours
-	for _, s := range table() {
+	for _, s := range setting.All() {
 		e, ok := l.values[s.Name]
-		if !ok || s.Secret || s.Name == "PROXY" || s.Name == notifyCommand || l.bad[s.Name] {
+		if !ok || s.Secret || s.Name == "PROXY" || s.Name == setting.NotifyCommand || l.bad[s.Name] {
 			continue
 		}
 		key := prefix + "_" + s.Name

@@ -4,9 +4,9 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/loopback"
-
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/loopback"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // checkEndpoint looks at where the secret will be sent.
@@ -23,7 +23,7 @@ func (l *loader) checkEndpoint(cfg *Config) {
 	case u.User != nil:
 		l.problem(SeverityError, name, "holds a user name or password")
 	case u.Fragment != "":
-		l.problem(SeverityError, name, "has a # that is not part of "+tenantPlaceholder)
+		l.problem(SeverityError, name, "has a # that is not part of "+setting.TenantPlaceholder)
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback.Host(u.Hostname())):
 		l.problem(SeverityError, name, "is not https: the secret would travel in the clear")
 	}
@@ -32,7 +32,7 @@ func (l *loader) checkEndpoint(cfg *Config) {
 	}
 	segment, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	if isMultiTenant(segment) {
-		l.problem(SeverityError, name, "names no tenant, but all of them (common, organizations, consumers): a program needs its own, write "+tenantPlaceholder)
+		l.problem(SeverityError, name, "names no tenant, but all of them (common, organizations, consumers): a program needs its own, write "+setting.TenantPlaceholder)
 	}
 	if !strings.HasSuffix(u.Path, entraPath) {
 		l.problem(SeverityWarning, name, "does not end in "+entraPath+", which is where Entra takes scopes")
@@ -84,7 +84,8 @@ func (l *loader) warnCloud(text string) {
 func (l *loader) checkIDs(cfg *Config) {
 	u, err := url.Parse(cfg.TokenURL())
 	entra := err == nil && exchange.IssuesTokens(u.Hostname())
-	alike := entra || err == nil && strings.HasSuffix(u.Path, entraPath)
+	hasEntrasPath := err == nil && strings.HasSuffix(u.Path, entraPath)
+	alike := entra || hasEntrasPath
 	severity := SeverityWarning
 	if entra {
 		severity = SeverityError

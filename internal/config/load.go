@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exchange"
 
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // Options say where Load looks. The zero value is the program's own
@@ -183,7 +184,7 @@ func (l *loader) lookup(name string) (entry, bool) {
 // resolveAll finds a value for every setting but the secrets.
 func (l *loader) resolveAll() {
 	l.resolveCloud()
-	for _, s := range table() {
+	for _, s := range setting.All() {
 		if s.Secret {
 			continue
 		}
@@ -203,7 +204,7 @@ func (l *loader) resolveCloud() {
 }
 
 // resolve finds one setting in the order of the package comment.
-func (l *loader) resolve(s Setting) (entry, bool) {
+func (l *loader) resolve(s setting.Setting) (entry, bool) {
 	if e, ok := l.lookup(s.Name); ok {
 		return e, true
 	}
@@ -220,7 +221,7 @@ func (l *loader) resolve(s Setting) (entry, bool) {
 }
 
 // derived returns what other settings or the system make of an unset one.
-func (l *loader) derived(s Setting) (entry, bool) {
+func (l *loader) derived(s setting.Setting) (entry, bool) {
 	_, cloudSet := l.lookup("CLOUD")
 	if host := l.environ[variableAuthorityHost]; s.Name == "OFFICE_TOKEN_ENDPOINT" && host != "" && !cloudSet {
 		return l.authority(host), true
@@ -309,7 +310,7 @@ func (l *loader) problem(severity Severity, setting, text string) {
 // setting first, and errors before warnings.
 func (l *loader) sortProblems() {
 	place := map[string]int{}
-	for i, s := range table() {
+	for i, s := range setting.All() {
 		place[s.Variable()] = i + 1
 	}
 	slices.SortStableFunc(l.problems, func(a, b Problem) int {

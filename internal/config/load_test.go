@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 const (
@@ -290,8 +291,8 @@ func TestShowMasksSecrets(t *testing.T) {
 			t.Errorf("got %+v; want %+v", got, want)
 		}
 	}
-	if len(shown) != len(config.Settings()) {
-		t.Errorf("%d settings are shown; want %d", len(shown), len(config.Settings()))
+	if len(shown) != len(setting.All()) {
+		t.Errorf("%d settings are shown; want %d", len(shown), len(setting.All()))
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		if got := fmt.Sprintf(verb, cfg); strings.Contains(got, hidden) || strings.Contains(got, "pass@word") {

@@ -4,33 +4,25 @@ import (
 	"maps"
 	"slices"
 	"strings"
-)
 
-// knownNames returns every name behind the prefix that something reads.
-func knownNames() []string {
-	names := []string{variableEnvFile}
-	for _, s := range table() {
-		names = append(names, s.Name)
-		if s.Secret {
-			names = append(names, s.Name+"_FILE", s.Name+"_COMMAND")
-		}
-	}
-	return names
-}
+	"github.com/smtpsend/smtpsend/internal/setting"
+	"github.com/smtpsend/smtpsend/internal/spelling"
+)
 
 // checkNames warns of names that nothing reads, and refuses flags that cannot
 // be: a secret on the command line is seen by every user of the machine.
 func (l *loader) checkNames() {
-	known := knownNames()
+	known := setting.Names()
 	for _, layer := range l.layers {
 		for _, name := range slices.Sorted(maps.Keys(layer.values)) {
 			e := layer.values[name]
-			_, setting := settingNamed(name)
+			_, isSetting := setting.Named(name)
+			isNoFlag := !isSetting || setting.IsSecretWay(name, "") || name == setting.NotifyCommand
 			switch {
-			case layer.source == SourceFlag && (!setting || isSecretWay(name, "") || name == notifyCommand):
+			case layer.source == SourceFlag && isNoFlag:
 				delete(layer.values, name)
 				l.nameProblem(Prefix+name, SeverityError, "cannot be given as a flag", e.origin)
-			case layer.source == SourceEnvFile && name == variableEnvFile:
+			case layer.source == SourceEnvFile && name == setting.EnvFile:
 				l.nameProblem(Prefix+name, SeverityWarning, "has no effect in an env file", e.origin)
 			case !slices.Contains(known, name):
 				l.nameProblem(Prefix+name, SeverityWarning, unknownText(name), e.origin)
@@ -57,9 +49,9 @@ func (l *loader) foreignName(name string, origin Origin) {
 	short, prefixed := strings.CutPrefix(upper, Prefix)
 	i := strings.IndexByte(upper, '_')
 	switch {
-	case !prefixed && slices.Contains(knownNames(), upper):
+	case !prefixed && slices.Contains(setting.Names(), upper):
 		short = upper
-	case !prefixed && i > 0 && distance(upper[:i+1], Prefix) <= 2:
+	case !prefixed && i > 0 && spelling.Distance(upper[:i+1], Prefix) <= 2:
 		short = upper[i+1:]
 	case !prefixed:
 		return
@@ -71,38 +63,5 @@ func (l *loader) foreignName(name string, origin Origin) {
 
 // nearest returns the name of a setting that is most like name.
 func nearest(name string) string {
-	return Nearest(strings.ToUpper(name), knownNames())
-}
-
-// Nearest returns the known word that is most like word, "" when none is: one
-// letter in four may differ.
-func Nearest(word string, known []string) string {
-	best, bestDistance := "", len(word)/4+2
-	for _, k := range known {
-		if d := distance(word, k); d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
-	return best
-}
-
-// distance counts the letters to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			next := min(row[j+1]+1, row[j]+1, diagonal+cost)
-			diagonal, row[j+1] = row[j+1], next
-		}
-	}
-	return row[len(b)]
+	return spelling.Nearest(strings.ToUpper(name), setting.Names())
 }

@@ -5,27 +5,27 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/program"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
-// notifyCommand is the setting of the program that is told of incidents.
-const notifyCommand = "NOTIFY_COMMAND"
-
 // maxNotified is how much of what the program prints is looked at: it tells a
-// secret that stands there from other words.
+// secret that is there from other words.
 const maxNotified = 4 << 10
 
 // findNotifyCommand splits the setting, and refuses what cannot be split.
 func (l *loader) findNotifyCommand(cfg *Config) {
-	cfg.NotifyCommand = l.values[notifyCommand].text
-	if cfg.NotifyCommand.IsZero() || !l.good(notifyCommand) {
+	cfg.NotifyCommand = l.values[setting.NotifyCommand].text
+	if cfg.NotifyCommand.IsZero() || !l.good(setting.NotifyCommand) {
 		return
 	}
-	words, err := splitWords(cfg.NotifyCommand.Reveal())
+	words, err := program.Split(cfg.NotifyCommand.Reveal())
 	if err != nil {
-		l.problem(SeverityError, notifyCommand, err.Error())
+		l.problem(SeverityError, setting.NotifyCommand, err.Error())
 		return
 	}
-	cfg.notify = command{words: words, environ: withoutSecrets(l.o.Environ), limit: l.o.CommandTimeout, silent: l.o.SilentCommands}
+	cfg.notify = program.Program{Words: words, Environ: withoutSecrets(l.o.Environ), Timeout: l.o.CommandTimeout, Silent: l.o.SilentCommands}
 }
 
 // Notify runs NOTIFY_COMMAND with input as its standard input, as a secret's
@@ -33,11 +33,11 @@ func (l *loader) findNotifyCommand(cfg *Config) {
 // the secrets in it. What it prints is not kept. Its error says how it ended, and
 // what it wrote to standard error; it is for a person, after printable has seen it.
 func (c *Config) Notify(ctx context.Context, input []byte) error {
-	if len(c.notify.words) == 0 {
-		return fmt.Errorf("%s is not set", Prefix+notifyCommand)
+	if len(c.notify.Words) == 0 {
+		return fmt.Errorf("%s is not set", Prefix+setting.NotifyCommand)
 	}
-	if _, err := c.notify.run(ctx, input, maxNotified); err != nil {
-		return fmt.Errorf("%s %w", Prefix+notifyCommand, err)
+	if _, err := c.notify.Run(ctx, input, maxNotified); err != nil {
+		return fmt.Errorf("%s %w", Prefix+setting.NotifyCommand, err)
 	}
 	return nil
 }
@@ -46,24 +46,15 @@ func (c *Config) Notify(ctx context.Context, input []byte) error {
 // and without the settings that may hold one, as the password of a proxy does and
 // the arguments of a command.
 func withoutSecrets(environ []string) []string {
+	settings := setting.All()
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		return slices.ContainsFunc(table(), func(s Setting) bool {
-			held := strings.EqualFold(name, s.Variable()) || s.Azure != "" && strings.EqualFold(name, s.Azure)
-			command := strings.EqualFold(name, s.Variable()+"_COMMAND")
-			return s.Secret && (held || command) || held && (s.Name == "PROXY" || s.Name == notifyCommand)
+		return slices.ContainsFunc(settings, func(s setting.Setting) bool {
+			isAzure := s.Azure != "" && strings.EqualFold(name, s.Azure)
+			isValue := isAzure || strings.EqualFold(name, s.Variable())
+			isCommand := strings.EqualFold(name, s.Variable()+"_COMMAND")
+			mayHoldSecret := s.Name == "PROXY" || s.Name == setting.NotifyCommand
+			return (s.Secret && (isValue || isCommand)) || (mayHoldSecret && isValue)
 		})
 	})
-}
-
-// program is a command as it may be shown: its arguments may hold a secret.
-func program(text string) string {
-	switch words, err := splitWords(text); {
-	case err != nil:
-		return "[not shown]"
-	case len(words) > 1:
-		return words[0] + " [arguments not shown]"
-	default:
-		return words[0]
-	}
 }

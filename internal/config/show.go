@@ -4,7 +4,9 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // Shown is one setting as it may be printed.
@@ -28,14 +30,14 @@ var urls = map[string]bool{"PROXY": true, "OFFICE_TOKEN_ENDPOINT": true}
 // put in.
 func (c *Config) Show() []Shown {
 	var all []Shown
-	for _, s := range table() {
+	for _, s := range setting.All() {
 		e := c.shown[s.Name]
 		value := e.text.Reveal()
 		switch {
 		case s.Secret:
 			value = e.text.String()
-		case s.Name == notifyCommand && value != "":
-			value = program(value)
+		case s.Name == setting.NotifyCommand && value != "":
+			value = program.Masked(value)
 		case urls[s.Name] || strings.Contains(value, "://"):
 			value = userInfo().ReplaceAllString(value, "${1}"+secret.Redacted+"@")
 		}

@@ -40,8 +40,8 @@ func or(a, b string) string {
 
 var placeholder = lazyregexp.New(`\{[a-z-]+\}`)
 
-// fill replaces the placeholders of a sentence.
-func (f Facts) fill(text string) string {
+// Fill replaces the placeholders of a sentence.
+func (f Facts) Fill(text string) string {
 	return placeholder().ReplaceAllStringFunc(text, func(p string) string {
 		value, missing := f.value(p)
 		if !plain().MatchString(value) && !quotable().MatchString(value) {
@@ -131,7 +131,7 @@ func hostOf(address string) string {
 func (f Facts) fillFixes(fixes []Fix) []Fix {
 	out := make([]Fix, len(fixes))
 	for i, fix := range fixes {
-		out[i] = Fix{Text: f.fill(fix.Text), Who: fix.Who}
+		out[i] = Fix{Text: f.Fill(fix.Text), Who: fix.Who}
 		for _, c := range fix.Commands {
 			out[i].Commands = append(out[i].Commands, f.FillCommand(c))
 		}

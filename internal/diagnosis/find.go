@@ -86,7 +86,7 @@ func unknownCode(s Symptom) string {
 // finish turns an entry into a finding about this symptom.
 func finish(e Entry, s Symptom, f Facts) Finding {
 	out := Finding{
-		Code: e.Code, Class: classOf(e, s), Title: e.Title, Cause: f.fill(e.Cause),
+		Code: e.Code, Class: classOf(e, s), Title: e.Title, Cause: f.Fill(e.Cause),
 		Fixes: f.fillFixes(orderFixes(e, s)), ClientDoes: e.ClientDoes,
 		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: Redact(s.Text),
 	}

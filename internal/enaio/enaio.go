@@ -24,6 +24,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/envfile"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/setting"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
 
@@ -133,7 +134,7 @@ func (in Imported) Value(setting string) secret.String { return in.values[settin
 func (in Imported) EnvFile() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Imported from %q (%s).\n", in.name, in.Format)
-	for _, s := range config.Settings() {
+	for _, s := range setting.All() {
 		value := in.values[s.Name]
 		switch {
 		case value.IsZero() && in.encrypted[s.Name]:

@@ -13,6 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/envfile"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // sendEmail is where the webclient keeps its mail settings, as normalised.
@@ -41,14 +42,14 @@ func normal(key string) string {
 
 // names are those of all settings, as normalised. Of a name that several have, the
 // first in the table of settings keeps it.
-var names = sync.OnceValue(func() map[string]config.Setting {
-	all := map[string]config.Setting{}
-	add := func(name string, s config.Setting) {
+var names = sync.OnceValue(func() map[string]setting.Setting {
+	all := map[string]setting.Setting{}
+	add := func(name string, s setting.Setting) {
 		if _, taken := all[name]; !taken && name != "" {
 			all[name] = s
 		}
 	}
-	for _, s := range config.Settings() {
+	for _, s := range setting.All() {
 		add(normal(s.Variable()), s)
 		add(normal(s.Registry), s)
 		if s.YAML != "" {
@@ -61,7 +62,7 @@ var names = sync.OnceValue(func() map[string]config.Setting {
 
 // settingOf returns the setting that a key stands for: enaio's registry entry,
 // the webclient's key with or without its path, or our own variable.
-func settingOf(key string) (config.Setting, bool) {
+func settingOf(key string) (setting.Setting, bool) {
 	s, ok := names()[normal(key)]
 	return s, ok
 }
@@ -103,7 +104,7 @@ func (in *Imported) take(pairs []pair) {
 	}
 }
 
-func (in *Imported) takePair(s config.Setting, p pair) {
+func (in *Imported) takePair(s setting.Setting, p pair) {
 	key := printable(p.key)
 	value, err := translate(s, strings.TrimSpace(p.text))
 	if err == nil && value != "" && s.Secret && in.Format == FormatRegistry && !entraSecret().MatchString(value) {
@@ -134,7 +135,7 @@ func printable(key string) string {
 
 // translate gives a value the form that we write. Empty means unset in both
 // worlds.
-func translate(s config.Setting, text string) (string, error) {
+func translate(s setting.Setting, text string) (string, error) {
 	switch {
 	case strings.Contains(text, "${"):
 		return "", errors.New("has a placeholder that enaio fills in")
@@ -179,7 +180,7 @@ func translateBool(text string) (string, error) {
 // told now. Nothing around the import plays a part: no environment, no file.
 func (in *Imported) check(ctx context.Context) {
 	environ := []string{}
-	for _, s := range config.Settings() {
+	for _, s := range setting.All() {
 		if value := in.values[s.Name]; !value.IsZero() && !s.Path {
 			environ = append(environ, s.Variable()+"="+value.Reveal())
 		}

@@ -38,7 +38,7 @@ func ParseData(ctx context.Context, name, source string) (map[string]any, error)
 	return data, nil
 }
 
-// dataReason says what is wrong in the words of who wrote the file.
+// dataReason says what is wrong in the words of those who wrote the file.
 func dataReason(text string, err error) string {
 	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return notMapping

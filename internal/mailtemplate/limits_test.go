@@ -181,45 +181,6 @@ func TestTemplatesOfPeopleStayWithinLimits(t *testing.T) {
 	}
 }
 
-// TestPrintfRefusesWhatFitsNoVerb: it went out in mails as Go's "%!d(string=x)".
-func TestPrintfRefusesWhatFitsNoVerb(t *testing.T) {
-	data := map[string]any{"s": "x", "p": "50%!d(", "n": 1}
-	for source, want := range map[string]string{
-		`{{printf "%999999999d" 1}}`: "%!(NOVERB", `{{printf "%d" .s}}`: "%!d(string=x", `{{printf "%d %d" .n}}`: "%!d(MISSING",
-		`{{printf "%d" .n .n}}`: "%!(EXTRA int=1", `{{printf "%z" .n}}`: "%!z(int=1", `{{printf "%*d" .s 1}}`: "%!(BADWIDTH",
-	} {
-		if d, err := fill(t, "m.txt", source, data); err == nil || !strings.Contains(err.Error(), want) || d.Text != "" {
-			t.Errorf("%s: %q, %v", source, d.Text, err)
-		}
-	}
-	for source, want := range map[string]string{
-		`{{printf "%s" .p}}`: "50%!d(", `{{printf "%d%%!" .n}}`: "1%!", `{{printf "%d%%!d(" .n}}`: "1%!d(", `{{printf "%5.2f|%-3d|%x" 1.5 .n .s}}`: " 1.50|1  |78",
-	} {
-		if d, err := fill(t, "m.txt", source, data); err != nil || d.Text != want {
-			t.Errorf("%s: %q, %v", source, d.Text, err)
-		}
-	}
-}
-
-// TestErrorsShowTheTemplateAsItIs, without what counts its steps.
-func TestErrorsShowTheTemplateAsItIs(t *testing.T) {
-	data := map[string]any{"a": "x", "b": 1, "m": map[string]any{"k": []any{}}, "t": time.Time{}}
-	for source, want := range map[string]string{
-		`{{if eq .a .b}}{{end}}`:                  `line 1: {{eq .a .b}}: the text "x" is compared with the number 1: write the latter in quotes, or (number ...) around the former`,
-		`{{if lt (len .a) (index .m .a)}}{{end}}`: `line 1: {{lt (len .a) (index .m .a)}}: the number 1 cannot be compared with nothing`,
-		`{{range .b.c}}{{end}}`:                   `line 1 has no value for "b.c": what it is a part of is not a group of values`,
-		`{{range .a}}{{end}}`:                     `line 1: {{range .a}}: this is not a list`,
-		`{{.a.Format "2006"}}`:                    `line 1: {{.a.Format}}: dates are text: {{date "02.01.2006" ...}} writes one in another form`,
-		`{{.t.Format .b}}`:                        `line 1: {{.b}}: wrong type for value; expected string; got int`,
-		`{{slice .a (or .b 1) 9}}`:                `line 1: {{slice .a (or .b 1) 9}}: index out of range: 9`,
-		`{{.a | index .m | printf "%d" .b}}`:      `line 1 has no value for ".a | index .m"`,
-	} {
-		if _, err := fill(t, "m.html", source, data); err == nil || err.Error() != "template m.html: body: "+want {
-			t.Errorf("%s:\n%v, want\n%s", source, err, want)
-		}
-	}
-}
-
 func TestFillingEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("the reason")

@@ -20,7 +20,7 @@ import (
 
 // Source is a message with places for data, before it is compiled. Every text
 // is a template of Go. Lists may hold several addresses in one text, with commas.
-// In HTML data is escaped for the place where it stands (html/template);
+// In HTML data is escaped for the place where it is written (html/template);
 // everywhere else it is text.
 type Source struct {
 	Subject  string            `yaml:"subject"`
@@ -73,7 +73,7 @@ func Parse(name, source string) (*Template, error) {
 	return Compile(name, s)
 }
 
-// ParseSource is Parse without compiling, for who has something to add.
+// ParseSource is Parse without compiling, for callers who have something to add.
 func ParseSource(name, source string) (Source, error) {
 	var s Source
 	if len(source) > limits.TemplateSource {
@@ -157,7 +157,10 @@ func checkFront(front string) error {
 // bareAction is a value that begins with "{{", which YAML takes for a mapping.
 var bareAction = lazyregexp.New(`(?m)^(\s*(?:- +|[A-Za-z_-]+: +))(\{\{.*)$`)
 
-// unknownKey is how the YAML library says that a key is none of Source's.
+// unknownKey is how the YAML library says that a key is none of Source's. It has one
+// error type for all keys, so its text is read, for the words alone: what is not
+// recognised is said as the library says it. TestErrorsOfYAMLAreSaidInOurWords fails
+// when a version of it says so in another way.
 var unknownKey = lazyregexp.New(`field (\S+) not found in type \S+`)
 
 // quoteActions spares the author the quotes that YAML wants around {{.x}}.
@@ -171,7 +174,7 @@ func quoteActions(front string) string {
 // oneLine is the text of an error on one line, without the library's name.
 func oneLine(err error) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), "unmarshal errors:\n")
-	return strings.Join(strings.Fields(strings.TrimPrefix(text, "template: ")), " ")
+	return strings.Join(strings.Fields(text), " ")
 }
 
 func refused(field, value, reason string) error {

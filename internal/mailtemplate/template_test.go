@@ -84,6 +84,20 @@ func TestTemplateSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestErrorsOfYAMLAreSaidInOurWords: the library has no error type for a key, so that
+// its text is read. A version with other words fails here.
+func TestErrorsOfYAMLAreSaidInOurWords(t *testing.T) {
+	for front, want := range map[string]string{
+		"subject: a\nsubjetc: b\n": `front matter: line 3: unknown key "subjetc": known are subject, `,
+		"subject: [a\n":            `front matter: line 1: did not find expected ',' or ']'`,
+		"headers: a\n":             "front matter: line 2: cannot unmarshal !!str `a` into map[string]string",
+	} {
+		if _, err := mailtemplate.ParseSource("m.txt", "---\n"+front+"---\n"); err == nil || !strings.HasPrefix(err.Error(), "template m.txt: "+want) {
+			t.Errorf("%q: %v, want %s", front, err, want)
+		}
+	}
+}
+
 func TestTemplateSaysWhereValuesComeFrom(t *testing.T) {
 	many := map[string]any{}
 	for i := range 22 {

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/smtpsend/smtpsend/internal/datavalue"
 	"github.com/smtpsend/smtpsend/internal/guard"
 	"github.com/smtpsend/smtpsend/internal/limits"
 )
@@ -57,7 +58,7 @@ type yamlDecoder struct {
 	values int
 }
 
-// value counts what it makes, with what stands behind an alias each time.
+// value counts what it makes, with what an alias is for each time.
 func (d *yamlDecoder) value(n *yaml.Node, depth int) (any, error) {
 	if d.values++; d.values > limits.DataValues {
 		return nil, fmt.Errorf("line %d: more than %d values", n.Line, limits.DataValues)
@@ -84,7 +85,7 @@ func (d *yamlDecoder) value(n *yaml.Node, depth int) (any, error) {
 }
 
 // scalar is a value as it is written. YAML would read 01067 as octal, 1.10 as 1.1 and
-// 2026-12-24 as a time; who wrote them wants them in the mail as they are. What is a
+// 2026-12-24 as a time; those who wrote them want them in the mail as they are. What is a
 // number in JSON is the same number here, and all else is text, but for true, false
 // and null.
 func scalar(n *yaml.Node) (any, error) {
@@ -98,8 +99,9 @@ func scalar(n *yaml.Node) (any, error) {
 		err := n.Decode(&v)
 		return v, err
 	default:
-		plain := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) == 0
-		if (plain || tag == "!!int" || tag == "!!float") && numeral().MatchString(n.Value) {
+		const marked = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle | yaml.TaggedStyle
+		mayBeNumber := n.Style&marked == 0 || tag == "!!int" || tag == "!!float"
+		if mayBeNumber && datavalue.IsNumeral(n.Value) {
 			return json.Number(n.Value), nil
 		}
 		return n.Value, nil
@@ -112,13 +114,7 @@ func boolean(n *yaml.Node) (any, error) {
 	if err := n.Decode(&is); err != nil {
 		return nil, err
 	}
-	switch n.Value {
-	case "true", "false":
-		return is, nil
-	case strings.ToUpper(n.Value):
-		return upper(is), nil
-	}
-	return titled(is), nil
+	return datavalue.Bool(is, n.Value), nil
 }
 
 func (d *yamlDecoder) mapping(n *yaml.Node, depth int) (map[string]any, error) {

@@ -94,14 +94,11 @@ func noDomain(text string) string {
 }
 
 // ParseMailboxes is ParseAddressList that lets local names pass, which have no
-// Domain: "sendmail root" means somebody, once there are aliases.
-func ParseMailboxes(field, s string) ([]Address, error) { return parseMailboxes(field, s) }
-
-// parseMailboxes is ParseAddressList that lets local names pass: the header of
+// Domain: "sendmail root" means a person, once there are aliases, and the header of
 // a message from cron says "To: root". It takes misplaced dots too, for which
 // some real mailboxes are known, and, as Postfix does, semicolons between
 // addresses and an @ or brackets in a display name without quotes.
-func parseMailboxes(field, s string) ([]Address, error) { return parse(field, s, false) }
+func ParseMailboxes(field, s string) ([]Address, error) { return parse(field, s, false) }
 
 // parse reads a list; strict refuses a local part that could only be sent in
 // quotes which nobody wrote, and semicolons where no group ends.

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/headerfield"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
-	"github.com/smtpsend/smtpsend/internal/sevenbit"
 )
 
 // authorFields say who a message is from, and who gets the answers.
@@ -26,7 +26,7 @@ var authorFields = []string{"from", "sender", "reply-to", "resent-from", "resent
 // can be read is returned as it is. The error is *FieldError with the given name:
 // nobody can tell who is meant.
 func RepairAddressField(name, value string) (string, error) {
-	list, err := parseMailboxes(name, value)
+	list, err := ParseMailboxes(name, value)
 	if err == nil && !torn(list) {
 		return value, nil
 	}
@@ -105,7 +105,7 @@ func (r *Raw) repairs(m *Mail, c RawChanges) (edits []edit) {
 		}
 		text := mimetext.Fold(name, repaired, true)
 		if utf8 := false; r.how == ReencodeAlways && !mimetext.IsASCII(repaired) {
-			text, utf8 = sevenbit.AddressField(name, repaired)
+			text, utf8 = headerfield.Addresses(name, repaired)
 			m.utf8Header = m.utf8Header || utf8
 		}
 		edits = append(edits, edit{f.from, f.to, literal(text)})
@@ -129,5 +129,5 @@ func (r *Raw) authors(name, value string) ([]Address, error) {
 	case repaired != value && r.signed():
 		return nil, &FieldError{name, value, "the display name needs quotes, and the message is signed"}
 	}
-	return parseMailboxes(name, repaired)
+	return ParseMailboxes(name, repaired)
 }

@@ -158,7 +158,7 @@ func (r *Raw) Recipients() ([]Address, error) {
 	var list []Address
 	for _, f := range r.fields {
 		if name, ok := strings.CutPrefix(f.name, prefix); ok && namesRecipients(name) {
-			as, err := parseMailboxes(textproto.CanonicalMIMEHeaderKey(f.name), f.value)
+			as, err := ParseMailboxes(textproto.CanonicalMIMEHeaderKey(f.name), f.value)
 			if err != nil {
 				return nil, err
 			}

@@ -22,7 +22,9 @@ func (s stretch) lines(short func(line []byte) error, long func(piece []byte, la
 	for read := int64(0); read < s.n; {
 		piece, err := br.ReadSlice('\n')
 		read += int64(len(piece))
-		if err == nil && len(piece) <= limits.Line+2 || errors.Is(err, io.EOF) && len(piece) <= limits.Line && read == s.n {
+		isLine := err == nil && len(piece) <= limits.Line+len("\r\n")
+		isLastLine := errors.Is(err, io.EOF) && len(piece) <= limits.Line && read == s.n
+		if isLine || isLastLine {
 			if err := short(piece); err != nil {
 				return err
 			}
@@ -35,7 +37,8 @@ func (s stretch) lines(short func(line []byte) error, long func(piece []byte, la
 			piece, err = br.ReadSlice('\n')
 			read += int64(len(piece))
 		}
-		if err != nil && (!errors.Is(err, io.EOF) || read < s.n) {
+		isEnd := errors.Is(err, io.EOF) && read >= s.n
+		if err != nil && !isEnd {
 			return fmt.Errorf("reading the message: %w", err)
 		}
 		if err := long(piece, true); err != nil {
@@ -126,7 +129,9 @@ func (q *quoter) text(p []byte) (err error) {
 // octet writes one, encoded or as it is. A hyphen that would come first after a
 // soft line end is encoded, lest a delimiter begin there.
 func (q *quoter) octet(c byte, encode bool) error {
-	if q.column == lineRoom-1 || encode && q.column >= lineRoom-3 {
+	isFull := q.column == lineRoom-1
+	isFullForEncoded := encode && q.column >= lineRoom-3
+	if isFull || isFullForEncoded {
 		_, _ = q.w.WriteString("=\r\n")
 		q.column = 0
 		encode = encode || c == '-'
@@ -185,7 +190,8 @@ func (r *repairer) long(piece []byte, last bool) (err error) {
 			n, err = 3, r.octet(unhex(p[1])<<4|unhex(p[2]), true)
 		default:
 			blanks, ends := softEnd(p[1:], last)
-			if !last && (len(p) < 3 || blanks == len(p)-1) && blanks < limits.Line {
+			isCut := len(p) < 3 || blanks == len(p)-1
+			if isCut && !last && blanks < limits.Line {
 				r.pending = bytes.Clone(p)
 				return nil
 			}
@@ -216,7 +222,10 @@ func softEnd(p []byte, last bool) (blanks int, ends bool) {
 }
 
 func isHex(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' || c >= 'a' && c <= 'f'
+	isDigit := c >= '0' && c <= '9'
+	isUpper := c >= 'A' && c <= 'F'
+	isLower := c >= 'a' && c <= 'f'
+	return isDigit || isUpper || isLower
 }
 
 // unhex is the value of a hexadecimal digit.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/headerfield"
 	"github.com/smtpsend/smtpsend/internal/limits"
-	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
 // field is a header field with the octets that it has in the message: its name,
@@ -16,17 +16,8 @@ type field struct {
 	raw      string
 }
 
-// value is what is after the colon, unfolded (RFC 5322 2.2.3).
-func (f field) value() string {
-	_, value, _ := strings.Cut(f.raw, ":")
-	return strings.Trim(strings.ReplaceAll(value, "\r\n", ""), " \t")
-}
-
-// spelled is the name as it is written.
-func (f field) spelled() string {
-	name, _, _ := strings.Cut(f.raw, ":")
-	return strings.TrimRight(name, " \t")
-}
+// value is what is after the colon, unfolded.
+func (f field) value() string { return headerfield.Value(f.raw) }
 
 // partHeader is the header of a part, as far as it has been read.
 type partHeader struct {
@@ -36,7 +27,7 @@ type partHeader struct {
 	octets  int
 }
 
-// add takes one line. A line that is no field is kept as one without a name: it
+// add takes one line. A line that is not a field is kept as one without a name: it
 // is neither read nor changed.
 func (h *partHeader) add(line string, from, to int64) {
 	h.octets += len(line) - len("\r\n")
@@ -75,11 +66,14 @@ func (h *partHeader) all(name string) (list []field) {
 }
 
 // insertAt is where fields can be put into a header whose fields end at end: before
-// a line that is no field, since many programs take that for the body. The first
+// a line that is not a field, since many programs take that for the body. The first
 // line may be one of an mbox file, or one that continues nothing.
 func (h *partHeader) insertAt(end int64) int64 {
 	for i, f := range h.fields {
-		isFirst := i == 0 && (f.raw[0] == ' ' || f.raw[0] == '\t' || strings.HasPrefix(f.raw, "From ") || strings.HasPrefix(f.raw, ">From "))
+		continues := f.raw[0] == ' ' || f.raw[0] == '\t'
+		isMbox := strings.HasPrefix(f.raw, "From ") || strings.HasPrefix(f.raw, ">From ")
+		mayBeFirst := continues || isMbox
+		isFirst := i == 0 && mayBeFirst
 		if f.name == "" && !isFirst {
 			return f.from
 		}
@@ -97,29 +91,14 @@ func (h *partHeader) signed() bool {
 	return false
 }
 
-// Kinds of fields, by what is in them.
-var (
-	addressFields = names("from sender reply-to to cc bcc apparently-to errors-to return-receipt-to disposition-notification-to" +
-		" mail-followup-to mail-reply-to list-id x-original-from x-original-to" +
-		" resent-from resent-sender resent-reply-to resent-to resent-cc resent-bcc")
-	paramFields = names("content-type content-disposition")
-)
-
-func names(list string) map[string]bool {
-	set := map[string]bool{}
-	for name := range strings.FieldsSeq(list) {
-		set[name] = true
-	}
-	return set
-}
-
 // fieldEdit puts a field of the header of p into 7 bits and short lines.
 func (w *walker) fieldEdit(f field, p part) error {
 	high, bad := look(f)
+	mayStay := high == 0 || !w.o.EightBit
 	switch {
 	case f.name == MboxLine:
 		return nil
-	case bad.fault == "" && (high == 0 || !w.o.EightBit):
+	case bad.fault == "" && mayStay:
 		if high > 0 {
 			w.left()
 		}
@@ -132,16 +111,16 @@ func (w *walker) fieldEdit(f field, p part) error {
 		w.left()
 		return nil
 	}
-	if high == 0 || !w.o.EightBit {
-		if folded, ok := foldLong(f.raw, !unstructured(f.name)); ok && !strings.Contains(f.raw, "\x00") {
+	if mayStay {
+		if folded, ok := headerfield.Fold(f.raw, headerfield.IsStructured(f.name)); ok && !strings.Contains(f.raw, "\x00") {
 			if high > 0 {
 				w.left()
 			}
 			return w.editField(f, folded)
 		}
 	}
-	text, utf8 := rewritten(f, p.raw)
-	text, ok := foldLong(text, !unstructured(f.name))
+	text, utf8 := headerfield.Rewrite(f.raw, p.raw)
+	text, ok := headerfield.Fold(text, headerfield.IsStructured(f.name))
 	switch {
 	case strings.Contains(text, "\x00"):
 		return w.refuse(bad.offset, bad.fault, "the field is not free text")
@@ -187,35 +166,6 @@ func look(f field) (high int, bad fault) {
 	return high, bad
 }
 
-// rewritten is the field with octets above 127 encoded, and whether an address
-// is left in UTF-8.
-func rewritten(f field, raw rawCharset) (text string, utf8 bool) {
-	switch value := raw.whole(f.value()); {
-	case addressFields[f.name]:
-		tokens, utf8 := addressTokens(value, raw)
-		return fold(f.spelled(), tokens), utf8
-	case paramFields[f.name]:
-		main, params := parseParams(value)
-		return paramField(f.spelled(), main, params, raw), false
-	case !unstructured(f.name) && (strings.Contains(f.raw, "\x00") || mimetext.IsASCII(f.raw)):
-		return f.raw, false // refused: an id or a date cannot be said in another way
-	default:
-		return fold(f.spelled(), wordTokens(value, raw)), false
-	}
-}
-
-// unstructured reports whether a field is text for people, or nobody knows.
-func unstructured(name string) bool {
-	if addressFields[name] || paramFields[name] {
-		return false
-	}
-	switch name {
-	case "date", "message-id", "references", "in-reply-to", "received", "return-path", "content-id", "content-transfer-encoding", "mime-version":
-		return false
-	}
-	return !strings.HasPrefix(name, "resent-")
-}
-
 // encodeFields puts header fields that are a body, such as those of a report
 // (RFC 3464 2), into 7 bits: a transfer encoding is not allowed there.
 func (w *walker) encodeFields(end int64) error {
@@ -232,7 +182,7 @@ func (w *walker) encodeFields(end int64) error {
 	for line := range strings.SplitAfterSeq(text, "\n") {
 		if strings.TrimRight(line, "\r\n") == "" {
 			h.end()
-			h.fields = append(h.fields, field{from: at, to: at}) // no field goes on after an empty line
+			h.fields = append(h.fields, field{from: at, to: at}) // no field continues after an empty line
 		} else {
 			h.add(line, at, at+int64(len(line)))
 		}
@@ -251,7 +201,9 @@ func (w *walker) encodeFields(end int64) error {
 // before a delimiter is the delimiter's.
 func (w *walker) bodyField(f field) error {
 	high, bad := look(f)
-	if f.name == "" || bad.fault == "" && (high == 0 || !w.o.EightBit) {
+	mayStay := high == 0 || !w.o.EightBit
+	isFit := bad.fault == "" && mayStay
+	if f.name == "" || isFit {
 		if bad.fault != "" {
 			return w.refuse(bad.offset, bad.fault, "it is in a report")
 		}
@@ -260,7 +212,7 @@ func (w *walker) bodyField(f field) error {
 		}
 		return nil
 	}
-	text, ok := foldLong(fold(f.spelled(), wordTokens(f.value(), w.part.raw)), false)
+	text, ok := headerfield.Fold(headerfield.Text(f.raw, w.part.raw), false)
 	switch {
 	case !ok && bad.fault != "":
 		return w.refuse(bad.offset, bad.fault, "it is in a report")

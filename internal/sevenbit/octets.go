@@ -14,7 +14,7 @@ type fault struct {
 	fault  string
 }
 
-// octets is what is seen of a body while it goes past.
+// octets is what is seen of a body while it is read.
 type octets struct {
 	total     int64
 	high      int64 // above 127
@@ -55,7 +55,8 @@ func (o *octets) add(p []byte, off int64) {
 		}
 	}
 	o.escapes += o.high - high
-	if !o.notUTF8 && (o.high > high || o.n > 0) {
+	hasMore := o.high > high || o.n > 0
+	if hasMore && !o.notUTF8 {
 		o.checkUTF8(p)
 	}
 }
@@ -99,7 +100,8 @@ func (o *octets) close() {
 
 // worst is the first thing that no server takes.
 func (o *octets) worst() fault {
-	if o.nul.fault != "" && (o.long.fault == "" || o.nul.offset < o.long.offset) {
+	nulIsFirst := o.long.fault == "" || o.nul.offset < o.long.offset
+	if o.nul.fault != "" && nulIsFirst {
 		return o.nul
 	}
 	return o.long

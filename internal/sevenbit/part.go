@@ -3,6 +3,8 @@ package sevenbit
 import (
 	"slices"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/headerfield"
 )
 
 // kind is what may be done with a part.
@@ -12,7 +14,7 @@ const (
 	kindText    kind = iota // text in any encoding
 	kindOpaque              // octets: pictures, programs, messages in an encoding
 	kindFields              // header fields in a body, such as message/delivery-status
-	kindOutside             // before the first or after the last part of a multipart: nobody reads it
+	kindOutside             // before the first or after the last part of a multipart: no program shows it
 )
 
 // part is what is known of the part that is being read.
@@ -30,13 +32,15 @@ type part struct {
 	encoding string // lower case; "" = none that changes octets
 	octets   octets
 
-	raw rawCharset // of its header fields, as far as the message says
+	raw headerfield.Charset // of its header fields, as far as the message says
 
 	newEncoding, newCharset string // "" = as it is
 }
 
 // sealedTypes are what is signed or encrypted.
-var sealedTypes = names("multipart/signed multipart/encrypted application/pkcs7-mime application/x-pkcs7-mime application/pgp-encrypted")
+var sealedTypes = map[string]bool{
+	"multipart/signed": true, "multipart/encrypted": true, "application/pkcs7-mime": true, "application/x-pkcs7-mime": true, "application/pgp-encrypted": true,
+}
 
 const reasonSigned = "it is signed or encrypted"
 
@@ -72,25 +76,25 @@ func (w *walker) endHeader(fields, body int64) error {
 		w.protect(len(w.levels) - 1) // a message has a level of its own, but for the outermost
 	}
 	p.guarded = w.guarded()
-	var params []param
+	var params []headerfield.Parameter
 	if len(w.levels) > 0 && w.levels[len(w.levels)-1].digest && !h.message {
 		p.media = "message/rfc822"
 	}
 	for i, f := range h.all("content-type") {
-		main, list := parseParams(f.value())
-		media := mediaOf(main)
+		main, list := headerfield.ParseParameters(f.value())
+		media := headerfield.MediaType(main)
 		if p.sealed = p.sealed || sealedTypes[media]; i == 0 { // any of several may be read
 			p.media, params = media, list
 		}
 	}
-	p.charset, _ = find(params, "charset")
+	p.charset, _ = headerfield.Find(params, "charset")
 	var label field
 	if labels := h.all("content-transfer-encoding"); len(labels) > 0 {
 		label = labels[0]
 	}
 	p.encoding = encodingOf(label.value())
-	w.first = w.first.or(newRawCharset(p.charset))
-	p.raw = newRawCharset(p.charset).or(w.first)
+	w.first = w.first.Or(headerfield.NewCharset(p.charset))
+	p.raw = headerfield.NewCharset(p.charset).Or(w.first)
 	if h.message && len(w.levels) == 0 {
 		w.root = p // until it is known what charset its texts are in
 	} else if err := w.fieldEdits(p); err != nil {
@@ -114,13 +118,13 @@ func (w *walker) fieldEdits(p part) error {
 }
 
 // open begins the body of a part by its media type.
-func (w *walker) open(p part, params []param, label field) error {
+func (w *walker) open(p part, params []headerfield.Parameter, label field) error {
 	switch media := p.media; {
 	case strings.HasPrefix(media, "multipart/"):
 		if err := w.typeEdit(p); err != nil {
 			return err
 		}
-		boundary, _ := find(params, "boundary")
+		boundary, _ := headerfield.Find(params, "boundary")
 		if p.guarded || p.encoding != "" {
 			label = field{}
 		}
@@ -219,6 +223,8 @@ func (w *walker) encode(end int64, last bool) error {
 	p := &w.part
 	o := &p.octets
 	run := stretch{w.m.Octets, p.body, end - p.body}
+	isNotASCII := o.notUTF8 || o.nuls > 0
+	isWideAsSaid := isNotASCII && isWide(p.charset)
 	switch {
 	case p.encoding == encodingBase64:
 		w.edit(p.body, end, newWrapped(run))
@@ -230,7 +236,7 @@ func (w *walker) encode(end int64, last bool) error {
 		return w.keep("it is in a part that is encoded as " + p.encoding)
 	case p.kind == kindFields:
 		return w.encodeFields(end)
-	case o.wide || isWide(p.charset) && (o.notUTF8 || o.nuls > 0):
+	case o.wide || isWideAsSaid:
 		return w.keep("text in UTF-16 or UTF-32 has to be in base64")
 	case p.kind == kindOpaque && o.nul.fault != "":
 		return w.keep("data that is not text has to be in base64")
@@ -280,11 +286,12 @@ func (w *walker) label() error {
 func (w *walker) typeEdit(p part) error {
 	for _, f := range p.header {
 		isType := f.name == "content-type"
-		if !isType && (f.name != "content-transfer-encoding" || p.newEncoding != "") {
+		isEncoding := f.name == "content-transfer-encoding" && p.newEncoding == ""
+		if !isType && !isEncoding {
 			continue
 		}
 		if isType && p.newCharset != "" && p.newCharset != p.charset {
-			if err := w.editField(f, withCharset(f, p.newCharset, p.raw)); err != nil {
+			if err := w.editField(f, headerfield.WithCharset(f.raw, p.newCharset, p.raw)); err != nil {
 				return err
 			}
 			p.newCharset = ""

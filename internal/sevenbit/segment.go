@@ -119,7 +119,7 @@ func (e encoded) Write(w io.Writer) error {
 // base64Piece is whole lines.
 const base64Piece = 512 * mimetext.Base64Row
 
-// newPlain is what stands outside of all parts, which no program shows: long
+// newPlain is what is outside of all parts, which no program shows: long
 // lines are cut, and what cannot go through becomes a question mark.
 func newPlain(s stretch, eightBit bool) Segment {
 	return newFiltered(s, func(s stretch, w *bufio.Writer) error {
@@ -133,7 +133,8 @@ func newPlain(s stretch, eightBit bool) Segment {
 					_, _ = w.WriteString("\r\n ") // a blank, lest a delimiter begin there
 					column = 2
 				}
-				if c == 0 || eightBit && c >= 0x80 {
+				isHigh := eightBit && c >= 0x80
+				if c == 0 || isHigh {
 					c = '?'
 				}
 				if err := w.WriteByte(c); err != nil {

@@ -1,8 +1,7 @@
 // Package sevenbit finds the changes that put a ready message (RFC 5322, MIME)
 // into 7 bits and lines of at most 998 octets, without a change to what it says:
-// text in quoted-printable or base64 (RFC 2045 6), octets above 127 of header
-// fields in encoded words (RFC 2047) and percent-encoded parameters (RFC 2231),
-// long fields folded (RFC 5322 2.2.3). Exchange Online is reported to garble text
+// text in quoted-printable or base64 (RFC 2045 6), header fields as package
+// headerfield writes them. Exchange Online is reported to garble text
 // in 8 bits and raw header fields.
 //
 // It never touches what is signed or encrypted, and changes nothing that would

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/headerfield"
 	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
@@ -16,7 +17,7 @@ const (
 	guardAll = -2
 )
 
-// walker goes through the lines of a message and keeps track of its MIME
+// walker reads the lines of a message and keeps track of its MIME
 // structure (RFC 2046 5.1), as far as it is needed to know which part a line
 // belongs to.
 type walker struct {
@@ -28,9 +29,9 @@ type walker struct {
 	names  map[string]int // the innermost level, from 1, at which each boundary is
 	guard  int            // the level with which what is signed or encrypted ends
 	parts  int
-	held   int        // octets of fields that are written again
-	first  rawCharset // that of the first text that says one
-	root   part       // the header of the message
+	held   int                 // octets of fields that are written again
+	first  headerfield.Charset // that of the first text that says one
+	root   part                // the header of the message
 
 	off      int64 // of the line
 	inHeader bool
@@ -154,7 +155,7 @@ func (w *walker) close() error {
 		return err
 	}
 	w.pop(0)
-	w.root.raw = w.root.raw.or(w.first)
+	w.root.raw = w.root.raw.Or(w.first)
 	return w.fieldEdits(w.root)
 }
 

@@ -1,8 +1,0 @@
-//go:build !unix
-
-package config
-
-import "os/exec"
-
-// ownGroup does nothing: a process without a group is killed alone.
-func ownGroup(*exec.Cmd) {}

@@ -1,0 +1,227 @@
+package setting
+
+import (
+	"strconv"
+	"sync"
+
+	"github.com/smtpsend/smtpsend/internal/exchange"
+)
+
+// Headings of the groups, in their order.
+const (
+	groupMail   = "Mail"
+	groupServer = "Server"
+	groupToken  = "Token"
+	groupLocal  = "Network and files"
+	groupLink   = "The sendmail command"
+	groupQueue  = "The outbox"
+)
+
+// table is made once: it is asked for every name that is met.
+var table = sync.OnceValue(func() []Setting {
+	var all []Setting
+	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings(), sendmailSettings(), queueSettings()} {
+		all = append(all, group...)
+	}
+	return all
+})
+
+func mailSettings() []Setting {
+	return []Setting{{
+		Name: "MAIL_SENDER", Registry: "MailSender", Group: groupMail,
+		Default: "(SMTP_USER_NAME)",
+		Comment: "Address in From when a message names none.",
+		Example: "reports@contoso.example",
+	}, {
+		Name: "NO_MAILS", Registry: "NoMails", Group: groupMail,
+		Default: "0",
+		Comment: "1 = compose and check every message, but submit none and open no connection.",
+		Example: "1",
+	}, {
+		Name: "REENCODE", Group: groupMail,
+		Default: "always",
+		Comment: "What of a ready message (sendmail, send --message) is written in another way that says the same: " +
+			"always = text and header fields with octets above 127, which Exchange Online is reported to garble, and what no server takes; " +
+			"long = only the latter: lines over 998 octets, and text with NUL; never = nothing, such a message is refused. " +
+			"Signed and encrypted parts never change.",
+		Example: "never",
+	}, {
+		Name: "REENCODE_LONG_LINES", Group: groupMail,
+		Default: "0",
+		Comment: "Older setting, still read. SMTPSEND_REENCODE does what it did, and more, unless told otherwise.",
+		Example: "1",
+	}}
+}
+
+func serverSettings() []Setting {
+	return []Setting{{
+		Name: "MAIL_SERVER", Registry: "MailServer", YAML: "smtpServer", Group: groupServer,
+		Default: exchange.SMTPHost,
+		Comment: "Host name or IP address of the SMTP server.",
+		Example: exchange.SMTPHost,
+	}, {
+		Name: "SMTP_PORT", Registry: "SMTPPort", YAML: "smtpPort", Group: groupServer,
+		Default: "587",
+		Comment: "Port of the SMTP server.",
+		Example: "587",
+	}, {
+		Name: "SMTP_SECURITY", Registry: "SMTPSecurity", YAML: "smtpEncryption", Group: groupServer,
+		Default: "2",
+		Comment: "2 (TLS) = STARTTLS, required; 1 (SSL) = TLS from the start, usually port 465; 0 (NONE) = none, refused unless the server is loopback.",
+		Example: "2",
+	}, {
+		Name: "SMTP_AUTHENTICATING", Registry: "SMTPAuthenticating", YAML: "smtpAuthentication", Group: groupServer,
+		Default: "3",
+		Comment: "3 (MS_OAUTH) = OAuth2 Microsoft Office. There is no other method.",
+		Example: "3",
+	}, {
+		Name: "SMTP_USER_NAME", Registry: "SMTPUserName", YAML: "smtpUsername", Group: groupServer,
+		Default: "(the address in From)",
+		Comment: "Mailbox that is logged in to. Set it to send for others from one mailbox, which then needs the Send As right; leave it unset to log in to the mailbox of each From.",
+		Example: "reports@contoso.example",
+	}}
+}
+
+// entraEndpoint is where the public cloud gives tokens.
+const entraEndpoint = "https://" + exchange.Authority + "/" + TenantPlaceholder + "/oauth2/v2.0/token"
+
+func tokenSettings() []Setting {
+	return []Setting{{
+		Name: "OFFICE_CLIENT_ID", Registry: "OfficeClientID", YAML: "oAuthClientId", Azure: "AZURE_CLIENT_ID", Group: groupToken,
+		Default: "(AZURE_CLIENT_ID)", Required: true,
+		Comment: "Application (client) ID of the app registration.",
+		Example: "11111111-2222-3333-4444-555555555555",
+	}, {
+		Name: "OFFICE_TENANT_ID", Registry: "OfficeTenantID", YAML: "oAuthTenantId", Azure: "AZURE_TENANT_ID", Group: groupToken,
+		Default: "(AZURE_TENANT_ID)", Required: true,
+		Comment: "Directory (tenant) ID, or a domain of the tenant.",
+		Example: "contoso.onmicrosoft.com",
+	}, {
+		Name: "OFFICE_CLIENT_SECRET", Registry: "OfficeClientSecret", YAML: "oAuthClientSecret", Azure: "AZURE_CLIENT_SECRET", Group: groupToken,
+		Default: "(AZURE_CLIENT_SECRET)", Required: true, Secret: true,
+		Comment: "Client secret: its Value, not its Secret ID. May be sealed (sealed:...). " +
+			"Instead of it, one of: SMTPSEND_OFFICE_CLIENT_SECRET_FILE (a path; - = standard input), " +
+			"SMTPSEND_OFFICE_CLIENT_SECRET_COMMAND (prints it; run without a shell, 30 seconds at most), " +
+			"the systemd credential " + CredentialPrefix + "office_client_secret.",
+		Example: "~example~",
+	}, {
+		Name: "OFFICE_TOKEN_ENDPOINT", Registry: "OfficeTokenEndpoint", Group: groupToken,
+		Default: entraEndpoint,
+		Comment: "Where the token is fetched. #TenantID# is replaced by the tenant. AZURE_AUTHORITY_HOST, when set, replaces the host of the default by another one of Microsoft's.",
+		Example: entraEndpoint,
+	}, {
+		Name: "OFFICE_ACCESS_SCOPES", Registry: "OfficeAccessScopes", Group: groupToken,
+		Default: exchange.Worldwide.Scope(),
+		Comment: "Scopes of the token, with blanks or commas between them.",
+		Example: exchange.Worldwide.Scope(),
+	}, {
+		Name: "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS", Registry: "OfficeTokenGraceTimeInSeconds", Group: groupToken,
+		Default: "30",
+		Comment: "A token is renewed this long before it expires, at the latest in the middle of its life.",
+		Example: "30",
+	}, {
+		Name: "CLOUD", Group: groupToken,
+		Default: "public",
+		Comment: "public, usgov, usgov-dod or china: sets token endpoint, scope and server together, each still overridable. " +
+			"Scope and server of all but public, and both servers known for usgov-dod, are second-hand: check them against your tenant.",
+		Example: "public",
+	}}
+}
+
+func localSettings() []Setting {
+	return []Setting{{
+		Name: "CA_FILE", Group: groupLocal, Path: true,
+		Comment: "File with further root certificates, for the token endpoint and the SMTP server: PEM, or one certificate in DER. One that cannot be read is an error.",
+		Example: "/etc/smtpsend/ca.pem",
+	}, {
+		Name: "PROXY", Group: groupLocal,
+		Comment: "Proxy for both: http:// or https:// (CONNECT), socks5:// (names resolved by the proxy). A password in it is masked when shown.",
+		Example: "http://proxy.contoso.example:3128",
+	}, {
+		Name: "EHLO_NAME", Group: groupLocal,
+		Default: "(address literal of our end)",
+		Comment: "Name, or address literal in brackets, that EHLO gives.",
+		Example: "mailer.contoso.example",
+	}, {
+		Name: "IP_FAMILY", Group: groupLocal,
+		Default: "any",
+		Comment: "any, ipv4 or ipv6: the addresses of the SMTP server, or of its proxy, that are tried.",
+		Example: "ipv4",
+	}, {
+		Name: "CACHE_DIR", Group: groupLocal, Path: true,
+		Default: "(smtpsend in the user's cache directory)",
+		Comment: "Directory for the encrypted token and for the locks that keep a mailbox to its connections.",
+		Example: "/var/cache/smtpsend",
+	}, {
+		Name: "IDENTITY_FILE", Group: groupLocal, Path: true,
+		Default: "(smtpsend/identity.txt in the user's configuration directory)",
+		Comment: "File with the key that opens sealed values.",
+		Example: "/etc/smtpsend/identity.txt",
+	}}
+}
+
+func sendmailSettings() []Setting {
+	return []Setting{{
+		Name: "DEFAULT_DOMAIN", Group: groupLink,
+		Comment: "Domain for recipients without one that have no alias, such as root.",
+		Example: "contoso.example",
+	}, {
+		Name: "ALIASES_FILE", Group: groupLink, Path: true,
+		Default: "(/etc/aliases, when it can be read)",
+		Comment: "File that says whose mail goes where, as /etc/aliases does for Postfix. /dev/null = no aliases.",
+		Example: "/etc/smtpsend/aliases",
+	}, {
+		Name: "DEAD_LETTER_DIR", Group: groupLink, Path: true,
+		Default: "(dead.letter in the home directory)",
+		Comment: "Directory that keeps what could not be submitted: each message in a file, and beside it why, and for whom. It must exist.",
+		Example: "/var/spool/smtpsend/dead",
+	}, {
+		Name: "FORCE_FROM", Group: groupLink,
+		Default: "0",
+		Comment: "1 = SMTPSEND_MAIL_SENDER stands in From and in MAIL whatever a program says, for a host whose programs insist on addresses that the mailbox may not send as.",
+		Example: "1",
+	}}
+}
+
+func queueSettings() []Setting {
+	return []Setting{{
+		Name: "QUEUE", Group: groupQueue,
+		Default: "never",
+		Comment: "What send and sendmail do: never = submit at once, and fail when that fails; fallback = put the message into the outbox when it could not be submitted now; always = put every message there, for queue run to submit.",
+		Example: "fallback",
+	}, {
+		Name: "STATE_DIR", Group: groupQueue, Path: true,
+		Default: "(smtpsend in the user's state directory; /var/lib/smtpsend for root)",
+		Comment: "Directory of the outbox, on a local disk.",
+		Example: "/srv/smtpsend",
+	}, {
+		Name: "IN_DOUBT", Group: groupQueue,
+		Default: "resend",
+		Comment: "What the outbox does with a message whose final dot was sent and not answered: resend = submit it once more, with the same Message-ID, and record that; hold = keep it for somebody to decide.",
+		Example: "hold",
+	}, {
+		Name: "OPERATOR", Group: groupQueue,
+		Comment: "Address that gets a notice when a message is given up, or a mailbox is held, pauses for long, and submits again. It goes by a mailbox that works.",
+		Example: "postmaster@contoso.example",
+	}, {
+		Name: NotifyCommand, Group: groupQueue,
+		Comment: "Program that gets the same as JSON on standard input, so that no mail has to work for it (run without a shell, 30 seconds at most).",
+		Example: "/usr/local/lib/smtpsend/page-on-call",
+	}, {
+		Name: "MESSAGES_PER_MINUTE", Group: groupQueue,
+		Default: strconv.Itoa(exchange.MessagesPerMinute),
+		Comment: "Messages that the outbox submits for one mailbox in any 60 seconds; Exchange Online allows no more than " +
+			strconv.Itoa(exchange.MessagesPerMinute) + ".",
+		Example: "20",
+	}, {
+		Name: "RECIPIENTS_PER_DAY", Group: groupQueue,
+		Default: strconv.Itoa(exchange.RecipientsPerDay),
+		Comment: "Recipients that the outbox submits to for one mailbox in any 24 hours; Exchange Online allows no more than 10,000.",
+		Example: "5000",
+	}, {
+		Name: "TIME_SCALE", Group: groupQueue,
+		Default: "1",
+		Comment: "Beside a sandbox whose time runs that many times faster: so do the outbox's minutes and days. Refused unless the server is loopback.",
+		Example: "60",
+	}}
+}
