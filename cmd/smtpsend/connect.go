@@ -2,17 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"path/filepath"
-	"strings"
-	"sync"
 
+	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/submission"
-	"github.com/smtpsend/smtpsend/tokencache"
 )
 
 // settingsButSecrets are the settings as far as they can be read, and nothing is
@@ -51,44 +46,31 @@ func (g *globals) load(ctx context.Context, o config.Options) (*config.Config, e
 	return cfg, nil
 }
 
-// connection maps settings onto the options of a session for mailbox, in which
-// the user of a plain name signs in where the settings have one.
-func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Options, error) {
-	roots, own := sync.OnceValue(cfg.RootCAs), cfg.OwnRoots()
-	if own == nil {
-		go roots() // while the connection is made
-	}
-	if user := cfg.PlainUser(); user != "" {
-		mailbox = user
-	}
-	o := g.server(cfg, mailbox, roots)
-	o.FirstRoots = own
-	cache, err := g.tokenCache(cfg, roots, tokencache.Options{})
-	if err != nil {
-		return submission.Options{}, err
-	}
-	o.Tokens = cachedTokens{cache}
-	if dir := g.cacheDir(cfg); dir != "" {
-		slots := submission.NewLockSlots(filepath.Join(dir, "slots"), 0)
-		slots.Waiting, slots.Unusable = g.waitingForSlot, g.noSlots()
-		o.Slots = slots
-	}
-	return o, nil
-}
-
-// server is the part of a session's options that leads to the server.
-func (g *globals) server(cfg *config.Config, mailbox string, r roots) submission.Options {
-	o := submission.Options{
-		Host: strings.Trim(cfg.MailServer, "[]"), Port: cfg.SMTPPort, Mailbox: mailbox,
-		Security: map[config.Security]submission.Security{
-			config.SecurityNone: submission.Plaintext, config.SecurityImplicit: submission.ImplicitTLS,
-		}[cfg.SMTPSecurity],
-		LoadRoots: func() (*x509.CertPool, error) { return r(), nil }, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
+// account is the settings in use, which tells people here what it meets.
+func (g *globals) account(cfg *config.Config) *account.Account {
+	o := account.Options{
+		CacheDir: g.cacheDir(cfg), Logger: g.Logger(), Waiting: g.waitingForSlot,
+		Warn: func(err error) { g.Warningf("%v", err) },
+		Unlimited: func(err error) {
+			g.Warningf("more than %d connections of a mailbox at once are possible: %v", exchange.Connections, err)
+		},
 	}
 	if g.trace {
 		o.Trace = func(line string) { g.Plainf("%s", line) }
 	}
-	return o
+	return account.New(cfg, o)
+}
+
+// cacheDir is that of the settings. The default one of root is not for the user
+// that this process has become.
+func (g *globals) cacheDir(cfg *config.Config) string {
+	switch {
+	case g.became.name == "" || cfg.Origin("CACHE_DIR").Source != config.SourceDefault:
+		return cfg.CacheDir
+	case g.became.home == "" || g.became.home == "/":
+		return ""
+	}
+	return filepath.Join(g.became.home, ".cache", "smtpsend")
 }
 
 // waitingForSlot says why nothing happens.
@@ -96,29 +78,4 @@ func (g *globals) waitingForSlot(mailbox string) {
 	if g.Verbose || g.Watched() {
 		g.Line("waiting", "Exchange allows %d connections per mailbox, and %s has them", exchange.Connections, mailbox)
 	}
-}
-
-// noSlots says once that nothing keeps a mailbox to its connections.
-func (g *globals) noSlots() func(error) {
-	var once sync.Once
-	return func(err error) {
-		once.Do(func() {
-			g.Warningf("more than %d connections of a mailbox at once are possible: %v", exchange.Connections, err)
-		})
-	}
-}
-
-// facts fill the placeholders of the catalogue's commands. The token's claims
-// name the enterprise application, which no setting does.
-func facts(cfg *config.Config, mailbox, from string, token submission.Token) (diagnosis.Facts, *diagnosis.Claims) {
-	f := diagnosis.Facts{
-		ClientID: cfg.OfficeClientID, TenantID: cfg.OfficeTenantID, Mailbox: mailbox, From: from,
-		Server: cfg.MailServer, Port: cfg.SMTPPort, TokenURL: cfg.TokenURL(),
-	}
-	claims, err := diagnosis.ReadClaims(token.Access.Reveal())
-	if err != nil {
-		return f, nil
-	}
-	f.ObjectID, claims.Wanted = claims.ObjectID, diagnosis.Resource(cfg.OfficeAccessScopes)
-	return f, &claims
 }

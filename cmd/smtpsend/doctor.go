@@ -5,18 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
-	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // doctorFlags are what "doctor" is told.
@@ -142,7 +140,7 @@ func reportCode(r *doctor.Report) int {
 func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr error) (doctor.Options, error) {
 	var problems *config.Problems
 	if errors.As(settingsErr, &problems) {
-		known, _ := facts(cfg, "", "", submission.Token{})
+		known := account.Facts(cfg, "", "")
 		return doctor.Options{Settings: badSettings(problems, known)}, nil
 	}
 	mailbox, from, sendTo, err := d.addresses(cfg)
@@ -153,19 +151,16 @@ func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr er
 	if user := cfg.PlainUser(); user != "" && d.mailbox == "" {
 		mailbox = user
 	}
-	known, _ := facts(cfg, mailbox, from, submission.Token{})
+	known := account.Facts(cfg, mailbox, from)
 	known.Recipient = sendTo
-	roots := sync.OnceValue(cfg.RootCAs)
 	if cfg.NoMails {
 		sendTo = ""
 	}
+	acct := g.account(cfg)
 	return doctor.Options{
-		Settings: goodSettings(cfg, mailbox), Session: g.server(cfg, mailbox, roots), ReversePath: path, From: from, SendTo: sendTo,
+		Settings: goodSettings(cfg, mailbox), Session: acct.Server(mailbox), ReversePath: path, From: from, SendTo: sendTo,
 		TenantID: cfg.OfficeTenantID, Facts: known, Limit: d.limit, TokenLimit: d.limit, MailLimit: d.limit,
-		Token: entra.Options{
-			TokenURL: cfg.TokenURL(), ClientID: cfg.OfficeClientID, Credential: entra.Secret(cfg.OfficeClientSecret),
-			Scopes: cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(roots(), proxyOf(cfg)), Logger: g.Logger(),
-		},
+		Token: acct.Entra(),
 	}, nil
 }
 

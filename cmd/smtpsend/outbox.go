@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -74,7 +75,8 @@ func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Ma
 func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 	// One for all mailboxes, so that their sessions share a token also when it
 	// cannot be stored.
-	shared := sync.OnceValues(func() (submission.Options, error) { return g.connection(cfg, "") })
+	acct := g.account(cfg)
+	shared := sync.OnceValues(func() (submission.Options, error) { return acct.Session("") })
 	o := courier.Options{
 		Connection: func(mailbox string) (submission.Options, error) {
 			connection, err := shared()
@@ -83,14 +85,8 @@ func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 			}
 			return connection, err
 		},
-		Claims: func(token submission.Token) *diagnosis.Claims {
-			_, claims := facts(cfg, "", "", token)
-			return claims
-		},
-		Facts: func(mailbox string) diagnosis.Facts {
-			known, _ := facts(cfg, mailbox, "", submission.Token{})
-			return known
-		},
+		Claims:  func(token submission.Token) *diagnosis.Claims { return account.Claims(cfg, token) },
+		Facts:   func(mailbox string) diagnosis.Facts { return account.Facts(cfg, mailbox, "") },
 		Logger:  g.Logger(),
 		Trouble: func(err error) { g.Warningf("tried again: %v", err) },
 	}

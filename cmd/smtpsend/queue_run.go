@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -238,7 +239,7 @@ func (t *tally) found(c *outbox.Claim, r *submission.Receipt) diagnosis.Finding 
 	if e == nil {
 		return diagnosis.Finding{}
 	}
-	known, claims := facts(t.cfg, c.Mailbox, "", r.Token)
+	known, claims := account.Known(t.cfg, c.Mailbox, "", r.Token)
 	known.Recipient, known.MessageID = to, c.MessageID
 	symptom := e.Symptom()
 	symptom.Claims = claims

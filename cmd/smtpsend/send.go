@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exchange"
@@ -116,7 +117,7 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if s.key != "" || !s.readyAt.IsZero() {
 		return exit.Usagef("a time (--at) and a --key are for the outbox: add --queue")
 	}
-	o, err := g.connection(cfg, mail.Envelope.ReversePath)
+	o, err := g.account(cfg).Session(mail.Envelope.ReversePath)
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
 // be tried again goes into the outbox first, where the settings say so: then
 // nothing is lost, and the verb ends well.
 func (g *globals) conclusion(ctx context.Context, cfg *config.Config, m *message.Mail, from string, r *submission.Receipt) error {
-	known, claims := facts(cfg, r.Mailbox, from, r.Token)
+	known, claims := account.Known(cfg, r.Mailbox, from, r.Token)
 	shown := newReceiptView(r, known, claims)
 	g.fallBack(ctx, cfg, m, r, "send", &shown)
 	if g.json {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -261,12 +262,12 @@ func withCommas(arg string) string {
 
 // submit sends a mail object off.
 func (s *sendmail) submit(ctx context.Context, mail *stamped) (receiptView, *submission.Receipt, error) {
-	o, err := s.connection(s.cfg, mail.mailbox)
+	o, err := s.account(s.cfg).Session(mail.mailbox)
 	if err != nil {
 		return receiptView{}, nil, err
 	}
 	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(s.left()), Waiting: s.waiting})
-	known, claims := facts(s.cfg, receipt.Mailbox, mail.from, receipt.Token)
+	known, claims := account.Known(s.cfg, receipt.Mailbox, mail.from, receipt.Token)
 	return newReceiptView(receipt, known, claims), receipt, nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
@@ -66,7 +67,7 @@ func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
 	if err != nil {
 		return err
 	}
-	cache, err := g.tokenCache(cfg, cfg.RootCAs, tokencache.Options{MinLife: t.minLife})
+	cache, err := g.account(cfg).Tokens(t.minLife)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
 		return err
 	}
 	e := &submission.Error{Stage: smtp.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
-	known, _ := facts(cfg, mailbox, "", submission.Token{})
+	known := account.Facts(cfg, mailbox, "")
 	finding := diagnosis.Find(e.Symptom(), known)
 	code := exit.FailureCode(e, finding)
 	if g.json {

@@ -34,12 +34,13 @@ var ranks = map[string]int{
 	"internal/sandbox/entraid": 3, "internal/sandbox/exchangeonline": 3, "internal/sandbox": 4, "sandboxtest": 5,
 	"internal/entra": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailtemplate": 2,
 	"internal/submission": 3, "internal/outbox": 3,
-	"internal/courier": 4,
-	"internal/doctor":  5, "internal/batch": 5, "internal/stdio": 5, "internal/exit": 5,
-	"cmd/smtpsend":     6,
-	"internal/testrun": 7,
+	"internal/account": 4,
+	"internal/courier": 5,
+	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6,
+	"cmd/smtpsend":     9,
+	"internal/testrun": 10,
 	// The benchmark, which is not part of the product.
-	"bench": 7, "bench/gomail": 6, "bench/launch": 6, "bench/queue": 6, "bench/session": 6, "bench/internal/delayproxy": 0,
+	"bench": 10, "bench/gomail": 9, "bench/launch": 9, "bench/queue": 9, "bench/session": 9, "bench/internal/delayproxy": 0,
 }
 
 // nameOf is what the lists here call a package: its directory, "." for the

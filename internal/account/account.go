@@ -1,0 +1,152 @@
+// Package account turns the settings into what a submission needs: the one token
+// that all processes with these settings share (internal/entra asks for it,
+// tokencache keeps it), the certificates to trust, the proxy, the places for
+// connections of a mailbox, and the options of a session. It is wired here once:
+// for the library, the courier, doctor and every verb.
+//
+// Nothing is asked of any server before a session or a token is.
+package account
+
+import (
+	"crypto/x509"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// Options say what of an account is not a setting. The zero value of each field is
+// right for a program that shows nothing.
+type Options struct {
+	// CacheDir is where the token and the places of a mailbox are kept; "": they
+	// are this process's alone.
+	CacheDir string
+	Logger   *slog.Logger // nil: nothing is logged
+	// Trace, when set, gets each line of the dialogue with the server, without
+	// credentials and content.
+	Trace func(line string)
+	// Warn, when set, is told what is wrong with the kept token.
+	Warn func(error)
+	// Waiting, when set, is told that all connections of a mailbox are taken.
+	Waiting func(mailbox string)
+	// Unlimited, when set, is told once why the connections of a mailbox are not
+	// counted.
+	Unlimited func(error)
+}
+
+// Account is settings in use. It is safe for use by several goroutines.
+type Account struct {
+	cfg   *config.Config
+	opts  Options
+	roots func() *x509.CertPool // read at most once, when first needed
+}
+
+// New makes an account of settings that config.Load has checked.
+func New(cfg *config.Config, o Options) *Account {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
+}
+
+// Settings are those of the account.
+func (a *Account) Settings() *config.Config { return a.cfg }
+
+// Server is the part of a session's options that leads to the server, for mailbox.
+func (a *Account) Server(mailbox string) submission.Options {
+	cfg := a.cfg
+	return submission.Options{
+		Host: strings.Trim(cfg.MailServer, "[]"), Port: cfg.SMTPPort, Mailbox: mailbox,
+		Security: map[config.Security]submission.Security{
+			config.SecurityNone: submission.Plaintext, config.SecurityImplicit: submission.ImplicitTLS,
+		}[cfg.SMTPSecurity],
+		LoadRoots: func() (*x509.CertPool, error) { return a.roots(), nil },
+		EHLOName:  cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily), Trace: a.opts.Trace,
+	}
+}
+
+// Session is what a session for mailbox needs. Where the settings have a user of a
+// plain name, that one signs in. The error is about the key of the token cache.
+func (a *Account) Session(mailbox string) (submission.Options, error) {
+	if user := a.cfg.PlainUser(); user != "" {
+		mailbox = user
+	}
+	o := a.Server(mailbox)
+	tokens, err := a.Tokens(0)
+	if err != nil {
+		return submission.Options{}, err
+	}
+	o.Tokens = source{tokens}
+	if dir := a.opts.CacheDir; dir != "" {
+		slots := submission.NewLockSlots(filepath.Join(dir, "slots"), 0)
+		slots.Waiting, slots.Unusable = a.opts.Waiting, once(a.opts.Unlimited)
+		o.Slots = slots
+	}
+	return o, nil
+}
+
+// once is f, called the first time alone; nil for nil.
+func once(f func(error)) func(error) {
+	if f == nil {
+		return nil
+	}
+	var done sync.Once
+	return func(err error) { done.Do(func() { f(err) }) }
+}
+
+// Entra is where and how the token endpoint is asked, past every cache. It reads
+// the certificates to trust.
+func (a *Account) Entra() entra.Options {
+	return entra.Options{
+		TokenURL: a.cfg.TokenURL(), ClientID: a.cfg.OfficeClientID, Credential: a.credential(),
+		Scopes: a.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(a.roots(), a.proxy()), Logger: a.opts.Logger,
+	}
+}
+
+func (a *Account) credential() entra.Credential { return entra.Secret(a.cfg.OfficeClientSecret) }
+
+// proxy is the settings' proxy for the token endpoint; nil leaves it to the
+// environment.
+func (a *Account) proxy() func(*http.Request) (*url.URL, error) {
+	u := a.cfg.ProxyURL()
+	if u == nil {
+		return nil
+	}
+	return http.ProxyURL(u)
+}
+
+// Facts fill the placeholders of the catalogue's commands: what settings say of a
+// mailbox, and of the address in From.
+func Facts(cfg *config.Config, mailbox, from string) diagnosis.Facts {
+	return diagnosis.Facts{
+		ClientID: cfg.OfficeClientID, TenantID: cfg.OfficeTenantID, Mailbox: mailbox, From: from,
+		Server: cfg.MailServer, Port: cfg.SMTPPort, TokenURL: cfg.TokenURL(),
+	}
+}
+
+// Claims are those of a token, nil when it cannot be read. They name the enterprise
+// application, which no setting does.
+func Claims(cfg *config.Config, token submission.Token) *diagnosis.Claims {
+	claims, err := diagnosis.ReadClaims(token.Access.Reveal())
+	if err != nil {
+		return nil
+	}
+	claims.Wanted = diagnosis.Resource(cfg.OfficeAccessScopes)
+	return &claims
+}
+
+// Known is Facts with what the token says, and its claims.
+func Known(cfg *config.Config, mailbox, from string, token submission.Token) (diagnosis.Facts, *diagnosis.Claims) {
+	f, claims := Facts(cfg, mailbox, from), Claims(cfg, token)
+	if claims != nil {
+		f.ObjectID = claims.ObjectID
+	}
+	return f, claims
+}

@@ -1,0 +1,63 @@
+package account
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/tokencache"
+)
+
+// Tokens is the cache of the one token that every process with the same settings
+// shares. A token that it gives lives at least minLife (0: as the settings say).
+// The error is about the key that the cache is encrypted with.
+func (a *Account) Tokens(minLife time.Duration) (*tokencache.Cache, error) {
+	o := tokencache.Options{Grace: a.cfg.GraceTime(), MinLife: minLife, Warn: a.opts.Warn, Restore: entra.RestoreError}
+	if o.Grace == 0 {
+		o.Grace = -1 // in tokencache 0 means its default
+	}
+	fingerprint := a.credential().Fingerprint()
+	if a.opts.CacheDir != "" && fingerprint != [32]byte{} {
+		identity := tokencache.Identity{
+			Authority: a.cfg.TokenURL(), Tenant: a.cfg.OfficeTenantID, Client: a.cfg.OfficeClientID,
+			Scope: strings.Join(a.cfg.OfficeAccessScopes, " "),
+		}
+		key, err := tokencache.NewKey(identity, fingerprint[:])
+		if err != nil {
+			return nil, err
+		}
+		o.Key, o.Store = key, tokencache.NewFileStore(a.opts.CacheDir)
+	}
+	return tokencache.New(endpoint{a}, o), nil
+}
+
+// endpoint asks Entra ID. The certificates to trust are read only then: a token
+// from the cache needs none.
+type endpoint struct{ *Account }
+
+// Token asks for a token.
+func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
+	return entra.New(e.Entra()).Token(ctx)
+}
+
+// source is a cache of tokens as a session asks it.
+type source struct{ cache *tokencache.Cache }
+
+// Token is the cache's, asked of the endpoint when there is none.
+func (s source) Token(ctx context.Context) (submission.Token, error) {
+	entry, err := s.cache.Get(ctx)
+	if err != nil {
+		return submission.Token{}, err
+	}
+	return submission.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached, Expires: entry.Token.Expiry}, nil
+}
+
+// Invalidate takes a refused token out of the cache.
+func (s source) Invalidate(token submission.Token) {
+	s.cache.Invalidate(&oauth2.Token{AccessToken: token.Access.Reveal()})
+}
