@@ -20,6 +20,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // batchFlags are what "batch" is told.
@@ -365,7 +366,7 @@ func (b *batchFlags) checkAll(ctx context.Context, g *globals, r *rowFile, plan 
 		g.Warningf("%s: line %d is not UTF-8: read as Windows-1252; --charset says what it is in, such as cp850", r.name, checked.Legacy)
 	}
 	if checked.Twice > 0 {
-		g.Warningf("%s: %d %s in the file before: one message for both", r.name, checked.Twice, plural(checked.Twice, "row stands", "rows stand"))
+		g.Warningf("%s: %d %s in the file before: one message for both", r.name, checked.Twice, view.Plural(checked.Twice, "row stands", "rows stand"))
 	}
 	if checked.Bad == 0 && checked.Rows == 0 {
 		return checked, exit.With(exit.Data, fmt.Errorf("%s: no rows", r.name))
@@ -412,7 +413,7 @@ func (b *batchFlags) runDry(ctx context.Context, g *globals, r *rowFile, plan ba
 		g.JSON(map[string]any{"submitted": false, "messages": n, "index": index, "exit_code": exit.OK})
 		return nil
 	}
-	g.Printf("not submitted: --dry-run; %d %s written, to be looked through in %s\n", n, plural(n, "message", "messages"), index)
+	g.Printf("not submitted: --dry-run; %d %s written, to be looked through in %s\n", n, view.Plural(n, "message", "messages"), index)
 	return nil
 }
 

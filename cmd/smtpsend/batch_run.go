@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // batchRun is a batch under way.
@@ -48,7 +49,7 @@ func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, 
 	run.tally.quiet, run.tally.batch = true, entry.ID
 	if before.SourceSum != "" && before.SourceSum != r.sum && b.key != "" && checked.Known > 0 {
 		run.Line("note", "%s is not what it was at the last start; %s whose key is known %s as taken then",
-			r.name, counted(checked.Known, "row"), plural(checked.Known, "stays", "stay"))
+			r.name, view.Counted(checked.Known, "row"), view.Plural(checked.Known, "stays", "stay"))
 	}
 	if run.before, err = batch.Take(ctx, box, entry); err != nil {
 		return exit.Outbox(err)
@@ -88,7 +89,7 @@ func (run *batchRun) add(ctx context.Context, rows *batch.Rows, plan batch.Plan)
 	added, err := batch.Add(ctx, rows, plan, run.box, run.entry, run.note)
 	if n := run.checked.Rows + run.checked.Twice; err == nil && added.New+added.Known != n {
 		err = exit.With(exit.Data, fmt.Errorf("the file was changed meanwhile: %s when they were checked, %d when they were taken",
-			counted(n, "row"), added.New+added.Known))
+			view.Counted(n, "row"), added.New+added.Known))
 	}
 	return err
 }
@@ -261,7 +262,7 @@ func (run *batchRun) progressText(a batch.Account) string {
 	done := a.Total() - a.Waiting
 	here := done - (run.before.Total() - run.before.Waiting)
 	all := max(run.checked.Rows, a.Total()) // an earlier file may have had others
-	text := fmt.Sprintf("%d of %s done, %d refused, %d in doubt", done, counted(all, "row"), a.Refused, a.InDoubt)
+	text := fmt.Sprintf("%d of %s done, %d refused, %d in doubt", done, view.Counted(all, "row"), a.Refused, a.InDoubt)
 	elapsed := time.Since(run.started)
 	if here > 0 && elapsed > time.Second {
 		perMinute := float64(here) / elapsed.Minutes()
@@ -278,7 +279,7 @@ func (run *batchRun) pauseText(ctx context.Context) string {
 	for _, name := range slices.Sorted(maps.Keys(run.checked.Mailboxes)) {
 		m, err := run.box.Mailbox(ctx, name)
 		if err == nil && m.WaitsUntil.Sub(now) > time.Minute {
-			return fmt.Sprintf("; %s waits until %s: %s", name, clock(m.WaitsUntil, now), atMost(printable.Line(diagnosis.Short(m.Reason)), inTable))
+			return fmt.Sprintf("; %s waits until %s: %s", name, clock(m.WaitsUntil, now), view.AtMost(printable.Line(diagnosis.Short(m.Reason)), inTable))
 		}
 	}
 	if run.checked.Last.Sub(now) > time.Minute {
@@ -309,12 +310,12 @@ func (run *batchRun) conclude(ctx context.Context, failed error) error {
 	} else {
 		text := account.String()
 		if notTaken > 0 {
-			text += fmt.Sprintf("; %s not taken yet", counted(notTaken, "row"))
+			text += fmt.Sprintf("; %s not taken yet", view.Counted(notTaken, "row"))
 		}
 		run.Printf("%s\n", text)
 		if account.Doubts > account.InDoubt {
 			run.Line("note", "%d accepted %s in doubt once and submitted again: a duplicate is possible; see smtpsend queue ls --all --batch %q",
-				account.Doubts-account.InDoubt, plural(account.Doubts-account.InDoubt, "row was", "rows were"), run.entry.Name)
+				account.Doubts-account.InDoubt, view.Plural(account.Doubts-account.InDoubt, "row was", "rows were"), run.entry.Name)
 		}
 		run.goOn(account, notTaken, interrupted)
 	}
@@ -351,7 +352,7 @@ func (run *batchRun) goOn(a batch.Account, notTaken int, interrupted bool) {
 		run.Line("note", "smtpsend queue run submits what is due")
 	case a.Waiting > 0:
 		run.Line("note", "%d %s; smtpsend queue why says for what. When it is fixed, the same command goes on",
-			a.Waiting, plural(a.Waiting, "row waits", "rows wait"))
+			a.Waiting, view.Plural(a.Waiting, "row waits", "rows wait"))
 	}
 }
 

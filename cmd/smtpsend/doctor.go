@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // doctorFlags are what "doctor" is told.
@@ -100,20 +101,21 @@ func (g *globals) examine(ctx context.Context, d *doctorFlags) error {
 	if err != nil {
 		return err
 	}
-	printer := checkPrinter{g: g}
+	checks := view.NewChecks(g.Printer)
 	if !g.json {
-		o.Each = printer.print
+		o.Each = checks.Print
 	}
 	report := doctor.Examine(ctx, o)
-	printer.flush()
+	checks.Flush()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	code := reportCode(report)
 	if g.json {
-		g.JSON(newReportView(report, o, cfg, code))
+		version, _ := buildVersion()
+		g.JSON(view.NewReport(report, o, cfg, version, code))
 	} else {
-		g.printVerdict(report)
+		view.Verdict(g.Printer, report)
 	}
 	if code != exit.OK {
 		return &exit.Error{Code: code, Err: fmt.Errorf("%s: %s", report.Broken, report.Finding.Title), Shown: true}

@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // queued puts a message into the outbox instead of submitting it, and says so.
@@ -44,8 +45,8 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mai
 // say so: the recipients that were deferred or not attempted, never those in doubt.
 // The view then tells of the queue id, and counts them as served; when the outbox
 // fails it stays as it was.
-func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.Mail, r *submission.Receipt, source string, view *receiptView) {
-	if cfg.Queue != config.QueueFallback || !view.ending.Passes() {
+func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.Mail, r *submission.Receipt, source string, shown *view.Receipt) {
+	if cfg.Queue != config.QueueFallback || !shown.Ending.Passes() {
 		return
 	}
 	rest := *m
@@ -55,7 +56,7 @@ func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.M
 		g.Errorf("queueing: %v", err)
 		return
 	}
-	view.Queued, view.OutboxID = len(rest.Envelope.ForwardPaths), string(qid)
-	view.ending.Accepted, view.ending.Open = view.ending.Accepted+view.Queued, 0
-	view.ExitCode = view.ending.Code()
+	shown.Queued, shown.OutboxID = len(rest.Envelope.ForwardPaths), string(qid)
+	shown.Ending.Accepted, shown.Ending.Open = shown.Ending.Accepted+shown.Queued, 0
+	shown.ExitCode = shown.Ending.Code()
 }

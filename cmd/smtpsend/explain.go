@@ -20,6 +20,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/until"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newExplain(g *globals) *cobra.Command {
@@ -65,10 +66,11 @@ func runExplain(ctx context.Context, g *globals, args []string) error {
 	if err != nil {
 		return err
 	}
+	explained := view.NewExplained(findings)
 	if g.json {
-		g.JSON(newExplainView(findings))
+		g.JSON(explained)
 	} else {
-		g.printExplained(findings)
+		explained.Print(g.Printer)
 	}
 	if len(findings) == 0 {
 		return &exit.Error{Code: exit.Data, Err: errors.New("not recognised"), Shown: true}
@@ -163,50 +165,6 @@ func (g *globals) offlineFacts(ctx context.Context) diagnosis.Facts {
 	}
 	known := account.Facts(cfg, mailbox, "")
 	return known
-}
-
-// explainView is what --json prints: the root cause in front, and all findings.
-type explainView struct {
-	Code      string              `json:"code"` // of the first finding, "unknown" when there is none
-	Class     diagnosis.Class     `json:"class,omitempty"`
-	Transient bool                `json:"transient"`
-	Title     string              `json:"title,omitempty"`
-	Cause     string              `json:"cause,omitempty"`
-	Fixes     []diagnosis.Fix     `json:"fixes"`
-	Matched   []string            `json:"matched"`
-	Findings  []diagnosis.Finding `json:"findings"`
-	ExitCode  int                 `json:"exit_code"`
-}
-
-func newExplainView(findings []diagnosis.Finding) explainView {
-	if len(findings) == 0 {
-		return explainView{
-			Code: "unknown", Fixes: []diagnosis.Fix{}, Matched: []string{}, Findings: []diagnosis.Finding{}, ExitCode: exit.Data,
-		}
-	}
-	f := findings[0]
-	return explainView{
-		Code: f.Code, Class: f.Class, Transient: f.Transient(), Title: f.Title, Cause: f.Cause,
-		Fixes: append([]diagnosis.Fix{}, f.Fixes...), Matched: append([]string{}, f.Matched...), Findings: findings,
-	}
-}
-
-func (g *globals) printExplained(findings []diagnosis.Finding) {
-	if len(findings) == 0 {
-		g.Text("not recognised\n\n" + wrapped("No error of Exchange Online or Entra ID is in this text, as far as smtpsend knows. "+
-			"Paste more of it: the line with the number (such as 535 5.7.3, 5.2.252 or AADSTS7000215) and the words after it. "+
-			"Other mail servers use some of the same numbers with another meaning, so they are not guessed at.", "  "))
-		return
-	}
-	for i, f := range findings {
-		if i > 0 {
-			g.Printf("\n")
-		}
-		if len(findings) > 1 {
-			g.Printf("%d of %d\n", i+1, len(findings))
-		}
-		g.printFinding(f)
-	}
 }
 
 func runExplainList(g *globals, args []string) error {

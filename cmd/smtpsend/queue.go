@@ -12,6 +12,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // queueFlags name messages of the outbox.
@@ -237,7 +238,7 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 		if g.json {
 			g.JSON(map[string]any{"action": action, "messages": n, "not_done": notDone, "exit_code": code})
 		} else if n > 0 || len(notDone) == 0 {
-			g.Printf("%d %s %s\n", n, plural(n, "message", "messages"), past)
+			g.Printf("%d %s %s\n", n, view.Plural(n, "message", "messages"), past)
 		}
 		for _, text := range notDone {
 			if !g.json {
@@ -260,7 +261,7 @@ func (g *globals) noteSending(ctx context.Context, box *outbox.Outbox, action ou
 	f.States = []outbox.State{outbox.Sending}
 	list, err := box.List(ctx, f)
 	if err == nil && len(list) > 0 {
-		g.Line("note", "%s being submitted: %s does not apply to what is under way", plural(len(list), "1 more is", fmt.Sprint(len(list))+" more are"), action)
+		g.Line("note", "%s being submitted: %s does not apply to what is under way", view.Plural(len(list), "1 more is", fmt.Sprint(len(list))+" more are"), action)
 	}
 	return err
 }
@@ -320,14 +321,4 @@ func actOnMailbox(ctx context.Context, g *globals, box *outbox.Outbox, mailbox s
 	}
 	g.Printf("mailbox %s %s\n", mailbox, word)
 	return nil
-}
-
-// counted is a number with its noun.
-func counted(n int, noun string) string { return fmt.Sprintf("%d %s", n, plural(n, noun, noun+"s")) }
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newQueueLs(g *globals) *cobra.Command {
@@ -105,7 +106,7 @@ func why(m outbox.Mail, now time.Time, most int) string {
 	if text == "" && m.State != outbox.Sent {
 		text = m.Text
 	}
-	text = atMost(diagnosis.Short(text), most)
+	text = view.AtMost(diagnosis.Short(text), most)
 	if !m.WaitsUntil.IsZero() && m.WaitsUntil.After(now) {
 		text += ", until " + clock(m.WaitsUntil, now)
 	}
@@ -208,11 +209,11 @@ func (g *globals) printDetail(d outbox.Detail) {
 		g.Printf("row         %s\n", printable.Line(d.Row))
 	}
 	for _, r := range d.RecipientStates {
-		g.Printf("recipient   %-10s%s%s\n", r.State, r.ForwardPath, atMost(printable.Line(tail(codeText(r.Code, r.Text))), 120))
+		g.Printf("recipient   %-10s%s%s\n", r.State, r.ForwardPath, view.AtMost(printable.Line(view.Tail(codeText(r.Code, r.Text))), 120))
 	}
 	for _, e := range d.Events {
 		g.Printf("%s  %-12s%s\n", e.At.Local().Format("2006-01-02 15:04:05"), e.Kind,
-			atMost(printable.Line(strings.TrimSpace(e.Recipient+" "+codeText(e.Code, e.Text))), 140))
+			view.AtMost(printable.Line(strings.TrimSpace(e.Recipient+" "+codeText(e.Code, e.Text))), 140))
 	}
 }
 

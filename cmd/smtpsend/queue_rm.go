@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // waitingStates are those of messages that are submitted sooner or later.
@@ -32,7 +33,7 @@ func (g *globals) toRemove(ctx context.Context, box *outbox.Outbox, f outbox.Fil
 		// Nor those that come to wait meanwhile.
 		return within(f, []outbox.State{outbox.Sent, outbox.Dead, outbox.Cancelled}), nil
 	}
-	what := fmt.Sprintf("%d %s and would never be sent", waiting, plural(waiting, "message waits", "messages wait"))
+	what := fmt.Sprintf("%d %s and would never be sent", waiting, view.Plural(waiting, "message waits", "messages wait"))
 	if !stdio.IsTerminal(g.stdin) || g.json {
 		return f, exit.Usagef("%s; nothing was removed: --yes removes, and queue cancel keeps the history", what)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newQueueRun(g *globals) *cobra.Command {
@@ -98,7 +99,7 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 	now := time.Now()
 	for _, m := range list {
 		n := m.Counts[outbox.Ready]
-		wait := fmt.Sprintf("%s for mailbox %s, which", plural(n, "1 message waits", fmt.Sprint(n)+" messages wait"), m.Name)
+		wait := fmt.Sprintf("%s for mailbox %s, which", view.Plural(n, "1 message waits", fmt.Sprint(n)+" messages wait"), m.Name)
 		_, told := t.stopped[m.Name]
 		switch {
 		case n == 0 || told:
@@ -109,7 +110,7 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 			t.g.Line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		case m.Pause != "" && !m.OldestDue.After(now):
 			t.pauses = append(t.pauses, t.pauseCode(m))
-			t.g.Line("note", "%s pauses: %s; %s", wait, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			t.g.Line("note", "%s pauses: %s; %s", wait, view.AtMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 	return nil
@@ -121,7 +122,7 @@ func (g *globals) notePauses(ctx context.Context, box *outbox.Outbox) error {
 	now := time.Now()
 	for _, m := range list {
 		if m.Pause != "" && !m.Held() && m.Counts[outbox.Ready] > 0 {
-			g.Line("note", "mailbox %s pauses: %s; %s", m.Name, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			g.Line("note", "mailbox %s pauses: %s; %s", m.Name, view.AtMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 	return err
@@ -165,13 +166,13 @@ func (g *globals) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sender,
 		return nil, exit.Outbox(err)
 	}
 	if left.Again > 0 {
-		g.Warningf("the last run ended with %d %s on the way, surely not submitted: due again", left.Again, plural(left.Again, "message", "messages"))
+		g.Warningf("the last run ended with %d %s on the way, surely not submitted: due again", left.Again, view.Plural(left.Again, "message", "messages"))
 	}
 	if left.InDoubt > 0 {
-		g.Warningf("the last run left %d %s in doubt: submitted once more, with the same Message-ID", left.InDoubt, plural(left.InDoubt, "message", "messages"))
+		g.Warningf("the last run left %d %s in doubt: submitted once more, with the same Message-ID", left.InDoubt, view.Plural(left.InDoubt, "message", "messages"))
 	}
 	if left.Held > 0 {
-		g.Warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, plural(left.Held, "message", "messages"))
+		g.Warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, view.Plural(left.Held, "message", "messages"))
 	}
 	return sender, nil
 }
@@ -226,7 +227,7 @@ func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 		t.pause(c, r, s, finding)
 	}
 	if !t.quiet && !t.g.json {
-		t.g.Printf("%s  %-12s%s%s\n", c.QID, s.Event, c.Mailbox, atMost(printable.Line(tail(lastWords(r))), 140))
+		t.g.Printf("%s  %-12s%s%s\n", c.QID, s.Event, c.Mailbox, view.AtMost(printable.Line(view.Tail(lastWords(r))), 140))
 	}
 }
 
@@ -313,7 +314,7 @@ func (t *tally) explain(r *submission.Receipt, found diagnosis.Finding) bool {
 	if r == nil || r.Err() == nil {
 		return false
 	}
-	t.g.finding(found, atMost(said(r.Err()), 400))
+	view.Failure(t.g.Printer, found, view.AtMost(view.Said(r.Err()), 400))
 	return true
 }
 
@@ -326,7 +327,7 @@ func (t *tally) probed(p courier.Probed) {
 		delete(t.stopped, p.Mailbox)
 		t.g.Line("note", "mailbox %s, which was held, signs in again and goes on", p.Mailbox)
 	case p.Err != nil:
-		t.g.Line("note", "mailbox %s was tried by a sign-in and is still held: %s", p.Mailbox, atMost(said(p.Err), 200))
+		t.g.Line("note", "mailbox %s was tried by a sign-in and is still held: %s", p.Mailbox, view.AtMost(view.Said(p.Err), 200))
 	}
 }
 
@@ -336,7 +337,7 @@ func lastWords(r *submission.Receipt) string {
 	case r == nil:
 		return ""
 	case r.Err() != nil:
-		return said(r.Err())
+		return view.Said(r.Err())
 	}
 	return r.Reply.String()
 }
@@ -478,9 +479,9 @@ func runQueueStats(ctx context.Context, g *globals, box *outbox.Outbox, span str
 		return nil
 	}
 	g.Printf("waiting   %d ready, %d sending, %d held, in %d %s\n", waiting[outbox.Ready], waiting[outbox.Sending], waiting[outbox.Held],
-		len(mailboxes), plural(len(mailboxes), "mailbox", "mailboxes"))
+		len(mailboxes), view.Plural(len(mailboxes), "mailbox", "mailboxes"))
 	if held+paused > 0 {
-		g.Printf("          %d %s held, %d paused: smtpsend queue why\n", held, plural(held, "mailbox", "mailboxes"), paused)
+		g.Printf("          %d %s held, %d paused: smtpsend queue why\n", held, view.Plural(held, "mailbox", "mailboxes"), paused)
 	}
 	g.Printf("finished  %d sent, %d dead, %d cancelled since %s\n", finished[outbox.Sent], finished[outbox.Dead], finished[outbox.Cancelled],
 		from.Local().Format("2006-01-02 15:04"))

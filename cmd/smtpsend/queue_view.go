@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // mailView is a message of the outbox for --json.
@@ -78,7 +79,7 @@ func newDetailView(d outbox.Detail) detailView {
 		v.RecipientStates = append(v.RecipientStates, recipientStateView{r.ForwardPath, r.State, r.Code, r.Text})
 	}
 	for _, e := range d.Events {
-		v.Events = append(v.Events, eventView{e.At, e.Kind, e.Attempt, e.Recipient, e.Code, e.Enhanced, e.Text, milliseconds(e.Took)})
+		v.Events = append(v.Events, eventView{e.At, e.Kind, e.Attempt, e.Recipient, e.Code, e.Enhanced, e.Text, view.Milliseconds(e.Took)})
 	}
 	return v
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // sendFlags are what "send" is told.
@@ -158,12 +159,12 @@ func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
 // nothing is lost, and the verb ends well.
 func (g *globals) conclusion(ctx context.Context, cfg *config.Config, m *message.Mail, from string, r *submission.Receipt) error {
 	known, claims := account.Known(cfg, r.Mailbox, from, r.Token)
-	shown := newReceiptView(r, known, claims)
+	shown := view.NewReceipt(r, known, claims)
 	g.fallBack(ctx, cfg, m, r, "send", &shown)
 	if g.json {
 		g.JSON(shown)
 	} else {
-		g.printReceipt(shown)
+		shown.Print(g.Printer)
 	}
 	if shown.ExitCode == exit.OK {
 		return nil

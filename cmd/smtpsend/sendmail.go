@@ -18,6 +18,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 const sendmailHelp = `Submit a message as /usr/sbin/sendmail does: read it from standard input, print
@@ -181,11 +182,11 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 	return &exit.Error{Code: code, Err: err, Shown: true}
 }
 
-// delivery is a message whose submission was tried. Without recipients in view it
+// delivery is a message whose submission was tried. Without recipients in shown it
 // did not come to an attempt.
 type delivery struct {
-	mail *stamped
-	view receiptView
+	mail  *stamped
+	shown view.Receipt
 }
 
 // deliver submits raw to the recipients of arguments and header.
@@ -208,13 +209,13 @@ func (s *sendmail) deliver(ctx context.Context, raw *message.Raw) (*delivery, er
 	if s.cfg.Queue == config.QueueAlways {
 		return &delivery{mail: mail}, s.enqueueMail(ctx, mail)
 	}
-	view, receipt, err := s.submit(ctx, mail)
+	shown, receipt, err := s.submit(ctx, mail)
 	if err != nil {
 		return &delivery{mail: mail}, err
 	}
-	s.toStderr().fallBack(ctx, s.cfg, mail.Mail, receipt, "sendmail", &view)
-	err = s.report(view)
-	return &delivery{mail, view}, err
+	s.toStderr().fallBack(ctx, s.cfg, mail.Mail, receipt, "sendmail", &shown)
+	err = s.report(shown)
+	return &delivery{mail, shown}, err
 }
 
 // errNobody is why a message is not kept: whoever called has to name somebody.
@@ -261,28 +262,28 @@ func withCommas(arg string) string {
 }
 
 // submit sends a mail object off.
-func (s *sendmail) submit(ctx context.Context, mail *stamped) (receiptView, *submission.Receipt, error) {
+func (s *sendmail) submit(ctx context.Context, mail *stamped) (view.Receipt, *submission.Receipt, error) {
 	o, err := s.account(s.cfg).Session(mail.mailbox)
 	if err != nil {
-		return receiptView{}, nil, err
+		return view.Receipt{}, nil, err
 	}
 	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(s.left()), Waiting: s.waiting})
 	known, claims := account.Known(s.cfg, receipt.Mailbox, mail.from, receipt.Token)
-	return newReceiptView(receipt, known, claims), receipt, nil
+	return view.NewReceipt(receipt, known, claims), receipt, nil
 }
 
 // report says what went wrong on standard error, and with -v what went well.
-func (s *sendmail) report(view receiptView) error {
+func (s *sendmail) report(shown view.Receipt) error {
 	switch {
 	case s.json:
-		s.JSON(view)
-	case view.ExitCode != exit.OK || s.Verbose:
-		s.toStderr().printReceipt(view)
-	case view.OutboxID != "":
-		s.printQueued(view)
+		s.JSON(shown)
+	case shown.ExitCode != exit.OK || s.Verbose:
+		shown.Print(s.ToStderr())
+	case shown.OutboxID != "":
+		shown.PrintQueued(s.Printer)
 	}
-	if view.ExitCode == exit.OK {
+	if shown.ExitCode == exit.OK {
 		return nil
 	}
-	return &exit.Error{Code: view.ExitCode, Err: fmt.Errorf("%s", view.Summary), Shown: true}
+	return &exit.Error{Code: shown.ExitCode, Err: fmt.Errorf("%s", shown.Summary), Shown: true}
 }

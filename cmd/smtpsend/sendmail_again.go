@@ -5,6 +5,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/smtp"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // resubmission is what a message that is kept needs to be submitted again: as its
@@ -23,16 +24,16 @@ type resubmission struct {
 // refused, who get it when what they were refused for is fixed. After a doubt there
 // are none: whoever wants it sent again has to look first.
 func (a resubmission) arguments(done *delivery) []string {
-	v := done.view
+	v := done.shown
 	if len(v.Recipients) == 0 {
 		return append(append(a.options(), "--"), done.mail.Envelope.ForwardPaths...)
 	}
-	if slices.ContainsFunc(v.Recipients, func(r recipientView) bool { return r.Outcome == smtp.InDoubt }) {
+	if slices.ContainsFunc(v.Recipients, func(r view.Recipient) bool { return r.Outcome == smtp.InDoubt }) {
 		return nil
 	}
-	paths := pathsOf(v, func(r recipientView) bool { return r.Outcome.Open() && v.Queued == 0 })
+	paths := pathsOf(v, func(r view.Recipient) bool { return r.Outcome.Open() && v.Queued == 0 })
 	if len(paths) == 0 {
-		paths = pathsOf(v, func(r recipientView) bool { return r.Outcome == smtp.Permanent })
+		paths = pathsOf(v, func(r view.Recipient) bool { return r.Outcome == smtp.Permanent })
 	}
 	if len(paths) == 0 {
 		return nil
@@ -40,7 +41,7 @@ func (a resubmission) arguments(done *delivery) []string {
 	return append(append(a.options(), "--"), paths...)
 }
 
-func pathsOf(v receiptView, which func(recipientView) bool) []string {
+func pathsOf(v view.Receipt, which func(view.Recipient) bool) []string {
 	var paths []string
 	for _, r := range v.Recipients {
 		if which(r) {

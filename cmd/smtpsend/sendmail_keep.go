@@ -22,20 +22,21 @@ import (
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/until"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // kept is what stands in a file beside a message that could not be submitted:
 // enough to submit it again by hand.
 type kept struct {
-	SchemaVersion int             `json:"schema_version"`
-	Time          time.Time       `json:"time"`
-	ExitCode      int             `json:"exit_code"`
-	Error         string          `json:"error"`
-	Arguments     []string        `json:"arguments,omitempty"` // of sendmail, to submit it again; none after a doubt
-	Mailbox       string          `json:"mailbox,omitempty"`
-	ReversePath   string          `json:"reverse_path,omitempty"`
-	Recipients    []recipientView `json:"recipients,omitempty"`
-	Cut           string          `json:"cut,omitempty"` // what of the message is not there
+	SchemaVersion int              `json:"schema_version"`
+	Time          time.Time        `json:"time"`
+	ExitCode      int              `json:"exit_code"`
+	Error         string           `json:"error"`
+	Arguments     []string         `json:"arguments,omitempty"` // of sendmail, to submit it again; none after a doubt
+	Mailbox       string           `json:"mailbox,omitempty"`
+	ReversePath   string           `json:"reverse_path,omitempty"`
+	Recipients    []view.Recipient `json:"recipients,omitempty"`
+	Cut           string           `json:"cut,omitempty"` // what of the message is not there
 }
 
 // keep puts what could not be submitted, as it came, where it is not lost, and
@@ -47,7 +48,7 @@ func (s *sendmail) keep(ctx context.Context, o *original, again resubmission, do
 	if done != nil {
 		note.Arguments = again.arguments(done)
 		note.Mailbox, note.ReversePath = done.mail.mailbox, done.mail.Envelope.ReversePath
-		for _, r := range done.view.Recipients {
+		for _, r := range done.shown.Recipients {
 			r.Finding = nil // the reply can be given to smtpsend explain
 			note.Recipients = append(note.Recipients, r)
 		}

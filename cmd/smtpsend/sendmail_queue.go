@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // enqueueMail puts a message into the outbox. Nothing is said of it but with
@@ -66,7 +67,7 @@ func (s *sendmail) listWaiting(ctx context.Context, box *outbox.Outbox) error {
 			return exit.Outbox(err)
 		}
 	}
-	s.Printf("-- %d Kbytes in %d %s.\n", (octets+1023)/1024, len(list), plural(len(list), "Request", "Requests"))
+	s.Printf("-- %d Kbytes in %d %s.\n", (octets+1023)/1024, len(list), view.Plural(len(list), "Request", "Requests"))
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // serveSMTP is -bs: one SMTP session on standard input and output. A message is
@@ -252,22 +253,22 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 	if p.cfg.Queue == config.QueueAlways {
 		return p.queueReply(ctx, mail)
 	}
-	view, receipt, err := p.submit(ctx, mail)
+	shown, receipt, err := p.submit(ctx, mail)
 	if err != nil {
 		return smtpserver.Say(451, "4.3.0 "+printable.Line(err.Error()))
 	}
-	p.toStderr().fallBack(ctx, p.cfg, mail.Mail, receipt, "sendmail", &view)
+	p.toStderr().fallBack(ctx, p.cfg, mail.Mail, receipt, "sendmail", &shown)
 	switch {
-	case view.ExitCode != exit.OK:
-		p.toStderr().printReceipt(view)
-		if receipt.Count(smtp.Accepted)+view.Queued > 0 {
+	case shown.ExitCode != exit.OK:
+		shown.Print(p.ToStderr())
+		if receipt.Count(smtp.Accepted)+shown.Queued > 0 {
 			again := resubmission{sender: p.order.sender, fullName: p.order.fullName, dsn: p.order.dsn, args: p.args}
-			p.keep(ctx, copied, again, &delivery{mail, view}, &exit.Error{Code: view.ExitCode, Err: errors.New(view.Summary)})
+			p.keep(ctx, copied, again, &delivery{mail, shown}, &exit.Error{Code: shown.ExitCode, Err: errors.New(shown.Summary)})
 		}
-	case view.OutboxID != "":
-		p.printQueued(view)
+	case shown.OutboxID != "":
+		shown.PrintQueued(p.Printer)
 	}
-	return replyTo(view, receipt)
+	return replyTo(shown, receipt)
 }
 
 // queueReply puts the message into the outbox instead of submitting it.
@@ -281,20 +282,20 @@ func (p *pipeSession) queueReply(ctx context.Context, mail *stamped) smtpserver.
 }
 
 // replyTo is what the client hears.
-func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
+func replyTo(shown view.Receipt, r *submission.Receipt) smtpserver.Reply {
 	switch accepted := r.Count(smtp.Accepted); {
 	case r.AllAccepted():
 		return smtpserver.Say(250, passedOn(r.Reply)...)
-	case view.ExitCode == exit.OK:
-		return smtpserver.Say(250, "2.0.0 queued as "+view.OutboxID)
-	case accepted+view.Queued > 0:
-		return smtpserver.Say(250, partly(view, accepted)...)
+	case shown.ExitCode == exit.OK:
+		return smtpserver.Say(250, "2.0.0 queued as "+shown.OutboxID)
+	case accepted+shown.Queued > 0:
+		return smtpserver.Say(250, partly(shown, accepted)...)
 	case r.Count(smtp.InDoubt) > 0:
 		// 4yz would make the client submit it again, perhaps a second time.
 		return smtpserver.Say(554, "5.4.2 In doubt: the server may have the message, its reply to the final dot did not come")
 	}
 	said := refusal(r)
-	transient := view.ExitCode == exit.TryAgain || view.ExitCode == exit.Interrupted
+	transient := shown.ExitCode == exit.TryAgain || shown.ExitCode == exit.Interrupted
 	code, enhanced := 554, "5.3.0"
 	if transient {
 		code, enhanced = 451, "4.3.0"
@@ -302,24 +303,24 @@ func replyTo(view receiptView, r *submission.Receipt) smtpserver.Reply {
 	if (said.Permanent() && !transient) || (said.Transient() && transient && said.Code != 421) {
 		return smtpserver.Say(said.Code, passedOn(said)...)
 	}
-	text := view.Summary
-	if view.Finding != nil {
-		text = view.Finding.Title
+	text := shown.Summary
+	if shown.Finding != nil {
+		text = shown.Finding.Title
 	}
-	if view.said != "" {
-		text += ": " + view.said
+	if shown.Said != "" {
+		text += ": " + shown.Said
 	}
-	return smtpserver.Say(code, enhanced+" "+atMost(printable.Line(text), 400))
+	return smtpserver.Say(code, enhanced+" "+view.AtMost(printable.Line(text), 400))
 }
 
 // partly are the lines of a reply that is right for some of the recipients.
-func partly(view receiptView, accepted int) []string {
-	lines := []string{fmt.Sprintf("2.0.0 Accepted for %d of %d", accepted, len(view.Recipients))}
-	if view.Queued > 0 {
-		lines = append(lines, fmt.Sprintf("2.0.0 Queued for %d as %s", view.Queued, view.OutboxID))
+func partly(shown view.Receipt, accepted int) []string {
+	lines := []string{fmt.Sprintf("2.0.0 Accepted for %d of %d", accepted, len(shown.Recipients))}
+	if shown.Queued > 0 {
+		lines = append(lines, fmt.Sprintf("2.0.0 Queued for %d as %s", shown.Queued, shown.OutboxID))
 	}
-	for _, rcpt := range view.Recipients {
-		if rcpt.Outcome != smtp.Accepted && !(view.Queued > 0 && rcpt.Outcome.Open()) {
+	for _, rcpt := range shown.Recipients {
+		if rcpt.Outcome != smtp.Accepted && !(shown.Queued > 0 && rcpt.Outcome.Open()) {
 			lines = append(lines, printable.Line(fmt.Sprintf("2.0.0 %s: %s %s", rcpt.Outcome.Word(), rcpt.ForwardPath, rcpt.Reply)))
 		}
 	}
@@ -331,7 +332,7 @@ func partly(view receiptView, accepted int) []string {
 func passedOn(r smtp.Reply) []string {
 	lines := make([]string, len(r.Lines))
 	for i, line := range r.Lines {
-		lines[i] = atMost(printable.Line(line), 400)
+		lines[i] = view.AtMost(printable.Line(line), 400)
 	}
 	return lines
 }

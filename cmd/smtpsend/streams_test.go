@@ -105,13 +105,13 @@ func namesStream(of *ast.Ident, what string) bool {
 			return what == "Stdout" || what == "Stderr" || what == "NewFile"
 		case "syscall":
 			return what == "Write"
+		case "cmd", "root": // a *cobra.Command
+			return strings.HasPrefix(what, "Print")
 		}
 	}
 	switch what {
 	case "stdout", "stderr", "OutOrStdout", "OutOrStderr", "ErrOrStderr":
 		return true
-	case "Print", "Println", "PrintErr", "PrintErrf", "PrintErrln":
-		return true // of a *cobra.Command
 	}
 	return false
 }

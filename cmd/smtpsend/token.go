@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/view"
 	"github.com/smtpsend/smtpsend/tokencache"
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
@@ -135,7 +136,7 @@ func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
 	if g.json {
 		g.JSON(map[string]any{"error": err.Error(), "exit_code": code, "finding": finding})
 	} else {
-		g.finding(finding, err.Error())
+		view.Failure(g.Printer, finding, err.Error())
 	}
 	return &exit.Error{Code: code, Err: err, Shown: true}
 }

@@ -36,7 +36,7 @@ var ranks = map[string]int{
 	"internal/submission": 3, "internal/outbox": 3,
 	"internal/account": 4,
 	"internal/courier": 5,
-	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6,
+	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6, "internal/view": 7,
 	"cmd/smtpsend":     9,
 	"internal/testrun": 10,
 	// The benchmark, which is not part of the product.

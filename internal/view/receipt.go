@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"fmt"
@@ -10,11 +10,12 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/smtp"
+	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
-// receiptView is a receipt as it is shown, the same for people and for --json.
-type receiptView struct {
+// Receipt is a receipt as it is shown, the same for people and for --json.
+type Receipt struct {
 	Summary     string             `json:"summary"`
 	ExitCode    int                `json:"exit_code"`
 	MessageID   string             `json:"message_id"`
@@ -22,11 +23,11 @@ type receiptView struct {
 	ReversePath string             `json:"reverse_path"`
 	Server      string             `json:"server"`
 	Size        int64              `json:"size"`
-	Recipients  []recipientView    `json:"recipients"`
+	Recipients  []Recipient        `json:"recipients"`
 	Reply       string             `json:"reply,omitempty"`
 	QueueID     string             `json:"queue_id,omitempty"`
 	Hostname    string             `json:"hostname,omitempty"`
-	Attempts    []attemptView      `json:"attempts"`
+	Attempts    []Attempt          `json:"attempts"`
 	Started     time.Time          `json:"started"`
 	Took        float64            `json:"took_ms"`
 	Notes       []string           `json:"notes,omitempty"`
@@ -34,11 +35,12 @@ type receiptView struct {
 	Queued      int                `json:"queued_recipients,omitempty"` // in our outbox
 	OutboxID    string             `json:"outbox_id,omitempty"`
 
-	said   string // what the server or the endpoint said, for people
-	ending exit.Ending
+	Said   string      `json:"-"` // what the server or the endpoint said, for people
+	Ending exit.Ending `json:"-"`
 }
 
-type recipientView struct {
+// Recipient is one forward-path of a receipt.
+type Recipient struct {
 	ForwardPath string             `json:"forward_path"`
 	Outcome     smtp.Outcome       `json:"outcome"`
 	Stage       smtp.Stage         `json:"stage,omitempty"`
@@ -46,32 +48,35 @@ type recipientView struct {
 	Finding     *diagnosis.Finding `json:"finding,omitempty"`
 }
 
-type attemptView struct {
-	Started time.Time  `json:"started"`
-	Took    float64    `json:"took_ms"`
-	Waited  float64    `json:"waited_ms,omitempty"`
-	Steps   []stepView `json:"steps"`
-	Error   string     `json:"error,omitempty"`
+// Attempt is one session's, or one transaction's, try.
+type Attempt struct {
+	Started time.Time `json:"started"`
+	Took    float64   `json:"took_ms"`
+	Waited  float64   `json:"waited_ms,omitempty"`
+	Steps   []Step    `json:"steps"`
+	Error   string    `json:"error,omitempty"`
 }
 
-// stepView is a stage and its time. The content has two: until the final dot,
+// Step is a stage and its time. The content has two: until the final dot,
 // and "reply", the wait for the reply to it.
-type stepView struct {
+type Step struct {
 	Stage string  `json:"stage"`
 	Took  float64 `json:"took_ms"`
 }
 
-func newReceiptView(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.Claims) receiptView {
-	v := receiptView{
+// NewReceipt is the view of a receipt: facts fill the commands of the findings, and
+// claims, which may be nil, tell what the token says.
+func NewReceipt(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.Claims) Receipt {
+	v := Receipt{
 		MessageID: r.MessageID, Mailbox: r.Mailbox, ReversePath: r.ReversePath, Server: r.Server, Size: r.Size,
 		Reply: r.Reply.String(), QueueID: r.QueueID, Hostname: r.Hostname,
-		Started: r.Started, Took: milliseconds(r.Took), Notes: r.Notes,
+		Started: r.Started, Took: Milliseconds(r.Took), Notes: r.Notes,
 	}
 	for _, a := range r.Attempts {
-		v.Attempts = append(v.Attempts, newAttemptView(a))
+		v.Attempts = append(v.Attempts, newAttempt(a))
 	}
 	for _, rcpt := range r.Recipients {
-		v.Recipients = append(v.Recipients, newRecipientView(rcpt, f, claims))
+		v.Recipients = append(v.Recipients, newRecipient(rcpt, f, claims))
 	}
 	f.MessageID = r.MessageID
 	var found diagnosis.Finding
@@ -80,25 +85,25 @@ func newReceiptView(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.
 		symptom := e.Symptom()
 		symptom.Claims = claims
 		found = diagnosis.Find(symptom, f)
-		v.Finding, v.said = &found, said(e)
+		v.Finding, v.Said = &found, Said(e)
 	}
 	if exit.NotAll(r) {
 		v.Notes = append(slices.Clone(v.Notes), "nothing was submitted: a recipient was refused, and --all-or-none is set")
 	}
-	v.ending = exit.EndingOf(r, found)
-	v.ExitCode = v.ending.Code()
+	v.Ending = exit.EndingOf(r, found)
+	v.ExitCode = v.Ending.Code()
 	v.Summary = summary(r)
 	return v
 }
 
-func newAttemptView(a submission.Attempt) attemptView {
-	v := attemptView{Started: a.Started, Took: milliseconds(a.Took), Waited: milliseconds(a.Waited)}
+func newAttempt(a submission.Attempt) Attempt {
+	v := Attempt{Started: a.Started, Took: Milliseconds(a.Took), Waited: Milliseconds(a.Waited)}
 	for i, step := range a.Steps {
 		name := string(step.Stage)
 		if step.Stage == smtp.StageContent && i > 0 && a.Steps[i-1].Stage == step.Stage {
 			name = "reply"
 		}
-		v.Steps = append(v.Steps, stepView{name, milliseconds(step.Took)})
+		v.Steps = append(v.Steps, Step{name, Milliseconds(step.Took)})
 	}
 	if a.Err != nil {
 		v.Error = a.Err.Error()
@@ -106,8 +111,8 @@ func newAttemptView(a submission.Attempt) attemptView {
 	return v
 }
 
-func newRecipientView(r smtp.Recipient, f diagnosis.Facts, claims *diagnosis.Claims) recipientView {
-	v := recipientView{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Stage: r.Stage, Reply: r.Reply.String()}
+func newRecipient(r smtp.Recipient, f diagnosis.Facts, claims *diagnosis.Claims) Recipient {
+	v := Recipient{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Stage: r.Stage, Reply: r.Reply.String()}
 	if r.Outcome != smtp.Accepted && (!r.Reply.IsZero() || r.Fault != "") {
 		f.Recipient = r.ForwardPath
 		symptom := submission.SymptomOf(r)
@@ -118,8 +123,8 @@ func newRecipientView(r smtp.Recipient, f diagnosis.Facts, claims *diagnosis.Cla
 	return v
 }
 
-// said is what follows "said:": the server's reply, else the cause.
-func said(e *submission.Error) string {
+// Said is what follows "said:": the server's reply, else the cause.
+func Said(e *submission.Error) string {
 	text := e.Reply.String()
 	if e.Reply.IsZero() && e.Err != nil {
 		text = e.Err.Error()
@@ -141,43 +146,43 @@ func summary(r *submission.Receipt) string {
 	return strings.Join(parts, ", ")
 }
 
-// printReceipt writes the receipt to standard output, and why it is not all
+// Print writes the receipt to standard output, and why it is not all
 // accepted to standard error.
-func (g *globals) printReceipt(v receiptView) {
+func (v Receipt) Print(p *stdio.Printer) {
 	for _, rcpt := range v.Recipients {
-		g.Printf("%-14s%s%s\n", rcpt.Outcome.Word(), rcpt.ForwardPath, atMost(printable.Line(tail(rcpt.Reply)), 160))
+		p.Printf("%-14s%s%s\n", rcpt.Outcome.Word(), rcpt.ForwardPath, AtMost(printable.Line(Tail(rcpt.Reply)), 160))
 	}
-	g.Printf("message-id:   %s\nmailbox:      %s\nserver:       %s%s\n", v.MessageID, v.Mailbox, v.Server, printable.Line(tail(v.Hostname)))
+	p.Printf("message-id:   %s\nmailbox:      %s\nserver:       %s%s\n", v.MessageID, v.Mailbox, v.Server, printable.Line(Tail(v.Hostname)))
 	if v.QueueID != "" && v.QueueID != v.MessageID {
-		g.Printf("queue id:     %s\n", printable.Line(v.QueueID))
+		p.Printf("queue id:     %s\n", printable.Line(v.QueueID))
 	}
-	g.Printf("size:         %d octets\ntime:         %s\n", v.Size, v.times())
+	p.Printf("size:         %d octets\ntime:         %s\n", v.Size, v.times())
 	for _, note := range v.Notes {
-		g.Line("note", "%s", note)
+		p.Line("note", "%s", note)
 	}
 	if v.OutboxID != "" {
-		g.printQueued(v)
+		v.PrintQueued(p)
 		return
 	}
 	if v.ExitCode == exit.Interrupted {
-		g.Errorf("interrupted")
+		p.Errorf("interrupted")
 		return
 	}
 	if v.Finding != nil {
-		g.finding(*v.Finding, atMost(v.said, 400))
+		Failure(p, *v.Finding, AtMost(v.Said, 400))
 	}
 }
 
-// printQueued says that nothing is lost, and why it was not submitted at once.
-func (g *globals) printQueued(v receiptView) {
+// PrintQueued says that nothing is lost, and why it was not submitted at once.
+func (v Receipt) PrintQueued(p *stdio.Printer) {
 	if v.Finding != nil {
-		g.Warningf("not submitted at once: %s", v.Finding.Title)
+		p.Warningf("not submitted at once: %s", v.Finding.Title)
 	}
-	g.Line("note", "queued as %s for %d %s; smtpsend queue run submits it", v.OutboxID, v.Queued, plural(v.Queued, "recipient", "recipients"))
+	p.Line("note", "queued as %s for %d %s; smtpsend queue run submits it", v.OutboxID, v.Queued, Plural(v.Queued, "recipient", "recipients"))
 }
 
 // times lists the stages of the last attempt.
-func (v receiptView) times() string {
+func (v Receipt) times() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%.0f ms", v.Took)
 	if len(v.Attempts) > 1 {
@@ -192,24 +197,4 @@ func (v receiptView) times() string {
 	}
 	fmt.Fprintf(&b, " (%s)", strings.Join(steps, ", "))
 	return b.String()
-}
-
-func tail(s string) string {
-	if s == "" {
-		return ""
-	}
-	return "  " + s
-}
-
-// atMost cuts long text for people; --json has it whole.
-func atMost(s string, n int) string {
-	runes := []rune(s)
-	if len(runes) <= n {
-		return s
-	}
-	return string(runes[:n]) + " ..."
-}
-
-func milliseconds(d time.Duration) float64 {
-	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
 }
