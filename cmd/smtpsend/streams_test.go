@@ -106,7 +106,9 @@ func namesStream(of *ast.Ident, what string) bool {
 		case "syscall":
 			return what == "Write"
 		case "cmd", "root": // a *cobra.Command
-			return strings.HasPrefix(what, "Print")
+			if strings.HasPrefix(what, "Print") {
+				return true
+			}
 		}
 	}
 	switch what {
