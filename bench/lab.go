@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/bench/internal/delayproxy"
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -129,14 +130,14 @@ func (l *lab) prepare(mb int, text string) error {
 		draft.Attachments = []message.Attachment{{Path: l.attachment[mb]}}
 	}
 	var err error
-	if draft.From, err = message.ParseAddress("from", l.box.MailSender()); err != nil {
+	if draft.From, err = address.Parse("from", l.box.MailSender()); err != nil {
 		return err
 	}
-	to, err := message.ParseAddress("to", recipient)
+	to, err := address.Parse("to", recipient)
 	if err != nil {
 		return err
 	}
-	draft.To = []message.Address{to}
+	draft.To = []address.Address{to}
 	mail, err := message.Compose(context.Background(), draft)
 	if err != nil {
 		return fmt.Errorf("composing message: %w", err)

@@ -21,7 +21,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -161,7 +161,7 @@ func fill(ctx context.Context, box *outbox.Outbox, producers, n int) error {
 			for i := p; i < n && errs[p] == nil; i += producers {
 				_, _, errs[p] = box.Accept(ctx, outbox.Message{
 					Mailbox: mailbox, MessageID: "<1@contoso.example>",
-					Envelope: message.Envelope{ReversePath: mailbox, ForwardPaths: []string{"kim@fabrikam.example"}},
+					Envelope: mailobject.Envelope{ReversePath: mailbox, ForwardPaths: []string{"kim@fabrikam.example"}},
 				}, strings.NewReader(content))
 			}
 		})

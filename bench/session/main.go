@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -55,7 +57,7 @@ func run(ctx context.Context) error {
 	defer session.Close()
 	current, err := compose(string(text), 1)
 	for i := 1; err == nil && current != nil; i++ {
-		current, err = submit(ctx, session, current, func() (*message.Mail, error) {
+		current, err = submit(ctx, session, current, func() (*mailobject.Mail, error) {
 			if i == n {
 				return nil, nil
 			}
@@ -66,8 +68,8 @@ func run(ctx context.Context) error {
 }
 
 // submit submits m and returns the message that follows it.
-func submit(ctx context.Context, s *submission.Session, m *message.Mail, after func() (*message.Mail, error)) (next *message.Mail, err error) {
-	res := s.Submit(ctx, time.Now().Add(time.Minute), m, func() *message.Mail {
+func submit(ctx context.Context, s *submission.Session, m *mailobject.Mail, after func() (*mailobject.Mail, error)) (next *mailobject.Mail, err error) {
+	res := s.Submit(ctx, time.Now().Add(time.Minute), m, func() *mailobject.Mail {
 		next, err = after()
 		return next
 	})
@@ -111,14 +113,18 @@ func roots() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-func compose(text string, n int) (*message.Mail, error) {
-	from, err := message.ParseAddress("BENCH_USER", os.Getenv("BENCH_USER"))
+func compose(text string, n int) (*mailobject.Mail, error) {
+	from, err := address.Parse("BENCH_USER", os.Getenv("BENCH_USER"))
 	if err != nil {
 		return nil, err
 	}
-	to, err := message.ParseAddress("BENCH_TO", os.Getenv("BENCH_TO"))
+	to, err := address.Parse("BENCH_TO", os.Getenv("BENCH_TO"))
 	if err != nil {
 		return nil, err
 	}
-	return message.Compose(context.Background(), message.Draft{From: from, To: []message.Address{to}, Subject: fmt.Sprintf("Report %d", n), Text: text})
+	m, err := message.Compose(context.Background(), message.Draft{From: from, To: []address.Address{to}, Subject: fmt.Sprintf("Report %d", n), Text: text})
+	if err != nil {
+		return nil, err
+	}
+	return m.Mail, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
@@ -35,7 +36,7 @@ func (s *sendFlags) addresses(ctx context.Context, d *message.Draft, cfg *config
 		if err != nil {
 			return err
 		}
-		target := map[string]*[]message.Address{"--to": &d.To, "--cc": &d.Cc, "--bcc": &d.Bcc, "--reply-to": &d.ReplyTo}[list.flag]
+		target := map[string]*[]address.Address{"--to": &d.To, "--cc": &d.Cc, "--bcc": &d.Bcc, "--reply-to": &d.ReplyTo}[list.flag]
 		*target = append(*target, parsed...)
 	}
 	if len(d.To)+len(d.Cc)+len(d.Bcc) == 0 {
@@ -50,26 +51,26 @@ func errNoRecipient() error {
 
 // sender is the address in From, zero when neither a flag nor a setting has
 // one.
-func (s *sendFlags) sender(cfg *config.Config) (message.Address, error) {
+func (s *sendFlags) sender(cfg *config.Config) (address.Address, error) {
 	if s.from != "" {
-		return message.ParseAddress("--from", s.from)
+		return address.Parse("--from", s.from)
 	}
 	if cfg.MailSender != "" {
-		return message.ParseAddress(config.Prefix+"MAIL_SENDER", cfg.MailSender)
+		return address.Parse(config.Prefix+"MAIL_SENDER", cfg.MailSender)
 	}
-	return message.Address{}, nil
+	return address.Address{}, nil
 }
 
 // submitter is the mailbox to submit as, zero when it follows From, as it does
 // where a user signs in by a plain name.
-func (s *sendFlags) submitter(cfg *config.Config) (message.Address, error) {
+func (s *sendFlags) submitter(cfg *config.Config) (address.Address, error) {
 	if s.mailbox != "" {
-		return message.ParseAddress("--mailbox", s.mailbox)
+		return address.Parse("--mailbox", s.mailbox)
 	}
 	if cfg.SMTPUserName != "" && cfg.PlainUser() == "" {
-		return message.ParseAddress(config.Prefix+"SMTP_USER_NAME", cfg.SMTPUserName)
+		return address.Parse(config.Prefix+"SMTP_USER_NAME", cfg.SMTPUserName)
 	}
-	return message.Address{}, nil
+	return address.Address{}, nil
 }
 
 // addressList is what one flag and its file have.
@@ -87,13 +88,13 @@ func (s *sendFlags) recipientLists() []addressList {
 
 // parse reads the addresses; those of a file stand one a line, and what is
 // wrong is said with the file's name.
-func (l addressList) parse(ctx context.Context, t *texts) ([]message.Address, error) {
-	var all []message.Address
+func (l addressList) parse(ctx context.Context, t *texts) ([]address.Address, error) {
+	var all []address.Address
 	for _, value := range l.values {
 		if file, ok := strings.CutPrefix(value, "@"); ok && l.flag != "--reply-to" { // as curl has it
 			return nil, exit.Usagef("%s %q: a file with addresses is given by %s-file %s", l.flag, value, l.flag, file)
 		}
-		parsed, err := message.ParseAddressList(l.flag, value)
+		parsed, err := address.ParseList(l.flag, value)
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +110,7 @@ func (l addressList) parse(ctx context.Context, t *texts) ([]message.Address, er
 			if line == "" || strings.HasPrefix(line, "#") {
 				continue
 			}
-			parsed, err := message.ParseAddressList(l.flag+"-file "+file, line)
+			parsed, err := address.ParseList(l.flag+"-file "+file, line)
 			if err != nil {
 				return nil, err
 			}

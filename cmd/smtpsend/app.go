@@ -13,6 +13,7 @@ import (
 // conclude tells the reader of the error that ended a verb, if nobody did, and
 // returns the exit code.
 func (g *globals) conclude(err error) int {
+	err = advised(err)
 	code := exit.Of(err)
 	var coded *exit.Error
 	if err == nil || (errors.As(err, &coded) && coded.Shown) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
@@ -183,14 +184,14 @@ func (a *attachments) close() {
 func (a *attachments) matches(pattern string) ([]message.Attachment, error) {
 	_, err := os.Lstat(pattern)
 	if errors.Is(err, fs.ErrNotExist) && strings.Contains(pattern, ",") && !isPattern(pattern) {
-		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w; each of several files needs an --attach of its own", fs.ErrNotExist)}
+		return nil, &badinput.FileError{Path: pattern, Err: fmt.Errorf("%w; each of several files needs an --attach of its own", fs.ErrNotExist)}
 	}
 	if err == nil || !isPattern(pattern) {
 		return []message.Attachment{{Path: pattern}}, nil // message.Compose says what is wrong with it
 	}
 	g := newGlobber()
 	paths, err := g.find(pattern)
-	if _, unread := errors.AsType[*message.FileError](err); unread {
+	if _, unread := errors.AsType[*badinput.FileError](err); unread {
 		return nil, err
 	}
 	if err != nil {
@@ -200,7 +201,7 @@ func (a *attachments) matches(pattern string) ([]message.Attachment, error) {
 		a.g.Warningf("--attach %s: %s is a link to a directory, which ** does not enter; another --attach attaches what is in it", pattern, g.passed)
 	}
 	if len(paths) == 0 {
-		return nil, &message.FileError{Path: pattern, Err: fmt.Errorf("%w: no file matches", fs.ErrNotExist)}
+		return nil, &badinput.FileError{Path: pattern, Err: fmt.Errorf("%w: no file matches", fs.ErrNotExist)}
 	}
 	dir := pattern
 	for isPattern(dir) {

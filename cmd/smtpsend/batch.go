@@ -382,13 +382,13 @@ func (b *batchFlags) checkAll(ctx context.Context, g *globals, r *rowFile, plan 
 	if g.json {
 		problems := []map[string]any{}
 		for _, p := range checked.Problems {
-			problems = append(problems, map[string]any{"row": p.N, "line": p.Line, "problem": p.Err.Error()})
+			problems = append(problems, map[string]any{"row": p.N, "line": p.Line, "problem": advised(p.Err).Error()})
 		}
 		g.JSON(map[string]any{"error": text, "bad_rows": checked.Bad, "unread": checked.Unread, "problems": problems, "exit_code": exit.Data})
 		return checked, &exit.Error{Code: exit.Data, Err: errors.New(text), Shown: true}
 	}
 	for _, p := range checked.Problems[:min(len(checked.Problems), shownProblems)] {
-		g.Errorf("%s", &p)
+		g.Errorf("%v", advised(&p))
 	}
 	if more := max(checked.Bad, len(checked.Problems)) - shownProblems; more > 0 {
 		g.Errorf("and %d more", more)

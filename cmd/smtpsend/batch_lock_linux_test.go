@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -67,7 +67,7 @@ func startWaitingBatch(t *testing.T) *waitingBatch {
 func (w *waitingBatch) accept(t *testing.T, m outbox.Message) {
 	t.Helper()
 	m.Mailbox, m.MessageID = "noreply@contoso.example", "<1@contoso.example>"
-	m.Envelope = message.Envelope{ReversePath: m.Mailbox, ForwardPaths: []string{"other@contoso.example"}}
+	m.Envelope = mailobject.Envelope{ReversePath: m.Mailbox, ForwardPaths: []string{"other@contoso.example"}}
 	if _, _, err := w.out.Accept(t.Context(), m, strings.NewReader("Subject: other\r\n\r\nhi\r\n")); err != nil {
 		t.Fatal(err)
 	}

@@ -9,10 +9,10 @@ import (
 	"io"
 	"os"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -35,12 +35,12 @@ func openRows(ctx context.Context, g *globals, name, key string) (*rowFile, erro
 	case name == "-":
 		err = r.copyOf(g.stdin)
 	case err != nil:
-		return nil, &message.FileError{Path: name, Err: err}
+		return nil, &badinput.FileError{Path: name, Err: err}
 	case info.IsDir():
-		return nil, &message.FileError{Path: name, Err: errors.New("is a directory")}
+		return nil, &badinput.FileError{Path: name, Err: errors.New("is a directory")}
 	case info.Mode().IsRegular():
 		if r.file, err = ownfile.Open(name); err != nil {
-			return nil, &message.FileError{Path: name, Err: err}
+			return nil, &badinput.FileError{Path: name, Err: err}
 		}
 	default:
 		err = r.copyOfPipe(name)
@@ -51,14 +51,14 @@ func openRows(ctx context.Context, g *globals, name, key string) (*rowFile, erro
 	h, count := sha256.New(), new(batch.RowCounter)
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
 		r.close()
-		return nil, &message.FileError{Path: name, Err: err}
+		return nil, &badinput.FileError{Path: name, Err: err}
 	}
 	if _, err := io.Copy(io.MultiWriter(h, count), r); err != nil {
 		r.close()
 		if errors.Is(err, batch.ErrTooManyRows) {
 			return nil, exit.With(exit.Data, fmt.Errorf("%s: %w", name, err))
 		}
-		return nil, &message.FileError{Path: name, Err: err}
+		return nil, &badinput.FileError{Path: name, Err: err}
 	}
 	r.sum = hex.EncodeToString(h.Sum(nil)) + "/" + key
 	return r, nil
@@ -84,7 +84,7 @@ func (r *rowFile) copyOfPipe(name string) error {
 	}
 	defer f.Close()
 	if err := r.copyOf(f); err != nil && r.ctx.Err() == nil {
-		return &message.FileError{Path: name, Err: err}
+		return &badinput.FileError{Path: name, Err: err}
 	}
 	return context.Cause(r.ctx)
 }

@@ -336,7 +336,7 @@ func textOf(err error) any {
 	if err == nil {
 		return nil
 	}
-	return err.Error()
+	return advised(err).Error()
 }
 
 // goOn says how what is left gets done.

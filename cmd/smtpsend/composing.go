@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -69,5 +69,5 @@ func fileError(ctx context.Context, name string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return &message.FileError{Path: name, Err: err}
+	return &badinput.FileError{Path: name, Err: err}
 }

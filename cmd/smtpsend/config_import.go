@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/enaio"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -55,7 +55,7 @@ func runConfigImport(ctx context.Context, g *globals, name, output string, force
 		return err
 	}
 	if err != nil {
-		return exit.With(exit.Data, &message.FileError{Path: name, Err: err})
+		return exit.With(exit.Data, &badinput.FileError{Path: name, Err: err})
 	}
 	g.warnings(in.Problems)
 	if output == "" {

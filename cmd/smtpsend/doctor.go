@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -188,7 +188,7 @@ func (d *doctorFlags) addresses(cfg *config.Config) (mailbox, from, sendTo strin
 		return "", "", "", exit.Usagef("no mailbox: use --mailbox, or set %sMAIL_SENDER", config.Prefix)
 	}
 	if d.sendTo != "" {
-		to, err := message.ParseAddress("--send-to", d.sendTo)
+		to, err := address.Parse("--send-to", d.sendTo)
 		if err != nil {
 			return "", "", "", err
 		}

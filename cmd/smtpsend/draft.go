@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
@@ -19,7 +20,7 @@ import (
 
 // mail makes of the flags a mail object and says who it is from. It is nil
 // when --skip-empty found nothing to submit.
-func (s *sendFlags) mail(ctx context.Context, g *globals, cfg *config.Config, given func(string) bool) (*message.Mail, string, error) {
+func (s *sendFlags) mail(ctx context.Context, g *globals, cfg *config.Config, given func(string) bool) (*mailobject.Mail, string, error) {
 	if s.message != "" {
 		return s.ready(ctx, g, cfg, given)
 	}
@@ -31,7 +32,7 @@ func (s *sendFlags) mail(ctx context.Context, g *globals, cfg *config.Config, gi
 		g.Printf("not submitted: the body is empty (--skip-empty)\n")
 		return nil, "", nil
 	}
-	var m *message.Mail
+	var m *message.Composed
 	err = g.composing(ctx, func(ctx context.Context) error {
 		m, err = message.Compose(ctx, d)
 		return err
@@ -44,18 +45,23 @@ func (s *sendFlags) mail(ctx context.Context, g *globals, cfg *config.Config, gi
 		_ = m.Close()
 		return nil, "", err
 	}
-	return m, d.From.Addr(), nil
+	return m.Mail, d.From.Addr(), nil
 }
 
 // doubts warns of what is allowed and perhaps not meant.
-func (g *globals) doubts(m *message.Mail) {
-	if report := m.SizeReport(); report.NearLimit() {
-		g.Warningf("%s", report)
-	}
+func (g *globals) doubts(m *message.Composed) {
+	g.sizeDoubt(m.SizeReport())
 	for _, cid := range m.Unshown() {
 		g.Warningf("--inline %s: the HTML body does not show cid:%s", cid, cid)
 	}
 	g.unsent(m.Missing(), "")
+}
+
+// sizeDoubt warns of a mail that a mailbox may be too small for.
+func (g *globals) sizeDoubt(report message.SizeReport) {
+	if report.NearLimit() {
+		g.Warningf("%s", report)
+	}
 }
 
 // maxUnsent is how many images that are not sent along are named.
@@ -360,7 +366,7 @@ func (s *sendFlags) values(ctx context.Context, g *globals) (map[string]any, err
 }
 
 // keep writes the message, and the page that shows it, where the flags say.
-func (s *sendFlags) keep(ctx context.Context, d message.Draft, m *message.Mail) error {
+func (s *sendFlags) keep(ctx context.Context, d message.Draft, m *message.Composed) error {
 	if s.preview != "" {
 		var page strings.Builder
 		if err := message.Preview(&page, d, m); err != nil {
@@ -370,12 +376,12 @@ func (s *sendFlags) keep(ctx context.Context, d message.Draft, m *message.Mail) 
 			return exit.With(exit.CannotCreate, fmt.Errorf("--preview %q: %w", s.preview, err))
 		}
 	}
-	return s.saveMail(ctx, m)
+	return s.saveMail(ctx, m.Mail)
 }
 
 // saveMail writes the octets that go after DATA. What is not whole is not left
 // there.
-func (s *sendFlags) saveMail(ctx context.Context, m *message.Mail) error {
+func (s *sendFlags) saveMail(ctx context.Context, m *mailobject.Mail) error {
 	if s.save == "" {
 		return nil
 	}

@@ -6,14 +6,14 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // queued puts a message into the outbox instead of submitting it, and says so.
-func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mail, as outbox.Message) error {
+func (g *globals) queued(ctx context.Context, cfg *config.Config, m *mailobject.Mail, as outbox.Message) error {
 	as.Mailbox = m.Envelope.ReversePath
 	qid, known, err := g.enqueue(ctx, cfg, m, as)
 	if err != nil {
@@ -45,7 +45,7 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mai
 // say so: the recipients that were deferred or not attempted, never those in doubt.
 // The view then tells of the queue id, and counts them as served; when the outbox
 // fails it stays as it was.
-func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.Mail, r *submission.Receipt, source string, shown *view.Receipt) {
+func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *mailobject.Mail, r *submission.Receipt, source string, shown *view.Receipt) {
 	if cfg.Queue != config.QueueFallback || !shown.Ending.Passes() {
 		return
 	}

@@ -12,11 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/until"
@@ -160,7 +160,7 @@ func (e *edges) String() string {
 func (g *globals) offlineFacts(ctx context.Context) diagnosis.Facts {
 	cfg := g.settingsButSecrets(ctx)
 	mailbox := cfg.SMTPUserName
-	if a, err := message.ParseAddress("mailbox", cfg.MailSender); mailbox == "" && err == nil {
+	if a, err := address.Parse("mailbox", cfg.MailSender); mailbox == "" && err == nil {
 		mailbox = a.Addr()
 	}
 	known := account.Facts(cfg, mailbox, "")

@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/spelling"
 )
 
@@ -30,10 +30,10 @@ var flagOfField = map[string]string{
 // asFlags names the flag in the place of the header field that it fills, unless
 // the value came from the template.
 func (s *sendFlags) asFlags(err error, given func(string) bool) error {
-	if file, ok := errors.AsType[*message.FileError](err); ok {
+	if file, ok := errors.AsType[*badinput.FileError](err); ok {
 		return s.asFile(file, given)
 	}
-	field, ok := errors.AsType[*message.FieldError](err)
+	field, ok := errors.AsType[*badinput.FieldError](err)
 	if !ok {
 		return err
 	}
@@ -47,11 +47,11 @@ func (s *sendFlags) asFlags(err error, given func(string) bool) error {
 	case s.template != "" && !given(name):
 		return fmt.Errorf("template %s: %w", s.template, err)
 	}
-	return &message.FieldError{Field: "--" + flag, Value: field.Value, Reason: field.Reason}
+	return &badinput.FieldError{Field: "--" + flag, Value: field.Value, Reason: inFlags(field), Err: field.Err}
 }
 
 // asFile names what asked for a file that cannot be sent along.
-func (s *sendFlags) asFile(err *message.FileError, given func(string) bool) error {
+func (s *sendFlags) asFile(err *badinput.FileError, given func(string) bool) error {
 	for _, inline := range s.inline {
 		if _, path, _ := strings.Cut(inline, "="); path == err.Path {
 			return ofFlag("--inline", err)

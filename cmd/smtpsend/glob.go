@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/limits"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -197,7 +197,7 @@ func (g *globber) list(dir string, f func(fs.DirEntry)) error {
 		return nil
 	}
 	if err != nil {
-		return &message.FileError{Path: dir, Err: err}
+		return &badinput.FileError{Path: dir, Err: err}
 	}
 	defer d.Close()
 	for {
@@ -212,7 +212,7 @@ func (g *globber) list(dir string, f func(fs.DirEntry)) error {
 			return nil
 		}
 		if err != nil {
-			return &message.FileError{Path: dir, Err: err}
+			return &badinput.FileError{Path: dir, Err: err}
 		}
 	}
 }

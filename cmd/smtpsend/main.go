@@ -17,8 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/nodump"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
@@ -73,7 +73,7 @@ func completes(args []string) bool {
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, p *process, args []string) int {
 	inside := *p
-	inside.stdin = stdio.NewInput(ctx, p.stdin, func(err error) error { return &message.FileError{Path: "standard input", Err: err} })
+	inside.stdin = stdio.NewInput(ctx, p.stdin, func(err error) error { return &badinput.FileError{Path: "standard input", Err: err} })
 	root, g := newRoot(&inside)
 	root.SetArgs(args)
 	if completes(args) && slices.ContainsFunc(args, func(arg string) bool { return printable.Line(arg) != arg }) {

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -60,7 +61,7 @@ func (g *globals) openOutboxBy(ctx context.Context, cfg *config.Config, open fun
 
 // enqueue takes a message into the outbox for the recipients of its envelope, as
 // the rest says: mailbox, source, key, time. known says that its key was there.
-func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Mail, as outbox.Message) (qid outbox.QID, known bool, err error) {
+func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *mailobject.Mail, as outbox.Message) (qid outbox.QID, known bool, err error) {
 	box, err := g.openOutbox(ctx, cfg)
 	if err != nil {
 		return "", false, err
@@ -111,15 +112,15 @@ func (g *globals) noticeRoads(cfg *config.Config, o *courier.Options) (err error
 	if cfg.Operator == "" || cfg.MailSender == "" {
 		return nil
 	}
-	if o.Operator, err = message.ParseAddress(config.Prefix+"OPERATOR", cfg.Operator); err != nil {
+	if o.Operator, err = address.Parse(config.Prefix+"OPERATOR", cfg.Operator); err != nil {
 		return exit.With(exit.Config, err)
 	}
-	if o.From, err = message.ParseAddress(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
+	if o.From, err = address.Parse(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
 		return exit.With(exit.Config, err)
 	}
 	o.OneUser = cfg.PlainUser() != ""
 	if cfg.SMTPUserName != "" && !o.OneUser {
-		if o.Mailbox, err = message.ParseAddress(config.Prefix+"SMTP_USER_NAME", cfg.SMTPUserName); err != nil {
+		if o.Mailbox, err = address.Parse(config.Prefix+"SMTP_USER_NAME", cfg.SMTPUserName); err != nil {
 			return exit.With(exit.Config, err)
 		}
 	}

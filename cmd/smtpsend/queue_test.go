@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
@@ -25,7 +25,7 @@ func TestWhatIsUnderWayIsToldOf(t *testing.T) {
 	}
 	defer box.Close()
 	m := outbox.Message{Mailbox: "app@contoso.example", MessageID: "<1@contoso.example>"}
-	m.Envelope = message.Envelope{ReversePath: m.Mailbox, ForwardPaths: []string{"x@contoso.example"}}
+	m.Envelope = mailobject.Envelope{ReversePath: m.Mailbox, ForwardPaths: []string{"x@contoso.example"}}
 	for range 3 {
 		if _, _, err := box.Accept(t.Context(), m, strings.NewReader("Subject: x\r\n\r\nx\r\n")); err != nil {
 			t.Fatal(err)

@@ -22,7 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
@@ -98,7 +98,7 @@ func TestScripts(t *testing.T) {
 				return nil
 			},
 			Condition: func(name string) (bool, error) {
-				own, err := message.ParseAddress("", "x@"+host)
+				own, err := address.Parse("", "x@"+host)
 				return err == nil && !isBare(own), nil // "named", the only one of ours
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){

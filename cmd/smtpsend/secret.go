@@ -47,7 +47,8 @@ do better.`,
 
 // unseal opens a sealed value of the settings.
 func unseal(_ context.Context, identityFile, sealed string) (secret.String, error) {
-	return seal.Open(identityFile, sealed)
+	opened, err := seal.Open(identityFile, sealed)
+	return opened, advised(err)
 }
 
 func runSecretSeal(ctx context.Context, g *globals) error {

@@ -12,8 +12,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -157,7 +157,7 @@ func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
 // conclusion shows the receipt and ends the verb with its exit code. What has to
 // be tried again goes into the outbox first, where the settings say so: then
 // nothing is lost, and the verb ends well.
-func (g *globals) conclusion(ctx context.Context, cfg *config.Config, m *message.Mail, from string, r *submission.Receipt) error {
+func (g *globals) conclusion(ctx context.Context, cfg *config.Config, m *mailobject.Mail, from string, r *submission.Receipt) error {
 	known, claims := account.Known(cfg, r.Mailbox, from, r.Token)
 	shown := view.NewReceipt(r, known, claims)
 	g.fallBack(ctx, cfg, m, r, "send", &shown)
@@ -173,7 +173,7 @@ func (g *globals) conclusion(ctx context.Context, cfg *config.Config, m *message
 }
 
 // notSubmitted says what would have been submitted, and why it was not.
-func notSubmitted(g *globals, m *message.Mail, dryRun bool) error {
+func notSubmitted(g *globals, m *mailobject.Mail, dryRun bool) error {
 	why := "SMTPSEND_NO_MAILS=1"
 	if dryRun {
 		why = "--dry-run"

@@ -14,9 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -158,8 +160,8 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 	}
 	in = io.TeeReader(in, copied)
 	settingsErr := s.settings(ctx)
-	raw, err := message.ReadRaw(ctx, in, message.RawOptions{Reencode: message.Reencode(s.cfg.Reencode)})
-	if _, refused := errors.AsType[*message.FieldError](err); refused {
+	raw, err := readymessage.Read(ctx, in, readymessage.Options{Reencode: readymessage.Reencode(s.cfg.Reencode)})
+	if _, refused := errors.AsType[*badinput.FieldError](err); refused {
 		if more := copied.drain(in); more != nil {
 			err = errors.Join(err, more)
 		}
@@ -190,14 +192,14 @@ type delivery struct {
 }
 
 // deliver submits raw to the recipients of arguments and header.
-func (s *sendmail) deliver(ctx context.Context, raw *message.Raw) (*delivery, error) {
-	paths, err := s.recipients(raw)
+func (s *sendmail) deliver(ctx context.Context, raw *readymessage.Message) (*delivery, error) {
+	recipients, err := s.recipients(raw)
 	if err != nil {
 		return nil, err
 	}
 	mail, err := s.stamp(raw, letter{
 		sender: s.args.sender, fullName: s.args.fullName, readFrom: s.args.readFrom,
-		recipients: paths, dsn: s.args.dsn,
+		recipients: recipients, dsn: s.args.dsn,
 	})
 	if err != nil {
 		return nil, err
@@ -223,10 +225,10 @@ var errNobody = errors.New("no recipient: name one, or use -t for those of the h
 
 // recipients are those of the arguments and, with -t, those of the header,
 // which are added to them, as Postfix does.
-func (s *sendmail) recipients(raw *message.Raw) ([]string, error) {
-	var list []message.Address
+func (s *sendmail) recipients(raw *readymessage.Message) ([]address.Address, error) {
+	var list []address.Address
 	for _, arg := range s.args.recipients {
-		some, err := message.ParseMailboxes("recipient", withCommas(arg))
+		some, err := address.ParseLenient("recipient", withCommas(arg))
 		if err != nil {
 			return nil, err
 		}

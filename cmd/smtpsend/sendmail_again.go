@@ -3,7 +3,7 @@ package main
 import (
 	"slices"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -14,7 +14,7 @@ type resubmission struct {
 	given    []string // the arguments of sendmail as they were; right while nobody has the message
 	sender   string
 	fullName string
-	dsn      message.DSN
+	dsn      mailobject.DSN
 	args     *sendmailArgs
 }
 

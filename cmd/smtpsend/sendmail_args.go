@@ -8,7 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 )
 
 // The modes of sendmail, by the letter of -b.
@@ -30,7 +30,7 @@ type sendmailArgs struct {
 	fullName   string // -F
 	recipients []string
 
-	dsn message.DSN // -N, -R, -V
+	dsn mailobject.DSN // -N, -R, -V
 
 	settings               map[string]string // by name without prefix
 	timeout                time.Duration

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 )
 
 // args is a sendmailArgs with what has no simple zero.
@@ -66,9 +66,9 @@ func TestParseSendmail(t *testing.T) {
 		{"-B|8BITMIME|-B7bit", nil},
 		{"-N|never", func(a *sendmailArgs) { a.dsn.Notify = "NEVER" }},
 		{"-Nsuccess,FAILURE|-Rhdrs|-Vid", func(a *sendmailArgs) {
-			a.dsn = message.DSN{Notify: "SUCCESS,FAILURE", Return: "HDRS", EnvelopeID: "id"}
+			a.dsn = mailobject.DSN{Notify: "SUCCESS,FAILURE", Return: "HDRS", EnvelopeID: "id"}
 		}},
-		{"-R|full|-V|a b", func(a *sendmailArgs) { a.dsn = message.DSN{Return: "FULL", EnvelopeID: "a b"} }},
+		{"-R|full|-V|a b", func(a *sendmailArgs) { a.dsn = mailobject.DSN{Return: "FULL", EnvelopeID: "a b"} }},
 		{"-v|-vv", func(a *sendmailArgs) { a.verbose = true }},
 		{"-d0-99.1", func(a *sendmailArgs) { a.trace = true }},
 		{"-d|x", func(a *sendmailArgs) { a.trace = true; to("x")(a) }},

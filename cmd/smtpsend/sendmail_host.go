@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
-	"github.com/smtpsend/smtpsend/internal/message"
 )
 
 // ownHost tells the names of this host from domains that have mailboxes.
@@ -27,9 +27,9 @@ const canonicalTimeout = 3 * time.Second
 func newOwnHost(cfg *config.Config) ownHost {
 	name, _ := os.Hostname() // without a name no domain is this host's
 	h := ownHost{name: strings.ToLower(name), mail: []string{strings.ToLower(cfg.DefaultDomain)}}
-	for _, address := range []string{cfg.MailSender, cfg.SMTPUserName} {
-		if a, err := message.ParseAddress("", address); err == nil {
-			h.mail = append(h.mail, strings.ToLower(a.Domain))
+	for _, text := range []string{cfg.MailSender, cfg.SMTPUserName} {
+		if a, err := address.Parse("", text); err == nil {
+			h.mail = append(h.mail, strings.ToLower(a.Domain()))
 		}
 	}
 	h.canonical = sync.OnceValue(func() string {

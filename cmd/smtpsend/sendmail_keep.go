@@ -44,7 +44,7 @@ type kept struct {
 // directory, else the directory for temporary files. With ctx it ends soon, and
 // then says what it did not keep.
 func (s *sendmail) keep(ctx context.Context, o *original, again resubmission, done *delivery, cause error) {
-	note := kept{SchemaVersion: stdio.SchemaVersion, Time: time.Now(), ExitCode: exit.Of(cause), Error: cause.Error(), Arguments: again.given}
+	note := kept{SchemaVersion: stdio.SchemaVersion, Time: time.Now(), ExitCode: exit.Of(cause), Error: advised(cause).Error(), Arguments: again.given}
 	if done != nil {
 		note.Arguments = again.arguments(done)
 		note.Mailbox, note.ReversePath = done.mail.mailbox, done.mail.Envelope.ReversePath

@@ -9,13 +9,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/aliases"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/readymessage"
 )
 
 // systemAliases is where every other sendmail has them.
@@ -27,7 +30,7 @@ const systemAliases = "/etc/aliases"
 type postmark struct {
 	cfg     *config.Config
 	aliases *aliases.Map
-	sender  message.Address // MAIL_SENDER, zero when unset
+	sender  address.Address // MAIL_SENDER, zero when unset
 	host    ownHost
 }
 
@@ -37,7 +40,7 @@ func newPostmark(ctx context.Context, cfg *config.Config) (*postmark, error) {
 	p := &postmark{cfg: cfg, aliases: &aliases.Map{}, host: newOwnHost(cfg)}
 	if cfg.MailSender != "" {
 		var err error
-		if p.sender, err = message.ParseAddress(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
+		if p.sender, err = address.Parse(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
 			return nil, exit.With(exit.Config, err)
 		}
 	}
@@ -53,33 +56,33 @@ func newPostmark(ctx context.Context, cfg *config.Config) (*postmark, error) {
 		p.aliases, err = aliases.Read(bytes.NewReader(text))
 	}
 	if err != nil {
-		return nil, exit.With(exit.Config, fmt.Errorf("aliases: %w", &message.FileError{Path: name, Err: err}))
+		return nil, exit.With(exit.Config, fmt.Errorf("aliases: %w", &badinput.FileError{Path: name, Err: err}))
 	}
 	return p, nil
 }
 
 // isLocal reports an address that only this host could know: one without a
 // domain, at localhost, or at a name of this host.
-func (p *postmark) isLocal(a message.Address) bool {
-	return isBare(a) || p.host.has(a.Domain)
+func (p *postmark) isLocal(a address.Address) bool {
+	return isBare(a) || p.host.has(a.Domain())
 }
 
 // isBare reports an address that no other host could make anything of.
-func isBare(a message.Address) bool {
-	switch strings.ToLower(a.Domain) {
+func isBare(a address.Address) bool {
+	switch strings.ToLower(a.Domain()) {
 	case "", "localhost", "localhost.localdomain":
 		return !a.IsZero()
 	}
 	return false
 }
 
-// resolve turns recipients into forward-paths.
-func (p *postmark) resolve(list []message.Address) ([]string, error) {
-	var paths []string
-	expanded := map[message.Address]bool{} // an alias may be a thousand addresses
+// resolve turns recipients into those that a server may know.
+func (p *postmark) resolve(list []address.Address) ([]address.Address, error) {
+	var known []address.Address
+	expanded := map[address.Address]bool{} // an alias may be a thousand addresses
 	for _, a := range list {
 		if !p.isLocal(a) {
-			paths = append(paths, a.Addr())
+			known = append(known, a)
 			continue
 		}
 		if expanded[a] {
@@ -90,39 +93,41 @@ func (p *postmark) resolve(list []message.Address) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		paths = append(paths, some...)
+		known = append(known, some...)
 	}
-	return paths, nil
+	return known, nil
 }
 
 // expand is where the mail for a local name goes. One at this host's own name
 // that would go nowhere is left as it stands: a server may know the host. The
 // errors do not quote the file.
-func (p *postmark) expand(a message.Address) ([]string, error) {
-	targets, err := p.aliases.Expand(a.Local)
+func (p *postmark) expand(a address.Address) ([]address.Address, error) {
+	targets, err := p.aliases.Expand(a.Local())
 	if err != nil {
 		return nil, exit.With(exit.Data, err)
 	}
-	var paths []string
+	var known []address.Address
 	for _, target := range targets {
-		list, err := message.ParseMailboxes("alias", target)
+		list, err := address.ParseLenient("alias", target)
 		if err != nil || len(list) != 1 {
-			return nil, &message.FieldError{Field: "alias", Value: a.Local, Reason: "leads to something that is not an address"}
+			return nil, &badinput.FieldError{Field: "alias", Value: a.Local(), Reason: "leads to something that is not an address"}
 		}
 		to := list[0]
 		switch {
 		case !isBare(to):
 		case p.cfg.DefaultDomain != "":
-			to.Domain = p.cfg.DefaultDomain
+			if to, err = to.At("alias", p.cfg.DefaultDomain); err != nil {
+				return nil, err
+			}
 		case !isBare(a):
-			return []string{a.Addr()}, nil
+			return []address.Address{a}, nil
 		default:
-			return nil, &message.FieldError{Field: "recipient", Value: to.Local,
+			return nil, &badinput.FieldError{Field: "recipient", Value: to.Local(),
 				Reason: "has no domain and no alias: set " + config.Prefix + "DEFAULT_DOMAIN, or an alias in " + systemAliases}
 		}
-		paths = append(paths, to.Addr())
+		known = append(known, to)
 	}
-	return paths, nil
+	return known, nil
 }
 
 // letter is what is to be submitted, as somebody ordered it.
@@ -130,20 +135,20 @@ type letter struct {
 	sender     string // reverse-path that was told; "" = none was, or the null one
 	fullName   string // for a From that is missing or local
 	readFrom   bool   // the reverse-path is the address in From
-	recipients []string
-	dsn        message.DSN
+	recipients []address.Address
+	dsn        mailobject.DSN
 }
 
 // stamped is a mail object with those who are behind it.
 type stamped struct {
-	*message.Mail
+	*mailobject.Mail
 	mailbox, from string
 }
 
 // stamp makes a mail object of raw. The mailbox is SMTP_USER_NAME, else the
 // author's; the reverse-path is the mailbox unless another was told. The null one
 // tells nothing: Exchange takes it from no client.
-func (p *postmark) stamp(raw *message.Raw, l letter) (*stamped, error) {
+func (p *postmark) stamp(raw *readymessage.Message, l letter) (*stamped, error) {
 	told, err := l.told()
 	if err != nil {
 		return nil, err
@@ -156,15 +161,11 @@ func (p *postmark) stamp(raw *message.Raw, l letter) (*stamped, error) {
 	if s.mailbox == "" || p.cfg.PlainUser() != "" {
 		s.mailbox = author.Addr()
 	}
-	envelope := message.Envelope{ReversePath: s.mailbox, ForwardPaths: l.recipients, DSN: l.dsn}
-	switch {
-	case p.cfg.ForceFrom:
-	case l.readFrom:
-		envelope.ReversePath = author.Addr()
-	case !told.IsZero() && !p.isLocal(told): // a local name, such as cron's root, tells nothing
-		envelope.ReversePath = told.Addr()
+	reversePath, err := p.reversePath(l, author, told)
+	if err != nil {
+		return nil, err
 	}
-	if s.Mail, err = raw.Mail(envelope, changes); err != nil {
+	if s.Mail, err = raw.Mail(reversePath, l.recipients, l.dsn, changes); err != nil {
 		return nil, err
 	}
 	if told := s.Envelope.ReversePath; told != s.mailbox {
@@ -173,17 +174,31 @@ func (p *postmark) stamp(raw *message.Raw, l letter) (*stamped, error) {
 	return s, nil
 }
 
-// told is the address of -f, zero for none and for the null reverse-path.
-func (l letter) told() (message.Address, error) {
-	if strings.Trim(l.sender, "<> ") == "" {
-		return message.Address{}, nil
+// reversePath is that of a message from author: what was told, else the mailbox.
+func (p *postmark) reversePath(l letter, author, told address.Address) (address.Address, error) {
+	named := !told.IsZero() && !p.isLocal(told) // a local name, such as cron's root, tells nothing
+	switch {
+	case !p.cfg.ForceFrom && l.readFrom:
+		return author, nil
+	case !p.cfg.ForceFrom && named:
+		return told, nil
+	case p.cfg.SMTPUserName == "" || p.cfg.PlainUser() != "":
+		return author, nil
 	}
-	list, err := message.ParseMailboxes("-f", l.sender)
+	return address.Parse(config.Prefix+"SMTP_USER_NAME", p.cfg.SMTPUserName)
+}
+
+// told is the address of -f, zero for none and for the null reverse-path.
+func (l letter) told() (address.Address, error) {
+	if strings.Trim(l.sender, "<> ") == "" {
+		return address.Address{}, nil
+	}
+	list, err := address.ParseLenient("-f", l.sender)
 	if err == nil && len(list) != 1 {
-		err = &message.FieldError{Field: "-f", Value: l.sender, Reason: "must be one address"}
+		err = &badinput.FieldError{Field: "-f", Value: l.sender, Reason: "must be one address"}
 	}
 	if err != nil {
-		return message.Address{}, err
+		return address.Address{}, err
 	}
 	return list[0], nil
 }
@@ -192,25 +207,25 @@ func (l letter) told() (message.Address, error) {
 // name, becomes the address that was told, else MAIL_SENDER, else the name in
 // the default domain; a display name is kept, so that readers see that it was
 // root.
-func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (message.Address, message.RawChanges, error) {
+func (p *postmark) author(raw *readymessage.Message, l letter, told address.Address) (address.Address, readymessage.Changes, error) {
 	now, err := p.readAuthor(raw)
 	if name := onlyName(raw); err != nil && name != "" {
-		now, err = message.Address{Name: name}, nil
+		now, err = address.Address{Name: name}, nil
 	}
-	if err != nil && strings.Contains(p.cfg.SMTPUserName, "@") && !p.cfg.ForceFrom && !severalAuthors(raw) {
+	if err != nil && strings.Contains(p.cfg.SMTPUserName, "@") && !p.cfg.ForceFrom && !l.readFrom && !severalAuthors(raw) {
 		// The From cannot be read, but nothing depends on it: Exchange may judge.
-		return message.Address{}, message.RawChanges{}, nil
+		return address.Address{}, readymessage.Changes{}, nil
 	}
 	if err != nil && !p.cfg.ForceFrom {
-		return now, message.RawChanges{}, err
+		return now, readymessage.Changes{}, err
 	}
 	if !now.IsZero() && !p.isLocal(now) && !p.cfg.ForceFrom {
-		return now, message.RawChanges{}, nil
+		return now, readymessage.Changes{}, nil
 	}
 	name := now.Name
-	names := []string{l.fullName, now.Local}
+	names := []string{l.fullName, now.Local()}
 	if p.isLocal(told) {
-		names = append(names, told.Local)
+		names = append(names, told.Local())
 	}
 	for _, other := range names {
 		if name == "" {
@@ -224,44 +239,44 @@ func (p *postmark) author(raw *message.Raw, l letter, told message.Address) (mes
 		if name != "" {
 			candidate.Name = name
 		}
-		return candidate, message.RawChanges{From: candidate, ForceFrom: true}, nil
+		return candidate, readymessage.Changes{From: candidate, ForceFrom: true}, nil
 	}
 	if !now.IsZero() && !isBare(now) && !p.cfg.ForceFrom {
-		return now, message.RawChanges{}, nil // a server that is not Exchange may know this host
+		return now, readymessage.Changes{}, nil // a server that is not Exchange may know this host
 	}
 	what := "the message has no From address"
 	switch {
 	case p.cfg.ForceFrom:
 		what = config.Prefix + "FORCE_FROM has no address for From"
 	case !now.IsZero():
-		what = fmt.Sprintf("From %q has no domain", now.Local)
+		what = fmt.Sprintf("From %q has no domain", now.Local())
 	}
-	return now, message.RawChanges{}, exit.With(exit.Config, fmt.Errorf("%s: set %sMAIL_SENDER", what, config.Prefix))
+	return now, readymessage.Changes{}, exit.With(exit.Config, fmt.Errorf("%s: set %sMAIL_SENDER", what, config.Prefix))
 }
 
 // readAuthor is the first of those in From, zero when there is none. A local name
 // beside others stays nobody's: completed, it would be the only author.
-func (p *postmark) readAuthor(raw *message.Raw) (message.Address, error) {
+func (p *postmark) readAuthor(raw *readymessage.Message) (address.Address, error) {
 	list, err := raw.From()
 	if err != nil || len(list) == 0 {
-		return message.Address{}, err
+		return address.Address{}, err
 	}
 	if i := slices.IndexFunc(list, p.isLocal); i >= 0 && len(list) > 1 {
-		return message.Address{}, &message.FieldError{Field: "From", Value: list[i].Addr(), Reason: "a local name beside other authors"}
+		return address.Address{}, &badinput.FieldError{Field: "From", Value: list[i].Addr(), Reason: "a local name beside other authors"}
 	}
 	return list[0], nil
 }
 
 // severalAuthors reports a From that some reader might take for more than one,
 // and so for somebody who did not write the message.
-func severalAuthors(raw *message.Raw) bool {
+func severalAuthors(raw *readymessage.Message) bool {
 	text, _ := raw.Field("From")
 	return strings.ContainsAny(text, ",;")
 }
 
 // onlyName is a From that has a display name and forgot the address, as scripts
 // write "From: Backup Server".
-func onlyName(raw *message.Raw) string {
+func onlyName(raw *readymessage.Message) string {
 	text, _ := raw.Field("From")
 	text = strings.Trim(text, `" `)
 	if strings.ContainsAny(text, "@<>\"():") {
@@ -270,18 +285,20 @@ func onlyName(raw *message.Raw) string {
 	return mimetext.CleanName(mimetext.DecodeWords(text))
 }
 
-func (p *postmark) candidates(now, told message.Address) []message.Address {
+func (p *postmark) candidates(now, told address.Address) []address.Address {
 	if p.cfg.ForceFrom {
-		return []message.Address{p.sender}
+		return []address.Address{p.sender}
 	}
 	local := now
-	for _, other := range []message.Address{told, now} {
+	for _, other := range []address.Address{told, now} {
 		if !other.IsZero() {
 			local = other
 		}
 	}
 	if p.cfg.DefaultDomain != "" && !local.IsZero() {
-		local.Domain = p.cfg.DefaultDomain
+		if completed, err := local.At("From", p.cfg.DefaultDomain); err == nil { // else it is too long
+			local = completed
+		}
 	}
-	return []message.Address{told, p.sender, local}
+	return []address.Address{told, p.sender, local}
 }

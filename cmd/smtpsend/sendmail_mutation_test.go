@@ -12,10 +12,11 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/aliases"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/readymessage"
 )
 
 const mutations = 10_000
@@ -75,7 +76,7 @@ func disturb(r *rand.Rand, b []byte) []byte {
 }
 
 // prepare does what sendmail does before the network.
-func (c trial) prepare(p *postmark) (*message.Raw, *stamped, error) {
+func (c trial) prepare(p *postmark) (*readymessage.Message, *stamped, error) {
 	a, err := parseSendmail(c.args)
 	if err != nil {
 		return nil, nil, err
@@ -84,16 +85,16 @@ func (c trial) prepare(p *postmark) (*message.Raw, *stamped, error) {
 	if !a.dots {
 		in = newDotReader(in)
 	}
-	raw, err := message.ReadRaw(context.Background(), in, message.RawOptions{Reencode: message.ReencodeLong})
+	raw, err := readymessage.Read(context.Background(), in, readymessage.Options{Reencode: readymessage.ReencodeLong})
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &sendmail{args: a, cfg: p.cfg, postmark: p}
-	paths, err := s.recipients(raw)
+	recipients, err := s.recipients(raw)
 	if err != nil {
 		return raw, nil, err
 	}
-	m, err := s.stamp(raw, letter{sender: a.sender, fullName: a.fullName, recipients: paths, dsn: a.dsn})
+	m, err := s.stamp(raw, letter{sender: a.sender, fullName: a.fullName, recipients: recipients, dsn: a.dsn})
 	return raw, m, err
 }
 
@@ -102,7 +103,7 @@ func TestTenThousandMutations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sender, err := message.ParseAddress("", "noreply@contoso.example")
+	sender, err := address.Parse("", "noreply@contoso.example")
 	if err != nil {
 		t.Fatal(err)
 	}

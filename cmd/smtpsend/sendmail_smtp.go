@@ -10,12 +10,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -185,7 +187,7 @@ func (p *pipeSession) Hello(_ context.Context, _ string, extended bool) smtpserv
 	if !extended {
 		return smtpserver.Say(250, hostName())
 	}
-	return smtpserver.Say(250, hostName(), "PIPELINING", fmt.Sprintf("SIZE %d", message.MaxRaw),
+	return smtpserver.Say(250, hostName(), "PIPELINING", fmt.Sprintf("SIZE %d", limits.Message),
 		"8BITMIME", "ENHANCEDSTATUSCODES", "DSN", "SMTPUTF8")
 }
 
@@ -200,29 +202,28 @@ func (p *pipeSession) Auth(context.Context, string, []byte, func([]byte) ([]byte
 func (p *pipeSession) Mail(_ context.Context, m smtpserver.Mail) smtpserver.Reply {
 	p.order = letter{sender: m.ReversePath, fullName: p.args.fullName, readFrom: p.args.readFrom}
 	if _, err := p.order.told(); err != nil {
-		return smtpserver.Say(553, "5.1.7 "+printable.Line(err.Error()))
+		return smtpserver.Say(553, "5.1.7 "+printable.Line(advised(err).Error()))
 	}
-	p.order.dsn = message.DSN{Return: m.Params["RET"], EnvelopeID: m.Params["ENVID"]}
+	p.order.dsn = mailobject.DSN{Return: m.Params["RET"], EnvelopeID: m.Params["ENVID"]}
 	if p.order.dsn.Check() != nil {
-		p.order.dsn = message.DSN{}
+		p.order.dsn = mailobject.DSN{}
 	}
 	return smtpserver.Say(250, "2.1.0 Sender OK")
 }
 
 func (p *pipeSession) Rcpt(_ context.Context, r smtpserver.Rcpt) smtpserver.Reply {
-	list, err := message.ParseMailboxes("recipient", r.ForwardPath)
+	list, err := address.ParseLenient("recipient", r.ForwardPath)
 	if err == nil && len(list) != 1 {
 		return smtpserver.Say(553, "5.1.3 A path is one address")
 	}
-	var paths []string
 	if err == nil {
-		paths, err = p.resolve(list)
+		list, err = p.resolve(list)
 	}
 	if err != nil {
-		return smtpserver.Say(550, "5.1.1 "+printable.Line(err.Error()))
+		return smtpserver.Say(550, "5.1.1 "+printable.Line(advised(err).Error()))
 	}
-	p.order.recipients = append(p.order.recipients, paths...)
-	if wish := (message.DSN{Notify: r.Params["NOTIFY"]}); wish.Check() == nil {
+	p.order.recipients = append(p.order.recipients, list...)
+	if wish := (mailobject.DSN{Notify: r.Params["NOTIFY"]}); wish.Check() == nil {
 		p.order.dsn.Notify = wish.Notify
 	}
 	return smtpserver.Say(250, "2.1.5 Recipient OK")
@@ -237,14 +238,14 @@ func (p *pipeSession) Data(context.Context) smtpserver.Reply {
 func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
 	copied := &original{}
 	defer copied.close()
-	raw, err := message.ReadRaw(ctx, io.TeeReader(r, copied), message.RawOptions{Reencode: message.Reencode(p.cfg.Reencode)})
+	raw, err := readymessage.Read(ctx, io.TeeReader(r, copied), readymessage.Options{Reencode: readymessage.Reencode(p.cfg.Reencode)})
 	if err != nil {
-		return smtpserver.Say(554, "5.6.0 "+printable.Line(err.Error()))
+		return smtpserver.Say(554, "5.6.0 "+printable.Line(advised(err).Error()))
 	}
 	defer raw.Close()
 	mail, err := p.stamp(raw, p.order)
 	if err != nil {
-		return smtpserver.Say(554, "5.6.0 "+printable.Line(err.Error()))
+		return smtpserver.Say(554, "5.6.0 "+printable.Line(advised(err).Error()))
 	}
 	defer mail.Close()
 	if p.args.dryRun || p.cfg.NoMails {
@@ -255,7 +256,7 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 	}
 	shown, receipt, err := p.submit(ctx, mail)
 	if err != nil {
-		return smtpserver.Say(451, "4.3.0 "+printable.Line(err.Error()))
+		return smtpserver.Say(451, "4.3.0 "+printable.Line(advised(err).Error()))
 	}
 	p.toStderr().fallBack(ctx, p.cfg, mail.Mail, receipt, "sendmail", &shown)
 	switch {
@@ -276,7 +277,7 @@ func (p *pipeSession) queueReply(ctx context.Context, mail *stamped) smtpserver.
 	qid, _, err := p.enqueue(ctx, p.cfg, mail.Mail, outbox.Message{Mailbox: mail.mailbox, Source: "sendmail"})
 	if err != nil {
 		p.Errorf("%v", err)
-		return smtpserver.Say(451, "4.3.0 "+printable.Line(err.Error()))
+		return smtpserver.Say(451, "4.3.0 "+printable.Line(advised(err).Error()))
 	}
 	return smtpserver.Say(250, "2.0.0 queued as "+string(qid))
 }

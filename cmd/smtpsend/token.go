@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -97,7 +97,7 @@ func (t *tokenFlags) user(cfg *config.Config) (string, error) {
 		{"--mailbox", t.mailbox}, {config.Prefix + "SMTP_USER_NAME", cfg.SMTPUserName}, {config.Prefix + "MAIL_SENDER", cfg.MailSender},
 	} {
 		if from[1] != "" {
-			a, err := message.ParseAddress(from[0], from[1])
+			a, err := address.Parse(from[0], from[1])
 			return a.Addr(), err
 		}
 	}

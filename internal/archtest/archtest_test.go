@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,16 +25,16 @@ const module = "github.com/smtpsend/smtpsend/"
 
 // ranks orders the packages. One may import only packages of a lower rank.
 var ranks = map[string]int{
-	"internal/lazyregexp": -2, "internal/charset": -3, "internal/loglines": -1, "internal/until": -2, "internal/limits": -3, "internal/until/untiltest": -1, "internal/mimetext": -2, "internal/datavalue": -1, "internal/headerfield": -1, "internal/secret": -1, "internal/ownfile": -1, "internal/envfile": -1, // what some of rank 0 are made of
+	"internal/lazyregexp": -2, "internal/charset": -3, "internal/loglines": -1, "internal/until": -2, "internal/limits": -3, "internal/badinput": -1, "internal/until/untiltest": -1, "internal/mimetext": -2, "internal/datavalue": -1, "internal/headerfield": -1, "internal/secret": -1, "internal/ownfile": -1, "internal/envfile": -1, // what some of rank 0 are made of
 	"internal/backoff": 0, "internal/exchange": -1, "internal/loopback": 0, "xoauth2": 0, "internal/smtp": 0, "internal/program": 0, "internal/spelling": 0, "internal/setting": 0, "internal/settingsfile": 0, "internal/secretfile": 0,
 	"internal/printable": 0, "internal/nodump": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/notices": 0,
-	"internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0, "internal/stricttemplate": 0,
+	"internal/address": 0, "internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0, "internal/stricttemplate": 0,
 	"internal/seal": 1, "internal/aliases": 1,
-	"tokencache": 1, "internal/config": 1, "internal/message": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
+	"tokencache": 1, "internal/config": 1, "internal/mailobject": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
 	"internal/sandbox/accesstoken": 0, "internal/sandbox/tenant": 1, "internal/sandbox/inbox": 1, "internal/sandbox/fault": 2,
 	"internal/sandbox/entraid": 3, "internal/sandbox/exchangeonline": 3, "internal/sandbox": 4, "sandboxtest": 5,
-	"internal/entra": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailtemplate": 2,
-	"internal/submission": 3, "internal/outbox": 3,
+	"internal/entra": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailobject/mailtest": 2, "internal/message": 2, "internal/readymessage": 2,
+	"internal/submission": 3, "internal/outbox": 3, "internal/mailtemplate": 3,
 	"internal/account": 4,
 	"internal/courier": 5,
 	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6, "internal/view": 7,
@@ -232,6 +233,31 @@ func TestTestsDoNotSleep(t *testing.T) {
 			if strings.HasSuffix(f.name, "_test.go") && bytes.Contains(f.text, []byte("time."+"Sleep(")) {
 				t.Errorf("%s sleeps: wait for the event", f.name)
 			}
+		}
+	}
+}
+
+// wordless are packages for any program: only cmd/smtpsend has flags and settings.
+var wordless = []string{"internal/address", "internal/badinput", "internal/mailobject", "internal/message", "internal/readymessage", "internal/seal"}
+
+var flagOrSetting = regexp.MustCompile(`(^|[\s(;:])--[a-z]|SMTPSEND_|smtpsend [a-z]`)
+
+func TestLibrariesNameNoFlagAndNoSetting(t *testing.T) {
+	all := goFiles(t)
+	for _, dir := range wordless {
+		if len(all[dir]) == 0 {
+			t.Errorf("there is no %s", dir)
+		}
+		for _, f := range all[dir] {
+			if strings.HasSuffix(f.name, "_test.go") {
+				continue
+			}
+			ast.Inspect(f.ast, func(n ast.Node) bool {
+				if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING && flagOrSetting.MatchString(text.Value[1:len(text.Value)-1]) {
+					t.Errorf("%s: %s: return a reason that cmd/smtpsend can word", f.set.Position(text.Pos()), text.Value)
+				}
+				return true
+			})
 		}
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/smtp"
-
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Added counts what Add did.
@@ -124,7 +124,7 @@ func addRow(ctx context.Context, row Row, p Plan, box *outbox.Outbox, b outbox.B
 		return false, err
 	}
 	defer m.Close()
-	s := stored(m, row)
+	s := stored(m.Mail, row)
 	s.Size, s.ReadyAt, s.Batch, s.Key = m.Content.Size(), at, b.ID, b.Key(row.Key)
 	_, known, err = box.AcceptContent(ctx, s, m.Content)
 	return known, err
@@ -132,7 +132,7 @@ func addRow(ctx context.Context, row Row, p Plan, box *outbox.Outbox, b outbox.B
 
 // stored is a row's message as the outbox takes it, but for what the batch and
 // the content decide.
-func stored(m *message.Mail, row Row) outbox.Message {
+func stored(m *mailobject.Mail, row Row) outbox.Message {
 	return outbox.Message{
 		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID,
 		Priority: outbox.Bulk, Row: row.Key, Source: "batch",

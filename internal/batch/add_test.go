@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/batch"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
@@ -122,7 +122,7 @@ func TestAContentThatIsStillComingInIsNoRowYet(t *testing.T) {
 	}
 	_, _, err := box.AcceptContent(t.Context(), outbox.Message{
 		Mailbox: "reports@contoso.example", MessageID: "<1@contoso.example>", Batch: b.ID, Row: "2", Key: b.Key("2"),
-		Envelope: message.Envelope{ReversePath: "reports@contoso.example", ForwardPaths: []string{"a@contoso.example"}},
+		Envelope: mailobject.Envelope{ReversePath: "reports@contoso.example", ForwardPaths: []string{"a@contoso.example"}},
 	}, contentFunc(func(w io.Writer) (int64, error) {
 		n, err := io.Copy(w, strings.NewReader(strings.Repeat("0123456789\r\n", 300_000)))
 		list, e := box.List(t.Context(), outbox.Filter{Batch: b.ID, States: []outbox.State{outbox.Receiving}})

@@ -12,7 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -28,7 +31,7 @@ type Plan struct {
 }
 
 // Draft fills in the template for one row and returns when the message is to be
-// submitted (zero: at once). The error is *message.FieldError, or the cause of
+// submitted (zero: at once). The error is *badinput.FieldError, or the cause of
 // ctx, with which filling in ends.
 func (p Plan) Draft(ctx context.Context, row Row) (message.Draft, time.Time, error) {
 	d := p.draft()
@@ -273,7 +276,7 @@ func (c *checker) one(ctx context.Context, row Row) (outbox.Message, error) {
 	if err != nil {
 		return outbox.Message{}, err
 	}
-	m := stored(&message.Mail{Envelope: d.Envelope()}, row)
+	m := stored(&mailobject.Mail{Envelope: d.Envelope()}, row)
 	m.ReadyAt = at
 	if err := m.Check(); err != nil {
 		return m, err
@@ -293,7 +296,7 @@ func (c *checker) one(ctx context.Context, row Row) (outbox.Message, error) {
 		}
 		size += n
 	}
-	if size+1<<20 < message.MaxRaw {
+	if size+1<<20 < limits.Message {
 		return m, nil
 	}
 	return m, tooLarge(ctx, d)
@@ -346,8 +349,8 @@ func tooLarge(ctx context.Context, d message.Draft) error {
 		return err
 	}
 	defer m.Close()
-	if n := m.Content.Size(); n > message.MaxRaw {
-		return &message.FieldError{Field: "content", Reason: fmt.Sprintf("has %d octets, %d are allowed", n, message.MaxRaw)}
+	if n := m.Content.Size(); n > limits.Message {
+		return &badinput.FieldError{Field: "content", Reason: fmt.Sprintf("has %d octets, %d are allowed", n, limits.Message)}
 	}
 	return nil
 }
@@ -381,8 +384,8 @@ func (c *checker) file(ctx context.Context, a message.Attachment) (int64, error)
 
 // look composes a message of the attachment alone, which does not read it.
 func look(ctx context.Context, a message.Attachment) (int64, error) {
-	nobody := message.Address{Local: "nobody", Domain: "contoso.example"}
-	m, err := message.Compose(ctx, message.Draft{From: nobody, To: []message.Address{nobody}, Attachments: []message.Attachment{a}})
+	nobody := address.MustParse("nobody@contoso.example")
+	m, err := message.Compose(ctx, message.Draft{From: nobody, To: []address.Address{nobody}, Attachments: []message.Attachment{a}})
 	if err != nil {
 		return 0, err
 	}

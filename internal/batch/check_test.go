@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/batch"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -35,7 +37,7 @@ func planIn(t testing.TB, dir, source string) batch.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return batch.Plan{Template: tmpl, Base: message.Draft{From: message.Address{Local: "reports", Domain: "contoso.example"}}}
+	return batch.Plan{Template: tmpl, Base: message.Draft{From: address.MustParse("reports@contoso.example")}}
 }
 
 func check(t testing.TB, p batch.Plan, data string) batch.Checked {
@@ -104,7 +106,7 @@ func TestCheckListsEveryProblemWithItsRow(t *testing.T) {
 
 func TestRowsDoNotShareRecipients(t *testing.T) {
 	p := plan(t, "---\nto: '{{.email}}'\n---\nx\n")
-	p.Base.To = append(make([]message.Address, 0, 8), message.Address{Local: "all", Domain: "contoso.example"})
+	p.Base.To = append(make([]address.Address, 0, 8), address.MustParse("all@contoso.example"))
 	one, _, err := p.Draft(t.Context(), batch.Row{Data: map[string]any{"email": "a@x.example"}})
 	if err != nil {
 		t.Fatal(err)
@@ -158,14 +160,14 @@ func TestTheCheckFindsWhatTheOutboxWouldRefuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(f.Truncate(message.MaxRaw*3/4), f.Close()); err != nil {
+	if err := errors.Join(f.Truncate(limits.Message*3/4), f.Close()); err != nil {
 		t.Fatal(err)
 	}
 	half := filepath.Join(t.TempDir(), "half.bin")
 	if f, err = os.Create(half); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(f.Truncate(message.MaxRaw*36/100), f.Close()); err != nil {
+	if err := errors.Join(f.Truncate(limits.Message*36/100), f.Close()); err != nil {
 		t.Fatal(err)
 	}
 	many := func(n int) string {

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
@@ -172,8 +172,8 @@ func (l *lab) pass() {
 	}
 }
 
-func address(local string) message.Address {
-	return message.Address{Local: local, Domain: "contoso.example"}
+func contoso(local string) address.Address {
+	return address.MustParse(local + "@contoso.example")
 }
 
 // arrived are the senders and subjects of what the operator got.
@@ -188,7 +188,7 @@ func (l *lab) arrived() (list []string) {
 
 // A notice does not travel on what it tells of, nor where it is refused itself.
 func TestANoticeGoesByAMailboxThatWorks(t *testing.T) {
-	o := courier.Options{Due: true, Operator: address("operator"), From: address("a")}
+	o := courier.Options{Due: true, Operator: contoso("operator"), From: contoso("a")}
 	l := newLab(t, faulty(t, "smtp-auth-disabled-mailbox,mailbox=a@contoso.example,times=1"), outbox.Options{})
 	l.add("b@contoso.example", "x@contoso.example", "b")
 	l.run(t.Context(), o)
@@ -202,7 +202,7 @@ func TestANoticeGoesByAMailboxThatWorks(t *testing.T) {
 	}
 
 	l = newLab(t, faulty(t, "smtp-auth-disabled-mailbox,mailbox=a@contoso.example", "smtp-auth-disabled-mailbox,mailbox=from@contoso.example"), outbox.Options{})
-	o.From = address("from")
+	o.From = contoso("from")
 	l.add("b@contoso.example", "x@contoso.example", "b")
 	l.run(t.Context(), o)
 	l.add("a@contoso.example", "x@contoso.example", "a")
@@ -224,9 +224,9 @@ func TestANoticeWaitsUntilAMailboxWorks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, faulty(t, faults...), outbox.Options{})
-			o := courier.Options{Due: true, Operator: address("operator"), From: address("from")}
+			o := courier.Options{Due: true, Operator: contoso("operator"), From: contoso("from")}
 			if name == "the one mailbox is held" {
-				o.From = address("a")
+				o.From = contoso("a")
 			}
 			l.add("a@contoso.example", "x@contoso.example", "a")
 			l.run(t.Context(), o)
@@ -392,7 +392,7 @@ func TestADiskWithoutRoomForANoticeStopsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	troubles := 0
-	l.run(t.Context(), courier.Options{Due: true, Quantum: 1, Operator: address("operator"), From: address("b"), Trouble: func(error) { troubles++ }})
+	l.run(t.Context(), courier.Options{Due: true, Quantum: 1, Operator: contoso("operator"), From: contoso("b"), Trouble: func(error) { troubles++ }})
 	if n := len(l.box.Messages()); n != 3 || troubles != 1 {
 		t.Errorf("%d messages arrived, %d warnings", n, troubles)
 	}

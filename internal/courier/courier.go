@@ -26,8 +26,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -58,7 +58,7 @@ type Options struct {
 	// or pauses for long, and when it submits again; a message that is given up. It is
 	// a mail from From, submitted as Mailbox (zero: as From), or when that one is
 	// paused or held as another mailbox that works. Zero: no such mail.
-	Operator, From, Mailbox message.Address
+	Operator, From, Mailbox address.Address
 	// OneUser says that all mailboxes sign in as one user: what keeps one from
 	// submitting keeps others.
 	OneUser bool

@@ -19,8 +19,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
@@ -105,10 +107,10 @@ func (l *lab) add(mailbox, to, subject string) outbox.QID {
 	l.t.Helper()
 	var d message.Draft
 	var err error
-	if d.From, err = message.ParseAddress("From", mailbox); err != nil {
+	if d.From, err = address.Parse("From", mailbox); err != nil {
 		l.t.Fatal(err)
 	}
-	if d.To, err = message.ParseAddressList("To", to); err != nil {
+	if d.To, err = address.ParseList("To", to); err != nil {
 		l.t.Fatal(err)
 	}
 	d.Subject, d.Text = subject, "text\n"
@@ -264,8 +266,8 @@ func TestTheOperatorIsToldOnce(t *testing.T) {
 	l.add("a@contoso.example", "x@contoso.example", "a")
 	l.add("a@contoso.example", "x@contoso.example", "a")
 	o := courier.Options{
-		Drain: true, Operator: message.Address{Local: "operator", Domain: "contoso.example"},
-		From: message.Address{Local: "smtpsend", Domain: "contoso.example"},
+		Drain: true, Operator: address.MustParse("operator@contoso.example"),
+		From: address.MustParse("smtpsend@contoso.example"),
 	}
 	l.run(t.Context(), o)
 	l.run(t.Context(), o)
@@ -359,7 +361,7 @@ func TestALargeMessageHasTheTimeItNeeds(t *testing.T) {
 	content := "From: " + from + "\r\nSubject: large\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 30<<10)
 	_, _, err := l.out.Accept(t.Context(), outbox.Message{
 		Mailbox: from, MessageID: "<1@contoso.example>",
-		Envelope: message.Envelope{ReversePath: from, ForwardPaths: []string{"x@contoso.example"}},
+		Envelope: mailobject.Envelope{ReversePath: from, ForwardPaths: []string{"x@contoso.example"}},
 	}, strings.NewReader(content))
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -48,7 +49,7 @@ func (c *courier) mail(ctx context.Context, notices []outbox.Notice) error {
 		return err
 	}
 	m, err := message.Compose(ctx, message.Draft{
-		From: from, Mailbox: mailbox, To: []message.Address{c.o.Operator}, Subject: subject(notices), Text: c.text(notices),
+		From: from, Mailbox: mailbox, To: []address.Address{c.o.Operator}, Subject: subject(notices), Text: c.text(notices),
 		Headers: []message.Header{{Name: "Auto-Submitted", Value: "auto-generated"}},
 	})
 	if err != nil {
@@ -71,7 +72,7 @@ func (c *courier) mail(ctx context.Context, notices []outbox.Notice) error {
 // mailbox would meet as well, such as a server that is down, only a mailbox
 // can tell that has submitted since. Each time that one was refused the next takes
 // its turn.
-func (c *courier) carrier(ctx context.Context, notices []outbox.Notice) (from, mailbox message.Address, ok bool, err error) {
+func (c *courier) carrier(ctx context.Context, notices []outbox.Notice) (from, mailbox address.Address, ok bool, err error) {
 	records, err := c.box.Records(ctx)
 	if err != nil {
 		return from, mailbox, false, err
@@ -89,14 +90,14 @@ func (c *courier) carrier(ctx context.Context, notices []outbox.Notice) (from, m
 		own = c.o.From
 	}
 	ownWorks := broken.IsZero()
-	var list []message.Address
+	var list []address.Address
 	for _, r := range records {
 		works := r.Works && !r.Accepted.Before(broken)
 		if strings.EqualFold(r.Mailbox, own.Addr()) {
 			ownWorks = works
 			continue
 		}
-		if address, err := message.ParseAddress("", r.Mailbox); err == nil && works && time.Since(r.Accepted) < recent {
+		if address, err := address.Parse("", r.Mailbox); err == nil && works && time.Since(r.Accepted) < recent {
 			list = append(list, address)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/backoff"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -25,7 +25,7 @@ const (
 // job is a claimed message and its mail object.
 type job struct {
 	claim   *outbox.Claim
-	mail    *message.Mail
+	mail    *mailobject.Mail
 	allowed bool // its content may go out, and is counted
 	kept    bool // it was not allowed to go out: nothing is wrong with it
 }
@@ -43,7 +43,7 @@ func (c *courier) serve(ctx context.Context, due outbox.Due) {
 	current := c.claim(ctx, mailbox)
 	for n := 1; current != nil; n++ {
 		var following *job
-		next := func() *message.Mail {
+		next := func() *mailobject.Mail {
 			if n < quantum {
 				following = c.claim(ctx, mailbox)
 			}
@@ -81,9 +81,9 @@ func (c *courier) claim(ctx context.Context, mailbox string) *job {
 		}
 		return nil
 	}
-	return &job{claim: claim, mail: &message.Mail{
+	return &job{claim: claim, mail: &mailobject.Mail{
 		Envelope: claim.Envelope, MessageID: claim.MessageID,
-		Content: message.Stored(claim.Size, claim.EightBit, func() (io.ReadCloser, error) { return c.box.Body(c.work, claim.QID) }),
+		Content: mailobject.Stored(claim.Size, claim.EightBit, func() (io.ReadCloser, error) { return c.box.Body(c.work, claim.QID) }),
 	}}
 }
 
@@ -99,7 +99,7 @@ func (c *courier) giveBack(j *job) {
 
 // submit makes one attempt and records it. It reports whether the mailbox may
 // go on.
-func (c *courier) submit(j *job, next func() *message.Mail) bool {
+func (c *courier) submit(j *job, next func() *mailobject.Mail) bool {
 	session, err := c.session(j.claim.Mailbox)
 	if err != nil {
 		return c.finish(j, nil, settingResult(err))

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -258,22 +260,26 @@ func (e *examination) testMessage(ctx context.Context) {
 }
 
 // compose makes the test message, which says what it is.
-func (e *examination) compose(ctx context.Context) (*message.Mail, error) {
-	from, err := message.ParseAddress("From", e.o.From)
+func (e *examination) compose(ctx context.Context) (*mailobject.Mail, error) {
+	from, err := address.Parse("From", e.o.From)
 	if err != nil {
 		return nil, err
 	}
-	mailbox, err := message.ParseAddress("--mailbox", e.o.ReversePath)
+	mailbox, err := address.Parse("--mailbox", e.o.ReversePath)
 	if err != nil {
 		return nil, err
 	}
-	to, err := message.ParseAddress("--send-to", e.o.SendTo)
+	to, err := address.Parse("--send-to", e.o.SendTo)
 	if err != nil {
 		return nil, err
 	}
-	return message.Compose(ctx, message.Draft{
-		From: from, Mailbox: mailbox, To: []message.Address{to}, Subject: "Test by smtpsend doctor",
+	m, err := message.Compose(ctx, message.Draft{
+		From: from, Mailbox: mailbox, To: []address.Address{to}, Subject: "Test by smtpsend doctor",
 		Text: "This is a test message of smtpsend doctor, from " + e.o.From + ", submitted as the mailbox " +
 			e.o.Session.Mailbox + ". It needs no answer.\n",
 	})
+	if err != nil {
+		return nil, err
+	}
+	return m.Mail, nil
 }

@@ -9,12 +9,13 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/zone"
@@ -75,8 +76,8 @@ func With(code int, err error) error { return &Error{Code: code, Err: err} }
 func Of(err error) int {
 	var coded *Error
 	var problems *config.Problems
-	var field *message.FieldError
-	var file *message.FileError
+	var field *badinput.FieldError
+	var file *badinput.FileError
 	var tz *zone.Error
 	switch {
 	case err == nil:
@@ -91,7 +92,7 @@ func Of(err error) int {
 		return Config
 	case errors.As(err, &field):
 		return Data
-	case errors.Is(err, message.ErrNoCopy):
+	case errors.Is(err, readymessage.ErrNoCopy):
 		return CannotCreate
 	case errors.As(err, &file), errors.Is(err, fs.ErrNotExist):
 		return NoInput
@@ -107,8 +108,8 @@ func Outbox(err error) error {
 	var input *outbox.InputError
 	var tz *zone.Error
 	var coded *Error
-	var field *message.FieldError
-	var file *message.FileError
+	var field *badinput.FieldError
+	var file *badinput.FileError
 	switch {
 	case err == nil:
 		return nil
@@ -222,7 +223,7 @@ func NotAll(r *submission.Receipt) bool {
 
 // FailureCode is the exit code of one failure by itself, whichever verb met it.
 func FailureCode(e *submission.Error, f diagnosis.Finding) int {
-	var file *message.FileError
+	var file *badinput.FileError
 	switch {
 	case errors.As(e, &file), errors.Is(e, outbox.ErrDamaged):
 		return IO

@@ -23,7 +23,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
+	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -106,21 +108,23 @@ func limits(d time.Duration) submission.Timeouts {
 }
 
 // compose makes a message with lines that begin with dots.
-func compose(to ...string) (m *mail.Mail, text string, err error) {
-	d := mail.Draft{Subject: "matrix", Text: "first\n.dot at the start\n..two\n.\nlast\n"}
-	if d.From, err = mail.ParseAddress("From", mailbox); err != nil {
+func compose(to ...string) (m *mailobject.Mail, text string, err error) {
+	d := message.Draft{Subject: "matrix", Text: "first\n.dot at the start\n..two\n.\nlast\n"}
+	if d.From, err = address.Parse("From", mailbox); err != nil {
 		return nil, "", err
 	}
 	for _, a := range to {
-		parsed, err := mail.ParseAddress("To", a)
+		parsed, err := address.Parse("To", a)
 		if err != nil {
 			return nil, "", err
 		}
 		d.To = append(d.To, parsed)
 	}
-	if m, err = mail.Compose(context.Background(), d); err != nil {
+	composed, err := message.Compose(context.Background(), d)
+	if err != nil {
 		return nil, "", err
 	}
+	m = composed.Mail
 	var b strings.Builder
 	if _, err := m.Content.WriteTo(&b); err != nil {
 		return nil, "", err
@@ -128,7 +132,7 @@ func compose(to ...string) (m *mail.Mail, text string, err error) {
 	return m, b.String(), nil
 }
 
-func mustCompose(t *testing.T, to ...string) (*mail.Mail, string) {
+func mustCompose(t *testing.T, to ...string) (*mailobject.Mail, string) {
 	t.Helper()
 	m, text, err := compose(to...)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -46,7 +46,7 @@ func runSession(c cell, announced bool, limit time.Duration) result {
 	if err != nil {
 		return res.failed("%v", err)
 	}
-	var mails []*mail.Mail
+	var mails []*mailobject.Mail
 	var texts []string
 	for i := range sessionMessages {
 		m, text, err := compose(fmt.Sprintf("m%d@contoso.example", i))
@@ -63,7 +63,7 @@ func runSession(c cell, announced bool, limit time.Duration) result {
 	var receipts []*submission.Receipt
 	sender := submission.NewSender(o)
 	for i, m := range mails {
-		next := func() *mail.Mail {
+		next := func() *mailobject.Mail {
 			if i+1 < len(mails) && announced {
 				return mails[i+1]
 			}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 	"github.com/smtpsend/smtpsend/internal/stricttemplate"
 )
@@ -28,7 +28,7 @@ const (
 	htmlPart     = "html"
 )
 
-// Compile compiles a source; name is in errors, which are *message.FieldError.
+// Compile compiles a source; name is in errors, which are *badinput.FieldError.
 func Compile(name string, s Source) (*Template, error) {
 	t := &Template{name: name, attachDir: s.AttachDir, lists: make(map[string][]string)}
 	parts := []stricttemplate.Part{
@@ -63,15 +63,15 @@ const headerPart = "header "
 
 // options are what the texts of a message have beside what all templates have.
 var options = stricttemplate.Options{
-	Functions: map[string]func(a, b string) (string, error){"address": address},
+	Functions: map[string]func(a, b string) (string, error){"address": namedAddress},
 	ParseTime: func(text string) (time.Time, error) { return ParseTime("date", text) },
 	Source:    "--data and --set give values, in batch the columns",
 }
 
-// address makes one address of a name and an addr-spec, whatever commas the name
+// namedAddress makes one address of a name and an addr-spec, whatever commas the name
 // holds.
-func address(name, addr string) (string, error) {
-	a, err := message.ParseAddress("address", addr)
+func namedAddress(name, addr string) (string, error) {
+	a, err := address.Parse("address", addr)
 	if err != nil {
 		return "", err
 	}

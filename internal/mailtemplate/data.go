@@ -17,7 +17,7 @@ import (
 // ParseData reads the data of a template: one JSON or YAML mapping, told apart
 // by the extension of name (.json), else by its first character. Empty data is
 // an empty map; groups of values are maps of the same type, lists []any. The error
-// is *message.FieldError, and the cause of ctx, with which parsing ends.
+// is *badinput.FieldError, and the cause of ctx, with which parsing ends.
 func ParseData(ctx context.Context, name, source string) (map[string]any, error) {
 	if len(source) > limits.Data {
 		return nil, refused("data "+name, "", fmt.Sprintf("has more than %d octets", limits.Data))
@@ -80,7 +80,7 @@ func parseJSON(text string) (map[string]any, error) {
 }
 
 // SetData sets one value from an assignment as on the command line, "key=value"
-// or "outer.inner=value". Values are text. The error is *message.FieldError.
+// or "outer.inner=value". Values are text. The error is *badinput.FieldError.
 func SetData(data map[string]any, assignment string) error {
 	path, value, ok := strings.Cut(assignment, "=")
 	if !ok || path == "" {

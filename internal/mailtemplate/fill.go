@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/stricttemplate"
 )
 
 // Fill executes the template with data and sets what it has in d: only fields
 // that the template mentions are changed; recipients, headers and attachments
-// are added to those of d. Errors are *message.FieldError and name the part of
+// are added to those of d. Errors are *badinput.FieldError and name the part of
 // the template, also where it does more than is allowed (see package limits).
 // Filling in ends with ctx, and then returns its cause.
 func (t *Template) Fill(ctx context.Context, d *message.Draft, data map[string]any) error {
@@ -21,7 +22,7 @@ func (t *Template) Fill(ctx context.Context, d *message.Draft, data map[string]a
 }
 
 // FillAll is Fill, and returns every part that cannot be filled in, each as a
-// *message.FieldError.
+// *badinput.FieldError.
 func (t *Template) FillAll(ctx context.Context, d *message.Draft, data map[string]any) []error {
 	run := t.begin(ctx, data)
 	defer run.texts.End()
@@ -103,8 +104,8 @@ func (f *filling) fail(name string, err error) {
 	f.errs = append(f.errs, failed)
 }
 
-func (f *filling) addresses(part string) []message.Address {
-	var list []message.Address
+func (f *filling) addresses(part string) []address.Address {
+	var list []address.Address
 	for _, name := range f.t.lists[part] {
 		list = append(list, f.addressesIn(part, f.text(name))...)
 	}
@@ -112,7 +113,7 @@ func (f *filling) addresses(part string) []message.Address {
 }
 
 // address sets target to the first address of a part that has one.
-func (f *filling) address(part string, target *message.Address) {
+func (f *filling) address(part string, target *address.Address) {
 	if list := f.addressesIn(part, f.text(part)); len(list) > 0 {
 		*target = list[0]
 	}
@@ -120,11 +121,11 @@ func (f *filling) address(part string, target *message.Address) {
 
 // addressesIn reads addresses. The text must be addresses once it is filled in, so
 // that a line feed in the data is refused here.
-func (f *filling) addressesIn(part, text string) []message.Address {
+func (f *filling) addressesIn(part, text string) []address.Address {
 	if text == "" {
 		return nil
 	}
-	list, err := message.ParseAddressList(part, text)
+	list, err := address.ParseList(part, text)
 	if err != nil {
 		f.errs = append(f.errs, err)
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"text/template"
 
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
@@ -26,7 +28,7 @@ func FuzzParseData(f *testing.F) {
 	f.Fuzz(func(t *testing.T, source string) {
 		data, err := mailtemplate.ParseData(t.Context(), "data.yaml", source)
 		if err != nil {
-			var field *message.FieldError
+			var field *badinput.FieldError
 			if !errors.As(err, &field) {
 				t.Fatalf("error is a %T: %v", err, err)
 			}
@@ -80,7 +82,7 @@ func FuzzParseSource(f *testing.F) {
 		if err == nil {
 			_, err = mailtemplate.Compile("m.html", s)
 		}
-		var field *message.FieldError
+		var field *badinput.FieldError
 		if err != nil && !errors.As(err, &field) {
 			t.Fatalf("error is a %T: %v", err, err)
 		}
@@ -124,7 +126,7 @@ func FuzzFill(f *testing.F) {
 			if err == nil {
 				err = tmpl.Fill(t.Context(), &d, values)
 			}
-			var field *message.FieldError
+			var field *badinput.FieldError
 			if err != nil && (!errors.As(err, &field) || !strings.Contains(source, "_") && ours.MatchString(err.Error())) {
 				t.Fatalf("%T: %v", err, err)
 			}
@@ -156,7 +158,7 @@ func plainGo(name, source string, data map[string]any) (text string, same bool) 
 	}
 	var out strings.Builder
 	functions := map[string]any{"address": func(a, b any) (string, error) {
-		addr, err := message.ParseAddress("address", fmt.Sprint(b))
+		addr, err := address.Parse("address", fmt.Sprint(b))
 		addr.Name = mimetext.CleanName(fmt.Sprint(a))
 		return addr.String(), err
 	}}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -148,7 +149,7 @@ func TestHostileTemplatesAreRefused(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		d, err := fill(t, file, bomb[0], data)
 		runtime.ReadMemStats(&after)
-		var field *message.FieldError
+		var field *badinput.FieldError
 		if !errors.As(err, &field) || !strings.HasPrefix(field.Field, "template ") || !strings.Contains(err.Error(), bomb[1]) {
 			t.Errorf("%s: %.300v, want %q", name, err, bomb[1])
 		}
@@ -252,7 +253,7 @@ func TestDataIsBounded(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		_, err := mailtemplate.ParseData(t.Context(), name, bomb[0])
 		runtime.ReadMemStats(&after)
-		var field *message.FieldError
+		var field *badinput.FieldError
 		if !errors.As(err, &field) || !strings.Contains(err.Error(), bomb[1]) {
 			t.Errorf("%s: %.300v, want %q", name, err, bomb[1])
 		}

@@ -11,10 +11,10 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/guard"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
-	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
@@ -64,7 +64,7 @@ func (l *List) UnmarshalYAML(n *yaml.Node) error {
 // A name that the data lacks is an error, never "<no value>" in a mail. The
 // extension of name tells what the body is: .html and .htm HTML, .md and
 // .markdown Markdown, everything else text; a further .tmpl or .gotmpl is
-// ignored. The error is *message.FieldError with the line where it can be known.
+// ignored. The error is *badinput.FieldError with the line where it can be known.
 func Parse(name, source string) (*Template, error) {
 	s, err := ParseSource(name, source)
 	if err != nil {
@@ -178,5 +178,5 @@ func oneLine(err error) string {
 }
 
 func refused(field, value, reason string) error {
-	return &message.FieldError{Field: field, Value: value, Reason: reason}
+	return &badinput.FieldError{Field: field, Value: value, Reason: reason}
 }

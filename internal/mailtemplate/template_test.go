@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
@@ -14,7 +16,7 @@ import (
 // fill executes a template on a draft with From only.
 func fill(t testing.TB, name, source string, data map[string]any) (message.Draft, error) {
 	t.Helper()
-	d := message.Draft{From: message.Address{Local: "build", Domain: "contoso.example"}}
+	d := message.Draft{From: address.MustParse("build@contoso.example")}
 	tmpl, err := mailtemplate.Parse(name, source)
 	if err != nil {
 		return d, err
@@ -77,7 +79,7 @@ func TestTemplateSaysWhatIsWrong(t *testing.T) {
 		"{{range $i := 1000000000}}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{{end}}": `template m.txt: body: the result has more than 16777216 octets`,
 	} {
 		_, err := fill(t, "m.txt", source, map[string]any{"evil": "a@b.example\nBcc: x@y.example", "name": "Ann"})
-		var fe *message.FieldError
+		var fe *badinput.FieldError
 		if !errors.As(err, &fe) || err.Error() != want {
 			t.Errorf("%.60q: %v, want %s", source, err, want)
 		}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
-	"github.com/smtpsend/smtpsend/internal/message"
 )
 
 // parsed is data as a row of JSON has it.
@@ -47,7 +47,7 @@ func TestNoWordsOfGoGoOut(t *testing.T) {
 	} {
 		for _, name := range []string{"m.txt", "m.html", "m.md"} {
 			d, err := fill(t, name, "---\nsubject: fixed\n---\n"+source, parsed(t, odd))
-			var field *message.FieldError
+			var field *badinput.FieldError
 			if !errors.As(err, &field) || !strings.Contains(err.Error(), want) || d.Text+d.HTML+d.Markdown != "" {
 				t.Errorf("%s: %s: %v, %q, want %s", name, source, err, d.Text+d.HTML+d.Markdown, want)
 			}

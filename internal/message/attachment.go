@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
@@ -31,15 +32,15 @@ type part struct {
 	cid         string // Content-ID of an inline part
 }
 
-// openPart opens and checks an attachment. Errors are *FileError and
-// *FieldError.
+// openPart opens and checks an attachment. Errors are *badinput.FileError and
+// *badinput.FieldError.
 func openPart(a Attachment) (p *part, err error) {
 	name := a.Name
 	if name == "" {
 		name = filepath.Base(a.Path)
 	}
-	if reason := badControl(name); reason != "" {
-		return nil, &FieldError{"attachment name", name, reason}
+	if reason := badinput.NotOneLine(name); reason != "" {
+		return nil, badinput.Field("attachment name", name, reason)
 	}
 	body, err := openBody(a)
 	if err != nil {
@@ -62,7 +63,7 @@ func openBody(a Attachment) (*fileBody, error) {
 	if a.File != nil {
 		body, err := newFileBody(a.Path, a.File)
 		if err != nil {
-			return nil, &FileError{a.Path, err}
+			return nil, badinput.File(a.Path, err)
 		}
 		body.borrowed = true
 		return body, nil
@@ -81,7 +82,7 @@ func openBody(a Attachment) (*fileBody, error) {
 	body, err := newFileBody(path, f)
 	if err != nil {
 		_ = f.Close()
-		return nil, &FileError{path, err}
+		return nil, badinput.File(path, err)
 	}
 	return body, nil
 }
@@ -89,7 +90,7 @@ func openBody(a Attachment) (*fileBody, error) {
 func openAnywhere(path string) (*os.File, error) {
 	f, err := ownfile.OpenRegular(path)
 	if err != nil {
-		return nil, &FileError{path, err}
+		return nil, badinput.File(path, err)
 	}
 	return f, nil
 }
@@ -111,7 +112,7 @@ func newFileBody(path string, f *os.File) (*fileBody, error) {
 	return &fileBody{path: path, file: f, length: info.Size(), modTime: info.ModTime()}, nil
 }
 
-// header returns the fields of the part. The name stands twice: in
+// header returns the fields of the part. The name is there twice: in
 // Content-Disposition after RFC 2231, which is the standard, and in
 // Content-Type after RFC 2047, which no standard allows and which Outlook and
 // other old programs read. Not twice in one field: parsers disagree which wins.
@@ -138,7 +139,7 @@ func contentType(a Attachment, f *os.File) (string, error) {
 	head := make([]byte, 4096)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return "", &FileError{a.Path, err}
+		return "", badinput.File(a.Path, err)
 	}
 	return mimetext.MediaType(cmp.Or(a.Name, a.Path), head[:n]), nil
 }
@@ -147,16 +148,16 @@ func contentType(a Attachment, f *os.File) (string, error) {
 // nothing but a media type can come of it.
 func checkedType(value string) (string, error) {
 	media, params, err := mime.ParseMediaType(value)
-	if err != nil || !strings.Contains(media, "/") || badControl(value) != "" {
-		return "", &FieldError{"content type", value, "is not a media type such as application/pdf"}
+	if err != nil || !strings.Contains(media, "/") || badinput.NotOneLine(value) != "" {
+		return "", badinput.Field("content type", value, "is not a media type such as application/pdf")
 	}
 	if strings.HasPrefix(media, "multipart/") || strings.HasPrefix(media, "message/") {
-		return "", &FieldError{"content type", value, "cannot be sent in base64 (RFC 2045 6.4); use application/octet-stream"}
+		return "", badinput.Field("content type", value, "cannot be sent in base64 (RFC 2045 6.4); use application/octet-stream")
 	}
 	delete(params, "name")
 	formatted := mime.FormatMediaType(media, params)
 	if formatted == "" || len(formatted) > mimetext.MaxWord {
-		return "", &FieldError{"content type", value, "has parameters that cannot be written"}
+		return "", badinput.Field("content type", value, "has parameters that cannot be written")
 	}
 	return formatted, nil
 }

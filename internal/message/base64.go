@@ -7,7 +7,15 @@ import (
 	"os"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
+)
+
+// Causes of an *badinput.FileError for an attachment, beside those of the operating
+// system and ownfile.ErrNotRegular.
+var (
+	ErrFileChanged = errors.New("changed while it was being sent")
+	ErrSizeUnknown = errors.New("holds more than its size says, as files in /proc do; copy it first")
 )
 
 // chunk is what is encoded at once: 512 lines, 29 KiB in, 39 KiB out.
@@ -33,9 +41,9 @@ func (f *fileBody) Close() error {
 	return f.file.Close()
 }
 
-func (f *fileBody) size() int64 { return mimetext.Base64Size(f.length) }
+func (f *fileBody) Size() int64 { return mimetext.Base64Size(f.length) }
 
-func (f *fileBody) write(w io.Writer) error {
+func (f *fileBody) Write(w io.Writer) error {
 	if err := f.unchanged(); err != nil {
 		return err
 	}
@@ -45,10 +53,10 @@ func (f *fileBody) write(w io.Writer) error {
 	for left := f.length; left > 0; {
 		n, err := io.ReadFull(r, in[:min(left, int64(len(in)))])
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return &FileError{f.path, fmt.Errorf("%w: %d octets are missing at its end", ErrFileChanged, left-int64(n))}
+			return badinput.File(f.path, fmt.Errorf("%w: %d octets are missing at its end", ErrFileChanged, left-int64(n)))
 		}
 		if err != nil {
-			return &FileError{f.path, err}
+			return badinput.File(f.path, err)
 		}
 		left -= int64(n)
 		if _, err := w.Write(mimetext.Base64Lines(out, in[:n])); err != nil {
@@ -64,13 +72,13 @@ func (f *fileBody) write(w io.Writer) error {
 func (f *fileBody) unchanged() error {
 	info, err := f.file.Stat()
 	if err != nil {
-		return &FileError{f.path, err}
+		return badinput.File(f.path, err)
 	}
 	if info.Size() != f.length {
-		return &FileError{f.path, fmt.Errorf("%w: it had %d octets and has %d", ErrFileChanged, f.length, info.Size())}
+		return badinput.File(f.path, fmt.Errorf("%w: it had %d octets and has %d", ErrFileChanged, f.length, info.Size()))
 	}
 	if !info.ModTime().Equal(f.modTime) {
-		return &FileError{f.path, ErrFileChanged}
+		return badinput.File(f.path, ErrFileChanged)
 	}
 	return nil
 }

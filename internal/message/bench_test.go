@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -29,21 +28,5 @@ func BenchmarkAttachment(b *testing.B) {
 		if _, err := m.Content.WriteTo(io.Discard); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// BenchmarkRaw takes 20 MB of short lines from a reader.
-func BenchmarkRaw(b *testing.B) {
-	in := complete + "\r\n" + strings.Repeat("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVpBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWkFCQ0RF\r\n", 20_000_000/78)
-	b.SetBytes(int64(len(in)))
-	for b.Loop() {
-		raw, err := message.ReadRaw(b.Context(), strings.NewReader(in), message.RawOptions{TempDir: b.TempDir()})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := rawMail(b, raw, atNoon).Content.WriteTo(io.Discard); err != nil {
-			b.Fatal(err)
-		}
-		_ = raw.Close()
 	}
 }

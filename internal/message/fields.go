@@ -1,40 +1,51 @@
 package message
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 )
 
 // Header is an extra header field.
 type Header struct{ Name, Value string }
 
-// badControl returns why s cannot be in any field, or "".
-func badControl(s string) string {
-	if i := strings.IndexAny(s, "\r\n\x00"); i >= 0 {
-		name := map[byte]string{'\r': "carriage return", '\n': "line feed", 0: "NUL"}[s[i]]
-		return fmt.Sprintf("a %s at octet %d: a field is one line", name, i+1)
-	}
-	return ""
-}
+// Reasons of a *badinput.FieldError about an extra header field; its Field is
+// "header " and the name.
+var (
+	// ErrOwnField is that a Draft has a place for the field: From to Bcc, Reply-To,
+	// Subject, and Mailbox for Return-Path.
+	ErrOwnField = errors.New("the draft has a place for it")
+	// ErrSetAlready is that Priority, InReplyTo, References or ListUnsubscribe of
+	// the Draft set the field.
+	ErrSetAlready = errors.New("the draft sets it")
+)
 
-// ownedFields are those that Compose writes or that only a mail system may
-// write, with the way to set them. They are refused as extra headers: two From
-// fields are how one program sees another sender than the next.
-var ownedFields = map[string]string{
-	"from":           "use --from",
-	"to":             "use --to",
-	"cc":             "use --cc",
-	"bcc":            "use --bcc",
-	"reply-to":       "use --reply-to",
-	"subject":        "use --subject",
+// ownField is the reason for a field that a Draft has a place for.
+const ownField = "cannot be an extra header field"
+
+// refusedFields are those that Compose writes or that only a mail system may
+// write. They are refused as extra headers: two From fields are how one program sees
+// another sender than the next.
+var refusedFields = map[string]string{
+	"from":           ownField,
+	"to":             ownField,
+	"cc":             ownField,
+	"bcc":            ownField,
+	"reply-to":       ownField,
+	"subject":        ownField,
 	"date":           "is set to the time of composing",
 	"message-id":     "is made anew for each message",
 	"mime-version":   "is set by the composer",
-	"return-path":    "is written by the server that delivers; use --mailbox",
+	"return-path":    returnPath,
 	"received":       "is written by servers only",
 	"dkim-signature": "is written by servers only",
-	"apparently-to":  "use --to",
+	"apparently-to":  ownField,
 }
+
+const returnPath = "is written by the server that delivers"
 
 // onlyOnce are the extra header fields that a message may have once, beside those
 // that Compose writes.
@@ -48,51 +59,55 @@ var addressHeaders = map[string]bool{
 }
 
 // addresses are those of a field that holds some, none for another field.
-func (h Header) addresses() ([]Address, error) {
+func (h Header) addresses() ([]address.Address, error) {
 	if !addressHeaders[strings.ToLower(h.Name)] {
 		return nil, nil
 	}
-	list, err := ParseAddressList("header "+h.Name, h.Value)
+	list, err := address.ParseList("header "+h.Name, h.Value)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(list) == 0:
-		return nil, &FieldError{"header " + h.Name, h.Value, "has no address"}
+		return nil, badinput.Field("header "+h.Name, h.Value, "has no address")
 	case len(list) > 1 && strings.EqualFold(h.Name, "Sender"):
-		return nil, &FieldError{"header " + h.Name, h.Value, "has more than one address (RFC 5322 3.6.2)"}
+		return nil, badinput.Field("header "+h.Name, h.Value, "has more than one address (RFC 5322 3.6.2)")
 	}
 	return list, nil
 }
 
-// checkHeader returns a *FieldError unless h may be an extra header field.
+// checkHeader returns a *badinput.FieldError unless h may be an extra header field.
 func checkHeader(h Header) error {
 	field := "header " + h.Name
-	if reason := badControl(h.Name); reason != "" {
-		return &FieldError{"header", h.Name, reason}
+	if reason := badinput.NotOneLine(h.Name); reason != "" {
+		return badinput.Field("header", h.Name, reason)
 	}
 	if h.Name == "" {
-		return &FieldError{"header", h.Value, "no name before the colon"}
+		return badinput.Field("header", h.Value, "no name before the colon")
 	}
 	for _, c := range h.Name { // ftext, RFC 5322 3.6.8
 		if c <= ' ' || c > '~' || c == ':' {
-			return &FieldError{"header", h.Name, fmt.Sprintf("%q cannot be used in a header name", c)}
+			return badinput.Field("header", h.Name, fmt.Sprintf("%q cannot be used in a header name", c))
 		}
 	}
 	if len(h.Name) > 76 {
-		return &FieldError{"header", h.Name, "a name of more than 76 octets"}
+		return badinput.Field("header", h.Name, "a name of more than 76 octets")
 	}
-	if reason := badControl(h.Value); reason != "" {
-		return &FieldError{field, h.Value, reason}
+	if reason := badinput.NotOneLine(h.Value); reason != "" {
+		return badinput.Field(field, h.Value, reason)
 	}
 	name := strings.ToLower(h.Name)
 	if strings.HasPrefix(name, "content-") {
-		return &FieldError{field, h.Value, "is set by the composer for each part"}
+		return badinput.Field(field, h.Value, "is set by the composer for each part")
 	}
 	if strings.HasPrefix(name, "resent-") || strings.HasPrefix(name, "arc-") {
-		return &FieldError{field, h.Value, "cannot be added to a new message"}
+		return badinput.Field(field, h.Value, "cannot be added to a new message")
 	}
-	if reason, owned := ownedFields[name]; owned {
-		return &FieldError{field, h.Value, reason}
+	switch reason := refusedFields[name]; reason {
+	case "":
+		return nil
+	case ownField, returnPath:
+		return &badinput.FieldError{Field: field, Value: h.Value, Reason: reason, Err: ErrOwnField}
+	default:
+		return badinput.Field(field, h.Value, reason)
 	}
-	return nil
 }

@@ -6,18 +6,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/mailobject/mailtest"
+
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
 var madeCID = regexp.MustCompile(`cid:image(\d)\.\w{26}@contoso\.example`)
 
 // htmlOf composes a draft with that HTML, and gives the HTML that goes out.
-func htmlOf(t *testing.T, source, dir string) (string, *message.Mail) {
+func htmlOf(t *testing.T, source, dir string) (string, *message.Composed) {
 	t.Helper()
 	d := draft(t)
 	d.HTML, d.EmbedDir = source, dir
 	m := compose(t, d)
-	return madeCID.ReplaceAllString(parsers["go"](t, []string{octets(t, m)})[0].HTML, "CID$1"), m
+	return madeCID.ReplaceAllString(parsers["go"](t, []string{mailtest.Octets(t, m.Mail)})[0].HTML, "CID$1"), m
 }
 
 func TestEveryPlaceOfAnImageIsEmbedded(t *testing.T) {

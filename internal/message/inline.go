@@ -2,6 +2,7 @@ package message
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/until"
@@ -31,24 +33,29 @@ func checkInline(list []Inline) error {
 	seen := map[string]bool{}
 	for _, in := range list {
 		if in.CID == "" || len(in.CID) > maxCID {
-			return &FieldError{"inline image", in.Path, fmt.Sprintf("needs a content id of 1 to %d characters: cid=FILE", maxCID)}
+			return badinput.Field("inline image", in.Path, fmt.Sprintf("needs a content id of 1 to %d characters", maxCID))
 		}
 		for _, c := range in.CID {
-			if c >= 0x80 || !isAlnum(byte(c)) && !strings.ContainsRune("@.-_+$", c) {
-				return &FieldError{"inline image", in.CID, fmt.Sprintf("%q cannot be used in a content id", c)}
+			if !isCIDRune(c) {
+				return badinput.Field("inline image", in.CID, fmt.Sprintf("%q cannot be used in a content id", c))
 			}
 		}
 		if seen[in.CID] {
-			return &FieldError{"inline image", in.CID, "this content id is given twice"}
+			return badinput.Field("inline image", in.CID, "this content id is given twice")
 		}
 		seen[in.CID] = true
 	}
 	return nil
 }
 
+func isCIDRune(c rune) bool {
+	alphanumeric := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+	return alphanumeric || strings.ContainsRune("@.-_+$", c)
+}
+
 // Unshown returns the content ids that the HTML body does not show, because one
 // of them is misspelt: most programs list such an image as an attachment.
-func (m *Mail) Unshown() (cids []string) {
+func (m *Composed) Unshown() (cids []string) {
 	for _, p := range m.parts {
 		if p.cid != "" && !strings.Contains(m.html, "cid:"+p.cid) && !strings.Contains(m.html, "cid:"+url.QueryEscape(p.cid)) {
 			cids = append(cids, p.cid)
@@ -77,7 +84,7 @@ const (
 
 // Missing returns the images that the HTML body shows and the message does not
 // carry, each once. Those of the web are not missing.
-func (m *Mail) Missing() (images []Unsent) {
+func (m *Composed) Missing() (images []Unsent) {
 	carried := map[string]bool{}
 	for _, p := range m.parts {
 		carried[p.cid] = true
@@ -146,7 +153,7 @@ func embedImages(ctx context.Context, source, dir, domain string) (string, []Inl
 			if err := checkImage(dir, name, address); err != nil {
 				return "", err
 			}
-			cids[name] = fmt.Sprintf("image%d.%s@%s", len(cids)+1, randomID(), domain)
+			cids[name] = fmt.Sprintf("image%d.%s@%s", len(cids)+1, strings.ToLower(rand.Text()), domain)
 			list = append(list, Inline{CID: cids[name], Path: name, Dir: dir})
 		}
 		return "cid:" + cids[name], nil
@@ -162,7 +169,7 @@ func embedImages(ctx context.Context, source, dir, domain string) (string, []Inl
 func imageName(path, address string) (string, error) {
 	name := filepath.Clean(filepath.FromSlash(path))
 	if !filepath.IsLocal(name) {
-		return "", &FieldError{"HTML image", address, "is outside of the directory of the HTML file"}
+		return "", badinput.Field("HTML image", address, "is outside of the directory of the HTML file")
 	}
 	return name, nil
 }
@@ -173,8 +180,8 @@ func checkImage(dir, name, address string) error {
 	switch {
 	case err == nil:
 		return f.Close()
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrNotRegular):
-		return &FileError{filepath.Join(dir, name), err}
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ownfile.ErrNotRegular):
+		return badinput.File(filepath.Join(dir, name), err)
 	}
-	return &FieldError{"HTML image", address, fmt.Sprintf("cannot be embedded (%v)", bareCause(err))} // such as a link that leads out
+	return badinput.Field("HTML image", address, fmt.Sprintf("cannot be embedded (%v)", badinput.BareCause(err))) // such as a link that leads out
 }

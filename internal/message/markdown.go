@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/markdown"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
@@ -13,7 +14,7 @@ import (
 // FromMarkdown renders Markdown (CommonMark with tables, strikethrough, task
 // lists and bare links as on GitHub) as an HTML document. HTML in the source is
 // left out, and so are links that run scripts: the text may come from a pipeline's
-// log or a form. The error is *FieldError for a source that exceeds a limit (see
+// log or a form. The error is *badinput.FieldError for a source that exceeds a limit (see
 // package limits), and the cause of ctx, with which rendering ends.
 func FromMarkdown(ctx context.Context, source string) (string, error) {
 	// The library looks at no context where it works on one paragraph.
@@ -24,7 +25,7 @@ func FromMarkdown(ctx context.Context, source string) (string, error) {
 		})
 	})
 	if tooMuch, ok := errors.AsType[*markdown.Error](err); ok {
-		return "", &FieldError{"Markdown", "", tooMuch.Reason + "; it can be sent as plain text, or attached"}
+		return "", badinput.Field("Markdown", "", tooMuch.Reason+"; it can be sent as plain text, or attached")
 	}
 	if err != nil {
 		return "", err

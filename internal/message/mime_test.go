@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/mailobject/mailtest"
+
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -50,13 +53,19 @@ func oneWord(s string) string {
 	return strings.TrimSpace(s)
 }
 
+func named(name, addr string) address.Address {
+	a := address.MustParse(addr)
+	a.Name = name
+	return a
+}
+
 func scriptDraft(t testing.TB, text string) message.Draft {
 	d := draft(t)
 	d.Subject = text
 	name := oneWord(text)
 	d.From.Name, d.To[0].Name = name, name
-	d.Cc = []message.Address{{Name: name, Local: "c", Domain: "contoso.example"}, {Local: "d", Domain: "contoso.example"}}
-	d.ReplyTo = []message.Address{{Name: name, Local: "r", Domain: "contoso.example"}}
+	d.Cc = []address.Address{named(name, "c@contoso.example"), address.MustParse("d@contoso.example")}
+	d.ReplyTo = []address.Address{named(name, "r@contoso.example")}
 	d.Text = text + "\r\n\r\n.\r\nFrom here\r\n" + strings.Repeat(text+" ", 20) + "\r\ntrailing blank \r\n"
 	d.HTML = "<p>" + text + "</p>\r\n"
 	d.Attachments = []message.Attachment{
@@ -72,7 +81,7 @@ func TestThreeParsersAgreeInEveryScript(t *testing.T) {
 	var raws []string
 	for _, script := range slices.Sorted(maps.Keys(scripts)) {
 		d := scriptDraft(t, scripts[script])
-		drafts, raws = append(drafts, d), append(raws, octets(t, compose(t, d)))
+		drafts, raws = append(drafts, d), append(raws, mailtest.Octets(t, compose(t, d).Mail))
 	}
 	for parser, parse := range parsers {
 		t.Run(parser, func(t *testing.T) {
@@ -83,7 +92,7 @@ func TestThreeParsersAgreeInEveryScript(t *testing.T) {
 	}
 }
 
-func checkParsed(t *testing.T, parser string, d message.Draft, got parsed) {
+func checkParsed(t *testing.T, parser string, d message.Draft, got mailtest.Parsed) {
 	t.Helper()
 	if got.Subject != d.Subject {
 		t.Errorf("subject %q, want %q", got.Subject, d.Subject)
@@ -92,7 +101,7 @@ func checkParsed(t *testing.T, parser string, d message.Draft, got parsed) {
 		t.Errorf("text %q and HTML %q, want %q and %q", got.Text, got.HTML, d.Text, d.HTML)
 	}
 	want := map[string][][2]string{}
-	for field, list := range map[string][]message.Address{"From": {d.From}, "To": d.To, "Cc": d.Cc, "Reply-To": d.ReplyTo} {
+	for field, list := range map[string][]address.Address{"From": {d.From}, "To": d.To, "Cc": d.Cc, "Reply-To": d.ReplyTo} {
 		for _, a := range list {
 			want[field] = append(want[field], [2]string{a.Name, a.Addr()})
 		}
@@ -108,10 +117,10 @@ func checkParsed(t *testing.T, parser string, d message.Draft, got parsed) {
 			t.Errorf("file %d is %q %q, want %q", i, f.Disposition, f.Name, d.Attachments[i].Name)
 		}
 	}
-	if want := sum([]byte(d.HTML[3:len(d.HTML)-6] + "\n\r\x00\xff")); got.Files[0].SHA256 != want {
+	if want := mailtest.Sum([]byte(d.HTML[3:len(d.HTML)-6] + "\n\r\x00\xff")); got.Files[0].SHA256 != want {
 		t.Errorf("content of %q is not intact", got.Files[0].Name)
 	}
-	if got.Files[0].Type != "application/pdf" || got.Files[1].Type != "text/plain" || got.Files[1].SHA256 != sum(nil) {
+	if got.Files[0].Type != "application/pdf" || got.Files[1].Type != "text/plain" || got.Files[1].SHA256 != mailtest.Sum(nil) {
 		t.Errorf("files %+v", got.Files)
 	}
 	if parser == "go" && got.Files[0].TypeName != d.Attachments[0].Name {
@@ -127,12 +136,12 @@ func TestLongNamesAndManyRecipientsAreFolded(t *testing.T) {
 	d.From.Name = strings.Repeat("Ärzte und Ämter ", 12) + "e. V."
 	d.Subject = "https://contoso.example/" + strings.Repeat("x", 900)
 	for _, name := range []string{strings.Repeat("x", 1200), strings.Repeat("plain (words) ", 80) + "end"} {
-		d.Cc = append(d.Cc, message.Address{Name: name, Local: "c", Domain: "contoso.example"})
+		d.Cc = append(d.Cc, named(name, "c@contoso.example"))
 	}
 	for range 500 {
-		d.To = append(d.To, message.Address{Name: "Somebody, Else", Local: "somebody", Domain: "contoso.example"})
+		d.To = append(d.To, named("Somebody, Else", "somebody@contoso.example"))
 	}
-	raw := octets(t, compose(t, d))
+	raw := mailtest.Octets(t, compose(t, d).Mail)
 	for _, parser := range []string{"go", "go-message"} {
 		got := parsers[parser](t, []string{raw})[0]
 		if got.Subject != d.Subject || got.Addresses["From"][0][0] != d.From.Name || len(got.Addresses["To"]) != 501 ||

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
@@ -19,8 +21,8 @@ const maxPreviewImage = 5 << 20
 // see it: header, body, attachments. The page loads nothing from anywhere, runs
 // no script, and holds the body in a sandboxed frame. Bcc is shown, and marked
 // as not visible to the recipients. d is the draft that m was composed of.
-// Errors are those of w, and *FileError for an inline image.
-func Preview(w io.Writer, d Draft, m *Mail) error {
+// Errors are those of w, and *badinput.FileError for an inline image.
+func Preview(w io.Writer, d Draft, m *Composed) error {
 	if d.Date.IsZero() {
 		d.Date = time.Now()
 	}
@@ -28,7 +30,7 @@ func Preview(w io.Writer, d Draft, m *Mail) error {
 	title := html.EscapeString(mimetext.ToUTF8(d.Subject))
 	b.WriteString(previewHead + "<title>" + title + "</title>\n</head>\n<body>\n<h1>" + title + "</h1>\n<table>\n")
 	for _, row := range []struct{ name, value string }{
-		{"From", plainList([]Address{d.From})}, {"To", plainList(d.To)}, {"Cc", plainList(d.Cc)},
+		{"From", plainList([]address.Address{d.From})}, {"To", plainList(d.To)}, {"Cc", plainList(d.Cc)},
 		{"Bcc (hidden from all recipients)", plainList(d.Bcc)}, {"Reply-To", plainList(d.ReplyTo)},
 		{"Date", d.Date.Format(time.RFC1123Z)}, {"Reverse-path", m.Envelope.ReversePath},
 		{"Size", mebibytes(m.Content.Size())},
@@ -73,7 +75,7 @@ pre { white-space: pre-wrap; }
 `
 
 // plainList is addresses as a mail program shows them, not encoded.
-func plainList(list []Address) string {
+func plainList(list []address.Address) string {
 	var texts []string
 	for _, a := range list {
 		if a.Name != "" {
@@ -105,7 +107,7 @@ func withImages(body string, parts []*part) (string, error) {
 		room -= shown * mimetext.Base64Size(p.body.length)
 		data := make([]byte, p.body.length)
 		if _, err := p.body.file.ReadAt(data, 0); err != nil && len(data) > 0 {
-			return "", &FileError{p.body.path, err}
+			return "", badinput.File(p.body.path, err)
 		}
 		media, _, _ := strings.Cut(p.contentType, ";")
 		uri := "data:" + media + ";base64," + base64.StdEncoding.EncodeToString(data)

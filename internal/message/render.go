@@ -10,10 +10,12 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
-// placeholder stands in go-mail's output where a body goes. It is octets whose
+// placeholder is in go-mail's output where a body goes. It is octets whose
 // base64 form has no padding, so that one text can be looked for whether
 // go-mail encodes the octets (attachments) or takes the text as it is.
 type placeholder struct {
@@ -29,10 +31,10 @@ func newPlaceholder() placeholder {
 
 // render has go-mail write the MIME structure around placeholders, and puts the
 // bodies in their places.
-func render(d Draft, messageID string, parts []*part) (*Content, error) {
+func render(d Draft, messageID string, parts []*part) (*mailobject.Content, error) {
 	msg := newMsg(d, messageID)
 	var marks []placeholder
-	var bodies []segment
+	var bodies []mailobject.Segment
 	for _, text := range d.texts() {
 		encoding, body := textSegment(text.body)
 		mark := newPlaceholder()
@@ -102,18 +104,18 @@ func newMsg(d Draft, messageID string) *gomail.Msg {
 // To field, because some receivers take one without recipients for spam.
 func (d *Draft) fields() string {
 	var b strings.Builder
-	b.WriteString(addressField("From", []Address{d.From}))
+	b.WriteString(address.Field("From", []address.Address{d.From}))
 	switch {
 	case len(d.To) > 0:
-		b.WriteString(addressField("To", d.To))
+		b.WriteString(address.Field("To", d.To))
 	case len(d.Cc) == 0:
 		b.WriteString("To: undisclosed-recipients:;\r\n")
 	}
 	if len(d.Cc) > 0 {
-		b.WriteString(addressField("Cc", d.Cc))
+		b.WriteString(address.Field("Cc", d.Cc))
 	}
 	if len(d.ReplyTo) > 0 {
-		b.WriteString(addressField("Reply-To", d.ReplyTo))
+		b.WriteString(address.Field("Reply-To", d.ReplyTo))
 	}
 	if d.Subject != "" {
 		b.WriteString(mimetext.Field("Subject", d.Subject))
@@ -129,7 +131,7 @@ func (d *Draft) fields() string {
 	b.WriteString(unsubscribeFields(d.ListUnsubscribe))
 	for _, h := range d.Headers {
 		if list, _ := h.addresses(); len(list) > 0 {
-			b.WriteString(addressField(h.Name, list))
+			b.WriteString(address.Field(h.Name, list))
 			continue
 		}
 		b.WriteString(mimetext.Field(h.Name, strings.TrimSpace(h.Value)))
@@ -139,8 +141,8 @@ func (d *Draft) fields() string {
 
 // splice replaces the placeholders by the bodies. go-mail ends the base64 of a
 // part with CRLF; fileBody brings its own.
-func splice(skeleton string, marks []placeholder, bodies []segment) (*Content, error) {
-	var segments []segment
+func splice(skeleton string, marks []placeholder, bodies []mailobject.Segment) (*mailobject.Content, error) {
+	var segments []mailobject.Segment
 	for i, mark := range marks {
 		before, after, ok := strings.Cut(skeleton, mark.text)
 		if !ok {
@@ -149,18 +151,18 @@ func splice(skeleton string, marks []placeholder, bodies []segment) (*Content, e
 		if _, isFile := bodies[i].(*fileBody); isFile {
 			after = strings.TrimPrefix(after, "\r\n")
 		}
-		segments = append(segments, literal(before), bodies[i])
+		segments = append(segments, mailobject.Literal(before), bodies[i])
 		skeleton = after
 	}
 	if skeleton == "" && !endsLine(segments[len(segments)-1]) {
 		skeleton = "\r\n"
 	}
-	return newContent(append(segments, literal(skeleton))), nil
+	return mailobject.NewContent(false, append(segments, mailobject.Literal(skeleton))...), nil
 }
 
-// endsLine reports whether what stands in front of the end of the content is a
-// line end already.
-func endsLine(s segment) bool {
+// endsLine reports whether what is before the end of the content is a line end
+// already.
+func endsLine(s mailobject.Segment) bool {
 	switch t := s.(type) {
 	case sevenBit:
 		return t == "" || strings.HasSuffix(string(t), "\r\n")

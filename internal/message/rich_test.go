@@ -11,6 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/mailobject/mailtest"
+
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -36,7 +40,7 @@ func tree(t testing.TB, files map[string]string) string {
 func TestMarkdownBecomesHTMLAndText(t *testing.T) {
 	d := draft(t)
 	d.Text, d.Markdown = "", "# Bericht\n\nEs gab **3** Fehler, siehe [Log](https://contoso.example/log).\n\n| Test | ms |\n|---|--:|\n| a | 12 |\n| b | 3 |\n\n<script>x()</script>\n\n[js](javascript:x())\n"
-	raw := octets(t, compose(t, d))
+	raw := mailtest.Octets(t, compose(t, d).Mail)
 	for parser, parse := range parsers {
 		t.Run(parser, func(t *testing.T) {
 			got := parse(t, []string{raw})[0]
@@ -63,7 +67,7 @@ func TestInlineImagesAreRelatedToTheHTML(t *testing.T) {
 	d.EmbedDir = dir
 	d.Inline = []message.Inline{{CID: "given", Path: filepath.Join(dir, "given.png")}}
 	d.Attachments = []message.Attachment{{Path: filepath.Join(dir, "b.gif")}}
-	raw := octets(t, compose(t, d))
+	raw := mailtest.Octets(t, compose(t, d).Mail)
 	if !strings.Contains(raw, "Content-Type: multipart/related;\r\n type=\"multipart/alternative\";\r\n boundary=") {
 		t.Errorf("no root type:\n%s", raw)
 	}
@@ -109,7 +113,7 @@ func TestEmbeddingStaysInItsDirectory(t *testing.T) {
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", src, err, want)
 		}
-		if src == "none.png" && (!errors.Is(err, fs.ErrNotExist) || !errors.As(err, new(*message.FileError))) {
+		if src == "none.png" && (!errors.Is(err, fs.ErrNotExist) || !errors.As(err, new(*badinput.FileError))) {
 			t.Errorf("%s: %v is no *FileError", src, err)
 		}
 	}
@@ -120,7 +124,7 @@ func TestThreadPriorityAndListFields(t *testing.T) {
 	d.MessageID = "<2@contoso.example>"
 	d.Priority, d.InReplyTo = message.PriorityHigh, "1@contoso.example"
 	d.ListUnsubscribe = []string{"mailto:u@contoso.example?subject=x", "https://contoso.example/u?id=1"}
-	got := octets(t, compose(t, d))
+	got := mailtest.Octets(t, compose(t, d).Mail)
 	want := "Subject: hi\r\nX-Priority: 1\r\nImportance: high\r\nIn-Reply-To: <1@contoso.example>\r\nReferences: <1@contoso.example>\r\n" +
 		"List-Unsubscribe: <mailto:u@contoso.example?subject=x>,\r\n <https://contoso.example/u?id=1>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nDate:"
 	if !strings.Contains(got, want) {
@@ -128,7 +132,7 @@ func TestThreadPriorityAndListFields(t *testing.T) {
 	}
 	d.References = []string{"<0@contoso.example>  1@contoso.example"}
 	d.ListUnsubscribe = d.ListUnsubscribe[:1]
-	got = octets(t, compose(t, d))
+	got = mailtest.Octets(t, compose(t, d).Mail)
 	if !strings.Contains(got, "\r\nReferences: <0@contoso.example> <1@contoso.example>\r\n") || strings.Contains(got, "One-Click") {
 		t.Errorf("header:\n%s", got)
 	}
@@ -136,27 +140,27 @@ func TestThreadPriorityAndListFields(t *testing.T) {
 
 func TestComposeRefusesRichFields(t *testing.T) {
 	for want, change := range map[string]func(*message.Draft){
-		`priority "urgent": is none of high, normal and low`:                        func(d *message.Draft) { d.Priority = "urgent" },
+		`priority "urgent": is not high, normal or low`:                             func(d *message.Draft) { d.Priority = "urgent" },
 		`In-Reply-To "a": must look like <left@right>`:                              func(d *message.Draft) { d.InReplyTo = "a" },
 		`References "<a@b>\nBcc: x@y": a line feed at octet 6: a field is one line`: func(d *message.Draft) { d.References = []string{"<a@b>\nBcc: x@y"} },
-		`list-unsubscribe "https://x.example/` + strings.Repeat("u", 102) + `...": has 901 octets, at most 900: it stands on one line`: func(d *message.Draft) {
+		`list-unsubscribe "https://x.example/` + strings.Repeat("u", 102) + `...": has 901 octets, at most 900: it is on one line`: func(d *message.Draft) {
 			d.ListUnsubscribe = []string{"https://x.example/" + strings.Repeat("u", 883)}
 		},
 		`header sender "b@x.example": is given twice, and may be there once (RFC 5322 3.6)`: func(d *message.Draft) {
 			d.Headers = []message.Header{{"Sender", "a@x.example"}, {"sender", "b@x.example"}}
 		},
-		`header Sender "b": no @ and domain`:                                                                       func(d *message.Draft) { d.Headers = []message.Header{{"Sender", "b"}} },
-		`header Sender: has no address`:                                                                            func(d *message.Draft) { d.Headers = []message.Header{{"Sender", ""}} },
-		`header Errors-To "none:;": has no address`:                                                                func(d *message.Draft) { d.Headers = []message.Header{{"Errors-To", "none:;"}} },
-		`header Sender "a@x, b@x": has more than one address (RFC 5322 3.6.2)`:                                     func(d *message.Draft) { d.Headers = []message.Header{{"Sender", "a@x, b@x"}} },
-		`list-unsubscribe "ftp://x": must be https://HOST/... or mailto:USER@DOMAIN`:                               func(d *message.Draft) { d.ListUnsubscribe = []string{"ftp://x"} },
-		`list-unsubscribe "https://x/\nBcc:y": is no URL; non-ASCII characters and commas must be percent-encoded`: func(d *message.Draft) { d.ListUnsubscribe = []string{"https://x/\nBcc:y"} },
-		`Markdown: given together with HTML; one of them is enough`:                                                func(d *message.Draft) { d.Markdown, d.HTML = "a", "b" },
-		`inline image "x": needs an HTML body that shows it`:                                                       func(d *message.Draft) { d.Inline = []message.Inline{{CID: "x", Path: "y"}} },
-		`inline image "x>\r\nBcc: a": '>' cannot be used in a content id`:                                          func(d *message.Draft) { d.HTML, d.Inline = "x", []message.Inline{{CID: "x>\r\nBcc: a", Path: "y"}} },
-		`inline image "x": this content id is given twice`:                                                         func(d *message.Draft) { d.HTML, d.Inline = "x", []message.Inline{{CID: "x"}, {CID: "x"}} },
-		`inline image "y": needs a content id of 1 to 200 characters: cid=FILE`:                                    func(d *message.Draft) { d.HTML, d.Inline = "x", []message.Inline{{Path: "y"}} },
-		`header importance "low": is set by --priority already`:                                                    func(d *message.Draft) { d.Priority, d.Headers = "low", []message.Header{{"importance", "low"}} },
+		`header Sender "b": no @ and domain`:                                                                          func(d *message.Draft) { d.Headers = []message.Header{{"Sender", "b"}} },
+		`header Sender: has no address`:                                                                               func(d *message.Draft) { d.Headers = []message.Header{{"Sender", ""}} },
+		`header Errors-To "none:;": has no address`:                                                                   func(d *message.Draft) { d.Headers = []message.Header{{"Errors-To", "none:;"}} },
+		`header Sender "a@x, b@x": has more than one address (RFC 5322 3.6.2)`:                                        func(d *message.Draft) { d.Headers = []message.Header{{"Sender", "a@x, b@x"}} },
+		`list-unsubscribe "ftp://x": must be https://HOST/... or mailto:USER@DOMAIN`:                                  func(d *message.Draft) { d.ListUnsubscribe = []string{"ftp://x"} },
+		`list-unsubscribe "https://x/\nBcc:y": is not a URL; non-ASCII characters and commas must be percent-encoded`: func(d *message.Draft) { d.ListUnsubscribe = []string{"https://x/\nBcc:y"} },
+		`Markdown: given together with HTML; one of them is enough`:                                                   func(d *message.Draft) { d.Markdown, d.HTML = "a", "b" },
+		`inline image "x": needs an HTML body that shows it`:                                                          func(d *message.Draft) { d.Inline = []message.Inline{{CID: "x", Path: "y"}} },
+		`inline image "x>\r\nBcc: a": '>' cannot be used in a content id`:                                             func(d *message.Draft) { d.HTML, d.Inline = "x", []message.Inline{{CID: "x>\r\nBcc: a", Path: "y"}} },
+		`inline image "x": this content id is given twice`:                                                            func(d *message.Draft) { d.HTML, d.Inline = "x", []message.Inline{{CID: "x"}, {CID: "x"}} },
+		`inline image "y": needs a content id of 1 to 200 characters`:                                                 func(d *message.Draft) { d.HTML, d.Inline = "x", []message.Inline{{Path: "y"}} },
+		`header importance "low": is set by the priority already`:                                                     func(d *message.Draft) { d.Priority, d.Headers = "low", []message.Header{{"importance", "low"}} },
 		`content type "text/plain\r\nBcc: x": is not a media type such as application/pdf`: func(d *message.Draft) {
 			d.Attachments = []message.Attachment{{Path: file(t, "a", "x"), ContentType: "text/plain\r\nBcc: x"}}
 		},
@@ -170,7 +174,7 @@ func TestComposeRefusesRichFields(t *testing.T) {
 		d := draft(t)
 		change(&d)
 		_, err := message.Compose(t.Context(), d)
-		var fe *message.FieldError
+		var fe *badinput.FieldError
 		if !errors.As(err, &fe) || err.Error() != want {
 			t.Errorf("err = %v, want %s", err, want)
 		}
@@ -193,7 +197,7 @@ func TestContentTypeByNameThenByContent(t *testing.T) {
 	} {
 		d := draft(t)
 		d.Attachments = []message.Attachment{{Path: file(t, name, tt.content), ContentType: tt.given}}
-		got := octets(t, compose(t, d))
+		got := mailtest.Octets(t, compose(t, d).Mail)
 		if want := "\r\nContent-Type: " + tt.want + ";\r\n name=\"" + name + "\"\r\n"; !strings.Contains(got, want) {
 			t.Errorf("%s: no %q in\n%.900s", name, want, got)
 		}
@@ -202,14 +206,14 @@ func TestContentTypeByNameThenByContent(t *testing.T) {
 
 func TestExtraFieldsOfAddressesEncodeTheNameOnly(t *testing.T) {
 	m, err := message.Compose(t.Context(), message.Draft{
-		From: addr(t, "a@x.example"), To: []message.Address{addr(t, "b@x.example")}, Text: "x",
+		From: addr(t, "a@x.example"), To: []address.Address{addr(t, "b@x.example")}, Text: "x",
 		Headers: []message.Header{{"Sender", "Grüße <s@x.example>"}, {"Disposition-Notification-To", "\"Ünï, Cödé\" <r@x.example>, q@x.example"}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	read, err := mail.ReadMessage(strings.NewReader(octets(t, m)))
+	read, err := mail.ReadMessage(strings.NewReader(mailtest.Octets(t, m.Mail)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,5 +226,36 @@ func TestExtraFieldsOfAddressesEncodeTheNameOnly(t *testing.T) {
 		if s := strings.Join(got, " "); err != nil || s != want {
 			t.Errorf("%s: %s, %v, want %s", field, s, err, want)
 		}
+	}
+}
+
+// A program has advice for these reasons, and finds them in the error.
+func TestReasonsCanBeToldApart(t *testing.T) {
+	t.Chdir(tree(t, map[string]string{"here.pdf": "x", "out/a.pdf": "x"}))
+	attached := func(path string) func(*message.Draft) {
+		return func(d *message.Draft) { d.Attachments = []message.Attachment{{Path: path, Dir: "out"}} }
+	}
+	for name, tt := range map[string]struct {
+		change func(*message.Draft)
+		want   error
+	}{
+		"own field":   {func(d *message.Draft) { d.Headers = []message.Header{{"bcc", "c@d"}} }, message.ErrOwnField},
+		"Return-Path": {func(d *message.Draft) { d.Headers = []message.Header{{"Return-Path", "c@d"}} }, message.ErrOwnField},
+		"set already": {func(d *message.Draft) {
+			d.InReplyTo, d.Headers = "a@b", []message.Header{{"References", "<a@b>"}}
+		}, message.ErrSetAlready},
+		"outside": {attached("../here.pdf"), message.ErrOutside},
+	} {
+		d := draft(t)
+		tt.change(&d)
+		if _, err := message.Compose(t.Context(), d); !errors.Is(err, tt.want) || !errors.As(err, new(*badinput.FieldError)) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+	d := draft(t)
+	attached("here.pdf")(&d)
+	var elsewhere *message.ElsewhereError
+	if _, err := message.Compose(t.Context(), d); !errors.As(err, &elsewhere) || elsewhere.Name != "here.pdf" || !errors.As(err, new(*badinput.FileError)) {
+		t.Errorf("elsewhere: %v", err)
 	}
 }

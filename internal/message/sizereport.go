@@ -22,12 +22,11 @@ type PartSize struct {
 	Encoded int64 // octets in the message: base64 takes 37 % more
 }
 
-// SizeReport returns the sizes of a mail. One made of a ready message has no
-// Parts.
-func (m *Mail) SizeReport() SizeReport {
+// SizeReport returns the sizes of a mail.
+func (m *Composed) SizeReport() SizeReport {
 	r := SizeReport{Encoded: m.Content.Size()}
 	for _, p := range m.parts {
-		r.Parts = append(r.Parts, PartSize{p.name, p.body.length, p.body.size()})
+		r.Parts = append(r.Parts, PartSize{p.name, p.body.length, p.body.Size()})
 	}
 	slices.SortStableFunc(r.Parts, func(a, b PartSize) int { return cmp.Compare(b.Encoded, a.Encoded) })
 	return r

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
@@ -20,7 +22,7 @@ const (
 )
 
 // fields returns Importance (RFC 2156 5.3.4, which Exchange reads) and
-// X-Priority (which everybody else reads).
+// X-Priority (which all others read).
 func (p Priority) fields() string {
 	number := map[Priority]string{PriorityHigh: "1", PriorityNormal: "3", PriorityLow: "5"}[p]
 	if number == "" {
@@ -31,9 +33,21 @@ func (p Priority) fields() string {
 
 func (p Priority) check() error {
 	if p != "" && p.fields() == "" {
-		return &FieldError{"priority", string(p), "is none of high, normal and low"}
+		return badinput.Field("priority", string(p), "is not high, normal or low")
 	}
 	return nil
+}
+
+// messageID is the one that was given, with its angle brackets, or a new one.
+func (d *Draft) messageID() (string, error) {
+	if d.MessageID == "" {
+		return mailobject.NewMessageID(d.From.Domain()), nil
+	}
+	id := strings.TrimSuffix(strings.TrimPrefix(d.MessageID, "<"), ">")
+	if reason := mailobject.CheckMessageID(id); reason != "" {
+		return "", badinput.Field("Message-ID", d.MessageID, reason)
+	}
+	return "<" + id + ">", nil
 }
 
 // checkIDs checks Message-IDs given by people and adds angle brackets where
@@ -41,13 +55,13 @@ func (p Priority) check() error {
 func checkIDs(field string, ids []string) ([]string, error) {
 	var out []string
 	for _, text := range ids {
-		if reason := badControl(text); reason != "" {
-			return nil, &FieldError{field, text, reason}
+		if reason := badinput.NotOneLine(text); reason != "" {
+			return nil, badinput.Field(field, text, reason)
 		}
 		for id := range strings.FieldsSeq(text) {
 			id = strings.TrimSuffix(strings.TrimPrefix(id, "<"), ">")
-			if reason := badMessageID(id); reason != "" {
-				return nil, &FieldError{field, id, reason}
+			if reason := mailobject.CheckMessageID(id); reason != "" {
+				return nil, badinput.Field(field, id, reason)
 			}
 			out = append(out, "<"+id+">")
 		}
@@ -55,7 +69,7 @@ func checkIDs(field string, ids []string) ([]string, error) {
 	return out, nil
 }
 
-// maxUnsubscribe keeps an address, which cannot be folded, and what stands around
+// maxUnsubscribe keeps an address, which cannot be folded, and what is around
 // it within a line (RFC 5322 2.1.1).
 const maxUnsubscribe = 900
 
@@ -64,16 +78,16 @@ func checkUnsubscribe(list []string) error {
 	for _, s := range list {
 		u, err := url.Parse(s)
 		if err != nil || !mimetext.IsASCII(s) || strings.ContainsAny(s, "<>, \t\r\n\x00") {
-			return &FieldError{"list-unsubscribe", s, "is no URL; non-ASCII characters and commas must be percent-encoded"}
+			return badinput.Field("list-unsubscribe", s, "is not a URL; non-ASCII characters and commas must be percent-encoded")
 		}
 		if len(s) > maxUnsubscribe {
-			return &FieldError{"list-unsubscribe", s, fmt.Sprintf("has %d octets, at most %d: it stands on one line", len(s), maxUnsubscribe)}
+			return badinput.Field("list-unsubscribe", s, fmt.Sprintf("has %d octets, at most %d: it is on one line", len(s), maxUnsubscribe))
 		}
 		switch {
 		case (u.Scheme == "https" || u.Scheme == "http") && u.Host != "":
 		case u.Scheme == "mailto" && strings.Contains(u.Opaque, "@"):
 		default:
-			return &FieldError{"list-unsubscribe", s, "must be https://HOST/... or mailto:USER@DOMAIN"}
+			return badinput.Field("list-unsubscribe", s, "must be https://HOST/... or mailto:USER@DOMAIN")
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 )
 
 // Priority orders the due messages of one mailbox.
@@ -29,7 +29,7 @@ const (
 // MessageID are required.
 type Message struct {
 	Mailbox   string // the XOAUTH2 user to submit as
-	Envelope  message.Envelope
+	Envelope  mailobject.Envelope
 	MessageID string // the same at every attempt
 	Size      int64  // octets of content, when known: another count is ErrSize
 

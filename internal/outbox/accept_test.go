@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
@@ -38,7 +38,7 @@ func TestClaimKnowsWhatAcceptTook(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 		m := mail("kim@fabrikam.example", "lee@fabrikam.example", "kim@fabrikam.example")
 		m.Mailbox = "App@Contoso.example"
-		m.Envelope.DSN = message.DSN{Notify: "FAILURE", Return: "HDRS", EnvelopeID: "e1"}
+		m.Envelope.DSN = mailobject.DSN{Notify: "FAILURE", Return: "HDRS", EnvelopeID: "e1"}
 		m.Source, m.Notice = "sendmail", true
 		q, _, err := f.Accept(f.ctx, m, strings.NewReader("Subject: gr\xc3\xbc\xc3\x9fe\r\n\r\n"))
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -143,7 +143,7 @@ func exercise(f *fixture, ob *outbox.Outbox) {
 func accept(b *testing.B, ob *outbox.Outbox, n int64) {
 	m := outbox.Message{
 		Mailbox: box, MessageID: fmt.Sprintf("<%d@contoso.example>", n), Key: fmt.Sprintf("bench/%d", n),
-		Envelope: message.Envelope{ReversePath: box, ForwardPaths: []string{fmt.Sprintf("%x@fabrikam.example", uint64(n)*0x9e3779b97f4a7c15)}},
+		Envelope: mailobject.Envelope{ReversePath: box, ForwardPaths: []string{fmt.Sprintf("%x@fabrikam.example", uint64(n)*0x9e3779b97f4a7c15)}},
 	}
 	if _, _, err := ob.Accept(context.Background(), m, strings.NewReader(twoKB)); err != nil {
 		b.Fatal(err)

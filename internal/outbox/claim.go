@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 )
 
 // Claim is a message that is the caller's until Finish.
 type Claim struct {
 	QID       QID
 	Mailbox   string
-	Envelope  message.Envelope // with the recipients that are still open
+	Envelope  mailobject.Envelope // with the recipients that are still open
 	MessageID string
 	Size      int64
 	EightBit  bool // the content holds octets above 127

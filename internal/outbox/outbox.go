@@ -55,8 +55,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
-
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -91,7 +90,7 @@ type Options struct {
 	GiveUp    time.Duration // sum of the waits after which a message is dead: 5 days (RFC 5321 4.5.4.1)
 	Retention time.Duration // how long what is finished is kept, in time that was seen running: 30 days; also how long a key is known, but of a row of a batch: a year more
 	KeepSent  bool          // keep the content of what was sent, too
-	MaxSize   int64         // octets of one message: message.MaxRaw
+	MaxSize   int64         // octets of one message: limits.Message
 	Reserve   int64         // octets of disk that stay free: 256 MiB; negative: none
 
 	// AnyFileSystem turns the refusal of a network file system into a warning.
@@ -125,7 +124,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.Limits = o.Limits.or(Limits{exchange.MessagesPerMinute, exchange.RecipientsPerDay})
 	if o.MaxSize == 0 {
-		o.MaxSize = message.MaxRaw
+		o.MaxSize = limits.Message
 	}
 	if o.Reserve == 0 {
 		o.Reserve = 256 << 20

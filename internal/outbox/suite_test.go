@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -145,7 +145,7 @@ func mail(to ...string) outbox.Message {
 	}
 	return outbox.Message{
 		Mailbox: box, MessageID: "<1@contoso.example>",
-		Envelope: message.Envelope{ReversePath: box, ForwardPaths: to},
+		Envelope: mailobject.Envelope{ReversePath: box, ForwardPaths: to},
 	}
 }
 

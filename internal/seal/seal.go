@@ -1,4 +1,4 @@
-// Package seal encrypts a secret so that it can stand in a settings file: a
+// Package seal encrypts a secret so that it can be in a settings file: a
 // leaked or committed file does not give it away. It is encrypted with age to
 // the identity in a file of its own, which is made at the first use, readable
 // by its owner alone.
@@ -49,9 +49,10 @@ var (
 )
 
 // Error says why a value could not be sealed or opened, and what to do. It
-// holds neither the value nor the identity.
+// holds neither the value nor the identity, and names no setting: a program that has
+// one for the identity file can say so.
 type Error struct {
-	File string // the identity file
+	File string // the identity file, "" when there is none or it is not to blame
 	Hint string // what to do
 	Err  error  // one of the reasons, or what the system said
 }
@@ -76,7 +77,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func DefaultIdentityFile() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", &Error{Err: ErrNoIdentity, Hint: "name one in SMTPSEND_IDENTITY_FILE, because this user has no configuration directory"}
+		return "", &Error{Err: ErrNoIdentity, Hint: "this user has no configuration directory"}
 	}
 	return filepath.Join(dir, "smtpsend", "identity.txt"), nil
 }
@@ -140,7 +141,7 @@ func Open(identityFile, sealed string) (secret.String, error) {
 	case errors.As(err, &noMatch):
 		return secret.String{}, &Error{
 			File: name, Err: ErrWrongIdentity,
-			Hint: "set SMTPSEND_IDENTITY_FILE to the right one, or seal the secret again with this one (smtpsend secret seal)",
+			Hint: "use the right one, or seal the secret again with this one",
 		}
 	case err != nil:
 		return secret.String{}, damaged()
@@ -153,11 +154,11 @@ func Open(identityFile, sealed string) (secret.String, error) {
 }
 
 func damaged() error {
-	return &Error{Err: ErrDamaged, Hint: "copy the whole line again, or seal the secret again (smtpsend secret seal)"}
+	return &Error{Err: ErrDamaged, Hint: "copy the whole line again, or seal the secret again"}
 }
 
-// decode takes the text form apart. Padding is tolerated, since people encode
-// by hand, and so is nothing else.
+// decode takes the text form apart. Padding is tolerated, because people encode
+// by hand, and nothing else is.
 func decode(sealed string) ([]byte, error) {
 	text, ok := strings.CutPrefix(sealed, Prefix)
 	if !ok || len(text) > maxSealed {
@@ -188,7 +189,7 @@ func readIdentity(name string) (*age.X25519Identity, error) {
 		return nil, &Error{File: name, Err: fmt.Errorf("%w: it %s", ErrBadIdentity, untrusted.Reason)}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Error{File: name, Err: ErrNoIdentity, Hint: "copy the one that the value was sealed with to this place, or name it in SMTPSEND_IDENTITY_FILE"}
+		return nil, &Error{File: name, Err: ErrNoIdentity, Hint: "copy the one that the value was sealed with to this place"}
 	}
 	if err != nil {
 		return nil, &Error{Err: fmt.Errorf("reading the identity file: %w", err), Hint: "it must belong to the user who runs smtpsend"}
@@ -231,7 +232,7 @@ func badIdentity(name string) error {
 
 // makeIdentity writes a new identity, in one step, so that another process never
 // sees half of one. Under a lock, because an identity that is there must not be
-// overwritten: nothing else opens what was sealed with it. Whoever is second uses
+// overwritten: nothing else opens what was sealed with it. The second uses
 // the first one's.
 func makeIdentity(name string) error {
 	identity, err := age.GenerateX25519Identity()
@@ -253,7 +254,7 @@ func makeIdentity(name string) error {
 		"# public key: "+identity.Recipient().String()+"\n"+identity.String()+"\n"), 0o600); err != nil {
 		return making(err)
 	}
-	// Whoever waits for the lock, or makes another one, finds the identity.
+	// A process that waits for the lock, or makes another one, finds the identity.
 	_ = os.Remove(name + lockSuffix)
 	return nil
 }

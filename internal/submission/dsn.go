@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 )
 
 // mailDSN is what MAIL has of a wish for notifications (RFC 3461 4.3, 4.4), ""
 // where the server offers none.
-func (s *Session) mailDSN(d message.DSN) string {
+func (s *Session) mailDSN(d mailobject.DSN) string {
 	if _, ok := s.offers("DSN"); !ok {
 		return ""
 	}
@@ -23,7 +23,7 @@ func (s *Session) mailDSN(d message.DSN) string {
 	return params
 }
 
-func (s *Session) rcptCommand(m *message.Mail, path string) string {
+func (s *Session) rcptCommand(m *mailobject.Mail, path string) string {
 	cmd := "RCPT TO:<" + path + ">"
 	if _, ok := s.offers("DSN"); ok && m.Envelope.DSN.Notify != "" {
 		cmd += " NOTIFY=" + m.Envelope.DSN.Notify // RFC 3461 4.1

@@ -5,13 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // A wish for notifications reaches a server that offers DSN, and no other.
 func TestDSNOnlyWhereOffered(t *testing.T) {
-	wish := mail.DSN{Notify: "SUCCESS,DELAY", Return: "HDRS", EnvelopeID: "a+b = c"}
+	wish := mailobject.DSN{Notify: "SUCCESS,DELAY", Return: "HDRS", EnvelopeID: "a+b = c"}
 	for _, tt := range []struct {
 		offered    string
 		mail, rcpt string // how the commands end

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	mail "github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -145,7 +146,7 @@ func TestDeadlineThatPassesAtTheDotMakesNoDoubt(t *testing.T) {
 		passed, cancel := context.WithDeadline(t.Context(), deadline.Add(100*time.Millisecond))
 		defer cancel()
 		// next is asked just before the final dot.
-		res := session.Submit(t.Context(), deadline, compose(t, "a@contoso.example"), func() *mail.Mail {
+		res := session.Submit(t.Context(), deadline, compose(t, "a@contoso.example"), func() *mailobject.Mail {
 			reached = time.Now().Before(deadline)
 			<-passed.Done()
 			return nil

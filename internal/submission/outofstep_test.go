@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -92,7 +92,7 @@ func TestRecipientsTooManyGoBeforeTheNextMessage(t *testing.T) {
 	}
 	defer session.Close()
 	second := compose(t, "z@contoso.example")
-	res := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example", "b@contoso.example", "c@contoso.example"), func() *mail.Mail { return second })
+	res := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example", "b@contoso.example", "c@contoso.example"), func() *mailobject.Mail { return second })
 	if res.Err != nil || res.Recipients[len(res.Recipients)-1].Outcome != smtp.Accepted {
 		t.Errorf("first message: %+v, err %v", res.Recipients, res.Err)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -42,7 +42,7 @@ type Receipt struct {
 }
 
 // newReceipt has every recipient of m not attempted.
-func newReceipt(o Options, m *message.Mail) *Receipt {
+func newReceipt(o Options, m *mailobject.Mail) *Receipt {
 	r := &Receipt{
 		MessageID: m.MessageID, Mailbox: o.Mailbox, ReversePath: m.Envelope.ReversePath,
 		Server: o.address(), Size: m.Content.Size(), Started: time.Now(),

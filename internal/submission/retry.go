@@ -8,7 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/backoff"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -34,14 +34,14 @@ type Policy struct {
 const refusedDials = 3
 
 // Submit submits m in a session of its own, as a Sender does.
-func Submit(ctx context.Context, o Options, m *message.Mail, p Policy) *Receipt {
+func Submit(ctx context.Context, o Options, m *mailobject.Mail, p Policy) *Receipt {
 	s := NewSender(o)
 	defer s.Close()
 	return s.Submit(ctx, m, p, nil)
 }
 
 // persist makes attempts at m until no further one is worth it.
-func (s *Sender) persist(ctx context.Context, r *Receipt, m *message.Mail, p Policy, next func() *message.Mail) {
+func (s *Sender) persist(ctx context.Context, r *Receipt, m *mailobject.Mail, p Policy, next func() *mailobject.Mail) {
 	freshTried := false
 	var waited time.Duration
 	for n := 1; ; n++ {
@@ -130,7 +130,7 @@ func (p Policy) pause(n int, class diagnosis.Class) time.Duration {
 }
 
 // withRecipients is m for the recipients that are still open.
-func withRecipients(m *message.Mail, paths []string) *message.Mail {
+func withRecipients(m *mailobject.Mail, paths []string) *mailobject.Mail {
 	copied := *m
 	copied.Envelope.ForwardPaths = paths
 	return &copied

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -49,7 +49,7 @@ func NewSender(o Options) *Sender {
 // next, when not nil, is asked just before the final dot for the mail object of
 // the next call, which must then be made with it: its MAIL group goes out behind
 // the dot (one turn a message).
-func (s *Sender) Submit(ctx context.Context, m *message.Mail, p Policy, next func() *message.Mail) *Receipt {
+func (s *Sender) Submit(ctx context.Context, m *mailobject.Mail, p Policy, next func() *mailobject.Mail) *Receipt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.idle != nil {
@@ -112,7 +112,7 @@ func (s *Sender) drop() {
 
 // take returns the session for m: the one at hand when it is good and not at
 // its end, else a new one. reused tells which.
-func (s *Sender) take(ctx context.Context, deadline time.Time, m *message.Mail) (session *Session, reused bool, err error) {
+func (s *Sender) take(ctx context.Context, deadline time.Time, m *mailobject.Mail) (session *Session, reused bool, err error) {
 	if s.session != nil && s.session.readyFor(m) && (s.session.ahead != nil || !s.ending()) {
 		return s.session, true, nil
 	}
@@ -135,7 +135,7 @@ func (s *Sender) ending() bool {
 // attempt runs one session, or goes on with the one at hand, for the recipients
 // of m, and records it in r. again reports a session that had ended before the
 // message began, which is no attempt.
-func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, p Policy, waited time.Duration, next func() *message.Mail) (err *Error, again bool) {
+func (s *Sender) attempt(ctx context.Context, r *Receipt, m *mailobject.Mail, p Policy, waited time.Duration, next func() *mailobject.Mail) (err *Error, again bool) {
 	a := Attempt{Started: time.Now(), Waited: waited}
 	session, reused, openErr := s.take(ctx, p.Deadline, m)
 	r.Token = session.Token()
@@ -178,7 +178,7 @@ func spent(e *Error) bool {
 }
 
 // readyFor reports whether m may be the next message of the session.
-func (s *Session) readyFor(m *message.Mail) bool {
+func (s *Session) readyFor(m *mailobject.Mail) bool {
 	return !s.broken && (s.ahead == nil || s.ahead.mail == m)
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -16,13 +16,13 @@ import (
 // submitAll submits n messages with a Sender, each told of the next.
 func submitAll(t *testing.T, s *submission.Sender, n int) []*submission.Receipt {
 	t.Helper()
-	var mails []*mail.Mail
+	var mails []*mailobject.Mail
 	for range n {
 		mails = append(mails, compose(t, "a@contoso.example"))
 	}
 	var receipts []*submission.Receipt
 	for i, m := range mails {
-		receipts = append(receipts, s.Submit(t.Context(), m, submission.Policy{FirstWait: time.Millisecond}, func() *mail.Mail {
+		receipts = append(receipts, s.Submit(t.Context(), m, submission.Policy{FirstWait: time.Millisecond}, func() *mailobject.Mail {
 			if i+1 < n {
 				return mails[i+1]
 			}

@@ -19,7 +19,7 @@ import (
 	gomail "github.com/wneessen/go-mail/smtp"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	mail "github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -246,8 +246,8 @@ func TestParametersOnlyWhereOfferedAndNeeded(t *testing.T) {
 	if !r.AllAccepted() || !slices.ContainsFunc(s.commands(), func(l string) bool { return strings.HasSuffix(l, " SMTPUTF8") }) {
 		t.Errorf("SMTPUTF8: %q", s.commands())
 	}
-	eightBit := &mail.Mail{Envelope: mail.Envelope{ReversePath: "f@contoso.example", ForwardPaths: []string{"a@contoso.example"}},
-		Content: mail.Stored(2, true, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("\r\n")), nil })}
+	eightBit := &mailobject.Mail{Envelope: mailobject.Envelope{ReversePath: "f@contoso.example", ForwardPaths: []string{"a@contoso.example"}},
+		Content: mailobject.Stored(2, true, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("\r\n")), nil })}
 	s = &server{extTLS: []string{"AUTH XOAUTH2"}}
 	r = submission.Submit(t.Context(), setup(t, s), eightBit, once)
 	if e := r.Err(); e == nil || e.Fault != "8bitmime-missing" || r.Count(smtp.Permanent) != 1 {

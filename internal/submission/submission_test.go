@@ -15,7 +15,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	mail "github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -65,19 +68,19 @@ func setup(t *testing.T, s *server) submission.Options {
 	return submission.Options{Host: host, Port: port, RootCAs: roots, Mailbox: mailbox, Tokens: oneToken(), EHLOName: "client.example"}
 }
 
-func compose(t *testing.T, to ...string) *mail.Mail {
+func compose(t *testing.T, to ...string) *mailobject.Mail {
 	t.Helper()
 	return composeDraft(t, mail.Draft{Subject: "hi", Text: "first\n.dot at the start\n..two\nlast\n"}, to...)
 }
 
-func composeDraft(t *testing.T, d mail.Draft, to ...string) *mail.Mail {
+func composeDraft(t *testing.T, d mail.Draft, to ...string) *mailobject.Mail {
 	t.Helper()
 	var err error
-	if d.From, err = mail.ParseAddress("From", mailbox); err != nil {
+	if d.From, err = address.Parse("From", mailbox); err != nil {
 		t.Fatal(err)
 	}
 	for _, a := range to {
-		parsed, err := mail.ParseAddress("To", a)
+		parsed, err := address.Parse("To", a)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,10 +91,10 @@ func composeDraft(t *testing.T, d mail.Draft, to ...string) *mail.Mail {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.Close() })
-	return m
+	return m.Mail
 }
 
-func contentOf(t *testing.T, m *mail.Mail) string {
+func contentOf(t *testing.T, m *mailobject.Mail) string {
 	t.Helper()
 	var b strings.Builder
 	if _, err := m.Content.WriteTo(&b); err != nil {
@@ -245,7 +248,7 @@ func TestContentThatFailsIsNeverEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := submission.Submit(t.Context(), o, m, once)
-	var fileError *mail.FileError
+	var fileError *badinput.FileError
 	if !errors.As(r.Err(), &fileError) || r.Err().Stage != smtp.StageContent || r.Count(smtp.NotAttempted) != 1 {
 		t.Errorf("err %v, recipients %+v", r.Err(), r.Recipients)
 	}
@@ -415,12 +418,12 @@ func TestManyMessagesOnOneSessionCostOneTurnEach(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	var mails []*mail.Mail
+	var mails []*mailobject.Mail
 	for range 20 {
 		mails = append(mails, compose(t, "a@contoso.example"))
 	}
 	for i, m := range mails {
-		res := session.Submit(t.Context(), time.Time{}, m, func() *mail.Mail {
+		res := session.Submit(t.Context(), time.Time{}, m, func() *mailobject.Mail {
 			if i+1 < len(mails) {
 				return mails[i+1]
 			}

@@ -6,8 +6,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
-
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -18,7 +17,7 @@ import (
 // dot, which saves a turn, and the next call must be with that mail object.
 // Submit ends at deadline (zero: none) or with ctx; once the final dot is sent,
 // only ctx and the limit of its reply end it.
-func (s *Session) Submit(ctx context.Context, deadline time.Time, m *message.Mail, next func() *message.Mail) Result {
+func (s *Session) Submit(ctx context.Context, deadline time.Time, m *mailobject.Mail, next func() *mailobject.Mail) Result {
 	early, cancel := withDeadline(ctx, deadline)
 	defer cancel()
 	pending := m.Envelope.ForwardPaths
@@ -52,13 +51,13 @@ func (s *Session) Submit(ctx context.Context, deadline time.Time, m *message.Mai
 }
 
 // chunk is the transaction for the first of the pending recipients.
-func chunk(m *message.Mail, pending []string) *transaction {
+func chunk(m *mailobject.Mail, pending []string) *transaction {
 	return newTransaction(m, pending[:min(len(pending), exchange.RecipientsPerMessage)])
 }
 
 // following is the transaction after the current one: more recipients of m, or
 // the next mail object.
-func following(m *message.Mail, pending []string, next func() *message.Mail) *transaction {
+func following(m *mailobject.Mail, pending []string, next func() *mailobject.Mail) *transaction {
 	if len(pending) > 0 {
 		return chunk(m, pending)
 	}

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -25,13 +25,13 @@ type Result struct {
 // transaction is MAIL, RCPT and DATA for some recipients of one mail object
 // (RFC 5321 3.3).
 type transaction struct {
-	mail  *message.Mail
+	mail  *mailobject.Mail
 	to    []string
 	reset bool // RSET goes before it
 	res   Result
 }
 
-func newTransaction(m *message.Mail, to []string) *transaction {
+func newTransaction(m *mailobject.Mail, to []string) *transaction {
 	t := &transaction{mail: m, to: to}
 	for _, path := range to {
 		t.res.Recipients = append(t.res.Recipients, smtp.Recipient{ForwardPath: path, Outcome: smtp.NotAttempted})
@@ -170,7 +170,7 @@ func (s *Session) grouped() bool {
 
 // acceptable checks what the server said that it cannot take, before it has to
 // say so again (RFC 1870 6.1, RFC 6531 3.1, RFC 6152 3).
-func (s *Session) acceptable(m *message.Mail) *Error {
+func (s *Session) acceptable(m *mailobject.Mail) *Error {
 	if limit, ok := s.sizeLimit(); ok && m.Content.Size() > limit {
 		return &Error{Stage: smtp.StageMail, Fault: faultTooLarge,
 			Err: fmt.Errorf("content of %d octets exceeds the server's limit of %d", m.Content.Size(), limit)}
@@ -195,7 +195,7 @@ func (s *Session) sizeLimit() (int64, bool) {
 
 // mailCommand has SIZE, BODY and SMTPUTF8 only where offered and needed:
 // Exchange has been seen to advertise SMTPUTF8 and refuse it (502 5.3.3).
-func (s *Session) mailCommand(m *message.Mail) string {
+func (s *Session) mailCommand(m *mailobject.Mail) string {
 	cmd := "MAIL FROM:<" + m.Envelope.ReversePath + ">"
 	if _, ok := s.offers("SIZE"); ok {
 		cmd += " SIZE=" + strconv.FormatInt(m.Content.Size(), 10)

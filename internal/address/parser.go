@@ -1,4 +1,4 @@
-package message
+package address
 
 import (
 	"fmt"
@@ -18,8 +18,8 @@ type addressParser struct {
 	start int // of the address being read, for the error
 	count int // addresses that were read
 
-	strict bool
-	author bool // of the message: nobody is left out, whatever is taken for a name
+	strict bool // refuses a local part that needs quotes and has none, and semicolons where no group ends
+	author bool // see ParseAuthors
 
 	last    form   // of the address before, when no comma is between
 	comment string // among the words of the last phrase
@@ -218,9 +218,9 @@ func (p *addressParser) localName(words phrase) (a Address, isGroup bool, reason
 	case len(words) > 1:
 		return a, false, noDomain(p.s)
 	}
-	a.Local = words[0].text
+	a.local = words[0].text
 	a.Name = mimetext.CleanName(p.comment) // "root (Cron Daemon)"
-	return a, false, checkLocal(a.Local)
+	return a, false, checkLocal(a.local)
 }
 
 // localPart joins the words before an @: RFC 5322 4.4 once allowed blanks and
@@ -267,7 +267,7 @@ func (p *addressParser) angle() (a Address, reason string) {
 	domain := ""
 	switch {
 	case p.peek() == '@':
-		if a.Local, reason = p.localPart(words, true); reason != "" {
+		if a.local, reason = p.localPart(words, true); reason != "" {
 			return Address{}, reason
 		}
 		p.pos++
@@ -282,20 +282,20 @@ func (p *addressParser) angle() (a Address, reason string) {
 	case len(words) != 1:
 		return a, "no address in the angle brackets"
 	default:
-		a.Local = words[0].text
+		a.local = words[0].text
 	}
 	if p.peek() != '>' {
 		return Address{}, "no closing >"
 	}
 	p.pos++
 	if domain == "" {
-		return a, checkLocal(a.Local)
+		return a, checkLocal(a.local)
 	}
-	return newAddress(a.Local, domain)
+	return newAddress(a.local, domain)
 }
 
 // domain reads a domain or an address literal. Where it is not strict there may
-// be blanks and comments around its dots, and a dot at its end, as DNS has it, is
+// be blanks and comments around its dots, and a dot at its end, as in DNS, is
 // left out.
 func (p *addressParser) domain() (domain, reason string) {
 	if _, reason = p.blanks(); reason != "" {
@@ -331,4 +331,152 @@ func (p *addressParser) domain() (domain, reason string) {
 		domain = rest
 	}
 	return domain, ""
+}
+
+// encodedWord finds an encoded word as a whole: many programs leave commas and
+// other characters in it that RFC 2047 5 forbids there.
+var encodedWord = lazyregexp.New(`^=\?[^? ]+\?[bBqQ]\?[^? "<>]*\?=`)
+
+// sloppyName finds a display name that should be in quotes, for an @ or a bracket
+// in it, up to its "<": "ops@b.example <ops@b.example>" and "[Ops] <ops@b.example>"
+// are what many programs write.
+var sloppyName = lazyregexp.New(`^[^<>(),;:"\\]*[@\[\]][^<>(),;:"\\]*<`)
+
+// lostComma finds an address before the words of a sloppyName, which would get
+// nothing: "a@b.example Bob <c@b.example>".
+var lostComma = lazyregexp.New(`^[^ \t@\[\]]+@[^ \t@\[\]]+[ \t]+[^ \t<]`)
+
+// word is an atom (dots included) or the content of a quoted string.
+type word struct {
+	text   string
+	quoted bool
+	apart  bool // a blank is before it
+}
+
+// isDot reports whether the octet at i is a dot that is not quoted.
+func (w word) isDot(i int) bool { return !w.quoted && w.text[i] == '.' }
+
+type phrase []word
+
+// name joins a phrase to a display name. Encoded words (RFC 2047) are decoded
+// in atoms only; a charset that is not known leaves them as they are.
+func (ph phrase) name() string {
+	var parts, atoms []string
+	flush := func() {
+		if len(atoms) > 0 {
+			parts = append(parts, mimetext.DecodeWords(strings.Join(atoms, " ")))
+			atoms = nil
+		}
+	}
+	for _, w := range ph {
+		if w.quoted {
+			flush()
+			parts = append(parts, w.text)
+			continue
+		}
+		atoms = append(atoms, w.text)
+	}
+	flush()
+	return mimetext.CleanName(strings.Join(parts, " "))
+}
+
+// phrase reads words and comments up to something else.
+func (p *addressParser) phrase() (words phrase, reason string) {
+	p.comment = ""
+	for {
+		from := p.pos
+		comment, reason := p.blanks()
+		if reason != "" {
+			return nil, reason
+		}
+		if comment != "" {
+			p.comment = comment
+		}
+		skipped := p.s[from:p.pos]
+		apart := strings.Trim(skipped, " \t") != skipped // comments alone do not part words
+		c := p.peek()
+		switch {
+		case c == '"':
+			text, reason := p.quotedString()
+			if reason != "" {
+				return nil, reason
+			}
+			words = append(words, word{text, true, apart})
+		case c == '=' && encodedWord().MatchString(p.s[p.pos:]):
+			text := encodedWord().FindString(p.s[p.pos:])
+			p.pos += len(text)
+			words = append(words, word{text, false, apart})
+		case isAtomByte(c):
+			words = append(words, word{p.atom(), false, apart})
+		default:
+			return words, ""
+		}
+	}
+}
+
+// atom reads an atom, dots included; "" when there is none.
+func (p *addressParser) atom() string {
+	from := p.pos
+	for isAtomByte(p.peek()) {
+		p.pos++
+	}
+	return p.s[from:p.pos]
+}
+
+func (p *addressParser) quotedString() (text, reason string) {
+	var b strings.Builder
+	for p.pos++; p.pos < len(p.s); p.pos++ {
+		switch c := p.s[p.pos]; c {
+		case '"':
+			p.pos++
+			return b.String(), ""
+		case '\\':
+			if p.pos++; p.pos < len(p.s) {
+				b.WriteByte(p.s[p.pos])
+			}
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", "a quote is not closed"
+}
+
+func (p *addressParser) skipSpace() {
+	for c := p.peek(); c == ' ' || c == '\t'; c = p.peek() {
+		p.pos++
+	}
+}
+
+// blanks skips white space and comments, and returns the last comment's text.
+func (p *addressParser) blanks() (comment, reason string) {
+	for {
+		p.skipSpace()
+		if p.peek() != '(' {
+			return comment, ""
+		}
+		from, depth := p.pos+1, 0
+	scan:
+		for {
+			switch p.peek() {
+			case 0:
+				return "", "a parenthesis is not closed"
+			case '\\':
+				p.pos++
+			case '(':
+				depth++
+			case ')':
+				if depth--; depth == 0 {
+					break scan
+				}
+			}
+			p.pos++
+		}
+		comment = mimetext.DecodeWords(p.s[from:p.pos])
+		p.pos++
+	}
+}
+
+// isAtomByte accepts atext (RFC 5322 3.2.3), the dot, and octets above 127.
+func isAtomByte(c byte) bool {
+	return c > ' ' && c != 0x7f && !strings.ContainsRune(`()<>[]:;@\,"`, rune(c))
 }

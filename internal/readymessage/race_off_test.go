@@ -1,5 +1,5 @@
 //go:build !race
 
-package message_test
+package readymessage_test
 
 const raceFactor = 1

@@ -1,4 +1,4 @@
-package message_test
+package address_test
 
 import (
 	"errors"
@@ -8,10 +8,11 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 )
 
-func TestParseAddressListReadsWhatPeopleWrite(t *testing.T) {
+func TestParseListReadsWhatPeopleWrite(t *testing.T) {
 	for in, want := range map[string]string{
 		"a@b.example":                                          `["" "a" "b.example"]`,
 		" a@b.example , c@d.example,":                          `["" "a" "b.example"] ["" "c" "d.example"]`,
@@ -44,18 +45,18 @@ func TestParseAddressListReadsWhatPeopleWrite(t *testing.T) {
 		"почта@пример.example":                                 `["" "почта" "xn--e1afmkfd.example"]`,
 		"":                                                     ``,
 	} {
-		list, err := message.ParseAddressList("To", in)
+		list, err := address.ParseList("To", in)
 		var got []string
 		for _, a := range list {
-			got = append(got, fmt.Sprintf("%q", []string{a.Name, a.Local, a.Domain}))
+			got = append(got, fmt.Sprintf("%q", []string{a.Name, a.Local(), a.Domain()}))
 		}
 		if s := strings.Join(got, " "); err != nil || s != want {
-			t.Errorf("ParseAddressList(%q) = %s, %v, want %s", in, s, err, want)
+			t.Errorf("ParseList(%q) = %s, %v, want %s", in, s, err, want)
 		}
 	}
 }
 
-func TestParseAddressListSaysWhichAddressAndWhy(t *testing.T) {
+func TestParseListSaysWhichAddressAndWhy(t *testing.T) {
 	long := strings.Repeat("x", 488)
 	for in, want := range map[string]string{
 		"ok@b.example, foo, c@d.example": `--to "foo": no @ and domain; a display name that contains a comma needs quotes`,
@@ -93,17 +94,17 @@ func TestParseAddressListSaysWhichAddressAndWhy(t *testing.T) {
 		"a@b.example\r\nBcc: x@y":        `--to "a@b.example\r\nBcc: x@y": a carriage return at octet 12: a field is one line`,
 		"a@b.example\x00":                `--to "a@b.example\x00": a NUL at octet 12: a field is one line`,
 	} {
-		_, err := message.ParseAddressList("--to", in)
-		var fe *message.FieldError
+		_, err := address.ParseList("--to", in)
+		var fe *badinput.FieldError
 		if !errors.As(err, &fe) || err.Error() != want {
-			t.Errorf("ParseAddressList(%q): %v, want %s", in, err, want)
+			t.Errorf("ParseList(%q): %v, want %s", in, err, want)
 		}
 	}
 }
 
 // What the header of a message, and arguments of sendmail, may have: the obsolete
 // syntax of RFC 5322 4.4, and what Postfix takes beyond it.
-func TestParseMailboxesReadsWhatPostfixReads(t *testing.T) {
+func TestParseLenientReadsWhatPostfixReads(t *testing.T) {
 	for in, want := range map[string]string{
 		"john.q . public @ b . example (c)":                             `["c" "john.q.public" "b.example"]`,
 		"Joe <john . q.public@ b. example>":                             `["Joe" "john.q.public" "b.example"]`,
@@ -119,22 +120,22 @@ func TestParseMailboxesReadsWhatPostfixReads(t *testing.T) {
 		"(Empty list)(start)Hidden recipients  :(nobody)  ;":            ``,
 	} {
 		if got, err := mailboxes(in); err != nil || got != want {
-			t.Errorf("ParseMailboxes(%q) = %s, %v, want %s", in, got, err, want)
+			t.Errorf("ParseLenient(%q) = %s, %v, want %s", in, got, err, want)
 		}
 	}
 }
 
 func mailboxes(s string) (string, error) {
-	list, err := message.ParseMailboxes("To", s)
+	list, err := address.ParseLenient("To", s)
 	var got []string
 	for _, a := range list {
-		got = append(got, fmt.Sprintf("%q", []string{a.Name, a.Local, a.Domain}))
+		got = append(got, fmt.Sprintf("%q", []string{a.Name, a.Local(), a.Domain()}))
 	}
 	return strings.Join(got, " "), err
 }
 
 // No address is made of a name, and none is left out.
-func TestParseMailboxesRefusesWhatMayBeAName(t *testing.T) {
+func TestParseLenientRefusesWhatMayBeAName(t *testing.T) {
 	const brackets, after = "a name before an address needs angle brackets: Name <user@domain>", "text after the address; addresses are separated by commas"
 	for in, want := range map[string]string{
 		"Dr. bob@b.example":                      brackets,
@@ -164,20 +165,20 @@ func TestParseMailboxesRefusesWhatMayBeAName(t *testing.T) {
 		"Jane, Doe <a@b.example> x, c@d.example": after,
 	} {
 		got, err := mailboxes(in)
-		var fe *message.FieldError
+		var fe *badinput.FieldError
 		if !errors.As(err, &fe) || fe.Reason != want {
-			t.Errorf("ParseMailboxes(%q) = %s, %v, want %s", in, got, err, want)
+			t.Errorf("ParseLenient(%q) = %s, %v, want %s", in, got, err, want)
 		}
 	}
 }
 
-func TestParseAddressWantsExactlyOne(t *testing.T) {
+func TestParseWantsExactlyOne(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                         `--from: must be one address, not 0`,
 		"a@b.example, c@d.example": `--from "a@b.example, c@d.example": must be one address, not 2`,
 	} {
-		if _, err := message.ParseAddress("--from", in); err == nil || err.Error() != want {
-			t.Errorf("ParseAddress(%q): %v, want %s", in, err, want)
+		if _, err := address.Parse("--from", in); err == nil || err.Error() != want {
+			t.Errorf("Parse(%q): %v, want %s", in, err, want)
 		}
 	}
 }
@@ -185,14 +186,17 @@ func TestParseAddressWantsExactlyOne(t *testing.T) {
 // nameRunes are the characters that have ever broken an address header.
 var nameRunes = []rune(`aZ09 .,;:<>()[]@\"'=?_-!#` + "äßЖשع日😀\u200d")
 
-func genAddress() *rapid.Generator[message.Address] {
-	return rapid.Custom(func(t *rapid.T) message.Address {
+func genAddress() *rapid.Generator[address.Address] {
+	return rapid.Custom(func(t *rapid.T) address.Address {
 		name := rapid.StringOfN(rapid.RuneFrom(nameRunes), 0, 40, -1).Draw(t, "name")
-		return message.Address{
-			Name:   strings.Join(strings.Fields(name), " "),
-			Local:  rapid.StringOfN(rapid.RuneFrom([]rune("ab.,@()[];:!#$%&'*+/=?^_`{|}~-äЖ")), 1, 20, 64).Draw(t, "local"),
-			Domain: rapid.StringMatching(`[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?(\.[a-z]{2,8}){0,3}`).Draw(t, "domain"),
+		local := rapid.StringOfN(rapid.RuneFrom([]rune("ab.,@()[];:!#$%&'*+/=?^_`{|}~-äЖ")), 1, 20, 64).Draw(t, "local")
+		domain := rapid.StringMatching(`[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?(\.[a-z]{2,8}){0,3}`).Draw(t, "domain")
+		a, err := address.Parse("To", `"`+local+`"@`+domain)
+		if err != nil || a.Local() != local || a.Domain() != domain {
+			t.Fatalf("%q, %q: %v, %v", local, domain, a, err)
 		}
+		a.Name = strings.Join(strings.Fields(name), " ")
+		return a
 	})
 }
 
@@ -203,14 +207,14 @@ func TestAddressSurvivesFormatAndParse(t *testing.T) {
 		for _, a := range want {
 			texts = append(texts, a.String())
 		}
-		got, err := message.ParseAddressList("To", strings.Join(texts, ", "))
+		got, err := address.ParseList("To", strings.Join(texts, ", "))
 		if err != nil || fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
 			t.Errorf("%q became %q, %v", want, got, err)
 		}
 	})
 }
 
-func FuzzParseAddressList(f *testing.F) {
+func FuzzParseList(f *testing.F) {
 	for _, s := range []string{"a@b", "x: a@b;", `"q" <a@b> (c), d@e`, "<@r:a@b>", "=?utf-8?q?=41?= <a@[1.2.3.4]>", "((()", `"\`, "(\\", "a@b;;,,:<"} {
 		f.Add(s)
 	}
@@ -218,9 +222,9 @@ func FuzzParseAddressList(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		list, err := message.ParseAddressList("To", s)
+		list, err := address.ParseList("To", s)
 		checkAddresses(t, s, list, err)
-		loose, err := message.ParseMailboxes("To", s)
+		loose, err := address.ParseLenient("To", s)
 		checkAddresses(t, s, loose, err)
 		if list != nil && fmt.Sprint(list) != fmt.Sprint(loose) {
 			t.Errorf("%q is %q, and read less strictly %q", s, list, loose)
@@ -229,7 +233,7 @@ func FuzzParseAddressList(f *testing.F) {
 }
 
 // checkAddresses asserts what holds for all addresses that are read.
-func checkAddresses(t *testing.T, s string, list []message.Address, err error) {
+func checkAddresses(t *testing.T, s string, list []address.Address, err error) {
 	if err != nil {
 		return
 	}
@@ -237,11 +241,52 @@ func checkAddresses(t *testing.T, s string, list []message.Address, err error) {
 		if strings.ContainsAny(a.Addr()+a.String(), "\r\n\x00") || strings.ContainsAny(a.Addr(), "<> ") || len(a.Addr()) > 498 {
 			t.Errorf("%q gave the address %q", s, a)
 		}
-		if a.Domain == "" {
+		if a.Domain() == "" {
 			continue
 		}
-		if again, err := message.ParseAddress("To", a.String()); err != nil || again != a {
+		if again, err := address.Parse("To", a.String()); err != nil || again != a {
 			t.Errorf("%q gave %q, which parses as %q, %v", s, a, again, err)
 		}
+	}
+}
+
+func TestAtTakesADomainInAnyScriptAndKeepsTheName(t *testing.T) {
+	list, err := address.ParseLenient("To", "root (Cron Daemon)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := list[0].At("To", "bücher.example")
+	if want := `"Cron Daemon" <root@xn--bcher-kva.example>`; err != nil || got.String() != want && got.String() != "Cron Daemon <root@xn--bcher-kva.example>" {
+		t.Errorf("%v, %v, want %s", got, err, want)
+	}
+	for domain, want := range map[string]string{
+		"":                 `To "root@": an empty label in the domain: a dot too many`,
+		"x\r\nRCPT TO:<y>": `To "root@x\r\nRCPT TO:<y>": '\r' cannot be used in a domain`,
+		"x y":              `To "root@x y": ' ' cannot be used in a domain`,
+	} {
+		if a, err := list[0].At("To", domain); err == nil || err.Error() != want || !a.IsZero() {
+			t.Errorf("%q: %v, %v, want %s", domain, a, err, want)
+		}
+	}
+}
+
+func TestCheckGlobalRefusesWhatOnlyThisHostKnows(t *testing.T) {
+	list, err := address.ParseLenient("To", "root, a@x.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := list[1]
+	named.Name = "a\nBcc: b@c"
+	for want, a := range map[string]address.Address{
+		`To "root": no @ and domain`: list[0],
+		`To: no @ and domain`:        {},
+		`To "a\nBcc: b@c": a line feed at octet 2: a field is one line`: named,
+	} {
+		if err := a.CheckGlobal("To"); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if err := list[1].CheckGlobal("To"); err != nil {
+		t.Error(err)
 	}
 }

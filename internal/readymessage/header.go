@@ -1,4 +1,4 @@
-package message
+package readymessage
 
 import (
 	"bytes"
@@ -8,58 +8,61 @@ import (
 	"net/textproto"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
+	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/sevenbit"
 )
 
-// rawField is where one header field lies in the spool, folded lines included.
-type rawField struct {
+// headerField is where one header field lies in the spool, folded lines included.
+type headerField struct {
 	name     string // lower case
 	from, to int64
 	value    string // unfolded, without blanks at both ends
 }
 
 // scanHeader finds the fields. The header section ends at an empty line, or at
-// a line that is no field: then the body begins with that line, as sendmail has
+// a line that is not a field: then the body begins with that line, as sendmail has
 // always read what comes without a header.
-func (r *Raw) scanHeader() error {
-	head := make([]byte, min(r.spool.n, maxHeader))
-	if _, err := r.spool.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+func (msg *Message) scanHeader() error {
+	head := make([]byte, min(msg.spool.n, limits.HeaderSection))
+	if _, err := msg.spool.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading the header section: %w", err)
 	}
 	pos := mboxLines(head)
-	if pos == len(head) && int64(pos) < r.spool.n {
+	if pos == len(head) && int64(pos) < msg.spool.n {
 		return errHeaderTooLarge()
 	}
 	if pos > 0 {
-		r.fields = append(r.fields, rawField{name: mboxLine, to: int64(pos)})
+		msg.fields = append(msg.fields, headerField{name: mboxLine, to: int64(pos)})
 	}
 	for pos < len(head) {
 		if bytes.HasPrefix(head[pos:], []byte("\r\n")) {
-			r.body, r.hasBlank = int64(pos+2), true
+			msg.body, msg.hasBlank = int64(pos+2), true
 			return nil
 		}
 		name, ok := fieldName(head[pos:])
 		if !ok {
-			if int64(len(head)) < r.spool.n && mayBeField(head[pos:]) {
+			if int64(len(head)) < msg.spool.n && mayBeField(head[pos:]) {
 				return errHeaderTooLarge()
 			}
 			break
 		}
 		end := fieldEnd(head, pos)
-		if end == len(head) && int64(end) < r.spool.n {
+		if end == len(head) && int64(end) < msg.spool.n {
 			return errHeaderTooLarge()
 		}
 		value := bytes.ReplaceAll(head[pos+len(name):end], []byte("\r\n"), nil)
 		value = value[bytes.IndexByte(value, ':')+1:]
-		r.fields = append(r.fields, rawField{strings.ToLower(name), int64(pos), int64(end), string(bytes.TrimSpace(value))})
+		msg.fields = append(msg.fields, headerField{strings.ToLower(name), int64(pos), int64(end), string(bytes.TrimSpace(value))})
 		pos = end
 	}
-	r.body = int64(pos)
+	msg.body = int64(pos)
 	return nil
 }
 
 func errHeaderTooLarge() error {
-	return &FieldError{"message", "", fmt.Sprintf("the header section has more than %d octets", maxHeader)}
+	return badinput.Field("message", "", fmt.Sprintf("the header section has more than %d octets", limits.HeaderSection))
 }
 
 // mboxLine marks the lines that mbox files and some programs put first. They are
@@ -113,10 +116,10 @@ func mayBeField(b []byte) bool {
 }
 
 // Field returns the unfolded value of the first field of that name, as it
-// stands in the message, and whether there is one.
-func (r *Raw) Field(name string) (value string, ok bool) {
+// is in the message, and whether there is one.
+func (msg *Message) Field(name string) (value string, ok bool) {
 	name = strings.ToLower(name)
-	for _, f := range r.fields {
+	for _, f := range msg.fields {
 		if f.name == name {
 			return f.value, true
 		}
@@ -125,40 +128,40 @@ func (r *Raw) Field(name string) (value string, ok bool) {
 }
 
 // From returns who wrote the message, or who resent it: the addresses of the
-// first Resent-From that names anybody, else of From, as RepairAddressField reads
-// them. The list is empty when there is no such field. A local name has no Domain,
-// and is alone. The error is *FieldError.
-func (r *Raw) From() ([]Address, error) {
-	for _, f := range r.fields {
+// first Resent-From that has an address, else of From, as address.RepairField reads
+// them. The list is empty when there is no such field. A local name has an empty
+// Domain, and is alone. The error is *badinput.FieldError.
+func (msg *Message) From() ([]address.Address, error) {
+	for _, f := range msg.fields {
 		if f.name != "resent-from" {
 			continue
 		}
-		if list, err := r.authors("Resent-From", f.value); err != nil || len(list) > 0 {
+		if list, err := msg.authors("Resent-From", f.value); err != nil || len(list) > 0 {
 			return list, err
 		}
 	}
-	value, _ := r.Field("From")
-	return r.authors("From", value)
+	value, _ := msg.Field("From")
+	return msg.authors("From", value)
 }
 
 // Recipients returns the addresses of To, Cc and Bcc. As soon as there is a
 // Resent-To, Resent-Cc or Resent-Bcc, in whatever block of Resent- fields, it
 // returns those of all such fields instead, as Postfix does: a trace field or a
-// Resent-Date on its own cuts a block (RFC 5322 3.6.6) without anybody having
-// resent the message again. Groups are taken apart. A local name, such as root, has
-// no Domain. The error is *FieldError: an address that cannot be read stops the
-// message, so that nobody is left out in silence.
-func (r *Raw) Recipients() ([]Address, error) {
+// Resent-Date on its own cuts a block (RFC 5322 3.6.6) without the message having
+// been resent. Groups are taken apart. A local name, such as root, has
+// no Domain. The error is *badinput.FieldError: an address that cannot be read stops the
+// message, so that no one is left out in silence.
+func (msg *Message) Recipients() ([]address.Address, error) {
 	prefix := ""
-	for _, f := range r.fields {
+	for _, f := range msg.fields {
 		if name, resent := strings.CutPrefix(f.name, "resent-"); resent && namesRecipients(name) {
 			prefix = "resent-"
 		}
 	}
-	var list []Address
-	for _, f := range r.fields {
+	var list []address.Address
+	for _, f := range msg.fields {
 		if name, ok := strings.CutPrefix(f.name, prefix); ok && namesRecipients(name) {
-			as, err := ParseMailboxes(textproto.CanonicalMIMEHeaderKey(f.name), f.value)
+			as, err := address.ParseLenient(textproto.CanonicalMIMEHeaderKey(f.name), f.value)
 			if err != nil {
 				return nil, err
 			}

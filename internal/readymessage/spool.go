@@ -1,4 +1,4 @@
-package message
+package readymessage
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -14,9 +15,12 @@ import (
 // report about the full disk.
 const spoolMemory = 1 << 20
 
+// ErrNoCopy is that a long message could not be put into a temporary file.
+var ErrNoCopy = errors.New("making a temporary copy of the message")
+
 // spool keeps octets for repeated reading: in memory at first, beyond
 // spoolMemory in a temporary file of mode 0600. The file has no name any more
-// where the system allows that, so nothing stays behind after a crash.
+// where the system allows that, so nothing is left after a crash.
 type spool struct {
 	dir   string // "" = the system's directory for temporary files
 	mem   []byte
@@ -95,14 +99,14 @@ type stretch struct {
 	off, n int64
 }
 
-func (s stretch) size() int64 { return s.n }
+func (s stretch) Size() int64 { return s.n }
 
-func (s stretch) write(w io.Writer) error {
+func (s stretch) Write(w io.Writer) error {
 	buf := make([]byte, 32<<10)
 	for off, end := s.off, s.off+s.n; off < end; {
 		n, err := s.from.ReadAt(buf[:min(int64(len(buf)), end-off)], off)
 		if n == 0 {
-			return &FileError{"temporary copy of the message", err}
+			return badinput.File("temporary copy of the message", err)
 		}
 		if _, err := w.Write(buf[:n]); err != nil {
 			return err

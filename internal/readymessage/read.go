@@ -1,4 +1,12 @@
-package message
+// Package readymessage is for ready messages: RFC 5322 messages that another
+// program has composed. One is not parsed and written again. It is read into a
+// copy, its header fields are found, and Mail makes a mail object of it whose
+// octets are those of the message but for what had to change: Bcc is left out, a
+// missing From, Date or Message-ID is added, and what no server takes is re-encoded
+// (package sevenbit).
+//
+// A Message must not be used by two goroutines at once.
+package readymessage
 
 import (
 	"bytes"
@@ -9,6 +17,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
@@ -16,23 +25,12 @@ import (
 	"github.com/smtpsend/smtpsend/internal/until"
 )
 
-// MaxRaw is the largest ready message that is taken: what Exchange Online says
-// in SIZE, 150 MiB.
-const MaxRaw = limits.Message
-
-// maxLine is the most octets that a line may have (RFC 5322 2.1.1).
-const maxLine = limits.Line
-
-// maxHeader bounds the header section of a ready message.
-const maxHeader = limits.HeaderSection
-
-// Raw is a ready RFC 5322 message of somebody else. It was never parsed and
-// written again: its octets are kept, but for header fields that are left out or
-// put on top, and for what RawOptions.Reencode changes. Line ends are CRLF,
-// whatever they were before.
-type Raw struct {
+// Message is a ready message. Its octets are kept, but for header fields that are
+// left out or put on top, and for what Options.Reencode changes. Line ends are
+// CRLF, whatever they were before.
+type Message struct {
 	spool    *spool
-	fields   []rawField
+	fields   []headerField
 	body     int64 // where the body begins; the empty line before it is part of the header
 	hasBlank bool  // the empty line between header section and body is there
 	how      Reencode
@@ -50,25 +48,25 @@ const (
 	ReencodeAlways Reencode = "always" // that, and octets above 127, which Exchange Online is reported to garble
 )
 
-// RawOptions say how a ready message is read.
-type RawOptions struct {
-	MaxSize  int64  // octets, 0 = MaxRaw
+// Options say how a ready message is read.
+type Options struct {
+	MaxSize  int64  // octets, 0 = limits.Message (150 MiB)
 	TempDir  string // for messages of more than 1 MiB; "" = the system's
 	Reencode Reencode
 }
 
-// ReadRaw reads a ready message to its end: from a file, from standard input,
+// Read reads a ready message to its end: from a file, from standard input,
 // from a connection. LF becomes CRLF, and so do CRs before an LF. A CR elsewhere
-// becomes a blank, as Postfix has it: RFC 5322 2.3 has CR only in CRLF, and as a
+// becomes a blank, as in Postfix: RFC 5322 2.3 has CR only in CRLF, and as a
 // line end it would let a text that was cleared of LF begin a header field. Only
 // in a message without any LF, as old Macs wrote it, CR is the line end. A leading
 // mbox line ("From user date") is never sent, nor is a byte order mark. It refuses
-// with *FieldError, and says the place: lines over 998 octets (RFC 5322 2.1.1) and
-// NUL where they cannot or must not be re-encoded, a message or a header section
-// that is too large. Other errors are those of r and of the temporary file, and the
-// cause of ctx, with which it ends between two reads. The caller closes the result,
-// or the Mail made of it.
-func ReadRaw(ctx context.Context, r io.Reader, o RawOptions) (raw *Raw, err error) {
+// with *badinput.FieldError, and says the place: lines over 998 octets (RFC 5322
+// 2.1.1) and NUL where they cannot or must not be re-encoded, a message or a header
+// section that is too large. Other errors are those of r and of the temporary file
+// (ErrNoCopy), and the cause of ctx, with which it ends between two reads. The
+// caller closes the result, or the Mail made of it.
+func Read(ctx context.Context, r io.Reader, o Options) (m *Message, err error) {
 	s := &spool{dir: o.TempDir}
 	defer func() {
 		if err != nil {
@@ -77,11 +75,11 @@ func ReadRaw(ctx context.Context, r io.Reader, o RawOptions) (raw *Raw, err erro
 	}()
 	lines := &lineNormaliser{w: s, max: o.MaxSize}
 	if lines.max == 0 {
-		lines.max = MaxRaw
+		lines.max = limits.Message
 	}
 	in, err := charset.Unmarked(until.Between(ctx, r))
 	if errors.Is(err, charset.ErrUTF16) {
-		return nil, &FieldError{"message", "", err.Error()}
+		return nil, badinput.Field("message", "", err.Error())
 	}
 	if err != nil {
 		return nil, err
@@ -92,36 +90,36 @@ func ReadRaw(ctx context.Context, r io.Reader, o RawOptions) (raw *Raw, err erro
 	if err := lines.close(); err != nil {
 		return nil, err
 	}
-	raw = &Raw{spool: s, how: cmp.Or(o.Reencode, ReencodeAlways)}
-	if err := raw.scanHeader(); err != nil {
+	m = &Message{spool: s, how: cmp.Or(o.Reencode, ReencodeAlways)}
+	if err := m.scanHeader(); err != nil {
 		return nil, err
 	}
-	if err := raw.reencode(ctx, lines); err != nil {
+	if err := m.reencode(ctx, lines); err != nil {
 		return nil, err
 	}
-	return raw, nil
+	return m, nil
 }
 
-// OpenRaw is ReadRaw of a file. A missing or unreadable file is a *FileError.
-func OpenRaw(ctx context.Context, path string, o RawOptions) (*Raw, error) {
+// Open is Read of a file. A missing or unreadable file is a *badinput.FileError.
+func Open(ctx context.Context, path string, o Options) (*Message, error) {
 	f, err := ownfile.OpenContext(ctx, path)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, &FileError{path, err}
+		return nil, badinput.File(path, err)
 	}
 	defer f.Close()
-	raw, err := ReadRaw(ctx, f, o)
+	raw, err := Read(ctx, f, o)
 	var pathErr *os.PathError
 	if errors.As(err, &pathErr) && pathErr.Path == path {
-		return nil, &FileError{path, err}
+		return nil, badinput.File(path, err)
 	}
 	return raw, err
 }
 
 // Close removes the temporary file, if there is one.
-func (r *Raw) Close() error { return r.spool.Close() }
+func (msg *Message) Close() error { return msg.spool.Close() }
 
 // place is where a line is in a message; lines are counted from 1.
 type place struct {
@@ -149,7 +147,7 @@ type lineNormaliser struct {
 
 func (l *lineNormaliser) Write(p []byte) (int, error) {
 	if l.in += int64(len(p)); l.in > limits.MessageRead { // of CRs that are left out, n knows nothing
-		return 0, &FieldError{"message", "", fmt.Sprintf("more than %d octets, with CRs before line ends", limits.MessageRead)}
+		return 0, badinput.Field("message", "", fmt.Sprintf("more than %d octets, with CRs before line ends", limits.MessageRead))
 	}
 	if l.known {
 		return len(p), l.take(p)
@@ -158,7 +156,7 @@ func (l *lineNormaliser) Write(p []byte) (int, error) {
 	switch {
 	case bytes.IndexByte(p, '\n') >= 0:
 		l.known = true
-	case len(l.held) > maxHeader: // with an LF after that the header section is too large
+	case len(l.held) > limits.HeaderSection: // with an LF after that the header section is too large
 		l.known, l.mac = true, bytes.IndexByte(l.held, '\r') >= 0
 	default:
 		return len(p), nil
@@ -178,10 +176,10 @@ func (l *lineNormaliser) take(p []byte) error {
 			l.endLine()
 			continue
 		case c == '\n':
-			return &FieldError{"message", "", fmt.Sprintf("line %d ends with LF, the lines before it with CR", l.at.line+1)}
+			return badinput.Field("message", "", fmt.Sprintf("line %d ends with LF, the lines before it with CR", l.at.line+1))
 		case c == '\r':
 			if l.crs++; l.crs > limits.CRs {
-				return &FieldError{"message", "", fmt.Sprintf("line %d has more than %d CRs in a row", l.at.line+1, limits.CRs)}
+				return badinput.Field("message", "", fmt.Sprintf("line %d has more than %d CRs in a row", l.at.line+1, limits.CRs))
 			}
 			continue
 		case c == 0 && l.nul.line == 0:
@@ -205,7 +203,7 @@ func (l *lineNormaliser) octet(c byte) {
 func (l *lineNormaliser) endLine() {
 	l.out = append(l.out, '\r', '\n')
 	l.at.line++
-	if l.at.octets > maxLine && l.long.line == 0 {
+	if l.at.octets > limits.Line && l.long.line == 0 {
 		l.long = l.at
 	}
 	l.at.octets = 0
@@ -213,7 +211,7 @@ func (l *lineNormaliser) endLine() {
 
 func (l *lineNormaliser) flush() error {
 	if l.n += int64(len(l.out)); l.n > l.max {
-		return &FieldError{"message", "", fmt.Sprintf("more than %d octets", l.max)}
+		return badinput.Field("message", "", fmt.Sprintf("more than %d octets", l.max))
 	}
 	_, err := l.w.Write(l.out)
 	return err

@@ -1,4 +1,4 @@
-package message_test
+package mailobject_test
 
 import (
 	"errors"
@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 )
 
 func TestStoredContentIsReadAnewEachTime(t *testing.T) {
 	opened := 0
-	c := message.Stored(5, true, func() (io.ReadCloser, error) {
+	c := mailobject.Stored(5, true, func() (io.ReadCloser, error) {
 		opened++
 		return io.NopCloser(strings.NewReader("a\r\nb\n")), nil
 	})
@@ -28,10 +28,10 @@ func TestStoredContentIsReadAnewEachTime(t *testing.T) {
 
 func TestStoredContentThatIsDamagedFails(t *testing.T) {
 	gone := errors.New("gone")
-	if _, err := message.Stored(5, false, func() (io.ReadCloser, error) { return nil, gone }).WriteTo(io.Discard); !errors.Is(err, gone) {
+	if _, err := mailobject.Stored(5, false, func() (io.ReadCloser, error) { return nil, gone }).WriteTo(io.Discard); !errors.Is(err, gone) {
 		t.Errorf("err = %v, want the opener's", err)
 	}
-	short := message.Stored(5, false, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("a")), nil })
+	short := mailobject.Stored(5, false, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("a")), nil })
 	if _, err := short.WriteTo(io.Discard); err == nil || err.Error() != "writing content: a segment of 5 octets became 1" {
 		t.Errorf("err = %v", err)
 	}

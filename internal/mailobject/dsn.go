@@ -1,8 +1,10 @@
-package message
+package mailobject
 
 import (
 	"slices"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/badinput"
 )
 
 // DSN says which delivery status notifications are asked for (RFC 3461 4). Each
@@ -17,16 +19,15 @@ type DSN struct {
 // maxEnvelopeID is the limit of DSN.EnvelopeID in octets (RFC 3461 4.4).
 const maxEnvelopeID = 100
 
-// Check returns a *FieldError for what could not be written into MAIL or RCPT.
-// Raw.Mail checks by itself.
+// Check returns a *badinput.FieldError for what could not be written into MAIL or RCPT.
 func (d DSN) Check() error {
 	switch {
 	case d.Notify != "" && !isNotify(d.Notify):
-		return &FieldError{"notify", d.Notify, "is neither NEVER nor a list of SUCCESS, FAILURE, DELAY (RFC 3461 4.1)"}
+		return badinput.Field("notify", d.Notify, "is neither NEVER nor a list of SUCCESS, FAILURE, DELAY (RFC 3461 4.1)")
 	case d.Return != "" && d.Return != "FULL" && d.Return != "HDRS":
-		return &FieldError{"return", d.Return, "is neither FULL nor HDRS (RFC 3461 4.3)"}
+		return badinput.Field("return", d.Return, "is neither FULL nor HDRS (RFC 3461 4.3)")
 	case len(d.EnvelopeID) > maxEnvelopeID || strings.ContainsFunc(d.EnvelopeID, func(r rune) bool { return r < ' ' || r > '~' }):
-		return &FieldError{"envelope id", d.EnvelopeID, "at most 100 printable ASCII characters (RFC 3461 4.4)"}
+		return badinput.Field("envelope id", d.EnvelopeID, "at most 100 printable ASCII characters (RFC 3461 4.4)")
 	}
 	return nil
 }

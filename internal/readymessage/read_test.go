@@ -1,4 +1,4 @@
-package message_test
+package readymessage_test
 
 import (
 	"errors"
@@ -11,12 +11,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/mailobject/mailtest"
+
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
+	"github.com/smtpsend/smtpsend/internal/readymessage"
 )
 
-func readRaw(t testing.TB, s string, o message.RawOptions) *message.Raw {
+func readRaw(t testing.TB, s string, o readymessage.Options) *readymessage.Message {
 	t.Helper()
-	raw, err := message.ReadRaw(t.Context(), strings.NewReader(s), o)
+	raw, err := readymessage.Read(t.Context(), strings.NewReader(s), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,13 +30,18 @@ func readRaw(t testing.TB, s string, o message.RawOptions) *message.Raw {
 }
 
 var (
-	someone = message.Envelope{ReversePath: "f@contoso.example", ForwardPaths: []string{"t@contoso.example"}}
-	atNoon  = message.RawChanges{From: message.Address{Name: "Cron", Local: "cron", Domain: "contoso.example"}, Now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	from    = contoso("f")
+	someone = []address.Address{contoso("t")}
+	atNoon  = readymessage.Changes{From: address.MustParse("Cron <cron@contoso.example>"), Now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 )
 
-func rawMail(t testing.TB, raw *message.Raw, c message.RawChanges) *message.Mail {
+func contoso(local string) address.Address {
+	return address.MustParse(local + "@contoso.example")
+}
+
+func rawMail(t testing.TB, raw *readymessage.Message, c readymessage.Changes) *mailobject.Mail {
 	t.Helper()
-	m, err := raw.Mail(someone, c)
+	m, err := raw.Mail(from, someone, mailobject.DSN{}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,8 +76,8 @@ func TestRawChangesNothingButWhatIsListed(t *testing.T) {
 		"empty":                   {"", "From: Cron <cron@contoso.example>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: ID\r\n"},
 		"byte order mark":         {"\ufeff" + complete + "\nbody", complete + "\r\nbody\r\n"},
 	} {
-		m := rawMail(t, readRaw(t, tt.in, message.RawOptions{}), atNoon)
-		got := strings.ReplaceAll(octets(t, m), "Message-ID: "+m.MessageID, "Message-ID: ID")
+		m := rawMail(t, readRaw(t, tt.in, readymessage.Options{}), atNoon)
+		got := strings.ReplaceAll(mailtest.Octets(t, m), "Message-ID: "+m.MessageID, "Message-ID: ID")
 		if want := strings.ReplaceAll(tt.want, "Message-ID: "+m.MessageID, "Message-ID: ID"); got != want {
 			t.Errorf("%s:\n%q\nwant:\n%q", name, got, want)
 		}
@@ -80,11 +90,11 @@ func TestRawChangesNothingButWhatIsListed(t *testing.T) {
 func TestRawKeepsBccAndForcesFromWhenAsked(t *testing.T) {
 	c := atNoon
 	c.KeepBcc, c.ForceFrom = true, true
-	c.Prepend = []message.Header{{"Received", "by relay (smtpsend)"}}
+	c.Prepend = []readymessage.Field{{"Received", "by relay (smtpsend)"}}
 	in := "Date: x\r\nfrom: a@b.example,\r\n c@d.example\r\nMessage-ID:\r\n <1@b.example>\r\nBcc: z@b.example\r\n\r\n"
-	m := rawMail(t, readRaw(t, in, message.RawOptions{}), c)
+	m := rawMail(t, readRaw(t, in, readymessage.Options{}), c)
 	want := "Received: by relay (smtpsend)\r\nFrom: Cron <cron@contoso.example>\r\nDate: x\r\nMessage-ID:\r\n <1@b.example>\r\nBcc: z@b.example\r\n\r\n"
-	if got := octets(t, m); got != want || m.MessageID != "<1@b.example>" {
+	if got := mailtest.Octets(t, m); got != want || m.MessageID != "<1@b.example>" {
 		t.Errorf("%q, Message-ID %q, want %q", got, m.MessageID, want)
 	}
 }
@@ -94,7 +104,7 @@ func TestMessageIDIsOfTheFromThatGoesOut(t *testing.T) {
 	for force, want := range map[bool]string{true: "@contoso.example>", false: "@web1>"} {
 		c := atNoon
 		c.ForceFrom = force
-		if m := rawMail(t, readRaw(t, in, message.RawOptions{}), c); !strings.HasSuffix(m.MessageID, want) {
+		if m := rawMail(t, readRaw(t, in, readymessage.Options{}), c); !strings.HasSuffix(m.MessageID, want) {
 			t.Errorf("forced %v: Message-ID %q, want one that ends in %q", force, m.MessageID, want)
 		}
 	}
@@ -118,7 +128,7 @@ func TestRawRecipients(t *testing.T) {
 		"resent empty":   {"Resent-To:\nTo: a@x.example\nBcc: b@x.example\n\n", ""},
 		"none":           {"Subject: x\n\nTo: a@x.example", ""},
 	} {
-		list, err := readRaw(t, tt.in, message.RawOptions{}).Recipients()
+		list, err := readRaw(t, tt.in, readymessage.Options{}).Recipients()
 		var got []string
 		for _, a := range list {
 			got = append(got, a.Addr())
@@ -132,15 +142,15 @@ func TestRawRecipients(t *testing.T) {
 		"To: a@x.example B <b@x.example>\n\n":      `To "a@x.example B <b@x.example>": an address in front of a name; addresses are separated by commas`,
 		"Cc: a@x.example  \"B\" <b@x.example>\n\n": `Cc "a@x.example  \"B\" <b@x.example>": text after the address; addresses are separated by commas`,
 	} {
-		if _, err := readRaw(t, in, message.RawOptions{}).Recipients(); err == nil || err.Error() != want {
+		if _, err := readRaw(t, in, readymessage.Options{}).Recipients(); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", in, err, want)
 		}
 	}
-	if from, err := readRaw(t, "From: a@x.example via List <l@x.example>\n\n", message.RawOptions{}).From(); err != nil || len(from) != 1 || from[0].Addr() != "l@x.example" {
+	if from, err := readRaw(t, "From: a@x.example via List <l@x.example>\n\n", readymessage.Options{}).From(); err != nil || len(from) != 1 || from[0].Addr() != "l@x.example" {
 		t.Errorf("From with an address in its name: %v, %v", from, err)
 	}
 	for _, block := range []string{"Resent-From: r@x.example\n", "Resent-Date: x\nReceived: y\nResent-To: t@x.example\nResent-From: r@x.example\n", "Resent-From:\nReceived: y\nResent-From: r@x.example\nResent-From: s@x.example\n"} {
-		from, err := readRaw(t, block+"From: a@x.example\n\n", message.RawOptions{}).From()
+		from, err := readRaw(t, block+"From: a@x.example\n\n", readymessage.Options{}).From()
 		if err != nil || len(from) != 1 || from[0].Addr() != "r@x.example" {
 			t.Errorf("From of a message resent by %q: %v, %v", block, from, err)
 		}
@@ -149,30 +159,33 @@ func TestRawRecipients(t *testing.T) {
 
 func TestRawRefusesWithThePlace(t *testing.T) {
 	for in, want := range map[string]string{
-		"a: b\r\n\r\nx\ny\x00z":                                                             `message: NUL at octet 2 of line 4; SMTPSEND_REENCODE=always puts it into quoted-printable`,
-		"a: b\n\nx\n" + strings.Repeat("y", 999) + "\n":                                     `message: line 4 has 999 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE=always puts it into quoted-printable`,
-		strings.Repeat("x", 1000) + ": y":                                                   `message: line 1 has 1003 octets, at most 998 (RFC 5322 2.1.1); SMTPSEND_REENCODE=always puts it into quoted-printable`,
+		"a: b\r\n\r\nx\ny\x00z":                                                             `message: NUL at octet 2 of line 4`,
+		"a: b\n\nx\n" + strings.Repeat("y", 999) + "\n":                                     `message: line 4 has 999 octets, at most 998 (RFC 5322 2.1.1)`,
+		strings.Repeat("x", 1000) + ": y":                                                   `message: line 1 has 1003 octets, at most 998 (RFC 5322 2.1.1)`,
 		strings.Repeat("a: b\r\n", 1<<20/6+1) + "\r\nxx":                                    `message: the header section has more than 1048576 octets`,
 		strings.Repeat("abc: d\r\n", 1<<20/8-1) + "a: b\r\n" + "Bcc: x@b.example\r\n\r\nxx": `message: the header section has more than 1048576 octets`,
 		strings.Repeat("From \r\n", 1<<20/7+1) + "\r\nxx":                                   `message: the header section has more than 1048576 octets`,
 	} {
-		_, err := message.ReadRaw(t.Context(), strings.NewReader(in), message.RawOptions{Reencode: message.ReencodeNever})
-		var fe *message.FieldError
+		_, err := readymessage.Read(t.Context(), strings.NewReader(in), readymessage.Options{Reencode: readymessage.ReencodeNever})
+		var fe *badinput.FieldError
 		if !errors.As(err, &fe) || err.Error() != want {
 			t.Errorf("%.20q: %v, want %s", in, err, want)
 		}
+		if mayReencode := !strings.Contains(want, "header section"); errors.Is(err, readymessage.ErrReencodeNever) != mayReencode {
+			t.Errorf("%.20q: %v is ErrReencodeNever: %v", in, err, !mayReencode)
+		}
 	}
-	if _, err := message.ReadRaw(t.Context(), strings.NewReader("a: b\n\n"+strings.Repeat("x\n", 100)), message.RawOptions{MaxSize: 100}); err == nil || err.Error() != "message: more than 100 octets" {
+	if _, err := readymessage.Read(t.Context(), strings.NewReader("a: b\n\n"+strings.Repeat("x\n", 100)), readymessage.Options{MaxSize: 100}); err == nil || err.Error() != "message: more than 100 octets" {
 		t.Errorf("too large: %v", err)
 	}
-	if _, err := message.OpenRaw(t.Context(), filepath.Join(t.TempDir(), "no.eml"), message.RawOptions{}); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, new(*message.FileError)) {
+	if _, err := readymessage.Open(t.Context(), filepath.Join(t.TempDir(), "no.eml"), readymessage.Options{}); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, new(*badinput.FileError)) {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, err := message.OpenRaw(t.Context(), t.TempDir(), message.RawOptions{}); !errors.As(err, new(*message.FileError)) {
+	if _, err := readymessage.Open(t.Context(), t.TempDir(), readymessage.Options{}); !errors.As(err, new(*badinput.FileError)) {
 		t.Errorf("directory: %v", err)
 	}
 	broken := errors.New("cable cut")
-	if _, err := message.ReadRaw(t.Context(), io.MultiReader(strings.NewReader("a: b"), errReader{broken}), message.RawOptions{}); !errors.Is(err, broken) {
+	if _, err := readymessage.Read(t.Context(), io.MultiReader(strings.NewReader("a: b"), errReader{broken}), readymessage.Options{}); !errors.Is(err, broken) {
 		t.Errorf("reader's error: %v", err)
 	}
 }
@@ -181,18 +194,24 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-func TestRawMailRefusesTheEnvelope(t *testing.T) {
+func TestMailRefusesTheEnvelope(t *testing.T) {
+	names, err := address.ParseLenient("To", "root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := names[0]
 	for want, tt := range map[string]struct {
-		e message.Envelope
-		c message.RawChanges
+		from address.Address
+		to   []address.Address
+		c    readymessage.Changes
 	}{
-		`recipients: none; at least one is needed`:                                      {message.Envelope{ReversePath: "f@x.example"}, atNoon},
-		`recipient "root": no @ and domain`:                                             {message.Envelope{ForwardPaths: []string{"root"}}, atNoon},
-		`reverse-path "a@b\r\nRCPT": a carriage return at octet 4: a field is one line`: {message.Envelope{ReversePath: "a@b\r\nRCPT", ForwardPaths: []string{"a@b"}}, atNoon},
-		`From: missing in the message, and none was given`:                              {someone, message.RawChanges{}},
-		`header R "a\nb": a line feed at octet 3: a field is one line`:                  {someone, message.RawChanges{From: atNoon.From, Prepend: []message.Header{{"R", "a\nb"}}}},
+		`recipients: none; at least one is needed`:                     {from, nil, atNoon},
+		`recipient "root": no @ and domain`:                            {address.Address{}, []address.Address{contoso("a"), local}, atNoon},
+		`reverse-path "root": no @ and domain`:                         {local, someone, atNoon},
+		`From: missing in the message, and none was given`:             {from, someone, readymessage.Changes{}},
+		`header R "a\nb": a line feed at octet 3: a field is one line`: {from, someone, readymessage.Changes{From: atNoon.From, Prepend: []readymessage.Field{{"R", "a\nb"}}}},
 	} {
-		if _, err := readRaw(t, "x: y\n\n", message.RawOptions{}).Mail(tt.e, tt.c); err == nil || err.Error() != want {
+		if _, err := readRaw(t, "x: y\n\n", readymessage.Options{}).Mail(tt.from, tt.to, mailobject.DSN{}, tt.c); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -201,13 +220,13 @@ func TestRawMailRefusesTheEnvelope(t *testing.T) {
 func TestLargeRawGoesThroughANamelessFile(t *testing.T) {
 	dir := t.TempDir()
 	in := complete + "Bcc: x@y.example\r\n\r\n" + strings.Repeat("0123456789 \xe4\r\n", 300_000)
-	raw := readRaw(t, in, message.RawOptions{TempDir: dir, Reencode: message.ReencodeNever})
+	raw := readRaw(t, in, readymessage.Options{TempDir: dir, Reencode: readymessage.ReencodeNever})
 	if names, err := os.ReadDir(dir); err != nil || (len(names) > 0 && os.PathSeparator == '/') {
 		t.Errorf("directory holds %v, %v", names, err)
 	}
 	m := rawMail(t, raw, atNoon)
 	for range 2 {
-		if got := octets(t, m); got != strings.Replace(in, "Bcc: x@y.example\r\n", "", 1) {
+		if got := mailtest.Octets(t, m); got != strings.Replace(in, "Bcc: x@y.example\r\n", "", 1) {
 			t.Errorf("content of %d octets differs", len(got))
 		}
 	}
@@ -220,7 +239,7 @@ func TestLargeRawGoesThroughANamelessFile(t *testing.T) {
 	if names, _ := os.ReadDir(dir); len(names) > 0 {
 		t.Errorf("directory holds %v after Close", names)
 	}
-	if _, err := message.ReadRaw(t.Context(), strings.NewReader(in), message.RawOptions{TempDir: filepath.Join(dir, "none")}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := readymessage.Read(t.Context(), strings.NewReader(in), readymessage.Options{TempDir: filepath.Join(dir, "none")}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no directory for the copy: %v", err)
 	}
 }
@@ -229,8 +248,8 @@ func TestLargeRawGoesThroughANamelessFile(t *testing.T) {
 func TestLongHeaderFieldsAreFolded(t *testing.T) {
 	list := strings.Repeat("somebody@contoso.example, ", 200) + "last@contoso.example"
 	in := "From bob " + strings.Repeat("x", 1200) + "\n" + complete + "To: " + list + "\nBcc: " + list + "\nX: y\n\t" + list + "\nSubject: z\n\nbody\n"
-	m := rawMail(t, readRaw(t, in, message.RawOptions{Reencode: message.ReencodeLong}), atNoon)
-	got := octets(t, m)
+	m := rawMail(t, readRaw(t, in, readymessage.Options{Reencode: readymessage.ReencodeLong}), atNoon)
+	got := mailtest.Octets(t, m)
 	for line := range strings.SplitSeq(got, "\r\n") {
 		if len(line) > 998 || (line != "" && strings.TrimSpace(line) == "") {
 			t.Errorf("a line of %d octets: %q", len(line), line)
@@ -266,7 +285,7 @@ func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
 		"DKIM, header":  {in: complete + "DKIM-Signature: x\r\nX: " + long + "\r\n\r\n", refused: "it is signed or encrypted"},
 		"uuencode":      {in: complete + "Content-Transfer-Encoding: x-uuencode\r\n\r\n" + long, refused: "it is in a part that is encoded as x-uuencode"},
 	} {
-		raw, err := message.ReadRaw(t.Context(), strings.NewReader(tt.in), message.RawOptions{Reencode: message.ReencodeLong})
+		raw, err := readymessage.Read(t.Context(), strings.NewReader(tt.in), readymessage.Options{Reencode: readymessage.ReencodeLong})
 		if tt.refused != "" {
 			if err == nil || !strings.HasSuffix(err.Error(), "(RFC 5322 2.1.1); it cannot be re-encoded: "+tt.refused) {
 				t.Errorf("%s: %v, want %s", name, err, tt.refused)
@@ -278,8 +297,8 @@ func TestLongLinesAreReencodedInTextPartsOnly(t *testing.T) {
 			continue
 		}
 		m := rawMail(t, raw, atNoon)
-		got := octets(t, m)
-		p := parseGo(t, got)
+		got := mailtest.Octets(t, m)
+		p := mailtest.Parse(t, got)
 		if p.Text != tt.want && p.HTML != tt.want {
 			t.Errorf("%s: text %q, HTML %q, want %q", name, p.Text, p.HTML, tt.want)
 		}
@@ -298,8 +317,8 @@ func FuzzRaw(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, s string, how uint8) {
-		o := message.RawOptions{Reencode: []message.Reencode{message.ReencodeNever, message.ReencodeLong, message.ReencodeAlways}[how%3]}
-		raw, err := message.ReadRaw(t.Context(), strings.NewReader(s), o)
+		o := readymessage.Options{Reencode: []readymessage.Reencode{readymessage.ReencodeNever, readymessage.ReencodeLong, readymessage.ReencodeAlways}[how%3]}
+		raw, err := readymessage.Read(t.Context(), strings.NewReader(s), o)
 		if err != nil {
 			return
 		}
@@ -309,12 +328,12 @@ func FuzzRaw(f *testing.F) {
 }
 
 // checkRaw asserts what holds for every ready message that is taken.
-func checkRaw(t testing.TB, raw *message.Raw, o message.RawOptions) {
-	m, err := raw.Mail(someone, atNoon)
+func checkRaw(t testing.TB, raw *readymessage.Message, o readymessage.Options) {
+	m, err := raw.Mail(from, someone, mailobject.DSN{}, atNoon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	content := octets(t, m)
+	content := mailtest.Octets(t, m)
 	again := readRaw(t, content, o)
 	for _, name := range []string{"Bcc", "Resent-Bcc"} {
 		if value, ok := again.Field(name); ok {
@@ -326,7 +345,7 @@ func checkRaw(t testing.TB, raw *message.Raw, o message.RawOptions) {
 			t.Errorf("no %s in the content", name)
 		}
 	}
-	if got := octets(t, rawMail(t, again, atNoon)); got != content {
+	if got := mailtest.Octets(t, rawMail(t, again, atNoon)); got != content {
 		t.Errorf("taken again it changed:\n%q\n%q", content, got)
 	}
 	if list, err := again.Recipients(); err == nil {

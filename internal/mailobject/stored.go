@@ -1,4 +1,4 @@
-package message
+package mailobject
 
 import "io"
 
@@ -7,18 +7,18 @@ import "io"
 // says whether an octet above 127 occurs. WriteTo gives the error of open or of
 // its reader as it is, and fails when the content has another size.
 func Stored(size int64, eightBit bool, open func() (io.ReadCloser, error)) *Content {
-	return &Content{segments: []segment{stored{size, open}}, length: size, eightBit: eightBit}
+	return NewContent(eightBit, stored{size, open})
 }
 
-// stored is octets behind a reader.
+// stored is octets that a reader has.
 type stored struct {
 	length int64
 	open   func() (io.ReadCloser, error)
 }
 
-func (s stored) size() int64 { return s.length }
+func (s stored) Size() int64 { return s.length }
 
-func (s stored) write(w io.Writer) error {
+func (s stored) Write(w io.Writer) error {
 	r, err := s.open()
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package message_test
+package readymessage_test
 
 import (
 	"os"
@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/readymessage"
 )
 
 // TestATemporaryNameIsRemovedOnce: it is removed at once, and when the message is
 // closed another file may have it.
 func TestATemporaryNameIsRemovedOnce(t *testing.T) {
 	dir := t.TempDir()
-	raw, err := message.ReadRaw(t.Context(), strings.NewReader("From: a@contoso.example\n\n"+strings.Repeat("line\n", 300_000)), message.RawOptions{TempDir: dir})
+	raw, err := readymessage.Read(t.Context(), strings.NewReader("From: a@contoso.example\n\n"+strings.Repeat("line\n", 300_000)), readymessage.Options{TempDir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 //go:build race
 
-package message_test
+package readymessage_test
 
 // raceFactor is how many times as much memory code takes under the race detector.
 const raceFactor = 6
