@@ -45,11 +45,15 @@ func linkedModules(t *testing.T) []*linkedModule {
 			for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
 				var p struct {
 					Dir     string
-					Module  *struct{ Path, Version, Dir string }
+					Module  *listedModule
 					GoFiles []string
 				}
 				if err := d.Decode(&p); err != nil {
 					t.Fatal(err)
+				}
+				of, isCopy := copyOf(t, p.Dir)
+				if isCopy {
+					p.Module, p.GoFiles, p.Dir = &of, nil, of.Dir
 				}
 				if p.Module == nil || p.Module.Version == "" {
 					continue // of Go, or ours
@@ -70,6 +74,30 @@ func linkedModules(t *testing.T) []*linkedModule {
 		}
 	}
 	return slices.SortedFunc(maps.Values(modules), func(a, b *linkedModule) int { return cmp.Compare(a.path, b.path) })
+}
+
+// listedModule is a module as the go command describes it.
+type listedModule struct{ Path, Version, Dir string }
+
+// copies are the modules of which packages are copied into this tree (decision 0008).
+var copies = map[string]string{"goldmark": "github.com/yuin/goldmark", "html": "golang.org/x/net"}
+
+// copyOf is the module that a package below internal/thirdparty is a copy of.
+func copyOf(t *testing.T, dir string) (m listedModule, ok bool) {
+	t.Helper()
+	_, below, ok := strings.Cut(filepath.ToSlash(dir), "/internal/thirdparty/")
+	if !ok {
+		return m, false
+	}
+	first, _, _ := strings.Cut(below, "/")
+	out, err := exec.Command("go", "list", "-m", "-json=Path,Version,Dir", copies[first]).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", dir, err)
+	}
+	if err := json.Unmarshal(out, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m, true
 }
 
 // notOurs are files with licences of what is not linked in.

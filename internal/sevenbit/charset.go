@@ -7,13 +7,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/html/charset"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/htmlindex"
-	"golang.org/x/text/encoding/ianaindex"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
+	page "github.com/smtpsend/smtpsend/internal/thirdparty/html/charset"
 )
 
 // Names of charsets as they are written (RFC 2045 5.1).
@@ -59,7 +58,7 @@ func inHTML(text stretch) string {
 	if err != nil {
 		return ""
 	}
-	_, name, _ := charset.DetermineEncoding([]byte(head), "")
+	_, name, _ := page.DetermineEncoding([]byte(head), "")
 	return name
 }
 
@@ -97,10 +96,10 @@ func isWide(name string) bool {
 
 // lookup finds a charset by IANA's names, and by those of the web.
 func lookup(name string) encoding.Encoding {
-	if enc, err := ianaindex.MIME.Encoding(name); err == nil && enc != nil {
+	if enc := charset.Registered(name); enc != nil {
 		return enc
 	}
-	if enc, err := htmlindex.Get(name); err == nil {
+	if enc, err := charset.Get(name); err == nil {
 		return enc
 	}
 	return nil
