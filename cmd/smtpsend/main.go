@@ -68,7 +68,7 @@ func completes(args []string) bool {
 func run(ctx context.Context, p *process, args []string) int {
 	inside := *p
 	inside.stdin = newInput(ctx, p.stdin)
-	root, g := newRoot(&inside)
+	root, g := newRoot(&inside, args)
 	root.SetArgs(args)
 	if completes(args) && slices.ContainsFunc(args, func(arg string) bool { return printable.Line(arg) != arg }) {
 		return exitUsage // cobra would print it as it is

@@ -43,7 +43,9 @@ const (
 	groupTry     = "try"
 )
 
-func newRoot(p *process) (*cobra.Command, *globals) {
+// newRoot makes the command that args are for, with all verbs unless args begin with
+// one.
+func newRoot(p *process, args []string) (*cobra.Command, *globals) {
 	var askedVersion bool
 	g := &globals{process: p, unwritten: new(error), became: new(person)}
 	root := &cobra.Command{
@@ -87,11 +89,29 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 		&cobra.Group{ID: groupSetUp, Title: "Set up:"},
 		&cobra.Group{ID: groupTry, Title: "Try:"},
 	)
+	if only := verbNamed(args); only != nil {
+		root.AddCommand(only(g))
+		root.CompletionOptions.DisableDefaultCmd = true
+		root.SetHelpCommand(&cobra.Command{Hidden: true})
+		return root, g
+	}
 	for _, v := range verbs {
-		root.AddCommand(v(g))
+		root.AddCommand(v.make(g))
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root, g
+}
+
+// verbNamed finds the verb that the first argument names. The others, which are most
+// of the work of a start, are not made for it. It is nil when the flags come first, or
+// when all verbs are asked for, as by help.
+func verbNamed(args []string) func(*globals) *cobra.Command {
+	for _, v := range verbs {
+		if len(args) > 0 && args[0] == v.name {
+			return v.make
+		}
+	}
+	return nil
 }
 
 // define declares the flags that every verb has.
@@ -105,8 +125,13 @@ func (g *globals) define(f *pflag.FlagSet) {
 }
 
 // verbs is the one table of what smtpsend can do.
-var verbs = []func(*globals) *cobra.Command{
-	newSend, newSendmail, newLinkSendmail, newBatch, newQueue, newDoctor, newExplain, newToken, newConfig, newSecret, newSandbox, newDemo, newVersion,
+var verbs = [...]struct {
+	name string
+	make func(*globals) *cobra.Command
+}{
+	{"send", newSend}, {"sendmail", newSendmail}, {"link-sendmail", newLinkSendmail}, {"batch", newBatch}, {"queue", newQueue},
+	{"doctor", newDoctor}, {"explain", newExplain}, {"token", newToken}, {"config", newConfig}, {"secret", newSecret},
+	{"sandbox", newSandbox}, {"demo", newDemo}, {"version", newVersion},
 }
 
 // tellsTime reports a verb that writes a time into a message, or shows one.
