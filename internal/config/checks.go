@@ -194,7 +194,7 @@ func (l *loader) checkSecurity(cfg *Config, server string) {
 
 func isHost(s string) bool {
 	_, err := netip.ParseAddr(s)
-	return err == nil || len(s) <= 253 && hostShape().MatchString(s)
+	return err == nil || len(s) <= 253 && hostShape.Get().MatchString(s)
 }
 
 // isLoopback decides by the name alone: a name other than localhost could
@@ -219,10 +219,10 @@ func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 	if l.good("PROXY") {
 		l.checkProxy(cfg)
 	}
-	if name := cfg.EHLOName; l.good("EHLO_NAME") && !hostShape().MatchString(name) && !ehloLiteral().MatchString(name) {
+	if name := cfg.EHLOName; l.good("EHLO_NAME") && !hostShape.Get().MatchString(name) && !ehloLiteral.Get().MatchString(name) {
 		l.problem(SeverityError, "EHLO_NAME", "is neither a host name nor an address in brackets (RFC 5321 4.1.3)")
 	}
-	if l.good("DEFAULT_DOMAIN") && !domainShape().MatchString(cfg.DefaultDomain) {
+	if l.good("DEFAULT_DOMAIN") && !domainShape.Get().MatchString(cfg.DefaultDomain) {
 		l.problem(SeverityError, "DEFAULT_DOMAIN", "is not a domain such as contoso.example")
 	}
 	if seconds := cfg.OfficeTokenGraceTimeInSeconds; seconds < 0 || seconds > 86400 {
@@ -233,7 +233,7 @@ func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 func (l *loader) checkProxy(cfg *Config) {
 	u, err := url.Parse(cfg.Proxy.Reveal())
 	switch {
-	case err != nil && userInfo().MatchString(cfg.Proxy.Reveal()):
+	case err != nil && userInfo.Get().MatchString(cfg.Proxy.Reveal()):
 		l.problem(SeverityError, "PROXY", "is not a URL: its user or password has a character that is written as % and two digits: @ is %40, : is %3A, / is %2F, % is %25, "+
 			`a backslash is %5C, so that CONTOSO\user is CONTOSO%5Cuser`)
 	case err != nil || u.Host == "" || u.Hostname() == "":

@@ -95,7 +95,7 @@ func (l *loader) checkIDs(cfg *Config) {
 
 // checkSecret knows what is taken for the secret by mistake.
 func (l *loader) checkSecret(cfg *Config) {
-	if l.good("OFFICE_CLIENT_SECRET") && guidShape().MatchString(cfg.OfficeClientSecret.Reveal()) {
+	if l.good("OFFICE_CLIENT_SECRET") && guidShape.Get().MatchString(cfg.OfficeClientSecret.Reveal()) {
 		l.problem(SeverityWarning, "OFFICE_CLIENT_SECRET", "has the shape of a GUID: this looks like the secret's ID, not its value, which Entra shows once, when the secret is made")
 	}
 }
@@ -104,7 +104,7 @@ func (l *loader) checkClientID(id string, severity Severity) {
 	switch {
 	case strings.Contains(id, "@"):
 		l.problem(severity, "OFFICE_CLIENT_ID", "is an e-mail address: the Application (client) ID of the app registration belongs here, a GUID")
-	case !guidShape().MatchString(id):
+	case !guidShape.Get().MatchString(id):
 		l.problem(severity, "OFFICE_CLIENT_ID", "is not a GUID, as the Application (client) ID is")
 	}
 }
@@ -115,7 +115,7 @@ func (l *loader) checkTenantID(id string, alike bool, severity Severity) {
 		l.problem(severity, "OFFICE_TENANT_ID", "names no tenant, but all of them (common, organizations, consumers): a program needs the Directory (tenant) ID")
 	case strings.ContainsAny(id, " /\\?#"):
 		l.problem(SeverityError, "OFFICE_TENANT_ID", "has a blank or a character of a URL in it")
-	case alike && !guidShape().MatchString(id) && !domainShape().MatchString(id):
+	case alike && !guidShape.Get().MatchString(id) && !domainShape.Get().MatchString(id):
 		l.problem(severity, "OFFICE_TENANT_ID", "is neither a GUID nor a domain such as contoso.onmicrosoft.com")
 	}
 }

@@ -37,7 +37,7 @@ func (c *Config) Show() []Shown {
 		case s.Name == notifyCommand && value != "":
 			value = program(value)
 		case urls[s.Name] || strings.Contains(value, "://"):
-			value = userInfo().ReplaceAllString(value, "${1}"+secret.Redacted+"@")
+			value = userInfo.Get().ReplaceAllString(value, "${1}"+secret.Redacted+"@")
 		}
 		all = append(all, Shown{
 			Variable: s.Variable(),

@@ -41,7 +41,7 @@ func exchangeIPv4(name string) bool {
 // to: a port of mail or of HTTPS stands behind it, and no word for a client
 // before it.
 func dialled(text string, at region) bool {
-	return mailPortBehind().MatchString(text[at.end:min(len(text), at.end+12)]) && !clientBefore().MatchString(text[max(0, at.start-20):at.start])
+	return mailPortBehind.Get().MatchString(text[at.end:min(len(text), at.end+12)]) && !clientBefore.Get().MatchString(text[max(0, at.start-20):at.start])
 }
 
 var (

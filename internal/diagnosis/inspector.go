@@ -37,8 +37,8 @@ func Inspector(host string, leaf *x509.Certificate) string {
 	switch {
 	case leaf == nil:
 		return ""
-	case inspectingAuthority().MatchString(leaf.Issuer.String()),
-		MicrosoftHost(host) && !publicIssuers().MatchString(leaf.Issuer.String()):
+	case inspectingAuthority.Get().MatchString(leaf.Issuer.String()),
+		MicrosoftHost(host) && !publicIssuers.Get().MatchString(leaf.Issuer.String()):
 		return Issuer(leaf)
 	}
 	return ""
@@ -57,7 +57,7 @@ func Issuer(leaf *x509.Certificate) string {
 
 // MicrosoftHost reports whether a host name is one of Exchange Online's, Entra
 // ID's or another service of Microsoft's.
-func MicrosoftHost(host string) bool { return microsoftHost().MatchString(host) }
+func MicrosoftHost(host string) bool { return microsoftHost.Get().MatchString(host) }
 
 // Presented is the certificate that a failed handshake was about; nil when it
 // failed for another reason.

@@ -82,10 +82,10 @@ func findMarks(text string) (marks, hosts []mark) {
 			hosts = append(hosts, mark{start: m.start, end: m.end, microsoft: true})
 			continue
 		}
-		if ofPerson(text, m.start) || clientHost().MatchString(h) || inPath(text, m.start) || !publicSuffix().MatchString(h) || packageName().MatchString(h) || inspectors().MatchString(h) {
+		if ofPerson(text, m.start) || clientHost.Get().MatchString(h) || inPath(text, m.start) || !publicSuffix.Get().MatchString(h) || packageName.Get().MatchString(h) || inspectors.Get().MatchString(h) {
 			continue
 		}
-		k := mark{start: m.start, end: m.end, microsoft: microsoftHost().MatchString(h) || misspeltHost().MatchString(h)}
+		k := mark{start: m.start, end: m.end, microsoft: microsoftHost.Get().MatchString(h) || misspeltHost.Get().MatchString(h)}
 		hosts = append(hosts, k)
 		k.answering = !k.microsoft && answers(text, k)
 		if k.microsoft || k.answering {
@@ -94,13 +94,13 @@ func findMarks(text string) (marks, hosts []mark) {
 	}
 	for _, w := range reportWords {
 		for _, at := range wordStarts(lower, w) {
-			if reportedReply().MatchString(text[at+len(w) : min(len(text), at+len(w)+40)]) {
+			if reportedReply.Get().MatchString(text[at+len(w) : min(len(text), at+len(w)+40)]) {
 				marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
 			}
 		}
 	}
 	if slices.ContainsFunc(exchangesOwnWords, func(w string) bool { return strings.Contains(lower, w) }) {
-		for _, m := range exchangesOwn().FindAllStringIndex(text, maxMarks) {
+		for _, m := range exchangesOwn.Get().FindAllStringIndex(text, maxMarks) {
 			marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
 		}
 	}
@@ -113,10 +113,10 @@ func findMarks(text string) (marks, hosts []mark) {
 // asked or answered, and not, say, as the name that the client gave itself.
 func answers(text string, h mark) bool {
 	before := text[max(0, h.start-40):h.start]
-	if clientsName().MatchString(before) {
+	if clientsName.Get().MatchString(before) {
 		return false
 	}
-	return asked().MatchString(before) || said().MatchString(text[h.end:min(len(text), h.end+60)]) || mailName().MatchString(text[h.start:h.end])
+	return asked.Get().MatchString(before) || said.Get().MatchString(text[h.end:min(len(text), h.end+60)]) || mailName.Get().MatchString(text[h.start:h.end])
 }
 
 var (
@@ -226,7 +226,7 @@ func (p *paste) microsofts(at region, weak bool) bool {
 		return false
 	}
 	line := p.line(at.start)
-	return !ownLog().MatchString(p.text[line.start:min(line.end, at.end)])
+	return !ownLog.Get().MatchString(p.text[line.start:min(line.end, at.end)])
 }
 
 // nearest returns the distances to the nearest marks of Microsoft, of another
@@ -273,7 +273,7 @@ func (p *paste) namesMicrosoftHost(at region) bool {
 	if best >= 0 {
 		return mine
 	}
-	return !privateAddress().MatchString(p.text[line.start:line.end]) && p.microsofts(at, true)
+	return !privateAddress.Get().MatchString(p.text[line.start:line.end]) && p.microsofts(at, true)
 }
 
 // onPremises reports whether an Exchange server that is not Microsoft's own
@@ -288,7 +288,7 @@ func (p *paste) onPremises(at region) bool {
 	if !slices.ContainsFunc(ownExchangeWords, func(w string) bool { return strings.Contains(p.text, w) }) {
 		return false
 	}
-	return ownExchange().MatchString(p.text[max(0, at.start-4000):min(len(p.text), at.end+400)])
+	return ownExchange.Get().MatchString(p.text[max(0, at.start-4000):min(len(p.text), at.end+400)])
 }
 
 // What Exchange Online does not offer, and the words to look for first.
@@ -303,7 +303,7 @@ var privateAddress = lazyregexp.New(`\b(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[
 // whatever other host it names.
 func (p *paste) dialsPrivate(at region) bool {
 	line := p.line(at.start)
-	return privateTarget().MatchString(p.text[line.start:line.end])
+	return privateTarget.Get().MatchString(p.text[line.start:line.end])
 }
 
 var privateTarget = lazyregexp.New(`(?i)(?:dial tcp|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|connect to|connecting to|trying) \[?(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
@@ -312,19 +312,19 @@ var privateTarget = lazyregexp.New(`(?i)(?:dial tcp|ECONNREFUSED|ETIMEDOUT|EHOST
 // authority made for it as the issuer.
 func (p *paste) inspected(at region) bool {
 	near := p.text[max(0, at.start-1000):min(len(p.text), at.end+1000)]
-	if m := issuedBy().FindStringSubmatch(near); m != nil && inspectingAuthority().MatchString(m[1]) {
+	if m := issuedBy.Get().FindStringSubmatch(near); m != nil && inspectingAuthority.Get().MatchString(m[1]) {
 		return true
 	}
-	return inspectors().MatchString(near)
+	return inspectors.Get().MatchString(near)
 }
 
 // onLoopback reports whether the line, or the exception around it, names the machine itself, and whether
 // the port, where one is named, is one of mail.
 func (p *paste) onLoopback(at region) (local, mailPort bool) {
 	line := p.line(at.start)
-	m := loopback().FindStringSubmatch(p.text[line.start:line.end])
+	m := loopback.Get().FindStringSubmatch(p.text[line.start:line.end])
 	if m == nil { // JavaMail names the host two lines before
-		m = loopbackBefore().FindStringSubmatch(p.text[max(0, line.start-120):line.start])
+		m = loopbackBefore.Get().FindStringSubmatch(p.text[max(0, line.start-120):line.start])
 	}
 	if m == nil {
 		return false, false
@@ -343,7 +343,7 @@ var (
 func (p *paste) spokenByMicrosoft(at int) bool {
 	line := p.line(at)
 	l := p.text[line.start:line.end]
-	return exchangesOwn().MatchString(l) || bracketed().MatchString(l)
+	return exchangesOwn.Get().MatchString(l) || bracketed.Get().MatchString(l)
 }
 
 var bracketed = lazyregexp.New(`(?i)\[[^\]]*\.(?:prod|protection)\.(?:outlook|exchangelabs)\.com|\bHostname=\w+\.\w+\.prod\.`)

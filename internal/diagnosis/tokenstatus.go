@@ -16,9 +16,9 @@ const maxStatusLines = 200
 // statusHits are the answers of the token endpoint of which a program prints
 // the HTTP status and the URL, and nothing of what the endpoint said.
 func (p *paste) statusHits() []hit {
-	for _, m := range tokenHost().FindAllStringIndex(p.text, maxStatusLines) {
+	for _, m := range tokenHost.Get().FindAllStringIndex(p.text, maxStatusLines) {
 		line := p.line(m[0])
-		s := httpStatus().FindStringSubmatchIndex(p.text[line.start:line.end])
+		s := httpStatus.Get().FindStringSubmatchIndex(p.text[line.start:line.end])
 		if s == nil {
 			continue
 		}

@@ -106,7 +106,7 @@ func (in *Imported) take(pairs []pair) {
 func (in *Imported) takePair(s config.Setting, p pair) {
 	key := printable(p.key)
 	value, err := translate(s, strings.TrimSpace(p.text))
-	if err == nil && value != "" && s.Secret && in.Format == FormatRegistry && !entraSecret().MatchString(value) {
+	if err == nil && value != "" && s.Secret && in.Format == FormatRegistry && !entraSecret.Get().MatchString(value) {
 		err = errEncrypted // enaio server does that before it stores it
 	}
 	switch before := in.values[s.Name]; {
@@ -138,7 +138,7 @@ func translate(s config.Setting, text string) (string, error) {
 	switch {
 	case strings.Contains(text, "${"):
 		return "", errors.New("has a placeholder that enaio fills in")
-	case encryptedShape().MatchString(text):
+	case encryptedShape.Get().MatchString(text):
 		return "", errEncrypted
 	case text == "":
 		return "", nil

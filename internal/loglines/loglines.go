@@ -30,7 +30,7 @@ const maxParts = 6 // of one line's prefix
 func Known(line string) int {
 	at := 0
 	for range maxParts {
-		m := prefix().FindString(line[at:min(len(line), at+200)])
+		m := prefix.Get().FindString(line[at:min(len(line), at+200)])
 		if m == "" {
 			break
 		}

@@ -142,7 +142,7 @@ func asNumber(v reflect.Value) (json.Number, error) {
 	case v.Kind() == reflect.String && v.Len() <= longestNumber:
 		text = strings.TrimPrefix(strings.TrimSpace(v.String()), "+")
 	}
-	if !numeral().MatchString(text) {
+	if !numeral.Get().MatchString(text) {
 		return "", fmt.Errorf("%s is not a number such as 1234.50", called(v))
 	}
 	return json.Number(text), nil

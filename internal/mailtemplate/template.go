@@ -92,7 +92,7 @@ func ParseSource(name, source string) (Source, error) {
 		}
 	}
 	if err != nil {
-		return s, refused("template "+name, "", "front matter: "+unknownKey().ReplaceAllString(oneLine(err),
+		return s, refused("template "+name, "", "front matter: "+unknownKey.Get().ReplaceAllString(oneLine(err),
 			`unknown key "$1": known are subject, from, to, cc, bcc, reply_to, mailbox, priority, headers, attach, at, text`))
 	}
 	switch kindOfBody(name) {
@@ -162,8 +162,8 @@ var unknownKey = lazyregexp.New(`field (\S+) not found in type \S+`)
 
 // quoteActions spares the author the quotes that YAML wants around {{.x}}.
 func quoteActions(front string) string {
-	return bareAction().ReplaceAllStringFunc(front, func(line string) string {
-		m := bareAction().FindStringSubmatch(line)
+	return bareAction.Get().ReplaceAllStringFunc(front, func(line string) string {
+		m := bareAction.Get().FindStringSubmatch(line)
 		return m[1] + "'" + strings.ReplaceAll(m[2], "'", "''") + "'"
 	})
 }

@@ -12,25 +12,25 @@ import (
 // inOurWords is why Go could not fill in a part, for who wrote template or data: the
 // line, the action, and no types of Go's where a value is missing.
 func inOurWords(reason string, data map[string]any) string {
-	m := executing().FindStringSubmatch(reason)
+	m := executing.Get().FindStringSubmatch(reason)
 	if m == nil {
 		return reason
 	}
 	line, action, why := m[1], m[2], m[3]
-	key := missingKey().FindStringSubmatch(why)
+	key := missingKey.Get().FindStringSubmatch(why)
 	switch {
-	case key != nil && simplePath().MatchString(action):
+	case key != nil && simplePath.Get().MatchString(action):
 		path := strings.Split(strings.TrimPrefix(strings.TrimPrefix(action, "$"), "."), ".")
 		return fmt.Sprintf("line %s has no value for %q", line, strings.Join(path, ".")) + lacking(data, path)
 	case key != nil:
 		return fmt.Sprintf("line %s has no value for %q: %s", line, key[1], given(data))
-	case partOfNothing().MatchString(why):
+	case partOfNothing.Get().MatchString(why):
 		return fmt.Sprintf("line %s has no value for %q: what it is a part of is null or missing", line, strings.TrimPrefix(action, "."))
 	case strings.HasPrefix(why, "can't evaluate field Format in"):
 		return fmt.Sprintf(`line %s: {{%s}}: dates are text: {{date "02.01.2006" ...}} writes one in another form`, line, action)
 	case strings.HasPrefix(why, "range can't iterate over "): // the whole text is after it
 		return fmt.Sprintf("line %s: {{range %s}}: this is not a list", line, action)
-	case partOfText().MatchString(why):
+	case partOfText.Get().MatchString(why):
 		return fmt.Sprintf("line %s has no value for %q: what it is a part of is not a group of values", line, strings.TrimPrefix(action, "."))
 	}
 	return fmt.Sprintf("line %s: {{%s}}: %s", line, action, why)

@@ -99,7 +99,7 @@ func scalar(n *yaml.Node) (any, error) {
 		return v, err
 	default:
 		plain := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) == 0
-		if (plain || tag == "!!int" || tag == "!!float") && numeral().MatchString(n.Value) {
+		if (plain || tag == "!!int" || tag == "!!float") && numeral.Get().MatchString(n.Value) {
 			return json.Number(n.Value), nil
 		}
 		return n.Value, nil

@@ -76,8 +76,8 @@ func (p *addressParser) phrase() (words phrase, reason string) {
 				return nil, reason
 			}
 			words = append(words, word{text, true, apart})
-		case c == '=' && encodedWord().MatchString(p.s[p.pos:]):
-			text := encodedWord().FindString(p.s[p.pos:])
+		case c == '=' && encodedWord.Get().MatchString(p.s[p.pos:]):
+			text := encodedWord.Get().FindString(p.s[p.pos:])
 			p.pos += len(text)
 			words = append(words, word{text, false, apart})
 		case isAtomByte(c):

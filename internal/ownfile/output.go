@@ -48,7 +48,7 @@ var errReader = fmt.Errorf("nobody read it for %v: %w", pipeWait, os.ErrDeadline
 var openFileNames = lazyregexp.New(`^/(?:dev/(?:std(?:in|out|err)|fd/\d+)|proc/(?:self|thread-self|\d+)/fd/\d+)$`)
 
 // isOpenFile reports a name that leads nowhere but to what is open.
-func isOpenFile(name string) bool { return openFileNames().MatchString(name) }
+func isOpenFile(name string) bool { return openFileNames.Get().MatchString(name) }
 
 // openReader opens a file to write. A pipe has to have a reader.
 func (p *place) openReader(ctx context.Context) (*os.File, error) {

@@ -173,13 +173,13 @@ var (
 // form, "2.0.0 Ok: queued as id" Postfix's.
 func identify(r reply.Reply) (queueID, host string) {
 	text := r.Text()
-	if m := hostname().FindStringSubmatch(text); m != nil {
+	if m := hostname.Get().FindStringSubmatch(text); m != nil {
 		host = m[1]
 	}
-	if m := queuedAs().FindStringSubmatch(text); m != nil {
+	if m := queuedAs.Get().FindStringSubmatch(text); m != nil {
 		return m[1], host
 	}
-	if m := okID().FindStringSubmatch(text); m != nil {
+	if m := okID.Get().FindStringSubmatch(text); m != nil {
 		return m[1], host
 	}
 	return "", host
