@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -73,14 +74,16 @@ func newSendmail(g *globals) *cobra.Command {
 
 // sendmailNames are the names by which the program is sendmail, with the
 // arguments that the name stands for.
-var sendmailNames = map[string][]string{
-	"sendmail": {"sendmail"}, "mailq": {"sendmail", "-bp"}, "newaliases": {"sendmail", "-bi"},
-}
+var sendmailNames = &lazy.Value[map[string][]string]{Make: func() map[string][]string {
+	return map[string][]string{
+		"sendmail": {"sendmail"}, "mailq": {"sendmail", "-bp"}, "newaliases": {"sendmail", "-bi"},
+	}
+}}
 
 // byName puts in front of args what the program's name means.
 func byName(program string, args []string) []string {
 	name := strings.TrimSuffix(filepath.Base(program), ".exe")
-	return append(append([]string(nil), sendmailNames[name]...), args...)
+	return append(append([]string(nil), sendmailNames.Get()[name]...), args...)
 }
 
 // sendmail is one run of the verb.

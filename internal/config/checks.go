@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/certfile"
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -41,7 +42,7 @@ func (l *loader) wellFormed(s Setting, e *entry) bool {
 		reason = "is in quotes that were taken for part of the value: write it without them"
 	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
 		reason = "holds a control character or is not UTF-8"
-	case wholeNumber[s.Name]:
+	case wholeNumber.Get()[s.Name]:
 		reason = e.decimal()
 	}
 	if reason == "" {
@@ -53,10 +54,12 @@ func (l *loader) wellFormed(s Setting, e *entry) bool {
 }
 
 // wholeNumber are the settings that are numbers.
-var wholeNumber = map[string]bool{
-	"SMTP_PORT": true, "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS": true,
-	"MESSAGES_PER_MINUTE": true, "RECIPIENTS_PER_DAY": true, "TIME_SCALE": true,
-}
+var wholeNumber = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
+	return map[string]bool{
+		"SMTP_PORT": true, "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS": true,
+		"MESSAGES_PER_MINUTE": true, "RECIPIENTS_PER_DAY": true, "TIME_SCALE": true,
+	}
+}}
 
 // inQuotes reports a quote at either end; "Reports" <a@b> begins with a quote
 // that belongs to it, so one end alone counts only without its partner.

@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
@@ -21,7 +22,9 @@ type Shown struct {
 var userInfo = lazyregexp.New(`^([A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
 
 // urls are the settings that are URLs; others may hold one by mistake.
-var urls = map[string]bool{"PROXY": true, "OFFICE_TOKEN_ENDPOINT": true}
+var urls = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
+	return map[string]bool{"PROXY": true, "OFFICE_TOKEN_ENDPOINT": true}
+}}
 
 // Show returns every setting of the table, in its order, with secrets and the
 // passwords in URLs masked. Values are as they were written, with the defaults
@@ -36,7 +39,7 @@ func (c *Config) Show() []Shown {
 			value = e.text.String()
 		case s.Name == notifyCommand && value != "":
 			value = program(value)
-		case urls[s.Name] || strings.Contains(value, "://"):
+		case urls.Get()[s.Name] || strings.Contains(value, "://"):
 			value = userInfo.Get().ReplaceAllString(value, "${1}"+secret.Redacted+"@")
 		}
 		all = append(all, Shown{

@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -19,25 +20,31 @@ type mark struct {
 // Whose words they are decides about everything that other servers say in the
 // same way. Each stands at the start of a word; those of others stand alone.
 var (
-	microsoftWords = strings.Split("office 365|office365|office-365|outlook365|outlook 365|microsoft 365|microsoft365|"+
-		"o365|m365|exchange online|exchange-online|exchangeonline|exchange server|microsoft exchange|ms exchange|"+
-		"exchangelabs|entra|azure ad|azuread|azure-ad|azure active directory|microsoft identity|microsoft.identity|"+
-		"aadsts|storedrv|microsoft esmtp|msal|azure.identity|onmicrosoft.com|wascl|high volume email|"+
-		"new-serviceprincipal|get-serviceprincipal|set-casmailbox|get-casmailbox|set-transportconfig|get-transportconfig|"+
-		"add-mailboxpermission|add-recipientpermission|new-managementroleassignment|new-managementscope|"+
-		"test-serviceprincipalauthorization|connect-exchangeonline", "|")
-	foreignWords = strings.Split("gsmtp|google|gmail|yahoo|aol|exim|dovecot|postfix/smtpd|esmtp postfix|sendgrid|"+
-		"mailgun|mailjet|postmark|sparkpost|amazon ses|amazonses|zoho|icloud|fastmail|protonmail|proton mail|mailtrap|"+
-		"brevo|sendinblue|hmailserver|mailenable|smartermail|mdaemon|kerio|zimbra|cyrus|courier|qmail|opensmtpd|okta|"+
-		"auth0|cognito|onelogin|strato|ionos|mimecast|proofpoint|spamassassin|amavis|rspamd|mailcow|plesk|cpanel|axigen|"+
-		"icewarp|lotus domino|groupwise|gmx|yandex|azurecomm.net|azure communication", "|")
+	microsoftWords = &lazy.Value[[]string]{Make: func() []string {
+		return strings.Split("office 365|office365|office-365|outlook365|outlook 365|microsoft 365|microsoft365|"+
+			"o365|m365|exchange online|exchange-online|exchangeonline|exchange server|microsoft exchange|ms exchange|"+
+			"exchangelabs|entra|azure ad|azuread|azure-ad|azure active directory|microsoft identity|microsoft.identity|"+
+			"aadsts|storedrv|microsoft esmtp|msal|azure.identity|onmicrosoft.com|wascl|high volume email|"+
+			"new-serviceprincipal|get-serviceprincipal|set-casmailbox|get-casmailbox|set-transportconfig|get-transportconfig|"+
+			"add-mailboxpermission|add-recipientpermission|new-managementroleassignment|new-managementscope|"+
+			"test-serviceprincipalauthorization|connect-exchangeonline", "|")
+	}}
+	foreignWords = &lazy.Value[[]string]{Make: func() []string {
+		return strings.Split("gsmtp|google|gmail|yahoo|aol|exim|dovecot|postfix/smtpd|esmtp postfix|sendgrid|"+
+			"mailgun|mailjet|postmark|sparkpost|amazon ses|amazonses|zoho|icloud|fastmail|protonmail|proton mail|mailtrap|"+
+			"brevo|sendinblue|hmailserver|mailenable|smartermail|mdaemon|kerio|zimbra|cyrus|courier|qmail|opensmtpd|okta|"+
+			"auth0|cognito|onelogin|strato|ionos|mimecast|proofpoint|spamassassin|amavis|rspamd|mailcow|plesk|cpanel|axigen|"+
+			"icewarp|lotus domino|groupwise|gmx|yandex|azurecomm.net|azure communication", "|")
+	}}
 )
 
 // reportWords introduce a reply in Exchange's non-delivery reports.
 var (
-	reportWords = strings.Split("remote server returned|remoteserver hat|remote server hat|serveur distant a renvoyé|serveur distant a retourné|"+
-		"servidor remoto devolvió|server remoto ha restituito|servidor remoto devolveu|servidor remoto retornou|"+
-		"externe server retourneerde|serwer zdalny zwrócił|リモート サーバーが|リモートサーバーが|远程服务器返回|원격 서버에서", "|")
+	reportWords = &lazy.Value[[]string]{Make: func() []string {
+		return strings.Split("remote server returned|remoteserver hat|remote server hat|serveur distant a renvoyé|serveur distant a retourné|"+
+			"servidor remoto devolvió|server remoto ha restituito|servidor remoto devolveu|servidor remoto retornou|"+
+			"externe server retourneerde|serwer zdalny zwrócił|リモート サーバーが|リモートサーバーが|远程服务器返回|원격 서버에서", "|")
+	}}
 	reportedReply = lazyregexp.New(`^[^0-9A-Za-z\n]{1,12}[45]\d\d[ -]`)
 )
 
@@ -54,22 +61,24 @@ var (
 	// and the marks of Exchange Online Protection behind one.
 	exchangesOwn = lazyregexp.New(`\b(?:(?i:RESOLVER)\.(?:ADR|RST|FWD|CON|GRP|PF|MT)\.|(?:ROUTING|SMTPSEND|APPROVAL|QUEUE)\.[A-Z]|TRANSPORT\.RULES\.|STOREDRV\b)|\bAS\(\d{3,}\)\s*(?:$|[\[\n'"”»)])|\(S\d{3,}\)|\b(?:ATTR|PRX)\d{1,2}\b|(?i:\.[a-z]{3,4}p(?:rd)?\d{2,3}\.prod\b)`)
 	// exchangesOwnWords are what to look for first: each of those has one.
-	exchangesOwnWords = strings.Split("resolver.|routing.|smtpsend.|approval.|queue.|transport.rules.|storedrv|as(|(s|attr|prx|.prod", "|")
-	packageName       = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
+	exchangesOwnWords = &lazy.Value[[]string]{Make: func() []string {
+		return strings.Split("resolver.|routing.|smtpsend.|approval.|queue.|transport.rules.|storedrv|as(|(s|attr|prx|.prod", "|")
+	}}
+	packageName = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
 )
 
 const maxMarks = 2000
 
 func findMarks(text string) (marks, hosts []mark) {
 	lower := asciiLower(text)
-	for _, w := range microsoftWords {
+	for _, w := range microsoftWords.Get() {
 		for _, at := range wordStarts(lower, w) {
 			if !ofPerson(text, at) && !inPath(text, at) {
 				marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
 			}
 		}
 	}
-	for _, w := range foreignWords {
+	for _, w := range foreignWords.Get() {
 		for _, at := range wordStarts(lower, w) {
 			if end := at + len(w); (end == len(lower) || squeezed(lower[end]) == 0) && !ofPerson(text, at) {
 				marks = append(marks, mark{start: at, end: end, foreign: true})
@@ -92,14 +101,14 @@ func findMarks(text string) (marks, hosts []mark) {
 			marks = append(marks, k)
 		}
 	}
-	for _, w := range reportWords {
+	for _, w := range reportWords.Get() {
 		for _, at := range wordStarts(lower, w) {
 			if reportedReply.Get().MatchString(text[at+len(w) : min(len(text), at+len(w)+40)]) {
 				marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
 			}
 		}
 	}
-	if slices.ContainsFunc(exchangesOwnWords, func(w string) bool { return strings.Contains(lower, w) }) {
+	if slices.ContainsFunc(exchangesOwnWords.Get(), func(w string) bool { return strings.Contains(lower, w) }) {
 		for _, m := range exchangesOwn.Get().FindAllStringIndex(text, maxMarks) {
 			marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -197,13 +198,15 @@ func minutes(d time.Duration) string {
 
 // graphScopes are Microsoft Graph's, by the resource of Exchange Online in the
 // same cloud.
-var graphScopes = map[string]string{
-	"outlook.office365.com":    "https://graph.microsoft.com/.default",
-	"outlook.office.com":       "https://graph.microsoft.com/.default",
-	"outlook.office365.us":     "https://graph.microsoft.us/.default",
-	"outlook-dod.office365.us": "https://dod-graph.microsoft.us/.default",
-	"partner.outlook.cn":       "https://microsoftgraph.chinacloudapi.cn/.default",
-}
+var graphScopes = &lazy.Value[map[string]string]{Make: func() map[string]string {
+	return map[string]string{
+		"outlook.office365.com":    "https://graph.microsoft.com/.default",
+		"outlook.office.com":       "https://graph.microsoft.com/.default",
+		"outlook.office365.us":     "https://graph.microsoft.us/.default",
+		"outlook-dod.office365.us": "https://dod-graph.microsoft.us/.default",
+		"partner.outlook.cn":       "https://microsoftgraph.chinacloudapi.cn/.default",
+	}
+}}
 
 // askGraph finds out which permissions of Microsoft Graph the application has,
 // when its token for Exchange shows none: Mail.Send of Graph in place of
@@ -214,10 +217,10 @@ func (e *examination) askGraph(ctx context.Context) {
 		return
 	}
 	u, err := url.Parse(e.o.Token.Scopes[0])
-	if err != nil || graphScopes[u.Host] == "" {
+	if err != nil || graphScopes.Get()[u.Host] == "" {
 		return
 	}
-	token, _, err := e.ask(ctx, []string{graphScopes[u.Host]}, e.o.Limit)
+	token, _, err := e.ask(ctx, []string{graphScopes.Get()[u.Host]}, e.o.Limit)
 	if err != nil {
 		return // it would only have been a hint
 	}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/envfile"
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
@@ -41,7 +41,7 @@ func normal(key string) string {
 
 // names are those of all settings, as normalised. Of a name that several have, the
 // first in the table of settings keeps it.
-var names = sync.OnceValue(func() map[string]config.Setting {
+var names = &lazy.Value[map[string]config.Setting]{Make: func() map[string]config.Setting {
 	all := map[string]config.Setting{}
 	add := func(name string, s config.Setting) {
 		if _, taken := all[name]; !taken && name != "" {
@@ -57,12 +57,12 @@ var names = sync.OnceValue(func() map[string]config.Setting {
 		}
 	}
 	return all
-})
+}}
 
 // settingOf returns the setting that a key stands for: enaio's registry entry,
 // the webclient's key with or without its path, or our own variable.
 func settingOf(key string) (config.Setting, bool) {
-	s, ok := names()[normal(key)]
+	s, ok := names.Get()[normal(key)]
 	return s, ok
 }
 

@@ -3,6 +3,8 @@ package message
 import (
 	"fmt"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazy"
 )
 
 // Header is an extra header field.
@@ -20,36 +22,42 @@ func badControl(s string) string {
 // ownedFields are those that Compose writes or that only a mail system may
 // write, with the way to set them. They are refused as extra headers: two From
 // fields are how one program sees another sender than the next.
-var ownedFields = map[string]string{
-	"from":           "use --from",
-	"to":             "use --to",
-	"cc":             "use --cc",
-	"bcc":            "use --bcc",
-	"reply-to":       "use --reply-to",
-	"subject":        "use --subject",
-	"date":           "is set to the time of composing",
-	"message-id":     "is made anew for each message",
-	"mime-version":   "is set by the composer",
-	"return-path":    "is written by the server that delivers; use --mailbox",
-	"received":       "is written by servers only",
-	"dkim-signature": "is written by servers only",
-	"apparently-to":  "use --to",
-}
+var ownedFields = &lazy.Value[map[string]string]{Make: func() map[string]string {
+	return map[string]string{
+		"from":           "use --from",
+		"to":             "use --to",
+		"cc":             "use --cc",
+		"bcc":            "use --bcc",
+		"reply-to":       "use --reply-to",
+		"subject":        "use --subject",
+		"date":           "is set to the time of composing",
+		"message-id":     "is made anew for each message",
+		"mime-version":   "is set by the composer",
+		"return-path":    "is written by the server that delivers; use --mailbox",
+		"received":       "is written by servers only",
+		"dkim-signature": "is written by servers only",
+		"apparently-to":  "use --to",
+	}
+}}
 
 // onlyOnce are the extra header fields that a message may have once, beside those
 // that Compose writes.
-var onlyOnce = map[string]bool{"sender": true, "in-reply-to": true, "references": true}
+var onlyOnce = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
+	return map[string]bool{"sender": true, "in-reply-to": true, "references": true}
+}}
 
 // addressHeaders are the extra fields that hold addresses: in them nothing but a
 // display name can be encoded.
-var addressHeaders = map[string]bool{
-	"sender": true, "disposition-notification-to": true, "return-receipt-to": true, "errors-to": true,
-	"mail-followup-to": true, "mail-reply-to": true, "x-confirm-reading-to": true,
-}
+var addressHeaders = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
+	return map[string]bool{
+		"sender": true, "disposition-notification-to": true, "return-receipt-to": true, "errors-to": true,
+		"mail-followup-to": true, "mail-reply-to": true, "x-confirm-reading-to": true,
+	}
+}}
 
 // addresses are those of a field that holds some, none for another field.
 func (h Header) addresses() ([]Address, error) {
-	if !addressHeaders[strings.ToLower(h.Name)] {
+	if !addressHeaders.Get()[strings.ToLower(h.Name)] {
 		return nil, nil
 	}
 	list, err := ParseAddressList("header "+h.Name, h.Value)
@@ -91,7 +99,7 @@ func checkHeader(h Header) error {
 	if strings.HasPrefix(name, "resent-") || strings.HasPrefix(name, "arc-") {
 		return &FieldError{field, h.Value, "cannot be added to a new message"}
 	}
-	if reason, owned := ownedFields[name]; owned {
+	if reason, owned := ownedFields.Get()[name]; owned {
 		return &FieldError{field, h.Value, reason}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"github.com/smtpsend/smtpsend/internal/charset"
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 	page "github.com/smtpsend/smtpsend/internal/thirdparty/html/charset"
 )
@@ -145,20 +146,20 @@ func newRawCharset(name string) rawCharset {
 	if enc == nil || slices.Contains(asciiNames, name) || isUTF8(name) {
 		return rawCharset{}
 	}
-	if out, err := enc.NewDecoder().String(ascii); err != nil || out != ascii {
+	if out, err := enc.NewDecoder().String(ascii.Get()); err != nil || out != ascii.Get() {
 		return rawCharset{}
 	}
 	return rawCharset{enc}
 }
 
 // ascii is all octets up to 127.
-var ascii = func() string {
+var ascii = &lazy.Value[string]{Make: func() string {
 	var b strings.Builder
 	for c := range byte(utf8.RuneSelf) {
 		b.WriteByte(c)
 	}
 	return b.String()
-}()
+}}
 
 // or is c, or another one where c is none.
 func (c rawCharset) or(other rawCharset) rawCharset {

@@ -3,6 +3,7 @@ package sevenbit
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
@@ -99,18 +100,28 @@ func (h *partHeader) signed() bool {
 
 // Kinds of fields, by what is in them.
 var (
-	addressFields = names("from sender reply-to to cc bcc apparently-to errors-to return-receipt-to disposition-notification-to" +
+	addressFields = &names{list: "from sender reply-to to cc bcc apparently-to errors-to return-receipt-to disposition-notification-to" +
 		" mail-followup-to mail-reply-to list-id x-original-from x-original-to" +
-		" resent-from resent-sender resent-reply-to resent-to resent-cc resent-bcc")
-	paramFields = names("content-type content-disposition")
+		" resent-from resent-sender resent-reply-to resent-to resent-cc resent-bcc"}
+	paramFields = &names{list: "content-type content-disposition"}
 )
 
-func names(list string) map[string]bool {
-	set := map[string]bool{}
-	for name := range strings.FieldsSeq(list) {
-		set[name] = true
-	}
-	return set
+// names are the words of a list, which are taken apart at their first use.
+type names struct {
+	list string
+	once sync.Once
+	set  map[string]bool
+}
+
+// has reports whether name is one of them.
+func (n *names) has(name string) bool {
+	n.once.Do(func() {
+		n.set = map[string]bool{}
+		for name := range strings.FieldsSeq(n.list) {
+			n.set[name] = true
+		}
+	})
+	return n.set[name]
 }
 
 // fieldEdit puts a field of the header of p into 7 bits and short lines.
@@ -191,10 +202,10 @@ func look(f field) (high int, bad fault) {
 // is left in UTF-8.
 func rewritten(f field, raw rawCharset) (text string, utf8 bool) {
 	switch value := raw.whole(f.value()); {
-	case addressFields[f.name]:
+	case addressFields.has(f.name):
 		tokens, utf8 := addressTokens(value, raw)
 		return fold(f.spelled(), tokens), utf8
-	case paramFields[f.name]:
+	case paramFields.has(f.name):
 		main, params := parseParams(value)
 		return paramField(f.spelled(), main, params, raw), false
 	case !unstructured(f.name) && (strings.Contains(f.raw, "\x00") || mimetext.IsASCII(f.raw)):
@@ -206,7 +217,7 @@ func rewritten(f field, raw rawCharset) (text string, utf8 bool) {
 
 // unstructured reports whether a field is text for people, or nobody knows.
 func unstructured(name string) bool {
-	if addressFields[name] || paramFields[name] {
+	if addressFields.has(name) || paramFields.has(name) {
 		return false
 	}
 	switch name {

@@ -36,7 +36,7 @@ type part struct {
 }
 
 // sealedTypes are what is signed or encrypted.
-var sealedTypes = names("multipart/signed multipart/encrypted application/pkcs7-mime application/x-pkcs7-mime application/pgp-encrypted")
+var sealedTypes = &names{list: "multipart/signed multipart/encrypted application/pkcs7-mime application/x-pkcs7-mime application/pgp-encrypted"}
 
 const reasonSigned = "it is signed or encrypted"
 
@@ -79,7 +79,7 @@ func (w *walker) endHeader(fields, body int64) error {
 	for i, f := range h.all("content-type") {
 		main, list := parseParams(f.value())
 		media := mediaOf(main)
-		if p.sealed = p.sealed || sealedTypes[media]; i == 0 { // any of several may be read
+		if p.sealed = p.sealed || sealedTypes.has(media); i == 0 { // any of several may be read
 			p.media, params = media, list
 		}
 	}

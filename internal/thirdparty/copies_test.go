@@ -35,7 +35,8 @@ type source struct {
 const (
 	goldmark = "github.com/yuin/goldmark"
 	netHTML  = "golang.org/x/net/html"
-	here     = "github.com/smtpsend/smtpsend/internal/thirdparty"
+	ours     = "github.com/smtpsend/smtpsend/internal/"
+	here     = ours + "thirdparty"
 )
 
 // filter is the type of the tables of attributes in goldmark's renderers.
@@ -66,7 +67,7 @@ var sources = []source{
 
 // copied are the import paths of the originals, and those of their copies.
 func copied() map[string]string {
-	paths := map[string]string{"golang.org/x/text/encoding/htmlindex": "github.com/smtpsend/smtpsend/internal/charset"} // which has the same functions
+	paths := map[string]string{"golang.org/x/text/encoding/htmlindex": ours + "charset"} // which has the same functions
 	for _, s := range sources {
 		paths[path.Join(s.module, s.dir)] = path.Join(here, s.to)
 	}

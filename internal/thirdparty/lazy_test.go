@@ -149,8 +149,8 @@ func (p *pkg) write(lazy map[string]map[string]bool, copied map[string]string) m
 			if _, v, ok := variable(d); ok && len(v.Values) == 1 {
 				if typ := p.typeOf(name, v); typ != "" {
 					edits = append(edits,
-						edit{p.offset(v.Names[0].End()), p.offset(v.Values[0].Pos()), " = sync.OnceValue(func() " + typ + " { return "},
-						edit{p.offset(v.Values[0].End()), p.offset(v.Values[0].End()), " })"})
+						edit{p.offset(v.Names[0].End()), p.offset(v.Values[0].Pos()), " = &lazy.Value[" + typ + "]{Make: func() " + typ + " { return "},
+						edit{p.offset(v.Values[0].End()), p.offset(v.Values[0].End()), " }}"})
 				}
 			}
 		}
@@ -158,8 +158,8 @@ func (p *pkg) write(lazy map[string]map[string]bool, copied map[string]string) m
 			typ := p.at(name, v.Type.Pos(), v.Type.End())
 			edits = append(edits,
 				edit{p.offset(g.Pos()), p.offset(g.End()), ""},
-				edit{p.offset(init.Pos()), p.offset(init.Body.Pos()), fmt.Sprintf("var %s = sync.OnceValue(func() (made %s) ", v.Names[0].Name, typ)},
-				edit{p.offset(init.Body.End()) - 1, p.offset(init.Body.End()), "return made })"})
+				edit{p.offset(init.Pos()), p.offset(init.Body.Pos()), fmt.Sprintf("var %s = &lazy.Value[%s]{Make: func() (made %s) ", v.Names[0].Name, typ, typ)},
+				edit{p.offset(init.Body.End()) - 1, p.offset(init.Body.End()), "return made }}"})
 		}
 		edits = append(edits, p.imports(f, copied)...)
 		out[name] = p.edited(name, edits)
@@ -183,7 +183,7 @@ func (p *pkg) calls(f *ast.File, init *ast.FuncDecl, lazy map[string]map[string]
 		switch n := n.(type) {
 		case *ast.SelectorExpr:
 			if x, ok := n.X.(*ast.Ident); ok && lazy[imported[x.Name]][n.Sel.Name] {
-				edits = append(edits, edit{p.offset(n.End()), p.offset(n.End()), "()"})
+				edits = append(edits, edit{p.offset(n.End()), p.offset(n.End()), ".Get()"})
 			}
 		case *ast.Ident:
 			used := p.uses[n]
@@ -193,7 +193,7 @@ func (p *pkg) calls(f *ast.File, init *ast.FuncDecl, lazy map[string]map[string]
 			if init != nil && init.Pos() < n.Pos() && n.Pos() < init.End() {
 				edits = append(edits, edit{p.offset(n.Pos()), p.offset(n.End()), "made"})
 			} else {
-				edits = append(edits, edit{p.offset(n.End()), p.offset(n.End()), "()"})
+				edits = append(edits, edit{p.offset(n.End()), p.offset(n.End()), ".Get()"})
 			}
 		}
 		return true
@@ -201,11 +201,10 @@ func (p *pkg) calls(f *ast.File, init *ast.FuncDecl, lazy map[string]map[string]
 	return edits
 }
 
-// imports name the copies in the place of the originals, and package sync where the
-// file has not had it.
+// imports name the copies in the place of the originals, and package lazy where the
+// file has it now.
 func (p *pkg) imports(f *ast.File, copied map[string]string) []edit {
 	var edits []edit
-	withSync := true
 	for _, i := range f.Imports {
 		name, _ := strconv.Unquote(i.Path.Value)
 		if to := copied[name]; to != "" {
@@ -215,10 +214,9 @@ func (p *pkg) imports(f *ast.File, copied map[string]string) []edit {
 			}
 			edits = append(edits, edit{p.offset(i.Path.Pos()), p.offset(i.Path.End()), text})
 		}
-		withSync = withSync && name != "sync"
 	}
-	if withSync && slices.ContainsFunc(p.declared(f), func(name string) bool { return p.lazy[name] }) {
-		edits = append(edits, edit{p.offset(f.Name.End()), p.offset(f.Name.End()), "\n\nimport \"sync\"\n"})
+	if slices.ContainsFunc(p.declared(f), func(name string) bool { return p.lazy[name] }) {
+		edits = append(edits, edit{p.offset(f.Name.End()), p.offset(f.Name.End()), fmt.Sprintf("\n\nimport %q\n", ours+"lazy")})
 	}
 	return edits
 }

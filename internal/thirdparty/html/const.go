@@ -6,12 +6,12 @@
 
 package html
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 // Section 12.2.4.2 of the HTML5 specification says "The following elements
 // have varying levels of special parsing rules".
 // https://html.spec.whatwg.org/multipage/syntax.html#the-stack-of-open-elements
-var isSpecialElementMap = sync.OnceValue(func() map[string]bool {
+var isSpecialElementMap = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
 	return map[string]bool{
 		"address":    true,
 		"applet":     true,
@@ -96,12 +96,12 @@ var isSpecialElementMap = sync.OnceValue(func() map[string]bool {
 		"wbr":        true,
 		"xmp":        true,
 	}
-})
+}}
 
 func isSpecialElement(element *Node) bool {
 	switch element.Namespace {
 	case "", "html":
-		return isSpecialElementMap()[element.Data]
+		return isSpecialElementMap.Get()[element.Data]
 	case "math":
 		switch element.Data {
 		case "mi", "mo", "mn", "ms", "mtext", "annotation-xml":

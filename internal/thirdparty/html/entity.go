@@ -6,7 +6,7 @@
 
 package html
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 // All entities that do not end with ';' are 6 or fewer bytes long.
 const longestEntityWithoutSemicolon = 6
@@ -17,7 +17,7 @@ const longestEntityWithoutSemicolon = 6
 //
 // Note that the HTML5 list is larger than the HTML4 list at
 // http://www.w3.org/TR/html4/sgml/entities.html
-var entity = sync.OnceValue(func() map[string]rune {
+var entity = &lazy.Value[map[string]rune]{Make: func() map[string]rune {
 	return map[string]rune{
 		"AElig;":                           '\U000000C6',
 		"AMP;":                             '\U00000026',
@@ -2158,10 +2158,10 @@ var entity = sync.OnceValue(func() map[string]rune {
 		"yen":                              '\U000000A5',
 		"yuml":                             '\U000000FF',
 	}
-})
+}}
 
 // HTML entities that are two unicode codepoints.
-var entity2 = sync.OnceValue(func() map[string][2]rune {
+var entity2 = &lazy.Value[map[string][2]rune]{Make: func() map[string][2]rune {
 	return map[string][2]rune{
 		"nLt;":                     {'\u226A', '\u20D2'},
 		"nGt;":                     {'\u226B', '\u20D2'},
@@ -2257,4 +2257,4 @@ var entity2 = sync.OnceValue(func() map[string][2]rune {
 		"vsupnE;":                  {'\u2ACC', '\uFE00'},
 		"vsupne;":                  {'\u228B', '\uFE00'},
 	}
-})
+}}

@@ -6,7 +6,7 @@
 
 package html
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 import (
 	"strings"
@@ -71,7 +71,7 @@ func mathMLTextIntegrationPoint(n *Node) bool {
 }
 
 // Section 12.2.6.5.
-var breakout = sync.OnceValue(func() map[string]bool {
+var breakout = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
 	return map[string]bool{
 		"b":          true,
 		"big":        true,
@@ -118,10 +118,10 @@ var breakout = sync.OnceValue(func() map[string]bool {
 		"ul":         true,
 		"var":        true,
 	}
-})
+}}
 
 // Section 12.2.6.5.
-var svgTagNameAdjustments = sync.OnceValue(func() map[string]string {
+var svgTagNameAdjustments = &lazy.Value[map[string]string]{Make: func() map[string]string {
 	return map[string]string{
 		"altglyph":            "altGlyph",
 		"altglyphdef":         "altGlyphDef",
@@ -160,16 +160,16 @@ var svgTagNameAdjustments = sync.OnceValue(func() map[string]string {
 		"radialgradient":      "radialGradient",
 		"textpath":            "textPath",
 	}
-})
+}}
 
 // Section 12.2.6.1
-var mathMLAttributeAdjustments = sync.OnceValue(func() map[string]string {
+var mathMLAttributeAdjustments = &lazy.Value[map[string]string]{Make: func() map[string]string {
 	return map[string]string{
 		"definitionurl": "definitionURL",
 	}
-})
+}}
 
-var svgAttributeAdjustments = sync.OnceValue(func() map[string]string {
+var svgAttributeAdjustments = &lazy.Value[map[string]string]{Make: func() map[string]string {
 	return map[string]string{
 		"attributename":       "attributeName",
 		"attributetype":       "attributeType",
@@ -230,4 +230,4 @@ var svgAttributeAdjustments = sync.OnceValue(func() map[string]string {
 		"ychannelselector":    "yChannelSelector",
 		"zoomandpan":          "zoomAndPan",
 	}
-})
+}}

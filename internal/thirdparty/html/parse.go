@@ -6,7 +6,7 @@
 
 package html
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 import (
 	"cmp"
@@ -69,13 +69,13 @@ func (p *parser) top() *Node {
 
 // Stop tags for use in popUntil. These come from section 12.2.4.2.
 var (
-	defaultScopeStopTags = sync.OnceValue(func() map[string][]a.Atom {
+	defaultScopeStopTags = &lazy.Value[map[string][]a.Atom]{Make: func() map[string][]a.Atom {
 		return map[string][]a.Atom{
 			"":     {a.Applet, a.Caption, a.Html, a.Table, a.Td, a.Th, a.Marquee, a.Object, a.Template, a.Select},
 			"math": {a.AnnotationXml, a.Mi, a.Mn, a.Mo, a.Ms, a.Mtext},
 			"svg":  {a.Desc, a.ForeignObject, a.Title},
 		}
-	})
+	}}
 )
 
 type scope int
@@ -147,7 +147,7 @@ func (p *parser) indexOfElementInScope(s scope, matchTags ...a.Atom) int {
 		}
 		switch s {
 		case defaultScope, listItemScope, buttonScope:
-			for _, t := range defaultScopeStopTags()[p.oe[i].Namespace] {
+			for _, t := range defaultScopeStopTags.Get()[p.oe[i].Namespace] {
 				if t == tagAtom {
 					return -1
 				}
@@ -1157,9 +1157,9 @@ func inBodyIM(p *parser) bool {
 		case a.Math, a.Svg:
 			p.reconstructActiveFormattingElements()
 			if p.tok.DataAtom == a.Math {
-				adjustAttributeNames(p.tok.Attr, mathMLAttributeAdjustments())
+				adjustAttributeNames(p.tok.Attr, mathMLAttributeAdjustments.Get())
 			} else {
-				adjustAttributeNames(p.tok.Attr, svgAttributeAdjustments())
+				adjustAttributeNames(p.tok.Attr, svgAttributeAdjustments.Get())
 			}
 			adjustForeignAttributes(p.tok.Attr)
 			p.addElement()
@@ -2097,7 +2097,7 @@ func parseForeignContent(p *parser) bool {
 			Data: p.tok.Data,
 		})
 	case StartTagToken:
-		b := breakout()[p.tok.Data]
+		b := breakout.Get()[p.tok.Data]
 		if p.tok.DataAtom == a.Font {
 		loop:
 			for _, attr := range p.tok.Attr {
@@ -2121,15 +2121,15 @@ func parseForeignContent(p *parser) bool {
 		current := p.adjustedCurrentNode()
 		switch current.Namespace {
 		case "math":
-			adjustAttributeNames(p.tok.Attr, mathMLAttributeAdjustments())
+			adjustAttributeNames(p.tok.Attr, mathMLAttributeAdjustments.Get())
 		case "svg":
 			// Adjust SVG tag names. The tokenizer lower-cases tag names, but
 			// SVG wants e.g. "foreignObject" with a capital second "O".
-			if x := svgTagNameAdjustments()[p.tok.Data]; x != "" {
+			if x := svgTagNameAdjustments.Get()[p.tok.Data]; x != "" {
 				p.tok.DataAtom = a.Lookup([]byte(x))
 				p.tok.Data = x
 			}
-			adjustAttributeNames(p.tok.Attr, svgAttributeAdjustments())
+			adjustAttributeNames(p.tok.Attr, svgAttributeAdjustments.Get())
 		default:
 			panic("html: bad parser state: unexpected namespace")
 		}

@@ -6,7 +6,7 @@
 
 package html
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 import (
 	"bufio"
@@ -177,7 +177,7 @@ func render1(w writer, n *Node) error {
 			return err
 		}
 	}
-	if voidElements()[n.Data] {
+	if voidElements.Get()[n.Data] {
 		if n.FirstChild != nil {
 			return fmt.Errorf("html: void element <%s> has child nodes", n.Data)
 		}
@@ -300,7 +300,7 @@ func writeDoctypeQuoted(w writer, s string) error {
 
 // Section 12.1.2, "Elements", gives this list of void elements. Void elements
 // are those that can't have any contents.
-var voidElements = sync.OnceValue(func() map[string]bool {
+var voidElements = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
 	return map[string]bool{
 		"area":   true,
 		"base":   true,
@@ -318,4 +318,4 @@ var voidElements = sync.OnceValue(func() map[string]bool {
 		"track":  true,
 		"wbr":    true,
 	}
-})
+}}

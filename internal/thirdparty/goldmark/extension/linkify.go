@@ -2,7 +2,7 @@
 
 package extension
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 import (
 	"bytes"
@@ -15,13 +15,13 @@ import (
 	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/util"
 )
 
-var wwwURLRegxp = sync.OnceValue(func() *regexp.Regexp {
+var wwwURLRegxp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp {
 	return regexp.MustCompile(`^www\.[-a-zA-Z0-9@:%._\+~#=]{1,256}\.[a-z]+(?:[/#?][-a-zA-Z0-9@:%_\+.~#!?&/=\(\);,'">\^{}\[\]` + "`" + `]*)?`)
-}) //nolint:lll
+}} //nolint:lll
 
-var urlRegexp = sync.OnceValue(func() *regexp.Regexp {
+var urlRegexp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp {
 	return regexp.MustCompile(`^(?:http|https|ftp)://[-a-zA-Z0-9@:%._\+~#=]{1,256}\.[a-z]+(?::\d+)?(?:[/#?][-a-zA-Z0-9@:%_+.~#$!?&/=\(\);,'">\^{}\[\]` + "`" + `]*)?`)
-}) //nolint:lll
+}} //nolint:lll
 
 // An LinkifyConfig struct is a data structure that holds configuration of the
 // Linkify extension.
@@ -153,8 +153,8 @@ func NewLinkifyParser(opts ...LinkifyOption) parser.InlineParser {
 	p := &linkifyParser{
 		LinkifyConfig: LinkifyConfig{
 			AllowedProtocols: nil,
-			URLRegexp:        urlRegexp(),
-			WWWRegexp:        wwwURLRegxp(),
+			URLRegexp:        urlRegexp.Get(),
+			WWWRegexp:        wwwURLRegxp.Get(),
 		},
 	}
 	for _, o := range opts {

@@ -2,7 +2,7 @@
 
 package extension
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 import (
 	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark"
@@ -88,14 +88,14 @@ func (r *StrikethroughHTMLRenderer) RegisterFuncs(reg renderer.NodeRendererFuncR
 }
 
 // StrikethroughAttributeFilter defines attribute names which dd elements can have.
-var StrikethroughAttributeFilter = sync.OnceValue(func() util.BytesFilter { return html.GlobalAttributeFilter() })
+var StrikethroughAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter { return html.GlobalAttributeFilter.Get() }}
 
 func (r *StrikethroughHTMLRenderer) renderStrikethrough(
 	w util.BufWriter, source []byte, n gast.Node, entering bool) (gast.WalkStatus, error) {
 	if entering {
 		if n.Attributes() != nil {
 			_, _ = w.WriteString("<del")
-			html.RenderAttributes(w, n, StrikethroughAttributeFilter())
+			html.RenderAttributes(w, n, StrikethroughAttributeFilter.Get())
 			_ = w.WriteByte('>')
 		} else {
 			_, _ = w.WriteString("<del>")

@@ -2,7 +2,7 @@
 
 package extension
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 import (
 	"bytes"
@@ -141,10 +141,10 @@ func isTableDelim(bs []byte) bool {
 	return !allSep
 }
 
-var tableDelimLeft = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*\:\-+\s*$`) })
-var tableDelimRight = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*\-+\:\s*$`) })
-var tableDelimCenter = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*\:\-+\:\s*$`) })
-var tableDelimNone = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*\-+\s*$`) })
+var tableDelimLeft = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp { return regexp.MustCompile(`^\s*\:\-+\s*$`) }}
+var tableDelimRight = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp { return regexp.MustCompile(`^\s*\-+\:\s*$`) }}
+var tableDelimCenter = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp { return regexp.MustCompile(`^\s*\:\-+\:\s*$`) }}
+var tableDelimNone = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp { return regexp.MustCompile(`^\s*\-+\s*$`) }}
 
 type tableParagraphTransformer struct {
 }
@@ -275,13 +275,13 @@ func (b *tableParagraphTransformer) parseDelimiter(segment text.Segment, reader 
 
 	var alignments []ast.Alignment
 	for _, col := range cols {
-		if tableDelimLeft().Match(col) {
+		if tableDelimLeft.Get().Match(col) {
 			alignments = append(alignments, ast.AlignLeft)
-		} else if tableDelimRight().Match(col) {
+		} else if tableDelimRight.Get().Match(col) {
 			alignments = append(alignments, ast.AlignRight)
-		} else if tableDelimCenter().Match(col) {
+		} else if tableDelimCenter.Get().Match(col) {
 			alignments = append(alignments, ast.AlignCenter)
-		} else if tableDelimNone().Match(col) {
+		} else if tableDelimNone.Get().Match(col) {
 			alignments = append(alignments, ast.AlignNone)
 		} else {
 			return nil
@@ -381,16 +381,16 @@ func (r *TableHTMLRenderer) RegisterFuncs(reg renderer.NodeRendererFuncRegistere
 // - rules: Deprecated
 // - summary: Deprecated
 // - width: Deprecated.
-var TableAttributeFilter = sync.OnceValue(func() util.BytesFilter {
-	return html.GlobalAttributeFilter().ExtendString(`align,bgcolor,border,cellpadding,cellspacing,frame,rules,summary,width`)
-}) // nolint: lll
+var TableAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter {
+	return html.GlobalAttributeFilter.Get().ExtendString(`align,bgcolor,border,cellpadding,cellspacing,frame,rules,summary,width`)
+}} // nolint: lll
 
 func (r *TableHTMLRenderer) renderTable(
 	w util.BufWriter, source []byte, n gast.Node, entering bool) (gast.WalkStatus, error) {
 	if entering {
 		_, _ = w.WriteString("<table")
 		if n.Attributes() != nil {
-			html.RenderAttributes(w, n, TableAttributeFilter())
+			html.RenderAttributes(w, n, TableAttributeFilter.Get())
 		}
 		_, _ = w.WriteString(">\n")
 	} else {
@@ -406,16 +406,16 @@ func (r *TableHTMLRenderer) renderTable(
 // - char: Deprecated since HTML4, Obsolete since HTML5
 // - charoff: Deprecated since HTML4, Obsolete since HTML5
 // - valign: Deprecated since HTML4, Obsolete since HTML5.
-var TableHeaderAttributeFilter = sync.OnceValue(func() util.BytesFilter {
-	return html.GlobalAttributeFilter().ExtendString(`align,bgcolor,char,charoff,valign`)
-})
+var TableHeaderAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter {
+	return html.GlobalAttributeFilter.Get().ExtendString(`align,bgcolor,char,charoff,valign`)
+}}
 
 func (r *TableHTMLRenderer) renderTableHeader(
 	w util.BufWriter, source []byte, n gast.Node, entering bool) (gast.WalkStatus, error) {
 	if entering {
 		_, _ = w.WriteString("<thead")
 		if n.Attributes() != nil {
-			html.RenderAttributes(w, n, TableHeaderAttributeFilter())
+			html.RenderAttributes(w, n, TableHeaderAttributeFilter.Get())
 		}
 		_, _ = w.WriteString(">\n")
 		_, _ = w.WriteString("<tr>\n") // Header <tr> has no separate handle
@@ -436,16 +436,16 @@ func (r *TableHTMLRenderer) renderTableHeader(
 // - char: Obsolete since HTML5
 // - charoff: Obsolete since HTML5
 // - valign: Obsolete since HTML5.
-var TableRowAttributeFilter = sync.OnceValue(func() util.BytesFilter {
-	return html.GlobalAttributeFilter().ExtendString(`align,bgcolor,char,charoff,valign`)
-})
+var TableRowAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter {
+	return html.GlobalAttributeFilter.Get().ExtendString(`align,bgcolor,char,charoff,valign`)
+}}
 
 func (r *TableHTMLRenderer) renderTableRow(
 	w util.BufWriter, source []byte, n gast.Node, entering bool) (gast.WalkStatus, error) {
 	if entering {
 		_, _ = w.WriteString("<tr")
 		if n.Attributes() != nil {
-			html.RenderAttributes(w, n, TableRowAttributeFilter())
+			html.RenderAttributes(w, n, TableRowAttributeFilter.Get())
 		}
 		_, _ = w.WriteString(">\n")
 	} else {
@@ -474,9 +474,9 @@ func (r *TableHTMLRenderer) renderTableRow(
 //     (defined in the <th>) element relates to [NOT OK in <td>]
 //   - valign:  Obsolete since HTML5
 //   - width:  Deprecated since HTML4. Obsolete since HTML5.
-var TableThCellAttributeFilter = sync.OnceValue(func() util.BytesFilter {
-	return html.GlobalAttributeFilter().ExtendString(`abbr,align,axis,bgcolor,char,charoff,colspan,headers,height,rowspan,scope,valign,width`)
-}) // nolint:lll
+var TableThCellAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter {
+	return html.GlobalAttributeFilter.Get().ExtendString(`abbr,align,axis,bgcolor,char,charoff,colspan,headers,height,rowspan,scope,valign,width`)
+}} // nolint:lll
 
 // TableTdCellAttributeFilter defines attribute names which table <td> cells can have.
 //
@@ -494,9 +494,9 @@ var TableThCellAttributeFilter = sync.OnceValue(func() util.BytesFilter {
 //   - scope:  Obsolete since HTML5. [OK in <th>]
 //   - valign:  Obsolete since HTML5
 //   - width:  Deprecated since HTML4. Obsolete since HTML5.
-var TableTdCellAttributeFilter = sync.OnceValue(func() util.BytesFilter {
-	return html.GlobalAttributeFilter().ExtendString(`abbr,align,axis,bgcolor,char,charoff,colspan,headers,height,rowspan,scope,valign,width`)
-}) // nolint: lll
+var TableTdCellAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter {
+	return html.GlobalAttributeFilter.Get().ExtendString(`abbr,align,axis,bgcolor,char,charoff,colspan,headers,height,rowspan,scope,valign,width`)
+}} // nolint: lll
 
 func (r *TableHTMLRenderer) renderTableCell(
 	w util.BufWriter, source []byte, node gast.Node, entering bool) (gast.WalkStatus, error) {
@@ -540,9 +540,9 @@ func (r *TableHTMLRenderer) renderTableCell(
 		}
 		if n.Attributes() != nil {
 			if tag == "td" {
-				html.RenderAttributes(w, n, TableTdCellAttributeFilter()) // <td>
+				html.RenderAttributes(w, n, TableTdCellAttributeFilter.Get()) // <td>
 			} else {
-				html.RenderAttributes(w, n, TableThCellAttributeFilter()) // <th>
+				html.RenderAttributes(w, n, TableThCellAttributeFilter.Get()) // <th>
 			}
 		}
 		_ = w.WriteByte('>')

@@ -2,7 +2,7 @@
 
 package extension
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 import (
 	"regexp"
@@ -17,7 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/util"
 )
 
-var taskListRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\[([\sxX])\]\s*`) })
+var taskListRegexp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp { return regexp.MustCompile(`^\[([\sxX])\]\s*`) }}
 
 type taskCheckBoxParser struct {
 }
@@ -52,7 +52,7 @@ func (s *taskCheckBoxParser) Parse(parent gast.Node, block text.Reader, pc parse
 		return nil
 	}
 	line, _ := block.PeekLine()
-	m := taskListRegexp().FindSubmatchIndex(line)
+	m := taskListRegexp.Get().FindSubmatchIndex(line)
 	if m == nil {
 		return nil
 	}

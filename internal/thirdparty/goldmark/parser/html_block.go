@@ -2,7 +2,7 @@
 
 package parser
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/util"
 )
 
-var allowedBlockTags = sync.OnceValue(func() map[string]bool {
+var allowedBlockTags = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
 	return map[string]bool{
 		"address":    true,
 		"article":    true,
@@ -80,32 +80,32 @@ var allowedBlockTags = sync.OnceValue(func() map[string]bool {
 		"track":      true,
 		"ul":         true,
 	}
-})
+}}
 
-var htmlBlockType1OpenRegexp = sync.OnceValue(func() *regexp.Regexp {
+var htmlBlockType1OpenRegexp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)^[ ]{0,3}<(script|pre|style|textarea)(?:\s.*|>.*|/>.*|)(?:\r\n|\n)?$`)
-}) //nolint:lll
-var htmlBlockType1CloseRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^.*</(?:script|pre|style|textarea)>.*`) })
+}} //nolint:lll
+var htmlBlockType1CloseRegexp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp { return regexp.MustCompile(`(?i)^.*</(?:script|pre|style|textarea)>.*`) }}
 
-var htmlBlockType2OpenRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ ]{0,3}<!\-\-`) })
+var htmlBlockType2OpenRegexp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp { return regexp.MustCompile(`^[ ]{0,3}<!\-\-`) }}
 var htmlBlockType2Close = []byte{'-', '-', '>'}
 
-var htmlBlockType3OpenRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ ]{0,3}<\?`) })
+var htmlBlockType3OpenRegexp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp { return regexp.MustCompile(`^[ ]{0,3}<\?`) }}
 var htmlBlockType3Close = []byte{'?', '>'}
 
-var htmlBlockType4OpenRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ ]{0,3}<![A-Z]+.*(?:\r\n|\n)?$`) })
+var htmlBlockType4OpenRegexp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp { return regexp.MustCompile(`^[ ]{0,3}<![A-Z]+.*(?:\r\n|\n)?$`) }}
 var htmlBlockType4Close = []byte{'>'}
 
-var htmlBlockType5OpenRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ ]{0,3}<\!\[CDATA\[`) })
+var htmlBlockType5OpenRegexp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp { return regexp.MustCompile(`^[ ]{0,3}<\!\[CDATA\[`) }}
 var htmlBlockType5Close = []byte{']', ']', '>'}
 
-var htmlBlockType6Regexp = sync.OnceValue(func() *regexp.Regexp {
+var htmlBlockType6Regexp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp {
 	return regexp.MustCompile(`^[ ]{0,3}<(?:/[ ]*)?([a-zA-Z]+[a-zA-Z0-9\-]*)(?:[ ].*|>.*|/>.*|)(?:\r\n|\n)?$`)
-}) //nolint:lll
+}} //nolint:lll
 
-var htmlBlockType7Regexp = sync.OnceValue(func() *regexp.Regexp {
+var htmlBlockType7Regexp = &lazy.Value[*regexp.Regexp]{Make: func() *regexp.Regexp {
 	return regexp.MustCompile(`^[ ]{0,3}<(/[ ]*)?([a-zA-Z]+[a-zA-Z0-9\-]*)(` + attributePattern + `*)[ ]*(?:>|/>)[ ]*(?:\r\n|\n)?$`)
-}) //nolint:lll
+}} //nolint:lll
 
 type htmlBlockParser struct {
 }
@@ -127,21 +127,21 @@ func (b *htmlBlockParser) Open(parent ast.Node, reader text.Reader, pc Context) 
 	line, segment := reader.PeekLine()
 	last := pc.LastOpenedBlock().Node
 
-	if m := htmlBlockType1OpenRegexp().FindSubmatchIndex(line); m != nil {
+	if m := htmlBlockType1OpenRegexp.Get().FindSubmatchIndex(line); m != nil {
 		node = ast.NewHTMLBlock(ast.HTMLBlockType1)
-	} else if htmlBlockType2OpenRegexp().Match(line) {
+	} else if htmlBlockType2OpenRegexp.Get().Match(line) {
 		node = ast.NewHTMLBlock(ast.HTMLBlockType2)
-	} else if htmlBlockType3OpenRegexp().Match(line) {
+	} else if htmlBlockType3OpenRegexp.Get().Match(line) {
 		node = ast.NewHTMLBlock(ast.HTMLBlockType3)
-	} else if htmlBlockType4OpenRegexp().Match(line) {
+	} else if htmlBlockType4OpenRegexp.Get().Match(line) {
 		node = ast.NewHTMLBlock(ast.HTMLBlockType4)
-	} else if htmlBlockType5OpenRegexp().Match(line) {
+	} else if htmlBlockType5OpenRegexp.Get().Match(line) {
 		node = ast.NewHTMLBlock(ast.HTMLBlockType5)
-	} else if match := htmlBlockType7Regexp().FindSubmatchIndex(line); match != nil {
+	} else if match := htmlBlockType7Regexp.Get().FindSubmatchIndex(line); match != nil {
 		isCloseTag := match[2] > -1 && bytes.Equal(line[match[2]:match[3]], []byte("/"))
 		hasAttr := match[6] != match[7]
 		tagName := strings.ToLower(string(line[match[4]:match[5]]))
-		_, ok := allowedBlockTags()[tagName]
+		_, ok := allowedBlockTags.Get()[tagName]
 		if ok {
 			node = ast.NewHTMLBlock(ast.HTMLBlockType6)
 		} else if tagName != "script" && tagName != "style" &&
@@ -150,9 +150,9 @@ func (b *htmlBlockParser) Open(parent ast.Node, reader text.Reader, pc Context) 
 		}
 	}
 	if node == nil {
-		if match := htmlBlockType6Regexp().FindSubmatchIndex(line); match != nil {
+		if match := htmlBlockType6Regexp.Get().FindSubmatchIndex(line); match != nil {
 			tagName := string(line[match[2]:match[3]])
-			_, ok := allowedBlockTags()[strings.ToLower(tagName)]
+			_, ok := allowedBlockTags.Get()[strings.ToLower(tagName)]
 			if ok {
 				node = ast.NewHTMLBlock(ast.HTMLBlockType6)
 			}
@@ -176,11 +176,11 @@ func (b *htmlBlockParser) Continue(node ast.Node, reader text.Reader, pc Context
 	case ast.HTMLBlockType1:
 		if lines.Len() == 1 {
 			firstLine := lines.At(0)
-			if htmlBlockType1CloseRegexp().Match(firstLine.Value(reader.Source())) {
+			if htmlBlockType1CloseRegexp.Get().Match(firstLine.Value(reader.Source())) {
 				return Close
 			}
 		}
-		if htmlBlockType1CloseRegexp().Match(line) {
+		if htmlBlockType1CloseRegexp.Get().Match(line) {
 			htmlBlock.ClosureLine = segment
 			reader.AdvanceToEOL()
 			return Close

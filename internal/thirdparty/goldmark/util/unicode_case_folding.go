@@ -2,12 +2,12 @@
 
 package util
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 //go:generate go run ../_tools unicode-case-folding-map -o ../_tools/unicode-case-folding-map.json
 //go:generate go run ../_tools emb-structs -i ../_tools/unicode-case-folding-map.json -o ./unicode_case_folding.gen.go
 
-var unicodeCaseFoldings = sync.OnceValue(func() (made map[rune][]rune) {
+var unicodeCaseFoldings = &lazy.Value[map[rune][]rune]{Make: func() (made map[rune][]rune) {
 	made = make(map[rune][]rune, _unicodeCaseFoldingLength)
 	cTo := 0
 	for i := range _unicodeCaseFoldingLength {
@@ -17,4 +17,4 @@ var unicodeCaseFoldings = sync.OnceValue(func() (made map[rune][]rune) {
 		cTo = tTo
 	}
 	return made
-})
+}}

@@ -3,7 +3,7 @@
 // Package html implements renderer that outputs HTMLs.
 package html
 
-import "sync"
+import "github.com/smtpsend/smtpsend/internal/lazy"
 
 import (
 	"bytes"
@@ -303,9 +303,9 @@ func (r *Renderer) writeLines(w util.BufWriter, source []byte, n ast.Node) {
 }
 
 // GlobalAttributeFilter defines attribute names which any elements can have.
-var GlobalAttributeFilter = sync.OnceValue(func() util.BytesFilter {
+var GlobalAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter {
 	return util.NewBytesFilterString(`accesskey,autocapitalize,autofocus,class,contenteditable,dir,draggable,enterkeyhint,hidden,id,inert,inputmode,is,itemid,itemprop,itemref,itemscope,itemtype,lang,part,role,slot,spellcheck,style,tabindex,title,translate`)
-}) // nolint:lll
+}} // nolint:lll
 
 func (r *Renderer) renderDocument(
 	w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -314,7 +314,7 @@ func (r *Renderer) renderDocument(
 }
 
 // HeadingAttributeFilter defines attribute names which heading elements can have.
-var HeadingAttributeFilter = sync.OnceValue(func() util.BytesFilter { return GlobalAttributeFilter() })
+var HeadingAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter { return GlobalAttributeFilter.Get() }}
 
 func (r *Renderer) renderHeading(
 	w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -323,7 +323,7 @@ func (r *Renderer) renderHeading(
 		_, _ = w.WriteString("<h")
 		_ = w.WriteByte("0123456"[n.Level])
 		if n.Attributes() != nil {
-			RenderAttributes(w, node, HeadingAttributeFilter())
+			RenderAttributes(w, node, HeadingAttributeFilter.Get())
 		}
 		_ = w.WriteByte('>')
 	} else {
@@ -335,14 +335,14 @@ func (r *Renderer) renderHeading(
 }
 
 // BlockquoteAttributeFilter defines attribute names which blockquote elements can have.
-var BlockquoteAttributeFilter = sync.OnceValue(func() util.BytesFilter { return GlobalAttributeFilter().ExtendString(`cite`) })
+var BlockquoteAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter { return GlobalAttributeFilter.Get().ExtendString(`cite`) }}
 
 func (r *Renderer) renderBlockquote(
 	w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
 		if n.Attributes() != nil {
 			_, _ = w.WriteString("<blockquote")
-			RenderAttributes(w, n, BlockquoteAttributeFilter())
+			RenderAttributes(w, n, BlockquoteAttributeFilter.Get())
 			_ = w.WriteByte('>')
 		} else {
 			_, _ = w.WriteString("<blockquote>\n")
@@ -409,7 +409,7 @@ func (r *Renderer) renderHTMLBlock(
 }
 
 // ListAttributeFilter defines attribute names which list elements can have.
-var ListAttributeFilter = sync.OnceValue(func() util.BytesFilter { return GlobalAttributeFilter().ExtendString(`start,reversed,type`) })
+var ListAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter { return GlobalAttributeFilter.Get().ExtendString(`start,reversed,type`) }}
 
 func (r *Renderer) renderList(w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
 	n := node.(*ast.List)
@@ -424,7 +424,7 @@ func (r *Renderer) renderList(w util.BufWriter, source []byte, node ast.Node, en
 			_, _ = fmt.Fprintf(w, " start=\"%d\"", n.Start)
 		}
 		if n.Attributes() != nil {
-			RenderAttributes(w, n, ListAttributeFilter())
+			RenderAttributes(w, n, ListAttributeFilter.Get())
 		}
 		_, _ = w.WriteString(">\n")
 	} else {
@@ -436,13 +436,13 @@ func (r *Renderer) renderList(w util.BufWriter, source []byte, node ast.Node, en
 }
 
 // ListItemAttributeFilter defines attribute names which list item elements can have.
-var ListItemAttributeFilter = sync.OnceValue(func() util.BytesFilter { return GlobalAttributeFilter().ExtendString(`value`) })
+var ListItemAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter { return GlobalAttributeFilter.Get().ExtendString(`value`) }}
 
 func (r *Renderer) renderListItem(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
 		if n.Attributes() != nil {
 			_, _ = w.WriteString("<li")
-			RenderAttributes(w, n, ListItemAttributeFilter())
+			RenderAttributes(w, n, ListItemAttributeFilter.Get())
 			_ = w.WriteByte('>')
 		} else {
 			_, _ = w.WriteString("<li>")
@@ -460,13 +460,13 @@ func (r *Renderer) renderListItem(w util.BufWriter, source []byte, n ast.Node, e
 }
 
 // ParagraphAttributeFilter defines attribute names which paragraph elements can have.
-var ParagraphAttributeFilter = sync.OnceValue(func() util.BytesFilter { return GlobalAttributeFilter() })
+var ParagraphAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter { return GlobalAttributeFilter.Get() }}
 
 func (r *Renderer) renderParagraph(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
 		if n.Attributes() != nil {
 			_, _ = w.WriteString("<p")
-			RenderAttributes(w, n, ParagraphAttributeFilter())
+			RenderAttributes(w, n, ParagraphAttributeFilter.Get())
 			_ = w.WriteByte('>')
 		} else {
 			_, _ = w.WriteString("<p>")
@@ -487,7 +487,9 @@ func (r *Renderer) renderTextBlock(w util.BufWriter, source []byte, n ast.Node, 
 }
 
 // ThematicAttributeFilter defines attribute names which hr elements can have.
-var ThematicAttributeFilter = sync.OnceValue(func() util.BytesFilter { return GlobalAttributeFilter().ExtendString(`align,color,noshade,size,width`) })
+var ThematicAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter {
+	return GlobalAttributeFilter.Get().ExtendString(`align,color,noshade,size,width`)
+}}
 
 func (r *Renderer) renderThematicBreak(
 	w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -496,7 +498,7 @@ func (r *Renderer) renderThematicBreak(
 	}
 	_, _ = w.WriteString("<hr")
 	if n.Attributes() != nil {
-		RenderAttributes(w, n, ThematicAttributeFilter())
+		RenderAttributes(w, n, ThematicAttributeFilter.Get())
 	}
 	if r.XHTML {
 		_, _ = w.WriteString(" />\n")
@@ -507,9 +509,9 @@ func (r *Renderer) renderThematicBreak(
 }
 
 // LinkAttributeFilter defines attribute names which link elements can have.
-var LinkAttributeFilter = sync.OnceValue(func() util.BytesFilter {
-	return GlobalAttributeFilter().ExtendString(`download,href,lang,media,ping,referrerpolicy,rel,shape,target`)
-}) // nolint:lll
+var LinkAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter {
+	return GlobalAttributeFilter.Get().ExtendString(`download,href,lang,media,ping,referrerpolicy,rel,shape,target`)
+}} // nolint:lll
 
 func (r *Renderer) renderAutoLink(
 	w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -528,7 +530,7 @@ func (r *Renderer) renderAutoLink(
 	}
 	if n.Attributes() != nil {
 		_ = w.WriteByte('"')
-		RenderAttributes(w, n, LinkAttributeFilter())
+		RenderAttributes(w, n, LinkAttributeFilter.Get())
 		_ = w.WriteByte('>')
 	} else {
 		_, _ = w.WriteString(`">`)
@@ -539,13 +541,13 @@ func (r *Renderer) renderAutoLink(
 }
 
 // CodeAttributeFilter defines attribute names which code elements can have.
-var CodeAttributeFilter = sync.OnceValue(func() util.BytesFilter { return GlobalAttributeFilter() })
+var CodeAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter { return GlobalAttributeFilter.Get() }}
 
 func (r *Renderer) renderCodeSpan(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
 		if n.Attributes() != nil {
 			_, _ = w.WriteString("<code")
-			RenderAttributes(w, n, CodeAttributeFilter())
+			RenderAttributes(w, n, CodeAttributeFilter.Get())
 			_ = w.WriteByte('>')
 		} else {
 			_, _ = w.WriteString("<code>")
@@ -567,7 +569,7 @@ func (r *Renderer) renderCodeSpan(w util.BufWriter, source []byte, n ast.Node, e
 }
 
 // EmphasisAttributeFilter defines attribute names which emphasis elements can have.
-var EmphasisAttributeFilter = sync.OnceValue(func() util.BytesFilter { return GlobalAttributeFilter() })
+var EmphasisAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter { return GlobalAttributeFilter.Get() }}
 
 func (r *Renderer) renderEmphasis(
 	w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -580,7 +582,7 @@ func (r *Renderer) renderEmphasis(
 		_ = w.WriteByte('<')
 		_, _ = w.WriteString(tag)
 		if n.Attributes() != nil {
-			RenderAttributes(w, n, EmphasisAttributeFilter())
+			RenderAttributes(w, n, EmphasisAttributeFilter.Get())
 		}
 		_ = w.WriteByte('>')
 	} else {
@@ -606,7 +608,7 @@ func (r *Renderer) renderLink(w util.BufWriter, source []byte, node ast.Node, en
 			_ = w.WriteByte('"')
 		}
 		if n.Attributes() != nil {
-			RenderAttributes(w, n, LinkAttributeFilter())
+			RenderAttributes(w, n, LinkAttributeFilter.Get())
 		}
 		_ = w.WriteByte('>')
 	} else {
@@ -616,9 +618,9 @@ func (r *Renderer) renderLink(w util.BufWriter, source []byte, node ast.Node, en
 }
 
 // ImageAttributeFilter defines attribute names which image elements can have.
-var ImageAttributeFilter = sync.OnceValue(func() util.BytesFilter {
-	return GlobalAttributeFilter().ExtendString(`align,border,crossorigin,decoding,height,importance,intrinsicsize,ismap,loading,referrerpolicy,sizes,srcset,usemap,width`)
-}) // nolint: lll
+var ImageAttributeFilter = &lazy.Value[util.BytesFilter]{Make: func() util.BytesFilter {
+	return GlobalAttributeFilter.Get().ExtendString(`align,border,crossorigin,decoding,height,importance,intrinsicsize,ismap,loading,referrerpolicy,sizes,srcset,usemap,width`)
+}} // nolint: lll
 
 func (r *Renderer) renderImage(w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
 	if !entering {
@@ -639,7 +641,7 @@ func (r *Renderer) renderImage(w util.BufWriter, source []byte, node ast.Node, e
 		_ = w.WriteByte('"')
 	}
 	if n.Attributes() != nil {
-		RenderAttributes(w, n, ImageAttributeFilter())
+		RenderAttributes(w, n, ImageAttributeFilter.Get())
 	}
 	if r.XHTML {
 		_, _ = w.WriteString(" />")
