@@ -34,7 +34,7 @@ type source struct {
 // Import paths of the originals, and of the copies.
 const (
 	goldmark = "github.com/yuin/goldmark"
-	netHTML  = "golang.org/x/net/html"
+	yaml     = "go.yaml.in/yaml/v3"
 	ours     = "github.com/smtpsend/smtpsend/internal/"
 	here     = ours + "thirdparty"
 )
@@ -60,6 +60,7 @@ var sources = []source{
 		"TableThCellAttributeFilter": filter, "TableTdCellAttributeFilter": filter, "StrikethroughAttributeFilter": filter,
 	}},
 	{module: goldmark, dir: "extension/ast", to: "goldmark/extension/ast", files: []string{"strikethrough.go", "table.go", "tasklist.go"}},
+	{module: yaml, dir: "", to: "yaml"},
 	{module: "golang.org/x/net", dir: "html", to: "html"},
 	{module: "golang.org/x/net", dir: "html/atom", to: "html/atom"},
 	{module: "golang.org/x/net", dir: "html/charset", to: "html/charset"},
@@ -115,7 +116,7 @@ func TestCopiesAreThoseOfTheModules(t *testing.T) {
 			}
 		}
 	}
-	for to, module := range map[string]string{"goldmark": goldmark, "html": "golang.org/x/net"} {
+	for to, module := range map[string]string{"goldmark": goldmark, "yaml": yaml, "html": "golang.org/x/net"} {
 		licence, err := os.ReadFile(filepath.Join(moduleDir(t, module), "LICENSE"))
 		if err != nil {
 			t.Fatal(err)
@@ -123,7 +124,7 @@ func TestCopiesAreThoseOfTheModules(t *testing.T) {
 		want[path.Join(to, "LICENSE")] = licence
 	}
 	if *update {
-		for _, top := range []string{"goldmark", "html"} {
+		for _, top := range []string{"goldmark", "html", "yaml"} {
 			if err := os.RemoveAll(top); err != nil {
 				t.Fatal(err)
 			}
@@ -144,7 +145,7 @@ func TestCopiesAreThoseOfTheModules(t *testing.T) {
 func compare(t *testing.T, want map[string][]byte) {
 	t.Helper()
 	var have []string
-	for _, top := range []string{"goldmark", "html"} {
+	for _, top := range []string{"goldmark", "html", "yaml"} {
 		err := filepath.WalkDir(top, func(name string, d os.DirEntry, err error) error {
 			if err == nil && !d.IsDir() {
 				have = append(have, filepath.ToSlash(name))

@@ -101,19 +101,25 @@ func (p *pkg) at(file string, from, to token.Pos) string {
 
 func (p *pkg) offset(pos token.Pos) int { return p.set.Position(pos).Offset }
 
-// initialiser is the function init of a file whose only work is to fill the variable
-// that the file declares.
+// initialiser is the only function init of a file, when it fills the only variable that
+// the file declares.
 func initialiser(f *ast.File) (*ast.ValueSpec, *ast.GenDecl, *ast.FuncDecl) {
 	var v *ast.ValueSpec
 	var g *ast.GenDecl
 	var init *ast.FuncDecl
+	variables, inits := 0, 0
 	for _, d := range f.Decls {
-		if decl, spec, ok := variable(d); ok && len(spec.Values) == 0 {
+		if decl, spec, ok := variable(d); ok {
 			g, v = decl, spec
+			variables++
 		}
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
 			init = fn
+			inits++
 		}
+	}
+	if variables != 1 || inits != 1 || len(v.Values) > 0 {
+		return nil, nil, nil
 	}
 	return v, g, init
 }
