@@ -28,7 +28,12 @@ func main() {
 	setZone()
 	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	log.SetOutput(printable.NewWriter(os.Stderr)) // net/http quotes servers there
-	os.Exit(run(notified(), p, byName(os.Args[0], os.Args[1:])))
+	args := byName(os.Args[0], os.Args[1:])
+	ctx := context.Background()
+	if verb := verbNamed(args); verb == nil || !verb.immediate {
+		ctx = notified()
+	}
+	os.Exit(run(ctx, p, args))
 }
 
 // setZone makes TZ the zone of all times. newRoot says what is wrong with it.

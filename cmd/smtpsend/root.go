@@ -90,7 +90,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 		&cobra.Group{ID: groupTry, Title: "Try:"},
 	)
 	if only := verbNamed(args); only != nil {
-		root.AddCommand(only(g))
+		root.AddCommand(only.make(g))
 		root.CompletionOptions.DisableDefaultCmd = true
 		root.SetHelpCommand(&cobra.Command{Hidden: true})
 		return root, g
@@ -105,10 +105,10 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 // verbNamed finds the verb that the first argument names. The others, which are most
 // of the work of a start, are not made for it. It is nil when the flags come first, or
 // when all verbs are asked for, as by help.
-func verbNamed(args []string) func(*globals) *cobra.Command {
-	for _, v := range verbs {
-		if len(args) > 0 && args[0] == v.name {
-			return v.make
+func verbNamed(args []string) *listedVerb {
+	for i := range verbs {
+		if len(args) > 0 && args[0] == verbs[i].name {
+			return &verbs[i]
 		}
 	}
 	return nil
@@ -124,14 +124,18 @@ func (g *globals) define(f *pflag.FlagSet) {
 	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, as a `DURATION` such as 90s or 5m")
 }
 
+// listedVerb is something that smtpsend can do.
+type listedVerb struct {
+	name      string
+	make      func(*globals) *cobra.Command
+	immediate bool // it waits for nothing, so that a signal may end it as the system does
+}
+
 // verbs is the one table of what smtpsend can do.
-var verbs = [...]struct {
-	name string
-	make func(*globals) *cobra.Command
-}{
-	{"send", newSend}, {"sendmail", newSendmail}, {"link-sendmail", newLinkSendmail}, {"batch", newBatch}, {"queue", newQueue},
-	{"doctor", newDoctor}, {"explain", newExplain}, {"token", newToken}, {"config", newConfig}, {"secret", newSecret},
-	{"sandbox", newSandbox}, {"demo", newDemo}, {"version", newVersion},
+var verbs = [...]listedVerb{
+	{name: "send", make: newSend}, {name: "sendmail", make: newSendmail}, {name: "link-sendmail", make: newLinkSendmail}, {name: "batch", make: newBatch}, {name: "queue", make: newQueue},
+	{name: "doctor", make: newDoctor}, {name: "explain", make: newExplain}, {name: "token", make: newToken}, {name: "config", make: newConfig}, {name: "secret", make: newSecret},
+	{name: "sandbox", make: newSandbox}, {name: "demo", make: newDemo}, {name: "version", make: newVersion, immediate: true},
 }
 
 // tellsTime reports a verb that writes a time into a message, or shows one.
