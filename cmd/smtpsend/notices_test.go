@@ -80,7 +80,8 @@ func linkedModules(t *testing.T) []*linkedModule {
 type listedModule struct{ Path, Version, Dir string }
 
 // copies are the modules of which packages are copied into this tree (decision 0008).
-var copies = map[string]string{"goldmark": "github.com/yuin/goldmark", "html": "golang.org/x/net", "yaml": "go.yaml.in/yaml/v3"}
+var copies = map[string]string{"goldmark": "github.com/yuin/goldmark", "html": "golang.org/x/net", "yaml": "go.yaml.in/yaml/v3",
+	"envconfig": "github.com/kelseyhightower/envconfig"}
 
 // copyOf is the module that a package below internal/thirdparty is a copy of.
 func copyOf(t *testing.T, dir string) (m listedModule, ok bool) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -14,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
-	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -74,16 +74,22 @@ func newSendmail(g *globals) *cobra.Command {
 
 // sendmailNames are the names by which the program is sendmail, with the
 // arguments that the name stands for.
-var sendmailNames = &lazy.Value[map[string][]string]{Make: func() map[string][]string {
-	return map[string][]string{
-		"sendmail": {"sendmail"}, "mailq": {"sendmail", "-bp"}, "newaliases": {"sendmail", "-bi"},
-	}
-}}
+var sendmailNames = [...]struct {
+	name string
+	args []string
+}{
+	{"sendmail", []string{"sendmail"}}, {"mailq", []string{"sendmail", "-bp"}}, {"newaliases", []string{"sendmail", "-bi"}},
+}
 
 // byName puts in front of args what the program's name means.
 func byName(program string, args []string) []string {
 	name := strings.TrimSuffix(filepath.Base(program), ".exe")
-	return append(append([]string(nil), sendmailNames.Get()[name]...), args...)
+	for _, n := range sendmailNames {
+		if n.name == name {
+			return append(slices.Clone(n.args), args...)
+		}
+	}
+	return args
 }
 
 // sendmail is one run of the verb.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kelseyhightower/envconfig"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/envconfig"
 )
 
 // fill parses the values into cfg. envconfig reads the process's environment

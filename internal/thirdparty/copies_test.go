@@ -18,23 +18,30 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	_ "github.com/kelseyhightower/envconfig" // so that go.mod keeps the versions that are copied
+	_ "github.com/yuin/goldmark"
+	_ "go.yaml.in/yaml/v3"
+	_ "golang.org/x/net/html"
 )
 
 var update = flag.Bool("update", false, "write the copies")
 
 // source is a package that is copied.
 type source struct {
-	module string
-	dir    string            // in the module
-	files  []string          // all that are built, when empty
-	to     string            // below this directory
-	lazy   map[string]string // variables that are made at their first use beside expressions and maps, with their types
+	module  string
+	dir     string            // in the module
+	files   []string          // all that are built, when empty
+	to      string            // below this directory
+	entries []string          // functions that all uses begin with: the first call of one runs the functions init
+	lazy    map[string]string // variables that are made at their first use beside expressions and maps, with their types
 }
 
 // Import paths of the originals, and of the copies.
 const (
 	goldmark = "github.com/yuin/goldmark"
 	yaml     = "go.yaml.in/yaml/v3"
+	env      = "github.com/kelseyhightower/envconfig"
 	ours     = "github.com/smtpsend/smtpsend/internal/"
 	here     = ours + "thirdparty"
 )
@@ -60,7 +67,8 @@ var sources = []source{
 		"TableThCellAttributeFilter": filter, "TableTdCellAttributeFilter": filter, "StrikethroughAttributeFilter": filter,
 	}},
 	{module: goldmark, dir: "extension/ast", to: "goldmark/extension/ast", files: []string{"strikethrough.go", "table.go", "tasklist.go"}},
-	{module: yaml, dir: "", to: "yaml"},
+	{module: yaml, dir: "", to: "yaml", entries: []string{"newParser", "newParserFromReader", "newDecoder", "newEncoder", "newEncoderWithWriter"}},
+	{module: env, dir: "", to: "envconfig", files: []string{"doc.go", "env_os.go", "envconfig.go"}},
 	{module: "golang.org/x/net", dir: "html", to: "html"},
 	{module: "golang.org/x/net", dir: "html/atom", to: "html/atom"},
 	{module: "golang.org/x/net", dir: "html/charset", to: "html/charset"},
@@ -116,7 +124,7 @@ func TestCopiesAreThoseOfTheModules(t *testing.T) {
 			}
 		}
 	}
-	for to, module := range map[string]string{"goldmark": goldmark, "yaml": yaml, "html": "golang.org/x/net"} {
+	for to, module := range map[string]string{"goldmark": goldmark, "yaml": yaml, "envconfig": env, "html": "golang.org/x/net"} {
 		licence, err := os.ReadFile(filepath.Join(moduleDir(t, module), "LICENSE"))
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +132,7 @@ func TestCopiesAreThoseOfTheModules(t *testing.T) {
 		want[path.Join(to, "LICENSE")] = licence
 	}
 	if *update {
-		for _, top := range []string{"goldmark", "html", "yaml"} {
+		for _, top := range []string{"envconfig", "goldmark", "html", "yaml"} {
 			if err := os.RemoveAll(top); err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +153,7 @@ func TestCopiesAreThoseOfTheModules(t *testing.T) {
 func compare(t *testing.T, want map[string][]byte) {
 	t.Helper()
 	var have []string
-	for _, top := range []string{"goldmark", "html", "yaml"} {
+	for _, top := range []string{"envconfig", "goldmark", "html", "yaml"} {
 		err := filepath.WalkDir(top, func(name string, d os.DirEntry, err error) error {
 			if err == nil && !d.IsDir() {
 				have = append(have, filepath.ToSlash(name))

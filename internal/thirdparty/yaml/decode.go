@@ -41,6 +41,7 @@ type parser struct {
 }
 
 func newParser(b []byte) *parser {
+	start.Get()
 	p := parser{}
 	if !yaml_parser_initialize(&p.parser) {
 		panic("failed to initialize YAML emitter")
@@ -53,6 +54,7 @@ func newParser(b []byte) *parser {
 }
 
 func newParserFromReader(r io.Reader) *parser {
+	start.Get()
 	p := parser{}
 	if !yaml_parser_initialize(&p.parser) {
 		panic("failed to initialize YAML emitter")
@@ -340,6 +342,7 @@ var (
 )
 
 func newDecoder() *decoder {
+	start.Get()
 	d := &decoder{
 		stringMapType:  stringMapType,
 		generalMapType: generalMapType,

@@ -42,6 +42,7 @@ type encoder struct {
 }
 
 func newEncoder() *encoder {
+	start.Get()
 	e := &encoder{}
 	yaml_emitter_initialize(&e.emitter)
 	yaml_emitter_set_output_string(&e.emitter, &e.out)
@@ -50,6 +51,7 @@ func newEncoder() *encoder {
 }
 
 func newEncoderWithWriter(w io.Writer) *encoder {
+	start.Get()
 	e := &encoder{}
 	yaml_emitter_initialize(&e.emitter)
 	yaml_emitter_set_output_writer(&e.emitter, w)

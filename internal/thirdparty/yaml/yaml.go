@@ -526,7 +526,7 @@ var structMap = make(map[reflect.Type]*structInfo)
 var fieldMapMutex sync.RWMutex
 var unmarshalerType reflect.Type
 
-func init() {
+func init2() {
 	var v Unmarshaler
 	unmarshalerType = reflect.ValueOf(&v).Elem().Type()
 }
