@@ -51,9 +51,9 @@ func linkedModules(t *testing.T) []*linkedModule {
 				if err := d.Decode(&p); err != nil {
 					t.Fatal(err)
 				}
-				of, isCopy := copyOf(t, p.Dir)
-				if isCopy {
-					p.Module, p.GoFiles, p.Dir = &of, nil, of.Dir
+				if of, dir, ok := copyOf(t, p.Dir); ok {
+					p.Module, p.Dir = &of, dir
+					p.GoFiles = slices.DeleteFunc(p.GoFiles, func(name string) bool { return name == "start.go" }) // only in the copy
 				}
 				if p.Module == nil || p.Module.Version == "" {
 					continue // of Go, or ours
@@ -79,26 +79,30 @@ func linkedModules(t *testing.T) []*linkedModule {
 // listedModule is a module as the go command describes it.
 type listedModule struct{ Path, Version, Dir string }
 
-// copies are the modules of which packages are copied into this tree (decision 0008).
-var copies = map[string]string{"goldmark": "github.com/yuin/goldmark", "html": "golang.org/x/net", "yaml": "go.yaml.in/yaml/v3",
-	"envconfig": "github.com/kelseyhightower/envconfig"}
+// copies are the modules of which packages are copied into this tree (decision 0008),
+// and the package of each that is at the top of the copies.
+var copies = map[string]struct{ module, top string }{
+	"goldmark": {"github.com/yuin/goldmark", ""}, "yaml": {"go.yaml.in/yaml/v3", ""},
+	"envconfig": {"github.com/kelseyhightower/envconfig", ""}, "html": {"golang.org/x/net", "html"},
+}
 
-// copyOf is the module that a package below internal/thirdparty is a copy of.
-func copyOf(t *testing.T, dir string) (m listedModule, ok bool) {
+// copyOf is the module that a package below internal/thirdparty is copied from, and
+// the directory there.
+func copyOf(t *testing.T, dir string) (m listedModule, original string, ok bool) {
 	t.Helper()
 	_, below, ok := strings.Cut(filepath.ToSlash(dir), "/internal/thirdparty/")
 	if !ok {
-		return m, false
+		return m, "", false
 	}
-	first, _, _ := strings.Cut(below, "/")
-	out, err := exec.Command("go", "list", "-m", "-json=Path,Version,Dir", copies[first]).Output()
+	first, rest, _ := strings.Cut(below, "/")
+	out, err := exec.Command("go", "list", "-m", "-json=Path,Version,Dir", copies[first].module).Output()
 	if err != nil {
 		t.Fatalf("%s: %v", dir, err)
 	}
 	if err := json.Unmarshal(out, &m); err != nil {
 		t.Fatal(err)
 	}
-	return m, true
+	return m, filepath.Join(m.Dir, copies[first].top, filepath.FromSlash(rest)), true
 }
 
 // notOurs are files with licences of what is not linked in.
