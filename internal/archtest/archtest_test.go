@@ -34,7 +34,7 @@ var ranks = map[string]int{
 	"internal/doctor":  5, "internal/batch": 5,
 	"cmd/smtpsend":     6,
 	"internal/testrun": 7,
-	"internal/bench":   7, "internal/bench/gomail": 6, "internal/bench/launch": 6, "internal/bench/queue": 6, "internal/bench/session": 6,
+	"internal/bench":   7, "internal/bench/bare": 6, "internal/bench/gomail": 6, "internal/bench/launch": 6, "internal/bench/queue": 6, "internal/bench/session": 6,
 }
 
 // copied reports a package or directory below internal/thirdparty: others wrote what
