@@ -23,7 +23,6 @@ import (
 const maxCAFile = 4 << 20
 
 var (
-	guidShape   = lazyregexp.New(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 	domainShape = lazyregexp.New(`^(?i)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
 	hostShape   = lazyregexp.New(`^(?i)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$`)
 	ehloLiteral = lazyregexp.New(`^\[(IPv6:)?[0-9A-Fa-f:.]+\]$`)
