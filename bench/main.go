@@ -74,10 +74,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if _, err := io.WriteString(stdout, text); err != nil {
 		return err
 	}
-	if *output == "" {
-		return nil
+	if *output != "" {
+		err = os.WriteFile(*output, []byte(text), 0o644)
 	}
-	return os.WriteFile(*output, []byte(text), 0o644)
+	return errors.Join(err, result.counts.overBound())
 }
 
 // result is a whole run.
@@ -88,6 +88,7 @@ type result struct {
 	load     string // at the end
 	programs []program
 	rows     []row
+	counts   instructions
 }
 
 // bench sets up, measures and cleans up.
@@ -108,7 +109,12 @@ func bench(ctx context.Context, list []scenario, only string, limit time.Duratio
 		return nil, err
 	}
 	l.launch, l.enough = filepath.Join(l.dir, "launch"), r.began.Add(limit)
-	r.rows, err = l.measureAll(ctx, list, r.programs, progress)
+	if r.rows, err = l.measureAll(ctx, list, r.programs, progress); err != nil {
+		return r, err
+	}
+	if len(list) > 0 && list[0].runs > 1 { // a quick run is for turns
+		r.counts, err = l.countInstructions(ctx, r.programs, progress)
+	}
 	r.took, r.load = time.Since(r.began), load()
 	return r, err
 }

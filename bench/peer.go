@@ -168,8 +168,11 @@ func reallyAt(ctx context.Context, args ...string) (path, missing string) {
 	return strings.TrimSpace(string(out)), ""
 }
 
+// goMailName is the row of go-mail.
+const goMailName = "go-mail"
+
 func goMail(ctx context.Context, binary string) program {
-	p := program{name: "go-mail"}
+	p := program{name: goMailName}
 	p.version, p.missing = version(ctx, "go", "list", "-m", "github.com/wneessen/go-mail")
 	p.command = func(job) (invocation, error) { return invocation{args: []string{binary}}, nil }
 	return p

@@ -27,7 +27,7 @@ func (t target) verdict() string {
 
 // targets holds the figures against what was promised.
 func (r *result) targets() []target {
-	return []target{
+	return append([]target{
 		r.againstBest("1 message, warm token, 40 ms: wall at most 0.82 of the best peer's", warmFar, 0.82),
 		r.againstBest("1 message, cold token (answered after 90 ms), 40 ms: wall at most 0.60 of the best peer's", coldFar, 0.60),
 		r.coldLikeWarm(),
@@ -37,7 +37,7 @@ func (r *result) targets() []target {
 		r.againstNodemailer("100 MB attached: wall not above nodemailer's", (*cell).wall),
 		r.againstNodemailer("100 MB attached: CPU not above nodemailer's", (*cell).cpu),
 		r.connectWithin("process start to connection under 15 ms", 15*time.Millisecond),
-	}
+	}, r.counts.targets()...)
 }
 
 // ours returns our cell of a case, nil when there is none or it failed.

@@ -126,10 +126,12 @@ func (c *Cache) Invalidate(token *oauth2.Token) {
 
 // isRejected reports whether token was invalidated.
 func (c *Cache) isRejected(token *oauth2.Token) bool {
-	sum := sha256.Sum256([]byte(token.AccessToken))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.rejected == sum
+	if c.rejected == ([sha256.Size]byte{}) { // none was, which is nearly always so
+		return false
+	}
+	return c.rejected == sha256.Sum256([]byte(token.AccessToken))
 }
 
 // maxRounds bounds how often a caller joins a search that ends with what it

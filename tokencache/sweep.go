@@ -33,9 +33,9 @@ func (s *FileStore) sweep() {
 	for _, e := range entries {
 		limit := time.Duration(0)
 		switch {
-		case recordName().MatchString(e.Name()):
+		case recordName.Get().MatchString(e.Name()):
 			limit = recordAge
-		case strayName().MatchString(e.Name()):
+		case strayName.Get().MatchString(e.Name()):
 			limit = strayAge
 		default:
 			continue

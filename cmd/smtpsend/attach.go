@@ -114,7 +114,7 @@ func isPipe(name string) bool {
 // numbered are the names that a shell gives to pipes.
 var numbered = lazyregexp.New(`^(?:/dev/fd/|/proc/(?:self|\d+)/fd/)\d+$`)
 
-func isNumbered(name string) bool { return isStdin(name) || numbered().MatchString(name) }
+func isNumbered(name string) bool { return isStdin(name) || numbered.Get().MatchString(name) }
 
 // copyOf copies what comes by a pipe, for as long as --timeout leaves, or standard
 // input to its end: somebody may be typing.

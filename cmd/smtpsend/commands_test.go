@@ -34,7 +34,7 @@ func TestCommandsOfTheCatalogueExist(t *testing.T) {
 
 // unknownCommand returns why a command line is none of smtpsend's, or "".
 func unknownCommand(words []string) string {
-	root, _ := newRoot(&process{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard})
+	root, _ := newRoot(&process{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard}, nil)
 	root.SetContext(context.Background())
 	root.InitDefaultHelpFlag() // as Execute does: it brings the global flags together
 	cmd, rest, err := root.Traverse(words)

@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/spelling"
 )
 
@@ -21,11 +22,13 @@ func ofFlag(flag string, err error) error {
 }
 
 // flagOfField has the flag that fills what message.Compose checks.
-var flagOfField = map[string]string{
-	"From": "from", "To": "to", "Cc": "cc", "Bcc": "bcc", "Reply-To": "reply-to", "Subject": "subject", "mailbox": "mailbox",
-	"priority": "priority", "In-Reply-To": "in-reply-to", "References": "references", "list-unsubscribe": "list-unsubscribe",
-	"inline image": "inline", "HTML image": "embed", "attachment name": "attach", "attachment": "attach",
-}
+var flagOfField = &lazy.Value[map[string]string]{Make: func() map[string]string {
+	return map[string]string{
+		"From": "from", "To": "to", "Cc": "cc", "Bcc": "bcc", "Reply-To": "reply-to", "Subject": "subject", "mailbox": "mailbox",
+		"priority": "priority", "In-Reply-To": "in-reply-to", "References": "references", "list-unsubscribe": "list-unsubscribe",
+		"inline image": "inline", "HTML image": "embed", "attachment name": "attach", "attachment": "attach",
+	}
+}}
 
 // asFlags names the flag in the place of the header field that it fills, unless
 // the value came from the template.
@@ -37,7 +40,7 @@ func (s *sendFlags) asFlags(err error, given func(string) bool) error {
 	if !ok {
 		return err
 	}
-	flag := flagOfField[field.Field]
+	flag := flagOfField.Get()[field.Field]
 	if field.Field == "header" || strings.HasPrefix(field.Field, "header ") {
 		flag = field.Field
 	}
@@ -70,23 +73,25 @@ func (s *sendFlags) asFile(err *badinput.FileError, given func(string) bool) err
 
 // flagHints say what to use in the place of flags that mean different things in
 // different mail programs and therefore nothing here, or have another name.
-var flagHints = map[string]string{
-	"a":             "-a means a header in one mail program and an attachment in another: use -A (--attach), -H (--header) or --profile",
-	"t":             "-t means recipients from the header in sendmail and a recipient in others: use --to",
-	"body":          "use --text, --text-file or --html-file",
-	"file":          "use --attach, --text-file or --message",
-	"attachment":    "use --attach",
-	"attachments":   "use --attach",
-	"from-name":     "write --from 'Name <user@domain>'",
-	"envelope-from": "the reverse-path is the mailbox: use --mailbox",
-	"smtp-host":     "set " + config.Prefix + "MAIL_SERVER",
-	"smtp-server":   "set " + config.Prefix + "MAIL_SERVER",
-	"server":        "set " + config.Prefix + "MAIL_SERVER",
-	"host":          "set " + config.Prefix + "MAIL_SERVER",
-	"smtp-port":     "set " + config.Prefix + "SMTP_PORT",
-	"port":          "set " + config.Prefix + "SMTP_PORT",
-	"config":        "use --env-file or --profile",
-}
+var flagHints = &lazy.Value[map[string]string]{Make: func() map[string]string {
+	return map[string]string{
+		"a":             "-a means a header in one mail program and an attachment in another: use -A (--attach), -H (--header) or --profile",
+		"t":             "-t means recipients from the header in sendmail and a recipient in others: use --to",
+		"body":          "use --text, --text-file or --html-file",
+		"file":          "use --attach, --text-file or --message",
+		"attachment":    "use --attach",
+		"attachments":   "use --attach",
+		"from-name":     "write --from 'Name <user@domain>'",
+		"envelope-from": "the reverse-path is the mailbox: use --mailbox",
+		"smtp-host":     "set " + config.Prefix + "MAIL_SERVER",
+		"smtp-server":   "set " + config.Prefix + "MAIL_SERVER",
+		"server":        "set " + config.Prefix + "MAIL_SERVER",
+		"host":          "set " + config.Prefix + "MAIL_SERVER",
+		"smtp-port":     "set " + config.Prefix + "SMTP_PORT",
+		"port":          "set " + config.Prefix + "SMTP_PORT",
+		"config":        "use --env-file or --profile",
+	}
+}}
 
 // flagError says what would be right in the place of a wrong flag.
 func flagError(cmd *cobra.Command, err error) error {
@@ -110,7 +115,7 @@ func flagError(cmd *cobra.Command, err error) error {
 
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	name := unknown.GetSpecifiedName()
-	if hint, ok := flagHints[name]; ok && len(name) == 1 {
+	if hint, ok := flagHints.Get()[name]; ok && len(name) == 1 {
 		return exit.Usagef("%s", hint)
 	} else if ok {
 		return exit.Usagef("unknown flag: --%s: %s", name, hint)

@@ -231,7 +231,7 @@ func TestNothingForeignSteersTheTerminal(t *testing.T) {
 			}
 		})
 	}
-	root, _ := newRoot(&process{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard})
+	root, _ := newRoot(&process{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard}, nil)
 	for _, verb := range root.Commands() {
 		if !seen[verb.Name()] {
 			t.Errorf("the verb %s is not tried", verb.Name())

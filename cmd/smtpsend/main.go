@@ -31,7 +31,12 @@ func main() {
 	setZone()
 	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	log.SetOutput(printable.NewWriter(os.Stderr)) // net/http quotes servers there
-	os.Exit(run(notified(), p, byName(os.Args[0], os.Args[1:])))
+	args := byName(os.Args[0], os.Args[1:])
+	ctx := context.Background()
+	if verb := verbNamed(args); verb == nil || !verb.immediate {
+		ctx = notified()
+	}
+	os.Exit(run(ctx, p, args))
 }
 
 // setZone makes TZ the zone of all times. newRoot says what is wrong with it.
@@ -74,7 +79,7 @@ func completes(args []string) bool {
 func run(ctx context.Context, p *process, args []string) int {
 	inside := *p
 	inside.stdin = stdio.NewInput(ctx, p.stdin, func(err error) error { return &badinput.FileError{Path: "standard input", Err: err} })
-	root, g := newRoot(&inside)
+	root, g := newRoot(&inside, args)
 	root.SetArgs(args)
 	if completes(args) && slices.ContainsFunc(args, func(arg string) bool { return printable.Line(arg) != arg }) {
 		return exit.Usage // cobra would print it as it is

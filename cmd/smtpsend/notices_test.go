@@ -45,11 +45,15 @@ func linkedModules(t *testing.T) []*linkedModule {
 			for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
 				var p struct {
 					Dir     string
-					Module  *struct{ Path, Version, Dir string }
+					Module  *listedModule
 					GoFiles []string
 				}
 				if err := d.Decode(&p); err != nil {
 					t.Fatal(err)
+				}
+				if of, dir, ok := copyOf(t, p.Dir); ok {
+					p.Module, p.Dir = &of, dir
+					p.GoFiles = slices.DeleteFunc(p.GoFiles, func(name string) bool { return name == "start.go" }) // only in the copy
 				}
 				if p.Module == nil || p.Module.Version == "" {
 					continue // of Go, or ours
@@ -70,6 +74,35 @@ func linkedModules(t *testing.T) []*linkedModule {
 		}
 	}
 	return slices.SortedFunc(maps.Values(modules), func(a, b *linkedModule) int { return cmp.Compare(a.path, b.path) })
+}
+
+// listedModule is a module as the go command describes it.
+type listedModule struct{ Path, Version, Dir string }
+
+// copies are the modules of which packages are copied into this tree (decision 0008),
+// and the package of each that is at the top of the copies.
+var copies = map[string]struct{ module, top string }{
+	"goldmark": {"github.com/yuin/goldmark", ""}, "yaml": {"go.yaml.in/yaml/v3", ""},
+	"html": {"golang.org/x/net", "html"},
+}
+
+// copyOf is the module that a package below internal/thirdparty is copied from, and
+// the directory there.
+func copyOf(t *testing.T, dir string) (m listedModule, original string, ok bool) {
+	t.Helper()
+	_, below, ok := strings.Cut(filepath.ToSlash(dir), "/internal/thirdparty/")
+	if !ok {
+		return m, "", false
+	}
+	first, rest, _ := strings.Cut(below, "/")
+	out, err := exec.Command("go", "list", "-m", "-json=Path,Version,Dir", copies[first].module).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", dir, err)
+	}
+	if err := json.Unmarshal(out, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m, filepath.Join(m.Dir, copies[first].top, filepath.FromSlash(rest)), true
 }
 
 // notOurs are files with licences of what is not linked in.

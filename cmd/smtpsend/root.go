@@ -45,7 +45,9 @@ const (
 	groupTry     = "try"
 )
 
-func newRoot(p *process) (*cobra.Command, *globals) {
+// newRoot makes the command that args are for, with all verbs unless args begin with
+// one.
+func newRoot(p *process, args []string) (*cobra.Command, *globals) {
 	var askedVersion bool
 	g := &globals{process: p, Printer: p.printer(), became: new(person)}
 	root := &cobra.Command{
@@ -89,11 +91,29 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 		&cobra.Group{ID: groupSetUp, Title: "Set up:"},
 		&cobra.Group{ID: groupTry, Title: "Try:"},
 	)
+	if only := verbNamed(args); only != nil {
+		root.AddCommand(only.make(g))
+		root.CompletionOptions.DisableDefaultCmd = true
+		root.SetHelpCommand(&cobra.Command{Hidden: true})
+		return root, g
+	}
 	for _, v := range verbs {
-		root.AddCommand(v(g))
+		root.AddCommand(v.make(g))
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root, g
+}
+
+// verbNamed finds the verb that the first argument names. The others, which are most
+// of the work of a start, are not made for it. It is nil when the flags come first, or
+// when all verbs are asked for, as by help.
+func verbNamed(args []string) *listedVerb {
+	for i := range verbs {
+		if len(args) > 0 && args[0] == verbs[i].name {
+			return &verbs[i]
+		}
+	}
+	return nil
 }
 
 // define declares the flags that every verb has.
@@ -106,9 +126,18 @@ func (g *globals) define(f *pflag.FlagSet) {
 	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, as a `DURATION` such as 90s or 5m")
 }
 
+// listedVerb is something that smtpsend can do.
+type listedVerb struct {
+	name      string
+	make      func(*globals) *cobra.Command
+	immediate bool // it waits for nothing, so that a signal may end it as the system does
+}
+
 // verbs is the one table of what smtpsend can do.
-var verbs = []func(*globals) *cobra.Command{
-	newSend, newSendmail, newLinkSendmail, newBatch, newQueue, newDoctor, newExplain, newToken, newConfig, newSecret, newSandbox, newDemo, newVersion,
+var verbs = [...]listedVerb{
+	{name: "send", make: newSend}, {name: "sendmail", make: newSendmail}, {name: "link-sendmail", make: newLinkSendmail}, {name: "batch", make: newBatch}, {name: "queue", make: newQueue},
+	{name: "doctor", make: newDoctor}, {name: "explain", make: newExplain}, {name: "token", make: newToken}, {name: "config", make: newConfig}, {name: "secret", make: newSecret},
+	{name: "sandbox", make: newSandbox}, {name: "demo", make: newDemo}, {name: "version", make: newVersion, immediate: true},
 }
 
 // tellsTime reports a verb that writes a time into a message, or shows one.

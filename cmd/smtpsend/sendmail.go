@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -78,14 +79,22 @@ func newSendmail(g *globals) *cobra.Command {
 
 // sendmailNames are the names by which the program is sendmail, with the
 // arguments that the name stands for.
-var sendmailNames = map[string][]string{
-	"sendmail": {"sendmail"}, "mailq": {"sendmail", "-bp"}, "newaliases": {"sendmail", "-bi"},
+var sendmailNames = [...]struct {
+	name string
+	args []string
+}{
+	{"sendmail", []string{"sendmail"}}, {"mailq", []string{"sendmail", "-bp"}}, {"newaliases", []string{"sendmail", "-bi"}},
 }
 
 // byName puts in front of args what the program's name means.
 func byName(program string, args []string) []string {
 	name := strings.TrimSuffix(filepath.Base(program), ".exe")
-	return append(append([]string(nil), sendmailNames[name]...), args...)
+	for _, n := range sendmailNames {
+		if n.name == name {
+			return append(slices.Clone(n.args), args...)
+		}
+	}
+	return args
 }
 
 // sendmail is one run of the verb.

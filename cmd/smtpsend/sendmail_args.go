@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 )
 
@@ -52,12 +53,14 @@ const (
 // optionArity has every letter that is an option. It is the grammar of
 // Postfix's sendmail(1), with the options of Sendmail that Postfix lacks but
 // programs use (-d), and msmtp's -a and -P.
-var optionArity = map[byte]arity{
-	't': alone, 'i': alone, 'v': alone, 'n': alone, 'm': alone, 'c': alone, 'x': alone, 'G': alone, 'I': alone, 'U': alone, 'P': alone,
-	'f': value, 'r': value, 'F': value, 'b': value, 'o': value, 'O': value, 'B': value, 'N': value, 'R': value, 'V': value,
-	'X': value, 'L': value, 'A': value, 'h': value, 'e': value, 'p': value, 'a': value, 'C': value, 'D': value,
-	'q': gluedAny, 'd': gluedAny,
-}
+var optionArity = &lazy.Value[map[byte]arity]{Make: func() map[byte]arity {
+	return map[byte]arity{
+		't': alone, 'i': alone, 'v': alone, 'n': alone, 'm': alone, 'c': alone, 'x': alone, 'G': alone, 'I': alone, 'U': alone, 'P': alone,
+		'f': value, 'r': value, 'F': value, 'b': value, 'o': value, 'O': value, 'B': value, 'N': value, 'R': value, 'V': value,
+		'X': value, 'L': value, 'A': value, 'h': value, 'e': value, 'p': value, 'a': value, 'C': value, 'D': value,
+		'q': gluedAny, 'd': gluedAny,
+	}
+}}
 
 // parseSendmail reads an argument list, without the program's name. Like
 // Postfix's, it ends the options at the first recipient. Its error is a usage
@@ -106,7 +109,7 @@ func (a *sendmailArgs) checkMode() error {
 func (a *sendmailArgs) short(arg string, rest []string) ([]string, error) {
 	for i := 1; i < len(arg); i++ {
 		letter := arg[i]
-		kind, ok := optionArity[letter]
+		kind, ok := optionArity.Get()[letter]
 		if !ok {
 			return nil, exit.Usagef("sendmail: unknown option -%s in %q; see smtpsend sendmail --help", arg[i:i+1], arg)
 		}
@@ -218,14 +221,16 @@ func (a *sendmailArgs) setDSN(letter byte, text string) {
 // pinnedOptions are options that would say which settings, files or places are
 // used, with the setting that says so. They are refused: a program passes on what
 // a web form or another user said, and settings can run a command.
-var pinnedOptions = map[string]string{
-	"env-file": "", "profile": "", "account": "", "file": "", "config": "",
-	"aliases": "ALIASES_FILE", "default-domain": "DEFAULT_DOMAIN", "dead-letter-dir": "DEAD_LETTER_DIR", "domain": "DEFAULT_DOMAIN",
-}
+var pinnedOptions = &lazy.Value[map[string]string]{Make: func() map[string]string {
+	return map[string]string{
+		"env-file": "", "profile": "", "account": "", "file": "", "config": "",
+		"aliases": "ALIASES_FILE", "default-domain": "DEFAULT_DOMAIN", "dead-letter-dir": "DEAD_LETTER_DIR", "domain": "DEFAULT_DOMAIN",
+	}
+}}
 
 // pinned is the error for an option that is one of pinnedOptions under name.
 func pinned(option, name string) error {
-	if setting := pinnedOptions[name]; setting != "" {
+	if setting := pinnedOptions.Get()[name]; setting != "" {
 		return exit.Usagef("sendmail: %s is not taken from whoever calls sendmail: set %s%s", option, config.Prefix, setting)
 	}
 	return exit.Usagef("sendmail: %s is not taken from whoever calls sendmail, because settings can run a command: put --env-file FILE or --profile NAME "+
@@ -235,7 +240,7 @@ func pinned(option, name string) error {
 // long reads one long option: those of smtpsend, and msmtp's that fit.
 func (a *sendmailArgs) long(arg string, rest []string) ([]string, error) {
 	name, text, has := strings.Cut(arg[2:], "=")
-	if _, refused := pinnedOptions[name]; refused {
+	if _, refused := pinnedOptions.Get()[name]; refused {
 		return nil, pinned("--"+name, name)
 	}
 	if name != "timeout" && name != "from" {

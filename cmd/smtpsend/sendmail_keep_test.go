@@ -82,7 +82,7 @@ func TestKeepingEndsSoonAfterASignal(t *testing.T) {
 	cancel()
 	dir := t.TempDir()
 	var stderr strings.Builder
-	_, g := newRoot(&process{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr})
+	_, g := newRoot(&process{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr}, nil)
 	if err := (&sendmail{globals: g}).keepInDir(ctx, dir, o, kept{}); err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func (p *addressParser) groupEnd() string {
 func (p *addressParser) mailbox() (a Address, isGroup bool, reason string) {
 	if name := p.sloppyName(); name != "" {
 		p.pos += len(name)
-		if !p.author && lostComma().MatchString(name) {
+		if !p.author && lostComma.Get().MatchString(name) {
 			return a, false, "an address in front of a name; addresses are separated by commas"
 		}
 		a, reason = p.angle()
@@ -190,7 +190,7 @@ func (p *addressParser) sloppyName() string {
 	if p.strict || p.last == plain {
 		return ""
 	}
-	return sloppyName().FindString(p.s[p.pos:])
+	return sloppyName.Get().FindString(p.s[p.pos:])
 }
 
 // afterAt reads the domain of an address without angle brackets; a comment
@@ -259,7 +259,7 @@ var route = lazyregexp.New(`^@[^<>:;"\\]*:`)
 // angle reads what is after "<", the closing ">" included.
 func (p *addressParser) angle() (a Address, reason string) {
 	p.skipSpace()
-	p.pos += len(route().FindString(p.s[p.pos:]))
+	p.pos += len(route.Get().FindString(p.s[p.pos:]))
 	words, reason := p.phrase()
 	if reason != "" {
 		return a, reason
@@ -402,8 +402,8 @@ func (p *addressParser) phrase() (words phrase, reason string) {
 				return nil, reason
 			}
 			words = append(words, word{text, true, apart})
-		case c == '=' && encodedWord().MatchString(p.s[p.pos:]):
-			text := encodedWord().FindString(p.s[p.pos:])
+		case c == '=' && encodedWord.Get().MatchString(p.s[p.pos:]):
+			text := encodedWord.Get().FindString(p.s[p.pos:])
 			p.pos += len(text)
 			words = append(words, word{text, false, apart})
 		case isAtomByte(c):

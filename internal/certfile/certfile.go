@@ -123,7 +123,7 @@ func readPEM(text string) (all []*x509.Certificate, err error) {
 				open = nil
 			case open != nil:
 				open.lines = append(open.lines, line)
-			case bare().MatchString(line):
+			case strings.HasPrefix(line, "MII") && bare.Get().MatchString(line):
 				return nil, &Error{blocks + 1, i + 1, `has no line "-----BEGIN CERTIFICATE-----"`}
 			case likeBoundary(line):
 				return nil, &Error{blocks + 1, i + 1, `does not begin with a line "-----BEGIN CERTIFICATE-----" and nothing else in it`}

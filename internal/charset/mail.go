@@ -4,18 +4,16 @@ import (
 	"slices"
 
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/htmlindex"
-	"golang.org/x/text/encoding/ianaindex"
 )
 
 // OfMail finds a charset as mail names it (RFC 2045 5.1): by IANA's names, then by those
 // of the web. It is nil for a name that is not known. Here, and in IsASCII and IsUTF8,
 // name is in lower case and has no blanks around it.
 func OfMail(name string) encoding.Encoding {
-	if enc, err := ianaindex.MIME.Encoding(name); err == nil && enc != nil {
+	if enc := Registered(name); enc != nil {
 		return enc
 	}
-	if enc, err := htmlindex.Get(name); err == nil {
+	if enc, err := Get(name); err == nil {
 		return enc
 	}
 	return nil

@@ -10,10 +10,10 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/htmlindex"
-	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+
+	"github.com/smtpsend/smtpsend/internal/lazy"
 )
 
 // Charset is a charset that somebody has named. The zero value is none.
@@ -37,14 +37,14 @@ func (e *UnknownError) Error() string {
 func Parse(name string) (Charset, error) {
 	plain := strings.ToLower(strings.TrimSpace(name))
 	number := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(plain, "windows-"), "cp"), "ibm")
-	if known := aliases[number]; known != "" {
+	if known := aliases.Get()[number]; known != "" {
 		plain = known
 	}
-	e, err := htmlindex.Get(plain)
-	if err != nil || e == encoding.Replacement {
-		e, err = ianaindex.IANA.Encoding(plain)
+	e := find(webNames[:], plain)
+	if e == nil || e == encoding.Replacement {
+		e = Registered(plain)
 	}
-	if err != nil || e == nil || e == encoding.Replacement {
+	if e == nil || e == encoding.Replacement {
 		return Charset{}, &UnknownError{name}
 	}
 	return Charset{plain, e}, nil
@@ -52,14 +52,16 @@ func Parse(name string) (Charset, error) {
 
 // aliases are names that neither list has: numbers of code pages, as chcp prints
 // them, and names of programming languages.
-var aliases = map[string]string{
-	"1252": "windows-1252", "1250": "windows-1250", "1251": "windows-1251", "1253": "windows-1253", "1254": "windows-1254",
-	"1255": "windows-1255", "1256": "windows-1256", "1257": "windows-1257", "1258": "windows-1258", "874": "windows-874",
-	"65001": "utf-8", "utf-8-sig": "utf-8", "utf_8": "utf-8", "latin-1": "iso-8859-1", "latin-9": "iso-8859-15", "latin9": "iso-8859-15",
-	"1200": "utf-16le", "1201": "utf-16be", "utf16": "utf-16le", "utf16le": "utf-16le", "utf16be": "utf-16be",
-	"932": "shift_jis", "936": "gbk", "949": "euc-kr", "950": "big5", "54936": "gb18030", "20866": "koi8-r", "21866": "koi8-u",
-	"858": "ibm00858", "28591": "iso-8859-1", "28592": "iso-8859-2", "28605": "iso-8859-15",
-}
+var aliases = &lazy.Value[map[string]string]{Make: func() map[string]string {
+	return map[string]string{
+		"1252": "windows-1252", "1250": "windows-1250", "1251": "windows-1251", "1253": "windows-1253", "1254": "windows-1254",
+		"1255": "windows-1255", "1256": "windows-1256", "1257": "windows-1257", "1258": "windows-1258", "874": "windows-874",
+		"65001": "utf-8", "utf-8-sig": "utf-8", "utf_8": "utf-8", "latin-1": "iso-8859-1", "latin-9": "iso-8859-15", "latin9": "iso-8859-15",
+		"1200": "utf-16le", "1201": "utf-16be", "utf16": "utf-16le", "utf16le": "utf-16le", "utf16be": "utf-16be",
+		"932": "shift_jis", "936": "gbk", "949": "euc-kr", "950": "big5", "54936": "gb18030", "20866": "koi8-r", "21866": "koi8-u",
+		"858": "ibm00858", "28591": "iso-8859-1", "28592": "iso-8859-2", "28605": "iso-8859-15",
+	}
+}}
 
 // IsZero reports that no charset was named.
 func (c Charset) IsZero() bool { return c.encoding == nil }

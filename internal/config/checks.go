@@ -15,6 +15,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/certfile"
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -26,7 +27,6 @@ import (
 const maxCAFile = 4 << 20
 
 var (
-	guidShape   = lazyregexp.New(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 	domainShape = lazyregexp.New(`^(?i)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
 	hostShape   = lazyregexp.New(`^(?i)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$`)
 	ehloLiteral = lazyregexp.New(`^\[(IPv6:)?[0-9A-Fa-f:.]+\]$`)
@@ -45,7 +45,7 @@ func (l *loader) wellFormed(s setting.Setting, e *entry) bool {
 		reason = "is in quotes that were taken for part of the value: write it without them"
 	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
 		reason = "holds a control character or is not UTF-8"
-	case wholeNumber[s.Name]:
+	case wholeNumber.Get()[s.Name]:
 		reason = e.decimal()
 	}
 	if reason == "" {
@@ -57,10 +57,12 @@ func (l *loader) wellFormed(s setting.Setting, e *entry) bool {
 }
 
 // wholeNumber are the settings that are numbers.
-var wholeNumber = map[string]bool{
-	"SMTP_PORT": true, "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS": true,
-	"MESSAGES_PER_MINUTE": true, "RECIPIENTS_PER_DAY": true, "TIME_SCALE": true,
-}
+var wholeNumber = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
+	return map[string]bool{
+		"SMTP_PORT": true, "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS": true,
+		"MESSAGES_PER_MINUTE": true, "RECIPIENTS_PER_DAY": true, "TIME_SCALE": true,
+	}
+}}
 
 // inQuotes reports a quote at either end; "Reports" <a@b> begins with a quote
 // that belongs to it, so one end alone counts only without its partner.
@@ -199,7 +201,7 @@ func (l *loader) checkSecurity(cfg *Config, server string) {
 
 func isHost(s string) bool {
 	_, err := netip.ParseAddr(s)
-	isName := len(s) <= 253 && hostShape().MatchString(s)
+	isName := len(s) <= 253 && hostShape.Get().MatchString(s)
 	return err == nil || isName
 }
 
@@ -215,10 +217,10 @@ func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 	if l.good("PROXY") {
 		l.checkProxy(cfg)
 	}
-	if name := cfg.EHLOName; l.good("EHLO_NAME") && !hostShape().MatchString(name) && !ehloLiteral().MatchString(name) {
+	if name := cfg.EHLOName; l.good("EHLO_NAME") && !hostShape.Get().MatchString(name) && !ehloLiteral.Get().MatchString(name) {
 		l.problem(SeverityError, "EHLO_NAME", "is neither a host name nor an address in brackets (RFC 5321 4.1.3)")
 	}
-	if l.good("DEFAULT_DOMAIN") && !domainShape().MatchString(cfg.DefaultDomain) {
+	if l.good("DEFAULT_DOMAIN") && !domainShape.Get().MatchString(cfg.DefaultDomain) {
 		l.problem(SeverityError, "DEFAULT_DOMAIN", "is not a domain such as contoso.example")
 	}
 	if seconds := cfg.OfficeTokenGraceTimeInSeconds; seconds < 0 || seconds > 86400 {
@@ -229,7 +231,7 @@ func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 func (l *loader) checkProxy(cfg *Config) {
 	u, err := url.Parse(cfg.Proxy.Reveal())
 	switch {
-	case err != nil && userInfo().MatchString(cfg.Proxy.Reveal()):
+	case err != nil && userInfo.Get().MatchString(cfg.Proxy.Reveal()):
 		l.problem(SeverityError, "PROXY", "is not a URL: its user or password has a character that is written as % and two digits: @ is %40, : is %3A, / is %2F, % is %25, "+
 			`a backslash is %5C, so that CONTOSO\user is CONTOSO%5Cuser`)
 	case err != nil || u.Host == "" || u.Hostname() == "":

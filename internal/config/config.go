@@ -43,46 +43,46 @@ const Prefix = setting.Prefix
 // Settings, under the name that envconfig splits into the variable's. Secrets
 // are not for envconfig: they would have to stand in the environment for it.
 type Config struct {
-	MailSender string `split_words:"true"` // From address when a message names none; may hold a display name
-	NoMails    bool   `split_words:"true"` // compose and check, but open no connection
+	MailSender string // From address when a message names none; may hold a display name
+	NoMails    bool   // compose and check, but open no connection
 
-	MailServer         string         `split_words:"true"` // host name or IP address
-	SMTPPort           int            `split_words:"true"` // 1 to 65535
-	SMTPSecurity       Security       `split_words:"true"`
-	SMTPAuthenticating Authentication `split_words:"true"`
-	SMTPUserName       string         `split_words:"true"` // mailbox named in XOAUTH2; "" = the header From
+	MailServer         string // host name or IP address
+	SMTPPort           int    // 1 to 65535
+	SMTPSecurity       Security
+	SMTPAuthenticating Authentication
+	SMTPUserName       string // mailbox named in XOAUTH2; "" = the header From
 
-	OfficeClientID                string        `split_words:"true"` // Application (client) ID
-	OfficeTenantID                string        `split_words:"true"` // GUID or domain
+	OfficeClientID                string        // Application (client) ID
+	OfficeTenantID                string        // GUID or domain
 	OfficeClientSecret            secret.String `ignored:"true"`
-	OfficeTokenEndpoint           string        `split_words:"true"` // as written, with #TenantID#; see TokenURL
-	OfficeAccessScopes            Scopes        `split_words:"true"`
-	OfficeTokenGraceTimeInSeconds int           `split_words:"true"` // 0 to 86400
+	OfficeTokenEndpoint           string        // as written, with #TenantID#; see TokenURL
+	OfficeAccessScopes            Scopes
+	OfficeTokenGraceTimeInSeconds int // 0 to 86400
 
-	Cloud        Cloud         `split_words:"true"`
-	CAFile       string        `split_words:"true"` // PEM with further roots; "" = the system's alone
-	Proxy        secret.String `ignored:"true"`     // may hold a password; see ProxyURL
-	EHLOName     string        `split_words:"true"` // "" = the address literal of our end
-	IPFamily     IPFamily      `split_words:"true"`
-	CacheDir     string        `split_words:"true"` // "" = no cache: no directory is known
-	IdentityFile string        `split_words:"true"` // opens sealed values; "" = the default place
+	Cloud        Cloud
+	CAFile       string        // PEM with further roots; "" = the system's alone
+	Proxy        secret.String `ignored:"true"` // may hold a password; see ProxyURL
+	EHLOName     string        // "" = the address literal of our end
+	IPFamily     IPFamily
+	CacheDir     string // "" = no cache: no directory is known
+	IdentityFile string // opens sealed values; "" = the default place
 
-	DefaultDomain string `split_words:"true"` // for recipients without domain and alias; "" = they are refused
-	AliasesFile   string `split_words:"true"` // "" = /etc/aliases, when it can be read
-	DeadLetterDir string `split_words:"true"` // "" = dead.letter in the home directory
-	ForceFrom     bool   `split_words:"true"` // sendmail: From is MAIL_SENDER always
+	DefaultDomain string // for recipients without domain and alias; "" = they are refused
+	AliasesFile   string // "" = /etc/aliases, when it can be read
+	DeadLetterDir string // "" = dead.letter in the home directory
+	ForceFrom     bool   // sendmail: From is MAIL_SENDER always
 
-	Reencode          Reencode `split_words:"true"` // what of ready messages is put into 7 bits and short lines
-	ReencodeLongLines bool     `split_words:"true"` // the older name for less than Reencode's default; it changes nothing
+	Reencode          Reencode // what of ready messages is put into 7 bits and short lines
+	ReencodeLongLines bool     // the older name for less than Reencode's default; it changes nothing
 
-	Queue             QueueMode     `split_words:"true"`
-	StateDir          string        `split_words:"true"` // of the outbox; "" = no directory is known
-	InDoubt           InDoubt       `split_words:"true"`
-	Operator          string        `split_words:"true"` // address for notices; "" = no mail is sent
-	NotifyCommand     secret.String `ignored:"true"`     // its arguments may hold a token; see Notify
-	MessagesPerMinute int           `split_words:"true"` // of one mailbox: 1 to 30
-	RecipientsPerDay  int           `split_words:"true"` // of one mailbox: 1 to 10,000
-	TimeScale         int           `split_words:"true"` // 1 but beside a sandbox
+	Queue             QueueMode
+	StateDir          string // of the outbox; "" = no directory is known
+	InDoubt           InDoubt
+	Operator          string        // address for notices; "" = no mail is sent
+	NotifyCommand     secret.String `ignored:"true"` // its arguments may hold a token; see Notify
+	MessagesPerMinute int           // of one mailbox: 1 to 30
+	RecipientsPerDay  int           // of one mailbox: 1 to 10,000
+	TimeScale         int           // 1 but beside a sandbox
 
 	notify   program.Program     // of NotifyCommand
 	envFile  string              // the env file that was read, "" for none

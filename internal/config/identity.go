@@ -100,7 +100,7 @@ func (l *loader) checkIDs(cfg *Config) {
 
 // checkSecret knows what is taken for the secret by mistake.
 func (l *loader) checkSecret(cfg *Config) {
-	if l.good("OFFICE_CLIENT_SECRET") && guidShape().MatchString(cfg.OfficeClientSecret.Reveal()) {
+	if l.good("OFFICE_CLIENT_SECRET") && isGUID(cfg.OfficeClientSecret.Reveal()) {
 		l.problem(SeverityWarning, "OFFICE_CLIENT_SECRET", "has the shape of a GUID: this looks like the secret's ID, not its value, which Entra shows once, when the secret is made")
 	}
 }
@@ -109,7 +109,7 @@ func (l *loader) checkClientID(id string, severity Severity) {
 	switch {
 	case strings.Contains(id, "@"):
 		l.problem(severity, "OFFICE_CLIENT_ID", "is an e-mail address: the Application (client) ID of the app registration belongs here, a GUID")
-	case !guidShape().MatchString(id):
+	case !isGUID(id):
 		l.problem(severity, "OFFICE_CLIENT_ID", "is not a GUID, as the Application (client) ID is")
 	}
 }
@@ -120,7 +120,7 @@ func (l *loader) checkTenantID(id string, alike bool, severity Severity) {
 		l.problem(severity, "OFFICE_TENANT_ID", "names no tenant, but all of them (common, organizations, consumers): a program needs the Directory (tenant) ID")
 	case strings.ContainsAny(id, " /\\?#"):
 		l.problem(SeverityError, "OFFICE_TENANT_ID", "has a blank or a character of a URL in it")
-	case alike && !guidShape().MatchString(id) && !domainShape().MatchString(id):
+	case alike && !isGUID(id) && !domainShape.Get().MatchString(id):
 		l.problem(severity, "OFFICE_TENANT_ID", "is neither a GUID nor a domain such as contoso.onmicrosoft.com")
 	}
 }
@@ -140,4 +140,19 @@ func (l *loader) checkMixture() {
 	if id != "" && secret != "" && (id == SourceAzure) != (secret == SourceAzure) {
 		l.problem(SeverityWarning, "OFFICE_CLIENT_SECRET", "and "+Prefix+"OFFICE_CLIENT_ID come from different places, one of them AZURE_ variables: check that they belong to one application")
 	}
+}
+
+// isGUID reports the form of a GUID, hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+func isGUID(s string) bool {
+	const form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+	if len(s) != len(form) {
+		return false
+	}
+	for i, c := range []byte(s) {
+		digit := '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+		if (form[i] == 'x') != digit || form[i] == '-' && c != '-' {
+			return false
+		}
+	}
+	return true
 }

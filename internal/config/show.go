@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -23,7 +24,9 @@ type Shown struct {
 var userInfo = lazyregexp.New(`^([A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
 
 // urls are the settings that are URLs; others may hold one by mistake.
-var urls = map[string]bool{"PROXY": true, "OFFICE_TOKEN_ENDPOINT": true}
+var urls = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
+	return map[string]bool{"PROXY": true, "OFFICE_TOKEN_ENDPOINT": true}
+}}
 
 // Show returns every setting of the table, in its order, with secrets and the
 // passwords in URLs masked. Values are as they were written, with the defaults
@@ -38,8 +41,8 @@ func (c *Config) Show() []Shown {
 			value = e.text.String()
 		case s.Name == setting.NotifyCommand && value != "":
 			value = program.Masked(value)
-		case urls[s.Name] || strings.Contains(value, "://"):
-			value = userInfo().ReplaceAllString(value, "${1}"+secret.Redacted+"@")
+		case urls.Get()[s.Name] || strings.Contains(value, "://"):
+			value = userInfo.Get().ReplaceAllString(value, "${1}"+secret.Redacted+"@")
 		}
 		all = append(all, Shown{
 			Variable: s.Variable(),

@@ -66,9 +66,9 @@ func misprint(format string, args []any, text string) string {
 			bare[i] = ""
 		}
 	}
-	found := misprinted().FindString(fmt.Sprintf(verbs.String(), bare...))
+	found := misprinted.Get().FindString(fmt.Sprintf(verbs.String(), bare...))
 	if i := strings.Index(text, found); found != "" && i >= 0 {
-		return misprinted().FindString(text[i:])
+		return misprinted.Get().FindString(text[i:])
 	}
 	return found
 }

@@ -22,7 +22,7 @@ import (
 var numeral = lazyregexp.New(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$`)
 
 // IsNumeral reports whether text is a number as JSON writes one.
-func IsNumeral(text string) bool { return numeral().MatchString(text) }
+func IsNumeral(text string) bool { return numeral.Get().MatchString(text) }
 
 // Zero is a number that is nothing for if, with, range, and, or and not, as Go's own
 // numbers are; a json.Number is a text for them, and "0" one with something in it.

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -12,12 +13,14 @@ import (
 // (https://learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges,
 // rows 1 and 10). Those of its servers for incoming mail are left out, because
 // they also stand in other servers' logs as clients.
-var exchangeRanges = []netip.Prefix{
-	netip.MustParsePrefix("40.96.0.0/13"), netip.MustParsePrefix("40.104.0.0/15"), netip.MustParsePrefix("52.96.0.0/14"),
-	netip.MustParsePrefix("132.245.0.0/16"), netip.MustParsePrefix("150.171.32.0/22"), netip.MustParsePrefix("23.103.160.0/20"),
-	netip.MustParsePrefix("13.107.6.152/31"), netip.MustParsePrefix("13.107.18.10/31"), netip.MustParsePrefix("13.107.128.0/22"),
-	netip.MustParsePrefix("204.79.197.215/32"),
-}
+var exchangeRanges = &lazy.Value[[]netip.Prefix]{Make: func() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("40.96.0.0/13"), netip.MustParsePrefix("40.104.0.0/15"), netip.MustParsePrefix("52.96.0.0/14"),
+		netip.MustParsePrefix("132.245.0.0/16"), netip.MustParsePrefix("150.171.32.0/22"), netip.MustParsePrefix("23.103.160.0/20"),
+		netip.MustParsePrefix("13.107.6.152/31"), netip.MustParsePrefix("13.107.18.10/31"), netip.MustParsePrefix("13.107.128.0/22"),
+		netip.MustParsePrefix("204.79.197.215/32"),
+	}
+}}
 
 // exchangeIPv4 reports whether a run of letters, digits and dots is an address
 // of Exchange Online.
@@ -29,7 +32,7 @@ func exchangeIPv4(name string) bool {
 	if err != nil {
 		return false
 	}
-	for _, r := range exchangeRanges {
+	for _, r := range exchangeRanges.Get() {
 		if r.Contains(addr) {
 			return true
 		}
@@ -41,7 +44,7 @@ func exchangeIPv4(name string) bool {
 // to: a port of mail or of HTTPS stands behind it, and no word for a client
 // before it.
 func dialled(text string, at region) bool {
-	return mailPortBehind().MatchString(text[at.end:min(len(text), at.end+12)]) && !clientBefore().MatchString(text[max(0, at.start-20):at.start])
+	return mailPortBehind.Get().MatchString(text[at.end:min(len(text), at.end+12)]) && !clientBefore.Get().MatchString(text[max(0, at.start-20):at.start])
 }
 
 var (

@@ -32,9 +32,9 @@ func clean(text string) (cleaned string, tokens []string) {
 		}
 	}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	text = guesses().ReplaceAllString(text, "")
+	text = guesses.Get().ReplaceAllString(text, "")
 	if strings.Contains(text, ".\n") || strings.Contains(text, ". \n") {
-		text = brokenNumber().ReplaceAllString(text, "$1$2")
+		text = brokenNumber.Get().ReplaceAllString(text, "$1$2")
 	}
 	text, tokens = withoutTokens(text)
 	text, more := withoutTokens(revealBase64(text))
@@ -45,8 +45,8 @@ func clean(text string) (cleaned string, tokens []string) {
 const maxTokens = 8
 
 func withoutTokens(text string) (rest string, tokens []string) {
-	tokens = jwtShape().FindAllString(text, maxTokens)
-	return jwtShape().ReplaceAllString(text, " "), tokens
+	tokens = jwtShape.Get().FindAllString(text, maxTokens)
+	return jwtShape.Get().ReplaceAllString(text, " "), tokens
 }
 
 // guesses is what MailKit and .NET say might be the cause, whatever it was.
@@ -68,8 +68,8 @@ var (
 // the log that they were pasted from has taken the escape character or writes
 // "^[" for it.
 func dropTerminalCodes(text string) string {
-	text = terminalCode().ReplaceAllString(text, "")
-	return colour().ReplaceAllString(strings.ReplaceAll(text, "^[[", "["), "")
+	text = terminalCode.Get().ReplaceAllString(text, "")
+	return colour.Get().ReplaceAllString(strings.ReplaceAll(text, "^[[", "["), "")
 }
 
 // unquotePrintable undoes quoted-printable (RFC 2045 6.7) where a sign of it
@@ -77,8 +77,8 @@ func dropTerminalCodes(text string) string {
 func unquotePrintable(text string) string {
 	if strings.Contains(text, "=3D") || strings.Contains(text, "=20\n") || strings.Contains(text, "=20\r\n") ||
 		strings.Contains(strings.ToLower(text), "quoted-printable") {
-		text = softBreak().ReplaceAllString(text, "")
-		return strings.ToValidUTF8(quotedOctet().ReplaceAllStringFunc(text, func(q string) string {
+		text = softBreak.Get().ReplaceAllString(text, "")
+		return strings.ToValidUTF8(quotedOctet.Get().ReplaceAllStringFunc(text, func(q string) string {
 			n, err := strconv.ParseUint(q[1:], 16, 8)
 			if err != nil {
 				return q
@@ -115,7 +115,7 @@ func stripTags(text string) string {
 		text = text[i:]
 		near := text[:min(len(text), maxTag)]
 		end := strings.IndexByte(near, '>')
-		if end < 0 || !tagNames().MatchString(near[:min(len(near), 24)]) {
+		if end < 0 || !tagNames.Get().MatchString(near[:min(len(near), 24)]) {
 			b.WriteByte('<')
 			text = text[1:]
 			continue
@@ -130,10 +130,10 @@ func stripTags(text string) string {
 // unescapePercent undoes URL encoding where at least two octets are encoded,
 // so that "100%" stays.
 func unescapePercent(text string) string {
-	if len(percentEvery().FindAllString(text, 2)) < 2 {
+	if len(percentEvery.Get().FindAllString(text, 2)) < 2 {
 		return text
 	}
-	text = percentOctets().ReplaceAllStringFunc(text, func(run string) string {
+	text = percentOctets.Get().ReplaceAllStringFunc(text, func(run string) string {
 		var b []byte
 		for i := 0; i+2 < len(run); i += 3 {
 			n, err := strconv.ParseUint(run[i+1:i+3], 16, 8)
@@ -145,8 +145,8 @@ func unescapePercent(text string) string {
 		return strings.ToValidUTF8(string(b), " ")
 	})
 	// Twice, because the matches share the character between two plus signs.
-	text = plusInQuery().ReplaceAllString(text, "$1 $2")
-	return plusInQuery().ReplaceAllString(text, "$1 $2")
+	text = plusInQuery.Get().ReplaceAllString(text, "$1 $2")
+	return plusInQuery.Get().ReplaceAllString(text, "$1 $2")
 }
 
 // unescapeBackslashes undoes the escapes of JSON, C, Python and PHP strings.

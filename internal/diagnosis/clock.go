@@ -14,7 +14,7 @@ var assertionTimes = lazyregexp.New(`(?is)current time:\s*(.{8,40}?)[,;]?\s+(?:a
 
 // clockNote computes from the times in the text how far an assertion is off.
 func clockNote(s Symptom) string {
-	m := assertionTimes().FindStringSubmatch(s.Text)
+	m := assertionTimes.Get().FindStringSubmatch(s.Text)
 	if m == nil {
 		return ""
 	}

@@ -122,7 +122,7 @@ func (p *paste) alone(q pastedReply) bool {
 // reply's words. Exchange puts an enhanced code before all its words, so they
 // are another server's; what a program says about a code is not meant.
 func (p *paste) saysElse(q pastedReply) bool {
-	return q.enhanced == "" && replyWords().MatchString(p.text[q.end:min(len(p.text), q.end+40)]) && !p.lineNamesMicrosoft(q.start)
+	return q.enhanced == "" && replyWords.Get().MatchString(p.text[q.end:min(len(p.text), q.end+40)]) && !p.lineNamesMicrosoft(q.start)
 }
 
 func (p *paste) lineNamesMicrosoft(at int) bool {
@@ -132,7 +132,7 @@ func (p *paste) lineNamesMicrosoft(at int) bool {
 
 // nearMail reports whether mail, and not just any sign-in, is spoken of nearby.
 func (p *paste) nearMail(at region) bool {
-	return servesMail().MatchString(p.text[max(0, at.start-600):min(len(p.text), at.end+600)])
+	return servesMail.Get().MatchString(p.text[max(0, at.start-600):min(len(p.text), at.end+600)])
 }
 
 var servesMail = lazyregexp.New(`(?i)smtp|mail|exchange|outlook|office ?365|[om]365|storedrv`)
@@ -141,7 +141,7 @@ var replyWords = lazyregexp.New(`^[ -:]{1,2}["']?(?i:authentication |auth |incor
 
 // aboutMail reports whether mail is spoken of near the code.
 func (p *paste) aboutMail(q pastedReply) bool {
-	return mailWords().MatchString(p.text[max(0, q.start-200):min(len(p.text), q.end+200)])
+	return mailWords.Get().MatchString(p.text[max(0, q.start-200):min(len(p.text), q.end+200)])
 }
 
 var mailWords = lazyregexp.New(`(?i)smtp|mail|auth|recipient|sender|delivery|exchange|outlook|submi|ndr\b|dsn\b|office ?365`)
@@ -219,7 +219,7 @@ func (p *paste) severalWords(at region) bool {
 
 // isSetting reports whether the words are the name of a setting ("timeout=300").
 func (p *paste) isSetting(at region) bool {
-	return settingValue().MatchString(p.text[at.end:min(len(p.text), at.end+16)])
+	return settingValue.Get().MatchString(p.text[at.end:min(len(p.text), at.end+16)])
 }
 
 var settingValue = lazyregexp.New(`^(?:["'\]] ?(?:=>?|:)| ?=>?) ?["']?\d`)
@@ -372,7 +372,7 @@ func (p *paste) quote(at region, e Entry) string {
 			ours = e.phrase(word)
 		}
 		switch {
-		case quotedCode().MatchString(word):
+		case quotedCode.Get().MatchString(word):
 		case ours != "":
 			word = ours
 		case len(out) > 0 && out[len(out)-1] == ellipsis, squeeze(word) == "":

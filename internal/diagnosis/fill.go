@@ -19,7 +19,7 @@ func completeFacts(f Facts, s Symptom) Facts {
 		f.ClientID = or(f.ClientID, s.Claims.AppID)
 		f.TenantID = or(f.TenantID, s.Claims.TenantID)
 	}
-	if m := notAllowed().FindStringSubmatch(s.Text); m != nil {
+	if m := notAllowed.Get().FindStringSubmatch(s.Text); m != nil {
 		f.Mailbox = or(f.Mailbox, m[1])
 		f.From = or(f.From, m[2])
 	}
@@ -42,9 +42,9 @@ var placeholder = lazyregexp.New(`\{[a-z-]+\}`)
 
 // Fill replaces the placeholders of a sentence.
 func (f Facts) Fill(text string) string {
-	return placeholder().ReplaceAllStringFunc(text, func(p string) string {
+	return placeholder.Get().ReplaceAllStringFunc(text, func(p string) string {
 		value, missing := f.value(p)
-		if !plain().MatchString(value) && !quotable().MatchString(value) {
+		if !plain.Get().MatchString(value) && !quotable.Get().MatchString(value) {
 			return missing
 		}
 		return value
@@ -54,14 +54,14 @@ func (f Facts) Fill(text string) string {
 // FillCommand replaces the placeholders of a command, such as {mailbox}, quoted
 // where the shell would take a character for its own.
 func (f Facts) FillCommand(text string) string {
-	return placeholder().ReplaceAllStringFunc(text, func(p string) string {
+	return placeholder.Get().ReplaceAllStringFunc(text, func(p string) string {
 		value, missing := f.value(p)
 		switch {
-		case plain().MatchString(value):
+		case plain.Get().MatchString(value):
 			return value
-		case angled().MatchString(value):
+		case angled.Get().MatchString(value):
 			return "'" + value + "'"
-		case quotable().MatchString(value):
+		case quotable.Get().MatchString(value):
 			return "'" + strings.ReplaceAll(value, "'", "''") + "'"
 		}
 		return missing

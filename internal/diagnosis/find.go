@@ -22,7 +22,7 @@ func Find(s Symptom, f Facts) Finding {
 	}
 	// smtp.Read does not believe an enhanced code whose class contradicts the
 	// reply code, and Exchange sends some (451 5.7.3), so the text counts too.
-	if m := enhancedStart().FindString(s.Text); m != "" && s.Enhanced == "" {
+	if m := enhancedStart.Get().FindString(s.Text); m != "" && s.Enhanced == "" {
 		s.Enhanced = m
 	}
 	f = completeFacts(f, s)

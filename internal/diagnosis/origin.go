@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
-
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -21,25 +21,31 @@ type mark struct {
 // Whose words they are decides about everything that other servers say in the
 // same way. Each stands at the start of a word; those of others stand alone.
 var (
-	microsoftWords = strings.Split("office 365|office365|office-365|outlook365|outlook 365|microsoft 365|microsoft365|"+
-		"o365|m365|exchange online|exchange-online|exchangeonline|exchange server|microsoft exchange|ms exchange|"+
-		"exchangelabs|entra|azure ad|azuread|azure-ad|azure active directory|microsoft identity|microsoft.identity|"+
-		"aadsts|storedrv|microsoft esmtp|msal|azure.identity|onmicrosoft.com|wascl|high volume email|"+
-		"new-serviceprincipal|get-serviceprincipal|set-casmailbox|get-casmailbox|set-transportconfig|get-transportconfig|"+
-		"add-mailboxpermission|add-recipientpermission|new-managementroleassignment|new-managementscope|"+
-		"test-serviceprincipalauthorization|connect-exchangeonline", "|")
-	foreignWords = strings.Split("gsmtp|google|gmail|yahoo|aol|exim|dovecot|postfix/smtpd|esmtp postfix|sendgrid|"+
-		"mailgun|mailjet|postmark|sparkpost|amazon ses|amazonses|zoho|icloud|fastmail|protonmail|proton mail|mailtrap|"+
-		"brevo|sendinblue|hmailserver|mailenable|smartermail|mdaemon|kerio|zimbra|cyrus|courier|qmail|opensmtpd|okta|"+
-		"auth0|cognito|onelogin|strato|ionos|mimecast|proofpoint|spamassassin|amavis|rspamd|mailcow|plesk|cpanel|axigen|"+
-		"icewarp|lotus domino|groupwise|gmx|yandex|azurecomm.net|azure communication", "|")
+	microsoftWords = &lazy.Value[[]string]{Make: func() []string {
+		return strings.Split("office 365|office365|office-365|outlook365|outlook 365|microsoft 365|microsoft365|"+
+			"o365|m365|exchange online|exchange-online|exchangeonline|exchange server|microsoft exchange|ms exchange|"+
+			"exchangelabs|entra|azure ad|azuread|azure-ad|azure active directory|microsoft identity|microsoft.identity|"+
+			"aadsts|storedrv|microsoft esmtp|msal|azure.identity|onmicrosoft.com|wascl|high volume email|"+
+			"new-serviceprincipal|get-serviceprincipal|set-casmailbox|get-casmailbox|set-transportconfig|get-transportconfig|"+
+			"add-mailboxpermission|add-recipientpermission|new-managementroleassignment|new-managementscope|"+
+			"test-serviceprincipalauthorization|connect-exchangeonline", "|")
+	}}
+	foreignWords = &lazy.Value[[]string]{Make: func() []string {
+		return strings.Split("gsmtp|google|gmail|yahoo|aol|exim|dovecot|postfix/smtpd|esmtp postfix|sendgrid|"+
+			"mailgun|mailjet|postmark|sparkpost|amazon ses|amazonses|zoho|icloud|fastmail|protonmail|proton mail|mailtrap|"+
+			"brevo|sendinblue|hmailserver|mailenable|smartermail|mdaemon|kerio|zimbra|cyrus|courier|qmail|opensmtpd|okta|"+
+			"auth0|cognito|onelogin|strato|ionos|mimecast|proofpoint|spamassassin|amavis|rspamd|mailcow|plesk|cpanel|axigen|"+
+			"icewarp|lotus domino|groupwise|gmx|yandex|azurecomm.net|azure communication", "|")
+	}}
 )
 
 // reportWords introduce a reply in Exchange's non-delivery reports.
 var (
-	reportWords = strings.Split("remote server returned|remoteserver hat|remote server hat|serveur distant a renvoyé|serveur distant a retourné|"+
-		"servidor remoto devolvió|server remoto ha restituito|servidor remoto devolveu|servidor remoto retornou|"+
-		"externe server retourneerde|serwer zdalny zwrócił|リモート サーバーが|リモートサーバーが|远程服务器返回|원격 서버에서", "|")
+	reportWords = &lazy.Value[[]string]{Make: func() []string {
+		return strings.Split("remote server returned|remoteserver hat|remote server hat|serveur distant a renvoyé|serveur distant a retourné|"+
+			"servidor remoto devolvió|server remoto ha restituito|servidor remoto devolveu|servidor remoto retornou|"+
+			"externe server retourneerde|serwer zdalny zwrócił|リモート サーバーが|リモートサーバーが|远程服务器返回|원격 서버에서", "|")
+	}}
 	reportedReply = lazyregexp.New(`^[^0-9A-Za-z\n]{1,12}[45]\d\d[ -]`)
 )
 
@@ -55,22 +61,24 @@ var (
 	// and the marks of Exchange Online Protection behind one.
 	exchangesOwn = lazyregexp.New(`\b(?:(?i:RESOLVER)\.(?:ADR|RST|FWD|CON|GRP|PF|MT)\.|(?:ROUTING|SMTPSEND|APPROVAL|QUEUE)\.[A-Z]|TRANSPORT\.RULES\.|STOREDRV\b)|\bAS\(\d{3,}\)\s*(?:$|[\[\n'"”»)])|\(S\d{3,}\)|\b(?:ATTR|PRX)\d{1,2}\b|(?i:\.[a-z]{3,4}p(?:rd)?\d{2,3}\.prod\b)`)
 	// exchangesOwnWords are what to look for first: each of those has one.
-	exchangesOwnWords = strings.Split("resolver.|routing.|smtpsend.|approval.|queue.|transport.rules.|storedrv|as(|(s|attr|prx|.prod", "|")
-	packageName       = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
+	exchangesOwnWords = &lazy.Value[[]string]{Make: func() []string {
+		return strings.Split("resolver.|routing.|smtpsend.|approval.|queue.|transport.rules.|storedrv|as(|(s|attr|prx|.prod", "|")
+	}}
+	packageName = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
 )
 
 const maxMarks = 2000
 
 func findMarks(text string) (marks, hosts []mark) {
 	lower := asciiLower(text)
-	for _, w := range microsoftWords {
+	for _, w := range microsoftWords.Get() {
 		for _, at := range wordStarts(lower, w) {
 			if !ofPerson(text, at) && !inPath(text, at) {
 				marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
 			}
 		}
 	}
-	for _, w := range foreignWords {
+	for _, w := range foreignWords.Get() {
 		for _, at := range wordStarts(lower, w) {
 			if end := at + len(w); (end == len(lower) || squeezed(lower[end]) == 0) && !ofPerson(text, at) {
 				marks = append(marks, mark{start: at, end: end, foreign: true})
@@ -83,25 +91,25 @@ func findMarks(text string) (marks, hosts []mark) {
 			hosts = append(hosts, mark{start: m.start, end: m.end, microsoft: true})
 			continue
 		}
-		if ofPerson(text, m.start) || clientHost().MatchString(h) || inPath(text, m.start) || !publicSuffix().MatchString(h) || packageName().MatchString(h) || exchange.NamesInspector(h) {
+		if ofPerson(text, m.start) || clientHost.Get().MatchString(h) || inPath(text, m.start) || !publicSuffix.Get().MatchString(h) || packageName.Get().MatchString(h) || exchange.NamesInspector(h) {
 			continue
 		}
-		k := mark{start: m.start, end: m.end, microsoft: exchange.IsMicrosoft(h) || misspeltHost().MatchString(h)}
+		k := mark{start: m.start, end: m.end, microsoft: exchange.IsMicrosoft(h) || misspeltHost.Get().MatchString(h)}
 		hosts = append(hosts, k)
 		k.answering = !k.microsoft && answers(text, k)
 		if k.microsoft || k.answering {
 			marks = append(marks, k)
 		}
 	}
-	for _, w := range reportWords {
+	for _, w := range reportWords.Get() {
 		for _, at := range wordStarts(lower, w) {
-			if reportedReply().MatchString(text[at+len(w) : min(len(text), at+len(w)+40)]) {
+			if reportedReply.Get().MatchString(text[at+len(w) : min(len(text), at+len(w)+40)]) {
 				marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
 			}
 		}
 	}
-	if slices.ContainsFunc(exchangesOwnWords, func(w string) bool { return strings.Contains(lower, w) }) {
-		for _, m := range exchangesOwn().FindAllStringIndex(text, maxMarks) {
+	if slices.ContainsFunc(exchangesOwnWords.Get(), func(w string) bool { return strings.Contains(lower, w) }) {
+		for _, m := range exchangesOwn.Get().FindAllStringIndex(text, maxMarks) {
 			marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
 		}
 	}
@@ -114,10 +122,10 @@ func findMarks(text string) (marks, hosts []mark) {
 // asked or answered, and not, say, as the name that the client gave itself.
 func answers(text string, h mark) bool {
 	before := text[max(0, h.start-40):h.start]
-	if clientsName().MatchString(before) {
+	if clientsName.Get().MatchString(before) {
 		return false
 	}
-	return asked().MatchString(before) || said().MatchString(text[h.end:min(len(text), h.end+60)]) || mailName().MatchString(text[h.start:h.end])
+	return asked.Get().MatchString(before) || said.Get().MatchString(text[h.end:min(len(text), h.end+60)]) || mailName.Get().MatchString(text[h.start:h.end])
 }
 
 var (
@@ -227,7 +235,7 @@ func (p *paste) microsofts(at region, weak bool) bool {
 		return false
 	}
 	line := p.line(at.start)
-	return !ownLog().MatchString(p.text[line.start:min(line.end, at.end)])
+	return !ownLog.Get().MatchString(p.text[line.start:min(line.end, at.end)])
 }
 
 // nearest returns the distances to the nearest marks of Microsoft, of another
@@ -274,7 +282,7 @@ func (p *paste) namesMicrosoftHost(at region) bool {
 	if best >= 0 {
 		return mine
 	}
-	return !privateAddress().MatchString(p.text[line.start:line.end]) && p.microsofts(at, true)
+	return !privateAddress.Get().MatchString(p.text[line.start:line.end]) && p.microsofts(at, true)
 }
 
 // onPremises reports whether an Exchange server that is not Microsoft's own
@@ -289,7 +297,7 @@ func (p *paste) onPremises(at region) bool {
 	if !slices.ContainsFunc(ownExchangeWords, func(w string) bool { return strings.Contains(p.text, w) }) {
 		return false
 	}
-	return ownExchange().MatchString(p.text[max(0, at.start-4000):min(len(p.text), at.end+400)])
+	return ownExchange.Get().MatchString(p.text[max(0, at.start-4000):min(len(p.text), at.end+400)])
 }
 
 // What Exchange Online does not offer, and the words to look for first.
@@ -304,7 +312,7 @@ var privateAddress = lazyregexp.New(`\b(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[
 // whatever other host it names.
 func (p *paste) dialsPrivate(at region) bool {
 	line := p.line(at.start)
-	return privateTarget().MatchString(p.text[line.start:line.end])
+	return privateTarget.Get().MatchString(p.text[line.start:line.end])
 }
 
 var privateTarget = lazyregexp.New(`(?i)(?:dial tcp|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|connect to|connecting to|trying) \[?(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
@@ -313,7 +321,7 @@ var privateTarget = lazyregexp.New(`(?i)(?:dial tcp|ECONNREFUSED|ETIMEDOUT|EHOST
 // authority made for it as the issuer.
 func (p *paste) inspected(at region) bool {
 	near := p.text[max(0, at.start-1000):min(len(p.text), at.end+1000)]
-	if m := issuedBy().FindStringSubmatch(near); m != nil && exchange.Inspects(m[1]) {
+	if m := issuedBy.Get().FindStringSubmatch(near); m != nil && exchange.Inspects(m[1]) {
 		return true
 	}
 	return exchange.NamesInspector(near)
@@ -323,9 +331,9 @@ func (p *paste) inspected(at region) bool {
 // the port, where one is named, is one of mail.
 func (p *paste) onLoopback(at region) (local, mailPort bool) {
 	line := p.line(at.start)
-	m := loopback().FindStringSubmatch(p.text[line.start:line.end])
+	m := loopback.Get().FindStringSubmatch(p.text[line.start:line.end])
 	if m == nil { // JavaMail names the host two lines before
-		m = loopbackBefore().FindStringSubmatch(p.text[max(0, line.start-120):line.start])
+		m = loopbackBefore.Get().FindStringSubmatch(p.text[max(0, line.start-120):line.start])
 	}
 	if m == nil {
 		return false, false
@@ -344,7 +352,7 @@ var (
 func (p *paste) spokenByMicrosoft(at int) bool {
 	line := p.line(at)
 	l := p.text[line.start:line.end]
-	return exchangesOwn().MatchString(l) || bracketed().MatchString(l)
+	return exchangesOwn.Get().MatchString(l) || bracketed.Get().MatchString(l)
 }
 
 var bracketed = lazyregexp.New(`(?i)\[[^\]]*\.(?:prod|protection)\.(?:outlook|exchangelabs)\.com|\bHostname=\w+\.\w+\.prod\.`)

@@ -25,9 +25,9 @@ func pageNumbers(text, letters string) []pastedNumber {
 		return nil
 	}
 	var out []pastedNumber
-	for _, m := range pageNumber().FindAllStringSubmatchIndex(text, maxReplies) {
+	for _, m := range pageNumber.Get().FindAllStringSubmatchIndex(text, maxReplies) {
 		n, err := strconv.Atoi(text[m[2]:m[3]])
-		if err == nil && theCatalogue().numbers[n] && pageSigns().MatchString(text[max(0, m[0]-1000):min(len(text), m[1]+1000)]) {
+		if err == nil && theCatalogue().numbers[n] && pageSigns.Get().MatchString(text[max(0, m[0]-1000):min(len(text), m[1]+1000)]) {
 			out = append(out, pastedNumber{m[0], m[1], n})
 		}
 	}

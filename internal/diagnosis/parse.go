@@ -139,7 +139,7 @@ func splitBlocks(file, text string) ([]block, error) {
 			return nil, fmt.Errorf("%s: line before the first block", where)
 		}
 		b := &blocks[len(blocks)-1]
-		if m := fieldLine().FindStringSubmatch(line); m != nil {
+		if m := fieldLine.Get().FindStringSubmatch(line); m != nil {
 			b.lines = append(b.lines, field{m[1], m[2], where})
 			continue
 		}

@@ -15,11 +15,11 @@ var (
 
 // factsOf adds the ids that the endpoint names in its own words.
 func (p *paste) factsOf(f Facts, text string) Facts {
-	text = whitespace().ReplaceAllString(text, " ")
-	if m := appInText().FindStringSubmatch(text); m != nil {
+	text = whitespace.Get().ReplaceAllString(text, " ")
+	if m := appInText.Get().FindStringSubmatch(text); m != nil {
 		f.ClientID = or(f.ClientID, m[1])
 	}
-	if m := tenantInText().FindStringSubmatch(text); m != nil {
+	if m := tenantInText.Get().FindStringSubmatch(text); m != nil {
 		f.TenantID = or(f.TenantID, m[1])
 	}
 	return f
@@ -32,7 +32,7 @@ func (p *paste) claims() *Claims {
 		if c, err := ReadClaims(token); err == nil && c.Audience != "" {
 			c.Expires = time.Time{}
 			for _, id := range []*string{&c.AppID, &c.ObjectID, &c.TenantID} {
-				if !idShape().MatchString(*id) { // anybody can make a token that says something else there
+				if !idShape.Get().MatchString(*id) { // anybody can make a token that says something else there
 					*id = ""
 				}
 			}

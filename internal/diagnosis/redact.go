@@ -16,9 +16,9 @@ var (
 
 // Redact takes tokens and secrets out of a text that came from elsewhere.
 func Redact(text string) string {
-	text = authShape().ReplaceAllString(text, "${1}[redacted]")
-	text = jwtShape().ReplaceAllString(text, "[redacted]")
-	text = saslShape().ReplaceAllString(text, "[redacted]")
-	text = bearerShape().ReplaceAllString(text, "${1}[redacted]")
-	return formShape().ReplaceAllString(text, "${1}[redacted]")
+	text = authShape.Get().ReplaceAllString(text, "${1}[redacted]")
+	text = jwtShape.Get().ReplaceAllString(text, "[redacted]")
+	text = saslShape.Get().ReplaceAllString(text, "[redacted]")
+	text = bearerShape.Get().ReplaceAllString(text, "${1}[redacted]")
+	return formShape.Get().ReplaceAllString(text, "${1}[redacted]")
 }

@@ -40,12 +40,12 @@ func findReplies(text string) []pastedReply {
 			continue
 		}
 		start := i - 1
-		end := start + len(enhancedHere().FindString(text[start:min(len(text), start+10)]))
+		end := start + len(enhancedHere.Get().FindString(text[start:min(len(text), start+10)]))
 		if end == start {
 			continue
 		}
 		r := pastedReply{start: start, end: end, enhanced: text[start:end]}
-		if m := codeBefore().FindStringSubmatch(text[max(0, start-24):start]); m != nil {
+		if m := codeBefore.Get().FindStringSubmatch(text[max(0, start-24):start]); m != nil {
 			r.code, _ = strconv.Atoi(m[1])
 			r.start -= len(m[0])
 		}
@@ -87,7 +87,7 @@ func withLoneCodes(text string, out []pastedReply) []pastedReply {
 		}
 		looks--
 		taken := func(r pastedReply) bool { return r.start <= i && i < r.end }
-		led := beforeCode().MatchString(text[max(0, i-20):i]) || strings.HasPrefix(strings.ToLower(text[i+4:min(len(text), i+8)]), "auth")
+		led := beforeCode.Get().MatchString(text[max(0, i-20):i]) || strings.HasPrefix(strings.ToLower(text[i+4:min(len(text), i+8)]), "auth")
 		if led && !slices.ContainsFunc(out, taken) {
 			code, _ := strconv.Atoi(text[i : i+3])
 			out = append(out, pastedReply{start: i, end: i + 3, code: code})
@@ -127,13 +127,13 @@ var (
 // speak of a reply, and not of the version of something.
 func led(text string, start int) bool {
 	before := text[max(0, start-60):start]
-	return !speaksOfBuild().MatchString(before) && speaksOfReply().MatchString(before)
+	return !speaksOfBuild.Get().MatchString(before) && speaksOfReply.Get().MatchString(before)
 }
 
 // beginsLine reports whether the code begins a line with words behind it: what
 // System.Net.Mail and others quote.
 func beginsLine(text string, start, end int) bool {
-	if speaksOfBuild().MatchString(text[max(0, start-60):start]) {
+	if speaksOfBuild.Get().MatchString(text[max(0, start-60):start]) {
 		return false
 	}
 	if strings.TrimSpace(text[strings.LastIndexByte(text[:start], '\n')+1:start]) != "" {
@@ -175,7 +175,7 @@ func findNumbers(text string, whole view) []pastedNumber {
 	if len(out) > 0 || !strings.Contains(letters, "errorcode") && !strings.Contains(letters, "timestamp") {
 		return out
 	}
-	for _, re := range []*regexp.Regexp{errorCodes(), errorURI(), msalErrors(), signInCode()} {
+	for _, re := range []*regexp.Regexp{errorCodes.Get(), errorURI.Get(), msalErrors.Get(), signInCode.Get()} {
 		for _, m := range re.FindAllStringSubmatchIndex(text, maxReplies) {
 			if n, err := strconv.Atoi(text[m[2]:m[3]]); err == nil {
 				out = append(out, pastedNumber{m[0], m[1], n})

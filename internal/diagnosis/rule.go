@@ -52,7 +52,7 @@ var (
 
 func parseRule(line string) (rule, error) {
 	var r rule
-	for _, t := range ruleToken().FindAllString(line, -1) {
+	for _, t := range ruleToken.Get().FindAllString(line, -1) {
 		if err := r.add(t); err != nil {
 			return rule{}, err
 		}
@@ -73,10 +73,10 @@ func (r *rule) add(t string) (err error) {
 		}
 		r.words = append(r.words, w)
 		r.solid = len(r.words) == 1 && !strings.Contains(t, " ")
-	case codeShape().MatchString(t):
+	case codeShape.Get().MatchString(t):
 		r.code, err = strconv.Atoi(t)
-	case enhancedShape().MatchString(t):
-		m := enhancedShape().FindStringSubmatch(t)
+	case enhancedShape.Get().MatchString(t):
+		m := enhancedShape.Get().FindStringSubmatch(t)
 		r.enhanced = m[1]
 		if m[2] != "" {
 			r.upTo, err = strconv.Atoi(m[2])

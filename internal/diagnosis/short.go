@@ -23,14 +23,14 @@ var (
 // octets. The whole text belongs in logs and JSON.
 func Short(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
-	if m := diagnosticTail().FindStringIndex(text); m != nil {
-		said := verdict().FindString(text[m[0]:])
-		text = failedProcess().ReplaceAllString(strings.TrimRight(text[:m[0]], " "), "")
+	if m := diagnosticTail.Get().FindStringIndex(text); m != nil {
+		said := verdict.Get().FindString(text[m[0]:])
+		text = failedProcess.Get().ReplaceAllString(strings.TrimRight(text[:m[0]], " "), "")
 		if said != "" {
 			text += "; " + said
 		}
 	}
-	text = diagnosticMark().ReplaceAllString(text, "")
+	text = diagnosticMark.Get().ReplaceAllString(text, "")
 	if len(text) <= maxShort {
 		return text
 	}

@@ -20,7 +20,7 @@ const maxStatusLines = 200
 func (p *paste) statusHits() []hit {
 	for _, m := range exchange.TokenHosts(p.text, maxStatusLines) {
 		line := p.line(m[0])
-		s := httpStatus().FindStringSubmatchIndex(p.text[line.start:line.end])
+		s := httpStatus.Get().FindStringSubmatchIndex(p.text[line.start:line.end])
 		if s == nil {
 			continue
 		}

@@ -80,7 +80,7 @@ func (e *examination) oddClaims(c diagnosis.Claims) []string {
 	} else if c.OtherCloud() {
 		odd = append(odd, "the token is for "+c.Audience+", although "+c.Wanted+" was asked for: that is another cloud's Exchange Online")
 	}
-	if t := e.o.TenantID; guid().MatchString(t) && c.TenantID != "" && !strings.EqualFold(t, c.TenantID) {
+	if t := e.o.TenantID; guid.Get().MatchString(t) && c.TenantID != "" && !strings.EqualFold(t, c.TenantID) {
 		odd = append(odd, "the token is of tenant "+c.TenantID+", the settings say "+t)
 	}
 	if c.AppID != "" && !strings.EqualFold(c.AppID, e.o.Token.ClientID) {

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/envfile"
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/setting"
@@ -42,7 +42,7 @@ func normal(key string) string {
 
 // names are those of all settings, as normalised. Of a name that several have, the
 // first in the table of settings keeps it.
-var names = sync.OnceValue(func() map[string]setting.Setting {
+var names = &lazy.Value[map[string]setting.Setting]{Make: func() map[string]setting.Setting {
 	all := map[string]setting.Setting{}
 	add := func(name string, s setting.Setting) {
 		if _, taken := all[name]; !taken && name != "" {
@@ -58,12 +58,12 @@ var names = sync.OnceValue(func() map[string]setting.Setting {
 		}
 	}
 	return all
-})
+}}
 
 // settingOf returns the setting that a key stands for: enaio's registry entry,
 // the webclient's key with or without its path, or our own variable.
 func settingOf(key string) (setting.Setting, bool) {
-	s, ok := names()[normal(key)]
+	s, ok := names.Get()[normal(key)]
 	return s, ok
 }
 
@@ -107,7 +107,7 @@ func (in *Imported) take(pairs []pair) {
 func (in *Imported) takePair(s setting.Setting, p pair) {
 	key := printable(p.key)
 	value, err := translate(s, strings.TrimSpace(p.text))
-	if err == nil && value != "" && s.Secret && in.Format == FormatRegistry && !entraSecret().MatchString(value) {
+	if err == nil && value != "" && s.Secret && in.Format == FormatRegistry && !entraSecret.Get().MatchString(value) {
 		err = errEncrypted // enaio server does that before it stores it
 	}
 	switch before := in.values[s.Name]; {
@@ -139,7 +139,7 @@ func translate(s setting.Setting, text string) (string, error) {
 	switch {
 	case strings.Contains(text, "${"):
 		return "", errors.New("has a placeholder that enaio fills in")
-	case encryptedShape().MatchString(text):
+	case encryptedShape.Get().MatchString(text):
 		return "", errEncrypted
 	case text == "":
 		return "", nil

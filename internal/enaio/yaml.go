@@ -7,10 +7,9 @@ import (
 	"maps"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/smtpsend/smtpsend/internal/guard"
 	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/yaml"
 )
 
 // readYAML reads all documents of a file and gives each scalar its path with

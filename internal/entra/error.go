@@ -121,7 +121,7 @@ var (
 )
 
 // sentences cuts the IDs, which have fields of their own.
-func sentences(description string) string { return idsAtEnd().ReplaceAllString(description, "") }
+func sentences(description string) string { return idsAtEnd.Get().ReplaceAllString(description, "") }
 
 // numbers returns the AADSTS numbers; the text has one when error_codes is
 // missing.
@@ -129,7 +129,7 @@ func numbers(w wireError) []int {
 	if len(w.Codes) > 0 {
 		return w.Codes
 	}
-	if m := aadsts().FindStringSubmatch(w.Description); m != nil {
+	if m := aadsts.Get().FindStringSubmatch(w.Description); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			return []int{n}
 		}

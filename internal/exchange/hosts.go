@@ -99,11 +99,11 @@ var microsoftHost = lazyregexp.New(`(?i)(?:^|\.)(?:office365\.(?:com|us)|office\
 
 // IsMicrosoft reports whether a host name is one of Exchange Online's, Entra ID's or
 // another service of Microsoft's (learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges).
-func IsMicrosoft(host string) bool { return microsoftHost().MatchString(host) }
+func IsMicrosoft(host string) bool { return microsoftHost.Get().MatchString(host) }
 
 // tokenHost is the host of a token endpoint within a text.
 var tokenHost = lazyregexp.New(`(?i)login\.(?:microsoftonline\.(?:com|us|de)|partner\.microsoftonline\.cn|chinacloudapi\.cn|windows\.net)`)
 
 // TokenHosts finds the hosts of Entra's token endpoints in a text, at most n, each
 // as its begin and end.
-func TokenHosts(text string, n int) [][]int { return tokenHost().FindAllStringIndex(text, n) }
+func TokenHosts(text string, n int) [][]int { return tokenHost.Get().FindAllStringIndex(text, n) }

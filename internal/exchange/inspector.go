@@ -23,13 +23,13 @@ var (
 )
 
 // NamesInspector reports whether a text has the name of a product that opens TLS.
-func NamesInspector(text string) bool { return inspectors().MatchString(text) }
+func NamesInspector(text string) bool { return inspectors.Get().MatchString(text) }
 
 // Inspects reports whether an issuer of certificates is such a product, or has a name
 // by which companies call the authority that they make for one.
-func Inspects(issuer string) bool { return inspectingAuthority().MatchString(issuer) }
+func Inspects(issuer string) bool { return inspectingAuthority.Get().MatchString(issuer) }
 
 // SignsForMicrosoft reports whether an issuer is an authority that signs the
 // certificates of Microsoft's hosts
 // (learn.microsoft.com/purview/encryption-office-365-certificate-chains).
-func SignsForMicrosoft(issuer string) bool { return publicIssuers().MatchString(issuer) }
+func SignsForMicrosoft(issuer string) bool { return publicIssuers.Get().MatchString(issuer) }

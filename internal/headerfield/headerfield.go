@@ -11,6 +11,7 @@ package headerfield
 import (
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
@@ -28,10 +29,12 @@ func Name(raw string) string {
 
 // Kinds of fields, by what is in them.
 var (
-	addressFields = set("from sender reply-to to cc bcc apparently-to errors-to return-receipt-to disposition-notification-to" +
-		" mail-followup-to mail-reply-to list-id x-original-from x-original-to" +
-		" resent-from resent-sender resent-reply-to resent-to resent-cc resent-bcc")
-	parameterFields = set("content-type content-disposition")
+	addressFields = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
+		return set("from sender reply-to to cc bcc apparently-to errors-to return-receipt-to disposition-notification-to" +
+			" mail-followup-to mail-reply-to list-id x-original-from x-original-to" +
+			" resent-from resent-sender resent-reply-to resent-to resent-cc resent-bcc")
+	}}
+	parameterFields = &lazy.Value[map[string]bool]{Make: func() map[string]bool { return set("content-type content-disposition") }}
 )
 
 func set(names string) map[string]bool {
@@ -46,7 +49,7 @@ func set(names string) map[string]bool {
 // programs (RFC 5322 2.2.2). All others, and those that are not known, are text for
 // people.
 func IsStructured(name string) bool {
-	if addressFields[name] || parameterFields[name] {
+	if addressFields.Get()[name] || parameterFields.Get()[name] {
 		return true
 	}
 	switch name {
@@ -63,10 +66,10 @@ func IsStructured(name string) bool {
 func Rewrite(raw string, c Charset) (text string, utf8 bool) {
 	name := strings.ToLower(Name(raw))
 	switch value := c.whole(Value(raw)); {
-	case addressFields[name]:
+	case addressFields.Get()[name]:
 		tokens, utf8 := addressTokens(value, c)
 		return fold(Name(raw), tokens), utf8
-	case parameterFields[name]:
+	case parameterFields.Get()[name]:
 		main, params := ParseParameters(value)
 		return parameterField(Name(raw), main, params, c), false
 	case IsStructured(name) && (strings.Contains(raw, "\x00") || mimetext.IsASCII(raw)):

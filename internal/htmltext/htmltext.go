@@ -15,8 +15,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/html"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/html/atom"
 )
 
 // width is where paragraphs are wrapped, as mail programs do (RFC 3676 4.2).

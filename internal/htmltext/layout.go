@@ -4,8 +4,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/html"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/html/atom"
 )
 
 // endLine writes the words collected so far, wrapped.

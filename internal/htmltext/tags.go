@@ -1,14 +1,20 @@
 package htmltext
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/lazy"
+)
 
 // formatting are the elements that a parser opens again in each block behind the
 // one in which they were not closed (HTML 13.2.4.3), which multiplies them: 400 of
 // them before 1,000 paragraphs are 400,000. None means anything in a text.
-var formatting = map[string]bool{
-	"b": true, "big": true, "code": true, "em": true, "font": true, "i": true, "nobr": true,
-	"s": true, "small": true, "strike": true, "strong": true, "tt": true, "u": true,
-}
+var formatting = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
+	return map[string]bool{
+		"b": true, "big": true, "code": true, "em": true, "font": true, "i": true, "nobr": true,
+		"s": true, "small": true, "strike": true, "strong": true, "tt": true, "u": true,
+	}
+}}
 
 // plainTags makes formatting elements span elements, which end with their block.
 // It looks at octets, not at tokens, so that no context hides one from it: an
@@ -21,7 +27,7 @@ func plainTags(source string) string {
 			break
 		}
 		name, start := tagName(source[i:])
-		if !formatting[name] {
+		if !formatting.Get()[name] {
 			i++
 			b.WriteString(source[:i])
 			source = source[i:]

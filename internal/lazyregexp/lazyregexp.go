@@ -9,9 +9,23 @@ import (
 	"sync"
 )
 
-// New returns a function that compiles expr at its first call, panics where
-// regexp.MustCompile would, and returns the same expression ever after. It is
-// safe for concurrent use.
-func New(expr string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+// Expression is a regular expression that is compiled at its first use. It is safe
+// for concurrent use.
+type Expression struct {
+	source   string
+	once     sync.Once
+	compiled *regexp.Regexp
 }
+
+// New returns the expression. As the value of a package variable it costs nothing at
+// the start of the process: the compiler makes data of it, as it does of errors.New.
+func New(source string) *Expression { return &Expression{source: source} }
+
+// Get compiles the expression at its first call, panics where regexp.MustCompile
+// would, and returns the same expression ever after.
+func (e *Expression) Get() *regexp.Regexp {
+	e.once.Do(e.compile)
+	return e.compiled
+}
+
+func (e *Expression) compile() { e.compiled = regexp.MustCompile(e.source) }

@@ -9,11 +9,11 @@ import (
 
 func TestCompilesOnceForAllWhoAsk(t *testing.T) {
 	word := lazyregexp.New(`^\w+$`)
-	first := word()
+	first := word.Get()
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
-			if word() != first {
+			if word.Get() != first {
 				t.Error("another expression")
 			}
 		})
@@ -31,5 +31,5 @@ func TestBadExpressionPanicsAtFirstUse(t *testing.T) {
 			t.Error("no panic")
 		}
 	}()
-	bad()
+	bad.Get()
 }

@@ -4,24 +4,22 @@
 package loglines
 
 import (
-	"strings"
-
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
-var prefix = lazyregexp.New(`^(?:` + strings.Join([]string{
-	`[ \t>|*#]+`,
-	`//+`,
-	`\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?\]?:?`,
-	`\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?`,
-	`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? `,
-	`(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}\d{1,2} \d\d:\d\d:\d\d \S+ [\w./-]+(?:\[\d+\])?:`,
-	`[\w./-]{2,30}\[\d+\]:`,
-	`\[?(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|TRACE|FATAL|CRITICAL|SEVERE|debug|info|warn|error)\]?[: -]`,
-	`SERVER -> CLIENT:|CLIENT -> SERVER:|[SC]:|<<<|>>>|<--|-->|<~\*?|~>|<\*\*|<-|->|<=|=>`,
-	`[2-5]\d\d-(?:[245]\.\d{1,3}\.\d{1,3} )?`,
-	`\w{2,20} {1,4}\| `, // docker compose
-}, "|") + `)`)
+var prefix = lazyregexp.New(`^(?:` +
+	`[ \t>|*#]+|` +
+	`//+|` +
+	`\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?\]?:?|` +
+	`\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?|` +
+	`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? |` +
+	`(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}\d{1,2} \d\d:\d\d:\d\d \S+ [\w./-]+(?:\[\d+\])?:|` +
+	`[\w./-]{2,30}\[\d+\]:|` +
+	`\[?(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|TRACE|FATAL|CRITICAL|SEVERE|debug|info|warn|error)\]?[: -]|` +
+	`SERVER -> CLIENT:|CLIENT -> SERVER:|[SC]:|<<<|>>>|<--|-->|<~\*?|~>|<\*\*|<-|->|<=|=>|` +
+	`[2-5]\d\d-(?:[245]\.\d{1,3}\.\d{1,3} )?|` +
+	`\w{2,20} {1,4}\| ` + // docker compose
+	`)`)
 
 const maxParts = 6 // of one line's prefix
 
@@ -30,7 +28,7 @@ const maxParts = 6 // of one line's prefix
 func Known(line string) int {
 	at := 0
 	for range maxParts {
-		m := prefix().FindString(line[at:min(len(line), at+200)])
+		m := prefix.Get().FindString(line[at:min(len(line), at+200)])
 		if m == "" {
 			break
 		}

@@ -9,13 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/guard"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/yaml"
 )
 
 // Source is a message with places for data, before it is compiled. Every text
@@ -92,7 +91,7 @@ func ParseSource(name, source string) (Source, error) {
 		}
 	}
 	if err != nil {
-		return s, refused("template "+name, "", "front matter: "+unknownKey().ReplaceAllString(oneLine(err),
+		return s, refused("template "+name, "", "front matter: "+unknownKey.Get().ReplaceAllString(oneLine(err),
 			`unknown key "$1": known are subject, from, to, cc, bcc, reply_to, mailbox, priority, headers, attach, at, text`))
 	}
 	switch kindOfBody(name) {
@@ -165,8 +164,8 @@ var unknownKey = lazyregexp.New(`field (\S+) not found in type \S+`)
 
 // quoteActions spares the author the quotes that YAML wants around {{.x}}.
 func quoteActions(front string) string {
-	return bareAction().ReplaceAllStringFunc(front, func(line string) string {
-		m := bareAction().FindStringSubmatch(line)
+	return bareAction.Get().ReplaceAllStringFunc(front, func(line string) string {
+		m := bareAction.Get().FindStringSubmatch(line)
 		return m[1] + "'" + strings.ReplaceAll(m[2], "'", "''") + "'"
 	})
 }

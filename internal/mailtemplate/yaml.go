@@ -7,11 +7,10 @@ import (
 	"io"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/smtpsend/smtpsend/internal/datavalue"
 	"github.com/smtpsend/smtpsend/internal/guard"
 	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/yaml"
 )
 
 // parseYAML reads one mapping. Keys are texts as they are written, on every level,

@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/parser"
-	"github.com/yuin/goldmark/text"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/ast"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/parser"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/text"
 )
 
 // guard counts what the parsers of one source do.

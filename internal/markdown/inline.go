@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"sort"
 
-	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/extension"
-	extast "github.com/yuin/goldmark/extension/ast"
-	"github.com/yuin/goldmark/parser"
-	"github.com/yuin/goldmark/text"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/ast"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/extension"
+	extast "github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/extension/ast"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/parser"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/text"
 )
 
 // inline puts a parser of what stands within a paragraph under guard.

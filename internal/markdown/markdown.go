@@ -15,12 +15,12 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/parser"
-	"github.com/yuin/goldmark/renderer"
-	"github.com/yuin/goldmark/renderer/html"
-	"github.com/yuin/goldmark/text"
-	"github.com/yuin/goldmark/util"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/extension"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/parser"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/renderer"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/renderer/html"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/text"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/goldmark/util"
 )
 
 // Bounds are what a source may need.

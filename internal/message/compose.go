@@ -207,7 +207,7 @@ func (d *Draft) checkHeaders() error {
 			return err
 		}
 		name := strings.ToLower(h.Name)
-		if onlyOnce[name] && seen[name] {
+		if onlyOnce.Get()[name] && seen[name] {
 			return badinput.Field("header "+h.Name, h.Value, "is given twice, and may be there once (RFC 5322 3.6)")
 		}
 		seen[name] = true

@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/badinput"
+	"github.com/smtpsend/smtpsend/internal/lazy"
 )
 
 // Header is an extra header field.
@@ -29,38 +30,44 @@ const ownField = "cannot be an extra header field"
 // refusedFields are those that Compose writes or that only a mail system may
 // write. They are refused as extra headers: two From fields are how one program sees
 // another sender than the next.
-var refusedFields = map[string]string{
-	"from":           ownField,
-	"to":             ownField,
-	"cc":             ownField,
-	"bcc":            ownField,
-	"reply-to":       ownField,
-	"subject":        ownField,
-	"date":           "is set to the time of composing",
-	"message-id":     "is made anew for each message",
-	"mime-version":   "is set by the composer",
-	"return-path":    returnPath,
-	"received":       "is written by servers only",
-	"dkim-signature": "is written by servers only",
-	"apparently-to":  ownField,
-}
+var refusedFields = &lazy.Value[map[string]string]{Make: func() map[string]string {
+	return map[string]string{
+		"from":           ownField,
+		"to":             ownField,
+		"cc":             ownField,
+		"bcc":            ownField,
+		"reply-to":       ownField,
+		"subject":        ownField,
+		"date":           "is set to the time of composing",
+		"message-id":     "is made anew for each message",
+		"mime-version":   "is set by the composer",
+		"return-path":    returnPath,
+		"received":       "is written by servers only",
+		"dkim-signature": "is written by servers only",
+		"apparently-to":  ownField,
+	}
+}}
 
 const returnPath = "is written by the server that delivers"
 
 // onlyOnce are the extra header fields that a message may have once, beside those
 // that Compose writes.
-var onlyOnce = map[string]bool{"sender": true, "in-reply-to": true, "references": true}
+var onlyOnce = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
+	return map[string]bool{"sender": true, "in-reply-to": true, "references": true}
+}}
 
 // addressHeaders are the extra fields that hold addresses: in them nothing but a
 // display name can be encoded.
-var addressHeaders = map[string]bool{
-	"sender": true, "disposition-notification-to": true, "return-receipt-to": true, "errors-to": true,
-	"mail-followup-to": true, "mail-reply-to": true, "x-confirm-reading-to": true,
-}
+var addressHeaders = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
+	return map[string]bool{
+		"sender": true, "disposition-notification-to": true, "return-receipt-to": true, "errors-to": true,
+		"mail-followup-to": true, "mail-reply-to": true, "x-confirm-reading-to": true,
+	}
+}}
 
 // addresses are those of a field that holds some, none for another field.
 func (h Header) addresses() ([]address.Address, error) {
-	if !addressHeaders[strings.ToLower(h.Name)] {
+	if !addressHeaders.Get()[strings.ToLower(h.Name)] {
 		return nil, nil
 	}
 	list, err := address.ParseList("header "+h.Name, h.Value)
@@ -102,7 +109,7 @@ func checkHeader(h Header) error {
 	if strings.HasPrefix(name, "resent-") || strings.HasPrefix(name, "arc-") {
 		return badinput.Field(field, h.Value, "cannot be added to a new message")
 	}
-	switch reason := refusedFields[name]; reason {
+	switch reason := refusedFields.Get()[name]; reason {
 	case "":
 		return nil
 	case ownField, returnPath:

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/html"
+	"github.com/smtpsend/smtpsend/internal/thirdparty/html/atom"
 )
 
 // imageWalk goes through the addresses of the images that an HTML text shows:

@@ -107,7 +107,7 @@ var drive = lazyregexp.New(`^(?:[A-Za-z]:[\\/]|\\\\)`)
 // unsent reports an address that its reader cannot see, and why.
 func unsent(address string, image bool, carried map[string]bool) (why UnsentReason, missing bool) {
 	address = strings.TrimSpace(address)
-	if drive().MatchString(address) {
+	if drive.Get().MatchString(address) {
 		return UnsentPath, true
 	}
 	u, err := url.Parse(address)
@@ -142,7 +142,7 @@ func embedImages(ctx context.Context, source, dir, domain string) (string, []Inl
 	cids := map[string]string{}
 	walk := imageWalk{visit: func(address string, image bool) (string, error) {
 		u, err := url.Parse(strings.TrimSpace(address))
-		if err != nil || drive().MatchString(address) || !isRelative(u) || !image && !hasImageExtension(u.Path) {
+		if err != nil || drive.Get().MatchString(address) || !isRelative(u) || !image && !hasImageExtension(u.Path) {
 			return address, nil
 		}
 		name, err := imageName(u.Path, address)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding/htmlindex"
+	"github.com/smtpsend/smtpsend/internal/charset"
 )
 
 // DisplayName is a display name as atoms, as a quoted string, or in encoded
@@ -48,10 +48,10 @@ func DecodeWords(s string) string {
 
 // charsetReader reads the charsets of the web's encoding standard, for names in
 // mail of others.
-func charsetReader(charset string, r io.Reader) (io.Reader, error) {
-	enc, err := htmlindex.Get(charset)
+func charsetReader(name string, r io.Reader) (io.Reader, error) {
+	enc, err := charset.Get(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading charset %q: %w", charset, err)
+		return nil, fmt.Errorf("reading charset %q: %w", name, err)
 	}
 	return enc.NewDecoder().Reader(r), nil
 }

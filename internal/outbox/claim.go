@@ -142,7 +142,7 @@ func (ob *Outbox) limit(t *tx, box *mailbox, n int, claimed bool) (*WaitError, e
 		return nil, err
 	}
 	if claimed {
-		if err := t.row(underWay+"mailbox = ?1 AND state = 'sending'", []any{box.name}, &l.inFlight, &l.inFlightTo); err != nil {
+		if err := t.row(underWay()+"mailbox = ?1 AND state = 'sending'", []any{box.name}, &l.inFlight, &l.inFlightTo); err != nil {
 			return nil, err
 		}
 	}

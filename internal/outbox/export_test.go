@@ -47,7 +47,7 @@ var Schema fs.FS = schemaFiles
 // Raw opens the file of the outbox in dir beside it.
 func Raw(t testing.TB, dir string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", address(filepath.Join(dir, file), readWrite, []string{"busy_timeout(10000)", "foreign_keys(ON)"}))
+	db, err := sql.Open("sqlite", address(filepath.Join(dir, file), readWrite.Get(), []string{"busy_timeout(10000)", "foreign_keys(ON)"}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/backoff"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/smtpsend/smtpsend/internal/lazy"
 )
 
 // store is the database: one connection that writes, a few that read.
@@ -69,14 +71,16 @@ func address(file string, mode url.Values, pragmas []string) string {
 	return u.String()
 }
 
-var readWrite = url.Values{"mode": {"rw"}}
+var readWrite = &lazy.Value[url.Values]{Make: func() url.Values {
+	return url.Values{"mode": {"rw"}}
+}}
 
 func openStore(ctx context.Context, file string, o Options) (s *store, err error) {
 	s = newStore(o)
-	if s.pool, err = sql.Open("sqlite", address(file, readWrite, o.settings(file))); err != nil {
+	if s.pool, err = sql.Open("sqlite", address(file, readWrite.Get(), o.settings(file))); err != nil {
 		return nil, err
 	}
-	if s.readers, err = sql.Open("sqlite", address(file, readWrite, []string{"busy_timeout(10000)", "query_only(ON)", "cache_size(-500)"})); err != nil {
+	if s.readers, err = sql.Open("sqlite", address(file, readWrite.Get(), []string{"busy_timeout(10000)", "query_only(ON)", "cache_size(-500)"})); err != nil {
 		return nil, err
 	}
 	s.readers.SetMaxOpenConns(4)

@@ -82,7 +82,7 @@ func readable(ctx context.Context, dir string, o Options, full bool) (*Outbox, e
 	case full:
 		// Without a file of shared memory, for which there is no room; so others wait
 		// meanwhile. Who has the outbox open has made that file, and we are not here.
-		s, err = openReader(ctx, name, o, readWrite, "locking_mode(EXCLUSIVE)")
+		s, err = openReader(ctx, name, o, readWrite.Get(), "locking_mode(EXCLUSIVE)")
 	case hasLog && hasIndex:
 		s, err = openReader(ctx, name, o, url.Values{"mode": {"ro"}})
 	case hasLog:

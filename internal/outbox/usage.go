@@ -26,7 +26,9 @@ const perTransaction = exchange.RecipientsPerMessage
 func transactions(rcpts int) int { return (rcpts + perTransaction - 1) / perTransaction }
 
 // underWay sums what counts of the rows of mail that a condition names.
-var underWay = fmt.Sprintf("SELECT coalesce(sum((rcpt_open + %d) / %d), 0), coalesce(sum(rcpt_open), 0) FROM mail WHERE ", perTransaction-1, perTransaction)
+func underWay() string {
+	return fmt.Sprintf("SELECT coalesce(sum((rcpt_open + %d) / %d), 0), coalesce(sum(rcpt_open), 0) FROM mail WHERE ", perTransaction-1, perTransaction)
+}
 
 func (ob *Outbox) minuteSpan() int64 { return max(1, ob.o.Minute.Milliseconds()/minuteBuckets) }
 func (ob *Outbox) daySpan() int64    { return max(2, ob.o.Day.Milliseconds()/dayBuckets) }
@@ -64,7 +66,7 @@ func (ob *Outbox) load(r reader, mailbox string, now int64) (l load, err error) 
 		l.recipients += b.rcpt
 	}
 	err = each(r, func(rows *sql.Rows) error { return rows.Scan(&l.inFlight, &l.inFlightTo) },
-		underWay+"mailbox = ?1 AND state = 'sending' AND phase = 'data'", mailbox)
+		underWay()+"mailbox = ?1 AND state = 'sending' AND phase = 'data'", mailbox)
 	return l, err
 }
 

@@ -46,7 +46,15 @@ var ErrTooLarge = errors.New("is larger than allowed")
 const pipeWait = 30 * time.Second
 
 // errWait is the cause of the context that ends after pipeWait.
-var errWait = fmt.Errorf("nothing more came for %v: %w", pipeWait, os.ErrDeadlineExceeded)
+var errWait error = pipeError("nothing more came for 30s")
+
+// pipeError is what did not come within pipeWait. It is os.ErrDeadlineExceeded.
+type pipeError string
+
+func (e pipeError) Error() string { return string(e) + ": " + os.ErrDeadlineExceeded.Error() }
+
+// Unwrap returns os.ErrDeadlineExceeded.
+func (pipeError) Unwrap() error { return os.ErrDeadlineExceeded }
 
 // ReadAll reads a file that the user named, of at most limit octets; else the
 // error wraps ErrTooLarge. It may be a pipe, as a shell's <(command) is. It ends

@@ -42,13 +42,13 @@ func Writable(ctx context.Context, name string) (*os.File, error) {
 const readerLook = 20 * time.Millisecond
 
 // errReader is the cause of the context that ends after pipeWait.
-var errReader = fmt.Errorf("nobody read it for %v: %w", pipeWait, os.ErrDeadlineExceeded)
+var errReader error = pipeError("nobody read it for 30s")
 
 // openFileNames are names for what a process has open already, such as /dev/stdout.
 var openFileNames = lazyregexp.New(`^/(?:dev/(?:std(?:in|out|err)|fd/\d+)|proc/(?:self|thread-self|\d+)/fd/\d+)$`)
 
 // isOpenFile reports a name that leads nowhere but to what is open.
-func isOpenFile(name string) bool { return openFileNames().MatchString(name) }
+func isOpenFile(name string) bool { return openFileNames.Get().MatchString(name) }
 
 // openReader opens a file to write. A pipe has to have a reader.
 func (p *place) openReader(ctx context.Context) (*os.File, error) {

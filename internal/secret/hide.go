@@ -25,13 +25,24 @@ func Writings(value string) []string {
 
 // Words are what must not be shown, made ready to be looked for: a reply may have
 // many thousands of lines, and a token thousands of octets.
-type Words struct{ folded []string }
+type Words struct{ folded []word }
+
+// word is one of them, and the octets that are in it: a part of a text with another
+// octet, such as the blank that most have, is not searched for.
+type word struct {
+	text   string
+	octets [256]bool
+}
 
 // NewWords returns what hides each of values, in this order.
 func NewWords(values ...string) Words {
 	var w Words
 	for _, value := range values {
-		w.folded = append(w.folded, fold(value))
+		f := word{text: fold(value)}
+		for i := range len(f.text) {
+			f.octets[f.text[i]] = true
+		}
+		w.folded = append(w.folded, f)
 	}
 	return w
 }
@@ -41,16 +52,16 @@ func NewWords(values ...string) Words {
 // secret may do so in part, over several lines, or in capitals. A word that is
 // shorter itself is hidden whole.
 func (w Words) Hide(text string, shortest int) string {
-	for _, word := range w.folded {
-		text = hide(text, word, shortest)
+	for i := range w.folded {
+		text = hide(text, &w.folded[i], shortest)
 	}
 	return text
 }
 
 // hide is Hide for one word. Every run of 2n octets covers a whole one of the
 // blocks of n octets into which text is cut, so only those are searched for.
-func hide(text, value string, shortest int) string {
-	shortest = min(shortest, len(value))
+func hide(text string, w *word, shortest int) string {
+	shortest = min(shortest, len(w.text))
 	block := shortest / 2
 	if block == 0 || len(text) < shortest {
 		return text
@@ -59,7 +70,11 @@ func hide(text, value string, shortest int) string {
 	var b strings.Builder
 	kept := 0 // what stands before it is in b
 	for at := 0; at+block <= len(folded); {
-		from, to := runAround(folded, value, kept, at, at+block)
+		if !w.has(folded[at : at+block]) {
+			at += block
+			continue
+		}
+		from, to := runAround(folded, w.text, kept, at, at+block)
 		if to-from < shortest {
 			at += block
 			continue
@@ -70,6 +85,16 @@ func hide(text, value string, shortest int) string {
 	}
 	b.WriteString(text[kept:])
 	return b.String()
+}
+
+// has reports whether all octets of a text are in the word.
+func (w *word) has(text string) bool {
+	for i := range len(text) {
+		if !w.octets[text[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 // runAround returns the part of text that every run around text[from:to] lies

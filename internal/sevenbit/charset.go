@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	htmlcharset "golang.org/x/net/html/charset"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 
 	"github.com/smtpsend/smtpsend/internal/charset"
+	page "github.com/smtpsend/smtpsend/internal/thirdparty/html/charset"
 )
 
 // Names of charsets as they are written (RFC 2045 5.1).
@@ -52,7 +52,7 @@ func inHTML(text stretch) string {
 	if err != nil {
 		return ""
 	}
-	_, name, _ := htmlcharset.DetermineEncoding([]byte(head), "")
+	_, name, _ := page.DetermineEncoding([]byte(head), "")
 	return name
 }
 

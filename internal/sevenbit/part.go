@@ -37,9 +37,13 @@ type part struct {
 	newEncoding, newCharset string // "" = as it is
 }
 
-// sealedTypes are what is signed or encrypted.
-var sealedTypes = map[string]bool{
-	"multipart/signed": true, "multipart/encrypted": true, "application/pkcs7-mime": true, "application/x-pkcs7-mime": true, "application/pgp-encrypted": true,
+// isSealed reports a type that is signed or encrypted.
+func isSealed(media string) bool {
+	switch media {
+	case "multipart/signed", "multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted":
+		return true
+	}
+	return false
 }
 
 const reasonSigned = "it is signed or encrypted"
@@ -83,7 +87,7 @@ func (w *walker) endHeader(fields, body int64) error {
 	for i, f := range h.all("content-type") {
 		main, list := headerfield.ParseParameters(f.value())
 		media := headerfield.MediaType(main)
-		if p.sealed = p.sealed || sealedTypes[media]; i == 0 { // any of several may be read
+		if p.sealed = p.sealed || isSealed(media); i == 0 { // any of several may be read
 			p.media, params = media, list
 		}
 	}

@@ -43,7 +43,7 @@ func keepConditionals(l *parse.ListNode) {
 // split makes an action of each beginning and end in a text.
 func split(node *parse.TextNode) (nodes []parse.Node) {
 	from := 0
-	for _, at := range conditional().FindAllIndex(node.Text, -1) {
+	for _, at := range conditional.Get().FindAllIndex(node.Text, -1) {
 		nodes = append(nodes, textNode(node, from, at[0]), verbatim(node, string(node.Text[at[0]:at[1]])))
 		from = at[1]
 	}

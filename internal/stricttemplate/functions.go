@@ -116,7 +116,7 @@ func (m *meter) date(layout string, v any) (string, error) {
 	if err := m.make(8 * len(layout)); err != nil {
 		return "", err
 	}
-	if wrong := otherLayout().FindString(layout); wrong != "" {
+	if wrong := otherLayout.Get().FindString(layout); wrong != "" {
 		return "", fmt.Errorf(`the layout %.40q has %q: it is the 2nd of January 2006, 15:04:05, as it shall look, such as "02.01.2006"`, layout, wrong)
 	}
 	at, ok := v.(time.Time)
@@ -149,7 +149,7 @@ func (m *meter) url(v any) (htmltemplate.URL, error) {
 	if scheme := schemeOf(text); forbiddenScheme(scheme, text) {
 		return "", fmt.Errorf("the link %.60q begins with %s:, which is never let through", text, scheme)
 	}
-	if strings.HasPrefix(text, `\\`) || drive().MatchString(text) {
+	if strings.HasPrefix(text, `\\`) || drive.Get().MatchString(text) {
 		return "", fmt.Errorf("the value %s", notLink(text))
 	}
 	return htmltemplate.URL(text), nil
@@ -164,7 +164,7 @@ var drive = lazyregexp.New(`^[a-zA-Z]:(?:\\|$)`)
 
 // schemeOf is the scheme of a link (RFC 3986 3.1) in lower case, "" for none.
 func schemeOf(link string) string {
-	return strings.ToLower(strings.TrimSuffix(scheme().FindString(link), ":"))
+	return strings.ToLower(strings.TrimSuffix(scheme.Get().FindString(link), ":"))
 }
 
 var scheme = lazyregexp.New(`^[a-zA-Z][a-zA-Z0-9+.-]*:`)
@@ -176,7 +176,7 @@ func forbiddenScheme(scheme, link string) bool {
 	case "javascript", "vbscript", "jscript", "livescript", "mocha":
 		return true
 	case "data":
-		return !plainImage().MatchString(link)
+		return !plainImage.Get().MatchString(link)
 	}
 	return false
 }

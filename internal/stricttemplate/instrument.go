@@ -262,7 +262,7 @@ func call(function string, n int) parse.Node {
 func plainly(text string) string {
 	text = strings.ReplaceAll(text, rangedFunc+" ", "")
 	for {
-		at := handing().FindStringIndex(text)
+		at := handing.Get().FindStringIndex(text)
 		if at == nil {
 			break
 		}
@@ -280,7 +280,7 @@ func plainly(text string) string {
 		}
 		text = before + rest[:end] + rest[min(len(rest), end+1):]
 	}
-	return inserted().ReplaceAllString(text, "")
+	return inserted.Get().ReplaceAllString(text, "")
 }
 
 // handing is what begins an argument that is handed to one of our functions.

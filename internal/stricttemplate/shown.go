@@ -137,7 +137,7 @@ func (a *action) changed(out string) string {
 	if strings.HasPrefix(a.text, `\\`) && strings.HasPrefix(out, "%5c%5c") && strings.ContainsAny(a.tail[max(0, len(a.tail)-1):], `"'(`) {
 		return notLink(a.text)
 	}
-	if a.meant && schemeInside().MatchString(a.text) && endOfScheme().MatchString(a.tail) {
+	if a.meant && schemeInside.Get().MatchString(a.text) && endOfScheme.Get().MatchString(a.tail) {
 		return fmt.Sprintf("is the link %.60q right after other text, which would make another scheme", a.text)
 	}
 	if !a.place.encoded && a.isQuery(out) {

@@ -17,25 +17,25 @@ import (
 // not recognised is said as Go says it. TestErrorsOfGoAreSaidInOurWords fails when a
 // version of Go says it in another way.
 func inOurWords(reason string, data values) string {
-	m := executing().FindStringSubmatch(reason)
+	m := executing.Get().FindStringSubmatch(reason)
 	if m == nil {
 		return reason
 	}
 	line, action, why := m[1], m[2], m[3]
-	key := missingKey().FindStringSubmatch(why)
+	key := missingKey.Get().FindStringSubmatch(why)
 	switch {
-	case key != nil && simplePath().MatchString(action):
+	case key != nil && simplePath.Get().MatchString(action):
 		path := strings.Split(strings.TrimPrefix(strings.TrimPrefix(action, "$"), "."), ".")
 		return fmt.Sprintf("line %s has no value for %q", line, strings.Join(path, ".")) + data.lacking(path)
 	case key != nil:
 		return fmt.Sprintf("line %s has no value for %q: %s", line, key[1], data.names())
-	case partOfNothing().MatchString(why):
+	case partOfNothing.Get().MatchString(why):
 		return fmt.Sprintf("line %s has no value for %q: what it is a part of is null or missing", line, strings.TrimPrefix(action, "."))
 	case strings.HasPrefix(why, "can't evaluate field Format in"):
 		return fmt.Sprintf(`line %s: {{%s}}: dates are text: {{date "02.01.2006" ...}} writes one in another form`, line, action)
 	case strings.HasPrefix(why, "range can't iterate over "): // the whole text is after it
 		return fmt.Sprintf("line %s: {{range %s}}: this is not a list", line, action)
-	case partOfText().MatchString(why):
+	case partOfText.Get().MatchString(why):
 		return fmt.Sprintf("line %s has no value for %q: what it is a part of is not a group of values", line, strings.TrimPrefix(action, "."))
 	}
 	return fmt.Sprintf("line %s: {{%s}}: %s", line, action, why)

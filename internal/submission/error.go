@@ -58,7 +58,15 @@ func (e *Error) Interrupted() bool { return errors.Is(e.Err, context.Canceled) }
 func (e *Error) silent() bool { return e != nil && e.Reply.IsZero() && !e.InDoubt }
 
 // errTooLate is the cause when the caller's deadline passed.
-var errTooLate = fmt.Errorf("time limit passed: %w", context.DeadlineExceeded)
+var errTooLate error = tooLate{}
+
+// tooLate is context.DeadlineExceeded.
+type tooLate struct{}
+
+func (tooLate) Error() string { return "time limit passed: " + context.DeadlineExceeded.Error() }
+
+// Unwrap returns context.DeadlineExceeded.
+func (tooLate) Unwrap() error { return context.DeadlineExceeded }
 
 // faultOf classifies a cause. A deadline of ours and a silent server look alike
 // on a socket; both mean that no answer came in time.

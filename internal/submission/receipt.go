@@ -3,6 +3,7 @@ package submission
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
@@ -149,14 +150,23 @@ var (
 // form, "2.0.0 Ok: queued as id" Postfix's.
 func identify(r smtp.Reply) (queueID, host string) {
 	text := r.Text()
-	if m := hostname().FindStringSubmatch(text); m != nil {
-		host = m[1]
+	// An expression is compiled, which takes longer than all else here, only for a text
+	// that has its words.
+	if strings.Contains(text, "[Hostname=") {
+		if m := hostname.Get().FindStringSubmatch(text); m != nil {
+			host = m[1]
+		}
 	}
-	if m := queuedAs().FindStringSubmatch(text); m != nil {
-		return m[1], host
+	folded := strings.ToLower(text)
+	if strings.Contains(folded, "queued as") {
+		if m := queuedAs.Get().FindStringSubmatch(text); m != nil {
+			return m[1], host
+		}
 	}
-	if m := okID().FindStringSubmatch(text); m != nil {
-		return m[1], host
+	if strings.Contains(folded, "ok") {
+		if m := okID.Get().FindStringSubmatch(text); m != nil {
+			return m[1], host
+		}
 	}
 	return "", host
 }

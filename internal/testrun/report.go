@@ -77,7 +77,7 @@ var progress = lazyregexp.New(`^=== (?:RUN|PAUSE|CONT|NAME) |^PASS\n$`)
 
 func (r *report) print(lines []string) {
 	for _, line := range lines {
-		if !progress().MatchString(line) {
+		if !progress.Get().MatchString(line) {
 			fmt.Fprint(r.out, line)
 		}
 	}
@@ -89,7 +89,7 @@ var logged = lazyregexp.New(`^\s+[\w.-]+\.go:\d+: (.*)\n$`)
 // reasonOf is the last thing that a test said before it was skipped.
 func reasonOf(lines []string) string {
 	for _, line := range slices.Backward(lines) {
-		if m := logged().FindStringSubmatch(line); m != nil {
+		if m := logged.Get().FindStringSubmatch(line); m != nil {
 			return m[1]
 		}
 	}

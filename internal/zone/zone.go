@@ -113,7 +113,7 @@ var errRules = errors.New("these are not the rules of a time zone")
 // posix makes a zone of rules. Package time understands them at the end of a file
 // of the IANA's (RFC 8536 3.3), so such a file is made, with nothing before them.
 func posix(text string) (*time.Location, error) {
-	if !rules().MatchString(text) {
+	if !rules.Get().MatchString(text) {
 		return nil, errRules
 	}
 	const before = "-00" // what holds where the rules do not

@@ -156,7 +156,7 @@ func readFields(header []byte) fields {
 		text = withoutComments(text)
 		list, err = parser.ParseList(text)
 	}
-	if found := angleAddress().FindAllStringSubmatch(text, -1); err != nil && len(found) > 0 {
+	if found := angleAddress.Get().FindAllStringSubmatch(text, -1); err != nil && len(found) > 0 {
 		err = nil // an @ in a name without quotes does no harm either
 		for _, match := range found {
 			list = append(list, &mail.Address{Address: match[1]})
@@ -182,13 +182,13 @@ var aroundDots = lazyregexp.New(`[ \t]*([.@])[ \t]*`)
 // withoutComments is what net/mail can read of addresses that RFC 5322 allows and
 // that it refuses: those with comments and blanks within.
 func withoutComments(text string) string {
-	text = comment().ReplaceAllStringFunc(text, func(found string) string {
+	text = comment.Get().ReplaceAllStringFunc(text, func(found string) string {
 		if found[0] == '"' {
 			return found
 		}
 		return ""
 	})
-	return aroundDots().ReplaceAllString(text, "$1")
+	return aroundDots.Get().ReplaceAllString(text, "$1")
 }
 
 // headerCopy keeps what passes up to the end of the header section.

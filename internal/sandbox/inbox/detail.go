@@ -12,7 +12,7 @@ import (
 	"net/textproto"
 	"strings"
 
-	"golang.org/x/text/encoding/htmlindex"
+	"github.com/smtpsend/smtpsend/internal/charset"
 )
 
 // Limits of what is read of a message for showing it.
@@ -172,11 +172,11 @@ func decodeTransfer(encoding string, r io.Reader) io.Reader {
 	return r
 }
 
-func charsetReader(charset string, r io.Reader) (io.Reader, error) {
-	if charset == "" {
-		charset = "utf-8"
+func charsetReader(name string, r io.Reader) (io.Reader, error) {
+	if name == "" {
+		name = "utf-8"
 	}
-	e, err := htmlindex.Get(charset)
+	e, err := charset.Get(name)
 	if err != nil {
 		return nil, fmt.Errorf("finding charset: %w", err)
 	}
