@@ -13,8 +13,6 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/loopback"
 
-	gomail "github.com/wneessen/go-mail/smtp"
-
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -140,9 +138,9 @@ func (s *Session) authenticate(ctx context.Context, token *prefetch) error {
 	if !slices.Contains(offered, xoauth2.Mechanism) {
 		return &Error{Fault: smtp.FaultXOAUTH2Missing, Err: fmt.Errorf("server does not offer AUTH XOAUTH2 (offered: %s)", orNone(mechanisms))}
 	}
-	auth := NewAuth(ctx, s.opts.Mailbox, token.wait)
+	auth := NewAuth(s.opts.Mailbox, token.wait)
 	auth.plaintext = s.opts.Security == Plaintext && s.opts.Proxy == nil && loopback.Addr(s.raw.RemoteAddr())
-	_, response, err := auth.Start(&gomail.ServerInfo{Name: s.opts.Host, TLS: s.tls, Auth: offered})
+	_, response, err := auth.Start(ctx, s.tls)
 	if err != nil {
 		return err
 	}
@@ -151,8 +149,8 @@ func (s *Session) authenticate(ctx context.Context, token *prefetch) error {
 	long := len("AUTH XOAUTH2 \r\n")+base64.StdEncoding.EncodedLen(len(response)) > longLine
 	r, err := s.exchangeAuth(auth, response, s.exchange || !long)
 	if err == nil && long && s.exchange && (r.Code == 500 || r.Code == 501) {
-		auth = NewAuth(ctx, s.opts.Mailbox, token.wait)
-		if _, _, err := auth.Start(&gomail.ServerInfo{Name: s.opts.Host, TLS: true}); err != nil {
+		auth = NewAuth(s.opts.Mailbox, token.wait)
+		if _, _, err := auth.Start(ctx, true); err != nil {
 			return err
 		}
 		if second, err := s.exchangeAuth(auth, nil, false); err == nil {
@@ -211,7 +209,7 @@ func answer(auth *Auth, r smtp.Reply) (string, error) {
 	if err != nil {
 		return "*", nil
 	}
-	response, err := auth.Next(challenge, true)
+	response, err := auth.Next(challenge)
 	if errors.Is(err, xoauth2.ErrUnexpectedChallenge) {
 		return "*", nil
 	}
