@@ -28,7 +28,6 @@ const maxCAFile = 4 << 20
 
 var (
 	domainShape = lazyregexp.New(`^(?i)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
-	hostShape   = lazyregexp.New(`^(?i)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$`)
 	ehloLiteral = lazyregexp.New(`^\[(IPv6:)?[0-9A-Fa-f:.]+\]$`)
 )
 
@@ -201,8 +200,26 @@ func (l *loader) checkSecurity(cfg *Config, server string) {
 
 func isHost(s string) bool {
 	_, err := netip.ParseAddr(s)
-	isName := len(s) <= 253 && hostShape.Get().MatchString(s)
+	isName := len(s) <= 253 && isHostName(s)
 	return err == nil || isName
+}
+
+// isHostName reports labels of letters, digits, hyphens within and underscores. It is
+// no expression, because every start would compile it.
+func isHostName(s string) bool {
+	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		hyphenAtEnd := strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-")
+		if label == "" || len(label) > 63 || hyphenAtEnd || strings.ContainsFunc(label, notOfHost) {
+			return false
+		}
+	}
+	return true
+}
+
+func notOfHost(r rune) bool {
+	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	digit := r >= '0' && r <= '9'
+	return !letter && !digit && r != '-' && r != '_'
 }
 
 func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
@@ -217,7 +234,7 @@ func (l *loader) checkLocal(ctx context.Context, cfg *Config) {
 	if l.good("PROXY") {
 		l.checkProxy(cfg)
 	}
-	if name := cfg.EHLOName; l.good("EHLO_NAME") && !hostShape.Get().MatchString(name) && !ehloLiteral.Get().MatchString(name) {
+	if name := cfg.EHLOName; l.good("EHLO_NAME") && !isHostName(name) && !ehloLiteral.Get().MatchString(name) {
 		l.problem(SeverityError, "EHLO_NAME", "is neither a host name nor an address in brackets (RFC 5321 4.1.3)")
 	}
 	if l.good("DEFAULT_DOMAIN") && !domainShape.Get().MatchString(cfg.DefaultDomain) {

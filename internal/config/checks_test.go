@@ -35,6 +35,12 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		{"MAIL_SERVER=smtp.office365.com:587", "is not a host name or IP address: no scheme, no path, and the port goes into SMTPSEND_SMTP_PORT"},
 		{"MAIL_SERVER=https://x", "is not a host name or IP address: no scheme, no path, and the port goes into SMTPSEND_SMTP_PORT"},
 		{"MAIL_SERVER=a b", "is not a host name or IP address"},
+		{"MAIL_SERVER=mx..example", "is not a host name or IP address"},
+		{"MAIL_SERVER=mx-.example", "is not a host name or IP address"},
+		{"MAIL_SERVER=mx.-example", "is not a host name or IP address"},
+		{"MAIL_SERVER=" + strings.Repeat("x", 64) + ".example", "is not a host name or IP address"},
+		{"MAIL_SERVER=" + strings.Repeat("mail.", 50) + "test", "is not a host name or IP address"},
+		{"MAIL_SERVER=größe.example", "is not a host name or IP address"},
 		{"MAIL_SERVER=a\x01b", "holds a control character or is not UTF-8"},
 		{"MAIL_SENDER=reports", "is not an address such as reports@contoso.example"},
 		{"SMTP_USER_NAME=Reports <reports@contoso.example>", "is not a bare address such as reports@contoso.example"},
@@ -101,7 +107,7 @@ func TestGoodValuesPassUnremarked(t *testing.T) {
 	for _, set := range []string{
 		"OFFICE_TENANT_ID=contoso.onmicrosoft.com", "OFFICE_TENANT_ID=contoso.co.uk", "OFFICE_CLIENT_ID=" + strings.ToUpper(guid),
 		"MAIL_SERVER=localhost SMTP_SECURITY=0", "MAIL_SERVER=127.0.0.5 SMTP_SECURITY=NONE", "MAIL_SERVER=::1 SMTP_SECURITY=0",
-		"MAIL_SERVER=mx.example SMTP_SECURITY=1 SMTP_PORT=465", "EHLO_NAME=[IPv6:2001:db8::1]", "PROXY=https://u:p@proxy.example",
+		"MAIL_SERVER=mx.example SMTP_SECURITY=1 SMTP_PORT=465", "MAIL_SERVER=MX-1._x.example.", "MAIL_SERVER=" + strings.Repeat("x", 63), "EHLO_NAME=[IPv6:2001:db8::1]", "PROXY=https://u:p@proxy.example",
 		"MAIL_SENDER=\"Reports\"<reports@contoso.example>", "OFFICE_TOKEN_ENDPOINT=http://[::1]:80/#TenantID#/x",
 		// Another OpenID provider has ids of its own.
 		"OFFICE_TOKEN_ENDPOINT=https://idp.example/token OFFICE_CLIENT_ID=mailer OFFICE_TENANT_ID=common OFFICE_ACCESS_SCOPES=smtp",
