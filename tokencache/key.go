@@ -41,11 +41,15 @@ func NewKey(identity Identity, credential []byte) (Key, error) {
 	for _, s := range []string{identity.Authority, identity.Tenant, identity.Client, identity.Scope} {
 		names += strconv.Itoa(len(s)) + ":" + s // so that no two identities read the same
 	}
-	seal, err := hkdf.Key(sha256.New, credential, nil, "tokencache 1 seal "+names, 32)
+	pseudorandom, err := hkdf.Extract(sha256.New, credential, nil)
 	if err != nil {
 		return Key{}, fmt.Errorf("tokencache: deriving a key: %w", err)
 	}
-	id, err := hkdf.Key(sha256.New, credential, nil, "tokencache 1 id "+names, 16)
+	seal, err := hkdf.Expand(sha256.New, pseudorandom, "tokencache 1 seal "+names, 32)
+	if err != nil {
+		return Key{}, fmt.Errorf("tokencache: deriving a key: %w", err)
+	}
+	id, err := hkdf.Expand(sha256.New, pseudorandom, "tokencache 1 id "+names, 16)
 	if err != nil {
 		return Key{}, fmt.Errorf("tokencache: deriving a key: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,19 +88,62 @@ func openRecord(key Key, sealed []byte) (*Record, error) {
 	if err != nil {
 		return nil, errDamaged
 	}
-	var wire wireRecord
-	if err := json.Unmarshal(plain, &wire); err != nil {
-		return nil, errDamaged // the cause would quote what was decrypted
-	}
-	r := &Record{}
-	if wire.AccessToken != "" {
-		r.Token = &oauth2.Token{AccessToken: wire.AccessToken, TokenType: wire.TokenType, Expiry: wire.Expiry}
-		r.Obtained = wire.Obtained
-	}
-	if w := wire.Refusal; w != nil {
-		r.Refusal = &Refused{Text: w.Text, At: w.At, Detail: w.Detail}
+	r, ok := decodeRecord(plain)
+	if !ok {
+		return nil, errDamaged // a cause would quote what was decrypted
 	}
 	return r, nil
+}
+
+// decodeRecord reads a wireRecord. It goes by way of a map, because what package json
+// prepares for a struct costs more than all else that a warm token takes.
+func decodeRecord(plain []byte) (r *Record, ok bool) {
+	var all map[string]any
+	if err := json.Unmarshal(plain, &all); err != nil {
+		return nil, false
+	}
+	r = &Record{}
+	f := fields{values: all}
+	if token := f.text("access_token"); token != "" {
+		r.Token = &oauth2.Token{AccessToken: token, TokenType: f.text("token_type"), Expiry: f.time("expiry")}
+		r.Obtained = f.time("obtained")
+	}
+	refusal, isObject := all["refusal"].(map[string]any)
+	if isObject {
+		g := fields{values: refusal}
+		r.Refusal = &Refused{Text: g.text("text"), At: g.time("at")}
+		if detail := g.text("detail"); detail != "" {
+			var err error
+			r.Refusal.Detail, err = base64.StdEncoding.DecodeString(detail)
+			g.wrong = g.wrong || err != nil
+		}
+		f.wrong = f.wrong || g.wrong
+	}
+	f.wrong = f.wrong || all["refusal"] != nil && !isObject
+	return r, !f.wrong
+}
+
+// fields are those of a JSON object; wrong is set when one had another type.
+type fields struct {
+	values map[string]any
+	wrong  bool
+}
+
+// text is a string, "" when it is not there.
+func (f *fields) text(name string) string {
+	s, isText := f.values[name].(string)
+	if f.values[name] != nil && !isText {
+		f.wrong = true
+	}
+	return s
+}
+
+// time is the zero time when it is not there.
+func (f *fields) time(name string) (t time.Time) {
+	if s := f.text(name); s != "" && t.UnmarshalText([]byte(s)) != nil {
+		f.wrong = true
+	}
+	return t
 }
 
 func (k Key) aead() (cipher.AEAD, error) {
