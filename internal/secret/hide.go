@@ -13,14 +13,25 @@ import (
 // it: in a URL, in JSON, in HTML, in base64. Base64 depends on where among other
 // octets the value begins, so there are three of these.
 func Writings(value string) []string {
-	quoted, _ := json.Marshal(value) // of a string, which cannot fail
-	all := []string{value, url.QueryEscape(value), strings.Trim(string(quoted), `"`), html.EscapeString(value)}
-	slices.Sort(all)
-	all = slices.Compact(all)
+	all := []string{value}
+	if strings.ContainsFunc(value, isEscaped) {
+		quoted, _ := json.Marshal(value) // of a string, which cannot fail
+		all = append(all, url.QueryEscape(value), strings.Trim(string(quoted), `"`), html.EscapeString(value))
+		slices.Sort(all)
+		all = slices.Compact(all)
+	}
 	for before := range 3 {
 		all = append(all, strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("   "[:before] + value))[4:], "="))
 	}
 	return all
+}
+
+// isEscaped reports a character that not all of URL, JSON and HTML write as it is. A
+// token of the usual form (RFC 7515 3.1) has none.
+func isEscaped(r rune) bool {
+	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	digit := r >= '0' && r <= '9'
+	return !letter && !digit && r != '-' && r != '_' && r != '.'
 }
 
 // Words are what must not be shown, made ready to be looked for: a reply may have
@@ -36,13 +47,15 @@ type word struct {
 
 // NewWords returns what hides each of values, in this order.
 func NewWords(values ...string) Words {
-	var w Words
-	for _, value := range values {
-		f := word{text: fold(value)}
-		for i := range len(f.text) {
-			f.octets[f.text[i]] = true
+	w := Words{folded: make([]word, len(values))}
+	for i, value := range values {
+		f := &w.folded[i]
+		folded := []byte(value)
+		for j, c := range folded {
+			c = small(c)
+			folded[j], f.octets[c] = c, true
 		}
-		w.folded = append(w.folded, f)
+		f.text = string(folded)
 	}
 	return w
 }
@@ -117,9 +130,14 @@ func runAround(text, value string, floor, from, to int) (start, end int) {
 func fold(s string) string {
 	b := []byte(s)
 	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
+		b[i] = small(c)
 	}
 	return string(b)
+}
+
+func small(c byte) byte {
+	if c-'A' < 26 {
+		c += 'a' - 'A'
+	}
+	return c
 }
