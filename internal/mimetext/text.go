@@ -32,12 +32,24 @@ func FitsSevenBit(text string) bool {
 // NormaliseLines makes every line end CRLF. A bare CR counts as one, as in a
 // file from a classic Mac; it must never reach the wire (RFC 5321 2.3.8).
 func NormaliseLines(s string) string {
-	if !strings.ContainsAny(s, "\r\n") {
+	if strings.Contains(s, "\r") {
+		s = strings.ReplaceAll(s, "\r\n", "\n")
+		s = strings.ReplaceAll(s, "\r", "\n")
+	}
+	ends := strings.Count(s, "\n")
+	if ends == 0 {
 		return s
 	}
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	s = strings.ReplaceAll(s, "\r", "\n")
-	return strings.ReplaceAll(s, "\n", "\r\n")
+	var b strings.Builder
+	b.Grow(len(s) + ends)
+	for range ends {
+		line, rest, _ := strings.Cut(s, "\n")
+		b.WriteString(line)
+		b.WriteString("\r\n")
+		s = rest
+	}
+	b.WriteString(s)
+	return b.String()
 }
 
 // ToUTF8 is charset.Guess for what has no file to warn of.
