@@ -158,7 +158,11 @@ func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
 // be tried again goes into the outbox first, where the settings say so: then
 // nothing is lost, and the verb ends well.
 func (g *globals) conclusion(ctx context.Context, cfg *config.Config, m *mailobject.Mail, from string, r *submission.Receipt) error {
-	known, claims := account.Known(cfg, r.Mailbox, from, r.Token)
+	var known diagnosis.Facts
+	var claims *diagnosis.Claims
+	if e, _ := r.Failure(); e != nil { // nothing else is explained
+		known, claims = account.Known(cfg, r.Mailbox, from, r.Token)
+	}
 	shown := view.NewReceipt(r, known, claims)
 	g.fallBack(ctx, cfg, m, r, "send", &shown)
 	if g.json {
