@@ -1,19 +1,23 @@
 package main
 
-import "github.com/spf13/pflag"
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+)
 
 // define declares the flags of send, in the order in which help shows them:
 // who, what, how.
 func (s *sendFlags) define(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringVarP(&s.from, "from", "r", "", "`ADDRESS` in From, with or without a display name (default SMTPSEND_MAIL_SENDER)")
-	f.StringArrayVar(&s.to, "to", nil, "recipient `ADDRESS`; repeatable, several separated by commas")
-	f.StringArrayVarP(&s.cc, "cc", "c", nil, "`ADDRESS` in Cc; repeatable")
-	f.StringArrayVarP(&s.bcc, "bcc", "b", nil, "recipient `ADDRESS` that no header field shows; repeatable")
-	f.StringArrayVar(&s.toFile, "to-file", nil, "recipients from `FILE`, an address a line, # for comments, - for standard input; repeatable")
-	f.StringArrayVar(&s.ccFile, "cc-file", nil, "recipients in Cc from `FILE`; repeatable")
-	f.StringArrayVar(&s.bccFile, "bcc-file", nil, "recipients in Bcc from `FILE`; repeatable")
-	f.StringArrayVar(&s.replyTo, "reply-to", nil, "`ADDRESS` that replies go to; repeatable")
+	f.Var((*repeated)(&s.to), "to", "recipient `ADDRESS`; repeatable, several separated by commas")
+	f.VarP((*repeated)(&s.cc), "cc", "c", "`ADDRESS` in Cc; repeatable")
+	f.VarP((*repeated)(&s.bcc), "bcc", "b", "recipient `ADDRESS` that no header field shows; repeatable")
+	f.Var((*repeated)(&s.toFile), "to-file", "recipients from `FILE`, an address a line, # for comments, - for standard input; repeatable")
+	f.Var((*repeated)(&s.ccFile), "cc-file", "recipients in Cc from `FILE`; repeatable")
+	f.Var((*repeated)(&s.bccFile), "bcc-file", "recipients in Bcc from `FILE`; repeatable")
+	f.Var((*repeated)(&s.replyTo), "reply-to", "`ADDRESS` that replies go to; repeatable")
 	f.StringVar(&s.mailbox, "mailbox", "", "submit as the mailbox `ADDRESS` (default SMTPSEND_SMTP_USER_NAME, else From)")
 	f.StringVarP(&s.subject, "subject", "s", "", "subject `TEXT`")
 	s.defineBody(f)
@@ -36,17 +40,30 @@ func (s *sendFlags) defineBody(f *pflag.FlagSet) {
 	f.StringVar(&s.markdownFile, "markdown-file", "", "Markdown body from `FILE`, - for standard input: sent as HTML and text")
 	f.StringVar(&s.charset, "charset", "", "files of text and standard input are in charset `NAME`, such as cp850 or windows-1252 (default UTF-8)")
 	f.BoolVar(&s.embed, "embed", false, "send along the local images that the HTML names, also in styles and backgrounds")
-	f.StringArrayVar(&s.inline, "inline", nil, "send an image along that the HTML shows as cid:CID, as `CID=FILE`; repeatable")
-	f.StringArrayVarP(&s.attach, "attach", "A", nil, "attach `FILE`, NAME=FILE or a pattern such as 'out/*.pdf' or 'out/**/*.pdf'; a pipe or - for standard input too; repeatable")
+	f.Var((*repeated)(&s.inline), "inline", "send an image along that the HTML shows as cid:CID, as `CID=FILE`; repeatable")
+	f.VarP((*repeated)(&s.attach), "attach", "A", "attach `FILE`, NAME=FILE or a pattern such as 'out/*.pdf' or 'out/**/*.pdf'; a pipe or - for standard input too; repeatable")
 	f.BoolVarP(&s.skipEmpty, "skip-empty", "E", false, "submit nothing when the body is empty and nothing is attached")
-	f.StringArrayVarP(&s.header, "header", "H", nil, "extra header field, as `'Name: value'`; repeatable")
+	f.VarP((*repeated)(&s.header), "header", "H", "extra header field, as `'Name: value'`; repeatable")
 	f.StringVar(&s.priority, "priority", "", "`LEVEL` high, normal or low")
 	f.StringVar(&s.inReplyTo, "in-reply-to", "", "`MESSAGE-ID` of the message that this one answers")
-	f.StringArrayVar(&s.references, "references", nil, "`MESSAGE-ID` of the thread, oldest first; repeatable")
-	f.StringArrayVar(&s.unsubscribe, "list-unsubscribe", nil, "https: or mailto: `ADDRESS` in List-Unsubscribe; repeatable")
+	f.Var((*repeated)(&s.references), "references", "`MESSAGE-ID` of the thread, oldest first; repeatable")
+	f.Var((*repeated)(&s.unsubscribe), "list-unsubscribe", "https: or mailto: `ADDRESS` in List-Unsubscribe; repeatable")
 	f.StringVar(&s.template, "template", "", "body, and subject and recipients in its front matter, from a template `FILE`, - for standard input")
 	f.StringVar(&s.attachDir, "attach-dir", "", "the files that the template attaches are in `DIR` (default: the template's directory)")
 	f.StringVar(&s.data, "data", "", "data for the template from `FILE`.json or .yaml, - for standard input")
-	f.StringArrayVar(&s.set, "set", nil, "one value for the template, as `KEY=VALUE`; repeatable")
+	f.Var((*repeated)(&s.set), "set", "one value for the template, as `KEY=VALUE`; repeatable")
 	f.StringVar(&s.message, "message", "", "submit a ready message from `FILE`, - for standard input, byte for byte but for Bcc; recipients from its header unless given")
+}
+
+// repeated is a flag that may be given several times. pflag's own writes its default in
+// CSV, with a buffer for each flag, at every start.
+type repeated []string
+
+func (r *repeated) String() string { return strings.Join(*r, ", ") }
+
+func (r *repeated) Type() string { return "stringArray" }
+
+func (r *repeated) Set(value string) error {
+	*r = append(*r, value)
+	return nil
 }

@@ -309,6 +309,9 @@ func (l *loader) problem(severity Severity, setting, text string) {
 // sortProblems puts problems into the order of the table, those about no
 // setting first, and errors before warnings.
 func (l *loader) sortProblems() {
+	if len(l.problems) < 2 {
+		return
+	}
 	place := map[string]int{}
 	for i, s := range setting.All() {
 		place[s.Variable()] = i + 1

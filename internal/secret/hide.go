@@ -83,7 +83,8 @@ func hide(text string, w *word, shortest int) string {
 	var b strings.Builder
 	kept := 0 // what stands before it is in b
 	for at := 0; at+block <= len(folded); {
-		if !w.has(folded[at : at+block]) {
+		isPart := w.has(folded[at : at+block])
+		if !isPart || w.around(folded, kept, at, at+block, shortest) < shortest {
 			at += block
 			continue
 		}
@@ -108,6 +109,18 @@ func (w *word) has(text string) bool {
 		}
 	}
 	return true
+}
+
+// around is how many octets in a row around text[from:to], which are all in the word,
+// are too; it counts to enough. Nothing before floor belongs to them.
+func (w *word) around(text string, floor, from, to, enough int) int {
+	for from > floor && to-from < enough && w.octets[text[from-1]] {
+		from--
+	}
+	for to < len(text) && to-from < enough && w.octets[text[to]] {
+		to++
+	}
+	return to - from
 }
 
 // runAround returns the part of text that every run around text[from:to] lies
