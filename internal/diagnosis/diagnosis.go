@@ -1,14 +1,12 @@
 // Package diagnosis is the one catalogue of what can go wrong between a
 // program and Exchange Online: for each known failure a stable code, how it is
 // recognised, a sample of its text, its class, its cause, and ranked fixes with
-// the reader's own ids in the commands.
+// your own ids in the commands.
 //
-// Two ways lead into it. Find takes a Symptom, which is what a stage of our own
-// client saw (a reply, a refusal of the token endpoint, a fault of the network),
-// and names it. Explain takes text that somebody pasted from any tool, undoes
-// what tools do to text, and names every failure in it. Both read the same
-// rules: files in catalogue/, one per theme, whose form is described in
-// parse.go.
+// Find takes a Symptom, which is what a stage of our own client saw (a reply, a
+// refusal of the token endpoint, a fault of the network), and names it. Text that
+// was pasted from another tool is read by internal/paste. Both use the same rules:
+// files in catalogue/, one per theme, whose form is described in parse.go.
 //
 // The package is data and matching: it opens no connection and no file, keeps
 // no state, and everything in it is safe for concurrent use.

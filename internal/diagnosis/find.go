@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/redact"
 )
 
 // MaxText is how much of a reply or description is looked at, in octets.
@@ -25,36 +26,30 @@ func Find(s Symptom, f Facts) Finding {
 	if m := enhancedStart().FindString(s.Text); m != "" && s.Enhanced == "" {
 		s.Enhanced = m
 	}
-	f = completeFacts(f, s)
-	if e, ok := findEntry(s); ok {
-		return finish(e, s, f)
+	e, weight := Match(s)
+	if weight == 0 {
+		e = Unknown(s)
 	}
-	e, _ := Lookup(unknownCode(s))
-	return finish(e, s, f)
+	return Describe(e, s, f)
 }
 
 var enhancedStart = lazyregexp.New(`^[245]\.\d{1,3}\.\d{1,3}\b`)
 
-func findEntry(s Symptom) (Entry, bool) {
-	e, score := bestEntry(s)
-	return e, score > 0
-}
-
-// bestEntry is the entry of the rule that asks for most and holds, and how much
-// it asks for; 0 when no rule holds.
-func bestEntry(s Symptom) (Entry, int) {
+// Match returns the entry of the rule that weighs most and holds, and its weight:
+// 0 when no rule holds. An entry for the symptom's fault goes before all rules.
+func Match(s Symptom) (e Entry, weight int) {
 	if s.Fault != "" {
 		for _, e := range theCatalogue().entries {
 			if e.Fault == s.Fault {
-				return e, ordinary
+				return e, Ordinary
 			}
 		}
 	}
-	text := squeeze(s.Text)
+	text := Squeeze(s.Text)
 	best, most := -1, 0
 	for i, e := range theCatalogue().entries {
-		for _, r := range e.rules {
-			if n := r.specific(); n > most && r.holds(s, text) {
+		for _, r := range e.Rules {
+			if n := r.Weight(); n > most && r.holds(s, text) {
 				best, most = i, n
 			}
 		}
@@ -65,7 +60,12 @@ func bestEntry(s Symptom) (Entry, int) {
 	return theCatalogue().entries[best], most
 }
 
-// unknownCode is the entry of last resort.
+// Unknown returns the entry of last resort, for a symptom of which no rule holds.
+func Unknown(s Symptom) Entry {
+	e, _ := Lookup(unknownCode(s))
+	return e
+}
+
 func unknownCode(s Symptom) string {
 	switch {
 	case s.HTTPStatus == 408 || s.HTTPStatus == 429 || s.HTTPStatus >= 500,
@@ -83,12 +83,14 @@ func unknownCode(s Symptom) string {
 	return "unknown-failure"
 }
 
-// finish turns an entry into a finding about this symptom.
-func finish(e Entry, s Symptom, f Facts) Finding {
+// Describe turns an entry into a finding about this symptom. What f does not have
+// is taken from the token's claims and the server's words.
+func Describe(e Entry, s Symptom, f Facts) Finding {
+	f = completeFacts(f, s)
 	out := Finding{
 		Code: e.Code, Class: classOf(e, s), Title: e.Title, Cause: f.fill(e.Cause),
 		Fixes: f.fillFixes(orderFixes(e, s)), ClientDoes: e.ClientDoes,
-		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: Redact(s.Text),
+		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: redact.Text(s.Text),
 	}
 	if note := clockNote(s); note != "" {
 		out.Cause += " " + note

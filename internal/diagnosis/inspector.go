@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
-
-	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -71,9 +69,6 @@ func named(leaf *x509.Certificate) string {
 	}
 	return ""
 }
-
-// issuedBy finds what IssuedBy says.
-var issuedBy = lazyregexp.New(`\(issued by ([^)\n]{1,120})\)`)
 
 // maxIssuer is how much of an issuer's name IssuedBy gives, in octets.
 const maxIssuer = 100

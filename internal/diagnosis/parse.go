@@ -109,8 +109,8 @@ func assemble(blocks []block) (*catalogue, error) {
 		}
 		c.byCode[e.Code] = len(c.entries)
 		c.entries = append(c.entries, e)
-		for _, r := range e.rules {
-			c.numbers[r.aadsts] = true
+		for _, r := range e.Rules {
+			c.numbers[r.AADSTS] = true
 		}
 	}
 	return c, nil
@@ -179,7 +179,7 @@ func (e *Entry) set(f field, fixes map[string]Fix) error {
 		if err != nil {
 			return err
 		}
-		e.rules = append(e.rules, r)
+		e.Rules = append(e.Rules, r)
 	case "nosample":
 		e.NoSample = f.value
 	case "fault":

@@ -81,7 +81,7 @@ func schemesOf(challenges []string) (offers []string) {
 // isToken is narrower than RFC 9110 5.6.2: no scheme has a mark but "-" and "_".
 func isToken(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r != '-' && r != '_' && (r >= 0x80 || squeezed(byte(r)) == 0)
+		return r != '-' && r != '_' && (r >= 0x80 || SqueezeOctet(byte(r)) == 0)
 	})
 }
 
@@ -174,15 +174,15 @@ func proxyNote(e Entry, s Symptom) string {
 	if offers := offersIn(s); len(offers) > 0 {
 		notes = append(notes, "It offers "+strings.Join(offers, ", ")+".")
 	}
-	text := squeeze(s.Text)
+	text := Squeeze(s.Text)
 	signedIn := s.Proxy != nil && s.Proxy.SignedIn
-	sent := signedIn || strings.Contains(text, squeeze("; user and password were sent)"))
+	sent := signedIn || strings.Contains(text, Squeeze("; user and password were sent)"))
 	switch {
-	case strings.Contains(text, squeeze(socksNoWay)):
+	case strings.Contains(text, Squeeze(socksNoWay)):
 		notes = append(notes, "It takes none of the ways that were offered to it: no sign-in at all, and user and password where its setting has them.")
 	case withoutBasic(s):
 		notes = append(notes, "smtpsend speaks Basic alone, so that no user and password can help.")
-	case sent && !strings.Contains(text, "nouserandpasswordweresent"), strings.Contains(text, squeeze(socksRefused)):
+	case sent && !strings.Contains(text, "nouserandpasswordweresent"), strings.Contains(text, Squeeze(socksRefused)):
 		notes = append(notes, "User and password were sent, and it refused them.")
 	case s.Proxy != nil, strings.Contains(text, "nouserandpasswordweresent"):
 		notes = append(notes, "No user and password were sent: the proxy's setting has none.")

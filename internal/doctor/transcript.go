@@ -3,7 +3,7 @@ package doctor
 import (
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/redact"
 )
 
 // maxLines and maxLine bound what is kept of a dialogue.
@@ -18,7 +18,7 @@ type transcript struct{ lines []string }
 
 func (t *transcript) add(line string) {
 	if len(t.lines) < maxLines {
-		t.lines = append(t.lines, clip(diagnosis.Redact(line), maxLine))
+		t.lines = append(t.lines, clip(redact.Text(line), maxLine))
 	}
 }
 
@@ -66,5 +66,5 @@ func clean(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
-	return clip(diagnosis.Redact(s), maxLine)
+	return clip(redact.Text(s), maxLine)
 }

@@ -1,10 +1,11 @@
-package diagnosis
+package paste
 
 import (
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -27,7 +28,7 @@ func pageNumbers(text, letters string) []pastedNumber {
 	var out []pastedNumber
 	for _, m := range pageNumber().FindAllStringSubmatchIndex(text, maxReplies) {
 		n, err := strconv.Atoi(text[m[2]:m[3]])
-		if err == nil && theCatalogue().numbers[n] && pageSigns().MatchString(text[max(0, m[0]-1000):min(len(text), m[1]+1000)]) {
+		if err == nil && diagnosis.KnownNumber(n) && pageSigns().MatchString(text[max(0, m[0]-1000):min(len(text), m[1]+1000)]) {
 			out = append(out, pastedNumber{m[0], m[1], n})
 		}
 	}

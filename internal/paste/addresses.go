@@ -1,9 +1,10 @@
-package diagnosis
+package paste
 
 import (
 	"net/netip"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -56,7 +57,7 @@ func exchangeIPv6(text string) []mark {
 	for _, start := range wordStarts(text, "2603:10") {
 		rest := text[start+len("2603:10"):]
 		if len(rest) > 3 && rest[0] >= '0' && rest[0] <= '5' && rest[1] == '6' && rest[2] == ':' {
-			length := strings.IndexFunc(rest, func(r rune) bool { return r != ':' && (r > 'f' || squeezed(byte(r)) == 0) })
+			length := strings.IndexFunc(rest, func(r rune) bool { return r != ':' && (r > 'f' || diagnosis.SqueezeOctet(byte(r)) == 0) })
 			if length < 0 {
 				length = len(rest)
 			}

@@ -1,4 +1,13 @@
-package diagnosis
+// Package paste reads text that was pasted from any tool, undoes what tools do to
+// text, and names every failure of Exchange Online or Entra in it by the rules of
+// internal/diagnosis. It tells whose server speaks by the words around a reply,
+// because other servers use many of the same codes.
+//
+// The way of a text: clean.go takes escapes and encodings away, replies.go and
+// origin.go find codes, numbers and names in it, explain.go tries the rules at
+// those places, quote.go says by which words a failure was recognised. The package
+// opens no connection and no file and keeps no state.
+package paste
 
 import (
 	"fmt"
@@ -6,14 +15,15 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
-// MaxPaste is how much of a pasted text is read, in octets: of a longer one the
+// MaxText is how much of a pasted text is read, in octets: of a longer one the
 // first and the last half of it.
-const MaxPaste = limits.Paste
+const MaxText = limits.Paste
 
 // Explain names every failure of Exchange Online or Entra in a text that was
 // pasted from any tool, the root first: a refused token before the refused
@@ -22,12 +32,12 @@ const MaxPaste = limits.Paste
 // by itself is explained too, and where smtpsend has named failures in the text,
 // those are the findings. Explain is pure: it depends on nothing but its
 // arguments, and its time grows with the length of the text alone.
-func Explain(text string, f Facts) []Finding {
-	if len(text) > MaxPaste {
-		text = text[:MaxPaste/2] + "\n" + text[len(text)-MaxPaste/2:]
+func Explain(text string, f diagnosis.Facts) []diagnosis.Finding {
+	if len(text) > MaxText {
+		text = text[:MaxText/2] + "\n" + text[len(text)-MaxText/2:]
 	}
-	if e, ok := Lookup(strings.ToLower(strings.TrimSpace(text))); ok {
-		return []Finding{finish(e, Symptom{}, f)}
+	if e, ok := diagnosis.Lookup(strings.ToLower(strings.TrimSpace(text))); ok {
+		return []diagnosis.Finding{diagnosis.Describe(e, diagnosis.Symptom{}, f)}
 	}
 	p := newPaste(text)
 	if own := p.ownHits(); len(own) > 0 {
@@ -44,7 +54,7 @@ func Explain(text string, f Facts) []Finding {
 
 // hit is a recognised failure at a place of the text.
 type hit struct {
-	entry  Entry
+	entry  diagnosis.Entry
 	at     region
 	score  int
 	number int // AADSTS number, 0 for others
@@ -56,19 +66,19 @@ type hit struct {
 // ruleHits tries every rule that does not ask for the network's words or a number.
 func (p *paste) ruleHits() []hit {
 	var hits []hit
-	for _, e := range theCatalogue().entries {
-		for _, r := range e.rules {
-			if r.network || r.stage != "" || r.aadsts != 0 || r.claim != "" || r.http != 0 || r.oauth != "" {
+	for _, e := range p.entries {
+		for _, r := range e.Rules {
+			if r.Network || r.Stage != "" || r.AADSTS != 0 || r.Claim != "" || r.HTTPStatus != 0 || r.OAuthError != "" {
 				continue
 			}
 			for _, at := range p.places(r) {
 				if e.Code == "auth-unsuccessful" && p.onPremises(at) {
 					continue
 				}
-				if p.microsofts(at, r.weak) && (!r.generic || len(r.words) == 0 || p.nearMail(at)) {
+				if p.microsofts(at, r.Weak) && (!r.Generic || len(r.Words) == 0 || p.nearMail(at)) {
 					hits = append(hits, hit{
-						entry: e, at: at, line: p.line(at.start), score: r.specific(),
-						worded: r.code == 0 && r.enhanced == "", words: []string{p.quote(at, e)},
+						entry: e, at: at, line: p.line(at.start), score: r.Weight(),
+						worded: r.Code == 0 && r.Enhanced == "", words: []string{p.quote(at, e)},
 					})
 				}
 			}
@@ -78,20 +88,20 @@ func (p *paste) ruleHits() []hit {
 }
 
 // places are where everything that the rule names stands together.
-func (p *paste) places(r rule) []region {
-	if r.code == 0 && r.enhanced == "" {
-		return p.words(r.words)
+func (p *paste) places(r diagnosis.Rule) []region {
+	if r.Code == 0 && r.Enhanced == "" {
+		return p.words(r.Words)
 	}
 	var out []region
 	var spots []region
-	if len(r.words) > 0 {
-		spots = p.words(r.words)
+	if len(r.Words) > 0 {
+		spots = p.words(r.Words)
 	}
 	for _, q := range p.replies {
-		if !r.fits(q) {
+		if !q.fits(r) {
 			continue
 		}
-		if len(r.words) == 0 {
+		if len(r.Words) == 0 {
 			if q.code != 0 && !p.saysElse(q) || p.alone(q) || q.led && (p.aboutMail(q) || q.threeDigits()) || q.credible && q.threeDigits() && p.microsofts(region{q.start, q.end}, true) {
 				out = append(out, region{q.start, q.end})
 			}
@@ -106,11 +116,11 @@ func (p *paste) places(r rule) []region {
 
 // fits compares the codes. A tool may have taken the reply code away, which is
 // made up for by an enhanced code, never by nothing.
-func (r rule) fits(q pastedReply) bool {
-	if r.enhanced == "" {
-		return q.code == r.code && (len(r.words) > 0 || q.enhanced == "")
+func (q pastedReply) fits(r diagnosis.Rule) bool {
+	if r.Enhanced == "" {
+		return q.code == r.Code && (len(r.Words) > 0 || q.enhanced == "")
 	}
-	return r.hasEnhanced(q.enhanced) && (r.code == 0 || q.code == r.code || q.code == 0 && q.credible)
+	return r.HasEnhanced(q.enhanced) && (r.Code == 0 || q.code == r.Code || q.code == 0 && q.credible)
 }
 
 // alone reports whether the text is nothing but this code, as somebody types it.
@@ -154,12 +164,12 @@ func (p *paste) numberHits() []hit {
 	for _, n := range p.numbers {
 		h := hit{at: region{n.start, n.end}, number: n.number, words: []string{fmt.Sprintf("AADSTS%d", n.number)}}
 		var score int
-		h.entry, score = bestEntry(Symptom{Stage: smtp.StageToken, AADSTS: []int{n.number}, Text: p.part(h, cuts)})
+		h.entry, score = diagnosis.Match(diagnosis.Symptom{Stage: smtp.StageToken, AADSTS: []int{n.number}, Text: p.part(h, cuts)})
 		if score == 0 || h.entry.Stages[0] != smtp.StageToken {
-			h.entry, score = mustLookup("unknown-token-refusal"), ordinary
+			h.entry, score = diagnosis.Unknown(diagnosis.Symptom{AADSTS: []int{n.number}}), diagnosis.Ordinary
 		}
-		if h.score = score; score >= ordinary {
-			h.score = 10 * ordinary
+		if h.score = score; score >= diagnosis.Ordinary {
+			h.score = 10 * diagnosis.Ordinary
 		}
 		hits = append(hits, h)
 	}
@@ -190,19 +200,19 @@ func (p *paste) bestOfEach(hits []hit) []hit {
 // disconnected: 421 4.4.1 Connection timed out").
 func (p *paste) networkHits(replies []hit) []hit {
 	var hits []hit
-	for _, e := range theCatalogue().entries {
-		for _, r := range e.rules {
-			if !r.network {
+	for _, e := range p.entries {
+		for _, r := range e.Rules {
+			if !r.Network {
 				continue
 			}
-			for _, at := range p.words(r.words) {
-				h := hit{entry: e, at: at, score: r.specific(), words: []string{p.quote(at, e)}}
+			for _, at := range p.words(r.Words) {
+				h := hit{entry: e, at: at, score: r.Weight(), words: []string{p.quote(at, e)}}
 				if e.Code == "connection-failed" {
 					h.score = 1 // anything else says more
 				}
 				// That "no connection" came about is moot where somebody replied.
-				moot := r.generic && len(replies) > 0 || p.partOfReply(at, replies)
-				if !moot && !p.isSetting(at) && !(r.solid && p.severalWords(at)) && p.connects(&h) {
+				moot := r.Generic && len(replies) > 0 || p.partOfReply(at, replies)
+				if !moot && !p.isSetting(at) && !(r.Solid && p.severalWords(at)) && p.connects(&h) {
 					hits = append(hits, h)
 				}
 			}
@@ -241,12 +251,12 @@ func (p *paste) partOfReply(at region, replies []hit) bool {
 func (p *paste) connects(h *hit) bool {
 	if h.entry.Fault == smtp.FaultConnectionRefused {
 		if local, mailPort := p.onLoopback(h.at); local {
-			h.entry, _ = Lookup("connection-refused-loopback")
+			h.entry, _ = diagnosis.Lookup("connection-refused-loopback")
 			return mailPort && p.microsofts(h.at, true)
 		}
 	}
 	if h.entry.Fault == smtp.FaultTLSUntrusted && p.inspected(h.at) {
-		h.entry, _ = Lookup("tls-intercepted")
+		h.entry, _ = diagnosis.Lookup("tls-intercepted")
 	}
 	return (h.entry.Fault == smtp.FaultProxyRefused || h.entry.Fault == smtp.FaultProxySignIn || !p.dialsPrivate(h.at)) && p.namesMicrosoftHost(h.at)
 }
@@ -269,7 +279,7 @@ func dropEchoes(hits []hit) []hit {
 func (p *paste) unknownHits() []hit {
 	for _, q := range p.replies {
 		if q.code >= 400 && q.enhanced != "" && p.spokenByMicrosoft(q.start) {
-			e, _ := Lookup(unknownCode(Symptom{Code: q.code}))
+			e := diagnosis.Unknown(diagnosis.Symptom{Code: q.code})
 			at := region{q.start, q.end}
 			return []hit{{entry: e, at: at, words: []string{p.quote(at, e)}}}
 		}
@@ -294,9 +304,9 @@ func rootFirst(hits []hit) []hit {
 	for _, h := range hits {
 		double := slices.ContainsFunc(out, func(o hit) bool { return o.entry.Code == h.entry.Code })
 		better := func(o hit) bool {
-			return o.score >= ordinary && (o.entry.Stages[0] == h.entry.Stages[0] || h.worded && o.line == h.line)
+			return o.score >= diagnosis.Ordinary && (o.entry.Stages[0] == h.entry.Stages[0] || h.worded && o.line == h.line)
 		}
-		if !double && (h.score >= ordinary || !slices.ContainsFunc(hits, better)) {
+		if !double && (h.score >= diagnosis.Ordinary || !slices.ContainsFunc(hits, better)) {
 			out = append(out, h)
 		}
 	}
@@ -322,23 +332,23 @@ func depth(h hit, firstReply int) int {
 }
 
 // findings turns hits into findings, with the part of the text that each is about.
-func (p *paste) findings(hits []hit, f Facts) []Finding {
+func (p *paste) findings(hits []hit, f diagnosis.Facts) []diagnosis.Finding {
 	cuts := p.boundaries()
 	claims := p.claims()
-	var out []Finding
+	var out []diagnosis.Finding
 	for _, h := range hits {
-		s := Symptom{Stage: h.entry.Stages[0], Text: p.part(h, cuts)}
+		s := diagnosis.Symptom{Stage: h.entry.Stages[0], Text: p.part(h, cuts)}
 		if h.number != 0 {
 			s.AADSTS = []int{h.number}
 		}
 		e := h.entry
 		if e.Code == "auth-unsuccessful" && claims != nil {
 			s.Claims = claims
-			if better, ok := findEntry(Symptom{Code: 535, Enhanced: "5.7.3", Claims: claims}); ok {
+			if better, weight := diagnosis.Match(diagnosis.Symptom{Code: 535, Enhanced: "5.7.3", Claims: claims}); weight > 0 {
 				e = better
 			}
 		}
-		finding := finish(e, s, completeFacts(p.factsOf(f, s.Text), s))
+		finding := diagnosis.Describe(e, s, p.factsOf(f, s.Text))
 		// What was pasted is not given back: it may hold what nobody else may see.
 		finding.Matched, finding.Text = h.words, ""
 		out = append(out, finding)
@@ -358,39 +368,3 @@ func (p *paste) part(h hit, cuts []int) string {
 	}
 	return strings.TrimSpace(strings.ToValidUTF8(p.text[start:max(end, h.at.end)], ""))
 }
-
-// quote is what was recognised, on one line and short: codes, and for the words
-// of the text those of the catalogue, as they stand there; for all else an
-// ellipsis. So nothing comes back that only the text knew, such as a password
-// between two words, or its marks and capitals.
-func (p *paste) quote(at region, e Entry) string {
-	known := e.words()
-	var out []string
-	for _, word := range strings.Fields(p.text[at.start:min(at.end, at.start+maxQuoted)]) {
-		ours := known[bare(word)]
-		if ours == "" {
-			ours = e.phrase(word)
-		}
-		switch {
-		case quotedCode().MatchString(word):
-		case ours != "":
-			word = ours
-		case len(out) > 0 && out[len(out)-1] == ellipsis, squeeze(word) == "":
-			continue
-		default:
-			word = ellipsis
-		}
-		out = append(out, word)
-	}
-	quoted := strings.TrimRight(strings.TrimSuffix(strings.Join(out, " "), " "+ellipsis), ".,:;")
-	return strings.ToValidUTF8(quoted[:min(len(quoted), maxQuote)], "")
-}
-
-const (
-	maxQuoted = 2000 // octets that are looked at for a quotation
-	maxQuote  = 160  // octets of it
-	ellipsis  = "..."
-)
-
-// quotedCode is a reply code, an enhanced status code, or an error number.
-var quotedCode = lazyregexp.New(`^[(\["']?(?:[245]\d\d|[245]\.\d{1,3}\.\d{1,3}|AADSTS\d{4,9})[-:;,.)\]"']?$`)

@@ -1,8 +1,10 @@
-package diagnosis
+package paste
 
 import (
 	"bytes"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
 const (
@@ -60,23 +62,23 @@ func (v view) before(at int) int {
 func (p *paste) truncatedAt(cut int) (hit, bool) {
 	letters := p.views[0].letters[:cut]
 	var best hit
-	for _, e := range theCatalogue().entries {
-		for _, r := range e.rules {
-			if len(r.words) != 1 || r.network || r.generic || r.stage != "" || r.aadsts != 0 {
+	for _, e := range p.entries {
+		for _, r := range e.Rules {
+			if len(r.Words) != 1 || r.Network || r.Generic || r.Stage != "" || r.AADSTS != 0 {
 				continue
 			}
-			n := remnant(letters, r.words[0])
+			n := remnant(letters, r.Words[0])
 			if n == 0 {
 				continue
 			}
 			at := region{int(p.views[0].at[cut-n]), int(p.views[0].at[cut-1]) + 1}
-			if !p.microsofts(at, r.weak) {
+			if !p.microsofts(at, r.Weak) {
 				continue
 			}
 			if best.score > 0 && best.entry.Code != e.Code {
 				return hit{}, false
 			}
-			best = hit{entry: e, at: at, line: p.line(at.start), score: ordinary + n, worded: true, words: []string{p.quote(at, e)}}
+			best = hit{entry: e, at: at, line: p.line(at.start), score: diagnosis.Ordinary + n, worded: true, words: []string{p.quote(at, e)}}
 		}
 	}
 	return best, best.score > 0

@@ -1,4 +1,4 @@
-package diagnosis
+package paste
 
 import (
 	"regexp"
@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/loglines"
 )
@@ -82,7 +83,7 @@ func passedOn(text string, start int, before []pastedReply) bool {
 func withLoneCodes(text string, out []pastedReply) []pastedReply {
 	left, looks := maxReplies, 20*maxReplies
 	for i := 0; i+3 < len(text) && left > 0 && looks > 0; i++ {
-		if c := text[i]; c != '4' && c != '5' || loglines.Figure(text[i+1]) != '0' || loglines.Figure(text[i+2]) != '0' || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && squeezed(text[i-1]) != 0 {
+		if c := text[i]; c != '4' && c != '5' || loglines.Figure(text[i+1]) != '0' || loglines.Figure(text[i+2]) != '0' || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && diagnosis.SqueezeOctet(text[i-1]) != 0 {
 			continue
 		}
 		looks--
@@ -140,7 +141,7 @@ func beginsLine(text string, start, end int) bool {
 		return false
 	}
 	rest := strings.TrimLeft(text[end:min(len(text), end+40)], " ")
-	return rest == "" || len(rest) > 3 && rest[0] != '\n' && squeezed(rest[0]) > '9'
+	return rest == "" || len(rest) > 3 && rest[0] != '\n' && diagnosis.SqueezeOctet(rest[0]) > '9'
 }
 
 var (
@@ -155,7 +156,7 @@ var (
 func findNumbers(text string, whole view) []pastedNumber {
 	var out []pastedNumber
 	letters := string(whole.letters)
-	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && n > 9999 && theCatalogue().numbers[n] {
+	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && n > 9999 && diagnosis.KnownNumber(n) {
 		return []pastedNumber{{0, len(text), n}}
 	}
 	for from := 0; len(out) < maxReplies; {
@@ -205,7 +206,7 @@ func (v view) number(text string, i int) (n, end int) {
 			i = len(v.letters)
 		}
 	}
-	if n, err := strconv.Atoi(digits + wrapped); err == nil && wrapped != "" && theCatalogue().numbers[n] {
+	if n, err := strconv.Atoi(digits + wrapped); err == nil && wrapped != "" && diagnosis.KnownNumber(n) {
 		return n, wrappedEnd
 	}
 	if len(digits) < 4 {

@@ -1,18 +1,20 @@
-package diagnosis
+package paste
 
 import (
 	"bytes"
 	"sort"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/loglines"
 )
 
 // paste is a text made ready for the search.
 type paste struct {
-	text    string   // cleaned
-	tokens  []string // that the text shows: their claims tell a cause
-	views   []view   // the text squeezed, and squeezed without the prefixes of lines
+	entries []diagnosis.Entry // of the catalogue
+	text    string            // cleaned
+	tokens  []string          // that the text shows: their claims tell a cause
+	views   []view            // the text squeezed, and squeezed without the prefixes of lines
 	replies []pastedReply
 	numbers []pastedNumber
 	marks   []mark
@@ -29,7 +31,7 @@ type view struct {
 type region struct{ start, end int }
 
 func newPaste(text string) *paste {
-	p := &paste{}
+	p := &paste{entries: diagnosis.Entries()}
 	p.text, p.tokens = clean(text)
 	whole := newView(p.text, nil)
 	p.views = []view{whole}
@@ -54,7 +56,7 @@ func newView(text string, cuts []region) view {
 			i = cuts[0].end - 1
 			continue
 		}
-		if c := squeezed(text[i]); c != 0 {
+		if c := diagnosis.SqueezeOctet(text[i]); c != 0 {
 			v.letters = append(v.letters, c)
 			v.at = append(v.at, int32(i))
 		}

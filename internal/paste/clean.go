@@ -1,4 +1,4 @@
-package diagnosis
+package paste
 
 import (
 	"encoding/base64"
@@ -8,7 +8,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/redact"
 )
 
 // clean undoes what tools do to a server's words: colour codes, JSON and
@@ -36,18 +38,13 @@ func clean(text string) (cleaned string, tokens []string) {
 	if strings.Contains(text, ".\n") || strings.Contains(text, ". \n") {
 		text = brokenNumber().ReplaceAllString(text, "$1$2")
 	}
-	text, tokens = withoutTokens(text)
-	text, more := withoutTokens(revealBase64(text))
+	text, tokens = redact.Tokens(text, maxTokens)
+	text, more := redact.Tokens(revealBase64(text), maxTokens)
 	return text, append(tokens, more...)
 }
 
 // maxTokens is how many tokens of a text are looked into.
 const maxTokens = 8
-
-func withoutTokens(text string) (rest string, tokens []string) {
-	tokens = jwtShape().FindAllString(text, maxTokens)
-	return jwtShape().ReplaceAllString(text, " "), tokens
-}
 
 // guesses is what MailKit and .NET say might be the cause, whatever it was.
 var guesses = lazyregexp.New(`(?s)One possibility is that you are trying to connect to a port which does not support.{0,600}?is expired or invalid\.?`)
@@ -224,7 +221,7 @@ func revealBase64(text string) string {
 }
 
 func base64Octet(c byte) bool {
-	return squeezed(c) != 0 || c == '+' || c == '/' || c == '_' || c == '-'
+	return diagnosis.SqueezeOctet(c) != 0 || c == '+' || c == '/' || c == '_' || c == '-'
 }
 
 // base64End is the end of the run that begins at i, over the line ends that

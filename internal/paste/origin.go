@@ -1,12 +1,12 @@
-package diagnosis
+package paste
 
 import (
 	"slices"
 	"sort"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exchange"
-
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -72,7 +72,7 @@ func findMarks(text string) (marks, hosts []mark) {
 	}
 	for _, w := range foreignWords {
 		for _, at := range wordStarts(lower, w) {
-			if end := at + len(w); (end == len(lower) || squeezed(lower[end]) == 0) && !ofPerson(text, at) {
+			if end := at + len(w); (end == len(lower) || diagnosis.SqueezeOctet(lower[end]) == 0) && !ofPerson(text, at) {
 				marks = append(marks, mark{start: at, end: end, foreign: true})
 			}
 		}
@@ -164,7 +164,7 @@ func wordStarts(text, w string) []int {
 		}
 		i += from
 		from = i + len(w)
-		if i == 0 || squeezed(text[i-1]) == 0 {
+		if i == 0 || diagnosis.SqueezeOctet(text[i-1]) == 0 {
 			out = append(out, i)
 		}
 	}
@@ -175,11 +175,11 @@ func wordStarts(text, w string) []int {
 func hostNames(text string) []region {
 	var out []region
 	for i := 0; i < len(text) && len(out) < maxMarks; i++ {
-		if squeezed(text[i]) == 0 {
+		if diagnosis.SqueezeOctet(text[i]) == 0 {
 			continue
 		}
 		end, dots := i, 0
-		for end < len(text) && (squeezed(text[end]) != 0 || (text[end] == '.' || text[end] == '-') && end+1 < len(text) && squeezed(text[end+1]) != 0) {
+		for end < len(text) && (diagnosis.SqueezeOctet(text[end]) != 0 || (text[end] == '.' || text[end] == '-') && end+1 < len(text) && diagnosis.SqueezeOctet(text[end+1]) != 0) {
 			if text[end] == '.' {
 				dots++
 			}
@@ -205,7 +205,7 @@ func ofPerson(text string, start int) bool {
 		switch c := text[i]; {
 		case c == '@':
 			return true
-		case c != '.' && c != '-' && squeezed(c) == 0:
+		case c != '.' && c != '-' && diagnosis.SqueezeOctet(c) == 0:
 			return false
 		}
 	}
@@ -318,6 +318,9 @@ func (p *paste) inspected(at region) bool {
 	}
 	return exchange.NamesInspector(near)
 }
+
+// issuedBy finds what diagnosis.IssuedBy says.
+var issuedBy = lazyregexp.New(`\(issued by ([^)\n]{1,120})\)`)
 
 // onLoopback reports whether the line, or the exception around it, names the machine itself, and whether
 // the port, where one is named, is one of mail.
