@@ -56,7 +56,35 @@ type Entry struct {
 	// Rules are the ways to recognise it; any of them is enough.
 	Rules []Rule
 
-	orders []fixOrder
+	Clock bool       // a wrong clock can cause it
+	After smtp.Stage // the stage of whose failure it is a consequence; "" for none
+
+	// Of pasted text: see parse.go.
+	Vague            bool
+	OnlineOnly       bool
+	Local, Inspected string // codes of other entries
+
+	otherwise lastResort // "" for none
+	noReason  Symptom    // the reply; its Code is 0 for none
+	orders    []fixOrder
+}
+
+// GivesNoReason reports whether the server refuses without a reason, so that several
+// causes remain.
+func (e Entry) GivesNoReason() bool { return e.noReason.Code != 0 }
+
+// WithClaims returns the entry that the claims of the refused token tell of a refusal
+// that gives no reason: e itself when they tell nothing, or the refusal gives one.
+func (e Entry) WithClaims(c *Claims) Entry {
+	if !e.GivesNoReason() || c == nil {
+		return e
+	}
+	s := e.noReason
+	s.Claims = c
+	if better, weight := Match(s); weight > 0 {
+		return better
+	}
+	return e
 }
 
 // theCatalogue is read once, at the first use, so that a program that meets no

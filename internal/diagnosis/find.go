@@ -15,7 +15,7 @@ import (
 const MaxText = 64 << 10
 
 // Find names what the symptom shows. It never fails: what the catalogue does
-// not know gets a code that begins with "unknown-", and a cause that says what
+// not know gets an entry of last resort, whose cause says what
 // the first digit or the HTTP status means.
 func Find(s Symptom, f Facts) Finding {
 	if len(s.Text) > MaxText {
@@ -60,27 +60,42 @@ func Match(s Symptom) (e Entry, weight int) {
 	return theCatalogue().entries[best], most
 }
 
+// lastResort is a kind of failure that no rule names.
+type lastResort string
+
+// The kinds, and all of them.
+const (
+	otherTransient  lastResort = "4yz"           // a reply that defers
+	otherPermanent  lastResort = "5yz"           // a reply that refuses
+	otherReply      lastResort = "reply"         // one that does neither
+	endpointTrouble lastResort = "token-trouble" // the token endpoint's own
+	endpointRefusal lastResort = "token-refusal"
+	withoutReply    lastResort = "no-reply"
+)
+
+var lastResorts = []lastResort{otherTransient, otherPermanent, otherReply, endpointTrouble, endpointRefusal, withoutReply}
+
 // Unknown returns the entry of last resort, for a symptom of which no rule holds.
 func Unknown(s Symptom) Entry {
-	e, _ := Lookup(unknownCode(s))
+	e, _ := Lookup(theCatalogue().otherwise[kindOf(s)])
 	return e
 }
 
-func unknownCode(s Symptom) string {
+func kindOf(s Symptom) lastResort {
 	switch {
 	case s.HTTPStatus == 408 || s.HTTPStatus == 429 || s.HTTPStatus >= 500,
 		s.OAuthError == "temporarily_unavailable", s.OAuthError == "server_error":
-		return "unknown-token-failure"
+		return endpointTrouble
 	case s.HTTPStatus != 0 || s.OAuthError != "" || len(s.AADSTS) > 0:
-		return "unknown-token-refusal"
+		return endpointRefusal
 	case s.Code/100 == 4:
-		return "unknown-transient"
+		return otherTransient
 	case s.Code/100 == 5:
-		return "unknown-permanent"
+		return otherPermanent
 	case s.Code != 0:
-		return "unknown-reply"
+		return otherReply
 	}
-	return "unknown-failure"
+	return withoutReply
 }
 
 // Describe turns an entry into a finding about this symptom. What f does not have

@@ -72,7 +72,7 @@ func (p *paste) ruleHits() []hit {
 				continue
 			}
 			for _, at := range p.places(r) {
-				if e.Code == "auth-unsuccessful" && p.onPremises(at) {
+				if e.OnlineOnly && p.onPremises(at) {
 					continue
 				}
 				if p.microsofts(at, r.Weak) && (!r.Generic || len(r.Words) == 0 || p.nearMail(at)) {
@@ -207,8 +207,8 @@ func (p *paste) networkHits(replies []hit) []hit {
 			}
 			for _, at := range p.words(r.Words) {
 				h := hit{entry: e, at: at, score: r.Weight(), words: []string{p.quote(at, e)}}
-				if e.Code == "connection-failed" {
-					h.score = 1 // anything else says more
+				if e.Vague {
+					h.score = 1
 				}
 				// That "no connection" came about is moot where somebody replied.
 				moot := r.Generic && len(replies) > 0 || p.partOfReply(at, replies)
@@ -249,16 +249,20 @@ func (p *paste) partOfReply(at region, replies []hit) bool {
 // connects reports whether the failure is one of a connection to Microsoft's,
 // and tells the machine itself from it.
 func (p *paste) connects(h *hit) bool {
-	if h.entry.Fault == smtp.FaultConnectionRefused {
+	if h.entry.Local != "" {
 		if local, mailPort := p.onLoopback(h.at); local {
-			h.entry, _ = diagnosis.Lookup("connection-refused-loopback")
+			h.entry, _ = diagnosis.Lookup(h.entry.Local)
 			return mailPort && p.microsofts(h.at, true)
 		}
 	}
-	if h.entry.Fault == smtp.FaultTLSUntrusted && p.inspected(h.at) {
-		h.entry, _ = diagnosis.Lookup("tls-intercepted")
+	if h.entry.Inspected != "" && p.inspected(h.at) {
+		h.entry, _ = diagnosis.Lookup(h.entry.Inspected)
 	}
-	return (h.entry.Fault == smtp.FaultProxyRefused || h.entry.Fault == smtp.FaultProxySignIn || !p.dialsPrivate(h.at)) && p.namesMicrosoftHost(h.at)
+	proxys := h.entry.Fault == smtp.FaultProxyRefused || h.entry.Fault == smtp.FaultProxySignIn
+	if p.dialsPrivate(h.at) && !proxys { // a proxy may well have a private address
+		return false
+	}
+	return p.namesMicrosoftHost(h.at)
 }
 
 // dropEchoes keeps the most specific of the hits that stand close together:
@@ -316,17 +320,25 @@ func rootFirst(hits []hit) []hit {
 // depth is the place of a failure in the chain of causes. A broken connection
 // after a reply is its consequence, before one its cause.
 func depth(h hit, firstReply int) int {
+	afterReply := firstReply >= 0 && h.at.start > firstReply
 	switch {
-	case h.entry.Fault != "" && firstReply >= 0 && h.at.start > firstReply:
+	case h.entry.Fault != "" && afterReply:
 		return 9
 	case h.entry.Fault != "":
 		return 0
-	case h.entry.Stages[0] == smtp.StageConfig, h.entry.Stages[0] == smtp.StageToken:
+	case h.entry.After != "":
+		return stageDepth(h.entry.After) + 1
+	}
+	return stageDepth(h.entry.Stages[0])
+}
+
+// stageDepth leaves a number between two stages for what follows the first.
+func stageDepth(s smtp.Stage) int {
+	switch s {
+	case smtp.StageConfig, smtp.StageToken:
 		return 1
-	case h.entry.Code == "not-authenticated":
-		return 4
-	case h.entry.Stages[0] == smtp.StageAuth:
-		return 2
+	case smtp.StageAuth:
+		return 3
 	}
 	return 5
 }
@@ -342,11 +354,8 @@ func (p *paste) findings(hits []hit, f diagnosis.Facts) []diagnosis.Finding {
 			s.AADSTS = []int{h.number}
 		}
 		e := h.entry
-		if e.Code == "auth-unsuccessful" && claims != nil {
-			s.Claims = claims
-			if better, weight := diagnosis.Match(diagnosis.Symptom{Code: 535, Enhanced: "5.7.3", Claims: claims}); weight > 0 {
-				e = better
-			}
+		if e.GivesNoReason() {
+			s.Claims, e = claims, e.WithClaims(claims)
 		}
 		finding := diagnosis.Describe(e, s, p.factsOf(f, s.Text))
 		// What was pasted is not given back: it may hold what nobody else may see.
