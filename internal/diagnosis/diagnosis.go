@@ -22,7 +22,7 @@ import (
 type Class string
 
 // The classes. Transient and throttled failures pass by themselves, the others
-// need somebody.
+// need someone to act.
 const (
 	ClassTransient     Class = "transient"     // try again after a pause
 	ClassThrottled     Class = "throttled"     // a limit was met: slow down, keep the mail
@@ -63,7 +63,7 @@ type Symptom struct {
 	OAuthError string // its "error", such as "invalid_client"
 	AADSTS     []int  // its "error_codes"
 
-	Fault  smtp.Fault  // what failed when nobody replied
+	Fault  smtp.Fault  // what failed when no reply came
 	Proxy  *ProxyError // what a proxy answered, nil for nothing
 	Claims *Claims     // of the token that was used, when known
 }
@@ -103,8 +103,8 @@ type Finding struct {
 	Text       string   `json:"text,omitempty"`        // the server's words in full, tokens and secrets taken out; "" of what was pasted
 }
 
-// Transient reports whether the same attempt may work later without anybody
-// doing anything.
+// Transient reports whether the same attempt may work later without a change
+// by anyone.
 func (f Finding) Transient() bool { return f.Class == ClassTransient || f.Class == ClassThrottled }
 
 // Known reports whether the catalogue has an entry for the failure.

@@ -15,7 +15,7 @@ const (
 	SureDocumented Sure = "documented"  // Microsoft's own text
 	SureSeen       Sure = "seen"        // a real server's words in public material
 	SureSecondHand Sure = "second-hand" // another's account of it
-	SureUnproven   Sure = "unproven"    // nobody has shown it yet; the wording may differ
+	SureUnproven   Sure = "unproven"    // no one has shown it yet; the wording may differ
 )
 
 // TokenSample is how a token endpoint refuses: the parts of its JSON.

@@ -26,7 +26,7 @@ func completeFacts(f Facts, s Symptom) Facts {
 	return f
 }
 
-// notAllowed finds the two addresses of a SendAsDenied reply. What stands before
+// notAllowed finds the two addresses of a SendAsDenied reply. What is before
 // an address with nothing but a colon or a slash between them is a URL, whose
 // part before the @ ends with a password.
 var notAllowed = lazyregexp.New(`(?:^|[\s<"'(])([\p{L}\p{N}._%+&=~-]{1,64}@[\p{L}\p{N}.-]{1,253})\s+not\s+allowed\s+to\s+send\s+as\s+<?([\p{L}\p{N}._%+&=~-]{1,64}@[\p{L}\p{N}.-]{0,252}[\p{L}\p{N}])`)
@@ -72,7 +72,7 @@ var (
 	angled   = lazyregexp.New(`^<[\p{L}\p{N}][\p{L}\p{N}._+@:/=#&!%$-]*>$`)
 )
 
-// value returns the fact that a placeholder stands for, and what stands in its
+// value returns the fact that a placeholder stands for, and what is put in its
 // place when it is not known.
 func (f Facts) value(p string) (value, missing string) {
 	switch p {

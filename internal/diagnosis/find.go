@@ -120,7 +120,7 @@ func Describe(e Entry, s Symptom, f Facts) Finding {
 }
 
 // classOf is the entry's class, except that an endpoint which answers 429 or
-// 5xx is in trouble whatever it says, and that a refusal nobody knows goes by
+// 5xx is in trouble whatever it says, and that an unknown refusal goes by
 // its first digit.
 func classOf(e Entry, s Symptom) Class {
 	if s.HTTPStatus == 429 {

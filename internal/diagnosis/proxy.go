@@ -80,9 +80,12 @@ func schemesOf(challenges []string) (offers []string) {
 
 // isToken is narrower than RFC 9110 5.6.2: no scheme has a mark but "-" and "_".
 func isToken(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r != '-' && r != '_' && (r >= 0x80 || SqueezeOctet(byte(r)) == 0)
-	})
+	for i := range len(s) {
+		if mark := s[i] == '-' || s[i] == '_'; !mark && SqueezeOctet(s[i]) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // outsideQuotes splits a list at its commas.
@@ -103,7 +106,7 @@ func outsideQuotes(list string) (pieces []string) {
 }
 
 // proxyFault tells a proxy that will not from one that cannot: with 502 to 504 it
-// tried, and with 3yz a network's sign-in page stands in between.
+// tried, and with 3yz a network's sign-in page is in between.
 func proxyFault(err error) smtp.Fault {
 	var proxy *ProxyError
 	switch {
@@ -126,7 +129,10 @@ const (
 
 func socksFault(err error) smtp.Fault {
 	for op := (*net.OpError)(nil); errors.As(err, &op); err = op.Err {
-		if op.Op == "socks connect" && op.Err != nil && (op.Err.Error() == socksRefused || op.Err.Error() == socksNoWay) {
+		if op.Op != "socks connect" || op.Err == nil {
+			continue
+		}
+		if words := op.Err.Error(); words == socksRefused || words == socksNoWay {
 			return smtp.FaultProxySignIn
 		}
 	}

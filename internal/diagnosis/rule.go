@@ -140,6 +140,12 @@ func (r Rule) Weight() int {
 	return n
 }
 
+// OfReply reports whether the rule asks for nothing but the codes and words of a reply.
+func (r Rule) OfReply() bool {
+	ofToken := r.AADSTS != 0 || r.HTTPStatus != 0 || r.OAuthError != "" || r.Claim != ""
+	return !r.Network && !ofToken && r.Stage == ""
+}
+
 // holds reports whether the rule fits the symptom, whose text is given squeezed.
 func (r Rule) holds(s Symptom, squeezed string) bool {
 	switch {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/smtpsend/smtpsend/internal/redact"
 )
@@ -61,7 +62,7 @@ func clean(s string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0):
+		case unicode.IsControl(r):
 			return '?'
 		}
 		return r

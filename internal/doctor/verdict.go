@@ -71,7 +71,10 @@ func (e *examination) check(name string) Check {
 // secret and looks right does not depend on the clock here.)
 func (e *examination) clockExplains(c Check) bool {
 	entry := entryOf(c.Code)
-	return entry.Clock || entry.GivesNoReason() && e.tokenLooksInvalid()
+	if entry.GivesNoReason() {
+		return e.tokenLooksInvalid()
+	}
+	return entry.Clock
 }
 
 // tokenLooksInvalid reports whether by this machine's clock the token was not yet or no
@@ -85,7 +88,7 @@ func (e *examination) tokenLooksInvalid() bool {
 
 // needsExchange reports a refusal for which another server than Exchange is
 // reason enough. A failure with a name that says more keeps it, as send gives
-// it; that the server is another stands beside it.
+// it; that the server is another is said beside it.
 func needsExchange(c Check) bool {
 	if c.cause == nil || !c.cause.Reply.Permanent() {
 		return false

@@ -8,7 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/redact"
 )
@@ -100,7 +99,7 @@ var tagNames = lazyregexp.New(`(?i)^</?(?:a|abbr|b|body|br|center|code|dd|div|dl
 const maxTag = 400 // octets of one tag
 
 // stripTags puts a line end in place of each tag, but nothing for <wbr>, which
-// stands within words.
+// is within words.
 func stripTags(text string) string {
 	var b strings.Builder
 	for {
@@ -163,8 +162,8 @@ func unescapeBackslashes(text string) string {
 	return b.String()
 }
 
-// writeEscape writes what the escape stands for and returns the octets taken
-// behind the backslash.
+// writeEscape writes what the escape stands for and returns how many octets
+// after the backslash it took.
 func writeEscape(b *strings.Builder, rest string) int {
 	switch rest[0] {
 	case 'n', 'r':
@@ -198,7 +197,7 @@ const (
 	wrappedLine = 56 // octets from which a run at a line's end goes on in the next line
 )
 
-// revealBase64 puts the text that a base64 run hides behind the run: challenges
+// revealBase64 puts the text that a base64 run hides after the run: challenges
 // of a server, bodies of non-delivery reports.
 func revealBase64(text string) string {
 	var b strings.Builder
@@ -221,7 +220,7 @@ func revealBase64(text string) string {
 }
 
 func base64Octet(c byte) bool {
-	return diagnosis.SqueezeOctet(c) != 0 || c == '+' || c == '/' || c == '_' || c == '-'
+	return letterOrDigit(c) || c == '+' || c == '/' || c == '_' || c == '-'
 }
 
 // base64End is the end of the run that begins at i, over the line ends that

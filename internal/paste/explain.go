@@ -11,12 +11,10 @@ package paste
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -63,101 +61,8 @@ type hit struct {
 	words  []string
 }
 
-// ruleHits tries every rule that does not ask for the network's words or a number.
-func (p *paste) ruleHits() []hit {
-	var hits []hit
-	for _, e := range p.entries {
-		for _, r := range e.Rules {
-			if r.Network || r.Stage != "" || r.AADSTS != 0 || r.Claim != "" || r.HTTPStatus != 0 || r.OAuthError != "" {
-				continue
-			}
-			for _, at := range p.places(r) {
-				if e.OnlineOnly && p.onPremises(at) {
-					continue
-				}
-				if p.microsofts(at, r.Weak) && (!r.Generic || len(r.Words) == 0 || p.nearMail(at)) {
-					hits = append(hits, hit{
-						entry: e, at: at, line: p.line(at.start), score: r.Weight(),
-						worded: r.Code == 0 && r.Enhanced == "", words: []string{p.quote(at, e)},
-					})
-				}
-			}
-		}
-	}
-	return hits
-}
-
-// places are where everything that the rule names stands together.
-func (p *paste) places(r diagnosis.Rule) []region {
-	if r.Code == 0 && r.Enhanced == "" {
-		return p.words(r.Words)
-	}
-	var out []region
-	var spots []region
-	if len(r.Words) > 0 {
-		spots = p.words(r.Words)
-	}
-	for _, q := range p.replies {
-		if !q.fits(r) {
-			continue
-		}
-		if len(r.Words) == 0 {
-			if q.code != 0 && !p.saysElse(q) || p.alone(q) || q.led && (p.aboutMail(q) || q.threeDigits()) || q.credible && q.threeDigits() && p.microsofts(region{q.start, q.end}, true) {
-				out = append(out, region{q.start, q.end})
-			}
-			continue
-		}
-		if i := slices.IndexFunc(spots, func(s region) bool { return s.start >= q.start && s.start-q.end < 300 }); i >= 0 {
-			out = append(out, region{q.start, spots[i].end})
-		}
-	}
-	return out
-}
-
-// fits compares the codes. A tool may have taken the reply code away, which is
-// made up for by an enhanced code, never by nothing.
-func (q pastedReply) fits(r diagnosis.Rule) bool {
-	if r.Enhanced == "" {
-		return q.code == r.Code && (len(r.Words) > 0 || q.enhanced == "")
-	}
-	return r.HasEnhanced(q.enhanced) && (r.Code == 0 || q.code == r.Code || q.code == 0 && q.credible)
-}
-
-// alone reports whether the text is nothing but this code, as somebody types it.
-func (p *paste) alone(q pastedReply) bool {
-	return strings.TrimSpace(p.text) == p.text[q.start:q.end]
-}
-
-// saysElse reports whether a reply code without enhanced code comes with a
-// reply's words. Exchange puts an enhanced code before all its words, so they
-// are another server's; what a program says about a code is not meant.
-func (p *paste) saysElse(q pastedReply) bool {
-	return q.enhanced == "" && replyWords().MatchString(p.text[q.end:min(len(p.text), q.end+40)]) && !p.lineNamesMicrosoft(q.start)
-}
-
-func (p *paste) lineNamesMicrosoft(at int) bool {
-	line := p.line(at)
-	return slices.ContainsFunc(p.hosts, func(h mark) bool { return h.microsoft && h.start >= line.start && h.end <= line.end })
-}
-
-// nearMail reports whether mail, and not just any sign-in, is spoken of nearby.
-func (p *paste) nearMail(at region) bool {
-	return servesMail().MatchString(p.text[max(0, at.start-600):min(len(p.text), at.end+600)])
-}
-
-var servesMail = lazyregexp.New(`(?i)smtp|mail|exchange|outlook|office ?365|[om]365|storedrv`)
-
-var replyWords = lazyregexp.New(`^[ -:]{1,2}["']?(?i:authentication |auth |incorrect|invalid|error: |login|sorry|bad |username|user |password|account|access)`)
-
-// aboutMail reports whether mail is spoken of near the code.
-func (p *paste) aboutMail(q pastedReply) bool {
-	return mailWords().MatchString(p.text[max(0, q.start-200):min(len(p.text), q.end+200)])
-}
-
-var mailWords = lazyregexp.New(`(?i)smtp|mail|auth|recipient|sender|delivery|exchange|outlook|submi|ndr\b|dsn\b|office ?365`)
-
-// numberHits names each AADSTS number, with the words behind it: Entra has used
-// some numbers for several things.
+// numberHits names each AADSTS number, by the words after it too: Entra has used some
+// numbers for several things.
 func (p *paste) numberHits() []hit {
 	cuts := p.boundaries()
 	var hits []hit
@@ -176,109 +81,6 @@ func (p *paste) numberHits() []hit {
 	return hits
 }
 
-// bestOfEach keeps, between one reply or number and the next, the hit of the
-// most specific rule.
-func (p *paste) bestOfEach(hits []hit) []hit {
-	cuts := p.boundaries()
-	best := map[int]hit{}
-	for _, h := range hits {
-		part := sort.SearchInts(cuts, h.at.start+1)
-		if b, ok := best[part]; !ok || h.score > b.score {
-			best[part] = h
-		}
-	}
-	out := make([]hit, 0, len(best))
-	for _, h := range best {
-		out = append(out, h)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].at.start < out[j].at.start })
-	return out
-}
-
-// networkHits are the failures that nobody replied to. Words behind a reply on
-// its own line, and right before it, belong to that reply ("unexpectedly
-// disconnected: 421 4.4.1 Connection timed out").
-func (p *paste) networkHits(replies []hit) []hit {
-	var hits []hit
-	for _, e := range p.entries {
-		for _, r := range e.Rules {
-			if !r.Network {
-				continue
-			}
-			for _, at := range p.words(r.Words) {
-				h := hit{entry: e, at: at, score: r.Weight(), words: []string{p.quote(at, e)}}
-				if e.Vague {
-					h.score = 1
-				}
-				// That "no connection" came about is moot where somebody replied.
-				moot := r.Generic && len(replies) > 0 || p.partOfReply(at, replies)
-				if !moot && !p.isSetting(at) && !(r.Solid && p.severalWords(at)) && p.connects(&h) {
-					hits = append(hits, h)
-				}
-			}
-		}
-	}
-	return dropEchoes(hits)
-}
-
-// severalWords reports whether what looks like a name is several words ("file
-// not found" holds "ENOTFOUND"), and not one that a line end has cut.
-func (p *paste) severalWords(at region) bool {
-	return strings.Contains(p.text[at.start:at.end], " ") && !strings.Contains(p.text[at.start:at.end], "\n")
-}
-
-// isSetting reports whether the words are the name of a setting ("timeout=300").
-func (p *paste) isSetting(at region) bool {
-	return settingValue().MatchString(p.text[at.end:min(len(p.text), at.end+16)])
-}
-
-var settingValue = lazyregexp.New(`^(?:["'\]] ?(?:=>?|:)| ?=>?) ?["']?\d`)
-
-func (p *paste) partOfReply(at region, replies []hit) bool {
-	line := p.line(at.start)
-	if slices.ContainsFunc(p.replies, func(q pastedReply) bool {
-		return q.code >= 400 && q.enhanced != "" && q.start >= line.start && q.start < line.end && q.start-at.end < 60
-	}) {
-		return true
-	}
-	return slices.ContainsFunc(replies, func(r hit) bool {
-		return r.at.start >= line.start && r.at.start <= at.start || r.at.start <= at.start && at.start < r.at.end
-	})
-}
-
-// connects reports whether the failure is one of a connection to Microsoft's,
-// and tells the machine itself from it.
-func (p *paste) connects(h *hit) bool {
-	if h.entry.Local != "" {
-		if local, mailPort := p.onLoopback(h.at); local {
-			h.entry, _ = diagnosis.Lookup(h.entry.Local)
-			return mailPort && p.microsofts(h.at, true)
-		}
-	}
-	if h.entry.Inspected != "" && p.inspected(h.at) {
-		h.entry, _ = diagnosis.Lookup(h.entry.Inspected)
-	}
-	proxys := h.entry.Fault == smtp.FaultProxyRefused || h.entry.Fault == smtp.FaultProxySignIn
-	if p.dialsPrivate(h.at) && !proxys { // a proxy may well have a private address
-		return false
-	}
-	return p.namesMicrosoftHost(h.at)
-}
-
-// dropEchoes keeps the most specific of the hits that stand close together:
-// one failure is told in several words ("connect ETIMEDOUT", "timed out").
-func dropEchoes(hits []hit) []hit {
-	sort.SliceStable(hits, func(i, j int) bool { return hits[i].score > hits[j].score })
-	var out []hit
-	for _, h := range hits {
-		if !slices.ContainsFunc(out, func(o hit) bool { return max(h.at.start-o.at.end, o.at.start-h.at.end) < 600 }) {
-			out = append(out, h)
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].at.start < out[j].at.start })
-	return out
-}
-
 // unknownHits takes replies that Exchange surely gave and the catalogue lacks.
 func (p *paste) unknownHits() []hit {
 	for _, q := range p.replies {
@@ -289,58 +91,6 @@ func (p *paste) unknownHits() []hit {
 		}
 	}
 	return nil
-}
-
-// rootFirst orders by what causes what, then by place, and drops doubles and
-// what only repeats a better finding in general words.
-func rootFirst(hits []hit) []hit {
-	first := -1
-	for _, h := range hits {
-		if h.entry.Fault == "" && (first < 0 || h.at.start < first) {
-			first = h.at.start
-		}
-	}
-	sort.SliceStable(hits, func(i, j int) bool {
-		a, b := depth(hits[i], first), depth(hits[j], first)
-		return a < b || a == b && hits[i].at.start < hits[j].at.start
-	})
-	var out []hit
-	for _, h := range hits {
-		double := slices.ContainsFunc(out, func(o hit) bool { return o.entry.Code == h.entry.Code })
-		better := func(o hit) bool {
-			return o.score >= diagnosis.Ordinary && (o.entry.Stages[0] == h.entry.Stages[0] || h.worded && o.line == h.line)
-		}
-		if !double && (h.score >= diagnosis.Ordinary || !slices.ContainsFunc(hits, better)) {
-			out = append(out, h)
-		}
-	}
-	return out
-}
-
-// depth is the place of a failure in the chain of causes. A broken connection
-// after a reply is its consequence, before one its cause.
-func depth(h hit, firstReply int) int {
-	afterReply := firstReply >= 0 && h.at.start > firstReply
-	switch {
-	case h.entry.Fault != "" && afterReply:
-		return 9
-	case h.entry.Fault != "":
-		return 0
-	case h.entry.After != "":
-		return stageDepth(h.entry.After) + 1
-	}
-	return stageDepth(h.entry.Stages[0])
-}
-
-// stageDepth leaves a number between two stages for what follows the first.
-func stageDepth(s smtp.Stage) int {
-	switch s {
-	case smtp.StageConfig, smtp.StageToken:
-		return 1
-	case smtp.StageAuth:
-		return 3
-	}
-	return 5
 }
 
 // findings turns hits into findings, with the part of the text that each is about.
@@ -358,7 +108,7 @@ func (p *paste) findings(hits []hit, f diagnosis.Facts) []diagnosis.Finding {
 			s.Claims, e = claims, e.WithClaims(claims)
 		}
 		finding := diagnosis.Describe(e, s, p.factsOf(f, s.Text))
-		// What was pasted is not given back: it may hold what nobody else may see.
+		// What was pasted is not given back: it may hold what no one else may see.
 		finding.Matched, finding.Text = h.words, ""
 		out = append(out, finding)
 	}

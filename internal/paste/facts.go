@@ -34,7 +34,7 @@ func (p *paste) claims() *diagnosis.Claims {
 		if c, err := diagnosis.ReadClaims(token); err == nil && c.Audience != "" {
 			c.Expires = time.Time{}
 			for _, id := range []*string{&c.AppID, &c.ObjectID, &c.TenantID} {
-				if !idShape().MatchString(*id) { // anybody can make a token that says something else there
+				if !idShape().MatchString(*id) { // a token can be made by anyone, with anything there
 					*id = ""
 				}
 			}

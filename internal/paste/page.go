@@ -9,7 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
-// On a sign-in page the number stands by itself, between ids whose labels are
+// On a sign-in page the number is by itself, between ids whose labels are
 // in the reader's language.
 var (
 	pageNumber = lazyregexp.New(`(?i)(?:error code|fehlercode|code d.erreur|c[óo]digo de error|c[óo]digo de erro|codice errore|foutcode|kod błędu|エラー ?コード|错误代码)\s?[:：]\s?(\d{5,8})\b`)

@@ -9,7 +9,7 @@ import (
 )
 
 // quote is what was recognised, on one line and short: codes, and for the words
-// of the text those of the catalogue, as they stand there; for all else an
+// of the text those of the catalogue, as they are written there; for all else an
 // ellipsis. So nothing comes back that only the text knew, such as a password
 // between two words, or its marks and capitals.
 func (p *paste) quote(at region, e diagnosis.Entry) string {
@@ -44,7 +44,8 @@ const (
 // quotedCode is a reply code, an enhanced status code, or an error number.
 var quotedCode = lazyregexp.New(`^[(\["']?(?:[245]\d\d|[245]\.\d{1,3}\.\d{1,3}|AADSTS\d{4,9})[-:;,.)\]"']?$`)
 
-// sampleWords are those of the entry's samples, as they stand there, by their bare form.
+// sampleWords are those of the entry's samples, as they are written there, by their bare
+// form.
 func sampleWords(e diagnosis.Entry) map[string]string {
 	known := map[string]string{}
 	for _, sample := range append([]string{e.Sample}, e.Variants...) {
@@ -93,5 +94,5 @@ func isASCII(s string) bool {
 	return true
 }
 
-// marks may stand around a word.
+// marks may be around a word.
 const marks = "\"'`.,:;!?()[]{}<>*_|-=\\/"

@@ -84,7 +84,7 @@ func (p *paste) truncatedAt(cut int) (hit, bool) {
 	return best, best.score > 0
 }
 
-// remnant is how many letters of the phrase stand at the end, 0 when they are
+// remnant is how many letters of the phrase are at the end, 0 when they are
 // too few or the phrase is whole.
 func remnant(letters []byte, phrase string) int {
 	for n := len(phrase) - 1; n >= minRemnant && n*3 >= len(phrase)*2; n-- {
@@ -99,7 +99,10 @@ func remnant(letters []byte, phrase string) int {
 // place belongs to a more telling find.
 func covered(h hit, found []hit) bool {
 	for _, f := range found {
-		if f.entry.Code == h.entry.Code || f.score > h.score && f.at.end >= h.at.start && f.entry.Stages[0] == h.entry.Stages[0] {
+		same := f.entry.Code == h.entry.Code
+		sameStage := f.entry.Stages[0] == h.entry.Stages[0]
+		saysMore := f.score > h.score && f.at.end >= h.at.start && sameStage
+		if same || saysMore {
 			return true
 		}
 	}

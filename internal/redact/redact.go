@@ -15,7 +15,7 @@ var (
 	formShape   = lazyregexp.New(`(?i)((?:client_secret|client_assertion|refresh_token|access_token|password)["']?\s*[=:]\s*["']?)[^&\s"']{3,}`)
 )
 
-// Text is text without tokens and secrets; "[redacted]" stands in their place.
+// Text is text without tokens and secrets; "[redacted]" is in their place.
 func Text(text string) string {
 	text = authShape().ReplaceAllString(text, "${1}[redacted]")
 	text = jwtShape().ReplaceAllString(text, "[redacted]")
