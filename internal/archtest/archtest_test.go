@@ -24,7 +24,7 @@ const module = "github.com/smtpsend/smtpsend/"
 var ranks = map[string]int{
 	"internal/lazyregexp": -2, "internal/charset": -2, "internal/loglines": -1, "internal/until": -1, "internal/limits": -1, "internal/until/untiltest": -1, "internal/mimetext": -1, // what some of rank 0 are made of
 	"internal/backoff": 0, "internal/exchange": 0, "internal/loopback": 0, "xoauth2": 0, "internal/secret": 0, "internal/smtp": 0, "internal/ownfile": 0,
-	"internal/envfile": 0, "internal/redact": 0, "internal/printable": 0, "internal/nodump": 0, "internal/delayproxy": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/notices": 0,
+	"internal/envfile": 0, "internal/redact": 0, "internal/escapes": 0, "internal/printable": 0, "internal/nodump": 0, "internal/delayproxy": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/notices": 0,
 	"internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0,
 	"internal/seal": 1, "internal/aliases": 1,
 	"tokencache": 1, "internal/config": 1, "internal/message": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,

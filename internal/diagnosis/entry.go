@@ -65,13 +65,13 @@ type Entry struct {
 	Local, Inspected string // codes of other entries
 
 	otherwise lastResort // "" for none
-	noReason  Symptom    // the reply; its Code is 0 for none
+	noReason  *Symptom   // the reply, nil for none
 	orders    []fixOrder
 }
 
 // GivesNoReason reports whether the server refuses without a reason, so that several
 // causes remain.
-func (e Entry) GivesNoReason() bool { return e.noReason.Code != 0 }
+func (e Entry) GivesNoReason() bool { return e.noReason != nil }
 
 // WithClaims returns the entry that the claims of the refused token tell of a refusal
 // that gives no reason: e itself when they tell nothing, or the refusal gives one.
@@ -79,7 +79,7 @@ func (e Entry) WithClaims(c *Claims) Entry {
 	if !e.GivesNoReason() || c == nil {
 		return e
 	}
-	s := e.noReason
+	s := *e.noReason
 	s.Claims = c
 	if better, weight := Match(s); weight > 0 {
 		return better

@@ -307,7 +307,7 @@ func (e *Entry) setReply(f field) error {
 		return fmt.Errorf("noreason %q: want a reply code and an enhanced status code", f.value)
 	}
 	n, err := strconv.Atoi(code)
-	e.noReason = Symptom{Code: n, Enhanced: enhanced}
+	e.noReason = &Symptom{Code: n, Enhanced: enhanced}
 	return err
 }
 

@@ -3,9 +3,9 @@
 // internal/diagnosis. It tells whose server speaks by the words around a reply,
 // because other servers use many of the same codes.
 //
-// The way of a text: clean.go takes escapes and encodings away, replies.go and
-// origin.go find codes, numbers and names in it, explain.go tries the rules at
-// those places, quote.go says by which words a failure was recognised. The package
+// The way of a text: clean.go takes encodings away, by internal/escapes; replies.go and
+// origin.go find codes, numbers and names in it; rules.go and network.go try the rules
+// at those places; order.go puts the root first; quote.go says by which words a failure was recognised. The package
 // opens no connection and no file and keeps no state.
 package paste
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/loglines"
@@ -42,8 +43,11 @@ func (r region) distance(other region) int { return max(r.start-other.end, other
 // letterOrDigit reports an octet that Squeeze keeps.
 func letterOrDigit(c byte) bool { return diagnosis.SqueezeOctet(c) != 0 }
 
+// entries are those of the catalogue, copied once.
+var entries = sync.OnceValue(diagnosis.Entries)
+
 func newPaste(text string) *paste {
-	p := &paste{entries: diagnosis.Entries()}
+	p := &paste{entries: entries()}
 	p.text, p.tokens = clean(text)
 	whole := newView(p.text, nil)
 	p.views = []view{whole}
