@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/paste"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -208,7 +209,7 @@ func badSettings(p *config.Problems, known diagnosis.Facts) doctor.Check {
 		Cause: "Something is missing, or has a form that cannot be right; nothing was asked of any server.",
 		Fixes: []diagnosis.Fix{{Text: "Mend what is listed; smtpsend config show tells where each value comes from.", Commands: []string{"smtpsend config show"}, Who: "you"}},
 	}
-	if found := diagnosis.Explain(strings.Join(texts, "\n"), known); len(found) > 0 {
+	if found := paste.Explain(strings.Join(texts, "\n"), known); len(found) > 0 {
 		f = found[0]
 	}
 	return doctor.NewCheck("settings", doctor.Failed, fmt.Sprintf("%d of them cannot be used", len(texts)), &f, texts...)

@@ -18,6 +18,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/paste"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/until"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -62,7 +63,7 @@ func runExplain(ctx context.Context, g *globals, args []string) error {
 		return err
 	}
 	known := g.offlineFacts(ctx)
-	findings, err := until.Do(ctx, func() ([]diagnosis.Finding, error) { return diagnosis.Explain(text, known), nil })
+	findings, err := until.Do(ctx, func() ([]diagnosis.Finding, error) { return paste.Explain(text, known), nil })
 	if err != nil {
 		return err
 	}
@@ -130,7 +131,7 @@ type edges struct {
 	full        bool // last has been written over
 }
 
-const half = diagnosis.MaxPaste / 2
+const half = paste.MaxText / 2
 
 func (e *edges) Write(p []byte) (int, error) {
 	n := min(half-len(e.first), len(p))

@@ -7,14 +7,14 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/paste"
 )
 
 func TestOfALongPasteBeginningAndEndAreKept(t *testing.T) {
 	for _, n := range []int{0, 1, half - 1, half, half + 1, 2*half - 1, 2 * half, 2*half + 1, 3*half - 1, 3 * half, 5*half + 7} {
 		text := strings.Repeat("0123456789\n", n/11+1)[:n]
 		want := text
-		if n > diagnosis.MaxPaste {
+		if n > paste.MaxText {
 			want = text[:half] + "\n" + text[n-half:]
 		}
 		for name, r := range map[string]io.Reader{"at once": strings.NewReader(text), "in pieces": iotest.HalfReader(strings.NewReader(text))} {
@@ -32,7 +32,7 @@ func TestALongPasteTakesLittle(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	text, err := readPaste(r)
 	runtime.ReadMemStats(&after)
-	if taken := after.TotalAlloc - before.TotalAlloc; err != nil || len(text) != diagnosis.MaxPaste+1 || taken > 20<<20 {
+	if taken := after.TotalAlloc - before.TotalAlloc; err != nil || len(text) != paste.MaxText+1 || taken > 20<<20 {
 		t.Errorf("%d octets, %v, %d MB were taken", len(text), err, taken>>20)
 	}
 }

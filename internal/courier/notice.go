@@ -181,12 +181,13 @@ func ReleaseCommand(mailbox string) string {
 
 // finding is what the catalogue says of a notice.
 func (c *courier) finding(n outbox.Notice) (diagnosis.Finding, bool) {
-	if _, known := diagnosis.Lookup(n.Code); !known {
+	entry, known := diagnosis.Lookup(n.Code)
+	if !known {
 		return diagnosis.Finding{}, false
 	}
 	facts := diagnosis.Facts{Mailbox: n.Mailbox}
 	if c.o.Facts != nil {
 		facts = c.o.Facts(n.Mailbox)
 	}
-	return diagnosis.Explain(n.Code, facts)[0], true
+	return diagnosis.Describe(entry, diagnosis.Symptom{}, facts), true
 }

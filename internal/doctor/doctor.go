@@ -42,7 +42,7 @@ const (
 	OK      Status = "ok"
 	Warn    Status = "warn"    // worth knowing, and not in the way
 	Failed  Status = "failed"  // nothing goes on from here
-	Skipped Status = "skipped" // its ground is missing, or nobody asked for it
+	Skipped Status = "skipped" // its ground is missing, or it was not asked for
 )
 
 // Check is one thing that was looked at.
@@ -98,7 +98,7 @@ type Report struct {
 	cause *submission.Error
 }
 
-// Cause returns the error behind the broken check; nil when nothing failed, or
+// Cause returns the error of the broken check; nil when nothing failed, or
 // when it failed before any connection.
 func (r *Report) Cause() *submission.Error { return r.cause }
 
@@ -193,7 +193,7 @@ type examination struct {
 	graph   []string // roles of the application in Microsoft Graph, when it was asked for
 }
 
-// add ends a check: it goes into the report and to who listens.
+// add ends a check: it goes into the report and to whoever listens.
 func (e *examination) add(c Check) {
 	c.Seen = clean(c.Seen)
 	e.state[c.Name] = c.Status

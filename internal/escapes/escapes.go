@@ -1,4 +1,7 @@
-package diagnosis
+// Package escapes undoes what tools do to a text on its way from a server to a person:
+// escapes and encodings of terminals, programs, web pages and mail. Time and space are
+// linear in the text.
+package escapes
 
 import (
 	"encoding/base64"
@@ -11,12 +14,10 @@ import (
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
-// clean undoes what tools do to a server's words: colour codes, JSON and
-// program escapes (also twice), HTML, URL encoding, quoted-printable, base64.
-// The order of the words stays. Time and space are linear in the text. Tokens are
-// taken out before base64 is opened, which would tell what is in them, and again
-// after it.
-func clean(text string) (cleaned string, tokens []string) {
+// Undo undoes the escapes of a text: colour codes, JSON and program escapes (also twice),
+// HTML, URL encoding, quoted-printable, CRLF. The order of the words stays. What is not
+// UTF-8 becomes blanks, and NULs go.
+func Undo(text string) string {
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), " ")
 	text = strings.TrimPrefix(text, "\ufeff")
 	text = unquotePrintable(text)
@@ -31,26 +32,8 @@ func clean(text string) (cleaned string, tokens []string) {
 			break
 		}
 	}
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	text = guesses.Get().ReplaceAllString(text, "")
-	if strings.Contains(text, ".\n") || strings.Contains(text, ". \n") {
-		text = brokenNumber.Get().ReplaceAllString(text, "$1$2")
-	}
-	text, tokens = withoutTokens(text)
-	text, more := withoutTokens(revealBase64(text))
-	return text, append(tokens, more...)
+	return strings.ReplaceAll(text, "\r\n", "\n")
 }
-
-// maxTokens is how many tokens of a text are looked into.
-const maxTokens = 8
-
-func withoutTokens(text string) (rest string, tokens []string) {
-	tokens = jwtShape.Get().FindAllString(text, maxTokens)
-	return jwtShape.Get().ReplaceAllString(text, " "), tokens
-}
-
-// guesses is what MailKit and .NET say might be the cause, whatever it was.
-var guesses = lazyregexp.New(`(?s)One possibility is that you are trying to connect to a port which does not support.{0,600}?is expired or invalid\.?`)
 
 var (
 	terminalCode  = lazyregexp.New("\x1b\\[[0-9;?]*[A-Za-z]")
@@ -60,8 +43,6 @@ var (
 	percentOctets = lazyregexp.New(`(?:%[0-9A-Fa-f]{2})+`)
 	percentEvery  = lazyregexp.New(`%[0-9A-Fa-f]{2}`)
 	plusInQuery   = lazyregexp.New(`([A-Za-z0-9.,:;'")])\+([A-Za-z0-9'"(])`)
-	// brokenNumber is an enhanced status code that was wrapped at a dot.
-	brokenNumber = lazyregexp.New(`(\b[245]\.(?:\d{1,3}\.)?)[ \t]*\n[ \t>]*(\d{1,3}\b)`)
 )
 
 // dropTerminalCodes takes away colours and the like, also where the browser or
@@ -103,7 +84,7 @@ var tagNames = lazyregexp.New(`(?i)^</?(?:a|abbr|b|body|br|center|code|dd|div|dl
 const maxTag = 400 // octets of one tag
 
 // stripTags puts a line end in place of each tag, but nothing for <wbr>, which
-// stands within words.
+// is within words.
 func stripTags(text string) string {
 	var b strings.Builder
 	for {
@@ -166,8 +147,8 @@ func unescapeBackslashes(text string) string {
 	return b.String()
 }
 
-// writeEscape writes what the escape stands for and returns the octets taken
-// behind the backslash.
+// writeEscape writes what the escape stands for and returns how many octets
+// after the backslash it took.
 func writeEscape(b *strings.Builder, rest string) int {
 	switch rest[0] {
 	case 'n', 'r':
@@ -201,9 +182,9 @@ const (
 	wrappedLine = 56 // octets from which a run at a line's end goes on in the next line
 )
 
-// revealBase64 puts the text that a base64 run hides behind the run: challenges
+// OpenBase64 puts the text that a base64 run hides after the run: challenges
 // of a server, bodies of non-delivery reports.
-func revealBase64(text string) string {
+func OpenBase64(text string) string {
 	var b strings.Builder
 	done, left := 0, maxDecoded
 	for i := 0; i < len(text) && left > 0; i++ {
@@ -224,7 +205,11 @@ func revealBase64(text string) string {
 }
 
 func base64Octet(c byte) bool {
-	return squeezed(c) != 0 || c == '+' || c == '/' || c == '_' || c == '-'
+	switch {
+	case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+		return true
+	}
+	return strings.IndexByte("+/_-", c) >= 0
 }
 
 // base64End is the end of the run that begins at i, over the line ends that

@@ -1,10 +1,10 @@
-package diagnosis
+package paste
 
 import (
 	"strconv"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exchange"
-
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -33,11 +33,11 @@ func (p *paste) statusHits() []hit {
 		if status == 407 { // the proxy's
 			continue
 		}
-		e, score := bestEntry(Symptom{Stage: smtp.StageToken, HTTPStatus: status})
+		e, score := diagnosis.Match(diagnosis.Symptom{Stage: smtp.StageToken, HTTPStatus: status})
 		if score == 0 {
-			e = mustLookup(unknownCode(Symptom{HTTPStatus: status}))
+			e = diagnosis.Unknown(diagnosis.Symptom{HTTPStatus: status})
 		}
-		return []hit{{entry: e, at: at, score: ordinary, words: []string{p.quote(at, e)}}}
+		return []hit{{entry: e, at: at, score: diagnosis.Ordinary, words: []string{p.quote(at, e)}}}
 	}
 	return nil
 }

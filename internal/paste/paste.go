@@ -1,18 +1,22 @@
-package diagnosis
+package paste
 
 import (
 	"bytes"
 	"sort"
 	"strings"
+	"sync"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/loglines"
 )
 
 // paste is a text made ready for the search.
 type paste struct {
-	text    string   // cleaned
-	tokens  []string // that the text shows: their claims tell a cause
-	views   []view   // the text squeezed, and squeezed without the prefixes of lines
+	entries []diagnosis.Entry // of the catalogue
+	text    string            // cleaned
+	lower   string            // text with its ASCII letters in lower case
+	tokens  []string          // that the text shows: their claims tell a cause
+	views   []view            // the text squeezed, and squeezed without the prefixes of lines
 	replies []pastedReply
 	numbers []pastedNumber
 	marks   []mark
@@ -28,8 +32,22 @@ type view struct {
 // region is a piece of paste.text.
 type region struct{ start, end int }
 
+// around is the region's text with so many octets before and after it.
+func (p *paste) around(at region, before, after int) string {
+	return p.text[max(0, at.start-before):min(len(p.text), at.end+after)]
+}
+
+// distance is how many octets are between two regions, 0 where they overlap.
+func (r region) distance(other region) int { return max(r.start-other.end, other.start-r.end, 0) }
+
+// letterOrDigit reports an octet that Squeeze keeps.
+func letterOrDigit(c byte) bool { return diagnosis.SqueezeOctet(c) != 0 }
+
+// entries are those of the catalogue, copied once.
+var entries = sync.OnceValue(diagnosis.Entries)
+
 func newPaste(text string) *paste {
-	p := &paste{}
+	p := &paste{entries: entries()}
 	p.text, p.tokens = clean(text)
 	whole := newView(p.text, nil)
 	p.views = []view{whole}
@@ -38,7 +56,8 @@ func newPaste(text string) *paste {
 	}
 	p.replies = findReplies(p.text)
 	p.numbers = findNumbers(p.text, whole)
-	p.marks, p.hosts = findMarks(p.text)
+	p.lower = asciiLower(p.text)
+	p.marks, p.hosts = findMarks(p.text, p.lower)
 	p.marks = append(p.marks, p.wrappedMarks()...)
 	return p
 }
@@ -54,7 +73,7 @@ func newView(text string, cuts []region) view {
 			i = cuts[0].end - 1
 			continue
 		}
-		if c := squeezed(text[i]); c != 0 {
+		if c := diagnosis.SqueezeOctet(text[i]); c != 0 {
 			v.letters = append(v.letters, c)
 			v.at = append(v.at, int32(i))
 		}
@@ -62,7 +81,7 @@ func newView(text string, cuts []region) view {
 	return v
 }
 
-// linePrefixes are what stands before the words of each line but the first.
+// linePrefixes are what is before the words of each line but the first.
 func linePrefixes(text string) []region {
 	var cuts []region
 	lines := strings.SplitAfter(text, "\n")

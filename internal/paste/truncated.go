@@ -1,8 +1,10 @@
-package diagnosis
+package paste
 
 import (
 	"bytes"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
 const (
@@ -60,29 +62,29 @@ func (v view) before(at int) int {
 func (p *paste) truncatedAt(cut int) (hit, bool) {
 	letters := p.views[0].letters[:cut]
 	var best hit
-	for _, e := range theCatalogue().entries {
-		for _, r := range e.rules {
-			if len(r.words) != 1 || r.network || r.generic || r.stage != "" || r.aadsts != 0 {
+	for _, e := range p.entries {
+		for _, r := range e.Rules {
+			if len(r.Words) != 1 || r.Network || r.Generic || r.Stage != "" || r.AADSTS != 0 {
 				continue
 			}
-			n := remnant(letters, r.words[0])
+			n := remnant(letters, r.Words[0])
 			if n == 0 {
 				continue
 			}
 			at := region{int(p.views[0].at[cut-n]), int(p.views[0].at[cut-1]) + 1}
-			if !p.microsofts(at, r.weak) {
+			if !p.microsofts(at, r.Weak) {
 				continue
 			}
 			if best.score > 0 && best.entry.Code != e.Code {
 				return hit{}, false
 			}
-			best = hit{entry: e, at: at, line: p.line(at.start), score: ordinary + n, worded: true, words: []string{p.quote(at, e)}}
+			best = hit{entry: e, at: at, line: p.line(at.start), score: diagnosis.Ordinary + n, worded: true, words: []string{p.quote(at, e)}}
 		}
 	}
 	return best, best.score > 0
 }
 
-// remnant is how many letters of the phrase stand at the end, 0 when they are
+// remnant is how many letters of the phrase are at the end, 0 when they are
 // too few or the phrase is whole.
 func remnant(letters []byte, phrase string) int {
 	for n := len(phrase) - 1; n >= minRemnant && n*3 >= len(phrase)*2; n-- {
@@ -97,7 +99,10 @@ func remnant(letters []byte, phrase string) int {
 // place belongs to a more telling find.
 func covered(h hit, found []hit) bool {
 	for _, f := range found {
-		if f.entry.Code == h.entry.Code || f.score > h.score && f.at.end >= h.at.start && f.entry.Stages[0] == h.entry.Stages[0] {
+		same := f.entry.Code == h.entry.Code
+		sameStage := f.entry.Stages[0] == h.entry.Stages[0]
+		saysMore := f.score > h.score && f.at.end >= h.at.start && sameStage
+		if same || saysMore {
 			return true
 		}
 	}

@@ -1,4 +1,4 @@
-package diagnosis
+package paste
 
 import (
 	"regexp"
@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
-	"github.com/smtpsend/smtpsend/internal/loglines"
 )
 
 // pastedReply is a reply code, an enhanced status code or both, as found in a text.
@@ -24,7 +24,7 @@ type pastedNumber struct{ start, end, number int }
 
 const maxReplies = 400
 
-// What stands between a reply code and its enhanced code: tools write "535 5.7.3",
+// What is between a reply code and its enhanced code: tools write "535 5.7.3",
 // "535: 5.7.3", "(535, b'5.7.3", "535-5.7.3", "smtp;535 5.7.3", "code 535, 5.7.3".
 var (
 	enhancedHere = lazyregexp.New(`^[245]\.\d{1,3}\.\d{1,3}`)
@@ -36,7 +36,7 @@ var (
 func findReplies(text string) []pastedReply {
 	var out []pastedReply
 	for i := 1; i < len(text) && len(out) < maxReplies; i++ {
-		if text[i] != '.' || text[i-1] != '2' && text[i-1] != '4' && text[i-1] != '5' {
+		if text[i] != '.' || strings.IndexByte("245", text[i-1]) < 0 {
 			continue
 		}
 		start := i - 1
@@ -60,8 +60,10 @@ func findReplies(text string) []pastedReply {
 	return withLoneCodes(text, out)
 }
 
+func (r pastedReply) region() region { return region{r.start, r.end} }
+
 // threeDigits reports whether the enhanced code has a detail of three digits.
-// Nobody but Microsoft gives such.
+// Only Microsoft gives such.
 func (r pastedReply) threeDigits() bool {
 	return len(r.enhanced)-strings.LastIndexByte(r.enhanced, '.') > 3
 }
@@ -71,18 +73,19 @@ func (r pastedReply) threeDigits() bool {
 // "450 4.4.317 Cannot establish session [Message=451 5.7.3 STARTTLS is required]".
 func passedOn(text string, start int, before []pastedReply) bool {
 	lead := strings.TrimRight(text[max(0, start-12):start], `'" `)
-	if len(before) == 0 || !strings.HasSuffix(lead, "->") && !strings.HasSuffix(lead, "[Message=") {
+	quoted := strings.HasSuffix(lead, "->") || strings.HasSuffix(lead, "[Message=")
+	if len(before) == 0 || !quoted {
 		return false
 	}
 	b := before[len(before)-1]
 	return b.enhanced != "" && !strings.Contains(text[b.end:start], "\n")
 }
 
-// withLoneCodes adds the reply codes that stand without an enhanced code.
+// withLoneCodes adds the reply codes that have no enhanced code.
 func withLoneCodes(text string, out []pastedReply) []pastedReply {
 	left, looks := maxReplies, 20*maxReplies
 	for i := 0; i+3 < len(text) && left > 0 && looks > 0; i++ {
-		if c := text[i]; c != '4' && c != '5' || loglines.Figure(text[i+1]) != '0' || loglines.Figure(text[i+2]) != '0' || !strings.ContainsRune(" -:,", rune(text[i+3])) || i > 0 && squeezed(text[i-1]) != 0 {
+		if !codeAt(text, i) {
 			continue
 		}
 		looks--
@@ -98,25 +101,40 @@ func withLoneCodes(text string, out []pastedReply) []pastedReply {
 	return out
 }
 
+// codeAt reports whether a 4yz or 5yz reply code, by itself, is at i, which is not among
+// the last three octets.
+func codeAt(text string, i int) bool {
+	if text[i] != '4' && text[i] != '5' {
+		return false
+	}
+	begins := i == 0 || !letterOrDigit(text[i-1])
+	ends := strings.IndexByte(" -:,", text[i+3]) >= 0
+	return begins && ends && digit(text[i+1]) && digit(text[i+2])
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
+
 // boundary refuses what is part of a longer number: an address, a version.
 func boundary(text string, start, end int) bool {
-	if start > 0 {
-		if c := text[start-1]; c >= '0' && c <= '9' || c == '.' || c == '_' || c == '@' || c == '/' ||
-			c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
-			return false
-		}
+	if start > 0 && continuesWord(text[start-1]) {
+		return false
 	}
-	if end < len(text) {
-		c := text[end]
-		if c >= '0' && c <= '9' || c == '_' || c == '-' && end+1 < len(text) && text[end+1] != ' ' {
-			return false
-		}
-		if c == '.' && end+1 < len(text) && text[end+1] >= '0' && text[end+1] <= '9' {
-			return false
-		}
+	rest := text[end:]
+	switch {
+	case rest == "":
+		return true
+	case digit(rest[0]), rest[0] == '_':
+		return false
+	case rest[0] == '-':
+		return len(rest) == 1 || rest[1] == ' '
+	case rest[0] == '.':
+		return len(rest) == 1 || !digit(rest[1])
 	}
 	return true
 }
+
+// continuesWord reports an octet before a number that makes it a part of something longer.
+func continuesWord(c byte) bool { return letterOrDigit(c) || strings.IndexByte("._@/", c) >= 0 }
 
 var (
 	speaksOfReply = lazyregexp.New(`(?i)(?:said|response(?: was)?|respuesta(?: fue)?|r[ée]ponse|antwort(?: war| lautete)?|error|errore|fehler|erreur|code|status|returned|reply|replied|smtp;|unsuccessful|credentials|exception|server|serveur|servidor|diagnostic-code|refused|rejected|login|failed)['"]?[ \t:=>#(\[-]*(?:is|was|:)?[ \t:]*['"]?(?:host \S+ )?$|(?:^|[^#])#$`)
@@ -130,7 +148,7 @@ func led(text string, start int) bool {
 	return !speaksOfBuild.Get().MatchString(before) && speaksOfReply.Get().MatchString(before)
 }
 
-// beginsLine reports whether the code begins a line with words behind it: what
+// beginsLine reports whether the code begins a line and words follow it: what
 // System.Net.Mail and others quote.
 func beginsLine(text string, start, end int) bool {
 	if speaksOfBuild.Get().MatchString(text[max(0, start-60):start]) {
@@ -140,7 +158,8 @@ func beginsLine(text string, start, end int) bool {
 		return false
 	}
 	rest := strings.TrimLeft(text[end:min(len(text), end+40)], " ")
-	return rest == "" || len(rest) > 3 && rest[0] != '\n' && squeezed(rest[0]) > '9'
+	aWord := len(rest) > 3 && letterOrDigit(rest[0]) && !digit(rest[0])
+	return rest == "" || aWord
 }
 
 var (
@@ -155,7 +174,7 @@ var (
 func findNumbers(text string, whole view) []pastedNumber {
 	var out []pastedNumber
 	letters := string(whole.letters)
-	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && n > 9999 && theCatalogue().numbers[n] {
+	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && n > 9999 && diagnosis.KnownNumber(n) {
 		return []pastedNumber{{0, len(text), n}}
 	}
 	for from := 0; len(out) < maxReplies; {
@@ -172,7 +191,8 @@ func findNumbers(text string, whole view) []pastedNumber {
 	if len(out) == 0 {
 		out = pageNumbers(text, letters)
 	}
-	if len(out) > 0 || !strings.Contains(letters, "errorcode") && !strings.Contains(letters, "timestamp") {
+	otherForm := strings.Contains(letters, "errorcode") || strings.Contains(letters, "timestamp")
+	if len(out) > 0 || !otherForm {
 		return out
 	}
 	for _, re := range []*regexp.Regexp{errorCodes.Get(), errorURI.Get(), msalErrors.Get(), signInCode.Get()} {
@@ -185,7 +205,13 @@ func findNumbers(text string, whole view) []pastedNumber {
 	return out
 }
 
-// number reads the digits at letter i. Digits behind a line end belong to it
+// aLineEnd reports whether what is between two digits is a line end, with the blanks and
+// quotation marks that a tool puts around it.
+func aLineEnd(gap string) bool {
+	return len(gap) < 12 && strings.Contains(gap, "\n") && !strings.Contains(gap, ":")
+}
+
+// number reads the digits at letter i. Digits after a line end belong to it
 // when the number is in the catalogue with them.
 func (v view) number(text string, i int) (n, end int) {
 	var digits, wrapped string
@@ -199,13 +225,13 @@ func (v view) number(text string, i int) (n, end int) {
 		switch {
 		case digits == "" && len(gap) < 4, gap == "" && wrapped == "":
 			digits, end = digits+string(c), at+1
-		case gap == "" || wrapped == "" && len(gap) < 12 && strings.Contains(gap, "\n") && !strings.Contains(gap, ":"):
+		case gap == "", wrapped == "" && aLineEnd(gap):
 			wrapped, wrappedEnd = wrapped+string(c), at+1
 		default:
 			i = len(v.letters)
 		}
 	}
-	if n, err := strconv.Atoi(digits + wrapped); err == nil && wrapped != "" && theCatalogue().numbers[n] {
+	if n, err := strconv.Atoi(digits + wrapped); err == nil && wrapped != "" && diagnosis.KnownNumber(n) {
 		return n, wrappedEnd
 	}
 	if len(digits) < 4 {

@@ -1,10 +1,10 @@
-package diagnosis
+package paste
 
 import (
 	"net/netip"
 	"strings"
+	"sync"
 
-	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -12,15 +12,15 @@ import (
 // the ranges that Microsoft publishes for Exchange Online's clients
 // (https://learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges,
 // rows 1 and 10). Those of its servers for incoming mail are left out, because
-// they also stand in other servers' logs as clients.
-var exchangeRanges = &lazy.Value[[]netip.Prefix]{Make: func() []netip.Prefix {
+// they are also in other servers' logs as clients.
+var exchangeRanges = sync.OnceValue(func() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("40.96.0.0/13"), netip.MustParsePrefix("40.104.0.0/15"), netip.MustParsePrefix("52.96.0.0/14"),
 		netip.MustParsePrefix("132.245.0.0/16"), netip.MustParsePrefix("150.171.32.0/22"), netip.MustParsePrefix("23.103.160.0/20"),
 		netip.MustParsePrefix("13.107.6.152/31"), netip.MustParsePrefix("13.107.18.10/31"), netip.MustParsePrefix("13.107.128.0/22"),
 		netip.MustParsePrefix("204.79.197.215/32"),
 	}
-}}
+})
 
 // exchangeIPv4 reports whether a run of letters, digits and dots is an address
 // of Exchange Online.
@@ -32,7 +32,7 @@ func exchangeIPv4(name string) bool {
 	if err != nil {
 		return false
 	}
-	for _, r := range exchangeRanges.Get() {
+	for _, r := range exchangeRanges() {
 		if r.Contains(addr) {
 			return true
 		}
@@ -41,16 +41,25 @@ func exchangeIPv4(name string) bool {
 }
 
 // dialled reports whether the address at this place is one that was connected
-// to: a port of mail or of HTTPS stands behind it, and no word for a client
+// to: a port of mail or of HTTPS follows it, and no word for a client is
 // before it.
 func dialled(text string, at region) bool {
-	return mailPortBehind.Get().MatchString(text[at.end:min(len(text), at.end+12)]) && !clientBefore.Get().MatchString(text[max(0, at.start-20):at.start])
+	after, before := text[at.end:min(len(text), at.end+12)], text[max(0, at.start-20):at.start]
+	return mailPortAfter.Get().MatchString(after) && !clientBefore.Get().MatchString(before)
 }
 
 var (
-	mailPortBehind = lazyregexp.New(`^\]?(?: ?: ?|,? port )(?:25|465|587|110|143|443|993|995)\b`)
-	clientBefore   = lazyregexp.New(`(?i)(?:client|from|addr|source|src|peer)[:=]? ?\[?$`)
+	mailPortAfter = lazyregexp.New(`^\]?(?: ?: ?|,? port )(?:25|465|587|110|143|443|993|995)\b`)
+	clientBefore  = lazyregexp.New(`(?i)(?:client|from|addr|source|src|peer)[:=]? ?\[?$`)
 )
+
+// inIPv6 is wider than the form of IPv6 addresses: it has capitals beyond F.
+func inIPv6(r rune) bool {
+	if r == ':' {
+		return true
+	}
+	return r <= 'f' && letterOrDigit(byte(r))
+}
 
 // exchangeIPv6 are the IPv6 addresses of Exchange Online in a text that were
 // connected to: 2603:1006 to 2603:1056.
@@ -59,12 +68,12 @@ func exchangeIPv6(text string) []mark {
 	for _, start := range wordStarts(text, "2603:10") {
 		rest := text[start+len("2603:10"):]
 		if len(rest) > 3 && rest[0] >= '0' && rest[0] <= '5' && rest[1] == '6' && rest[2] == ':' {
-			length := strings.IndexFunc(rest, func(r rune) bool { return r != ':' && (r > 'f' || squeezed(byte(r)) == 0) })
+			length := strings.IndexFunc(rest, func(r rune) bool { return !inIPv6(r) })
 			if length < 0 {
 				length = len(rest)
 			}
 			if at := (region{start, start + len("2603:10") + length}); dialled(text, at) {
-				out = append(out, mark{start: at.start, end: at.end, microsoft: true})
+				out = append(out, mark{start: at.start, end: at.end, microsoft: true, address: true})
 			}
 		}
 	}

@@ -1,14 +1,15 @@
-package diagnosis
+package paste
 
 import (
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
-// On a sign-in page the number stands by itself, between ids whose labels are
+// On a sign-in page the number is by itself, between ids whose labels are
 // in the reader's language.
 var (
 	pageNumber = lazyregexp.New(`(?i)(?:error code|fehlercode|code d.erreur|c[óo]digo de error|c[óo]digo de erro|codice errore|foutcode|kod błędu|エラー ?コード|错误代码)\s?[:：]\s?(\d{5,8})\b`)
@@ -27,7 +28,7 @@ func pageNumbers(text, letters string) []pastedNumber {
 	var out []pastedNumber
 	for _, m := range pageNumber.Get().FindAllStringSubmatchIndex(text, maxReplies) {
 		n, err := strconv.Atoi(text[m[2]:m[3]])
-		if err == nil && theCatalogue().numbers[n] && pageSigns.Get().MatchString(text[max(0, m[0]-1000):min(len(text), m[1]+1000)]) {
+		if err == nil && diagnosis.KnownNumber(n) && pageSigns.Get().MatchString(text[max(0, m[0]-1000):min(len(text), m[1]+1000)]) {
 			out = append(out, pastedNumber{m[0], m[1], n})
 		}
 	}

@@ -1,12 +1,10 @@
-package diagnosis
+package paste
 
 import (
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
-	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -15,107 +13,147 @@ type mark struct {
 	start, end int
 	microsoft  bool
 	foreign    bool // a known other provider or server program
-	answering  bool // a host nobody knows, named as the one that was asked or answered
+	answering  bool // an unknown host, named as the one that was asked or answered
+	address    bool // an IP address, which tells where a connection went and not who speaks
 }
 
 // Whose words they are decides about everything that other servers say in the
-// same way. Each stands at the start of a word; those of others stand alone.
+// same way. Each begins a word; those of others are whole words.
 var (
-	microsoftWords = &lazy.Value[[]string]{Make: func() []string {
-		return strings.Split("office 365|office365|office-365|outlook365|outlook 365|microsoft 365|microsoft365|"+
-			"o365|m365|exchange online|exchange-online|exchangeonline|exchange server|microsoft exchange|ms exchange|"+
-			"exchangelabs|entra|azure ad|azuread|azure-ad|azure active directory|microsoft identity|microsoft.identity|"+
-			"aadsts|storedrv|microsoft esmtp|msal|azure.identity|onmicrosoft.com|wascl|high volume email|"+
-			"new-serviceprincipal|get-serviceprincipal|set-casmailbox|get-casmailbox|set-transportconfig|get-transportconfig|"+
-			"add-mailboxpermission|add-recipientpermission|new-managementroleassignment|new-managementscope|"+
-			"test-serviceprincipalauthorization|connect-exchangeonline", "|")
-	}}
-	foreignWords = &lazy.Value[[]string]{Make: func() []string {
-		return strings.Split("gsmtp|google|gmail|yahoo|aol|exim|dovecot|postfix/smtpd|esmtp postfix|sendgrid|"+
-			"mailgun|mailjet|postmark|sparkpost|amazon ses|amazonses|zoho|icloud|fastmail|protonmail|proton mail|mailtrap|"+
-			"brevo|sendinblue|hmailserver|mailenable|smartermail|mdaemon|kerio|zimbra|cyrus|courier|qmail|opensmtpd|okta|"+
-			"auth0|cognito|onelogin|strato|ionos|mimecast|proofpoint|spamassassin|amavis|rspamd|mailcow|plesk|cpanel|axigen|"+
-			"icewarp|lotus domino|groupwise|gmx|yandex|azurecomm.net|azure communication", "|")
-	}}
+	microsoftWords = []string{
+		"office 365", "office365", "office-365", "outlook365", "outlook 365", "microsoft 365", "microsoft365", "o365",
+		"m365", "exchange online", "exchange-online", "exchangeonline", "exchange server", "microsoft exchange",
+		"ms exchange", "exchangelabs", "entra", "azure ad", "azuread", "azure-ad", "azure active directory",
+		"microsoft identity", "microsoft.identity", "aadsts", "storedrv", "microsoft esmtp", "msal", "azure.identity",
+		"onmicrosoft.com", "wascl", "high volume email", "new-serviceprincipal", "get-serviceprincipal", "set-casmailbox",
+		"get-casmailbox", "set-transportconfig", "get-transportconfig", "add-mailboxpermission", "add-recipientpermission",
+		"new-managementroleassignment", "new-managementscope", "test-serviceprincipalauthorization",
+		"connect-exchangeonline",
+	}
+	foreignWords = []string{
+		"gsmtp", "google", "gmail", "yahoo", "aol", "exim", "dovecot", "postfix/smtpd", "esmtp postfix", "sendgrid",
+		"mailgun", "mailjet", "postmark", "sparkpost", "amazon ses", "amazonses", "zoho", "icloud", "fastmail",
+		"protonmail", "proton mail", "mailtrap", "brevo", "sendinblue", "hmailserver", "mailenable", "smartermail",
+		"mdaemon", "kerio", "zimbra", "cyrus", "courier", "qmail", "opensmtpd", "okta", "auth0", "cognito", "onelogin",
+		"strato", "ionos", "mimecast", "proofpoint", "spamassassin", "amavis", "rspamd", "mailcow", "plesk", "cpanel",
+		"axigen", "icewarp", "lotus domino", "groupwise", "gmx", "yandex", "azurecomm.net", "azure communication",
+	}
 )
 
 // reportWords introduce a reply in Exchange's non-delivery reports.
 var (
-	reportWords = &lazy.Value[[]string]{Make: func() []string {
-		return strings.Split("remote server returned|remoteserver hat|remote server hat|serveur distant a renvoyé|serveur distant a retourné|"+
-			"servidor remoto devolvió|server remoto ha restituito|servidor remoto devolveu|servidor remoto retornou|"+
-			"externe server retourneerde|serwer zdalny zwrócił|リモート サーバーが|リモートサーバーが|远程服务器返回|원격 서버에서", "|")
-	}}
+	reportWords = []string{
+		"remote server returned", "remoteserver hat", "remote server hat", "serveur distant a renvoyé",
+		"serveur distant a retourné", "servidor remoto devolvió", "server remoto ha restituito",
+		"servidor remoto devolveu", "servidor remoto retornou", "externe server retourneerde", "serwer zdalny zwrócił",
+		"リモート サーバーが", "リモートサーバーが", "远程服务器返回", "원격 서버에서",
+	}
 	reportedReply = lazyregexp.New(`^[^0-9A-Za-z\n]{1,12}[45]\d\d[ -]`)
 )
 
-// Addresses of people say nothing about servers, so what stands behind an @ is
-// passed over.
+// Addresses of people say nothing about servers, so what follows an @ is passed over.
 var (
-	// misspeltHost looks like one of Microsoft's and is none: the mistake itself.
+	// misspeltHost looks like one of Microsoft's and is not: the mistake itself.
 	misspeltHost = lazyregexp.New(`(?i)(?:off?ice?|of+ice)\.?(?:365|356|635|36)|outlo+k\.?(?:365|office)|microsoft-?online|micros[oi]ftonline|outlook\.office`)
-	// clientHost is one of Microsoft's that sends, and never answers.
-	clientHost   = lazyregexp.New(`(?i)\.outbound\.protection\.outlook\.com$`)
-	publicSuffix = lazyregexp.New(`(?i)\.(?:com|net|org|de|fr|io|co|uk|us|es|it|ru|cn|jp|local|lan|example|internal|eu|nl|ch|at|be|pl|br|in|info|biz|me|cloud|dev|email|corp|gov|edu|mx|ca|au|microsoft|se|no|dk|fi|cz|test|invalid|localdomain)$`)
+	// packageRoots begin the names of packages and classes, which have dots as hosts have.
+	packageRoots = []string{
+		"com", "org", "net", "io", "java", "javax", "jakarta", "sun", "system", "microsoft", "node", "internal", "at",
+		"de", "me", "in", "no", "is", "be", "it",
+	}
+	publicSuffixes = []string{
+		"com", "net", "org", "de", "fr", "io", "co", "uk", "us", "es", "it", "ru", "cn", "jp", "local", "lan", "example",
+		"internal", "eu", "nl", "ch", "at", "be", "pl", "br", "in", "info", "biz", "me", "cloud", "dev", "email", "corp",
+		"gov", "edu", "mx", "ca", "au", "microsoft", "se", "no", "dk", "fi", "cz", "test", "invalid", "localdomain",
+	}
 	// exchangesOwn are the names that Exchange's components put before a reason,
-	// and the marks of Exchange Online Protection behind one.
+	// and the marks of Exchange Online Protection after one.
 	exchangesOwn = lazyregexp.New(`\b(?:(?i:RESOLVER)\.(?:ADR|RST|FWD|CON|GRP|PF|MT)\.|(?:ROUTING|SMTPSEND|APPROVAL|QUEUE)\.[A-Z]|TRANSPORT\.RULES\.|STOREDRV\b)|\bAS\(\d{3,}\)\s*(?:$|[\[\n'"”»)])|\(S\d{3,}\)|\b(?:ATTR|PRX)\d{1,2}\b|(?i:\.[a-z]{3,4}p(?:rd)?\d{2,3}\.prod\b)`)
 	// exchangesOwnWords are what to look for first: each of those has one.
-	exchangesOwnWords = &lazy.Value[[]string]{Make: func() []string {
-		return strings.Split("resolver.|routing.|smtpsend.|approval.|queue.|transport.rules.|storedrv|as(|(s|attr|prx|.prod", "|")
-	}}
-	packageName = lazyregexp.New(`(?i)^(?:com|org|net|io|java|javax|jakarta|sun|system|microsoft|node|internal|at|de|me|in|no|is|be|it)\.`)
+	exchangesOwnWords = []string{
+		"resolver.", "routing.", "smtpsend.", "approval.", "queue.", "transport.rules.", "storedrv", "as(", "(s", "attr",
+		"prx", ".prod",
+	}
 )
 
 const maxMarks = 2000
 
-func findMarks(text string) (marks, hosts []mark) {
-	lower := asciiLower(text)
-	for _, w := range microsoftWords.Get() {
+// clientHosts are those of Microsoft's that send, and never answer.
+const clientHosts = ".outbound.protection.outlook.com"
+
+// findMarks finds the marks of a text, and the names of hosts in it. lower is the text
+// in lower case.
+func findMarks(text, lower string) (marks, hosts []mark) {
+	marks = append(nameMarks(text, lower), reportMarks(text, lower)...)
+	for _, at := range hostNames(lower) {
+		h, isHost := hostMark(text, lower, at)
+		if !isHost {
+			continue
+		}
+		hosts = append(hosts, h)
+		speaks := h.microsoft && !h.address
+		if speaks || h.answering {
+			marks = append(marks, h)
+		}
+	}
+	return marks, append(hosts, exchangeIPv6(lower)...)
+}
+
+// nameMarks are the names of Microsoft's products, and of others'.
+func nameMarks(text, lower string) (marks []mark) {
+	for _, w := range microsoftWords {
 		for _, at := range wordStarts(lower, w) {
 			if !ofPerson(text, at) && !inPath(text, at) {
 				marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
 			}
 		}
 	}
-	for _, w := range foreignWords.Get() {
+	for _, w := range foreignWords {
 		for _, at := range wordStarts(lower, w) {
-			if end := at + len(w); (end == len(lower) || squeezed(lower[end]) == 0) && !ofPerson(text, at) {
+			if end := at + len(w); endsWord(lower, end) && !ofPerson(text, at) {
 				marks = append(marks, mark{start: at, end: end, foreign: true})
 			}
 		}
 	}
-	for _, m := range hostNames(lower) {
-		h := lower[m.start:m.end]
-		if exchangeIPv4(h) && dialled(text, m) {
-			hosts = append(hosts, mark{start: m.start, end: m.end, microsoft: true})
-			continue
-		}
-		if ofPerson(text, m.start) || clientHost.Get().MatchString(h) || inPath(text, m.start) || !publicSuffix.Get().MatchString(h) || packageName.Get().MatchString(h) || exchange.NamesInspector(h) {
-			continue
-		}
-		k := mark{start: m.start, end: m.end, microsoft: exchange.IsMicrosoft(h) || misspeltHost.Get().MatchString(h)}
-		hosts = append(hosts, k)
-		k.answering = !k.microsoft && answers(text, k)
-		if k.microsoft || k.answering {
-			marks = append(marks, k)
-		}
-	}
-	for _, w := range reportWords.Get() {
+	return marks
+}
+
+// reportMarks are the words of Exchange's reports, and of its components.
+func reportMarks(text, lower string) (marks []mark) {
+	for _, w := range reportWords {
 		for _, at := range wordStarts(lower, w) {
 			if reportedReply.Get().MatchString(text[at+len(w) : min(len(text), at+len(w)+40)]) {
 				marks = append(marks, mark{start: at, end: at + len(w), microsoft: true})
 			}
 		}
 	}
-	if slices.ContainsFunc(exchangesOwnWords.Get(), func(w string) bool { return strings.Contains(lower, w) }) {
+	if slices.ContainsFunc(exchangesOwnWords, func(w string) bool { return strings.Contains(lower, w) }) {
 		for _, m := range exchangesOwn.Get().FindAllStringIndex(text, maxMarks) {
 			marks = append(marks, mark{start: m[0], end: m[1], microsoft: true})
 		}
 	}
-	hosts = append(hosts, exchangeIPv6(lower)...)
-	sort.Slice(marks, func(i, j int) bool { return marks[i].start < marks[j].start })
-	return marks, hosts
+	return marks
+}
+
+// hostMark is the host whose name or address is at this place. ok is false for what only
+// looks like one, and for hosts that say nothing about who answered.
+func hostMark(text, lower string, at region) (m mark, ok bool) {
+	name := lower[at.start:at.end]
+	m = mark{start: at.start, end: at.end}
+	if exchangeIPv4(name) && dialled(text, at) {
+		m.microsoft, m.address = true, true
+		return m, true
+	}
+	switch {
+	case ofPerson(text, at.start), inPath(text, at.start), strings.HasSuffix(name, clientHosts), exchange.NamesInspector(name):
+		return mark{}, false
+	case !slices.Contains(publicSuffixes, name[strings.LastIndexByte(name, '.')+1:]):
+		return mark{}, false
+	case slices.Contains(packageRoots, name[:strings.IndexByte(name, '.')]):
+		return mark{}, false
+	}
+	m.microsoft = exchange.IsMicrosoft(name) || misspeltHost.Get().MatchString(name)
+	m.answering = !m.microsoft && answers(text, m)
+	return m, true
 }
 
 // answers reports whether the text names the host as a mail server that was
@@ -172,7 +210,7 @@ func wordStarts(text, w string) []int {
 		}
 		i += from
 		from = i + len(w)
-		if i == 0 || squeezed(text[i-1]) == 0 {
+		if i == 0 || !letterOrDigit(text[i-1]) {
 			out = append(out, i)
 		}
 	}
@@ -183,11 +221,11 @@ func wordStarts(text, w string) []int {
 func hostNames(text string) []region {
 	var out []region
 	for i := 0; i < len(text) && len(out) < maxMarks; i++ {
-		if squeezed(text[i]) == 0 {
+		if !letterOrDigit(text[i]) {
 			continue
 		}
 		end, dots := i, 0
-		for end < len(text) && (squeezed(text[end]) != 0 || (text[end] == '.' || text[end] == '-') && end+1 < len(text) && squeezed(text[end+1]) != 0) {
+		for end < len(text) && (letterOrDigit(text[end]) || joinsWords(text, end)) {
 			if text[end] == '.' {
 				dots++
 			}
@@ -201,10 +239,20 @@ func hostNames(text string) []region {
 	return out
 }
 
+// joinsWords reports whether the octet is a dot or hyphen that a letter or digit follows.
+func joinsWords(text string, i int) bool {
+	joiner := text[i] == '.' || text[i] == '-'
+	return joiner && i+1 < len(text) && letterOrDigit(text[i+1])
+}
+
+// endsWord reports whether no letter or digit is at this place.
+func endsWord(text string, at int) bool { return at == len(text) || !letterOrDigit(text[at]) }
+
 // inPath reports whether the name at start is a part of a path or URL and not
 // its host.
 func inPath(text string, start int) bool {
-	return start > 0 && text[start-1] == '/' && (start == 1 || text[start-2] != '/')
+	before := text[:start]
+	return strings.HasSuffix(before, "/") && !strings.HasSuffix(before, "//")
 }
 
 // ofPerson reports whether the name at start belongs to an address of a person.
@@ -213,7 +261,7 @@ func ofPerson(text string, start int) bool {
 		switch c := text[i]; {
 		case c == '@':
 			return true
-		case c != '.' && c != '-' && squeezed(c) == 0:
+		case c != '.' && c != '-' && !letterOrDigit(c):
 			return false
 		}
 	}
@@ -239,23 +287,28 @@ func (p *paste) microsofts(at region, weak bool) bool {
 }
 
 // nearest returns the distances to the nearest marks of Microsoft, of another
-// known one, and of a host that answers, -1 for none. What stands on another
+// known one, and of a host that answers, -1 for none. What is on another
 // line counts as farther.
 func (p *paste) nearest(at region) (mine, known, answering int) {
 	mine, known, answering = -1, -1, -1
+	nearer := func(best *int, d int) {
+		if *best < 0 || d < *best {
+			*best = d
+		}
+	}
 	line := p.line(at.start)
 	for _, m := range p.marks {
-		d := max(at.start-m.end, m.start-at.end, 0)
+		d := at.distance(region{m.start, m.end})
 		if m.start < line.start || m.start > max(line.end, at.end) {
 			d += 200
 		}
 		switch {
-		case m.microsoft && (mine < 0 || d < mine):
-			mine = d
-		case m.foreign && (known < 0 || d < known):
-			known = d
-		case m.answering && (answering < 0 || d < answering):
-			answering = d
+		case m.microsoft:
+			nearer(&mine, d)
+		case m.foreign:
+			nearer(&known, d)
+		case m.answering:
+			nearer(&answering, d)
 		}
 	}
 	return mine, known, answering
@@ -269,13 +322,15 @@ func (p *paste) namesMicrosoftHost(at region) bool {
 	line := p.line(at.start)
 	best, mine := -1, false
 	for _, h := range p.hosts {
-		d := max(at.start-h.end, h.start-at.end, 0)
+		d := at.distance(region{h.start, h.end})
 		if h.start < line.start || h.start > line.end {
 			d += 1000
 		} else if h.microsoft {
 			return true
 		}
-		if best < 0 || d < best || d == best && h.microsoft {
+		nearer := best < 0 || d < best
+		asNear := d == best && h.microsoft
+		if nearer || asNear {
 			best, mine = d, h.microsoft
 		}
 	}
@@ -297,7 +352,7 @@ func (p *paste) onPremises(at region) bool {
 	if !slices.ContainsFunc(ownExchangeWords, func(w string) bool { return strings.Contains(p.text, w) }) {
 		return false
 	}
-	return ownExchange.Get().MatchString(p.text[max(0, at.start-4000):min(len(p.text), at.end+400)])
+	return ownExchange.Get().MatchString(p.around(at, 4000, 400))
 }
 
 // What Exchange Online does not offer, and the words to look for first.
@@ -320,12 +375,15 @@ var privateTarget = lazyregexp.New(`(?i)(?:dial tcp|ECONNREFUSED|ETIMEDOUT|EHOST
 // inspected reports whether a product that opens TLS is named near the place, or an
 // authority made for it as the issuer.
 func (p *paste) inspected(at region) bool {
-	near := p.text[max(0, at.start-1000):min(len(p.text), at.end+1000)]
+	near := p.around(at, 1000, 1000)
 	if m := issuedBy.Get().FindStringSubmatch(near); m != nil && exchange.Inspects(m[1]) {
 		return true
 	}
 	return exchange.NamesInspector(near)
 }
+
+// issuedBy finds what diagnosis.IssuedBy says.
+var issuedBy = lazyregexp.New(`\(issued by ([^)\n]{1,120})\)`)
 
 // onLoopback reports whether the line, or the exception around it, names the machine itself, and whether
 // the port, where one is named, is one of mail.

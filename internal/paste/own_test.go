@@ -1,10 +1,11 @@
-package diagnosis_test
+package paste_test
 
 import (
 	"slices"
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/paste"
 )
 
 // TestWhatSmtpsendNamedKeepsItsName: it saw more than the words that it quotes.
@@ -21,7 +22,7 @@ func TestWhatSmtpsendNamedKeepsItsName(t *testing.T) {
 		{"    more: smtpsend explain no-such-code\n535 5.7.3 Authentication unsuccessful", []string{"auth-unsuccessful"}},
 		{"I ran smtpsend explain in-doubt and got 535 5.7.3 Authentication unsuccessful", []string{"auth-unsuccessful"}},
 	} {
-		found := diagnosis.Explain(tt.text, diagnosis.Facts{})
+		found := paste.Explain(tt.text, diagnosis.Facts{})
 		var codes []string
 		for _, f := range found {
 			codes = append(codes, f.Code)

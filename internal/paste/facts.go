@@ -1,8 +1,10 @@
-package diagnosis
+package paste
 
 import (
+	"cmp"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -14,25 +16,25 @@ var (
 )
 
 // factsOf adds the ids that the endpoint names in its own words.
-func (p *paste) factsOf(f Facts, text string) Facts {
+func (p *paste) factsOf(f diagnosis.Facts, text string) diagnosis.Facts {
 	text = whitespace.Get().ReplaceAllString(text, " ")
 	if m := appInText.Get().FindStringSubmatch(text); m != nil {
-		f.ClientID = or(f.ClientID, m[1])
+		f.ClientID = cmp.Or(f.ClientID, m[1])
 	}
 	if m := tenantInText.Get().FindStringSubmatch(text); m != nil {
-		f.TenantID = or(f.TenantID, m[1])
+		f.TenantID = cmp.Or(f.TenantID, m[1])
 	}
 	return f
 }
 
 // claims reads the token of a transcript that shows one. When it was used is
 // not known, so its expiry says nothing.
-func (p *paste) claims() *Claims {
+func (p *paste) claims() *diagnosis.Claims {
 	for _, token := range p.tokens {
-		if c, err := ReadClaims(token); err == nil && c.Audience != "" {
+		if c, err := diagnosis.ReadClaims(token); err == nil && c.Audience != "" {
 			c.Expires = time.Time{}
 			for _, id := range []*string{&c.AppID, &c.ObjectID, &c.TenantID} {
-				if !idShape.Get().MatchString(*id) { // anybody can make a token that says something else there
+				if !idShape.Get().MatchString(*id) { // a token can be made by anyone, with anything there
 					*id = ""
 				}
 			}

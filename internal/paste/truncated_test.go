@@ -1,9 +1,10 @@
-package diagnosis_test
+package paste_test
 
 import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/paste"
 )
 
 func TestTruncatedTexts(t *testing.T) {
@@ -22,7 +23,7 @@ func TestTruncatedTexts(t *testing.T) {
 		"{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000222: The provided client secr": "secret-expired",
 		"Invalid client secret is prov":                                                                 "secret-wrong",
 	} {
-		if got := codesOf(diagnosis.Explain(text, diagnosis.Facts{})); got != want {
+		if got := codesOf(paste.Explain(text, diagnosis.Facts{})); got != want {
 			t.Errorf("%q is explained as %q, want %q", text, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package diagnosis_test
+package paste_test
 
 import (
 	"encoding/base64"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/paste"
 )
 
 // ways are what happens to a server's words before somebody pastes them.
@@ -85,7 +86,7 @@ func TestSamplesSurviveTheirWay(t *testing.T) {
 				}
 				for _, sample := range append([]string{e.Sample}, e.Variants...) {
 					text := way(sample)
-					if got := diagnosis.Explain(text, diagnosis.Facts{}); len(got) == 0 || got[0].Code != e.Code {
+					if got := paste.Explain(text, diagnosis.Facts{}); len(got) == 0 || got[0].Code != e.Code {
 						t.Errorf("%s is explained as %q:\n%s", e.Code, codesOf(got), text)
 					}
 				}

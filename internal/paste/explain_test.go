@@ -1,4 +1,4 @@
-package diagnosis_test
+package paste_test
 
 import (
 	"encoding/base64"
@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/paste"
 )
 
 // pasted is one text of testdata/pastes: a line "=== CODES :: whose words" and
@@ -59,7 +60,7 @@ func TestPastedTexts(t *testing.T) {
 	all := readPastes(t)
 	right := 0
 	for _, p := range all {
-		got := codesOf(diagnosis.Explain(p.text, diagnosis.Facts{}))
+		got := codesOf(paste.Explain(p.text, diagnosis.Facts{}))
 		if want := strings.Join(p.codes, ","); got != want {
 			t.Errorf("%s, %s: named %q, want %q\n%s", p.file, p.tool, got, want, p.text)
 			continue
@@ -83,7 +84,7 @@ func TestSamplesAreExplained(t *testing.T) {
 			if e.Fault != "" || !e.ServerCan && e.Token == nil {
 				text += "\nsmtp.office365.com:587"
 			}
-			if got := diagnosis.Explain(text, diagnosis.Facts{}); len(got) == 0 || got[0].Code != e.Code {
+			if got := paste.Explain(text, diagnosis.Facts{}); len(got) == 0 || got[0].Code != e.Code {
 				t.Errorf("%s: sample %q is explained as %q", e.Code, text, codesOf(got))
 			}
 		}
@@ -92,7 +93,7 @@ func TestSamplesAreExplained(t *testing.T) {
 
 func TestExplainACode(t *testing.T) {
 	for _, e := range diagnosis.Entries() {
-		if got := diagnosis.Explain(" "+e.Code+"\n", diagnosis.Facts{}); codesOf(got) != e.Code {
+		if got := paste.Explain(" "+e.Code+"\n", diagnosis.Facts{}); codesOf(got) != e.Code {
 			t.Errorf("code %s is explained as %q", e.Code, codesOf(got))
 		}
 	}
@@ -106,7 +107,7 @@ func FuzzExplain(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		seen := map[string]bool{}
-		for _, got := range diagnosis.Explain(text, diagnosis.Facts{}) {
+		for _, got := range paste.Explain(text, diagnosis.Facts{}) {
 			if !got.Known() || seen[got.Code] {
 				t.Errorf("%q: code %q is unknown or double", text, got.Code)
 			}
@@ -127,12 +128,12 @@ func TestExplainIsBounded(t *testing.T) {
 		"dots": "5.7.\n", "tags": "<b ", "quoted-printable": "=3D=\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			size := diagnosis.MaxPaste / 16
+			size := paste.MaxText / 16
 			if name == "codes" {
-				size = 2 * diagnosis.MaxPaste
+				size = 2 * paste.MaxText
 			}
 			text := strings.Repeat(unit, size/len(unit))
-			if got := diagnosis.Explain(text, diagnosis.Facts{}); len(got) > 4 {
+			if got := paste.Explain(text, diagnosis.Facts{}); len(got) > 4 {
 				t.Errorf("%d findings in a text of one kind", len(got))
 			}
 		})
@@ -140,7 +141,7 @@ func TestExplainIsBounded(t *testing.T) {
 }
 
 func TestExplainSaysByWhichWords(t *testing.T) {
-	got := diagnosis.Explain("x: 535 5.7.139 Authentication unsuccessful, SmtpClientAuth\nentication is disabled for the Tenant. Visit", diagnosis.Facts{Mailbox: "a@contoso.example"})
+	got := paste.Explain("x: 535 5.7.139 Authentication unsuccessful, SmtpClientAuth\nentication is disabled for the Tenant. Visit", diagnosis.Facts{Mailbox: "a@contoso.example"})
 	if len(got) != 1 || len(got[0].Matched) != 1 || got[0].Matched[0] != "SmtpClientAuth entication is disabled for the Tenant" {
 		t.Fatalf("got %+v", got)
 	}
@@ -151,7 +152,7 @@ func TestExplainSaysByWhichWords(t *testing.T) {
 
 func TestExplainTakesIDsFromTheText(t *testing.T) {
 	id := "11111111-2222-3333-4444-555555555555"
-	got := diagnosis.Explain("AADSTS7000215: Invalid client secret provided. Ensure the secret is for a secret added to app '"+id+"'.", diagnosis.Facts{})
+	got := paste.Explain("AADSTS7000215: Invalid client secret provided. Ensure the secret is for a secret added to app '"+id+"'.", diagnosis.Facts{})
 	if len(got) != 1 || !strings.Contains(got[0].Fixes[0].Commands[0], id) {
 		t.Errorf("got %+v", got)
 	}
@@ -161,7 +162,7 @@ func TestExplainTakesIDsFromTheText(t *testing.T) {
 // the refusal. The text itself is not given back.
 func TestExplainTakesAddressesFromTheText(t *testing.T) {
 	reply := "554 5.2.252 SendAsDenied; a@contoso.example not allowed to send as b@contoso.example; STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; Failed"
-	got := diagnosis.Explain("250 2.1.5 Recipient OK\nthe server answered: "+reply, diagnosis.Facts{})
+	got := paste.Explain("250 2.1.5 Recipient OK\nthe server answered: "+reply, diagnosis.Facts{})
 	if len(got) != 1 || got[0].Text != "" {
 		t.Fatalf("got %+v", got)
 	}
@@ -170,11 +171,34 @@ func TestExplainTakesAddressesFromTheText(t *testing.T) {
 	}
 }
 
+// TestOtherServersAreNamedWhereWeMetThemAlone: a pasted text may be any provider's.
+// What our own client meets has these names (see the test of internal/diagnosis).
+func TestOtherServersAreNamedWhereWeMetThemAlone(t *testing.T) {
+	for text, code := range map[string]string{
+		"535 5.7.8 Error: authentication failed: authentication failure":                       "auth-refused-elsewhere",
+		"535 Authentication credentials invalid":                                               "auth-refused-elsewhere",
+		"553 5.7.1 <a@b.example>: Sender address rejected: not owned by user c@b.example":      "sender-not-owned",
+		"553 5.7.1 <a@b.example>: Sender address rejected: not owned by auth user c@b.example": "sender-not-owned",
+	} {
+		for _, f := range paste.Explain("mail.b.example said: "+text, diagnosis.Facts{}) {
+			if f.Known() && f.Code == code {
+				t.Errorf("%q is explained as %s", text, f.Code)
+			}
+		}
+	}
+}
+
+// jwt is a token with this payload.
+func jwt(payload string) string {
+	enc := base64.RawURLEncoding.EncodeToString
+	return enc([]byte(`{"typ":"JWT","alg":"RS256"}`)) + "." + enc([]byte(payload)) + "." + enc([]byte("signature"))
+}
+
 // TestExplainReadsATokenInATranscript: the SASL response shows whom the token is for.
 func TestExplainReadsATokenInATranscript(t *testing.T) {
 	token := jwt(`{"aud":"https://graph.microsoft.com","appid":"a","exp":1}`)
 	sasl := base64.StdEncoding.EncodeToString([]byte("user=a@contoso.example\x01auth=Bearer " + token + "\x01\x01"))
-	got := diagnosis.Explain("C: AUTH XOAUTH2 "+sasl+"\nS: 535 5.7.3 Authentication unsuccessful", diagnosis.Facts{})
+	got := paste.Explain("C: AUTH XOAUTH2 "+sasl+"\nS: 535 5.7.3 Authentication unsuccessful", diagnosis.Facts{})
 	if codesOf(got) != "token-not-for-exchange" {
 		t.Errorf("named %q", codesOf(got))
 	}

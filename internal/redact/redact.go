@@ -1,4 +1,5 @@
-package diagnosis
+// Package redact takes tokens and secrets out of a text that came from elsewhere.
+package redact
 
 import "github.com/smtpsend/smtpsend/internal/lazyregexp"
 
@@ -14,11 +15,17 @@ var (
 	formShape   = lazyregexp.New(`(?i)((?:client_secret|client_assertion|refresh_token|access_token|password)["']?\s*[=:]\s*["']?)[^&\s"']{3,}`)
 )
 
-// Redact takes tokens and secrets out of a text that came from elsewhere.
-func Redact(text string) string {
+// Text is text without tokens and secrets; "[redacted]" is in their place.
+func Text(text string) string {
 	text = authShape.Get().ReplaceAllString(text, "${1}[redacted]")
 	text = jwtShape.Get().ReplaceAllString(text, "[redacted]")
 	text = saslShape.Get().ReplaceAllString(text, "[redacted]")
 	text = bearerShape.Get().ReplaceAllString(text, "${1}[redacted]")
 	return formShape.Get().ReplaceAllString(text, "${1}[redacted]")
+}
+
+// Tokens takes the JSON web tokens (RFC 7519) out of a text and leaves a blank for
+// each. It returns the first n of them.
+func Tokens(text string, n int) (rest string, tokens []string) {
+	return jwtShape.Get().ReplaceAllString(text, " "), jwtShape.Get().FindAllString(text, n)
 }

@@ -1,4 +1,4 @@
-package diagnosis_test
+package paste_test
 
 import (
 	"encoding/hex"
@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/paste"
 )
 
 // layers are what tools do to a text on its way into a paste. Quoted-printable,
@@ -66,7 +67,7 @@ func FuzzNoCredentialComesBack(f *testing.F) {
 			way += " " + string(rune('a'+n))
 		}
 		text = "S: " + refusedReply + "\n" + text
-		output := everything(t, diagnosis.Explain(text, diagnosis.Facts{}))
+		output := everything(t, paste.Explain(text, diagnosis.Facts{}))
 		all := shownBy(output)
 		for _, secret := range s.all() {
 			if part := all.leaked(own, secret); part != "" {

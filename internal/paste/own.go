@@ -1,8 +1,9 @@
-package diagnosis
+package paste
 
 import (
 	"slices"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -15,7 +16,7 @@ var ownName = lazyregexp.New(`\bmore:\s+smtpsend explain ([a-z0-9-]{3,60})`)
 func (p *paste) ownHits() []hit {
 	var hits []hit
 	for _, m := range ownName.Get().FindAllStringSubmatchIndex(p.text, maxOccurrences) {
-		e, known := Lookup(p.text[m[2]:m[3]])
+		e, known := diagnosis.Lookup(p.text[m[2]:m[3]])
 		if known && !slices.ContainsFunc(hits, func(h hit) bool { return h.entry.Code == e.Code }) {
 			hits = append(hits, hit{entry: e, at: region{m[0], m[1]}, words: []string{"smtpsend explain " + e.Code}})
 		}

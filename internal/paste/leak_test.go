@@ -1,4 +1,4 @@
-package diagnosis_test
+package paste_test
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/paste"
 )
 
 // secrets are what people paste without meaning to.
@@ -231,7 +232,7 @@ func utf16LE(text string) string {
 // ownWords are the texts of the catalogue.
 func ownWords(t testing.TB) string {
 	t.Helper()
-	files, err := filepath.Glob("catalogue/*.txt")
+	files, err := filepath.Glob("../diagnosis/catalogue/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
@@ -324,7 +325,7 @@ func TestNoPastedCredentialComesBack(t *testing.T) {
 		for _, name := range slices.Sorted(maps.Keys(forms)) {
 			// Of a paste the finding has what stands behind the error.
 			for _, text := range []string{forms[name], "S: " + refusedReply + "\n" + strings.ReplaceAll(forms[name], refusedReply, "it failed")} {
-				found := diagnosis.Explain(text, diagnosis.Facts{})
+				found := paste.Explain(text, diagnosis.Facts{})
 				if len(found) == 0 {
 					t.Errorf("%s: not recognised:\n%s", name, text)
 				}
@@ -349,14 +350,14 @@ func TestMarksAndCapitalsDoNotComeBack(t *testing.T) {
 			"535 5.7.3 " + password + " Authentication unsuccessful", "535 5.7.3 Authentication " + password + " unsuccessful [x.PROD.OUTLOOK.COM]",
 			"535 5.7.139 Authentication unsuccessful, " + password + " SmtpClientAuthentication is disabled for the Tenant.",
 		} {
-			if out := everything(t, diagnosis.Explain(text, diagnosis.Facts{})); strings.Contains(out, password) {
+			if out := everything(t, paste.Explain(text, diagnosis.Facts{})); strings.Contains(out, password) {
 				t.Errorf("%q comes back of %q:\n%s", password, text, out)
 			}
 		}
 	}
 	long := strings.Repeat("0.A7XB5fd", 40)
 	reply := "554 5.2.252 SendAsDenied; a@contoso.example not allowed to send as " + long + "@contoso.example; STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied"
-	if out := everything(t, diagnosis.Explain(reply, diagnosis.Facts{})); strings.Contains(out, long[:65]) {
+	if out := everything(t, paste.Explain(reply, diagnosis.Facts{})); strings.Contains(out, long[:65]) {
 		t.Errorf("what is longer than a local part comes back:\n%s", out)
 	}
 }
@@ -367,7 +368,7 @@ func TestClaimsOfAPastedTokenAreUsed(t *testing.T) {
 	for _, name := range []string{
 		"a bare token", "a header of HTTP", "an answer in JSON", "an answer in JSON, quoted twice", "XOAUTH2", "XOAUTH2, wrapped", "quoted-printable", "base64 of a log",
 	} {
-		output := everything(t, diagnosis.Explain(forms[name], diagnosis.Facts{}))
+		output := everything(t, paste.Explain(forms[name], diagnosis.Facts{}))
 		for _, id := range []string{claimedApp, claimedObject} {
 			if !strings.Contains(output, id) {
 				t.Errorf("%s: no command has %s", name, id)
