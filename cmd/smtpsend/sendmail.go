@@ -17,6 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/deadletter"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -152,8 +153,8 @@ func (s *sendmail) settings(ctx context.Context) error {
 // before anything else, so that its sender never meets a closed pipe (but for one
 // who sends without end), and it is kept when it cannot be submitted.
 func (s *sendmail) submitInput(ctx context.Context) error {
-	copied := &original{}
-	defer copied.close()
+	copied := &deadletter.Copy{}
+	defer copied.Close()
 	in := s.stdin
 	if !s.args.dots {
 		in = newDotReader(in)
@@ -162,7 +163,7 @@ func (s *sendmail) submitInput(ctx context.Context) error {
 	settingsErr := s.settings(ctx)
 	raw, err := readymessage.Read(ctx, in, readymessage.Options{Reencode: readymessage.Reencode(s.cfg.Reencode)})
 	if _, refused := errors.AsType[*badinput.FieldError](err); refused {
-		if more := copied.drain(in); more != nil {
+		if more := copied.Drain(in); more != nil {
 			err = errors.Join(err, more)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/deadletter"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
@@ -236,8 +237,8 @@ func (p *pipeSession) Data(context.Context) smtpserver.Reply {
 // Content submits the message. One reply has to do for all recipients: when the
 // server took the message for some of them it is positive, and names the others.
 func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
-	copied := &original{}
-	defer copied.close()
+	copied := &deadletter.Copy{}
+	defer copied.Close()
 	raw, err := readymessage.Read(ctx, io.TeeReader(r, copied), readymessage.Options{Reencode: readymessage.Reencode(p.cfg.Reencode)})
 	if err != nil {
 		return smtpserver.Say(554, "5.6.0 "+printable.Line(advised(err).Error()))
