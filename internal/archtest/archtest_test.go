@@ -38,9 +38,9 @@ var ranks = map[string]int{
 	"internal/account": 4,
 	"internal/courier": 5,
 	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6, "internal/view": 7,
-	"internal/deadletter": 8,
-	"cmd/smtpsend":        10,
-	"internal/testrun":    10,
+	"internal/deadletter": 8, "internal/sendmail": 9,
+	"cmd/smtpsend":     10,
+	"internal/testrun": 10,
 	// The benchmark, which is not part of the product.
 	"bench": 10, "bench/gomail": 9, "bench/launch": 9, "bench/queue": 9, "bench/session": 9, "bench/internal/delayproxy": 0,
 }
