@@ -239,7 +239,7 @@ func TestTestsDoNotSleep(t *testing.T) {
 }
 
 // wordless are packages for any program: only cmd/smtpsend has flags and settings.
-var wordless = []string{"internal/address", "internal/badinput", "internal/mailobject", "internal/message", "internal/readymessage", "internal/seal"}
+var wordless = []string{"internal/address", "internal/badinput", "internal/deadletter", "internal/mailobject", "internal/message", "internal/readymessage", "internal/seal"}
 
 var flagOrSetting = regexp.MustCompile(`(^|[\s(;:])--[a-z]|SMTPSEND_|smtpsend [a-z]`)
 

@@ -94,7 +94,7 @@ func (c trial) prepare(w *rewriter) (*readymessage.Message, *Mail, error) {
 	if err != nil {
 		return raw, nil, err
 	}
-	m, err := r.mail(raw, r.requestFor(recipients))
+	m, err := w.mail(raw, r.requestFor(recipients))
 	return raw, m, err
 }
 

@@ -75,8 +75,8 @@ type Options struct {
 // run is one run of sendmail.
 type run struct {
 	Options
-	cfg *config.Config
-	*rewriter
+	cfg      *config.Config
+	rewriter *rewriter
 }
 
 // configure loads the settings and the aliases. r.cfg is set even when there is an
@@ -155,7 +155,7 @@ func (r *run) try(ctx context.Context, m *readymessage.Message) (*attempt, error
 	if err != nil {
 		return nil, err
 	}
-	mail, err := r.mail(m, r.requestFor(recipients))
+	mail, err := r.rewriter.mail(m, r.requestFor(recipients))
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ func (r *run) recipients(m *readymessage.Message) ([]address.Address, error) {
 	}
 	switch {
 	case len(list) > 0:
-		return r.resolve(list)
+		return r.rewriter.resolve(list)
 	case r.Arguments.RecipientsFromHeader:
 		return nil, exit.With(exit.Data, errors.New("no recipient in To, Cc or Bcc (-t), and none among the arguments"))
 	}

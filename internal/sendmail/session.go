@@ -99,7 +99,7 @@ func (s *session) Rcpt(_ context.Context, r smtpserver.Rcpt) smtpserver.Reply {
 		return smtpserver.Say(553, "5.1.3 A path is one address")
 	}
 	if err == nil {
-		list, err = s.resolve(list)
+		list, err = s.rewriter.resolve(list)
 	}
 	if err != nil {
 		return smtpserver.Say(550, "5.1.1 "+s.words(err))
@@ -125,7 +125,7 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 		return smtpserver.Say(554, "5.6.0 "+s.words(err))
 	}
 	defer m.Close()
-	mail, err := s.mail(m, s.request)
+	mail, err := s.rewriter.mail(m, s.request)
 	if err != nil {
 		return smtpserver.Say(554, "5.6.0 "+s.words(err))
 	}
