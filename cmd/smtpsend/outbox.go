@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/owner"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -57,6 +58,16 @@ func (g *globals) openOutboxBy(ctx context.Context, cfg *config.Config, open fun
 		return nil, exit.Outbox(err)
 	}
 	return box, nil
+}
+
+// becomeOwnerOf makes root's process one of the user that dir belongs to, and says so.
+func (g *globals) becomeOwnerOf(dir string) error {
+	who, err := owner.Become(dir)
+	if err == nil && who.Name != "" {
+		*g.became = who
+		g.Verbosef("going on as %s, to whom %s belongs", who.Name, dir)
+	}
+	return err
 }
 
 // enqueue takes a message into the outbox for the recipients of its envelope, as

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/deadletter"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -42,7 +43,7 @@ func oddServer(t *testing.T, say map[string]string) (environ []string, dir strin
 }
 
 // deadLetter is the only one in the directory, with its content, and takes it away.
-func deadLetter(t *testing.T, dir string) (note kept, content string) {
+func deadLetter(t *testing.T, dir string) (note deadletter.Note, content string) {
 	t.Helper()
 	notes, _ := filepath.Glob(filepath.Join(dir, "*.json"))
 	if len(notes) != 1 {

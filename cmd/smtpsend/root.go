@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/owner"
 	"github.com/smtpsend/smtpsend/internal/spelling"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/zone"
@@ -31,11 +32,8 @@ type globals struct {
 	stdinTwice bool   // and a secret was to come from there as well
 
 	silentCommands bool // what a secret's command says is not for whoever called
-	became         *person
+	became         *owner.User
 }
-
-// person is the user that root's process has become, zero while it has not.
-type person struct{ name, home string }
 
 // The groups in which help lists the verbs.
 const (
@@ -49,7 +47,7 @@ const (
 // one.
 func newRoot(p *process, args []string) (*cobra.Command, *globals) {
 	var askedVersion bool
-	g := &globals{process: p, Printer: p.printer(), became: new(person)}
+	g := &globals{process: p, Printer: p.printer(), became: new(owner.User)}
 	root := &cobra.Command{
 		Use:   "smtpsend",
 		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",

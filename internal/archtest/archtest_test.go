@@ -29,7 +29,7 @@ var ranks = map[string]int{
 	"internal/redact": 0, "internal/escapes": 0, "internal/backoff": 0, "internal/exchange": -1, "internal/loopback": 0, "xoauth2": 0, "internal/smtp": 0, "internal/program": 0, "internal/spelling": 0, "internal/setting": 0, "internal/settingsfile": 0, "internal/secretfile": 0,
 	"internal/printable": 0, "internal/nodump": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/notices": 0,
 	"internal/address": 0, "internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0, "internal/stricttemplate": 0,
-	"internal/seal": 1, "internal/aliases": 1,
+	"internal/seal": 1, "internal/aliases": 1, "internal/owner": 1,
 	"tokencache": 1, "internal/config": 1, "internal/mailobject": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
 	"internal/sandbox/accesstoken": 0, "internal/sandbox/tenant": 1, "internal/sandbox/inbox": 1, "internal/sandbox/fault": 2,
 	"internal/sandbox/entraid": 3, "internal/sandbox/exchangeonline": 3, "internal/sandbox": 4, "sandboxtest": 5,
@@ -38,7 +38,8 @@ var ranks = map[string]int{
 	"internal/account": 4,
 	"internal/courier": 5,
 	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6, "internal/view": 7,
-	"cmd/smtpsend":     9,
+	"internal/deadletter": 8, "internal/sendmail": 9,
+	"cmd/smtpsend":     10,
 	"internal/testrun": 10,
 	// The benchmark, which is not part of the product.
 	"bench": 10, "bench/bare": 9, "bench/gomail": 9, "bench/launch": 9, "bench/queue": 9, "bench/session": 9, "bench/internal/delayproxy": 0,
@@ -253,7 +254,7 @@ func TestTestsDoNotSleep(t *testing.T) {
 }
 
 // wordless are packages for any program: only cmd/smtpsend has flags and settings.
-var wordless = []string{"internal/address", "internal/badinput", "internal/mailobject", "internal/message", "internal/readymessage", "internal/seal"}
+var wordless = []string{"internal/address", "internal/badinput", "internal/deadletter", "internal/mailobject", "internal/message", "internal/readymessage", "internal/seal"}
 
 var flagOrSetting = regexp.MustCompile(`(^|[\s(;:])--[a-z]|SMTPSEND_|smtpsend [a-z]`)
 

@@ -1,4 +1,4 @@
-package main
+package sendmail
 
 import (
 	"bytes"
@@ -76,25 +76,25 @@ func disturb(r *rand.Rand, b []byte) []byte {
 }
 
 // prepare does what sendmail does before the network.
-func (c trial) prepare(p *postmark) (*readymessage.Message, *stamped, error) {
-	a, err := parseSendmail(c.args)
+func (c trial) prepare(w *rewriter) (*readymessage.Message, *Mail, error) {
+	a, err := Parse(c.args)
 	if err != nil {
 		return nil, nil, err
 	}
 	var in io.Reader = iotest.HalfReader(bytes.NewReader(c.input))
-	if !a.dots {
+	if !a.IgnoreDots {
 		in = newDotReader(in)
 	}
 	raw, err := readymessage.Read(context.Background(), in, readymessage.Options{Reencode: readymessage.ReencodeLong})
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &sendmail{args: a, cfg: p.cfg, postmark: p}
-	recipients, err := s.recipients(raw)
+	r := &run{Options: Options{Arguments: a}, cfg: w.cfg, rewriter: w}
+	recipients, err := r.recipients(raw)
 	if err != nil {
 		return raw, nil, err
 	}
-	m, err := s.stamp(raw, letter{sender: a.sender, fullName: a.fullName, recipients: recipients, dsn: a.dsn})
+	m, err := w.mail(raw, r.requestFor(recipients))
 	return raw, m, err
 }
 
@@ -107,12 +107,12 @@ func TestTenThousandMutations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &postmark{cfg: &config.Config{DefaultDomain: "contoso.example"}, aliases: table, sender: sender}
+	w := &rewriter{cfg: &config.Config{DefaultDomain: "contoso.example"}, aliases: table, sender: sender}
 	r := rand.New(rand.NewPCG(1, 2))
 	made := 0
 	for range mutations {
 		c := mutate(r)
-		raw, m, err := c.prepare(p)
+		raw, m, err := c.prepare(w)
 		if raw != nil {
 			defer raw.Close()
 		}
@@ -132,7 +132,7 @@ func TestTenThousandMutations(t *testing.T) {
 }
 
 // check looks for what must never be.
-func (c trial) check(t *testing.T, m *stamped) {
+func (c trial) check(t *testing.T, m *Mail) {
 	t.Helper()
 	fail := func(format string, args ...any) {
 		t.Helper()
@@ -170,7 +170,7 @@ func (c trial) check(t *testing.T, m *stamped) {
 }
 
 // checkAdded compares the fields that were put on top with what may be there.
-func (c trial) checkAdded(m *stamped, content []byte, fail func(string, ...any)) {
+func (c trial) checkAdded(m *Mail, content []byte, fail func(string, ...any)) {
 	for _, name := range []string{"From", "Date", "Message-ID"} {
 		if !bytes.Contains(bytes.ToLower(content), []byte(strings.ToLower(name)+":")) && !bytes.Contains(bytes.ToLower(content), []byte(strings.ToLower(name)+" ")) {
 			fail("no %s:\n%s", name, content)

@@ -1,4 +1,4 @@
-package main
+package sendmail
 
 import (
 	"fmt"
@@ -6,39 +6,41 @@ import (
 	"strings"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 )
 
-// The modes of sendmail, by the letter of -b.
+// Mode is what sendmail is asked to do, by the letter of -b.
+type Mode byte
+
+// The modes.
 const (
-	modeSubmit = 'm' // read a message and submit it
-	modeSMTP   = 's' // SMTP on standard input
-	modeQueue  = 'p' // list the queue
-	modeFlush  = 'q' // deliver what is queued
-	modeNone   = 'h' // end without doing anything
+	ModeSubmit Mode = 'm' // read a message and submit it
+	ModeSMTP   Mode = 's' // SMTP on standard input
+	ModeQueue  Mode = 'p' // list the queue
+	ModeFlush  Mode = 'q' // submit what is queued
+	ModeNone   Mode = 'h' // end without doing anything
 )
 
-// sendmailArgs are what the arguments of sendmail say.
-type sendmailArgs struct {
-	mode       byte
-	interval   bool   // -q30m: a daemon's setting
-	fromHeader bool   // -t
-	dots       bool   // -i: a lone dot is a line like any other
-	sender     string // -f, -r
-	fullName   string // -F
-	recipients []string
+// Arguments are what the arguments of sendmail say.
+type Arguments struct {
+	Mode                 Mode
+	Interval             bool   // -q30m: a daemon's setting
+	RecipientsFromHeader bool   // -t
+	IgnoreDots           bool   // -i: a lone dot is a line like any other
+	Sender               string // -f, -r
+	SenderFromHeader     bool   // --read-envelope-from
+	FullName             string // -F
+	Recipients           []string
 
-	dsn mailobject.DSN // -N, -R, -V
+	DSN mailobject.DSN // -N, -R, -V
 
-	settings               map[string]string // by name without prefix
-	timeout                time.Duration
-	verbose, trace, dryRun bool
-	readFrom               bool
-	help                   bool
-	warnings               []string
+	Settings               map[string]string // by name without prefix
+	Timeout                time.Duration     // 0: none was given
+	Verbose, Trace, DryRun bool
+	Help                   bool
+	Warnings               []string // what was wrong and is ignored
 }
 
 // arity says what follows an option's letter.
@@ -62,15 +64,16 @@ var optionArity = &lazy.Value[map[byte]arity]{Make: func() map[byte]arity {
 	}
 }}
 
-// parseSendmail reads an argument list, without the program's name. Like
-// Postfix's, it ends the options at the first recipient. Its error is a usage
-// error that names the argument.
-func parseSendmail(args []string) (*sendmailArgs, error) {
-	a := &sendmailArgs{mode: modeSubmit, settings: map[string]string{}}
+// Parse reads an argument list, without the program's name. Like Postfix's, it ends
+// the options at the first recipient. Its error has the exit code exit.Usage and
+// names the argument; it is an *OptionError for an option that is not taken from
+// callers.
+func Parse(args []string) (*Arguments, error) {
+	a := &Arguments{Mode: ModeSubmit, Settings: map[string]string{}}
 	for len(args) > 0 {
 		arg := args[0]
 		if arg == "--" {
-			a.recipients = args[1:]
+			a.Recipients = args[1:]
 			return a, a.checkMode()
 		}
 		if len(arg) < 2 || arg[0] != '-' {
@@ -92,21 +95,21 @@ func parseSendmail(args []string) (*sendmailArgs, error) {
 			return nil, exit.Usagef("sendmail: %q stands after a recipient: options go before it, and -- before a recipient that begins with a hyphen", r)
 		}
 	}
-	a.recipients = args
+	a.Recipients = args
 	return a, a.checkMode()
 }
 
 // checkMode refuses -t with a mode that reads no message, as Postfix does: a web
 // form that can add an option to PHP's -t must not get to speak SMTP.
-func (a *sendmailArgs) checkMode() error {
-	if a.fromHeader && a.mode != modeSubmit {
+func (a *Arguments) checkMode() error {
+	if a.RecipientsFromHeader && a.Mode != ModeSubmit {
 		return exit.Usagef("sendmail: -t is for a message on standard input, and not for -bs, -bp, -bi, -q or -I")
 	}
 	return nil
 }
 
 // short reads one argument of single-letter options.
-func (a *sendmailArgs) short(arg string, rest []string) ([]string, error) {
+func (a *Arguments) short(arg string, rest []string) ([]string, error) {
 	for i := 1; i < len(arg); i++ {
 		letter := arg[i]
 		kind, ok := optionArity.Get()[letter]
@@ -134,31 +137,31 @@ func (a *sendmailArgs) short(arg string, rest []string) ([]string, error) {
 // apply does what one option says. What is not mentioned has no meaning here
 // and is ignored, so that programs need not be changed: -A, -D, -G, -L, -O, -U,
 // -X, -c, -e, -h, -m, -n, -p, -x.
-func (a *sendmailArgs) apply(letter byte, text string) error {
+func (a *Arguments) apply(letter byte, text string) error {
 	switch letter {
 	case 't':
-		a.fromHeader = true
+		a.RecipientsFromHeader = true
 	case 'i':
-		a.dots = true
+		a.IgnoreDots = true
 	case 'v':
-		a.verbose = true
+		a.Verbose = true
 	case 'd':
-		a.trace = true
+		a.Trace = true
 	case 'P':
-		a.dryRun = true
+		a.DryRun = true
 	case 'I':
-		a.mode = modeNone
+		a.Mode = ModeNone
 	case 'f', 'r':
-		a.sender = text
+		a.Sender = text
 	case 'F':
-		a.fullName = text
+		a.FullName = text
 	case 'b':
 		return a.setMode(text)
 	case 'q':
 		a.flush(text)
 	case 'o':
 		if strings.HasPrefix(text, "i") {
-			a.dots = true
+			a.IgnoreDots = true
 		}
 	case 'B':
 		if !slices.Contains([]string{"7BIT", "8BITMIME"}, strings.ToUpper(text)) {
@@ -167,18 +170,18 @@ func (a *sendmailArgs) apply(letter byte, text string) error {
 	case 'N', 'R', 'V':
 		a.setDSN(letter, text)
 	case 'a', 'C':
-		return pinned("-"+string(letter), "profile")
+		return refused("-"+string(letter), "profile")
 	}
 	return nil
 }
 
 // setMode is -b.
-func (a *sendmailArgs) setMode(text string) error {
+func (a *Arguments) setMode(text string) error {
 	switch text {
 	case "m", "s", "p":
-		a.mode = text[0]
+		a.Mode = Mode(text[0])
 	case "i", "h", "H":
-		a.mode = modeNone
+		a.Mode = ModeNone
 	case "d", "D", "l":
 		return exit.Usagef("sendmail: -b%s: smtpsend is not a daemon and listens on no port; -bs speaks SMTP on standard input", text)
 	case "v", "t":
@@ -191,18 +194,18 @@ func (a *sendmailArgs) setMode(text string) error {
 
 // flush is -q: alone it delivers the queue, with an interval (-q30m) it is a
 // daemon's setting, which may stand beside a message.
-func (a *sendmailArgs) flush(text string) {
+func (a *Arguments) flush(text string) {
 	if text == "" || strings.ContainsRune("IRS", rune(text[0])) {
-		a.mode = modeFlush
+		a.Mode = ModeFlush
 		return
 	}
-	a.interval = true
+	a.Interval = true
 }
 
 // setDSN is -N, -R and -V (RFC 3461 4). As with Postfix, a wrong value is a
 // warning: the message matters more.
-func (a *sendmailArgs) setDSN(letter byte, text string) {
-	wish := a.dsn
+func (a *Arguments) setDSN(letter byte, text string) {
+	wish := a.DSN
 	switch letter {
 	case 'N':
 		wish.Notify = strings.ToUpper(text)
@@ -212,36 +215,44 @@ func (a *sendmailArgs) setDSN(letter byte, text string) {
 		wish.EnvelopeID = text
 	}
 	if err := wish.Check(); err != nil {
-		a.warnings = append(a.warnings, fmt.Sprintf("sendmail: -%c is ignored: %v", letter, err))
+		a.Warnings = append(a.Warnings, fmt.Sprintf("sendmail: -%c is ignored: %v", letter, err))
 		return
 	}
-	a.dsn = wish
+	a.DSN = wish
 }
 
-// pinnedOptions are options that would say which settings, files or places are
-// used, with the setting that says so. They are refused: a program passes on what
-// a web form or another user said, and settings can run a command.
-var pinnedOptions = &lazy.Value[map[string]string]{Make: func() map[string]string {
+// settingOptions are options that would say which settings, files or places are
+// used, with the setting that says so. They are refused: a program passes on what a
+// web form or another user said, and settings can run a command.
+var settingOptions = &lazy.Value[map[string]string]{Make: func() map[string]string {
 	return map[string]string{
 		"env-file": "", "profile": "", "account": "", "file": "", "config": "",
 		"aliases": "ALIASES_FILE", "default-domain": "DEFAULT_DOMAIN", "dead-letter-dir": "DEAD_LETTER_DIR", "domain": "DEFAULT_DOMAIN",
 	}
 }}
 
-// pinned is the error for an option that is one of pinnedOptions under name.
-func pinned(option, name string) error {
-	if setting := pinnedOptions.Get()[name]; setting != "" {
-		return exit.Usagef("sendmail: %s is not taken from whoever calls sendmail: set %s%s", option, config.Prefix, setting)
-	}
-	return exit.Usagef("sendmail: %s is not taken from whoever calls sendmail, because settings can run a command: put --env-file FILE or --profile NAME "+
-		"before the verb (smtpsend --profile NAME sendmail ...), or set %sENV_FILE in the environment", option, config.Prefix)
+// OptionError is an option of other sendmails that says which settings, files or
+// places are used.
+type OptionError struct {
+	Option  string // as it was given, such as -a or --profile
+	Setting string // what says it instead, without prefix; "": the profile or the env file does
+}
+
+// Error names the option.
+func (e *OptionError) Error() string {
+	return "sendmail: " + e.Option + " is not taken from whoever calls sendmail"
+}
+
+// refused is the error for an option that is one of settingOptions under name.
+func refused(option, name string) error {
+	return exit.With(exit.Usage, &OptionError{option, settingOptions.Get()[name]})
 }
 
 // long reads one long option: those of smtpsend, and msmtp's that fit.
-func (a *sendmailArgs) long(arg string, rest []string) ([]string, error) {
+func (a *Arguments) long(arg string, rest []string) ([]string, error) {
 	name, text, has := strings.Cut(arg[2:], "=")
-	if _, refused := pinnedOptions.Get()[name]; refused {
-		return nil, pinned("--"+name, name)
+	if _, known := settingOptions.Get()[name]; known {
+		return nil, refused("--"+name, name)
 	}
 	if name != "timeout" && name != "from" {
 		if has {
@@ -256,37 +267,37 @@ func (a *sendmailArgs) long(arg string, rest []string) ([]string, error) {
 		text, rest = rest[0], rest[1:]
 	}
 	if name == "from" {
-		a.sender = text
+		a.Sender = text
 		return rest, nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
 		return nil, exit.Usagef("sendmail: --timeout %q: write it as 90s or 5m", text)
 	}
-	a.timeout = d
+	a.Timeout = d
 	return rest, nil
 }
 
-func (a *sendmailArgs) longFlag(name string) error {
+func (a *Arguments) longFlag(name string) error {
 	switch name {
 	case "help":
-		a.help = true
+		a.Help = true
 	case "verbose":
-		a.verbose = true
+		a.Verbose = true
 	case "trace", "debug":
-		a.trace = true
+		a.Trace = true
 	case "dry-run", "pretend":
-		a.dryRun = true
+		a.DryRun = true
 	case "force-from":
-		a.settings["FORCE_FROM"] = "1"
+		a.Settings["FORCE_FROM"] = "1"
 	case "read-envelope-from":
-		a.readFrom = true
+		a.SenderFromHeader = true
 	case "read-recipients":
-		a.fromHeader = true
+		a.RecipientsFromHeader = true
 	case "queue":
-		a.settings["QUEUE"] = "always"
+		a.Settings["QUEUE"] = "always"
 	case "reencode-long-lines":
-		a.settings["REENCODE_LONG_LINES"] = "1"
+		a.Settings["REENCODE_LONG_LINES"] = "1"
 	default:
 		return exit.Usagef("sendmail: unknown option --%s; see smtpsend sendmail --help", name)
 	}

@@ -1,4 +1,4 @@
-package main
+package sendmail
 
 import (
 	"testing"
@@ -6,9 +6,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 )
 
-func TestOwnHostHasItsNamesAndNoMailDomain(t *testing.T) {
-	host := func(name, canonical string) ownHost {
-		h := newOwnHost(&config.Config{
+func TestHostHasItsNamesAndNoMailDomain(t *testing.T) {
+	host := func(name, canonical string) hostNames {
+		h := newHostNames(&config.Config{
 			MailSender: "Reports <noreply@Contoso.example>", SMTPUserName: "box@fabrikam.example", DefaultDomain: "tailspin.example",
 		})
 		h.name, h.canonical = name, func() string { return canonical }
