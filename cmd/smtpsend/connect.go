@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
 )
@@ -53,7 +55,7 @@ func (g *globals) load(ctx context.Context, o config.Options) (*config.Config, e
 
 // connection maps settings onto the options of a session for mailbox, in which
 // the user of a plain name signs in where the settings have one.
-func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Options, error) {
+func (g *globals) connection(cfg *config.Config, mailbox string) (session.Options, error) {
 	roots, own := sync.OnceValue(cfg.RootCAs), cfg.OwnRoots()
 	if own == nil {
 		go roots() // while the connection is made
@@ -65,7 +67,7 @@ func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Opt
 	o.FirstRoots = own
 	cache, err := g.tokenCache(cfg, roots, tokencache.Options{})
 	if err != nil {
-		return submission.Options{}, err
+		return session.Options{}, err
 	}
 	o.Tokens = cachedTokens{cache}
 	if dir := g.cacheDir(cfg); dir != "" {
@@ -77,11 +79,11 @@ func (g *globals) connection(cfg *config.Config, mailbox string) (submission.Opt
 }
 
 // server is the part of a session's options that leads to the server.
-func (g *globals) server(cfg *config.Config, mailbox string, r roots) submission.Options {
-	o := submission.Options{
+func (g *globals) server(cfg *config.Config, mailbox string, r roots) session.Options {
+	o := session.Options{
 		Host: strings.Trim(cfg.MailServer, "[]"), Port: cfg.SMTPPort, Mailbox: mailbox,
-		Security: map[config.Security]submission.Security{
-			config.SecurityNone: submission.Plaintext, config.SecurityImplicit: submission.ImplicitTLS,
+		Security: map[config.Security]session.Security{
+			config.SecurityNone: session.Plaintext, config.SecurityImplicit: session.ImplicitTLS,
 		}[cfg.SMTPSecurity],
 		LoadRoots: func() (*x509.CertPool, error) { return r(), nil }, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
 	}
@@ -110,7 +112,7 @@ func (g *globals) noSlots() func(error) {
 
 // facts fill the placeholders of the catalogue's commands. The token's claims
 // name the enterprise application, which no setting does.
-func facts(cfg *config.Config, mailbox, from string, token submission.Token) (diagnosis.Facts, *diagnosis.Claims) {
+func facts(cfg *config.Config, mailbox, from string, token bearer.Token) (diagnosis.Facts, *diagnosis.Claims) {
 	f := diagnosis.Facts{
 		ClientID: cfg.OfficeClientID, TenantID: cfg.OfficeTenantID, Mailbox: mailbox, From: from,
 		Server: cfg.MailServer, Port: cfg.SMTPPort, TokenURL: cfg.TokenURL(),

@@ -10,13 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // doctorFlags are what "doctor" is told.
@@ -142,7 +142,7 @@ func reportCode(r *doctor.Report) int {
 func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr error) (doctor.Options, error) {
 	var problems *config.Problems
 	if errors.As(settingsErr, &problems) {
-		known, _ := facts(cfg, "", "", submission.Token{})
+		known, _ := facts(cfg, "", "", bearer.Token{})
 		return doctor.Options{Settings: badSettings(problems, known)}, nil
 	}
 	mailbox, from, sendTo, err := d.addresses(cfg)
@@ -153,7 +153,7 @@ func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr er
 	if user := cfg.PlainUser(); user != "" && d.mailbox == "" {
 		mailbox = user
 	}
-	known, _ := facts(cfg, mailbox, from, submission.Token{})
+	known, _ := facts(cfg, mailbox, from, bearer.Token{})
 	known.Recipient = sendTo
 	roots := sync.OnceValue(cfg.RootCAs)
 	if cfg.NoMails {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
@@ -18,7 +19,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/stdio"
-	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
 
@@ -161,7 +161,7 @@ func (g *globals) offlineFacts(ctx context.Context) diagnosis.Facts {
 	if a, err := message.ParseAddress("mailbox", cfg.MailSender); mailbox == "" && err == nil {
 		mailbox = a.Addr()
 	}
-	known, _ := facts(cfg, mailbox, "", submission.Token{})
+	known, _ := facts(cfg, mailbox, "", bearer.Token{})
 	return known
 }
 

@@ -7,13 +7,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/session"
 )
 
 // openOutbox opens the outbox of the settings.
@@ -74,21 +75,21 @@ func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Ma
 func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 	// One for all mailboxes, so that their sessions share a token also when it
 	// cannot be stored.
-	shared := sync.OnceValues(func() (submission.Options, error) { return g.connection(cfg, "") })
+	shared := sync.OnceValues(func() (session.Options, error) { return g.connection(cfg, "") })
 	o := courier.Options{
-		Connection: func(mailbox string) (submission.Options, error) {
+		Connection: func(mailbox string) (session.Options, error) {
 			connection, err := shared()
 			if connection.Mailbox == "" {
 				connection.Mailbox = mailbox
 			}
 			return connection, err
 		},
-		Claims: func(token submission.Token) *diagnosis.Claims {
+		Claims: func(token bearer.Token) *diagnosis.Claims {
 			_, claims := facts(cfg, "", "", token)
 			return claims
 		},
 		Facts: func(mailbox string) diagnosis.Facts {
-			known, _ := facts(cfg, mailbox, "", submission.Token{})
+			known, _ := facts(cfg, mailbox, "", bearer.Token{})
 			return known
 		},
 		Logger:  g.Logger(),

@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -110,7 +111,7 @@ func newRecipientView(r smtp.Recipient, f diagnosis.Facts, claims *diagnosis.Cla
 	v := recipientView{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Stage: r.Stage, Reply: r.Reply.String()}
 	if r.Outcome != smtp.Accepted && (!r.Reply.IsZero() || r.Fault != "") {
 		f.Recipient = r.ForwardPath
-		symptom := submission.SymptomOf(r)
+		symptom := session.SymptomOf(r)
 		symptom.Claims = claims
 		finding := diagnosis.Find(symptom, f)
 		v.Finding = &finding
@@ -119,7 +120,7 @@ func newRecipientView(r smtp.Recipient, f diagnosis.Facts, claims *diagnosis.Cla
 }
 
 // said is what follows "said:": the server's reply, else the cause.
-func said(e *submission.Error) string {
+func said(e *session.Error) string {
 	text := e.Reply.String()
 	if e.Reply.IsZero() && e.Err != nil {
 		text = e.Err.Error()

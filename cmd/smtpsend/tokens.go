@@ -12,10 +12,10 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
-	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
 )
 
@@ -100,14 +100,14 @@ func (g *globals) cacheDir(cfg *config.Config) string {
 // cachedTokens is a cache as a session wants it.
 type cachedTokens struct{ cache *tokencache.Cache }
 
-func (t cachedTokens) Token(ctx context.Context) (submission.Token, error) {
+func (t cachedTokens) Token(ctx context.Context) (bearer.Token, error) {
 	entry, err := t.cache.Get(ctx)
 	if err != nil {
-		return submission.Token{}, err
+		return bearer.Token{}, err
 	}
-	return submission.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached, Expires: entry.Token.Expiry}, nil
+	return bearer.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached, Expires: entry.Token.Expiry}, nil
 }
 
-func (t cachedTokens) Invalidate(token submission.Token) {
+func (t cachedTokens) Invalidate(token bearer.Token) {
 	t.cache.Invalidate(&oauth2.Token{AccessToken: token.Access.Reveal()})
 }

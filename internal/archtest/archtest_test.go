@@ -29,12 +29,13 @@ var ranks = map[string]int{
 	"internal/seal": 1, "internal/aliases": 1,
 	"tokencache": 1, "internal/config": 1, "internal/message": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
 	"internal/entra": 2, "internal/sandbox": 2, "internal/enaio": 2, "internal/mailtemplate": 2,
-	"internal/submission": 3, "internal/outbox": 3,
-	"internal/courier": 4,
-	"internal/doctor":  5, "internal/batch": 5, "internal/stdio": 5, "internal/exit": 5,
-	"cmd/smtpsend":     6,
-	"internal/testrun": 7,
-	"internal/bench":   7, "internal/bench/gomail": 6, "internal/bench/launch": 6, "internal/bench/queue": 6, "internal/bench/session": 6,
+	"internal/wire": 1, "internal/bearer": 1, "internal/session": 2, "internal/transaction": 3, // the road of a message
+	"internal/submission": 4, "internal/outbox": 3,
+	"internal/courier": 5,
+	"internal/doctor":  6, "internal/batch": 6, "internal/stdio": 6, "internal/exit": 6,
+	"cmd/smtpsend":     7,
+	"internal/testrun": 8,
+	"internal/bench":   8, "internal/bench/gomail": 7, "internal/bench/launch": 7, "internal/bench/queue": 7, "internal/bench/session": 7,
 }
 
 type listed struct {

@@ -120,8 +120,8 @@ func (s *server) start(t *testing.T) (host string, port int, roots *x509.CertPoo
 	return "127.0.0.1", addr.Port, roots
 }
 
-// session is one connection.
-type session struct {
+// dialogue is one connection.
+type dialogue struct {
 	*server
 	conn net.Conn
 	br   *bufio.Reader
@@ -132,7 +132,7 @@ type session struct {
 }
 
 func (s *server) serve(conn net.Conn) {
-	c := &session{server: s, conn: conn}
+	c := &dialogue{server: s, conn: conn}
 	c.use(conn)
 	if s.closeAt == "greeting" || !c.reply("greeting", s.banner) {
 		return
@@ -145,13 +145,13 @@ func (s *server) serve(conn net.Conn) {
 	}
 }
 
-func (c *session) use(conn net.Conn) {
+func (c *dialogue) use(conn net.Conn) {
 	c.conn, c.br, c.bw = conn, bufio.NewReaderSize(conn, 64<<10), bufio.NewWriter(conn)
 }
 
 // line reads a command; before it has to wait, what was said is sent and
 // counts as a turn of the client.
-func (c *session) line() (string, error) {
+func (c *dialogue) line() (string, error) {
 	if c.br.Buffered() == 0 {
 		if c.bw.Buffered() > 0 {
 			c.mu.Lock()
@@ -176,7 +176,7 @@ func (c *session) line() (string, error) {
 }
 
 // reply says text, or what the script has for the verb; false ends the session.
-func (c *session) reply(verb, text string) bool {
+func (c *dialogue) reply(verb, text string) bool {
 	c.mu.Lock()
 	if once := c.sayOnce[verb]; len(once) > 0 {
 		text = once[0]
@@ -202,7 +202,7 @@ func (c *session) reply(verb, text string) bool {
 	return !strings.HasPrefix(text, "421") || c.bw.Flush() != nil
 }
 
-func (c *session) handle(line string) bool {
+func (c *dialogue) handle(line string) bool {
 	verb, arg, _ := strings.Cut(line, " ")
 	switch strings.ToUpper(verb) {
 	case "EHLO":
@@ -234,7 +234,7 @@ func path(arg string) string {
 	return p
 }
 
-func (c *session) ehlo() bool {
+func (c *dialogue) ehlo() bool {
 	ext, verb := c.ext, "ehlo"
 	if c.tls {
 		ext, verb = c.extTLS, "ehlo-tls"
@@ -250,7 +250,7 @@ func (c *session) ehlo() bool {
 	return c.reply(verb, text)
 }
 
-func (c *session) startTLS() bool {
+func (c *dialogue) startTLS() bool {
 	if !c.reply("starttls", "220 2.0.0 SMTP server ready") {
 		return false
 	}
@@ -268,7 +268,7 @@ func (c *session) startTLS() bool {
 	return true
 }
 
-func (c *session) auth(arg string) bool {
+func (c *dialogue) auth(arg string) bool {
 	_, response, oneLine := strings.Cut(arg, " ")
 	if oneLine && c.twoStep {
 		return c.reply("auth-line", "501 5.5.2 Line too long")
@@ -293,7 +293,7 @@ func (c *session) auth(arg string) bool {
 	return c.reply("auth", "235 2.7.0 Authentication successful")
 }
 
-func (c *session) recipient(to string) bool {
+func (c *dialogue) recipient(to string) bool {
 	text := "250 2.1.5 Recipient OK"
 	if refused, ok := c.rcpt[to]; ok {
 		text = refused
@@ -305,7 +305,7 @@ func (c *session) recipient(to string) bool {
 	return c.reply("rcpt", text)
 }
 
-func (c *session) data() bool {
+func (c *dialogue) data() bool {
 	if len(c.msg.to) == 0 && c.say["data"] == "" {
 		return c.reply("data", "503 5.5.2 Need rcpt command")
 	}
@@ -347,7 +347,7 @@ func (c *session) data() bool {
 	return c.dot()
 }
 
-func (c *session) dot() bool {
+func (c *dialogue) dot() bool {
 	c.said = ""
 	if c.beforeDot != nil {
 		c.beforeDot()
