@@ -56,15 +56,11 @@ func (g *globals) load(ctx context.Context, o config.Options) (*config.Config, e
 // connection maps settings onto the options of a session for mailbox, in which
 // the user of a plain name signs in where the settings have one.
 func (g *globals) connection(cfg *config.Config, mailbox string) (session.Options, error) {
-	roots, own := sync.OnceValue(cfg.RootCAs), cfg.OwnRoots()
-	if own == nil {
-		go roots() // while the connection is made
-	}
+	roots := sync.OnceValue(cfg.RootCAs) // read while the first connection is made
 	if user := cfg.PlainUser(); user != "" {
 		mailbox = user
 	}
 	o := g.server(cfg, mailbox, roots)
-	o.FirstRoots = own
 	cache, err := g.tokenCache(cfg, roots, tokencache.Options{})
 	if err != nil {
 		return session.Options{}, err

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -31,22 +29,11 @@ type endpoint struct {
 	credential entra.Credential
 }
 
-// Token asks with the roots of CA_FILE first, and with all when the endpoint's
-// certificate does not pass with these: no octet of a request was sent then.
+// Token asks the endpoint.
 func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
-	if own := e.cfg.OwnRoots(); own != nil {
-		token, err := e.ask(ctx, own)
-		if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); !untrusted {
-			return token, err
-		}
-	}
-	return e.ask(ctx, e.roots())
-}
-
-func (e endpoint) ask(ctx context.Context, pool *x509.CertPool) (*oauth2.Token, error) {
 	return entra.New(entra.Options{
 		TokenURL: e.cfg.TokenURL(), ClientID: e.cfg.OfficeClientID, Credential: e.credential,
-		Scopes: e.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(pool, proxyOf(e.cfg)), Logger: e.Logger(),
+		Scopes: e.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(e.roots(), proxyOf(e.cfg)), Logger: e.Logger(),
 	}).Token(ctx)
 }
 

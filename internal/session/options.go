@@ -80,11 +80,9 @@ type Options struct {
 	Tokens   bearer.Source // where the access token comes from
 
 	RootCAs *x509.CertPool // nil: the system's
-	// FirstRoots, when set, are some of the others and tried before them, which
-	// are then loaded only for a server whose certificate does not pass with these.
-	FirstRoots *x509.CertPool
-	// LoadRoots, when set, gives RootCAs once TLS begins: reading the system's
-	// roots takes longer than making the connection.
+	// LoadRoots, when set, gives RootCAs. It is called, at most once a session, while
+	// the connection is made: reading the system's roots takes some 15 ms. It may be
+	// called by several goroutines.
 	LoadRoots    func() (*x509.CertPool, error)
 	EHLOName     string   // "": the connection's own address literal, never this host's name
 	Proxy        *url.URL // nil: none; http, https (CONNECT) or socks5

@@ -48,6 +48,7 @@ type Session struct {
 // token was not the server's doing.
 func Connect(ctx context.Context, o Options, deadline time.Time) (*Session, error) {
 	s := newSession(o)
+	defer s.link.loadRoots()()
 	bounded, cancel := Until(ctx, deadline)
 	defer cancel()
 	setup, failed := context.WithCancelCause(bounded)
