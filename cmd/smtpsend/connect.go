@@ -82,6 +82,7 @@ func (g *globals) server(cfg *config.Config, mailbox string, r roots) session.Op
 			config.SecurityNone: session.Plaintext, config.SecurityImplicit: session.ImplicitTLS,
 		}[cfg.SMTPSecurity],
 		LoadRoots: func() (*x509.CertPool, error) { return r(), nil }, EHLOName: cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily),
+		Chunking: &session.Chunking{},
 	}
 	if g.trace {
 		o.Trace = func(line string) { g.Plainf("%s", line) }

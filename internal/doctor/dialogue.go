@@ -245,7 +245,7 @@ func (e *examination) testMessage(ctx context.Context) {
 	}
 	defer m.Close()
 	e.o.Facts.MessageID = m.MessageID
-	result := transaction.NewPipeline(e.session).Transact(ctx, started.Add(e.o.MailLimit), m, nil)
+	result := e.submit(ctx, m, started.Add(e.o.MailLimit))
 	c.Took, c.Seen = time.Since(started), fmt.Sprintf("from %s to %s: %s", e.o.From, e.o.SendTo, result.Reply)
 	e.report.Dialogue = e.lines.lines
 	if result.Err != nil {
@@ -258,6 +258,32 @@ func (e *examination) testMessage(ctx context.Context) {
 	}
 	e.add(c)
 }
+
+// submit submits m on the session. Where the server does not take BDAT that is, as
+// with send, by DATA on another one.
+func (e *examination) submit(ctx context.Context, m *message.Mail, deadline time.Time) transaction.Result {
+	result := transaction.NewPipeline(e.session).Transact(ctx, deadline, m, nil)
+	if result.Err == nil || !errors.Is(result.Err, transaction.ErrChunking) {
+		return result
+	}
+	o := e.session.Options()
+	o.Tokens = knownToken{Access: e.token}
+	again, err := session.Connect(ctx, o, deadline)
+	if err != nil {
+		again.Close()
+		result.Err = failure(smtp.StageDial, err)
+		return result
+	}
+	defer again.Close()
+	return transaction.NewPipeline(again).Transact(ctx, deadline, m, nil)
+}
+
+// knownToken is the token that was just fetched, as a source.
+type knownToken bearer.Token
+
+func (t knownToken) Token(context.Context) (bearer.Token, error) { return bearer.Token(t), nil }
+
+func (knownToken) Invalidate(bearer.Token) {}
 
 // compose makes the test message, which says what it is.
 func (e *examination) compose(ctx context.Context) (*message.Mail, error) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/bearer"
@@ -30,6 +31,7 @@ type Timeouts struct {
 	Data    time.Duration // reply to DATA: 2 min (4.5.3.2.4)
 	Block   time.Duration // each write of content: 3 min (4.5.3.2.5)
 	Dot     time.Duration // reply to the final dot: 10 min (4.5.3.2.6)
+	Fresh   time.Duration // silence of the server after which content does not go with MAIL: 30 s
 	Idle    time.Duration // a session that waits for a further message: 90 s
 	Session time.Duration // a session in all: 10 min
 }
@@ -50,7 +52,7 @@ func (t Timeouts) WithDefaults() Timeouts {
 	}{
 		{&t.Dial, 30 * time.Second}, {&t.Command, 5 * time.Minute}, {&t.Data, 2 * time.Minute},
 		{&t.Block, 3 * time.Minute}, {&t.Dot, 10 * time.Minute},
-		{&t.Idle, idleLimit}, {&t.Session, sessionLimit},
+		{&t.Fresh, 30 * time.Second}, {&t.Idle, idleLimit}, {&t.Session, sessionLimit},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value
@@ -88,14 +90,29 @@ type Options struct {
 	Proxy        *url.URL // nil: none; http, https (CONNECT) or socks5
 	IPFamily     string   // "" or "any", "ipv4", "ipv6"
 	NoPipelining bool     // one command at a time, as a way out
+	NoChunking   bool     // DATA in any case, as a way out
 	AllOrNone    bool     // submit nothing when a recipient is refused
 	Slots        Slots    // nil: connections are not limited
 	Timeouts     Timeouts
+
+	// Chunking remembers, for all sessions that share it, that BDAT does not work
+	// with this server. nil: for one Sender.
+	Chunking *Chunking
 
 	// Trace, when set, gets each line of the dialogue without credentials and
 	// content, with "C: " or "S: " before it.
 	Trace func(line string)
 }
+
+// Chunking is what a process has learnt of a server's BDAT. The zero value trusts
+// its EHLO reply. It is safe for concurrent use.
+type Chunking struct{ failed atomic.Bool }
+
+// Fail says that BDAT did not work: from now on content goes by DATA.
+func (c *Chunking) Fail() { c.failed.Store(true) }
+
+// Failed reports whether it did not.
+func (c *Chunking) Failed() bool { return c.failed.Load() }
 
 // Address is the server's host:port.
 func (o Options) Address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.Port)) }

@@ -87,6 +87,9 @@ func Connect(ctx context.Context, o Options, deadline time.Time) (*Session, erro
 
 func newSession(o Options) *Session {
 	o.Timeouts = o.Timeouts.WithDefaults()
+	if o.Chunking == nil {
+		o.Chunking = &Chunking{}
+	}
 	return &Session{link: &link{o: o}}
 }
 

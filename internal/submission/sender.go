@@ -49,6 +49,9 @@ type connection struct {
 // NewSender returns a Sender, which connects when there is something to submit.
 func NewSender(o session.Options) *Sender {
 	o.Timeouts = o.Timeouts.WithDefaults()
+	if o.Chunking == nil {
+		o.Chunking = &session.Chunking{}
+	}
 	return &Sender{o: o}
 }
 
@@ -236,6 +239,7 @@ func (s *Sender) makeAttempts(ctx context.Context, r *Receipt, m *message.Mail, 
 		err, again := s.attempt(ctx, r, m, p, waited, next)
 		waited = 0
 		if again {
+			m = withRecipients(m, r.Open())
 			n--
 			continue
 		}
@@ -266,8 +270,9 @@ func (s *Sender) makeAttempts(ctx context.Context, r *Receipt, m *message.Mail, 
 }
 
 // attempt makes one connection, or goes on with the one at hand, for the
-// recipients of m, and records it in r. again reports a session that had ended
-// before the message began, which is not an attempt.
+// recipients of m, and records it in r. again reports what is not an attempt: a
+// session that had ended before the message began, or a server that offers BDAT
+// and does not take it.
 func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, p Policy, waited time.Duration, next func() *message.Mail) (err *session.Error, again bool) {
 	a := Attempt{Started: time.Now(), Waited: waited}
 	c, reused, failed := s.connectionFor(ctx, p.Deadline, m)
@@ -286,6 +291,11 @@ func (s *Sender) attempt(ctx context.Context, r *Receipt, m *message.Mail, p Pol
 			return res.Err, true
 		}
 		r.record(res)
+		if res.Err != nil && errors.Is(res.Err, transaction.ErrChunking) {
+			r.Notes = append(r.Notes, "server offers CHUNKING and answered BDAT with "+res.Err.Reply.String()+": submitted by DATA instead")
+			s.drop()
+			return res.Err, true
+		}
 		a.Err = res.Err
 		a.Steps = slices.Concat(c.setUp, res.Steps)
 		c.setUp = nil

@@ -50,7 +50,7 @@ func (c *content) send(bounded context.Context, stop func() bool, next func() *t
 	if next != nil && c.p.grouped() {
 		ahead = next()
 	}
-	if ahead != nil {
+	if ahead != nil && !c.p.chunks(ahead) { // whose content goes with MAIL, in one turn all the same
 		return c.endWith(ahead)
 	}
 	if err := c.putDot(); err != nil {

@@ -9,10 +9,17 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
-// envelope is the dialogue of one transaction up to the reply to DATA.
+// envelope is the dialogue of one transaction up to the reply to DATA, or the
+// replies to MAIL and RCPT when all went with BDAT.
 type envelope struct {
-	p *Pipeline
-	t *transaction
+	p        *Pipeline
+	t        *transaction
+	patience time.Duration // for each reply to RSET, MAIL and RCPT
+	chunked  bool          // BDAT and the content are written already
+}
+
+func newEnvelope(p *Pipeline, t *transaction) *envelope {
+	return &envelope{p: p, t: t, patience: p.o.Timeouts.Command}
 }
 
 // converse goes from MAIL to the reply to DATA. Without error the server waits
@@ -21,29 +28,40 @@ func (e *envelope) converse() error {
 	p, t := e.p, e.t
 	start := time.Now()
 	defer func() { t.timed(smtp.StageMail, start) }()
-	if !p.Usable() {
-		return e.fail(smtp.StageMail, net.ErrClosed)
+	written, err := e.begin()
+	if err != nil {
+		return err
 	}
-	written := p.ahead == t
+	if p.grouped() {
+		return e.grouped(written)
+	}
+	return e.stepwise()
+}
+
+// begin checks that the transaction may begin. written reports whether its group
+// went with the final dot of the one before.
+func (e *envelope) begin() (written bool, err error) {
+	p, t := e.p, e.t
+	if !p.Usable() {
+		return false, e.fail(smtp.StageMail, net.ErrClosed)
+	}
+	written = p.ahead == t
 	if p.ahead != nil && !written {
-		return e.fail(smtp.StageMail, errors.New("another transaction is under way"))
+		return false, e.fail(smtp.StageMail, errors.New("another transaction is under way"))
 	}
 	p.ahead = nil
 	if err := p.commands(t.mail).acceptable(); err != nil {
 		for i, path := range t.to {
 			t.res.Recipients[i] = smtp.Recipient{ForwardPath: path, Outcome: smtp.Permanent, Stage: smtp.StageMail, Fault: err.Fault}
 		}
-		return p.session.Refused(err)
+		return false, p.session.Refused(err)
 	}
 	if !written {
 		if err := p.silence(); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if p.grouped() {
-		return e.grouped(written)
-	}
-	return e.stepwise()
+	return written, nil
 }
 
 // grouped writes the group, unless it went with the last final dot, and reads its
@@ -113,9 +131,8 @@ func (e *envelope) stepwise() error {
 // send the command where commands go one by one. After a refused MAIL a group's
 // other replies are still read, to stay in step; stepwise there are none.
 func (e *envelope) replies(mail, rcpt func() (smtp.Reply, error)) error {
-	limit := e.p.o.Timeouts.Command
 	if e.t.reset {
-		if err := e.p.wire.Limit(limit); err != nil {
+		if err := e.p.wire.Limit(e.patience); err != nil {
 			return e.fail(smtp.StageMail, err)
 		}
 		r, err := e.p.wire.Read()
@@ -123,7 +140,7 @@ func (e *envelope) replies(mail, rcpt func() (smtp.Reply, error)) error {
 			return err
 		}
 	}
-	if err := e.p.wire.Limit(limit); err != nil {
+	if err := e.p.wire.Limit(e.patience); err != nil {
 		return e.fail(smtp.StageMail, err)
 	}
 	r, err := mail()
@@ -134,7 +151,7 @@ func (e *envelope) replies(mail, rcpt func() (smtp.Reply, error)) error {
 		return e.mailRefused(r)
 	}
 	for i := range e.t.to {
-		if err := e.p.wire.Limit(limit); err != nil {
+		if err := e.p.wire.Limit(e.patience); err != nil {
 			return e.fail(smtp.StageRcpt, err)
 		}
 		r, err := rcpt()
@@ -145,7 +162,7 @@ func (e *envelope) replies(mail, rcpt func() (smtp.Reply, error)) error {
 		if !r.Positive() {
 			outcome = outcomeOf(r)
 		}
-		if outcome == smtp.InDoubt { // 3yz makes no sense here, and nothing was sent
+		if outcome == smtp.InDoubt { // 3yz makes no sense here
 			return e.fail(smtp.StageRcpt, session.Unexpected(r))
 		}
 		e.t.res.Recipients[i] = smtp.Recipient{ForwardPath: e.t.to[i], Outcome: outcome, Stage: smtp.StageRcpt, Reply: r}
@@ -172,14 +189,15 @@ func (e *envelope) wasReset(r smtp.Reply, err error) error {
 }
 
 // mailRefused ends a transaction whose MAIL was refused. In a group the replies
-// to RCPT and DATA are due as well; should the server accept one of them all the
-// same, it is out of step, and gets nothing more.
+// to RCPT and DATA, or BDAT, are due as well; should the server accept one of them
+// all the same, it is out of step, and gets nothing more.
 func (e *envelope) mailRefused(r smtp.Reply) error {
 	refusal := &session.Error{Stage: smtp.StageMail, Reply: r}
 	if outcomeOf(r) == smtp.InDoubt {
 		return e.fail(smtp.StageMail, refusal)
 	}
 	e.t.decide(smtp.NotAttempted, smtp.StageMail, r)
+	e.t.decide(provisional, smtp.StageMail, r)
 	if !e.p.grouped() || r.Code == 421 {
 		e.p.reset = true // so that a reply too many is noticed in the next transaction
 		return e.p.session.Refused(refusal)
@@ -188,14 +206,34 @@ func (e *envelope) mailRefused(r smtp.Reply) error {
 	if e.p.o.AllOrNone {
 		due--
 	}
+	var last smtp.Reply
 	for range due {
 		later, err := e.p.wire.Read()
-		if err != nil || later.Positive() || later.Intermediate() {
+		if err != nil {
 			e.p.session.Break()
-			break
+			return e.p.session.Refused(refusal)
 		}
+		if !later.Negative() {
+			return e.outOfStep(refusal)
+		}
+		last = later
+	}
+	if e.chunked {
+		e.p.reset = true
+		e.p.leaveIfUnknown(last)
 	}
 	return e.p.session.Refused(refusal)
+}
+
+// outOfStep ends a transaction in which the server accepted something after it
+// refused MAIL. With BDAT the content may have been that, so all is in doubt.
+func (e *envelope) outOfStep(refusal *session.Error) error {
+	e.p.session.Break()
+	if !e.chunked {
+		return e.p.session.Refused(refusal)
+	}
+	e.t.expect()
+	return e.fail(smtp.StageMail, &session.Error{Reply: refusal.Reply, Err: errOutOfStep})
 }
 
 // brokenAfter is the error for a connection that broke within the replies of a

@@ -1,20 +1,59 @@
 // Package transaction takes mail objects through mail transactions (RFC 5321 3.3)
-// on a session:
+// on a session. Each recipient gets one outcome: a transaction may be accepted for
+// some. A mail object with more recipients than a transaction takes goes in
+// several. Content goes in one of two ways.
+//
+// # By DATA
 //
 //  1. MAIL, all RCPT and DATA in one write where the server offers PIPELINING
 //     (RFC 2920), their replies read one by one.
-//  2. The content, dot-stuffed, then the final dot. When the content itself
-//     fails (a file that shrank), the connection is cut and the data never
-//     ended, so that no server accepts a truncated message.
+//  2. The content, dot-stuffed, then the final dot, and with it the MAIL group of
+//     the mail object that follows. When the content itself fails (a file that
+//     shrank), the connection is cut and the data never ended, so that no server
+//     accepts a truncated message.
 //  3. The reply to the final dot decides. When it does not come, the outcome is
 //     in doubt.
 //
-// Each recipient gets one outcome: a transaction may be accepted for some (RFC
-// 5321 3.3). A mail object with more recipients than a transaction takes goes in
-// several.
-//
 // The caller's deadline bounds all up to the final dot; the reply to the dot keeps
 // its own ten minutes, because giving up there is what makes doubt.
+//
+// # By BDAT
+//
+// Where the server offers PIPELINING and CHUNKING (RFC 3030), content of at most
+// 64 KiB goes with MAIL: MAIL, all RCPT, BDAT n LAST and the content, no dot
+// doubled, in one write. That saves a turn, and moves the moment from which
+// silence is doubt up to that write. What follows for the receipt:
+//
+//   - The content is read whole before anything is written. When it fails, nothing
+//     goes out. The caller is asked (BeforeContent) at the same moment.
+//   - A write that fails makes no doubt: its last octets have not left, octets are
+//     counted, and a TLS record that is not whole cannot be read. What the server
+//     said meanwhile is read. Once the write is whole, no failure of ours, the
+//     deadline included, ends the wait; every reply may take the ten minutes.
+//   - MAIL refused: the refusal holds for every recipient, the other replies are
+//     read. Was one of them positive, server and client are out of step and all is
+//     in doubt.
+//   - Some RCPT refused: these stay refused, whatever comes; the reply to BDAT is
+//     that of the others. All refused: BDAT has to fail, and what it says does not
+//     matter. Does the server accept it all the same, a reply came too many, it is
+//     not known which, and all is in doubt.
+//   - 421 to MAIL, RCPT or BDAT: the server leaves and takes nothing.
+//   - 4yz or 5yz to BDAT: as to the final dot. RSET is due (RFC 3030 2).
+//   - 500, 502 or 504 to BDAT: the server does not know the command and may take
+//     the content for commands. The connection is cut, and the message goes by DATA
+//     on another one, as does all later mail to this server (session.Chunking). So
+//     it is after 501, 503 with accepted recipients, and 552 5.3.4, which small
+//     content does not deserve: Exchange Online is reported to have said it of BDAT.
+//   - No reply, half of one or one that makes no sense: in doubt. Later mail goes by
+//     DATA when it was the reply to BDAT.
+//   - Something more behind the reply to BDAT: in doubt, but for a 421.
+//
+// DATA it is, too, when replies decide whether the content goes out (AllOrNone);
+// when RSET is due, because a server that refuses RSET would add the recipients
+// before; when the server was silent for 30 s, because a connection that died takes
+// a write; and for content in which a line begins with DATA, BDAT or BURL, so that a
+// server that takes it for commands submits nothing. The mail object that follows
+// is not announced with BDAT: it needs no turn more without.
 package transaction
 
 import (
@@ -33,8 +72,9 @@ import (
 // Pipeline is the transactions on one session, one after another (the client's
 // side of RFC 2920). It is not safe for concurrent use.
 type Pipeline struct {
-	// BeforeContent, when set, is called each time the server waits for content.
-	// With an error nothing goes out and the connection is cut.
+	// BeforeContent, when set, is called each time before content goes out: when the
+	// server waits for it, or before it goes with MAIL. With an error it does not go
+	// out and the connection is cut.
 	BeforeContent func(context.Context) error
 
 	session *session.Session
@@ -150,7 +190,11 @@ func (p *Pipeline) commands(m *message.Mail) commands {
 func (p *Pipeline) run(ctx, bounded context.Context, t *transaction, next func() *transaction) Result {
 	stop := context.AfterFunc(bounded, p.session.Cut)
 	defer context.AfterFunc(ctx, p.session.Cut)()
-	sent, err := p.byData(bounded, stop, t, next)
+	way := p.byData
+	if p.chunks(t) {
+		way = p.byChunk
+	}
+	sent, err := way(bounded, stop, t, next)
 	stop()
 	t.end(sent)
 	if err != nil {
@@ -169,7 +213,7 @@ func (p *Pipeline) run(ctx, bounded context.Context, t *transaction, next func()
 // byData is the transaction with DATA. sent reports whether the server may have
 // the final dot.
 func (p *Pipeline) byData(bounded context.Context, stop func() bool, t *transaction, next func() *transaction) (sent bool, err error) {
-	if err := (&envelope{p: p, t: t}).converse(); err != nil {
+	if err := newEnvelope(p, t).converse(); err != nil {
 		return false, err
 	}
 	if err := p.mayBegin(bounded); err != nil {
@@ -206,6 +250,17 @@ func (p *Pipeline) putGroup(t *transaction) error {
 			return err
 		}
 	}
+	if err := p.putEnvelope(t); err != nil {
+		return err
+	}
+	if p.o.AllOrNone {
+		return nil
+	}
+	return p.wire.Put("DATA")
+}
+
+// putEnvelope buffers MAIL and every RCPT.
+func (p *Pipeline) putEnvelope(t *transaction) error {
 	c := p.commands(t.mail)
 	if err := p.wire.Put(c.from()); err != nil {
 		return err
@@ -215,8 +270,5 @@ func (p *Pipeline) putGroup(t *transaction) error {
 			return err
 		}
 	}
-	if p.o.AllOrNone {
-		return nil
-	}
-	return p.wire.Put("DATA")
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 // Result is what the transactions of one mail object brought.
 type Result struct {
 	Recipients []smtp.Recipient // in the order of the transactions
-	Reply      smtp.Reply       // to the final dot; zero when none came
+	Reply      smtp.Reply       // to the final dot or to BDAT; zero when none came
 	Steps      []session.Step
 	Err        *session.Error // why the last transaction did not end with 2yz; nil when it did
 	Notes      []string       // oddities of the server
@@ -58,9 +58,17 @@ func (t *transaction) forget() {
 }
 
 // provisional is the outcome of a recipient between a RCPT that was accepted
-// and the reply to the final dot. It never leaves this package: end turns it into
+// and the reply to the final dot or to BDAT. It never leaves this package: end turns it into
 // what it means.
 const provisional smtp.Outcome = "rcpt accepted"
+
+// expect makes every recipient provisional: the content has left, and only replies
+// can take a recipient out again.
+func (t *transaction) expect() {
+	for i, path := range t.to {
+		t.res.Recipients[i] = smtp.Recipient{ForwardPath: path, Outcome: provisional}
+	}
+}
 
 // decide gives the outcome of r to every recipient whose outcome is from.
 func (t *transaction) decide(from smtp.Outcome, stage smtp.Stage, r smtp.Reply) {

@@ -12,6 +12,9 @@ import (
 // asked for: whose reply the next one is cannot be known then.
 var errUnsolicited = errors.New("server replied to what was not sent yet")
 
+// errOutOfStep is the cause when a reply contradicts one before it.
+var errOutOfStep = errors.New("server accepted something after it refused all of it")
+
 // pendingTime is how long a reply that has begun to arrive, or is about to, may
 // take.
 const pendingTime = 2 * time.Second
@@ -76,7 +79,7 @@ func (p *Pipeline) trace(line string) {
 // said what it was not asked. It has nothing of the message then, and another
 // session may take it at once.
 func NeverBegan(e *session.Error) bool {
-	if e == nil || e.Stage != smtp.StageMail {
+	if e == nil || e.Stage != smtp.StageMail || e.InDoubt {
 		return false
 	}
 	silent := e.Reply.IsZero() && e.Fault == smtp.FaultConnectionClosed

@@ -25,6 +25,7 @@ type Wire struct {
 	out        *bufio.Writer
 	trace      func(string)
 	credential *credential // from AUTH on
+	heardAt    time.Time   // the last reply
 }
 
 // New starts a dialogue over conn: a TCP connection, or the TLS connection over
@@ -75,6 +76,7 @@ func (w *Wire) Read() (smtp.Reply, error) {
 	if err != nil {
 		return r, err
 	}
+	w.heardAt = time.Now()
 	r = w.credential.hideReply(r)
 	for i, line := range r.Lines {
 		sep := "-"
@@ -85,6 +87,9 @@ func (w *Wire) Read() (smtp.Reply, error) {
 	}
 	return r, nil
 }
+
+// Quiet returns for how long the server has said nothing.
+func (w *Wire) Quiet() time.Duration { return time.Since(w.heardAt) }
 
 // RoundTrip sends what is buffered and reads one reply.
 func (w *Wire) RoundTrip() (smtp.Reply, error) {
