@@ -9,6 +9,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -16,7 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/owner"
-	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/session"
 )
 
 // openOutbox opens the outbox of the settings.
@@ -88,16 +89,16 @@ func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 	// One for all mailboxes, so that their sessions share a token also when it
 	// cannot be stored.
 	acct := g.account(cfg)
-	shared := sync.OnceValues(func() (submission.Options, error) { return acct.Session("") })
+	shared := sync.OnceValues(func() (session.Options, error) { return acct.Session("") })
 	o := courier.Options{
-		Connection: func(mailbox string) (submission.Options, error) {
+		Connection: func(mailbox string) (session.Options, error) {
 			connection, err := shared()
 			if connection.Mailbox == "" {
 				connection.Mailbox = mailbox
 			}
 			return connection, err
 		},
-		Claims:  func(token submission.Token) *diagnosis.Claims { return account.Claims(cfg, token) },
+		Claims:  func(token bearer.Token) *diagnosis.Claims { return account.Claims(cfg, token) },
 		Facts:   func(mailbox string) diagnosis.Facts { return account.Facts(cfg, mailbox, "") },
 		Logger:  g.Logger(),
 		Trouble: func(err error) { g.Warningf("tried again: %v", err) },

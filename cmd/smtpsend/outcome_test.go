@@ -19,6 +19,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -367,7 +368,7 @@ func TestAMailboxThatIsReleasedMeanwhileIsNotStopped(t *testing.T) {
 	g := &globals{process: &process{}, Printer: stdio.NewPrinter(io.Discard, io.Discard)}
 	tally := g.newTally(&config.Config{})
 	c := &outbox.Claim{QID: "1", Mailbox: "a@contoso.example"}
-	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &submission.Error{Stage: smtp.StageAuth, Reply: smtp.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
+	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &session.Error{Stage: smtp.StageAuth, Reply: smtp.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
 		Recipients: []smtp.Recipient{{ForwardPath: "x@contoso.example", Outcome: smtp.NotAttempted}}}
 	tally.settled(c, refused, outbox.Settled{State: outbox.Ready, Event: outbox.EventHeld, Pause: outbox.PauseConfiguration})
 	var coded *exit.Error

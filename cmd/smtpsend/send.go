@@ -21,30 +21,31 @@ import (
 
 // sendFlags are what "send" is told.
 type sendFlags struct {
-	from, subject, mailbox  string
-	to, cc, bcc, replyTo    []string
-	toFile, ccFile, bccFile []string
-	text, textFile          string
-	html, htmlFile          string
-	markdownFile            string
-	embed, skipEmpty        bool
-	attach, inline, header  []string
-	priority, inReplyTo     string
-	references, unsubscribe []string
-	message                 string
-	template, data          string
-	attachDir               string
-	set                     []string
-	save, preview           string
-	dryRun, noPipelining    bool
-	allOrNone               bool
-	attempts                int
-	queue                   bool
-	at, key                 string
-	readyAt                 time.Time // of --at, else of the template
-	charset                 string
-	texts                   *texts // reads files and standard input in it
-	attached                attachments
+	from, subject, mailbox   string
+	to, cc, bcc, replyTo     []string
+	toFile, ccFile, bccFile  []string
+	text, textFile           string
+	html, htmlFile           string
+	markdownFile             string
+	embed, skipEmpty         bool
+	attach, inline, header   []string
+	priority, inReplyTo      string
+	references, unsubscribe  []string
+	message                  string
+	template, data           string
+	attachDir                string
+	set                      []string
+	save, preview            string
+	dryRun                   bool
+	noPipelining, noChunking bool
+	allOrNone                bool
+	attempts                 int
+	queue                    bool
+	at, key                  string
+	readyAt                  time.Time // of --at, else of the template
+	charset                  string
+	texts                    *texts // reads files and standard input in it
+	attached                 attachments
 }
 
 func newSend(g *globals) *cobra.Command {
@@ -125,7 +126,7 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 	if s.mailbox != "" {
 		o.Mailbox = mail.Envelope.ReversePath
 	}
-	o.NoPipelining, o.AllOrNone = s.noPipelining, s.allOrNone
+	o.NoPipelining, o.NoChunking, o.AllOrNone = s.noPipelining, s.noChunking, s.allOrNone
 	receipt := submission.Submit(ctx, o, mail, submission.Policy{
 		Deadline: time.Now().Add(g.left()), Attempts: s.attempts, Waiting: g.waiting,
 	})

@@ -25,6 +25,7 @@ func (s *sendFlags) define(f *pflag.FlagSet) {
 	f.BoolVar(&s.queue, "queue", false, "put the message into the outbox instead of submitting it (see SMTPSEND_QUEUE)")
 	f.StringVar(&s.at, "at", "", "submit it from `TIME` on, such as '2026-12-24 08:00'; with the outbox")
 	f.StringVar(&s.key, "key", "", "take the message once, however often this `KEY` is given; with the outbox")
+	f.BoolVar(&s.noChunking, "no-chunking", false, "send content after DATA only, for servers that trip over BDAT")
 	f.BoolVar(&s.noPipelining, "no-pipelining", false, "send one command at a time, for servers that trip over a group")
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 	"github.com/smtpsend/smtpsend/tokencache"
 	"github.com/smtpsend/smtpsend/xoauth2"
@@ -129,7 +129,7 @@ func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	e := &submission.Error{Stage: smtp.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
+	e := &session.Error{Stage: smtp.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
 	known := account.Facts(cfg, mailbox, "")
 	finding := diagnosis.Find(e.Symptom(), known)
 	code := exit.FailureCode(e, finding)

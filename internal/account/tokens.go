@@ -7,9 +7,9 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
-	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
 )
 
@@ -49,15 +49,15 @@ func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
 type source struct{ cache *tokencache.Cache }
 
 // Token is the cache's, asked of the endpoint when there is none.
-func (s source) Token(ctx context.Context) (submission.Token, error) {
+func (s source) Token(ctx context.Context) (bearer.Token, error) {
 	entry, err := s.cache.Get(ctx)
 	if err != nil {
-		return submission.Token{}, err
+		return bearer.Token{}, err
 	}
-	return submission.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached, Expires: entry.Token.Expiry}, nil
+	return bearer.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached, Expires: entry.Token.Expiry}, nil
 }
 
 // Invalidate takes a refused token out of the cache.
-func (s source) Invalidate(token submission.Token) {
+func (s source) Invalidate(token bearer.Token) {
 	s.cache.Invalidate(&oauth2.Token{AccessToken: token.Access.Reveal()})
 }

@@ -27,8 +27,10 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -36,11 +38,11 @@ import (
 type Options struct {
 	// Connection gives what a session of the mailbox needs. Its error pauses the
 	// mailbox: it is a setting that is wrong.
-	Connection func(mailbox string) (submission.Options, error)
+	Connection func(mailbox string) (session.Options, error)
 
 	// Claims, when set, reads the token of an attempt that failed: Exchange says
 	// the same of a token for another service as of a missing permission.
-	Claims func(submission.Token) *diagnosis.Claims
+	Claims func(bearer.Token) *diagnosis.Claims
 
 	Mailboxes int           // served at once: 8
 	Quantum   int           // messages before the others' turn: 20
@@ -305,8 +307,8 @@ func (c *courier) trouble(err error) {
 	c.warned = true
 }
 
-// session returns the Sender of a mailbox, made at its first message.
-func (c *courier) session(mailbox string) (*submission.Sender, error) {
+// submitter returns the Sender of a mailbox, made at its first message.
+func (c *courier) submitter(mailbox string) (*submission.Sender, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s, ok := c.senders[mailbox]; ok {

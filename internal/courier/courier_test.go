@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
@@ -29,6 +30,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -78,7 +80,7 @@ func newLab(t *testing.T, so sandbox.Options, oo outbox.Options) *lab {
 	return l
 }
 
-func (l *lab) Token(ctx context.Context) (submission.Token, error) {
+func (l *lab) Token(ctx context.Context) (bearer.Token, error) {
 	source := entra.New(entra.Options{
 		TokenURL: strings.ReplaceAll(l.box.TokenEndpoint(), "#TenantID#", l.box.TenantID()), ClientID: l.box.ClientID(),
 		Credential: entra.Secret(secret.New(l.box.ClientSecret())), Scopes: []string{"https://outlook.office365.com/.default"},
@@ -86,20 +88,20 @@ func (l *lab) Token(ctx context.Context) (submission.Token, error) {
 	})
 	token, err := source.Token(ctx)
 	if err != nil {
-		return submission.Token{}, err
+		return bearer.Token{}, err
 	}
-	return submission.Token{Access: secret.New(token.AccessToken)}, nil
+	return bearer.Token{Access: secret.New(token.AccessToken)}, nil
 }
 
-func (l *lab) Invalidate(submission.Token) {}
+func (l *lab) Invalidate(bearer.Token) {}
 
-func (l *lab) connection(mailbox string) (submission.Options, error) {
+func (l *lab) connection(mailbox string) (session.Options, error) {
 	host, port, err := net.SplitHostPort(l.box.SMTPAddr())
 	if err != nil {
-		return submission.Options{}, err
+		return session.Options{}, err
 	}
 	n, err := strconv.Atoi(port)
-	return submission.Options{Host: host, Port: n, RootCAs: l.roots, Mailbox: mailbox, Tokens: l}, err
+	return session.Options{Host: host, Port: n, RootCAs: l.roots, Mailbox: mailbox, Tokens: l}, err
 }
 
 // add puts a message into the outbox.

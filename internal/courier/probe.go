@@ -5,10 +5,11 @@ import (
 	"errors"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // probeTime bounds a probe: a token, a connection and AUTH.
@@ -17,8 +18,8 @@ const probeTime = 2 * time.Minute
 // Probed is how a probe of a held mailbox ended.
 type Probed struct {
 	Mailbox string
-	Err     *submission.Error // nil when the sign-in was accepted, or nothing was tried
-	Token   submission.Token  // that it was tried with
+	Err     *session.Error // nil when the sign-in was accepted, or nothing was tried
+	Token   bearer.Token   // that it was tried with
 	Settled outbox.Settled
 }
 
@@ -56,11 +57,11 @@ func (c *courier) probe(ctx context.Context, mailbox string) bool {
 
 // signIn is the probe itself. What ends for our own sake has a zero result.
 func (c *courier) signIn(end *Probed) (accepted bool, result outbox.Result) {
-	session, err := c.session(end.Mailbox)
+	sender, err := c.submitter(end.Mailbox)
 	if err != nil {
 		return false, settingResult(err)
 	}
-	end.Token, end.Err = session.SignIn(c.work, time.Now().Add(probeTime))
+	end.Token, end.Err = sender.SignIn(c.work, time.Now().Add(probeTime))
 	if end.Err == nil {
 		return true, result
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/bearer"
+	"github.com/smtpsend/smtpsend/internal/session"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
@@ -40,27 +42,48 @@ func (c *courier) serve(ctx context.Context, due outbox.Due) {
 		}
 		quantum = 1
 	}
-	current := c.claim(ctx, mailbox)
-	for n := 1; current != nil; n++ {
-		var following *job
-		next := func() *mailobject.Mail {
-			if n < quantum {
-				following = c.claim(ctx, mailbox)
-			}
-			if following == nil {
-				return nil
-			}
-			return following.mail
-		}
-		goOn := c.submit(current, next)
-		if !goOn || ctx.Err() != nil {
-			c.giveBack(following)
+	for taken := 0; taken < quantum; {
+		n, goOn := c.round(ctx, mailbox, quantum-taken)
+		if n == 0 || !goOn {
 			return
 		}
-		if current = following; current == nil && n < quantum {
-			current = c.claim(ctx, mailbox)
+		taken += n
+	}
+}
+
+// round submits due messages of a mailbox, at most so many, until there is none
+// just now. It returns how many it took and whether the mailbox may go on.
+func (c *courier) round(ctx context.Context, mailbox string, most int) (taken int, goOn bool) {
+	first := c.claim(ctx, mailbox)
+	if first == nil {
+		return 0, false
+	}
+	sender, err := c.submitter(mailbox)
+	if err != nil {
+		return 1, c.finish(first, nil, settingResult(err)) && ctx.Err() == nil
+	}
+	var claimed []*job // in the order of their turns
+	mails := func(yield func(*mailobject.Mail) bool) {
+		for j := first; j != nil; j = c.claim(ctx, mailbox) {
+			claimed, taken = append(claimed, j), taken+1
+			if !yield(j.mail) || taken == most {
+				return
+			}
 		}
 	}
+	policy := func(*mailobject.Mail) submission.Policy { return c.policy(claimed[0]) }
+	goOn = true
+	for _, receipt := range sender.SubmitAll(c.work, mails, policy) {
+		done := claimed[0]
+		claimed = claimed[1:]
+		if goOn = c.finish(done, receipt, c.resultOf(done, receipt)) && ctx.Err() == nil; !goOn {
+			break
+		}
+	}
+	for _, j := range claimed {
+		c.giveBack(j)
+	}
+	return taken, goOn
 }
 
 // claim takes the next due message, nil when there is none or the mailbox has
@@ -89,26 +112,17 @@ func (c *courier) claim(ctx context.Context, mailbox string) *job {
 
 // giveBack returns a claim as if it had never been taken.
 func (c *courier) giveBack(j *job) {
-	if j == nil {
-		return
-	}
 	if _, err := c.record(j, outbox.Result{}); err != nil {
 		c.fail(err)
 	}
 }
 
-// submit makes one attempt and records it. It reports whether the mailbox may
-// go on.
-func (c *courier) submit(j *job, next func() *mailobject.Mail) bool {
-	session, err := c.session(j.claim.Mailbox)
-	if err != nil {
-		return c.finish(j, nil, settingResult(err))
-	}
+// policy is one attempt, in a time that goes with the size.
+func (c *courier) policy(j *job) submission.Policy {
 	timeout := c.o.Timeout + time.Duration(j.claim.Size/slowest)*time.Second
-	receipt := session.Submit(c.work, j.mail, submission.Policy{
+	return submission.Policy{
 		Attempts: 1, Deadline: time.Now().Add(timeout), BeforeContent: func(ctx context.Context) error { return c.allow(ctx, j) },
-	}, next)
-	return c.finish(j, receipt, c.resultOf(j, receipt))
+	}
 }
 
 // slowest is the octets a second that a message may need at least: a large one
@@ -173,7 +187,7 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 	for _, rcpt := range r.Recipients {
 		o := outbox.Recipient{Recipient: rcpt}
 		if rcpt.Outcome == smtp.Transient || rcpt.Outcome == smtp.Permanent {
-			o.Class = diagnosis.Find(submission.SymptomOf(rcpt), diagnosis.Facts{}).Class
+			o.Class = diagnosis.Find(session.SymptomOf(rcpt), diagnosis.Facts{}).Class
 		}
 		res.Recipients = append(res.Recipients, o)
 	}
@@ -190,7 +204,7 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 
 // blame says in res what e means. Of a message that others have, to is who lacks
 // it; that says nothing about the mailbox.
-func (c *courier) blame(res *outbox.Result, e *submission.Error, to string, token submission.Token) {
+func (c *courier) blame(res *outbox.Result, e *session.Error, to string, token bearer.Token) {
 	symptom := e.Symptom()
 	if c.o.Claims != nil {
 		symptom.Claims = c.o.Claims(token)

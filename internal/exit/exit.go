@@ -16,8 +16,10 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/transaction"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
@@ -218,11 +220,11 @@ func EndingOf(r *submission.Receipt, found diagnosis.Finding) Ending {
 // refused.
 func NotAll(r *submission.Receipt) bool {
 	e := r.Err()
-	return e != nil && errors.Is(e, submission.ErrNotAll)
+	return e != nil && errors.Is(e, transaction.ErrNotAll)
 }
 
 // FailureCode is the exit code of one failure by itself, whichever verb met it.
-func FailureCode(e *submission.Error, f diagnosis.Finding) int {
+func FailureCode(e *session.Error, f diagnosis.Finding) int {
 	var file *badinput.FileError
 	switch {
 	case errors.As(e, &file), errors.Is(e, outbox.ErrDamaged):
@@ -249,7 +251,7 @@ func RememberedCode(kind string, number int) int {
 	entry, known := diagnosis.Lookup(kind)
 	switch {
 	case known:
-		e := &submission.Error{Stage: entry.Stages[0], Reply: smtp.Reply{Code: number}}
+		e := &session.Error{Stage: entry.Stages[0], Reply: smtp.Reply{Code: number}}
 		return FailureCode(e, diagnosis.Finding{Code: kind, Class: entry.Class})
 	case kind == courier.KindSettings:
 		return Config
@@ -262,7 +264,7 @@ func RememberedCode(kind string, number int) int {
 // refusedSignIn reports that the server wants another sign-in, whoever it is
 // and whatever it says: AUTH was refused for good, or a later command with 530
 // or 535 (RFC 4954 6).
-func refusedSignIn(e *submission.Error) bool {
+func refusedSignIn(e *session.Error) bool {
 	return e.Stage == smtp.StageAuth && e.Reply.Permanent() || e.Reply.Code == 530 || e.Reply.Code == 535
 }
 

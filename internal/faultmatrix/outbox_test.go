@@ -13,7 +13,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/session"
 )
 
 // scaled is the outbox's minute beside these servers: half an hour takes 60 ms.
@@ -100,7 +100,7 @@ func queued(s *server, c cell) (d outbox.Detail, m outbox.Mailbox, err error) {
 		o.Timeouts = limits(shortest)
 	}
 	err = courier.Run(ctx, box, sender, courier.Options{
-		Connection: func(string) (submission.Options, error) { return o, nil }, Poll: 5 * time.Millisecond,
+		Connection: func(string) (session.Options, error) { return o, nil }, Poll: 5 * time.Millisecond,
 		Until: func(ctx context.Context) (over bool, err error) {
 			d, err = box.Show(ctx, qid)
 			return d.State != outbox.Ready && d.State != outbox.Sending, err
