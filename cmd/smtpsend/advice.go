@@ -6,6 +6,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/seal"
@@ -37,6 +38,10 @@ func adviceOn(err error) string {
 		return ", and --attach-dir . takes it from there"
 	}
 	switch {
+	case errors.Is(err, draft.ErrNoRecipient):
+		return ": use --to, --cc or --bcc, or name them as arguments"
+	case errors.Is(err, draft.ErrNoFrom):
+		return ": use --from, or set " + config.Prefix + "MAIL_SENDER"
 	case errors.Is(err, message.ErrOutside):
 		return ", which files that a template or a row names must not leave; --attach-dir DIR gives another one"
 	case errors.Is(err, message.ErrOwnField):

@@ -12,14 +12,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/attach"
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/textfile"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -33,7 +37,6 @@ type batchFlags struct {
 	name, key                        string
 	dryRun, report                   string
 	charset                          string
-	attached                         attachments
 	check, yes, addOnly              bool
 
 	reportFile *os.File // open from before the first message on
@@ -108,18 +111,20 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	if isTemplate(b.key) {
 		return exit.Usagef("--key %q: write the name of the column alone", b.key)
 	}
-	texts, err := newTexts(g, nil, b.charset)
-	if err != nil {
+	texts := textfile.Reader{CharsetBy: "--charset", Warn: g.Warningf}
+	if err := texts.ParseCharset(b.charset); err != nil {
 		return err
 	}
-	b.attached.g = g
-	defer b.attached.close()
+	files := attach.Finder{
+		Warn: g.Warningf, Limited: draft.NewBudget(g.timeout, "--timeout").Run, AttachBy: "--attach",
+	}
+	defer files.Close()
 	offline := b.check || b.dryRun != "" || b.addOnly
 	cfg, err := g.settings(ctx, offline)
 	if err != nil {
 		return err
 	}
-	plan, err := b.plan(ctx, cfg, texts)
+	plan, err := b.plan(ctx, cfg, &texts, &files)
 	if err != nil {
 		return err
 	}
@@ -130,7 +135,7 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 	if err != nil {
 		return err
 	}
-	rows.charset = texts.charset
+	rows.charset = texts.Charset
 	defer rows.close()
 	checked, forecast, err := b.checkAndForecast(ctx, g, cfg, rows, plan)
 	if err != nil {
@@ -223,7 +228,7 @@ func (g *globals) printForecast(f batch.Forecast) error {
 }
 
 // plan makes the template of flags and file.
-func (b *batchFlags) plan(ctx context.Context, cfg *config.Config, t *texts) (batch.Plan, error) {
+func (b *batchFlags) plan(ctx context.Context, cfg *config.Config, t *textfile.Reader, found *attach.Finder) (batch.Plan, error) {
 	source, name, err := b.source(ctx, t)
 	if err != nil {
 		return batch.Plan{}, err
@@ -239,27 +244,26 @@ func (b *batchFlags) plan(ctx context.Context, cfg *config.Config, t *texts) (ba
 		return batch.Plan{}, err
 	}
 	var base message.Draft
-	s := &sendFlags{}
-	if base.From, err = s.sender(cfg); err != nil {
+	if base.From, err = account.Sender(cfg); err != nil {
 		return batch.Plan{}, err
 	}
 	if base.From.IsZero() && source.From == "" {
-		return batch.Plan{}, exit.Usagef("no From address: use --from, or set %sMAIL_SENDER", config.Prefix)
+		return batch.Plan{}, exit.With(exit.Usage, draft.ErrNoFrom)
 	}
-	base.Mailbox, err = s.submitter(cfg)
+	base.Mailbox, err = account.Mailbox(cfg)
 	if err != nil {
 		return batch.Plan{}, err
 	}
-	files, err := b.literal(ctx)
+	files, err := b.literal(ctx, found)
 	return batch.Plan{Template: compiled, Base: base, Attachments: files}, err
 }
 
 // source is the template file with the flags laid over it.
-func (b *batchFlags) source(ctx context.Context, t *texts) (s mailtemplate.Source, name string, err error) {
+func (b *batchFlags) source(ctx context.Context, t *textfile.Reader) (s mailtemplate.Source, name string, err error) {
 	name = "flags"
 	if b.template != "" {
 		name = b.template
-		text, err := t.read(ctx, "--template", b.template, limits.TemplateSource)
+		text, err := t.Read(ctx, "--template", b.template, limits.TemplateSource)
 		if err != nil {
 			return s, name, err
 		}
@@ -276,7 +280,7 @@ func (b *batchFlags) source(ctx context.Context, t *texts) (s mailtemplate.Sourc
 		}
 	}
 	s.To, s.Cc, s.Bcc = append(s.To, b.to...), append(s.Cc, b.cc...), append(s.Bcc, b.bcc...)
-	s.AttachDir = attachDir(b.attachDir, b.template)
+	s.AttachDir = draft.AttachDir(b.attachDir, b.template)
 	for _, path := range b.attach {
 		if isTemplate(path) {
 			s.Attach = append(s.Attach, path)
@@ -289,7 +293,7 @@ func (b *batchFlags) source(ctx context.Context, t *texts) (s mailtemplate.Sourc
 		if body.file == "" {
 			continue
 		}
-		if *body.target, err = t.read(ctx, body.flag, body.file, limits.TemplateSource); err != nil {
+		if *body.target, err = t.Read(ctx, body.flag, body.file, limits.TemplateSource); err != nil {
 			return s, name, err
 		}
 	}
@@ -300,15 +304,15 @@ func (b *batchFlags) source(ctx context.Context, t *texts) (s mailtemplate.Sourc
 func isTemplate(text string) bool { return strings.Contains(text, "{{") }
 
 // literal are the files that the command line names, wherever they are.
-func (b *batchFlags) literal(ctx context.Context) (list []message.Attachment, err error) {
+func (b *batchFlags) literal(ctx context.Context, found *attach.Finder) (list []message.Attachment, err error) {
 	for _, value := range b.attach {
 		if value == "" || isTemplate(value) {
 			continue
 		}
-		if attachesStdin(value) {
+		if attach.IsStdin(value) {
 			return nil, exit.Usagef("--attach %q: standard input is not taken here, name a file", value)
 		}
-		files, err := b.attached.find(ctx, value)
+		files, err := found.Find(ctx, value)
 		if err != nil {
 			return nil, err
 		}
@@ -319,7 +323,7 @@ func (b *batchFlags) literal(ctx context.Context) (list []message.Attachment, er
 
 func (b *batchFlags) headers(s *mailtemplate.Source) error {
 	for _, h := range b.header {
-		field, err := headerOf(h)
+		field, err := draft.ParseHeader("--header", h)
 		if err != nil {
 			return err
 		}
@@ -372,7 +376,7 @@ func (b *batchFlags) checkAll(ctx context.Context, g *globals, r *rowFile, plan 
 		return checked, exit.With(exit.Data, fmt.Errorf("%s: no rows", r.name))
 	}
 	if checked.Bad == 0 {
-		g.unsent(checked.Unsent, "batch sends no images along: name one of the web, by https:")
+		view.Unsent(g.Printer, checked.Unsent, "batch sends no images along: name one of the web, by https:")
 		return checked, nil
 	}
 	text := fmt.Sprintf("%s: %d of %d rows cannot be used; nothing was submitted", r.name, checked.Bad, checked.Bad+checked.Rows)

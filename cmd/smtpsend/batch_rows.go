@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/textfile"
 )
 
 // rowFile is a file of rows that can be read several times, until ctx ends.
@@ -80,7 +81,7 @@ func (r *rowFile) copyOf(in io.Reader) (err error) {
 func (r *rowFile) copyOfPipe(name string) error {
 	f, err := ownfile.OpenContext(r.ctx, name)
 	if err != nil {
-		return fileError(r.ctx, name, err)
+		return textfile.FileError(r.ctx, name, err)
 	}
 	defer f.Close()
 	if err := r.copyOf(f); err != nil && r.ctx.Err() == nil {

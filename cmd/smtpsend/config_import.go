@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/textfile"
 )
 
 func newConfigImport(g *globals) *cobra.Command {
@@ -46,7 +47,7 @@ empty. Keys that mean nothing here are listed as warnings.`,
 }
 
 func runConfigImport(ctx context.Context, g *globals, name, output string, force bool) error {
-	data, err := readBody(ctx, name, nil, limits.Import)
+	data, err := textfile.Read(ctx, name, nil, limits.Import)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
+	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -169,12 +170,11 @@ func (g *globals) examination(cfg *config.Config, d *doctorFlags, settingsErr er
 // addresses are the mailbox to sign in as, and From and recipient of the test
 // message, found as send finds them.
 func (d *doctorFlags) addresses(cfg *config.Config) (mailbox, from, sendTo string, err error) {
-	s := sendFlags{from: d.from, mailbox: d.mailbox}
-	author, err := s.sender(cfg)
+	author, err := draft.Sender(cfg, "--from", d.from)
 	if err != nil {
 		return "", "", "", err
 	}
-	box, err := s.submitter(cfg)
+	box, err := draft.Mailbox(cfg, "--mailbox", d.mailbox)
 	if err != nil {
 		return "", "", "", err
 	}

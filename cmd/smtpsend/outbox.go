@@ -115,14 +115,12 @@ func (g *globals) noticeRoads(cfg *config.Config, o *courier.Options) (err error
 	if o.Operator, err = address.Parse(config.Prefix+"OPERATOR", cfg.Operator); err != nil {
 		return exit.With(exit.Config, err)
 	}
-	if o.From, err = address.Parse(config.Prefix+"MAIL_SENDER", cfg.MailSender); err != nil {
+	if o.From, err = account.Sender(cfg); err != nil {
 		return exit.With(exit.Config, err)
 	}
 	o.OneUser = cfg.PlainUser() != ""
-	if cfg.SMTPUserName != "" && !o.OneUser {
-		if o.Mailbox, err = address.Parse(config.Prefix+"SMTP_USER_NAME", cfg.SMTPUserName); err != nil {
-			return exit.With(exit.Config, err)
-		}
+	if o.Mailbox, err = account.Mailbox(cfg); err != nil {
+		return exit.With(exit.Config, err)
 	}
 	return nil
 }

@@ -25,8 +25,6 @@ type globals struct {
 
 	timeoutGiven bool // by a flag: the outbox has a longer limit of its own
 
-	composed time.Duration // how long composing has taken
-
 	stdinFor   string // what of a message standard input is for, "" when nothing
 	stdinTwice bool   // and a secret was to come from there as well
 

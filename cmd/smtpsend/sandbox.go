@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/textfile"
 
 	"github.com/spf13/cobra"
 
@@ -100,7 +101,7 @@ func (g *globals) listFaults() {
 
 // readScenario reads what --scenario names.
 func readScenario(ctx context.Context, name string) (*tenant.Scenario, error) {
-	text, err := readBody(ctx, name, nil, limits.Scenario)
+	text, err := textfile.Read(ctx, name, nil, limits.Scenario)
 	if err != nil {
 		return nil, ofFlag("--scenario", err)
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
-	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -21,30 +21,12 @@ import (
 
 // sendFlags are what "send" is told.
 type sendFlags struct {
-	from, subject, mailbox  string
-	to, cc, bcc, replyTo    []string
-	toFile, ccFile, bccFile []string
-	text, textFile          string
-	html, htmlFile          string
-	markdownFile            string
-	embed, skipEmpty        bool
-	attach, inline, header  []string
-	priority, inReplyTo     string
-	references, unsubscribe []string
-	message                 string
-	template, data          string
-	attachDir               string
-	set                     []string
-	save, preview           string
-	dryRun, noPipelining    bool
-	allOrNone               bool
-	attempts                int
-	queue                   bool
-	at, key                 string
-	readyAt                 time.Time // of --at, else of the template
-	charset                 string
-	texts                   *texts // reads files and standard input in it
-	attached                attachments
+	draft.Options
+	dryRun, noPipelining bool
+	allOrNone            bool
+	attempts             int
+	queue                bool
+	key                  string
 }
 
 func newSend(g *globals) *cobra.Command {
@@ -62,74 +44,103 @@ recipient, in the server's words.
 		Example: `  smtpsend send --to a@contoso.com --subject "Nightly report" --attach report.pdf < report.txt
   echo "disk full" | smtpsend send -s "db1: disk full" ops@contoso.com`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s.to = append(s.to, args...)
-			return runSend(cmd.Context(), g, &s, cmd.Flags().Changed)
+			s.To = append(s.To, args...)
+			s.Given, s.Name = cmd.Flags().Changed, flagName
+			return runSend(cmd.Context(), g, &s)
 		},
 	}
 	s.define(cmd.Flags())
 	return cmd
 }
 
+// flagName is the flag of a field of a draft.
+func flagName(field string) string { return "--" + field }
+
 // runSend is the whole way of a message: settings, mail object, submission,
 // receipt.
-func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) bool) (err error) {
+func runSend(ctx context.Context, g *globals, s *sendFlags) error {
 	if s.attempts < 0 {
 		return exit.Usagef("--attempts %d is negative", s.attempts)
 	}
-	if err := s.excluded(given); err != nil {
+	if err := s.Check(); err != nil {
 		return err
 	}
-	if s.texts, err = newTexts(g, g.stdin, s.charset); err != nil {
+	budget := draft.NewBudget(g.timeout, "--timeout")
+	composer, err := draft.New(s.Options, draft.Environment{
+		Stdin: g.stdin, Budget: budget, Warn: g.Warningf, Reading: func(what string) { g.Reading(what, g.stdin) },
+	})
+	if err != nil {
 		return err
 	}
-	s.attached.g = g
-	defer s.attached.close()
-	if s.at != "" {
-		if s.readyAt, err = mailtemplate.ParseTime("--at", s.at); err != nil {
-			return err
-		}
-	}
-	for _, what := range s.fromStdin(given) {
+	defer composer.Close()
+	for _, what := range s.FromStdin() {
 		g.stdinFor = what
 	}
 	cfg, err := g.settings(ctx, s.dryRun || s.queue)
 	if err != nil {
 		return err
 	}
-	mail, from, err := s.mail(ctx, g, cfg, given)
-	if err != nil {
+	mail, err := s.compose(ctx, g, composer, cfg)
+	if err != nil || mail == nil {
 		return err
-	}
-	if mail == nil {
-		return nil // --skip-empty
 	}
 	defer mail.Close()
 	if s.dryRun || cfg.NoMails {
-		return notSubmitted(g, mail, s.dryRun)
+		return notSubmitted(g, mail.Mail, s.dryRun)
 	}
+	return s.submit(ctx, g, cfg, mail, composer.ReadyAt(), budget)
+}
+
+// compose makes the mail object, and writes it where flags say. It is nil when
+// --skip-empty found nothing to submit.
+func (s *sendFlags) compose(ctx context.Context, g *globals, composer *draft.Composer, cfg *config.Config) (*draft.Made, error) {
+	mail, err := composer.Compose(ctx, cfg)
+	if errors.Is(err, draft.ErrEmpty) {
+		g.Printf("not submitted: %v (--skip-empty)\n", err)
+		return nil, nil
+	}
+	if refused, ok := errors.AsType[*draft.RefusedError](err); ok {
+		return nil, s.asFlags(refused.Err, composer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if mail.Composed != nil {
+		view.Doubts(g.Printer, mail.Composed)
+	} else {
+		view.SizeDoubt(g.Printer, mail.Size)
+	}
+	if err := mail.Keep(ctx); err != nil {
+		return nil, errors.Join(err, mail.Close())
+	}
+	return mail, nil
+}
+
+// submit submits the message, or puts it into the outbox.
+func (s *sendFlags) submit(ctx context.Context, g *globals, cfg *config.Config, mail *draft.Made, at time.Time, budget *draft.Budget) (err error) {
 	if s.allOrNone {
 		if cfg, err = s.wholly(cfg, len(mail.Envelope.ForwardPaths)); err != nil {
 			return err
 		}
 	}
 	if s.queue || cfg.Queue == config.QueueAlways {
-		return g.queued(ctx, cfg, mail, outbox.Message{Source: "send", Key: s.key, ReadyAt: s.readyAt})
+		return g.queued(ctx, cfg, mail.Mail, outbox.Message{Source: "send", Key: s.key, ReadyAt: at})
 	}
-	if s.key != "" || !s.readyAt.IsZero() {
+	if s.key != "" || !at.IsZero() {
 		return exit.Usagef("a time (--at) and a --key are for the outbox: add --queue")
 	}
 	o, err := g.account(cfg).Session(mail.Envelope.ReversePath)
 	if err != nil {
 		return err
 	}
-	if s.mailbox != "" {
+	if s.Mailbox != "" {
 		o.Mailbox = mail.Envelope.ReversePath
 	}
 	o.NoPipelining, o.AllOrNone = s.noPipelining, s.allOrNone
-	receipt := submission.Submit(ctx, o, mail, submission.Policy{
-		Deadline: time.Now().Add(g.left()), Attempts: s.attempts, Waiting: g.waiting,
+	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{
+		Deadline: time.Now().Add(budget.Left()), Attempts: s.attempts, Waiting: g.waiting,
 	})
-	return g.conclusion(ctx, cfg, mail, from, receipt)
+	return g.conclusion(ctx, cfg, mail.Mail, mail.From, receipt)
 }
 
 // wholly refuses --all-or-none where it could not be kept, and gives settings

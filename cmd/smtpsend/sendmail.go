@@ -269,7 +269,7 @@ func (s *sendmail) submit(ctx context.Context, mail *stamped) (view.Receipt, *su
 	if err != nil {
 		return view.Receipt{}, nil, err
 	}
-	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(s.left()), Waiting: s.waiting})
+	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(s.timeout), Waiting: s.waiting})
 	known, claims := account.Known(s.cfg, receipt.Mailbox, mail.from, receipt.Token)
 	return view.NewReceipt(receipt, known, claims), receipt, nil
 }

@@ -1,4 +1,10 @@
-package main
+// Package attach finds the files that a value names which asks for attachments:
+// FILE, a pattern such as out/**/*.pdf, NAME=FILE, a pipe, or standard input.
+//
+// Nothing here opens an attachment but a pipe, of which a copy is made: its size has
+// to be known, and it may be sent several times. Errors are *badinput.FileError for
+// a file, and have an exit code (internal/exit) for a value that means nothing.
+package attach
 
 import (
 	"context"
@@ -8,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/badinput"
@@ -18,64 +25,82 @@ import (
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
-// attachments finds the files that flags attach. What comes by a pipe is copied
-// first, because its size has to be known and it may be sent several times. Close
-// it after the messages that it was for.
-type attachments struct {
-	g      *globals
+// Finder finds the files of one message, or of one batch. It is for one goroutine.
+// Close it after the messages that it was for.
+type Finder struct {
+	// Stdin is standard input; nil: it is not taken.
+	Stdin io.Reader
+	// Reading, when set, is called before standard input is read.
+	Reading func()
+	// Limited, when set, runs what reads a pipe, for as long as that may take.
+	// Standard input is read to its end: somebody may be typing.
+	Limited func(ctx context.Context, read func(context.Context) error) error
+	// Warn gets what is allowed and perhaps not meant.
+	Warn func(format string, args ...any)
+	// AttachBy and InlineBy are what gives the values of Find and Inline, such as
+	// --attach: errors and warnings begin with them.
+	AttachBy, InlineBy string
+
 	found  []message.Attachment
 	copies []*os.File
 	named  []string // copies that have their names still
 }
 
-// find returns the files of an --attach: FILE, a pattern, or NAME=FILE. What exists
-// by the whole of that name comes first.
-func (a *attachments) find(ctx context.Context, value string) ([]message.Attachment, error) {
+// Find returns the files of FILE, of a pattern, or of NAME=FILE. What exists by the
+// whole of that name comes first.
+func (a *Finder) Find(ctx context.Context, value string) ([]message.Attachment, error) {
 	files, err := a.matches(value)
 	name, file, named := nameAndFile(value)
 	if named && !exists(value) && (err != nil || !isPattern(value)) {
 		if file == "" {
-			return nil, exit.Usagef("--attach %q: write NAME=FILE", value)
+			return nil, exit.Usagef("%s %q: write NAME=FILE", a.AttachBy, value)
 		}
 		if files, err = a.matches(file); err == nil && len(files) > 1 {
-			return nil, exit.Usagef("--attach %q: one name for %d files; leave NAME= out", value, len(files))
+			return nil, exit.Usagef("%s %q: one name for %d files; leave NAME= out", a.AttachBy, value, len(files))
 		}
 		for i := range files {
 			files[i].Name = name
 		}
 	}
 	if err != nil {
-		return nil, ofFlag("--attach", err)
+		return nil, fmt.Errorf("%s: %w", a.AttachBy, err)
 	}
 	for i := range files {
 		if files[i].Dir != "" || !isPipe(files[i].Path) {
 			continue
 		}
-		if files[i].File, err = a.copyOf(ctx, "--attach", files[i].Path); err != nil {
+		if files[i].File, err = a.copyOf(ctx, a.AttachBy, files[i].Path); err != nil {
 			return nil, err
 		}
 		if files[i].Name == "" && isNumbered(files[i].Path) {
 			files[i].Name = "attachment"
-			a.g.Warningf("--attach %s is sent under the name attachment; --attach NAME=%s gives it another", value, value)
+			a.Warn("%s %s is sent under the name attachment; %s NAME=%s gives it another", a.AttachBy, value, a.AttachBy, value)
 		}
 	}
 	a.found = append(a.found, files...)
 	return files, nil
 }
 
-// inline is find for --inline CID=FILE.
-func (a *attachments) inline(ctx context.Context, value string) (message.Inline, error) {
+// Inline is Find for CID=FILE: one file, which the HTML shows as cid:CID.
+func (a *Finder) Inline(ctx context.Context, value string) (message.Inline, error) {
 	cid, path, ok := strings.Cut(value, "=")
 	if !ok || cid == "" || path == "" {
-		return message.Inline{}, exit.Usagef("--inline %q: write CID=FILE", value)
+		return message.Inline{}, exit.Usagef("%s %q: write CID=FILE", a.InlineBy, value)
 	}
 	in := message.Inline{CID: cid, Path: path}
 	if !isPipe(path) {
 		return in, nil
 	}
 	var err error
-	in.File, err = a.copyOf(ctx, "--inline", path)
+	in.File, err = a.copyOf(ctx, a.InlineBy, path)
 	return in, err
+}
+
+// Found reports whether Find has returned the file of that path.
+func (a *Finder) Found(path string) bool {
+	return slices.ContainsFunc(a.found, func(f message.Attachment) bool {
+		return filepath.Clean(path) == filepath.Join(f.Dir, f.Path)
+	})
 }
 
 // nameAndFile takes NAME=FILE apart. What has a slash before the = is a path.
@@ -90,8 +115,8 @@ func exists(name string) bool {
 	return err == nil
 }
 
-// isStdin reports a name of standard input.
-func isStdin(name string) bool {
+// namesStdin reports a name of standard input.
+func namesStdin(name string) bool {
 	switch name {
 	case "-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0":
 		return true
@@ -99,26 +124,25 @@ func isStdin(name string) bool {
 	return false
 }
 
-// attachesStdin reports whether a value of --attach or --inline is standard input.
-func attachesStdin(value string) bool {
+// IsStdin reports whether a value of Find or Inline is standard input.
+func IsStdin(value string) bool {
 	_, file, _ := strings.Cut(value, "=")
-	return isStdin(value) || isStdin(file)
+	return namesStdin(value) || namesStdin(file)
 }
 
 // isPipe reports standard input, and a pipe such as that of a shell's <(command).
 func isPipe(name string) bool {
 	info, err := os.Stat(name)
-	return isStdin(name) || err == nil && info.Mode()&fs.ModeNamedPipe != 0
+	return namesStdin(name) || err == nil && info.Mode()&fs.ModeNamedPipe != 0
 }
 
 // numbered are the names that a shell gives to pipes.
 var numbered = lazyregexp.New(`^(?:/dev/fd/|/proc/(?:self|\d+)/fd/)\d+$`)
 
-func isNumbered(name string) bool { return isStdin(name) || numbered().MatchString(name) }
+func isNumbered(name string) bool { return namesStdin(name) || numbered().MatchString(name) }
 
-// copyOf copies what comes by a pipe, for as long as --timeout leaves, or standard
-// input to its end: somebody may be typing.
-func (a *attachments) copyOf(ctx context.Context, flag, name string) (*os.File, error) {
+// copyOf copies what comes by a pipe that the value of by names.
+func (a *Finder) copyOf(ctx context.Context, by, name string) (*os.File, error) {
 	f, err := ownfile.CreateTemp("", "smtpsend-attachment-")
 	if err != nil {
 		return nil, exit.With(exit.CannotCreate, err)
@@ -128,14 +152,10 @@ func (a *attachments) copyOf(ctx context.Context, flag, name string) (*os.File, 
 		a.named = append(a.named, f.Name())
 	}
 	var n int64
-	if isStdin(name) {
-		if a.g.stdin == nil {
-			return nil, exit.Usagef("%s %q: standard input is not taken here, name a file", flag, name)
-		}
-		a.g.Reading("the attachment", a.g.stdin)
-		n, err = copyInto(f, a.g.stdin)
+	if namesStdin(name) {
+		n, err = a.copyStdin(f)
 	} else {
-		err = a.g.composing(ctx, func(ctx context.Context) error {
+		err = a.limited(ctx, func(ctx context.Context) error {
 			in, err := ownfile.OpenContext(ctx, name)
 			if err != nil {
 				return err
@@ -148,14 +168,35 @@ func (a *attachments) copyOf(ctx context.Context, flag, name string) (*os.File, 
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
+	case errors.Is(err, errNoStdin):
+		return nil, exit.Usagef("%s %q: %w", by, name, err)
 	case err != nil:
-		return nil, ofFlag(fmt.Sprintf("%s %q", flag, name), err)
+		return nil, fmt.Errorf("%s %q: %w", by, name, err)
 	case n > limits.Message:
-		return nil, exit.With(exit.Data, fmt.Errorf("%s %q: has more than %d octets", flag, name, limits.Message))
+		return nil, exit.With(exit.Data, fmt.Errorf("%s %q: has more than %d octets", by, name, limits.Message))
 	case n == 0:
-		a.g.Warningf("%s %s: nothing came, and the file that is sent is empty", flag, name)
+		a.Warn("%s %s: nothing came, and the file that is sent is empty", by, name)
 	}
 	return f, nil
+}
+
+var errNoStdin = errors.New("standard input is not taken here, name a file")
+
+func (a *Finder) copyStdin(f *os.File) (int64, error) {
+	if a.Stdin == nil {
+		return 0, errNoStdin
+	}
+	if a.Reading != nil {
+		a.Reading()
+	}
+	return copyInto(f, a.Stdin)
+}
+
+func (a *Finder) limited(ctx context.Context, read func(context.Context) error) error {
+	if a.Limited == nil {
+		return read(ctx)
+	}
+	return a.Limited(ctx, read)
 }
 
 // copyInto copies what in has, of at most one octet more than a message may have.
@@ -167,8 +208,8 @@ func copyInto(f *os.File, in io.Reader) (int64, error) {
 	return n, err
 }
 
-// close removes the copies.
-func (a *attachments) close() {
+// Close removes the copies.
+func (a *Finder) Close() {
 	for _, f := range a.copies {
 		_ = f.Close()
 	}
@@ -181,10 +222,10 @@ func (a *attachments) close() {
 // "a[1].pdf" can be attached. A file that is named is attached from wherever it is;
 // one that a pattern finds is not known to whoever wrote the pattern, and must not
 // be a link that leads out of the directory that the pattern names.
-func (a *attachments) matches(pattern string) ([]message.Attachment, error) {
+func (a *Finder) matches(pattern string) ([]message.Attachment, error) {
 	_, err := os.Lstat(pattern)
 	if errors.Is(err, fs.ErrNotExist) && strings.Contains(pattern, ",") && !isPattern(pattern) {
-		return nil, &badinput.FileError{Path: pattern, Err: fmt.Errorf("%w; each of several files needs an --attach of its own", fs.ErrNotExist)}
+		return nil, &badinput.FileError{Path: pattern, Err: fmt.Errorf("%w; each of several files needs an %s of its own", fs.ErrNotExist, a.AttachBy)}
 	}
 	if err == nil || !isPattern(pattern) {
 		return []message.Attachment{{Path: pattern}}, nil // message.Compose says what is wrong with it
@@ -198,7 +239,7 @@ func (a *attachments) matches(pattern string) ([]message.Attachment, error) {
 		return nil, exit.With(exit.Usage, fmt.Errorf("%q: %w", pattern, err))
 	}
 	if g.passed != "" {
-		a.g.Warningf("--attach %s: %s is a link to a directory, which ** does not enter; another --attach attaches what is in it", pattern, g.passed)
+		a.Warn("%s %s: %s is a link to a directory, which ** does not enter; another %s attaches what is in it", a.AttachBy, pattern, g.passed, a.AttachBy)
 	}
 	if len(paths) == 0 {
 		return nil, &badinput.FileError{Path: pattern, Err: fmt.Errorf("%w: no file matches", fs.ErrNotExist)}
