@@ -221,7 +221,7 @@ func (g *globals) printForecast(f batch.Forecast) error {
 	if g.json {
 		g.JSON(map[string]any{
 			"messages": f.Messages, "recipients": f.Recipients, "mailboxes": f.Mailboxes, "days": f.Days, "done": f.Done,
-			"recipients_used": f.Used, "ahead": f.Ahead, "last_at": orNil(f.Last), "takes_s": f.Takes.Seconds(), "exit_code": exit.OK,
+			"recipients_used": f.Used, "ahead": f.Ahead, "last_at": view.OrNil(f.Last), "takes_s": f.Takes.Seconds(), "exit_code": exit.OK,
 		})
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/tally"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -28,7 +29,7 @@ type batchRun struct {
 	checked batch.Checked
 	started time.Time
 	before  batch.Account // at the start
-	tally   *tally
+	tally   *tally.Tally
 
 	mu    sync.Mutex
 	added batch.Added
@@ -45,8 +46,7 @@ func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, 
 	if err != nil {
 		return exit.Outbox(err)
 	}
-	run := &batchRun{globals: g, flags: b, box: box, entry: entry, checked: checked, started: time.Now(), tally: g.newTally(cfg)}
-	run.tally.quiet, run.tally.batch = true, entry.ID
+	run := &batchRun{globals: g, flags: b, box: box, entry: entry, checked: checked, started: time.Now(), tally: newBatchTally(g, cfg, entry)}
 	if before.SourceSum != "" && before.SourceSum != r.sum && b.key != "" && checked.Known > 0 {
 		run.Line("note", "%s is not what it was at the last start; %s whose key is known %s as taken then",
 			r.name, view.Counted(checked.Known, "row"), view.Plural(checked.Known, "stays", "stay"))
@@ -58,6 +58,13 @@ func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, 
 		g.Printf("batch %q goes on; begun %s: %s\n", entry.Name, startedAgo(before.CreatedAt), run.before)
 	}
 	return run.conclude(ctx, run.addAndSubmit(ctx, cfg, r, plan))
+}
+
+// newBatchTally counts the attempts of a batch, and says why its mailboxes pause or
+// are held.
+func newBatchTally(g *globals, cfg *config.Config, entry outbox.Batch) *tally.Tally {
+	shown := view.Attempts{Printer: g.Printer, Batch: true}
+	return tally.New(tally.Options{Config: cfg, Batch: entry.ID, Attempt: shown.Print, Probed: shown.Probed})
 }
 
 // addAndSubmit adds the rows and submits them, at the same time. While another
@@ -110,7 +117,7 @@ func (run *batchRun) submit(ctx context.Context, cfg *config.Config, added <-cha
 	t := run.tally
 	show := run.progress()
 	defer show(nil)
-	o.Settled, o.Probed = t.settled, t.probed
+	o.Settled, o.Probed = t.Settled, t.Probed
 	o.Until = func(ctx context.Context) (bool, error) {
 		show(ctx)
 		select {
@@ -279,11 +286,11 @@ func (run *batchRun) pauseText(ctx context.Context) string {
 	for _, name := range slices.Sorted(maps.Keys(run.checked.Mailboxes)) {
 		m, err := run.box.Mailbox(ctx, name)
 		if err == nil && m.WaitsUntil.Sub(now) > time.Minute {
-			return fmt.Sprintf("; %s waits until %s: %s", name, clock(m.WaitsUntil, now), view.AtMost(printable.Line(diagnosis.Short(m.Reason)), inTable))
+			return fmt.Sprintf("; %s waits until %s: %s", name, view.Clock(m.WaitsUntil, now), view.AtMost(printable.Line(diagnosis.Short(m.Reason)), view.InTable))
 		}
 	}
 	if run.checked.Last.Sub(now) > time.Minute {
-		return "; the last row is due at " + clock(run.checked.Last, now)
+		return "; the last row is due at " + view.Clock(run.checked.Last, now)
 	}
 	return ""
 }
@@ -376,9 +383,7 @@ func (run *batchRun) ending(ctx context.Context, a batch.Account, interrupted bo
 // failures are the exit codes of what kept rows from being accepted: as this run
 // saw it, else as the outbox remembers it.
 func (run *batchRun) failures(ctx context.Context, waiting bool) []int {
-	run.tally.mu.Lock()
-	codes, lost := slices.Collect(maps.Values(run.tally.waiting)), slices.Clone(run.tally.lost)
-	run.tally.mu.Unlock()
+	codes, lost := run.tally.Failures()
 	if waiting {
 		if codes = append(codes, run.pauses(ctx)...); len(codes) == 0 {
 			codes = []int{exit.TryAgain}
@@ -390,7 +395,7 @@ func (run *batchRun) failures(ctx context.Context, waiting bool) []int {
 	list, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Dead}, Limit: remembered})
 	for _, m := range list {
 		if err == nil {
-			codes = append(codes, lostCode(exit.RememberedCode(m.Kind, m.Code)))
+			codes = append(codes, tally.LostCode(m))
 		}
 	}
 	return codes
@@ -409,7 +414,7 @@ func (run *batchRun) pauses(ctx context.Context) []int {
 	for _, name := range names {
 		m, err := run.box.Mailbox(ctx, name)
 		if err == nil && m.Pause != "" && m.Pause != outbox.PauseOperator {
-			codes = append(codes, run.tally.pauseCode(m))
+			codes = append(codes, run.tally.PauseCode(m))
 		}
 	}
 	return codes

@@ -25,7 +25,7 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *mailobject.
 	}
 	if g.json {
 		g.JSON(map[string]any{
-			"queued": true, "known": false, "ready_at": orNil(as.ReadyAt), "queue_id": qid, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
+			"queued": true, "known": false, "ready_at": view.OrNil(as.ReadyAt), "queue_id": qid, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
 			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exit.OK,
 		})
 		return nil

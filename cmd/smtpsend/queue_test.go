@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
@@ -62,14 +61,5 @@ func TestRowsAreReadUntilInterrupted(t *testing.T) {
 	cancel()
 	if _, err := r.rows(); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the interruption: %v", err)
-	}
-}
-
-func TestNoAgeIsNegative(t *testing.T) {
-	now := time.Date(2026, 11, 16, 9, 0, 0, 0, time.UTC)
-	for age, want := range map[time.Duration]string{-87600 * time.Hour: "0s", 0: "0s", 59 * time.Second: "59s", 3 * time.Hour: "3h", 72 * time.Hour: "3d"} {
-		if got := since(now.Add(-age), now); got != want {
-			t.Errorf("%v: %q, want %q", age, got, want)
-		}
 	}
 }

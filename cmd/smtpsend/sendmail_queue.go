@@ -79,7 +79,7 @@ func (s *sendmail) listMail(ctx context.Context, box *outbox.Outbox, m outbox.Ma
 	}
 	mark := map[outbox.State]string{outbox.Sending: "*", outbox.Held: "!"}[m.State]
 	s.Printf("%-11s %8d %s  %s\n", string(m.QID)+mark, m.Size, m.CreatedAt.Local().Format("Mon Jan _2 15:04:05"), m.ReversePath)
-	if text := why(m, time.Now(), inTable); text != "" {
+	if text := view.Why(m, time.Now(), view.InTable); text != "" {
 		s.Printf("(%s)\n", printable.Line(text))
 	}
 	for _, r := range d.RecipientStates {

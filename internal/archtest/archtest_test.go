@@ -37,7 +37,7 @@ var ranks = map[string]int{
 	"internal/submission": 3, "internal/outbox": 3, "internal/mailtemplate": 3,
 	"internal/account": 4,
 	"internal/courier": 5,
-	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6, "internal/view": 7, "internal/textfile": 7, "internal/attach": 7, "internal/draft": 8,
+	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6, "internal/tally": 7, "internal/view": 8, "internal/textfile": 7, "internal/attach": 7, "internal/draft": 8,
 	"cmd/smtpsend":     9,
 	"internal/testrun": 10,
 	// The benchmark, which is not part of the product.

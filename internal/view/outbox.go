@@ -1,14 +1,13 @@
-package main
+package view
 
 import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-// mailView is a message of the outbox for --json.
-type mailView struct {
+// Mail is a message of the outbox for --json.
+type Mail struct {
 	QID         outbox.QID   `json:"queue_id"`
 	State       outbox.State `json:"state"`
 	Mailbox     string       `json:"mailbox"`
@@ -32,37 +31,33 @@ type mailView struct {
 	FinishedAt  *time.Time   `json:"finished_at,omitempty"`
 }
 
-func newMailView(m outbox.Mail) mailView {
-	return mailView{
+// NewMail is the view of a message.
+func NewMail(m outbox.Mail) Mail {
+	return Mail{
 		QID: m.QID, State: m.State, Mailbox: m.Mailbox, ReversePath: m.ReversePath, Recipients: m.Recipients, Open: m.Open,
 		MessageID: m.MessageID, Size: m.Size, Attempts: m.Attempts, InDoubt: m.InDoubt, Row: m.Row, Source: m.Source,
-		Reason: m.Reason, WaitsUntil: orNil(m.WaitsUntil), ProbeAt: orNil(m.ProbeAt), Code: m.Code, Kind: m.Kind, Text: m.Text, ServerID: m.ServerID,
-		CreatedAt: m.CreatedAt, FinishedAt: orNil(m.FinishedAt),
+		Reason: m.Reason, WaitsUntil: OrNil(m.WaitsUntil), ProbeAt: OrNil(m.ProbeAt), Code: m.Code, Kind: m.Kind, Text: m.Text, ServerID: m.ServerID,
+		CreatedAt: m.CreatedAt, FinishedAt: OrNil(m.FinishedAt),
 	}
 }
 
-func orNil(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
+// Detail is a message with all that is known about it.
+type Detail struct {
+	Mail
+	RecipientStates []RecipientState `json:"recipient_states"`
+	Events          []Event          `json:"events"`
 }
 
-// detailView is a message with all that is known about it.
-type detailView struct {
-	mailView
-	RecipientStates []recipientStateView `json:"recipient_states"`
-	Events          []eventView          `json:"events"`
-}
-
-type recipientStateView struct {
+// RecipientState is what became of a message for one recipient.
+type RecipientState struct {
 	ForwardPath string                `json:"forward_path"`
 	State       outbox.RecipientState `json:"state"`
 	Code        int                   `json:"reply_code,omitempty"`
 	Text        string                `json:"text,omitempty"`
 }
 
-type eventView struct {
+// Event is something that happened to a message.
+type Event struct {
 	At        time.Time        `json:"at"`
 	Kind      outbox.EventKind `json:"kind"`
 	Attempt   int              `json:"attempt,omitempty"`
@@ -73,19 +68,20 @@ type eventView struct {
 	Took      float64          `json:"took_ms,omitempty"`
 }
 
-func newDetailView(d outbox.Detail) detailView {
-	v := detailView{mailView: newMailView(d.Mail)}
+// NewDetail is the view of a message and its history.
+func NewDetail(d outbox.Detail) Detail {
+	v := Detail{Mail: NewMail(d.Mail)}
 	for _, r := range d.RecipientStates {
-		v.RecipientStates = append(v.RecipientStates, recipientStateView{r.ForwardPath, r.State, r.Code, r.Text})
+		v.RecipientStates = append(v.RecipientStates, RecipientState{r.ForwardPath, r.State, r.Code, r.Text})
 	}
 	for _, e := range d.Events {
-		v.Events = append(v.Events, eventView{e.At, e.Kind, e.Attempt, e.Recipient, e.Code, e.Enhanced, e.Text, view.Milliseconds(e.Took)})
+		v.Events = append(v.Events, Event{e.At, e.Kind, e.Attempt, e.Recipient, e.Code, e.Enhanced, e.Text, Milliseconds(e.Took)})
 	}
 	return v
 }
 
-// mailboxView is a mailbox of the outbox for --json.
-type mailboxView struct {
+// Mailbox is a mailbox of the outbox for --json.
+type Mailbox struct {
 	Name          string               `json:"mailbox"`
 	Counts        map[outbox.State]int `json:"messages"`
 	PerMinute     int                  `json:"messages_per_minute"`
@@ -102,10 +98,11 @@ type mailboxView struct {
 	OldestDueFrom *time.Time           `json:"oldest_due,omitempty"`
 }
 
-func newMailboxView(m outbox.Mailbox) mailboxView {
-	return mailboxView{
+// NewMailbox is the view of a mailbox.
+func NewMailbox(m outbox.Mailbox) Mailbox {
+	return Mailbox{
 		Name: m.Name, Counts: m.Counts, PerMinute: m.Limits.PerMinute, PerDay: m.Limits.RecipientsPerDay,
 		LastMinute: m.Messages, LastDay: m.Recipients, Pause: m.Pause, Code: m.Code, Reason: m.Reason,
-		Held: m.Held(), Since: orNil(m.Since), ProbeAt: orNil(m.ProbeAt), WaitsUntil: orNil(m.WaitsUntil), OldestDueFrom: orNil(m.OldestDue),
+		Held: m.Held(), Since: OrNil(m.Since), ProbeAt: OrNil(m.ProbeAt), WaitsUntil: OrNil(m.WaitsUntil), OldestDueFrom: OrNil(m.OldestDue),
 	}
 }
