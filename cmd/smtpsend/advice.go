@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/badinput"
+	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -38,6 +39,8 @@ func adviceOn(err error) string {
 		return ", and --attach-dir . takes it from there"
 	}
 	switch {
+	case errors.Is(err, batch.ErrNoBody):
+		return ": use --template, --text-file, --html-file or --markdown-file"
 	case errors.Is(err, draft.ErrNoRecipient):
 		return ": use --to, --cc or --bcc, or name them as arguments"
 	case errors.Is(err, draft.ErrNoFrom):

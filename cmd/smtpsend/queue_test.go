@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,21 +43,5 @@ func TestWhatIsUnderWayIsToldOf(t *testing.T) {
 	}
 	if want := "smtpsend: note: 1 more is being submitted: cancel does not apply to what is under way\n"; errs.String() != want {
 		t.Errorf("standard error %q, want %q", &errs, want)
-	}
-}
-
-// TestRowsAreReadUntilInterrupted: a million rows take seconds to read.
-func TestRowsAreReadUntilInterrupted(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, "rows.csv", "email\na@contoso.example\n")
-	ctx, cancel := context.WithCancel(t.Context())
-	r, err := openRows(ctx, nil, filepath.Join(dir, "rows.csv"), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.close()
-	cancel()
-	if _, err := r.rows(); !errors.Is(err, context.Canceled) {
-		t.Errorf("after the interruption: %v", err)
 	}
 }

@@ -37,8 +37,8 @@ var ranks = map[string]int{
 	"internal/submission": 3, "internal/outbox": 3, "internal/mailtemplate": 3,
 	"internal/account": 4,
 	"internal/courier": 5,
-	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6, "internal/tally": 7, "internal/view": 8, "internal/textfile": 7, "internal/attach": 7, "internal/draft": 8,
-	"cmd/smtpsend":     9,
+	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/rows": 8, "internal/batch": 9, "internal/tally": 7, "internal/view": 8, "internal/textfile": 7, "internal/attach": 7, "internal/draft": 8,
+	"cmd/smtpsend":     10,
 	"internal/testrun": 10,
 	// The benchmark, which is not part of the product.
 	"bench": 10, "bench/gomail": 9, "bench/launch": 9, "bench/queue": 9, "bench/session": 9, "bench/internal/delayproxy": 0,

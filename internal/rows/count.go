@@ -1,4 +1,4 @@
-package batch
+package rows
 
 import (
 	"bytes"
@@ -7,13 +7,13 @@ import (
 	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
-// ErrTooManyRows says that a file has more than limits.Rows rows.
-var ErrTooManyRows = fmt.Errorf("has more than %d rows: make several files of it", limits.Rows)
+// ErrTooMany says that a file has more than limits.Rows rows.
+var ErrTooMany = fmt.Errorf("has more than %d rows: make several files of it", limits.Rows)
 
-// RowCounter counts rows in octets that are written to it, as they come from a
+// Counter counts rows in octets that are written to it, as they come from a
 // file, for much less than reading them costs; too many at most where quotes are
-// odd. Write returns ErrTooManyRows; what it lets pass, Rows counts exactly.
-type RowCounter struct {
+// odd. Write returns ErrTooMany; what it lets pass, Rows counts exactly.
+type Counter struct {
 	begun  bool
 	skip   bool // UTF-16, in which a line end may be half of a sign
 	quoted bool
@@ -23,7 +23,7 @@ type RowCounter struct {
 }
 
 // Write counts in p.
-func (c *RowCounter) Write(p []byte) (int, error) {
+func (c *Counter) Write(p []byte) (int, error) {
 	if !c.begun && len(p) > 0 {
 		c.begun, c.empty = true, true
 		c.skip = p[0] >= 0xfe
@@ -52,7 +52,7 @@ func (c *RowCounter) Write(p []byte) (int, error) {
 		c.empty = true
 	}
 	if min(c.lines, c.rows) > limits.Rows+1 { // one has the names
-		return 0, ErrTooManyRows
+		return 0, ErrTooMany
 	}
 	return len(p), nil
 }

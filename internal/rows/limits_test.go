@@ -1,4 +1,4 @@
-package batch_test
+package rows_test
 
 import (
 	"errors"
@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/rows"
 )
 
 // endless is a text whose last part is repeated for ever.
@@ -50,12 +50,12 @@ func TestRowsWithoutEndAreRefused(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		r, err := batch.ReadRows(tt.file, tt.in, "")
+		r, err := rows.NewReader(tt.file, tt.in, "")
 		for err == nil {
 			_, err = r.Next()
 		}
 		runtime.ReadMemStats(&after)
-		var whole *batch.RowError
+		var whole *rows.Error
 		if !errors.As(err, &whole) || whole.N != 0 || !strings.HasPrefix(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %s", name, err, tt.want)
 		}
@@ -72,10 +72,10 @@ func TestRowsAreCounted(t *testing.T) {
 			head = "email\n"
 		}
 		text := head + strings.Repeat(piece, limits.Rows)
-		for extra, want := range map[string]error{"": io.EOF, piece: batch.ErrTooManyRows} {
-			r, err := batch.ReadRows(file, strings.NewReader(text+extra), "")
+		for extra, want := range map[string]error{"": io.EOF, piece: rows.ErrTooMany} {
+			r, err := rows.NewReader(file, strings.NewReader(text+extra), "")
 			n := 0
-			var row *batch.RowError
+			var row *rows.Error
 			for n < limits.Rows+10 && (err == nil || errors.As(err, &row) && row.N > 0) {
 				_, err = r.Next()
 				n++
@@ -95,34 +95,22 @@ func TestRowCounterCountsCheaplyAndNeverTooMany(t *testing.T) {
 		want        error
 	}{
 		"CSV":                      {"email\n", "a@b.example\n", limits.Rows, nil},
-		"too much CSV":             {"email\n", "a@b.example\n", limits.Rows + 1, batch.ErrTooManyRows},
-		"CRLF":                     {"email\r\n", "a\r\n", limits.Rows + 1, batch.ErrTooManyRows},
+		"too much CSV":             {"email\n", "a@b.example\n", limits.Rows + 1, rows.ErrTooMany},
+		"CRLF":                     {"email\r\n", "a\r\n", limits.Rows + 1, rows.ErrTooMany},
 		"lines within quotes":      {"email,text\n", "a@b.example,\"1\n2\"\n", limits.Rows, nil},
 		"empty lines":              {"email\n", "\n\r\n", 2 * limits.Rows, nil},
-		"two quotes a line":        {"email\n", "\"\"\n", limits.Rows + 1, batch.ErrTooManyRows},
+		"two quotes a line":        {"email\n", "\"\"\n", limits.Rows + 1, rows.ErrTooMany},
 		"JSON":                     {"", "{}\n", limits.Rows, nil},
-		"too much JSON":            {"", "{\"a\":\"b\"}\n", limits.Rows + 2, batch.ErrTooManyRows},
+		"too much JSON":            {"", "{\"a\":\"b\"}\n", limits.Rows + 2, rows.ErrTooMany},
 		"JSON with quotes of text": {"", `{"a":"\""}` + "\n", limits.Rows, nil},
 		"UTF-16":                   {"\xff\xfe", "\n\x0a", 2 * limits.Rows, nil},
 	} {
 		text := tt.head + strings.Repeat(tt.piece, tt.pieces)
 		for _, size := range []int{len(text), 8191} {
-			_, err := io.CopyBuffer(struct{ io.Writer }{new(batch.RowCounter)}, struct{ io.Reader }{strings.NewReader(text)}, make([]byte, size))
+			_, err := io.CopyBuffer(struct{ io.Writer }{new(rows.Counter)}, struct{ io.Reader }{strings.NewReader(text)}, make([]byte, size))
 			if !errors.Is(err, tt.want) {
 				t.Errorf("%s, %d octets at once: %v, want %v", name, size, err, tt.want)
 			}
 		}
-	}
-}
-
-// TestCheckEndsWhereTooManyRowsAreWrong.
-func TestCheckEndsWhereTooManyRowsAreWrong(t *testing.T) {
-	rows, err := batch.ReadRows("a.csv", strings.NewReader("email\n"+strings.Repeat("a,b\n", 3*limits.WrongRows)), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := batch.Check(t.Context(), rows, batch.Plan{}, nil)
-	if err != nil || !c.Unread || c.Bad != limits.WrongRows {
-		t.Errorf("%+v, %v", c.Bad, err)
 	}
 }

@@ -1,4 +1,4 @@
-package batch_test
+package rows_test
 
 import (
 	"errors"
@@ -8,28 +8,28 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/batch"
+	"github.com/smtpsend/smtpsend/internal/rows"
 )
 
 // readAll reads rows as text, and what was wrong with some.
-func readAll(name, text, key string) (rows []string, wrong []string, legacy int) {
-	r, err := batch.ReadRows(name, strings.NewReader(text), key)
+func readAll(name, text, key string) (good []string, wrong []string, legacy int) {
+	r, err := rows.NewReader(name, strings.NewReader(text), key)
 	if err != nil {
 		return nil, []string{err.Error()}, 0
 	}
 	for {
 		row, err := r.Next()
-		var bad *batch.RowError
+		var bad *rows.Error
 		switch {
 		case errors.Is(err, io.EOF):
-			return rows, wrong, r.Legacy
+			return good, wrong, r.Legacy
 		case errors.As(err, &bad):
 			wrong = append(wrong, err.Error())
 			if bad.N == 0 {
-				return rows, wrong, r.Legacy
+				return good, wrong, r.Legacy
 			}
 		default:
-			rows = append(rows, fmt.Sprintf("%d:%d %v", row.N, row.Line, row.Data))
+			good = append(good, fmt.Sprintf("%d:%d %v", row.N, row.Line, row.Data))
 		}
 	}
 }
@@ -63,16 +63,16 @@ func TestReadRows(t *testing.T) {
 		{"-", "{\"a\": 1}\n", []string{"1:1 map[a:1]"}, nil, 0},
 		{"a.jsonl", "{\"a\": \"" + strings.Repeat("x", 5<<20) + "\"}\n", nil, []string{"line 1 is longer than 4194304 octets"}, 0},
 	} {
-		rows, wrong, legacy := readAll(tt.name, tt.text, "")
-		if !reflect.DeepEqual(rows, tt.rows) || !reflect.DeepEqual(wrong, tt.wrong) || legacy != tt.legacy {
-			t.Errorf("%s %q:\n%q %q %d\nwant\n%q %q %d", tt.name, tt.text, rows, wrong, legacy, tt.rows, tt.wrong, tt.legacy)
+		good, wrong, legacy := readAll(tt.name, tt.text, "")
+		if !reflect.DeepEqual(good, tt.rows) || !reflect.DeepEqual(wrong, tt.wrong) || legacy != tt.legacy {
+			t.Errorf("%s %q:\n%q %q %d\nwant\n%q %q %d", tt.name, tt.text, good, wrong, legacy, tt.rows, tt.wrong, tt.legacy)
 		}
 	}
 }
 
 func keys(t *testing.T, text, column string) (list []string) {
 	t.Helper()
-	r, err := batch.ReadRows("x.csv", strings.NewReader(text), column)
+	r, err := rows.NewReader("x.csv", strings.NewReader(text), column)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,9 +109,9 @@ func TestKeysNameRows(t *testing.T) {
 // TestAKeyIsAText: rows without one were all named "<nil>", and all but one left out.
 func TestAKeyIsAText(t *testing.T) {
 	text := `{"id": null, "n": 1}` + "\n" + `{"id": null, "n": 1}` + "\n" + `{"id": [1, null]}` + "\n" + `{"id": {"a": 1}}` + "\n" + `{"id": 12345678901234567890}` + "\n" + `{"id": true}` + "\n" + `{"id": "<nil>"}` + "\n"
-	rows, wrong, _ := readAll("a.jsonl", text, "id")
-	if want := []string{`5:5 map[id:12345678901234567890]`, `6:6 map[id:true]`, `7:7 map[id:<nil>]`}; !reflect.DeepEqual(rows, want) {
-		t.Errorf("%q, want %q", rows, want)
+	good, wrong, _ := readAll("a.jsonl", text, "id")
+	if want := []string{`5:5 map[id:12345678901234567890]`, `6:6 map[id:true]`, `7:7 map[id:<nil>]`}; !reflect.DeepEqual(good, want) {
+		t.Errorf("%q, want %q", good, want)
 	}
 	null, group := `"id", which --key names, is null`, `"id", which --key names, is a list or a group of values, not text`
 	if want := []string{"row 1 (line 1): " + null, "row 2 (line 2): " + null, "row 3 (line 3): " + group, "row 4 (line 4): " + group}; !reflect.DeepEqual(wrong, want) {
@@ -126,14 +126,14 @@ func FuzzReadRows(f *testing.F) {
 	f.Add("a.jsonl", "{\"a\":1}\n")
 	f.Add("a.csv", "\xff\xfea\x00\n\x00")
 	f.Fuzz(func(t *testing.T, name, text string) {
-		r, err := batch.ReadRows(name, strings.NewReader(text), "")
+		r, err := rows.NewReader(name, strings.NewReader(text), "")
 		if err != nil {
 			return
 		}
 		seen := map[string]string{}
 		for n := 0; ; n++ {
 			row, err := r.Next()
-			var bad *batch.RowError
+			var bad *rows.Error
 			if errors.Is(err, io.EOF) || (errors.As(err, &bad) && bad.N == 0) {
 				return
 			}
@@ -158,7 +158,7 @@ func TestARowIsTheSameInAnotherEncoding(t *testing.T) {
 		"name,n\nM\xfcller,1\n", "\xef\xbb\xbfname;n\r\n\"Müller\";1\r\n",
 		"\xff\xfen\x00a\x00m\x00e\x00;\x00n\x00\n\x00M\x00\xfc\x00l\x00l\x00e\x00r\x00;\x001\x00\n\x00",
 	} {
-		r, err := batch.ReadRows("a.csv", strings.NewReader(text), "")
+		r, err := rows.NewReader("a.csv", strings.NewReader(text), "")
 		if err != nil {
 			t.Fatal(err)
 		}

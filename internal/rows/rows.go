@@ -1,4 +1,8 @@
-package batch
+// Package rows reads the rows of a mail merge: CSV with a line of column names, or
+// JSON objects one a line, in the charset that they are in. Each row has a key that
+// names it. What is larger than internal/limits allows is refused before memory is
+// taken for it.
+package rows
 
 import (
 	"bufio"
@@ -27,20 +31,20 @@ type Row struct {
 	Sum  string         // a hash of the row
 	Data map[string]any // by column
 
-	cost int // about how many octets it takes in memory
+	Cost int // about how many octets it takes in memory
 }
 
 // costOfValue is what a value takes beside its text.
 const costOfValue = 100
 
-// RowError is a row that cannot be used, or the whole file when N is 0.
-type RowError struct {
+// Error is a row that cannot be used, or the whole file when N is 0.
+type Error struct {
 	N, Line int
 	Err     error
 }
 
 // Error names row and line.
-func (e *RowError) Error() string {
+func (e *Error) Error() string {
 	if e.N == 0 {
 		return e.Err.Error()
 	}
@@ -48,10 +52,10 @@ func (e *RowError) Error() string {
 }
 
 // Unwrap returns the cause.
-func (e *RowError) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error { return e.Err }
 
-// Rows reads rows one after another. It is for one goroutine.
-type Rows struct {
+// Reader reads rows one after another. It is for one goroutine.
+type Reader struct {
 	next func() (Row, error)
 	key  string // column of the key, "" = a hash of the row
 	n    int    // rows so far, also those that cannot be used
@@ -61,17 +65,17 @@ type Rows struct {
 	Legacy int
 }
 
-// ReadRows reads rows from r: JSON objects, one a line, when name ends in .jsonl
+// NewReader reads rows from r: JSON objects, one a line, when name ends in .jsonl
 // or .ndjson or the first octet is "{"; else CSV with a line of column names. A
 // byte order mark is dropped (UTF-16 is read by it), and a line that is no UTF-8
 // is read as Windows-1252, which Excel writes. Of CSV the delimiter (comma,
 // semicolon, tab) is found in the line of names. key names the column that names the row.
-func ReadRows(name string, r io.Reader, key string) (*Rows, error) {
+func NewReader(name string, r io.Reader, key string) (*Reader, error) {
 	br, err := decoded(r)
 	if err != nil {
 		return nil, err
 	}
-	rows := &Rows{key: key}
+	rows := &Reader{key: key}
 	if isJSON(name, br) {
 		rows.next = (&jsonRows{rows: rows, scanner: scanner(br)}).read
 		return rows, nil
@@ -84,12 +88,12 @@ func ReadRows(name string, r io.Reader, key string) (*Rows, error) {
 	return rows, nil
 }
 
-// Next returns the next row, io.EOF at the end, or a *RowError, after which the
+// Next returns the next row, io.EOF at the end, or a *Error, after which the
 // rows after it can still be read, unless its N is 0.
-func (r *Rows) Next() (Row, error) {
+func (r *Reader) Next() (Row, error) {
 	row, err := r.next()
 	if r.n++; r.n > limits.Rows && !errors.Is(err, io.EOF) {
-		return Row{}, &RowError{0, 0, ErrTooManyRows}
+		return Row{}, &Error{0, 0, ErrTooMany}
 	}
 	if err != nil {
 		return row, err
@@ -100,25 +104,25 @@ func (r *Rows) Next() (Row, error) {
 	}
 	value, ok := row.Data[r.key]
 	if !ok {
-		return row, &RowError{row.N, row.Line, fmt.Errorf("no column %q, which --key names", r.key)}
+		return row, &Error{row.N, row.Line, fmt.Errorf("no column %q, which --key names", r.key)}
 	}
 	switch value.(type) {
 	case nil:
-		return row, &RowError{row.N, row.Line, fmt.Errorf("%q, which --key names, is null", r.key)}
+		return row, &Error{row.N, row.Line, fmt.Errorf("%q, which --key names, is null", r.key)}
 	case map[string]any, []any: // Go's "map[a:1]" would name it
-		return row, &RowError{row.N, row.Line, fmt.Errorf("%q, which --key names, is a list or a group of values, not text", r.key)}
+		return row, &Error{row.N, row.Line, fmt.Errorf("%q, which --key names, is a list or a group of values, not text", r.key)}
 	}
 	if row.Key = strings.TrimSpace(fmt.Sprint(value)); row.Key == "" {
-		return row, &RowError{row.N, row.Line, fmt.Errorf("column %q, which --key names, is empty", r.key)}
+		return row, &Error{row.N, row.Line, fmt.Errorf("column %q, which --key names, is empty", r.key)}
 	}
 	if len(row.Key) > limits.RowKey || strings.ContainsFunc(row.Key, unicode.IsControl) {
-		return row, &RowError{row.N, row.Line, fmt.Errorf("column %q, which --key names, is longer than %d octets or holds a control character", r.key, limits.RowKey)}
+		return row, &Error{row.N, row.Line, fmt.Errorf("column %q, which --key names, is longer than %d octets or holds a control character", r.key, limits.RowKey)}
 	}
 	return row, nil
 }
 
 // text returns a value as UTF-8 and notes that it was not.
-func (r *Rows) text(s string, line int) string {
+func (r *Reader) text(s string, line int) string {
 	text := mimetext.ToUTF8(s)
 	if r.Legacy == 0 && !utf8.ValidString(s) {
 		r.Legacy = line
@@ -145,7 +149,7 @@ func scanner(r io.Reader) *bufio.Scanner {
 
 // jsonRows reads JSON Lines.
 type jsonRows struct {
-	rows    *Rows
+	rows    *Reader
 	scanner *bufio.Scanner
 	n, line int
 }
@@ -160,26 +164,26 @@ func (j *jsonRows) read() (Row, error) {
 		j.n++
 		row := Row{N: j.n, Line: j.line, Key: hashOf([]byte(text))}
 		values, depth := guard.JSON(text)
-		switch row.cost = len(text) + values*costOfValue; {
+		switch row.Cost = len(text) + values*costOfValue; {
 		case values > limits.RowColumns:
-			return row, &RowError{j.n, j.line, fmt.Errorf("has more than %d values", limits.RowColumns)}
+			return row, &Error{j.n, j.line, fmt.Errorf("has more than %d values", limits.RowColumns)}
 		case depth > limits.DataNesting:
-			return row, &RowError{j.n, j.line, fmt.Errorf("is nested more than %d deep", limits.DataNesting)}
+			return row, &Error{j.n, j.line, fmt.Errorf("is nested more than %d deep", limits.DataNesting)}
 		}
 		dec := json.NewDecoder(strings.NewReader(text))
 		dec.UseNumber() // 12345678901234567890 stays what it is
 		if err := dec.Decode(&row.Data); err != nil || row.Data == nil {
-			return row, &RowError{j.n, j.line, errors.New("is not a JSON object")}
+			return row, &Error{j.n, j.line, errors.New("is not a JSON object")}
 		}
 		if dec.More() {
-			return row, &RowError{j.n, j.line, errors.New("has something after its JSON object")}
+			return row, &Error{j.n, j.line, errors.New("has something after its JSON object")}
 		}
 		return row, nil
 	}
 	if err := j.scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return Row{}, &RowError{0, 0, fmt.Errorf("line %d is longer than %d octets", j.line+1, limits.RowRecord)}
+		return Row{}, &Error{0, 0, fmt.Errorf("line %d is longer than %d octets", j.line+1, limits.RowRecord)}
 	} else if err != nil {
-		return Row{}, &RowError{0, 0, fmt.Errorf("reading line %d: %w", j.line+1, err)}
+		return Row{}, &Error{0, 0, fmt.Errorf("reading line %d: %w", j.line+1, err)}
 	}
 	return Row{}, io.EOF
 }
