@@ -10,7 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 )
 
-// conclude tells the reader of the error that ended a verb, if nobody did, and
+// conclude tells people of the error that ended a verb, unless they were told, and
 // returns the exit code.
 func (g *globals) conclude(err error) int {
 	err = advised(err)
@@ -24,7 +24,7 @@ func (g *globals) conclude(err error) int {
 	case g.json:
 		g.JSON(map[string]any{"error": err.Error(), "exit_code": code})
 	case errors.As(err, &problems):
-		g.problems(problems)
+		printProblems(g, problems)
 	case code == exit.Interrupted:
 		g.Errorf("interrupted")
 	case code == exit.Bug:
@@ -35,9 +35,9 @@ func (g *globals) conclude(err error) int {
 	return code
 }
 
-// problems prints what is wrong with the settings, a line each. An env file that
-// cannot be read is a warning, and the cause of the errors behind it.
-func (g *globals) problems(p *config.Problems) {
+// printProblems prints what is wrong with the settings, a line each. An env file that
+// cannot be read is a warning, and the cause of the errors after it.
+func printProblems(g *globals, p *config.Problems) {
 	g.warnings(p.Warnings())
 	for _, problem := range p.Errors() {
 		g.Errorf("%s", problem)

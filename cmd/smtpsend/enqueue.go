@@ -13,7 +13,7 @@ import (
 )
 
 // queued puts a message into the outbox instead of submitting it, and says so.
-func (g *globals) queued(ctx context.Context, cfg *config.Config, m *mailobject.Mail, as outbox.Message) error {
+func queued(ctx context.Context, g *globals, cfg *config.Config, m *mailobject.Mail, as outbox.Message) error {
 	as.Mailbox = m.Envelope.ReversePath
 	qid, known, err := g.enqueue(ctx, cfg, m, as)
 	if err != nil {

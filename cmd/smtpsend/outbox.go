@@ -20,13 +20,13 @@ import (
 
 // openOutbox opens the outbox of the settings.
 func (g *globals) openOutbox(ctx context.Context, cfg *config.Config) (*outbox.Outbox, error) {
-	return g.openOutboxBy(ctx, cfg, outbox.Open)
+	return openOutboxBy(ctx, g, cfg, outbox.Open)
 }
 
 // readOutbox opens the outbox of the settings for who only looks, and closes it
 // again: also where the disk cannot be written.
 func (g *globals) readOutbox(ctx context.Context, cfg *config.Config, do func(*outbox.Outbox) error) error {
-	box, err := g.openOutboxBy(ctx, cfg, outbox.OpenToRead)
+	box, err := openOutboxBy(ctx, g, cfg, outbox.OpenToRead)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (g *globals) readOutbox(ctx context.Context, cfg *config.Config, do func(*o
 	return err
 }
 
-func (g *globals) openOutboxBy(ctx context.Context, cfg *config.Config, open func(context.Context, string, outbox.Options) (*outbox.Outbox, error)) (*outbox.Outbox, error) {
+func openOutboxBy(ctx context.Context, g *globals, cfg *config.Config, open func(context.Context, string, outbox.Options) (*outbox.Outbox, error)) (*outbox.Outbox, error) {
 	if cfg.StateDir == "" {
 		return nil, exit.With(exit.Config, errors.New("no directory for the outbox: set "+config.Prefix+"STATE_DIR"))
 	}
@@ -94,11 +94,11 @@ func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
 	if g.timeoutGiven {
 		o.Timeout = g.timeout
 	}
-	return o, g.noticeRoads(cfg, &o)
+	return o, noticeRoads(g, cfg, &o)
 }
 
 // noticeRoads says how the operator is told.
-func (g *globals) noticeRoads(cfg *config.Config, o *courier.Options) (err error) {
+func noticeRoads(g *globals, cfg *config.Config, o *courier.Options) (err error) {
 	if !cfg.NotifyCommand.IsZero() {
 		o.Notify = func(ctx context.Context, i courier.Incident) error {
 			text, err := json.MarshalIndent(i, "", "  ")
@@ -115,11 +115,11 @@ func (g *globals) noticeRoads(cfg *config.Config, o *courier.Options) (err error
 	if o.Operator, err = address.Parse(config.Prefix+"OPERATOR", cfg.Operator); err != nil {
 		return exit.With(exit.Config, err)
 	}
-	if o.From, err = account.Sender(cfg); err != nil {
+	if o.From, err = account.Sender(cfg, "", ""); err != nil {
 		return exit.With(exit.Config, err)
 	}
 	o.OneUser = cfg.PlainUser() != ""
-	if o.Mailbox, err = account.Mailbox(cfg); err != nil {
+	if o.Mailbox, err = account.Mailbox(cfg, "", ""); err != nil {
 		return exit.With(exit.Config, err)
 	}
 	return nil

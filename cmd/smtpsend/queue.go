@@ -31,7 +31,7 @@ meanwhile.
 }
 
 // withOutbox opens the outbox for a verb that needs no credentials.
-func (g *globals) withOutbox(ctx context.Context, do func(*outbox.Outbox) error) error {
+func withOutbox(ctx context.Context, g *globals, do func(*outbox.Outbox) error) error {
 	cfg, err := g.settings(ctx, true)
 	if err != nil {
 		return err

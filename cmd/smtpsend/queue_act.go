@@ -36,7 +36,7 @@ func newQueueAct(g *globals, a queueAction) *cobra.Command {
 }
 
 func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.Action, past string, args []string) error {
-	return g.withOutbox(ctx, func(box *outbox.Outbox) error {
+	return withOutbox(ctx, g, func(box *outbox.Outbox) error {
 		if q.mailboxAlone(args) && (action == outbox.Hold || action == outbox.Free) {
 			return actOnMailbox(ctx, g, box, q.mailbox, action)
 		}

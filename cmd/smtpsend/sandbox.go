@@ -17,7 +17,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
-	"github.com/smtpsend/smtpsend/internal/spelling"
 )
 
 // sandboxFlags are what "sandbox" is told.
@@ -62,43 +61,6 @@ Ends on SIGINT and SIGTERM.`,
 	return cmd
 }
 
-// unknownFault is the error for a --fault, with the name that was perhaps meant.
-func unknownFault(text string, err error) error {
-	name, _, _ := strings.Cut(text, ",")
-	if fault.About(name) != "" {
-		var wrong *fault.Error
-		if errors.As(err, &wrong) {
-			err = errors.New(wrong.Reason) // the text is named already
-		}
-		return exit.Usagef("--fault %q: %v", text, err)
-	}
-	near := ""
-	if n := spelling.Nearest(name, fault.Names()); n != "" {
-		near = fmt.Sprintf("; the nearest is %s", n)
-	}
-	return exit.Usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults has them all", text, near)
-}
-
-// listFaults prints the name of each fault and what it does.
-func (g *globals) listFaults() {
-	names := fault.Names()
-	if g.json {
-		about := make(map[string]string, len(names))
-		for _, name := range names {
-			about[name] = fault.About(name)
-		}
-		g.JSON(map[string]any{"faults": about})
-		return
-	}
-	width := 0
-	for _, name := range names {
-		width = max(width, len(name))
-	}
-	for _, name := range names {
-		g.Printf("%-*s  %s\n", width, name, fault.About(name))
-	}
-}
-
 // readScenario reads what --scenario names.
 func readScenario(ctx context.Context, name string) (*tenant.Scenario, error) {
 	text, err := textfile.Read(ctx, name, nil, limits.Scenario)
@@ -117,7 +79,7 @@ func readScenario(ctx context.Context, name string) (*tenant.Scenario, error) {
 
 func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
 	if s.listFaults {
-		g.listFaults()
+		listFaults(g)
 		return nil
 	}
 	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.Logger()}

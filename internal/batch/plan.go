@@ -86,13 +86,13 @@ func (o *Options) Plan(ctx context.Context, cfg *config.Config, texts *textfile.
 		return Plan{}, err
 	}
 	var base message.Draft
-	if base.From, err = account.Sender(cfg); err != nil {
+	if base.From, err = account.Sender(cfg, "", ""); err != nil {
 		return Plan{}, err
 	}
 	if base.From.IsZero() && source.From == "" {
 		return Plan{}, exit.With(exit.Usage, draft.ErrNoFrom)
 	}
-	if base.Mailbox, err = account.Mailbox(cfg); err != nil {
+	if base.Mailbox, err = account.Mailbox(cfg, "", ""); err != nil {
 		return Plan{}, err
 	}
 	files, err := o.literal(ctx, found)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/address"
-	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -54,29 +53,11 @@ func (c *Composer) addresses(ctx context.Context, d *message.Draft) error {
 }
 
 func (c *Composer) sender() (address.Address, error) {
-	return Sender(c.cfg, c.o.name("from"), c.o.From)
+	return account.Sender(c.cfg, c.o.name("from"), c.o.From)
 }
 
 func (c *Composer) submitter() (address.Address, error) {
-	return Mailbox(c.cfg, c.o.name("mailbox"), c.o.Mailbox)
-}
-
-// Sender is the address in From: that of the value, which by names in errors, else
-// the settings'; zero when neither has one.
-func Sender(cfg *config.Config, by, value string) (address.Address, error) {
-	if value != "" {
-		return address.Parse(by, value)
-	}
-	return account.Sender(cfg)
-}
-
-// Mailbox is the mailbox to submit as: that of the value, which by names in errors,
-// else the settings'; zero when it follows From.
-func Mailbox(cfg *config.Config, by, value string) (address.Address, error) {
-	if value != "" {
-		return address.Parse(by, value)
-	}
-	return account.Mailbox(cfg)
+	return account.Mailbox(c.cfg, c.o.name("mailbox"), c.o.Mailbox)
 }
 
 // addressList is what one field and its files have.

@@ -1,4 +1,4 @@
-package main
+package textfile_test
 
 import (
 	"io"
@@ -7,18 +7,21 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/textfile"
 )
+
+const half = limits.Paste / 2
 
 func TestOfALongPasteBeginningAndEndAreKept(t *testing.T) {
 	for _, n := range []int{0, 1, half - 1, half, half + 1, 2*half - 1, 2 * half, 2*half + 1, 3*half - 1, 3 * half, 5*half + 7} {
 		text := strings.Repeat("0123456789\n", n/11+1)[:n]
 		want := text
-		if n > diagnosis.MaxPaste {
+		if n > limits.Paste {
 			want = text[:half] + "\n" + text[n-half:]
 		}
 		for name, r := range map[string]io.Reader{"at once": strings.NewReader(text), "in pieces": iotest.HalfReader(strings.NewReader(text))} {
-			if got, err := readPaste(r); err != nil || got != want {
+			if got, err := textfile.ReadEdges(r, limits.Paste); err != nil || got != want {
 				t.Errorf("%d octets %s became %d, %v, want %d", n, name, len(got), err, len(want))
 			}
 		}
@@ -30,9 +33,9 @@ func TestALongPasteTakesLittle(t *testing.T) {
 	r := io.LimitReader(letters{}, 200<<20)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	text, err := readPaste(r)
+	text, err := textfile.ReadEdges(r, limits.Paste)
 	runtime.ReadMemStats(&after)
-	if taken := after.TotalAlloc - before.TotalAlloc; err != nil || len(text) != diagnosis.MaxPaste+1 || taken > 20<<20 {
+	if taken := after.TotalAlloc - before.TotalAlloc; err != nil || len(text) != limits.Paste+1 || taken > 20<<20 {
 		t.Errorf("%d octets, %v, %d MB were taken", len(text), err, taken>>20)
 	}
 }
