@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/textfile"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // batchFlags are what "batch" is told.
@@ -104,8 +105,11 @@ func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error
 		g.Printf("%s\n", forecast)
 	}
 	switch {
+	case b.check && g.json:
+		g.JSON(view.Forecast(forecast))
+		return nil
 	case b.check:
-		return printForecast(g, forecast)
+		return nil
 	case b.dryRun != "":
 		return b.runDry(ctx, g, file, plan)
 	case cfg.NoMails:

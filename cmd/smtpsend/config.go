@@ -8,8 +8,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/setting"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newConfig(g *globals) *cobra.Command {
@@ -89,33 +89,20 @@ func runConfigShow(ctx context.Context, g *globals) error {
 	cfg, err := config.Load(ctx, g.options())
 	shown := cfg.Show()
 	if g.json {
-		view := map[string]any{"settings": shown, "env_file": cfg.EnvFile(), "problems": cfg.Warnings(), "exit_code": exit.Of(err)}
+		all := map[string]any{"settings": shown, "env_file": cfg.EnvFile(), "problems": cfg.Warnings(), "exit_code": exit.Of(err)}
 		var problems *config.Problems
 		if errors.As(err, &problems) {
-			view["problems"] = problems.List
+			all["problems"] = problems.List
 		}
-		g.JSON(view)
+		g.JSON(all)
 		if err != nil {
 			return &exit.Error{Code: exit.Config, Err: err, Shown: true}
 		}
 		return nil
 	}
-	width := 0
-	for _, s := range shown {
-		width = max(width, len(s.Variable)+1+len(s.Value))
-	}
-	for _, s := range shown {
-		g.Printf("%-*s  %s\n", min(width, 90), s.Variable+"="+printable.Line(s.Value), origin(s))
-	}
+	view.Settings(g.Printer, shown)
 	if err == nil {
 		g.warnings(cfg.Warnings())
 	}
 	return err
-}
-
-func origin(s config.Shown) string {
-	if s.Origin == "" {
-		return "# unset"
-	}
-	return "# " + s.Origin
 }

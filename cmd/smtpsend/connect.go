@@ -65,12 +65,12 @@ func (g *globals) account(cfg *config.Config) *account.Account {
 // that this process has become.
 func (g *globals) cacheDir(cfg *config.Config) string {
 	switch {
-	case g.became.name == "" || cfg.Origin("CACHE_DIR").Source != config.SourceDefault:
+	case g.became.Name == "" || cfg.Origin("CACHE_DIR").Source != config.SourceDefault:
 		return cfg.CacheDir
-	case g.became.home == "" || g.became.home == "/":
+	case g.became.Home == "" || g.became.Home == "/":
 		return ""
 	}
-	return filepath.Join(g.became.home, ".cache", "smtpsend")
+	return filepath.Join(g.became.Home, ".cache", "smtpsend")
 }
 
 // waitingForSlot says why nothing happens.

@@ -131,3 +131,16 @@ func offlineFacts(ctx context.Context, g *globals) diagnosis.Facts {
 	}
 	return account.Facts(cfg, mailbox, "")
 }
+
+func runExplainList(g *globals, args []string) error {
+	if len(args) > 0 {
+		return exit.Usagef("--list takes no argument")
+	}
+	list := view.Catalogue(diagnosis.Entries())
+	if g.json {
+		g.JSON(list.JSON())
+	} else {
+		list.Print(g.Printer)
+	}
+	return nil
+}

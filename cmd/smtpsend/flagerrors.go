@@ -120,3 +120,26 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	}
 	return exit.Usagef("%v; see %s --help", unknown, cmd.CommandPath())
 }
+
+// noArguments refuses what follows a verb that takes nothing.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return exit.Usagef("%q takes no argument, got %q", cmd.CommandPath(), args[0])
+	}
+	return noCommand(cmd, args[0])
+}
+
+// noCommand is the error for a word that is no verb.
+func noCommand(parent *cobra.Command, word string) error {
+	var known []string
+	for _, c := range parent.Commands() {
+		known = append(known, c.Name())
+	}
+	if near := spelling.Nearest(word, known); near != "" {
+		return exit.Usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
+	}
+	return exit.Usagef("no command %q; see %s --help", word, parent.CommandPath())
+}

@@ -2,20 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"sync"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/account"
-	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/runas"
 )
 
 // openOutbox opens the outbox of the settings.
@@ -41,8 +36,13 @@ func openOutboxBy(ctx context.Context, g *globals, cfg *config.Config, open func
 	if cfg.StateDir == "" {
 		return nil, exit.With(exit.Config, errors.New("no directory for the outbox: set "+config.Prefix+"STATE_DIR"))
 	}
-	if err := g.becomeOwnerOf(cfg.StateDir); err != nil {
+	who, err := runas.OwnerOf(cfg.StateDir)
+	if err != nil {
 		return nil, exit.With(exit.Config, err)
+	}
+	if who.Name != "" {
+		*g.became = who
+		g.Verbosef("going on as %s, to whom %s belongs", who.Name, cfg.StateDir)
 	}
 	o := outbox.Options{
 		Limits: outbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
@@ -74,53 +74,15 @@ func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *mailobject
 
 // courierOptions are what the courier of these settings needs.
 func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
-	// One for all mailboxes, so that their sessions share a token also when it
-	// cannot be stored.
-	acct := g.account(cfg)
-	shared := sync.OnceValues(func() (submission.Options, error) { return acct.Session("") })
-	o := courier.Options{
-		Connection: func(mailbox string) (submission.Options, error) {
-			connection, err := shared()
-			if connection.Mailbox == "" {
-				connection.Mailbox = mailbox
-			}
-			return connection, err
-		},
-		Claims:  func(token submission.Token) *diagnosis.Claims { return account.Claims(cfg, token) },
-		Facts:   func(mailbox string) diagnosis.Facts { return account.Facts(cfg, mailbox, "") },
-		Logger:  g.Logger(),
-		Trouble: func(err error) { g.Warningf("tried again: %v", err) },
+	o, err := courier.FromSettings(g.account(cfg))
+	if err != nil {
+		return o, exit.With(exit.Config, err)
 	}
+	o.Logger = g.Logger()
+	o.Trouble = func(err error) { g.Warningf("tried again: %v", err) }
+	o.Unnotified = func(err error) { g.Warningf("nobody was told; tried again later: %v", err) }
 	if g.timeoutGiven {
 		o.Timeout = g.timeout
 	}
-	return o, noticeRoads(g, cfg, &o)
-}
-
-// noticeRoads says how the operator is told.
-func noticeRoads(g *globals, cfg *config.Config, o *courier.Options) (err error) {
-	if !cfg.NotifyCommand.IsZero() {
-		o.Notify = func(ctx context.Context, i courier.Incident) error {
-			text, err := json.MarshalIndent(i, "", "  ")
-			if err != nil {
-				return err
-			}
-			return cfg.Notify(ctx, append(text, '\n'))
-		}
-		o.Unnotified = func(err error) { g.Warningf("nobody was told; tried again later: %v", err) }
-	}
-	if cfg.Operator == "" || cfg.MailSender == "" {
-		return nil
-	}
-	if o.Operator, err = address.Parse(config.Prefix+"OPERATOR", cfg.Operator); err != nil {
-		return exit.With(exit.Config, err)
-	}
-	if o.From, err = account.Sender(cfg, "", ""); err != nil {
-		return exit.With(exit.Config, err)
-	}
-	o.OneUser = cfg.PlainUser() != ""
-	if o.Mailbox, err = account.Mailbox(cfg, "", ""); err != nil {
-		return exit.With(exit.Config, err)
-	}
-	return nil
+	return o, nil
 }

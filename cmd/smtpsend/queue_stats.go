@@ -38,30 +38,11 @@ func runQueueStats(ctx context.Context, g *globals, box *outbox.Outbox, span str
 	if err != nil {
 		return exit.Outbox(err)
 	}
-	waiting := make(map[outbox.State]int)
-	held, paused := 0, 0
-	for _, m := range mailboxes {
-		switch {
-		case m.Held():
-			held++
-		case m.Pause != "":
-			paused++
-		}
-		for state, n := range m.Counts {
-			waiting[state] += n
-		}
-	}
+	stats := view.NewStats(mailboxes, finished, from)
 	if g.json {
-		g.JSON(map[string]any{"waiting": waiting, "finished": finished, "since": from, "mailboxes": len(mailboxes),
-			"held_mailboxes": held, "paused_mailboxes": paused, "exit_code": exit.OK})
-		return nil
+		g.JSON(stats.JSON())
+	} else {
+		stats.Print(g.Printer)
 	}
-	g.Printf("waiting   %d ready, %d sending, %d held, in %d %s\n", waiting[outbox.Ready], waiting[outbox.Sending], waiting[outbox.Held],
-		len(mailboxes), view.Plural(len(mailboxes), "mailbox", "mailboxes"))
-	if held+paused > 0 {
-		g.Printf("          %d %s held, %d paused: smtpsend queue why\n", held, view.Plural(held, "mailbox", "mailboxes"), paused)
-	}
-	g.Printf("finished  %d sent, %d dead, %d cancelled since %s\n", finished[outbox.Sent], finished[outbox.Dead], finished[outbox.Cancelled],
-		from.Local().Format("2006-01-02 15:04"))
 	return nil
 }

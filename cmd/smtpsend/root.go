@@ -8,7 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/spelling"
+	"github.com/smtpsend/smtpsend/internal/runas"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
@@ -29,11 +29,8 @@ type globals struct {
 	stdinTwice bool   // and a secret was to come from there as well
 
 	silentCommands bool // what a secret's command says is not for whoever called
-	became         *person
+	became         *runas.Person
 }
-
-// person is the user that root's process has become, zero while it has not.
-type person struct{ name, home string }
 
 // The groups in which help lists the verbs.
 const (
@@ -45,7 +42,7 @@ const (
 
 func newRoot(p *process) (*cobra.Command, *globals) {
 	var askedVersion bool
-	g := &globals{process: p, Printer: p.printer(), became: new(person)}
+	g := &globals{process: p, Printer: p.printer(), became: new(runas.Person)}
 	root := &cobra.Command{
 		Use:   "smtpsend",
 		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",
@@ -115,29 +112,6 @@ func tellsTime(cmd *cobra.Command) bool {
 		cmd = cmd.Parent()
 	}
 	return cmd.GroupID == groupSubmit || cmd.GroupID == groupTry && cmd.Name() != "version" || cmd.Name() == "doctor"
-}
-
-// noArguments refuses what follows a verb that takes nothing.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if !cmd.HasSubCommands() {
-		return exit.Usagef("%q takes no argument, got %q", cmd.CommandPath(), args[0])
-	}
-	return noCommand(cmd, args[0])
-}
-
-// noCommand is the error for a word that is no verb.
-func noCommand(parent *cobra.Command, word string) error {
-	var known []string
-	for _, c := range parent.Commands() {
-		known = append(known, c.Name())
-	}
-	if near := spelling.Nearest(word, known); near != "" {
-		return exit.Usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
-	}
-	return exit.Usagef("no command %q; see %s --help", word, parent.CommandPath())
 }
 
 // options say where the settings of this run are.

@@ -85,8 +85,8 @@ func brackets(more string) string {
 // home is $HOME, else what the system knows of the user; "" when neither is
 // known, as in a container.
 func (s *sendmail) home() string {
-	if s.became.name != "" {
-		return s.became.home
+	if s.became.Name != "" {
+		return s.became.Home
 	}
 	if dir := s.variable("HOME"); dir != "" {
 		return dir

@@ -27,7 +27,7 @@ const module = "github.com/smtpsend/smtpsend/"
 var ranks = map[string]int{
 	"internal/lazyregexp": -2, "internal/charset": -3, "internal/loglines": -1, "internal/until": -2, "internal/limits": -3, "internal/badinput": -1, "internal/until/untiltest": -1, "internal/mimetext": -2, "internal/datavalue": -1, "internal/headerfield": -1, "internal/secret": -1, "internal/ownfile": -1, "internal/envfile": -1, // what some of rank 0 are made of
 	"internal/backoff": 0, "internal/exchange": -1, "internal/loopback": 0, "xoauth2": 0, "internal/smtp": 0, "internal/program": 0, "internal/spelling": 0, "internal/setting": 0, "internal/settingsfile": 0, "internal/secretfile": 0,
-	"internal/printable": 0, "internal/nodump": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/notices": 0,
+	"internal/printable": 0, "internal/nodump": 0, "internal/runas": 1, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/notices": 0,
 	"internal/address": 0, "internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0, "internal/stricttemplate": 0,
 	"internal/seal": 1, "internal/aliases": 1,
 	"tokencache": 1, "internal/config": 1, "internal/mailobject": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
@@ -37,8 +37,8 @@ var ranks = map[string]int{
 	"internal/submission": 3, "internal/outbox": 3, "internal/mailtemplate": 3,
 	"internal/account": 4,
 	"internal/courier": 5,
-	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/rows": 8, "internal/batch": 9, "internal/tally": 7, "internal/view": 8, "internal/textfile": 7, "internal/attach": 7, "internal/draft": 8,
-	"cmd/smtpsend":     10,
+	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/rows": 8, "internal/batch": 9, "internal/tally": 7, "internal/view": 10, "internal/textfile": 7, "internal/attach": 7, "internal/draft": 8,
+	"cmd/smtpsend":     11,
 	"internal/testrun": 10,
 	// The benchmark, which is not part of the product.
 	"bench": 10, "bench/gomail": 9, "bench/launch": 9, "bench/queue": 9, "bench/session": 9, "bench/internal/delayproxy": 0,

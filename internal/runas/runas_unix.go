@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package runas
 
 import (
 	"fmt"
@@ -12,25 +12,25 @@ import (
 	"github.com/smtpsend/smtpsend/internal/nodump"
 )
 
-// becomeOwnerOf makes root's process, for good, one of the user that dir belongs
-// to: cron's root queues into the outbox of the service that submits from it. In
-// a directory of somebody else a link decides what a name means, so nothing is
-// done there as root. Nothing changes for a directory of root's, one that does
-// not exist, and for who is not root.
-func (g *globals) becomeOwnerOf(dir string) error {
+// OwnerOf makes root's process, for good, one of the user that dir belongs to:
+// cron's root queues into the outbox of the service that submits from it. In a
+// directory of somebody else a link decides what a name means, so nothing is done
+// there as root. Nothing changes for a directory of root's, one that does not exist,
+// and for who is not root: the person is then zero.
+func OwnerOf(dir string) (Person, error) {
 	info, err := os.Stat(dir)
 	if err != nil || os.Geteuid() != 0 {
-		return nil // opening it says what is wrong
+		return Person{}, nil // opening it says what is wrong
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || st.Uid == 0 {
-		return nil
+		return Person{}, nil
 	}
 	uid, gid := int(st.Uid), int(st.Gid)
 	groups := []int{gid}
-	who := strconv.Itoa(uid)
-	if u, err := user.LookupId(who); err == nil {
-		who, g.became.home = u.Username, u.HomeDir
+	who := Person{Name: strconv.Itoa(uid)}
+	if u, err := user.LookupId(who.Name); err == nil {
+		who = Person{Name: u.Username, Home: u.HomeDir}
 		if own, err := strconv.Atoi(u.Gid); err == nil {
 			gid = own
 		}
@@ -39,12 +39,10 @@ func (g *globals) becomeOwnerOf(dir string) error {
 		gid, groups = uid, []int{uid}
 	}
 	if err := changeUser(uid, gid, groups); err != nil {
-		return fmt.Errorf("the directory %s belongs to %s: becoming that user: %w", dir, who, err)
+		return Person{}, fmt.Errorf("the directory %s belongs to %s: becoming that user: %w", dir, who.Name, err)
 	}
-	g.became.name = who
 	_ = nodump.Disable() // the system forgets it when the user changes
-	g.Verbosef("going on as %s, to whom %s belongs", who, dir)
-	return nil
+	return who, nil
 }
 
 // groupsOf are the groups of a user, with gid.
