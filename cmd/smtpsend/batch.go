@@ -28,7 +28,7 @@ type batchFlags struct {
 	reportFile *os.File // open from before the first message on
 }
 
-func newBatch(g *globals) *cobra.Command {
+func newBatch(g *application) *cobra.Command {
 	var b batchFlags
 	cmd := &cobra.Command{
 		Use:     "batch [flags] ROWS",
@@ -61,7 +61,7 @@ Texts of flags are templates too: --to '{{.email}}' --subject 'For {{.name}}'.
 }
 
 // runBatch is check, forecast, add, submit, account.
-func runBatch(ctx context.Context, g *globals, b *batchFlags, name string) error {
+func runBatch(ctx context.Context, g *application, b *batchFlags, name string) error {
 	// What the rows leave behind is collected sooner than usual, so that a million
 	// of them are checked in less than 100 MB.
 	defer debug.SetGCPercent(debug.SetGCPercent(40))

@@ -15,7 +15,7 @@ import (
 
 // checkAndForecast checks every row, and counts what is left of a batch that was
 // begun before.
-func (b *batchFlags) checkAndForecast(ctx context.Context, g *globals, cfg *config.Config, file *rows.File, plan batch.Plan) (checked batch.Checked, f batch.Forecast, err error) {
+func (b *batchFlags) checkAndForecast(ctx context.Context, g *application, cfg *config.Config, file *rows.File, plan batch.Plan) (checked batch.Checked, f batch.Forecast, err error) {
 	forecast := func(c batch.Checked, u batch.Usage) batch.Forecast {
 		return c.Forecast(cfg.MessagesPerMinute*cfg.TimeScale, cfg.RecipientsPerDay*cfg.TimeScale, u)
 	}
@@ -34,7 +34,7 @@ func (b *batchFlags) checkAndForecast(ctx context.Context, g *globals, cfg *conf
 
 // checkBeside checks the rows that the outbox does not know, and counts what waits
 // there beside them.
-func (b *batchFlags) checkBeside(ctx context.Context, g *globals, f *rows.File, plan batch.Plan, box *outbox.Outbox) (checked batch.Checked, used batch.Usage, err error) {
+func (b *batchFlags) checkBeside(ctx context.Context, g *application, f *rows.File, plan batch.Plan, box *outbox.Outbox) (checked batch.Checked, used batch.Usage, err error) {
 	known, entry, err := batch.KnownIn(ctx, box, b.batchName(f.Name()), b.key)
 	if other, ok := errors.AsType[*batch.OtherKeyError](err); ok {
 		by := "without --key"
@@ -54,7 +54,7 @@ func (b *batchFlags) checkBeside(ctx context.Context, g *globals, f *rows.File, 
 }
 
 // checkAll checks every row, and lists every problem with its row.
-func (b *batchFlags) checkAll(ctx context.Context, g *globals, f *rows.File, plan batch.Plan, known batch.Known) (batch.Checked, error) {
+func (b *batchFlags) checkAll(ctx context.Context, g *application, f *rows.File, plan batch.Plan, known batch.Known) (batch.Checked, error) {
 	checked, err := batch.CheckFile(ctx, f, plan, known)
 	if err != nil {
 		return checked, err

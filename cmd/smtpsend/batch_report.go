@@ -53,7 +53,7 @@ func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry 
 }
 
 // runDry writes the messages and a page of them.
-func (b *batchFlags) runDry(ctx context.Context, g *globals, f *rows.File, plan batch.Plan) error {
+func (b *batchFlags) runDry(ctx context.Context, g *application, f *rows.File, plan batch.Plan) error {
 	in, err := f.Rows()
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 const progressLines = 30 * time.Second
 
 // start adds the rows and submits, at the same time, and gives the exact account.
-func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, f *rows.File, plan batch.Plan, checked batch.Checked) error {
+func (b *batchFlags) start(ctx context.Context, g *application, cfg *config.Config, f *rows.File, plan batch.Plan, checked batch.Checked) error {
 	box, err := g.openOutbox(ctx, cfg)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, 
 
 // newBatchTally counts the attempts of a batch, and says why its mailboxes pause or
 // are held.
-func newBatchTally(g *globals, cfg *config.Config, entry outbox.Batch) *tally.Tally {
+func newBatchTally(g *application, cfg *config.Config, entry outbox.Batch) *tally.Tally {
 	shown := view.Attempts{Printer: g.Printer, Batch: true}
 	return tally.New(tally.Options{Config: cfg, Batch: entry.ID, Attempt: shown.Print, Probed: shown.Probed})
 }

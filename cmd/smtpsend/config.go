@@ -12,7 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-func newConfig(g *globals) *cobra.Command {
+func newConfig(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
 		GroupID: groupSetUp,
@@ -24,7 +24,7 @@ func newConfig(g *globals) *cobra.Command {
 	return cmd
 }
 
-func newConfigCheck(g *globals) *cobra.Command {
+func newConfigCheck(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Check the settings without any network; every problem at once, exit code 78",
@@ -33,7 +33,7 @@ func newConfigCheck(g *globals) *cobra.Command {
 	}
 }
 
-func runConfigCheck(ctx context.Context, g *globals) error {
+func runConfigCheck(ctx context.Context, g *application) error {
 	cfg, err := config.Load(ctx, g.options())
 	problems := cfg.Warnings()
 	var all *config.Problems
@@ -62,7 +62,7 @@ func from(file string) string {
 	return " of the environment and " + file
 }
 
-func newConfigExample(g *globals) *cobra.Command {
+func newConfigExample(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "example",
 		Short: "Print an env file with every setting, to fill in",
@@ -74,7 +74,7 @@ func newConfigExample(g *globals) *cobra.Command {
 	}
 }
 
-func newConfigShow(g *globals) *cobra.Command {
+func newConfigShow(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show",
 		Short: "Show each setting, where its value comes from, and what is wrong with it; secrets are masked",
@@ -85,7 +85,7 @@ func newConfigShow(g *globals) *cobra.Command {
 
 // runConfigShow shows what it could read even when something is wrong, because
 // that is when people look.
-func runConfigShow(ctx context.Context, g *globals) error {
+func runConfigShow(ctx context.Context, g *application) error {
 	cfg, err := config.Load(ctx, g.options())
 	shown := cfg.Show()
 	if g.json {

@@ -17,7 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/textfile"
 )
 
-func newConfigImport(g *globals) *cobra.Command {
+func newConfigImport(g *application) *cobra.Command {
 	var output string
 	var force bool
 	cmd := &cobra.Command{
@@ -46,7 +46,7 @@ empty. Keys that mean nothing here are listed as warnings.`,
 	return cmd
 }
 
-func runConfigImport(ctx context.Context, g *globals, name, output string, force bool) error {
+func runConfigImport(ctx context.Context, g *application, name, output string, force bool) error {
 	data, err := textfile.Read(ctx, name, nil, limits.Import)
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
 
-func newDemo(g *globals) *cobra.Command {
+func newDemo(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:     "demo",
 		GroupID: groupTry,
@@ -37,7 +37,7 @@ const (
 )
 
 // runDemo is "smtpsend sandbox" and "smtpsend send" in one process.
-func runDemo(ctx context.Context, g *globals) error {
+func runDemo(ctx context.Context, g *application) error {
 	dir, err := ownfile.MakeTempDir("smtpsend-demo-")
 	if err != nil {
 		return exit.With(exit.CannotCreate, err)
@@ -86,7 +86,7 @@ type arrived struct {
 }
 
 // showArrived prints the messages in the sandbox, in JSON beside the receipt.
-func showArrived(g *globals, box *sandbox.Sandbox, receipt json.RawMessage) error {
+func showArrived(g *application, box *sandbox.Sandbox, receipt json.RawMessage) error {
 	var all []arrived
 	for _, m := range box.Messages() {
 		raw, ok := box.Raw(m.ID)

@@ -21,7 +21,7 @@ type doctorFlags struct {
 	pause time.Duration
 }
 
-func newDoctor(g *globals) *cobra.Command {
+func newDoctor(g *application) *cobra.Command {
 	d := doctorFlags{pause: doctor.Pace, Asked: doctor.Asked{Name: flagName}}
 	cmd := &cobra.Command{
 		Use:     "doctor [flags]",
@@ -51,7 +51,7 @@ submitted without --send-to, and no check takes longer than its limit.
 }
 
 // runDoctor examines once, or until all is well.
-func runDoctor(ctx context.Context, g *globals, d *doctorFlags) error {
+func runDoctor(ctx context.Context, g *application, d *doctorFlags) error {
 	if d.Limit < 0 {
 		return exit.Usagef("--limit %v is negative", d.Limit)
 	}
@@ -77,7 +77,7 @@ func runDoctor(ctx context.Context, g *globals, d *doctorFlags) error {
 
 // countDown says how long nothing will happen: each second on a terminal, once
 // elsewhere.
-func countDown(g *globals, left time.Duration) {
+func countDown(g *application, left time.Duration) {
 	text := fmt.Sprintf("next examination in %02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
 	switch {
 	case g.Watched() && left > 0:
@@ -91,7 +91,7 @@ func countDown(g *globals, left time.Duration) {
 
 // examine loads the settings, which may have been fixed since the last time,
 // goes through all checks and shows what came of it.
-func examine(ctx context.Context, g *globals, d *doctorFlags) error {
+func examine(ctx context.Context, g *application, d *doctorFlags) error {
 	cfg, settingsErr := config.Load(ctx, g.options())
 	o, err := examination(g, cfg, d, settingsErr)
 	if err != nil {
@@ -135,7 +135,7 @@ func reportCode(r *doctor.Report) int {
 
 // examination is what doctor looks at. With settings that cannot be used it is their
 // check alone.
-func examination(g *globals, cfg *config.Config, d *doctorFlags, settingsErr error) (doctor.Options, error) {
+func examination(g *application, cfg *config.Config, d *doctorFlags, settingsErr error) (doctor.Options, error) {
 	if problems, ok := errors.AsType[*config.Problems](settingsErr); ok {
 		return doctor.Options{Settings: doctor.BadSettings(cfg, problems)}, nil
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // queued puts a message into the outbox instead of submitting it, and says so.
-func queued(ctx context.Context, g *globals, cfg *config.Config, m *mailobject.Mail, as outbox.Message) error {
+func queued(ctx context.Context, g *application, cfg *config.Config, m *mailobject.Mail, as outbox.Message) error {
 	as.Mailbox = m.Envelope.ReversePath
 	qid, known, err := g.enqueue(ctx, cfg, m, as)
 	if err != nil {
@@ -45,7 +45,7 @@ func queued(ctx context.Context, g *globals, cfg *config.Config, m *mailobject.M
 // say so: the recipients that were deferred or not attempted, never those in doubt.
 // The view then tells of the queue id, and counts them as served; when the outbox
 // fails it stays as it was.
-func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *mailobject.Mail, r *submission.Receipt, source string, shown *view.Receipt) {
+func (g *application) fallBack(ctx context.Context, cfg *config.Config, m *mailobject.Mail, r *submission.Receipt, source string, shown *view.Receipt) {
 	if cfg.Queue != config.QueueFallback || !shown.Ending.Passes() {
 		return
 	}

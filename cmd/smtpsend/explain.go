@@ -23,7 +23,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-func newExplain(g *globals) *cobra.Command {
+func newExplain(g *application) *cobra.Command {
 	var list bool
 	cmd := &cobra.Command{
 		Use:     "explain [TEXT...|FILE|-|CODE]",
@@ -56,7 +56,7 @@ Exit codes: 0 something was recognised; 64 usage; 65 nothing was recognised;
 	return cmd
 }
 
-func runExplain(ctx context.Context, g *globals, args []string) error {
+func runExplain(ctx context.Context, g *application, args []string) error {
 	text, err := pasted(ctx, g, args)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func runExplain(ctx context.Context, g *globals, args []string) error {
 
 // pasted is the text to explain: of standard input, of a file, or the arguments
 // themselves, which need no quotes then.
-func pasted(ctx context.Context, g *globals, args []string) (string, error) {
+func pasted(ctx context.Context, g *application, args []string) (string, error) {
 	switch {
 	case len(args) == 0 && stdio.IsTerminal(g.stdin):
 		return "", exit.Usagef("nothing to explain: give a text, a file, a code, or - for standard input")
@@ -123,7 +123,7 @@ func readPaste(r io.Reader) (string, error) {
 
 // offlineFacts are the ids and the mailbox of the settings as far as they can be
 // read; nothing of them is needed.
-func offlineFacts(ctx context.Context, g *globals) diagnosis.Facts {
+func offlineFacts(ctx context.Context, g *application) diagnosis.Facts {
 	cfg := g.settingsButSecrets(ctx)
 	mailbox := cfg.SMTPUserName
 	if a, err := address.Parse("mailbox", cfg.MailSender); mailbox == "" && err == nil {
@@ -132,7 +132,7 @@ func offlineFacts(ctx context.Context, g *globals) diagnosis.Facts {
 	return account.Facts(cfg, mailbox, "")
 }
 
-func runExplainList(g *globals, args []string) error {
+func runExplainList(g *application, args []string) error {
 	if len(args) > 0 {
 		return exit.Usagef("--list takes no argument")
 	}

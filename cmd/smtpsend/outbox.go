@@ -14,13 +14,13 @@ import (
 )
 
 // openOutbox opens the outbox of the settings.
-func (g *globals) openOutbox(ctx context.Context, cfg *config.Config) (*outbox.Outbox, error) {
+func (g *application) openOutbox(ctx context.Context, cfg *config.Config) (*outbox.Outbox, error) {
 	return openOutboxBy(ctx, g, cfg, outbox.Open)
 }
 
 // readOutbox opens the outbox of the settings for who only looks, and closes it
 // again: also where the disk cannot be written.
-func (g *globals) readOutbox(ctx context.Context, cfg *config.Config, do func(*outbox.Outbox) error) error {
+func (g *application) readOutbox(ctx context.Context, cfg *config.Config, do func(*outbox.Outbox) error) error {
 	box, err := openOutboxBy(ctx, g, cfg, outbox.OpenToRead)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (g *globals) readOutbox(ctx context.Context, cfg *config.Config, do func(*o
 	return err
 }
 
-func openOutboxBy(ctx context.Context, g *globals, cfg *config.Config, open func(context.Context, string, outbox.Options) (*outbox.Outbox, error)) (*outbox.Outbox, error) {
+func openOutboxBy(ctx context.Context, g *application, cfg *config.Config, open func(context.Context, string, outbox.Options) (*outbox.Outbox, error)) (*outbox.Outbox, error) {
 	if cfg.StateDir == "" {
 		return nil, exit.With(exit.Config, errors.New("no directory for the outbox: set "+config.Prefix+"STATE_DIR"))
 	}
@@ -61,7 +61,7 @@ func openOutboxBy(ctx context.Context, g *globals, cfg *config.Config, open func
 
 // enqueue takes a message into the outbox for the recipients of its envelope, as
 // the rest says: mailbox, source, key, time. known says that its key was there.
-func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *mailobject.Mail, as outbox.Message) (qid outbox.QID, known bool, err error) {
+func (g *application) enqueue(ctx context.Context, cfg *config.Config, m *mailobject.Mail, as outbox.Message) (qid outbox.QID, known bool, err error) {
 	box, err := g.openOutbox(ctx, cfg)
 	if err != nil {
 		return "", false, err
@@ -73,7 +73,7 @@ func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *mailobject
 }
 
 // courierOptions are what the courier of these settings needs.
-func (g *globals) courierOptions(cfg *config.Config) (courier.Options, error) {
+func (g *application) courierOptions(cfg *config.Config) (courier.Options, error) {
 	o, err := courier.FromSettings(g.account(cfg))
 	if err != nil {
 		return o, exit.With(exit.Config, err)

@@ -9,7 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
-func newQueue(g *globals) *cobra.Command {
+func newQueue(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "queue",
 		GroupID: groupSubmit,
@@ -31,7 +31,7 @@ meanwhile.
 }
 
 // withOutbox opens the outbox for a verb that needs no credentials.
-func withOutbox(ctx context.Context, g *globals, do func(*outbox.Outbox) error) error {
+func withOutbox(ctx context.Context, g *application, do func(*outbox.Outbox) error) error {
 	cfg, err := g.settings(ctx, true)
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func withOutbox(ctx context.Context, g *globals, do func(*outbox.Outbox) error) 
 }
 
 // lookInto is withOutbox for a verb that changes nothing.
-func (g *globals) lookInto(ctx context.Context, do func(*outbox.Outbox) error) error {
+func (g *application) lookInto(ctx context.Context, do func(*outbox.Outbox) error) error {
 	cfg, err := g.settings(ctx, true)
 	if err != nil {
 		return err

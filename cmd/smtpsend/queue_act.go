@@ -16,7 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-func newQueueAct(g *globals, a queueAction) *cobra.Command {
+func newQueueAct(g *application, a queueAction) *cobra.Command {
 	var q queueFlags
 	cmd := &cobra.Command{
 		Use:   a.verb + " [flags] [QUEUE-ID...]",
@@ -35,7 +35,7 @@ func newQueueAct(g *globals, a queueAction) *cobra.Command {
 	return cmd
 }
 
-func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.Action, past string, args []string) error {
+func runQueueAct(ctx context.Context, g *application, q *queueFlags, action outbox.Action, past string, args []string) error {
 	return withOutbox(ctx, g, func(box *outbox.Outbox) error {
 		if q.mailboxAlone(args) && (action == outbox.Hold || action == outbox.Free) {
 			return actOnMailbox(ctx, g, box, q.mailbox, action)
@@ -62,7 +62,7 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 }
 
 // tellActed says to how many messages the action was done, and to which it was not.
-func tellActed(g *globals, action outbox.Action, past string, n int, notDone []string) error {
+func tellActed(g *application, action outbox.Action, past string, n int, notDone []string) error {
 	code := exit.OK
 	if len(notDone) > 0 {
 		code = exit.NoInput
@@ -84,7 +84,7 @@ func tellActed(g *globals, action outbox.Action, past string, n int, notDone []s
 }
 
 // noteOthers says what the action has left as it was.
-func noteOthers(ctx context.Context, g *globals, box *outbox.Outbox, action outbox.Action, f outbox.Filter) error {
+func noteOthers(ctx context.Context, g *application, box *outbox.Outbox, action outbox.Action, f outbox.Filter) error {
 	if action != outbox.Retry && action != outbox.Free {
 		return noteSending(ctx, g, box, action, f)
 	}
@@ -95,7 +95,7 @@ func noteOthers(ctx context.Context, g *globals, box *outbox.Outbox, action outb
 
 // noteSending says how many of the messages that a filter names were left out
 // because they are being submitted.
-func noteSending(ctx context.Context, g *globals, box *outbox.Outbox, action outbox.Action, f outbox.Filter) error {
+func noteSending(ctx context.Context, g *application, box *outbox.Outbox, action outbox.Action, f outbox.Filter) error {
 	otherStates := len(f.States) > 0 && !slices.Contains(f.States, outbox.Sending)
 	if len(f.QIDs) > 0 || otherStates {
 		return nil

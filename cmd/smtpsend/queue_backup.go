@@ -7,7 +7,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
-func newQueueBackup(g *globals) *cobra.Command {
+func newQueueBackup(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write a copy of the outbox into a new file while everything goes on",

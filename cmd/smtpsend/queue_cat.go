@@ -9,7 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
-func newQueueCat(g *globals) *cobra.Command {
+func newQueueCat(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "cat QUEUE-ID",
 		Short: "Print the content of a message as it will be, or was, submitted",

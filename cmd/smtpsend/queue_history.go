@@ -10,7 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
-func newQueueHistory(g *globals) *cobra.Command {
+func newQueueHistory(g *application) *cobra.Command {
 	var q queueFlags
 	cmd := &cobra.Command{
 		Use:     "history [flags]",
@@ -24,7 +24,7 @@ func newQueueHistory(g *globals) *cobra.Command {
 	return cmd
 }
 
-func runQueueHistory(ctx context.Context, g *globals, q *queueFlags) error {
+func runQueueHistory(ctx context.Context, g *application, q *queueFlags) error {
 	return g.lookInto(ctx, func(box *outbox.Outbox) error {
 		f, err := q.filter(ctx, box, nil, time.Now())
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // actOnMailbox holds or releases a mailbox, not its messages.
-func actOnMailbox(ctx context.Context, g *globals, box *outbox.Outbox, mailbox string, action outbox.Action) error {
+func actOnMailbox(ctx context.Context, g *application, box *outbox.Outbox, mailbox string, action outbox.Action) error {
 	word := "released"
 	err := error(nil)
 	if action == outbox.Hold {

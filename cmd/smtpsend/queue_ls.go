@@ -11,7 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-func newQueueLs(g *globals) *cobra.Command {
+func newQueueLs(g *application) *cobra.Command {
 	var q queueFlags
 	cmd := &cobra.Command{
 		Use:   "ls [flags]",
@@ -25,7 +25,7 @@ func newQueueLs(g *globals) *cobra.Command {
 	return cmd
 }
 
-func runQueueLs(ctx context.Context, g *globals, q *queueFlags) error {
+func runQueueLs(ctx context.Context, g *application, q *queueFlags) error {
 	return g.lookInto(ctx, func(box *outbox.Outbox) error {
 		f, err := q.filter(ctx, box, nil, time.Now())
 		if err != nil {

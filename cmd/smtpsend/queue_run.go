@@ -14,7 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-func newQueueRun(g *globals) *cobra.Command {
+func newQueueRun(g *application) *cobra.Command {
 	var drain bool
 	cmd := &cobra.Command{
 		Use:   "run [--drain]",
@@ -35,7 +35,7 @@ refusal.`,
 	return cmd
 }
 
-func runQueueRun(ctx context.Context, g *globals, drain bool) error {
+func runQueueRun(ctx context.Context, g *application, drain bool) error {
 	cfg, err := g.settings(ctx, false)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func runQueueRun(ctx context.Context, g *globals, drain bool) error {
 
 // lock makes this process the one that submits, and says what the last one
 // left.
-func (g *globals) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sender, error) {
+func (g *application) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sender, error) {
 	sender, left, err := box.Lock(ctx)
 	if err != nil {
 		return nil, exit.Outbox(err)
@@ -94,7 +94,7 @@ func (g *globals) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sender,
 }
 
 // concludeRun prints the sums and ends the verb.
-func concludeRun(ctx context.Context, g *globals, sum tally.Sum) error {
+func concludeRun(ctx context.Context, g *application, sum tally.Sum) error {
 	if ctx.Err() != nil {
 		sum.Ending.Broken = exit.Interrupted
 	}

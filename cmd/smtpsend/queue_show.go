@@ -11,7 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-func newQueueShow(g *globals) *cobra.Command {
+func newQueueShow(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show QUEUE-ID...",
 		Short: "Show a message: envelope, outcome per recipient, and every attempt with the server's words",
@@ -27,7 +27,7 @@ func someIDs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func runQueueShow(ctx context.Context, g *globals, ids []string) error {
+func runQueueShow(ctx context.Context, g *application, ids []string) error {
 	return g.lookInto(ctx, func(box *outbox.Outbox) error {
 		var details []outbox.Detail
 		for _, id := range ids {
@@ -42,7 +42,7 @@ func runQueueShow(ctx context.Context, g *globals, ids []string) error {
 }
 
 // printDetails shows what is known of messages. more: there are others.
-func printDetails(g *globals, details []outbox.Detail, more bool) error {
+func printDetails(g *application, details []outbox.Detail, more bool) error {
 	if !g.json {
 		view.PrintDetails(g.Printer, details, more)
 		return nil

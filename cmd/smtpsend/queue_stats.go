@@ -11,7 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-func newQueueStats(g *globals) *cobra.Command {
+func newQueueStats(g *application) *cobra.Command {
 	var span string
 	cmd := &cobra.Command{
 		Use:   "stats",
@@ -25,7 +25,7 @@ func newQueueStats(g *globals) *cobra.Command {
 	return cmd
 }
 
-func runQueueStats(ctx context.Context, g *globals, box *outbox.Outbox, span string) error {
+func runQueueStats(ctx context.Context, g *application, box *outbox.Outbox, span string) error {
 	from, err := timeOf(span, time.Now())
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-func newQueueWhy(g *globals) *cobra.Command {
+func newQueueWhy(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "why [MAILBOX...]",
 		Short: "Say how each mailbox stands: what waits, what holds it, and until when",
@@ -21,7 +21,7 @@ func newQueueWhy(g *globals) *cobra.Command {
 	}
 }
 
-func runQueueWhy(ctx context.Context, g *globals, box *outbox.Outbox, names []string) error {
+func runQueueWhy(ctx context.Context, g *application, box *outbox.Outbox, names []string) error {
 	list, err := box.Mailboxes(ctx)
 	if len(names) > 0 {
 		list = nil

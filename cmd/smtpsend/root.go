@@ -13,8 +13,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
-// globals are the flags that every verb has, and the way out to the reader.
-type globals struct {
+// application is what every verb has: the flags that all share, the process, and the
+// printer. What one verb alone needs is a function in the file of that verb.
+type application struct {
 	*process
 	*stdio.Printer
 	envFile string
@@ -40,9 +41,9 @@ const (
 	groupTry     = "try"
 )
 
-func newRoot(p *process) (*cobra.Command, *globals) {
+func newRoot(p *process) (*cobra.Command, *application) {
 	var askedVersion bool
-	g := &globals{process: p, Printer: p.printer(), became: new(runas.Person)}
+	g := &application{process: p, Printer: p.printer(), became: new(runas.Person)}
 	root := &cobra.Command{
 		Use:   "smtpsend",
 		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",
@@ -92,7 +93,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 }
 
 // define declares the flags that every verb has.
-func (g *globals) define(f *pflag.FlagSet) {
+func (g *application) define(f *pflag.FlagSet) {
 	f.StringVar(&g.envFile, "env-file", "", "read settings from `FILE` (KEY=VALUE lines)")
 	f.StringVar(&g.profile, "profile", "", "read settings from `NAME`.env in the configuration directory")
 	f.BoolVar(&g.json, "json", false, "print the result as JSON")
@@ -102,7 +103,7 @@ func (g *globals) define(f *pflag.FlagSet) {
 }
 
 // verbs is the one table of what smtpsend can do.
-var verbs = []func(*globals) *cobra.Command{
+var verbs = []func(*application) *cobra.Command{
 	newSend, newSendmail, newLinkSendmail, newBatch, newQueue, newDoctor, newExplain, newToken, newConfig, newSecret, newSandbox, newDemo, newVersion,
 }
 
@@ -115,7 +116,7 @@ func tellsTime(cmd *cobra.Command) bool {
 }
 
 // options say where the settings of this run are.
-func (g *globals) options() config.Options {
+func (g *application) options() config.Options {
 	o := config.Options{
 		Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal, SilentCommands: g.silentCommands,
 	}

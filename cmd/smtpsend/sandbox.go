@@ -29,7 +29,7 @@ type sandboxFlags struct {
 	timeScale                        int
 }
 
-func newSandbox(g *globals) *cobra.Command {
+func newSandbox(g *application) *cobra.Command {
 	var s sandboxFlags
 	cmd := &cobra.Command{
 		Use:     "sandbox [flags]",
@@ -77,7 +77,7 @@ func readScenario(ctx context.Context, name string) (*tenant.Scenario, error) {
 	return scenario, nil
 }
 
-func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
+func runSandbox(ctx context.Context, g *application, s *sandboxFlags) error {
 	if s.listFaults {
 		listFaults(g)
 		return nil

@@ -28,7 +28,7 @@ func unknownFault(text string, err error) error {
 }
 
 // listFaults prints the name of each fault and what it does.
-func listFaults(g *globals) {
+func listFaults(g *application) {
 	names := fault.Names()
 	if g.json {
 		about := make(map[string]string, len(names))

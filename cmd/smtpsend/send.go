@@ -22,7 +22,7 @@ type sendFlags struct {
 	key                  string
 }
 
-func newSend(g *globals) *cobra.Command {
+func newSend(g *application) *cobra.Command {
 	var s sendFlags
 	cmd := &cobra.Command{
 		Use:     "send [flags] [RECIPIENT...]",
@@ -51,7 +51,7 @@ func flagName(field string) string { return "--" + field }
 
 // runSend is the whole way of a message: settings, mail object, submission,
 // receipt.
-func runSend(ctx context.Context, g *globals, s *sendFlags) error {
+func runSend(ctx context.Context, g *application, s *sendFlags) error {
 	if s.attempts < 0 {
 		return exit.Usagef("--attempts %d is negative", s.attempts)
 	}
@@ -86,7 +86,7 @@ func runSend(ctx context.Context, g *globals, s *sendFlags) error {
 
 // compose makes the mail object, and writes it where flags say. It is nil when
 // --skip-empty found nothing to submit.
-func (s *sendFlags) compose(ctx context.Context, g *globals, composer *draft.Composer, cfg *config.Config) (*draft.Made, error) {
+func (s *sendFlags) compose(ctx context.Context, g *application, composer *draft.Composer, cfg *config.Config) (*draft.Made, error) {
 	mail, err := composer.Compose(ctx, cfg)
 	if errors.Is(err, draft.ErrEmpty) {
 		g.Printf("not submitted: %v (--skip-empty)\n", err)

@@ -18,7 +18,7 @@ import (
 )
 
 // submit submits the message, or puts it into the outbox.
-func (s *sendFlags) submit(ctx context.Context, g *globals, cfg *config.Config, mail *draft.Made, at time.Time, budget *draft.Budget) (err error) {
+func (s *sendFlags) submit(ctx context.Context, g *application, cfg *config.Config, mail *draft.Made, at time.Time, budget *draft.Budget) (err error) {
 	if s.allOrNone {
 		if cfg, err = s.wholly(cfg, len(mail.Envelope.ForwardPaths)); err != nil {
 			return err
@@ -60,7 +60,7 @@ func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, 
 }
 
 // waiting says why nothing happens.
-func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
+func (g *application) waiting(wait time.Duration, because diagnosis.Finding) {
 	if g.Verbose || g.Watched() {
 		g.Line("waiting", "%v: %s", wait.Round(100*time.Millisecond), because.Title)
 	}
@@ -69,7 +69,7 @@ func (g *globals) waiting(wait time.Duration, because diagnosis.Finding) {
 // conclusion shows the receipt and ends the verb with its exit code. What has to
 // be tried again goes into the outbox first, where the settings say so: then
 // nothing is lost, and the verb ends well.
-func conclusion(ctx context.Context, g *globals, cfg *config.Config, m *mailobject.Mail, from string, r *submission.Receipt) error {
+func conclusion(ctx context.Context, g *application, cfg *config.Config, m *mailobject.Mail, from string, r *submission.Receipt) error {
 	known, claims := account.Known(cfg, r.Mailbox, from, r.Token)
 	shown := view.NewReceipt(r, known, claims)
 	g.fallBack(ctx, cfg, m, r, "send", &shown)
@@ -85,7 +85,7 @@ func conclusion(ctx context.Context, g *globals, cfg *config.Config, m *mailobje
 }
 
 // notSubmitted says what would have been submitted, and why it was not.
-func notSubmitted(g *globals, m *mailobject.Mail, dryRun bool) error {
+func notSubmitted(g *application, m *mailobject.Mail, dryRun bool) error {
 	why := "SMTPSEND_NO_MAILS=1"
 	if dryRun {
 		why = "--dry-run"

@@ -53,7 +53,7 @@ the home directory.
 
 ` + exit.Help
 
-func newSendmail(g *globals) *cobra.Command {
+func newSendmail(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:     "sendmail [options] [RECIPIENT...]",
 		GroupID: groupSubmit,
@@ -90,17 +90,17 @@ func byName(program string, args []string) []string {
 
 // sendmail is one run of the verb.
 type sendmail struct {
-	*globals
+	*application
 	args  *sendmailArgs
 	given []string // the arguments as they were
 	cfg   *config.Config
 	*postmark
 }
 
-func runSendmail(ctx context.Context, g *globals, a *sendmailArgs, given []string) error {
+func runSendmail(ctx context.Context, g *application, a *sendmailArgs, given []string) error {
 	// A caller that closed its end of standard error must not cost the message.
 	signal.Ignore(syscall.SIGPIPE)
-	s := &sendmail{globals: g, args: a, given: given}
+	s := &sendmail{application: g, args: a, given: given}
 	s.takeOver()
 	switch {
 	case a.mode == modeQueue:
@@ -122,7 +122,7 @@ func runSendmail(ctx context.Context, g *globals, a *sendmailArgs, given []strin
 
 // takeOver puts the options into the global ones of the same meaning.
 func (s *sendmail) takeOver() {
-	a, g := s.args, s.globals
+	a, g := s.args, s.application
 	g.Verbose, g.trace = g.Verbose || a.verbose, g.trace || a.trace
 	if a.timeout != 0 {
 		g.timeout, g.timeoutGiven = a.timeout, true

@@ -83,7 +83,7 @@ func TestKeepingEndsSoonAfterASignal(t *testing.T) {
 	dir := t.TempDir()
 	var stderr strings.Builder
 	_, g := newRoot(&process{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr})
-	if err := (&sendmail{globals: g}).keepInDir(ctx, dir, o, kept{}); err != nil {
+	if err := (&sendmail{application: g}).keepInDir(ctx, dir, o, kept{}); err != nil {
 		t.Fatal(err)
 	}
 	notes, _ := filepath.Glob(filepath.Join(dir, "*.json")) // the pattern is right

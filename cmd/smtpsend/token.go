@@ -27,7 +27,7 @@ type tokenFlags struct {
 	minLife               time.Duration
 }
 
-func newToken(g *globals) *cobra.Command {
+func newToken(g *application) *cobra.Command {
 	var t tokenFlags
 	cmd := &cobra.Command{
 		Use:     "token [flags]",
@@ -53,7 +53,7 @@ password for the mailboxes of the application: do not let it into a log.
 	return cmd
 }
 
-func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
+func runToken(ctx context.Context, g *application, t *tokenFlags) error {
 	if (t.raw && t.xoauth2) || (g.json && (t.raw || t.xoauth2)) {
 		return exit.Usagef("--raw, --xoauth2 and --json exclude each other")
 	}
@@ -107,7 +107,7 @@ func (t *tokenFlags) user(cfg *config.Config) (string, error) {
 	return "", nil
 }
 
-func printToken(g *globals, t *tokenFlags, mailbox string, entry tokencache.Entry) error {
+func printToken(g *application, t *tokenFlags, mailbox string, entry tokencache.Entry) error {
 	token := entry.Token.AccessToken
 	switch {
 	case g.json:
@@ -125,7 +125,7 @@ func printToken(g *globals, t *tokenFlags, mailbox string, entry tokencache.Entr
 }
 
 // noToken explains why there is none, as send would.
-func noToken(g *globals, cfg *config.Config, mailbox string, err error) error {
+func noToken(g *application, cfg *config.Config, mailbox string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
