@@ -171,6 +171,48 @@ func TestSizes(t *testing.T) {
 	t.Logf("%d functions, %d of them over %d lines", functions, long, softFunction)
 }
 
+// maxVerb is how many lines a file of the command may have: it builds, validates and
+// runs a verb, and all else has a package. maxMethods is of a type of the command.
+const maxVerb, maxMethods = 150, 25
+
+func TestTheCommandIsVerbsAlone(t *testing.T) {
+	methods := make(map[string]int)
+	for _, f := range goFiles(t)["cmd/smtpsend"] {
+		if strings.HasSuffix(f.name, "_test.go") {
+			continue
+		}
+		sendmail := strings.HasPrefix(path.Base(f.name), "sendmail") // which becomes a package
+		if f.lines > maxVerb && !sendmail {
+			t.Errorf("%s has %d lines, more than %d", f.name, f.lines, maxVerb)
+		}
+		for _, d := range f.ast.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil {
+				methods[receiver(fn)]++
+			}
+		}
+	}
+	for name, n := range methods {
+		if n > maxMethods && name != "sendmail" {
+			t.Errorf("%s has %d methods, more than %d", name, n, maxMethods)
+		}
+	}
+}
+
+// receiver is the name of a method's type.
+func receiver(d *ast.FuncDecl) string {
+	typ := d.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	if generic, ok := typ.(*ast.IndexExpr); ok {
+		typ = generic.X
+	}
+	if ident, ok := typ.(*ast.Ident); ok {
+		return ident.Name
+	}
+	return ""
+}
+
 func TestExportedNamesHaveComments(t *testing.T) {
 	for _, files := range goFiles(t) {
 		for _, f := range files {
@@ -213,18 +255,7 @@ func undocumented(d ast.Decl) []string {
 // exportedReceiver reports whether a method can be called from outside by its
 // own name: those of unexported types only fulfil interfaces.
 func exportedReceiver(d *ast.FuncDecl) bool {
-	if d.Recv == nil {
-		return true
-	}
-	typ := d.Recv.List[0].Type
-	if star, ok := typ.(*ast.StarExpr); ok {
-		typ = star.X
-	}
-	if generic, ok := typ.(*ast.IndexExpr); ok {
-		typ = generic.X
-	}
-	ident, ok := typ.(*ast.Ident)
-	return ok && ident.IsExported()
+	return d.Recv == nil || ast.IsExported(receiver(d))
 }
 
 func TestTestsDoNotSleep(t *testing.T) {
