@@ -62,7 +62,7 @@ Texts of flags are templates too: --to '{{.email}}' --subject 'For {{.name}}'.
 
 // runBatch is check, forecast, add, submit, account.
 func runBatch(ctx context.Context, g *application, b *batchFlags, name string) error {
-	// What the rows leave behind is collected sooner than usual, so that a million
+	// What the rows leave is collected sooner than usual, so that a million
 	// of them are checked in less than 100 MB.
 	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	if batch.IsTemplate(b.name) {

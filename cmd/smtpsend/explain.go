@@ -108,7 +108,7 @@ func pasted(ctx context.Context, g *application, args []string) (string, error) 
 	return strings.Join(args, " "), nil
 }
 
-// fileName is what nobody would paste as an error.
+// fileName is what no one would paste as an error.
 var fileName = lazyregexp.New(`^[^\s:]*(?:/|\.(?:log|txt|eml|json|out|err)$)[^\s:]*$`)
 
 // readPaste reads a text to its end; diagnosis looks at beginning and end of a longer

@@ -33,7 +33,7 @@ type Finder struct {
 	// Reading, when set, is called before standard input is read.
 	Reading func()
 	// Limited, when set, runs what reads a pipe, for as long as that may take.
-	// Standard input is read to its end: somebody may be typing.
+	// Standard input is read to its end: a person may be typing.
 	Limited func(ctx context.Context, read func(context.Context) error) error
 	// Warn gets what is allowed and perhaps not meant.
 	Warn func(format string, args ...any)
@@ -148,7 +148,7 @@ func (a *Finder) copyOf(ctx context.Context, by, name string) (*os.File, error) 
 		return nil, exit.With(exit.CannotCreate, err)
 	}
 	a.copies = append(a.copies, f)
-	if os.Remove(f.Name()) != nil { // at once where the system can: kill -9 leaves nothing behind
+	if os.Remove(f.Name()) != nil { // at once where the system can: kill -9 leaves no file
 		a.named = append(a.named, f.Name())
 	}
 	var n int64

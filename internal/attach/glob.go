@@ -25,7 +25,7 @@ type globber struct {
 	passed string // the first link to a directory that "**" did not enter, "" for none
 }
 
-// anyDirectories is the element of a pattern that stands for any number of
+// anyDirectories is the element of a pattern that means any number of
 // directories, none included, as in bash (globstar), git and @actions/glob. A
 // link to a directory is not one of them: it may lead back to where it is.
 const anyDirectories = "**"
@@ -70,7 +70,7 @@ func (g *globber) find(pattern string) ([]string, error) {
 }
 
 // elementsOf takes a pattern apart: the directory where it begins, and what
-// stands between its slashes.
+// is between its slashes.
 func elementsOf(pattern string) (top string, elements []string) {
 	volume := filepath.VolumeName(pattern)
 	rest := pattern[len(volume):]

@@ -145,7 +145,7 @@ type Account struct {
 	Accepted int // by the server
 	Refused  int // dead, for any reason
 	InDoubt  int // held because a server may have them
-	Waiting  int // for their time, a limit, or somebody
+	Waiting  int // for their time, a limit, or a person
 	Other    int // cancelled
 	Doubts   int // of all, those with an attempt in doubt
 }
@@ -163,7 +163,7 @@ func (a Account) String() string {
 }
 
 // Take reads the account of a batch from the outbox. Of what is held, a server
-// may have what is in doubt; the rest is held because somebody wanted it. What is
+// may have what is in doubt; the rest is held because an operator wanted it. What is
 // still coming in, or broke off, is not taken, and no row of the batch yet.
 func Take(ctx context.Context, box *outbox.Outbox, b outbox.Batch) (Account, error) {
 	all, inDoubt, err := box.BatchCounts(ctx, b.ID)

@@ -26,7 +26,7 @@ import (
 type Checked struct {
 	Rows      int              // that can be used
 	Bad       int              // that cannot
-	Twice     int              // that stand in the file before, and are one message with it
+	Twice     int              // that are in the file before, and are one message with it
 	Known     int              // that were taken before, by an earlier start of the batch
 	Problems  []rows.Error     // of the bad ones, each with all of its own; the first MaxProblems in order
 	Mailboxes map[string]Count // what each mailbox will submit, without what is known

@@ -215,7 +215,7 @@ func (run *Run) await(ctx context.Context, over func(context.Context) (bool, err
 	}
 }
 
-// over reports that every row is finished, or waits for somebody.
+// over reports that every row is finished, or waits for a person.
 func (run *Run) over(ctx context.Context) (bool, error) {
 	account, err := Take(ctx, run.box, run.entry)
 	if err != nil || account.Waiting == 0 {

@@ -13,7 +13,7 @@ import (
 var errSlow = errors.New("composing takes too long")
 
 // Budget is the time that composing and submitting a message may take together.
-// What waits for standard input takes none of it: somebody may be typing. It is for
+// What waits for standard input takes none of it: a person may be typing. It is for
 // one goroutine.
 type Budget struct {
 	limit time.Duration

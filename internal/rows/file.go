@@ -74,7 +74,7 @@ func (r *File) copyOf(in io.Reader) (err error) {
 	if r.file, err = ownfile.CreateTemp("", "smtpsend-rows-"); err != nil {
 		return exit.With(exit.CannotCreate, err)
 	}
-	r.remove = os.Remove(r.file.Name()) != nil // at once where the system can: kill -9 leaves nothing behind
+	r.remove = os.Remove(r.file.Name()) != nil // at once where the system can: kill -9 leaves no file
 	if _, err = io.Copy(r.file, in); err != nil {
 		r.Close()
 		return exit.With(exit.IO, err)

@@ -14,7 +14,7 @@ import (
 
 // OwnerOf makes root's process, for good, one of the user that dir belongs to:
 // cron's root queues into the outbox of the service that submits from it. In a
-// directory of somebody else a link decides what a name means, so nothing is done
+// directory of another user a link decides what a name means, so nothing is done
 // there as root. Nothing changes for a directory of root's, one that does not exist,
 // and for who is not root: the person is then zero.
 func OwnerOf(dir string) (Person, error) {

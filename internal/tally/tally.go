@@ -89,7 +89,7 @@ func (t *Tally) Settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 	code := attemptCode(r, a.Finding)
 	t.keep(c, s, code)
 	if !s.Held() {
-		delete(t.stopped, c.Mailbox) // somebody has released it since
+		delete(t.stopped, c.Mailbox) // it was released since
 	}
 	_, stopped := t.stopped[c.Mailbox]
 	switch {
