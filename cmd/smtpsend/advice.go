@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/badinput"
+	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/seal"
@@ -38,6 +40,12 @@ func adviceOn(err error) string {
 		return ", and --attach-dir . takes it from there"
 	}
 	switch {
+	case errors.Is(err, batch.ErrNoBody):
+		return ": use --template, --text-file, --html-file or --markdown-file"
+	case errors.Is(err, draft.ErrNoRecipient):
+		return ": use --to, --cc or --bcc, or name them as arguments"
+	case errors.Is(err, draft.ErrNoFrom):
+		return ": use --from, or set " + config.Prefix + "MAIL_SENDER"
 	case errors.Is(err, message.ErrOutside):
 		return ", which files that a template or a row names must not leave; --attach-dir DIR gives another one"
 	case errors.Is(err, message.ErrOwnField):

@@ -16,9 +16,9 @@ import (
 var waitingStates = []outbox.State{outbox.Ready, outbox.Held}
 
 // toRemove is the filter with which "queue rm" goes on. Messages that wait are in
-// it with --yes alone, or when somebody at the terminal says so: no one else has
+// it with --yes alone, or when a person at the terminal says so: no one else has
 // them, and nothing is left that could be released or looked at.
-func (g *globals) toRemove(ctx context.Context, box *outbox.Outbox, f outbox.Filter, yes bool) (outbox.Filter, error) {
+func toRemove(ctx context.Context, g *application, box *outbox.Outbox, f outbox.Filter, yes bool) (outbox.Filter, error) {
 	if yes {
 		return f, nil
 	}

@@ -9,13 +9,13 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/owner"
-	"github.com/smtpsend/smtpsend/internal/spelling"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
-// globals are the flags that every verb has, and the way out to the reader.
-type globals struct {
+// application is what every verb has: the flags that all share, the process, and the
+// printer. What one verb alone needs is a function in the file of that verb.
+type application struct {
 	*process
 	*stdio.Printer
 	envFile string
@@ -25,8 +25,6 @@ type globals struct {
 	timeout time.Duration
 
 	timeoutGiven bool // by a flag: the outbox has a longer limit of its own
-
-	composed time.Duration // how long composing has taken
 
 	stdinFor   string // what of a message standard input is for, "" when nothing
 	stdinTwice bool   // and a secret was to come from there as well
@@ -45,9 +43,9 @@ const (
 
 // newRoot makes the command that args are for, with all verbs unless args begin with
 // one.
-func newRoot(p *process, args []string) (*cobra.Command, *globals) {
+func newRoot(p *process, args []string) (*cobra.Command, *application) {
 	var askedVersion bool
-	g := &globals{process: p, Printer: p.printer(), became: new(owner.User)}
+	g := &application{process: p, Printer: p.printer(), became: new(owner.User)}
 	root := &cobra.Command{
 		Use:   "smtpsend",
 		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",
@@ -115,7 +113,7 @@ func verbNamed(args []string) *listedVerb {
 }
 
 // define declares the flags that every verb has.
-func (g *globals) define(f *pflag.FlagSet) {
+func (g *application) define(f *pflag.FlagSet) {
 	f.StringVar(&g.envFile, "env-file", "", "read settings from `FILE` (KEY=VALUE lines)")
 	f.StringVar(&g.profile, "profile", "", "read settings from `NAME`.env in the configuration directory")
 	f.BoolVar(&g.json, "json", false, "print the result as JSON")
@@ -127,7 +125,7 @@ func (g *globals) define(f *pflag.FlagSet) {
 // listedVerb is something that smtpsend can do.
 type listedVerb struct {
 	name      string
-	make      func(*globals) *cobra.Command
+	make      func(*application) *cobra.Command
 	immediate bool // it waits for nothing, so that a signal may end it as the system does
 }
 
@@ -146,31 +144,8 @@ func tellsTime(cmd *cobra.Command) bool {
 	return cmd.GroupID == groupSubmit || cmd.GroupID == groupTry && cmd.Name() != "version" || cmd.Name() == "doctor"
 }
 
-// noArguments refuses what follows a verb that takes nothing.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if !cmd.HasSubCommands() {
-		return exit.Usagef("%q takes no argument, got %q", cmd.CommandPath(), args[0])
-	}
-	return noCommand(cmd, args[0])
-}
-
-// noCommand is the error for a word that is no verb.
-func noCommand(parent *cobra.Command, word string) error {
-	var known []string
-	for _, c := range parent.Commands() {
-		known = append(known, c.Name())
-	}
-	if near := spelling.Nearest(word, known); near != "" {
-		return exit.Usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
-	}
-	return exit.Usagef("no command %q; see %s --help", word, parent.CommandPath())
-}
-
 // options say where the settings of this run are.
-func (g *globals) options() config.Options {
+func (g *application) options() config.Options {
 	o := config.Options{
 		Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal, SilentCommands: g.silentCommands,
 	}

@@ -44,7 +44,7 @@ the home directory.
 
 ` + exit.Help
 
-func newSendmail(g *globals) *cobra.Command {
+func newSendmail(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:     "sendmail [options] [RECIPIENT...]",
 		GroupID: groupSubmit,
@@ -62,7 +62,7 @@ func newSendmail(g *globals) *cobra.Command {
 			if a.Help {
 				return cmd.Help()
 			}
-			return runSendmail(cmd.Context(), &mailer{globals: g, args: a}, args)
+			return runSendmail(cmd.Context(), &mailer{application: g, args: a}, args)
 		},
 	}
 }

@@ -18,14 +18,14 @@ import (
 
 // mailer is the settings, the server and the outbox of one run of sendmail.
 type mailer struct {
-	*globals
+	*application
 	args *sendmail.Arguments
 	cfg  *config.Config
 }
 
 // adopt puts the options into the global ones of the same meaning.
 func (m *mailer) adopt() {
-	a, g := m.args, m.globals
+	a, g := m.args, m.application
 	g.Verbose, g.trace = g.Verbose || a.Verbose, g.trace || a.Trace
 	if a.Timeout != 0 {
 		g.timeout, g.timeoutGiven = a.Timeout, true
@@ -53,7 +53,7 @@ func (m *mailer) Submit(ctx context.Context, mail *sendmail.Mail) (view.Receipt,
 	if err != nil {
 		return view.Receipt{}, nil, err
 	}
-	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(m.left()), Waiting: m.waiting})
+	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(m.timeout), Waiting: m.waiting})
 	known, claims := account.Known(m.cfg, receipt.Mailbox, mail.From, receipt.Token)
 	shown := view.NewReceipt(receipt, known, claims)
 	m.toStderr().fallBack(ctx, m.cfg, mail.Mail, receipt, "sendmail", &shown)

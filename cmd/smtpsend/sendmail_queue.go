@@ -57,7 +57,7 @@ func waitingIn(ctx context.Context, box *outbox.Outbox) (view.Mailq, error) {
 			return nil, err
 		}
 		shown := view.MailqMessage{
-			QID: mail.QID, State: mail.State, Size: mail.Size, Arrived: mail.CreatedAt, ReversePath: mail.ReversePath, Why: why(mail, now, inTable),
+			QID: mail.QID, State: mail.State, Size: mail.Size, Arrived: mail.CreatedAt, ReversePath: mail.ReversePath, Why: view.Why(mail, now, view.InTable),
 		}
 		for _, r := range d.RecipientStates {
 			if r.State == outbox.RecipientOpen {

@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/rows"
 )
 
 func openOutbox(t *testing.T) (*outbox.Outbox, outbox.Batch) {
@@ -35,11 +36,11 @@ const addTemplate = "---\nto: '{{.email}}'\nsubject: 'no {{.id}}'\n---\nhi\n"
 
 func add(ctx context.Context, t *testing.T, box *outbox.Outbox, b outbox.Batch, data, key string, progress func(batch.Added)) (batch.Added, error) {
 	t.Helper()
-	rows, err := batch.ReadRows("rows.csv", strings.NewReader(data), key)
+	in, err := rows.NewReader("rows.csv", strings.NewReader(data), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return batch.Add(ctx, rows, plan(t, addTemplate), box, b, progress)
+	return batch.Add(ctx, in, plan(t, addTemplate), box, b, progress)
 }
 
 func data(from, to int) string {
@@ -100,11 +101,11 @@ func TestARowIsKnownWhenItsMessageIsGone(t *testing.T) {
 	if err := batch.Report(t.Context(), &out, box, b); err != nil || !strings.Contains(out.String(), "\n3,,cancelled,,") || strings.Count(out.String(), "\n") != 7 {
 		t.Errorf("report %v:\n%s", err, out.String())
 	}
-	rows, err := batch.ReadRows("rows.csv", strings.NewReader(data(0, 300)), "id")
+	in, err := rows.NewReader("rows.csv", strings.NewReader(data(0, 300)), "id")
 	if err != nil {
 		t.Fatal(err)
 	}
-	checked, err := batch.Check(t.Context(), rows, plan(t, addTemplate), func(keys []string) (map[string]bool, error) { return box.KnownRows(t.Context(), b, keys) })
+	checked, err := batch.Check(t.Context(), in, plan(t, addTemplate), func(keys []string) (map[string]bool, error) { return box.KnownRows(t.Context(), b, keys) })
 	if err != nil || checked.Rows != 300 || checked.Known != 6 || checked.Mailboxes["reports@contoso.example"] != (batch.Count{Messages: 294, Recipients: 294}) {
 		t.Errorf("checked %+v, %v", checked, err)
 	}
@@ -239,12 +240,12 @@ func TestReportRunsNothing(t *testing.T) {
 }
 
 func TestDryRunWritesMessagesAndAnIndex(t *testing.T) {
-	rows, err := batch.ReadRows("rows.csv", strings.NewReader("id,email\n<1>,a@x.example\n2,b@x.example\n"), "")
+	in, err := rows.NewReader("rows.csv", strings.NewReader("id,email\n<1>,a@x.example\n2,b@x.example\n"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "out")
-	n, err := batch.DryRun(t.Context(), rows, plan(t, addTemplate), dir, "rows & co")
+	n, err := batch.DryRun(t.Context(), in, plan(t, addTemplate), dir, "rows & co")
 	if err != nil || n != 2 {
 		t.Fatalf("%d messages, %v", n, err)
 	}

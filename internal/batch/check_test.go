@@ -18,6 +18,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/rows"
 )
 
 func plan(t testing.TB, source string) batch.Plan {
@@ -47,11 +48,11 @@ func check(t testing.TB, p batch.Plan, data string) batch.Checked {
 
 func checkFile(t testing.TB, p batch.Plan, name, data string) batch.Checked {
 	t.Helper()
-	rows, err := batch.ReadRows(name, strings.NewReader(data), "")
+	in, err := rows.NewReader(name, strings.NewReader(data), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := batch.Check(t.Context(), rows, p, nil)
+	c, err := batch.Check(t.Context(), in, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,11 +108,11 @@ func TestCheckListsEveryProblemWithItsRow(t *testing.T) {
 func TestRowsDoNotShareRecipients(t *testing.T) {
 	p := plan(t, "---\nto: '{{.email}}'\n---\nx\n")
 	p.Base.To = append(make([]address.Address, 0, 8), address.MustParse("all@contoso.example"))
-	one, _, err := p.Draft(t.Context(), batch.Row{Data: map[string]any{"email": "a@x.example"}})
+	one, _, err := p.Draft(t.Context(), rows.Row{Data: map[string]any{"email": "a@x.example"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.Draft(t.Context(), batch.Row{Data: map[string]any{"email": "b@x.example"}}); err != nil {
+	if _, _, err := p.Draft(t.Context(), rows.Row{Data: map[string]any{"email": "b@x.example"}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(one.To); got != "[all@contoso.example a@x.example]" {
@@ -216,4 +217,16 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 	b.ReportMetric(100_000*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// TestCheckEndsWhereTooManyRowsAreWrong.
+func TestCheckEndsWhereTooManyRowsAreWrong(t *testing.T) {
+	in, err := rows.NewReader("a.csv", strings.NewReader("email\n"+strings.Repeat("a,b\n", 3*limits.WrongRows)), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := batch.Check(t.Context(), in, batch.Plan{}, nil)
+	if err != nil || !c.Unread || c.Bad != limits.WrongRows {
+		t.Errorf("%+v, %v", c.Bad, err)
+	}
 }

@@ -15,8 +15,8 @@ import (
 
 // Report writes a CSV file with a line for each row of the batch: its key, the
 // recipients, what became of it, the server's last words, the queue id, the
-// Message-ID, attempts and time. Rows stand in the order in which they were
-// taken, the newest first; behind them those whose messages were removed. A cell
+// Message-ID, attempts and time. Rows are in the order in which they were
+// taken, the newest first; after them those whose messages were removed. A cell
 // that a spreadsheet would run as a formula begins with an apostrophe.
 func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b outbox.Batch) error {
 	out := report{csv.NewWriter(w)}
