@@ -1,14 +1,15 @@
 // Package courier takes due mail from the outbox and submits it. One process at
 // a time does so for an outbox (outbox.Lock). It goes so:
 //
-//  1. The mailboxes that have something due stand in a ring. Up to
+//  1. The mailboxes that have something due are in a ring. Up to
 //     Options.Mailboxes of them are served at once, each by one worker with one
-//     connection, which takes up to Quantum messages and then stands back at the
+//     connection, which takes up to Quantum messages and then goes to the
 //     end of the ring: a mailbox with a backlog of days does not make others wait.
 //  2. A worker claims a message, submits it and records what became of it, in
-//     the server's words. While one message is on its way the next is claimed,
-//     so that its MAIL group goes out behind the final dot.
-//  3. Just before a content goes out the outbox is asked, and counts it.
+//     the server's words. While a large message is on its way the next is
+//     claimed, so that its MAIL group goes with the final dot.
+//  3. Just before a content goes out, with MAIL or after DATA, the outbox is asked,
+//     and counts it.
 //  4. A held mailbox whose time has come is tried by a sign-in first, then by one
 //     message alone.
 //  5. The operator is told by a program, beside everything else, and by a mail from

@@ -24,7 +24,7 @@ const (
 )
 
 // Timeouts are the limits of single steps. The zero value of a field is the
-// default named behind it.
+// default named after it.
 type Timeouts struct {
 	Dial    time.Duration // TCP connection, proxy included: 30 s, since a second address may have to be tried
 	Command time.Duration // greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT: 5 min (RFC 5321 4.5.3.2.1 to .3)

@@ -169,7 +169,7 @@ func (c *chunk) finalReply() error {
 	r, err := c.p.wire.Read()
 	refused := c.t.refusedAll()
 	switch {
-	case err != nil && refused != nil: // the refusals stand, whatever became of the connection
+	case err != nil && refused != nil: // the refusals hold, whatever became of the connection
 		c.p.session.Break()
 		return c.p.session.Refused(refused)
 	case err != nil:

@@ -268,7 +268,7 @@ func (e *envelope) dataReply() error {
 	r, err := e.p.wire.RoundTrip()
 	refused := e.t.refusedAll()
 	switch {
-	case err != nil && refused != nil: // the refusals stand, whatever became of the connection
+	case err != nil && refused != nil: // the refusals hold, whatever became of the connection
 		e.p.session.Break()
 		return e.p.session.Refused(refused)
 	case err != nil:
@@ -294,7 +294,7 @@ func (e *envelope) dataReply() error {
 }
 
 // loneDot ends the data that a server asks for after it refused every
-// recipient, as RFC 2920 3.1 has it. Its acceptance would mean nothing.
+// recipient, as RFC 2920 3.1 says. Its acceptance would mean nothing.
 func (e *envelope) loneDot(refused *session.Error) error {
 	if _, err := e.p.wire.Out().WriteString(".\r\n"); err != nil {
 		return e.p.session.Refused(refused)

@@ -41,19 +41,20 @@
 //   - 4yz or 5yz to BDAT: as to the final dot. RSET is due (RFC 3030 2).
 //   - 500, 502 or 504 to BDAT: the server does not know the command and may take
 //     the content for commands. The connection is cut, and the message goes by DATA
-//     on another one, as does all later mail to this server (session.Chunking). So
-//     it is after 501, 503 with accepted recipients, and 552 5.3.4, which small
-//     content does not deserve: Exchange Online is reported to have said it of BDAT.
+//     on another one, as does all later mail to this server (session.Chunking). The
+//     same is done after 501 and 503, when recipients were accepted, and after 552
+//     5.3.4, which cannot be true of small content: Exchange Online is reported to
+//     have said it of BDAT.
 //   - No reply, half of one or one that makes no sense: in doubt. Later mail goes by
 //     DATA when it was the reply to BDAT.
-//   - Something more behind the reply to BDAT: in doubt, but for a 421.
+//   - Something more after the reply to BDAT: in doubt, but for a 421.
 //
 // DATA it is, too, when replies decide whether the content goes out (AllOrNone);
 // when RSET is due, because a server that refuses RSET would add the recipients
 // before; when the server was silent for 30 s, because a connection that died takes
 // a write; and for content in which a line begins with DATA, BDAT or BURL, so that a
 // server that takes it for commands submits nothing. The mail object that follows
-// is not announced with BDAT: it needs no turn more without.
+// is not announced with BDAT: that would save no turn.
 package transaction
 
 import (
