@@ -19,6 +19,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -185,7 +186,7 @@ func (b *batchFlags) checkBeside(ctx context.Context, g *globals, r *rowFile, pl
 			return checked, used, err
 		}
 		known = func(keys []string) (map[string]bool, error) { return box.KnownRows(ctx, entry, keys) }
-	case !errors.Is(err, outbox.ErrNotFound):
+	case !errors.Is(err, store.ErrNotFound):
 		return checked, used, exit.Outbox(err)
 	}
 	if checked, err = b.checkAll(ctx, g, r, plan, known); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
@@ -144,7 +145,7 @@ func (run *batchRun) tryStopped(ctx context.Context) error {
 	}
 	for _, name := range names {
 		m, err := run.box.Mailbox(ctx, name)
-		if errors.Is(err, outbox.ErrNotFound) || (err == nil && !m.Stopped() && m.Pause != outbox.PauseServer) {
+		if errors.Is(err, store.ErrNotFound) || (err == nil && !m.Stopped() && m.Pause != outbox.PauseServer) {
 			continue
 		}
 		if err == nil {
@@ -181,7 +182,7 @@ func (run *batchRun) await(ctx context.Context, over func(context.Context) (bool
 	defer tick.Stop()
 	for told := false; ; told = true {
 		sender, err := run.globals.lock(ctx, run.box)
-		if !errors.Is(err, outbox.ErrLocked) {
+		if !errors.Is(err, store.ErrLocked) {
 			return sender, err
 		}
 		if !told {

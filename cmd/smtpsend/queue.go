@@ -12,6 +12,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // queueFlags name messages of the outbox.
@@ -280,12 +281,12 @@ func act(ctx context.Context, box *outbox.Outbox, action outbox.Action, f outbox
 		if n += done; done > 0 {
 			continue
 		}
-		if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return n, notDone, err
 		}
 		d, err := box.Show(ctx, qid)
 		switch {
-		case errors.Is(err, outbox.ErrNotFound):
+		case errors.Is(err, store.ErrNotFound):
 			notDone = append(notDone, fmt.Sprintf("%s: no such message", qid))
 		case err != nil:
 			return n, notDone, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
@@ -65,7 +66,7 @@ func countOf(ctx context.Context, box *outbox.Outbox, f outbox.Filter) (n int, e
 		one := f
 		one.QIDs = []outbox.QID{qid}
 		some, err := box.Count(ctx, one)
-		if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return 0, err
 		}
 		n += some

@@ -26,7 +26,7 @@ var ranks = map[string]int{
 	"internal/backoff": 0, "internal/exchange": 0, "internal/loopback": 0, "xoauth2": 0, "internal/secret": 0, "internal/smtp": 0, "internal/ownfile": 0,
 	"internal/envfile": 0, "internal/printable": 0, "internal/nodump": 0, "internal/delayproxy": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/notices": 0,
 	"internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0,
-	"internal/seal": 1, "internal/aliases": 1,
+	"internal/seal": 1, "internal/aliases": 1, "internal/outbox/store": 1,
 	"tokencache": 1, "internal/config": 1, "internal/message": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
 	"internal/entra": 2, "internal/sandbox": 2, "internal/enaio": 2, "internal/mailtemplate": 2,
 	"internal/submission": 3, "internal/outbox": 3,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Forecast says how long a batch will take and what it needs.
@@ -36,7 +37,7 @@ func (c Checked) UsageOf(ctx context.Context, box *outbox.Outbox, b outbox.Batch
 	u.Recipients = make(map[string]int)
 	for name := range c.Mailboxes {
 		m, err := box.Mailbox(ctx, name)
-		if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return u, err
 		}
 		u.Recipients[name] = m.Recipients

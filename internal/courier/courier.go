@@ -29,6 +29,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -288,9 +289,9 @@ func (c *courier) fail(err error) {
 // another program has the outbox locked or there is no room for a notice.
 func (c *courier) failUnlessPassing(err error) {
 	switch {
-	case errors.Is(err, outbox.ErrFull):
+	case errors.Is(err, store.ErrFull):
 		c.trouble(err)
-	case !errors.Is(err, outbox.ErrBusy):
+	case !errors.Is(err, store.ErrBusy):
 		c.fail(err)
 	}
 }

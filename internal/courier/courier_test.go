@@ -23,6 +23,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -338,7 +339,7 @@ func TestAnOutcomeIsRecordedWhenTheOutboxIsFreeAgain(t *testing.T) {
 	}}, outbox.Options{})
 	qid := l.add("a@contoso.example", "x@contoso.example", "a")
 	told := func(err error) {
-		if _, e := foreign.ExecContext(t.Context(), "ROLLBACK"); e != nil || !errors.Is(err, outbox.ErrBusy) {
+		if _, e := foreign.ExecContext(t.Context(), "ROLLBACK"); e != nil || !errors.Is(err, store.ErrBusy) {
 			t.Error(err, e)
 		}
 	}

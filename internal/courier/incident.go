@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
@@ -102,7 +103,7 @@ func (c *courier) incident(ctx context.Context, n outbox.Notice) (Incident, erro
 		i.Title, i.Cause, i.Fixes = f.Title, f.Cause, f.Fixes
 	}
 	m, err := c.box.Mailbox(ctx, n.Mailbox)
-	if errors.Is(err, outbox.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return i, nil
 	}
 	i.Waiting = m.Counts[outbox.Ready]

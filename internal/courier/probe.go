@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -32,7 +33,7 @@ func (c *courier) probe(ctx context.Context, mailbox string) bool {
 	switch {
 	case errors.Is(err, outbox.ErrIdle), ctx.Err() != nil:
 		return false
-	case errors.Is(err, outbox.ErrBusy):
+	case errors.Is(err, store.ErrBusy):
 		c.trouble(err)
 		return false
 	case err != nil:

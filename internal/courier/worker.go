@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -74,7 +75,7 @@ func (c *courier) claim(ctx context.Context, mailbox string) *job {
 		var wait *outbox.WaitError
 		switch {
 		case errors.Is(err, outbox.ErrIdle), errors.As(err, &wait), ctx.Err() != nil:
-		case errors.Is(err, outbox.ErrBusy):
+		case errors.Is(err, store.ErrBusy):
 			c.trouble(err)
 		default:
 			c.fail(err)
@@ -143,7 +144,7 @@ func (c *courier) record(j *job, result outbox.Result) (outbox.Settled, error) {
 func (c *courier) persist(write func(context.Context) (outbox.Settled, error)) (outbox.Settled, error) {
 	for start := time.Now(); ; {
 		settled, err := write(context.WithoutCancel(c.work))
-		passing := errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrFull)
+		passing := errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrFull)
 		if !passing || time.Since(start) > recordTime || c.work.Err() != nil {
 			return settled, err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -101,9 +102,9 @@ func Of(err error) int {
 
 // Outbox gives an error of the outbox its exit code.
 func Outbox(err error) error {
-	var fileSystem *outbox.FileSystemError
+	var fileSystem *store.FileSystemError
 	var unsafe *ownfile.Error
-	var schema *outbox.SchemaError
+	var schema *store.SchemaError
 	var input *outbox.InputError
 	var tz *zone.Error
 	var coded *Error
@@ -120,13 +121,13 @@ func Outbox(err error) error {
 		return With(Config, err)
 	case errors.As(err, &input):
 		return With(Data, err)
-	case errors.Is(err, outbox.ErrLocked), errors.Is(err, outbox.ErrBusy), errors.Is(err, outbox.ErrChanged):
+	case errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrChanged):
 		return With(TryAgain, err)
-	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
 		return With(NoInput, err)
 	case errors.Is(err, outbox.ErrNoFilter):
 		return Usagef("name messages, or filter them; --all for every one")
-	case errors.Is(err, outbox.ErrBroken), errors.Is(err, outbox.ErrCorrupt), errors.Is(err, outbox.ErrDamaged):
+	case errors.Is(err, store.ErrBroken), errors.Is(err, store.ErrCorrupt), errors.Is(err, outbox.ErrDamaged):
 		return With(IO, err)
 	}
 	return With(CannotCreate, err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Priority orders the due messages of one mailbox.
@@ -88,7 +89,7 @@ func mailboxKey(name string) string { return strings.ToLower(name) }
 // Accept takes a message with the content that r gives up to its end: header
 // section and body with CRLF line ends. When it returns without error the
 // message is on disk. A key that is known already gives the QID of its first
-// message, and dup. Errors wrap ErrFull, ErrBroken, ErrSize, *InputError, or
+// message, and dup. Errors wrap store.ErrFull, store.ErrBroken, ErrSize, *InputError, or
 // what r said; then nothing was taken.
 func (ob *Outbox) Accept(ctx context.Context, m Message, r io.Reader) (q QID, dup bool, err error) {
 	return ob.AcceptContent(ctx, m, readerContent{r})
@@ -115,7 +116,7 @@ func (ob *Outbox) take(ctx context.Context, m Message, c io.WriterTo) (id int64,
 	}
 	m.Mailbox = mailboxKey(m.Mailbox)
 	m.Envelope.ForwardPaths = unique(m.Envelope.ForwardPaths)
-	if err := ob.room(m.Size); err != nil {
+	if err := ob.db.Room(m.Size); err != nil {
 		return 0, false, err
 	}
 	in := &intake{ob: ob, ctx: ctx, m: &m, hash: sha256.New()}
@@ -193,14 +194,14 @@ func (in *intake) Write(p []byte) (int, error) {
 
 // flush writes a piece.
 func (in *intake) flush() error {
-	if err := in.ob.room(in.m.Size); err != nil {
+	if err := in.ob.db.Room(in.m.Size); err != nil {
 		return err
 	}
-	err := in.ob.write(in.ctx, func(t *tx) error {
+	err := in.ob.db.Write(in.ctx, func(t *store.Tx) error {
 		if err := in.row(t); err != nil {
 			return err
 		}
-		return t.insertChunk(in.id, in.seq, in.buf)
+		return insertChunk(t, in.id, in.seq, in.buf)
 	})
 	in.seq++
 	in.buf = in.buf[:0]
@@ -209,23 +210,23 @@ func (in *intake) flush() error {
 
 // row makes the row of a large message with its first piece, and renews its
 // lease with every other.
-func (in *intake) row(t *tx) error {
-	until := t.now + lease.Milliseconds()
+func (in *intake) row(t *store.Tx) error {
+	until := t.Now + lease.Milliseconds()
 	if in.id != 0 {
-		n, err := t.exec("UPDATE mail SET lease_until = ?2 WHERE id = ?1 AND state = 'receiving'", in.id, until)
+		n, err := t.Exec("UPDATE mail SET lease_until = ?2 WHERE id = ?1 AND state = 'receiving'", in.id, until)
 		if err == nil && n == 0 {
 			err = ErrLost
 		}
 		return err
 	}
 	var err error
-	if in.known, err = t.known(in.m); err == nil && in.known != 0 {
+	if in.known, err = knownMail(t, in.m); err == nil && in.known != 0 {
 		return errKnown
 	}
 	if err != nil {
 		return err
 	}
-	in.id, err = t.insertMail(in.m, stored{state: "receiving", lease: until})
+	in.id, err = insertMail(t, in.m, stored{state: "receiving", lease: until})
 	return err
 }
 
@@ -241,11 +242,11 @@ func (in *intake) finish() (id int64, dup bool, err error) {
 	if err := in.flush(); err != nil {
 		return 0, false, err
 	}
-	err = in.ob.write(in.ctx, func(t *tx) error {
-		if id, err = t.known(in.m); err != nil || id != 0 {
+	err = in.ob.db.Write(in.ctx, func(t *store.Tx) error {
+		if id, err = knownMail(t, in.m); err != nil || id != 0 {
 			return err
 		}
-		return t.completeMail(in.id, in.m, whole)
+		return completeMail(t, in.id, in.m, whole)
 	})
 	if err != nil || id != 0 {
 		return id, id != 0, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -70,7 +71,7 @@ func TestActions(t *testing.T) {
 					}
 					d, err := f.Show(f.ctx, q)
 					if expect == "gone" {
-						if !errors.Is(err, outbox.ErrNotFound) {
+						if !errors.Is(err, store.ErrNotFound) {
 							t.Errorf("still there: %v", err)
 						}
 						return
@@ -92,7 +93,7 @@ func TestActions(t *testing.T) {
 
 // What ends while somebody reads it is not damaged.
 func TestContentThatIsDeletedWhileItIsRead(t *testing.T) {
-	for action, want := range map[outbox.Action]error{outbox.Cancel: outbox.ErrNoContent, outbox.Discard: outbox.ErrNotFound} {
+	for action, want := range map[outbox.Action]error{outbox.Cancel: outbox.ErrNoContent, outbox.Discard: store.ErrNotFound} {
 		conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 			q, _, err := f.Accept(f.ctx, mail(), strings.NewReader(content+strings.Repeat("more\r\n", 1<<18))) // more than a chunk
 			if err != nil {
@@ -199,7 +200,7 @@ func TestFilters(t *testing.T) {
 			}
 		}
 		for _, q := range []outbox.QID{"", "x", "zzz-1", first + "!", "zzzz"} {
-			if _, err := f.Show(f.ctx, q); !errors.Is(err, outbox.ErrNotFound) {
+			if _, err := f.Show(f.ctx, q); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("Show(%q): %v, want ErrNotFound", q, err)
 			}
 		}

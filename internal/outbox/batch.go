@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Batch is a named mail-merge. Its rows are messages with Message.Batch, a Row
@@ -24,18 +26,18 @@ func (b Batch) Key(row string) string { return fmt.Sprintf("batch/%d/%s", b.ID, 
 // sum and total that it had before (zero when it is new).
 func (ob *Outbox) StartBatch(ctx context.Context, name, sourceSum string, total int64) (b, before Batch, err error) {
 	b = Batch{Name: name, SourceSum: sourceSum, Total: total}
-	err = ob.write(ctx, func(t *tx) error {
-		if _, err := t.exec("INSERT INTO batch (name, created_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING", name, t.now); err != nil {
+	err = ob.db.Write(ctx, func(t *store.Tx) error {
+		if _, err := t.Exec("INSERT INTO batch (name, created_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING", name, t.Now); err != nil {
 			return err
 		}
 		var created int64
 		before.Name = name
-		if err := t.row("SELECT id, source_sum, total, created_at FROM batch WHERE name = ?1", []any{name}, &b.ID, &before.SourceSum, &before.Total, &created); err != nil {
+		if err := t.Row("SELECT id, source_sum, total, created_at FROM batch WHERE name = ?1", []any{name}, &b.ID, &before.SourceSum, &before.Total, &created); err != nil {
 			return err
 		}
-		b.CreatedAt = moment(created)
+		b.CreatedAt = store.Moment(created)
 		before.ID, before.CreatedAt = b.ID, b.CreatedAt
-		_, err := t.exec("UPDATE batch SET source_sum = ?2, total = ?3 WHERE id = ?1", b.ID, sourceSum, total)
+		_, err := t.Exec("UPDATE batch SET source_sum = ?2, total = ?3 WHERE id = ?1", b.ID, sourceSum, total)
 		return err
 	})
 	if err != nil {
@@ -48,7 +50,7 @@ func (ob *Outbox) StartBatch(ctx context.Context, name, sourceSum string, total 
 // included. Of all, inDoubt are those with an attempt in doubt.
 func (ob *Outbox) BatchCounts(ctx context.Context, id int64) (all, inDoubt map[State]int, err error) {
 	all, inDoubt = make(map[State]int), make(map[State]int)
-	err = each(view{ctx, ob.store}, func(rows *sql.Rows) error {
+	err = store.Each(ob.db.View(ctx), func(rows *sql.Rows) error {
 		var s State
 		var n, doubts int
 		err := rows.Scan(&s, &n, &doubts)
@@ -77,12 +79,12 @@ func (ob *Outbox) BatchMoving(ctx context.Context, id int64) (map[string]Left, e
 // DueBeside counts, by mailbox, what is due now and not of the batch; of any
 // batch when id is 0.
 func (ob *Outbox) DueBeside(ctx context.Context, id int64) (map[string]Left, error) {
-	return ob.left(ctx, "state = 'ready' AND ready_at <= ?2 AND (batch_id IS NULL OR batch_id <> ?1)", id, ob.now())
+	return ob.left(ctx, "state = 'ready' AND ready_at <= ?2 AND (batch_id IS NULL OR batch_id <> ?1)", id, ob.db.Now())
 }
 
 func (ob *Outbox) left(ctx context.Context, condition string, args ...any) (map[string]Left, error) {
 	left := make(map[string]Left)
-	err := each(view{ctx, ob.store}, func(rows *sql.Rows) error {
+	err := store.Each(ob.db.View(ctx), func(rows *sql.Rows) error {
 		var name string
 		var n Left
 		err := rows.Scan(&name, &n.Messages, &n.Recipients)
@@ -98,18 +100,18 @@ func (ob *Outbox) left(ctx context.Context, condition string, args ...any) (map[
 // Left is what a mailbox has still to submit.
 type Left struct{ Messages, Recipients int }
 
-// Batch returns the batch with the name. The error wraps ErrNotFound when there
+// Batch returns the batch with the name. The error wraps store.ErrNotFound when there
 // is none.
 func (ob *Outbox) Batch(ctx context.Context, name string) (Batch, error) {
 	b := Batch{Name: name}
-	err := each(view{ctx, ob.store}, func(rows *sql.Rows) error {
+	err := store.Each(ob.db.View(ctx), func(rows *sql.Rows) error {
 		var created int64
 		err := rows.Scan(&b.ID, &b.SourceSum, &b.Total, &created)
-		b.CreatedAt = moment(created)
+		b.CreatedAt = store.Moment(created)
 		return err
 	}, "SELECT id, source_sum, total, created_at FROM batch WHERE name = ?1", name)
 	if err == nil && b.ID == 0 {
-		err = ErrNotFound
+		err = store.ErrNotFound
 	}
 	if err != nil {
 		return Batch{}, fmt.Errorf("finding batch %q: %w", name, err)

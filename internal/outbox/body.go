@@ -5,28 +5,34 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Body reads the content of a message as it was taken, one chunk in memory at a
 // time and without holding a transaction open. Reading to the end checks size
 // and sum: ErrDamaged comes in place of io.EOF, and when a part is missing. Errors
-// wrap ErrNotFound when there is no such message, ErrNoContent when it was sent or
+// wrap store.ErrNotFound when there is no such message, ErrNoContent when it was sent or
 // cancelled and its content deleted.
 func (ob *Outbox) Body(ctx context.Context, q QID) (io.ReadCloser, error) {
 	id, err := ob.id(q)
 	if err != nil {
 		return nil, err
 	}
-	b := &body{v: view{ctx, ob.store}, q: q, id: id, hash: sha256.New()}
-	row := ob.readers.QueryRowContext(ctx, "SELECT size, sha256 FROM mail WHERE id = ?1 AND state <> 'receiving'", id)
-	if err := row.Scan(&b.left, &b.sum); errors.Is(err, sql.ErrNoRows) {
-		return nil, fmt.Errorf("%w: %s", ErrNotFound, q)
-	} else if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", q, named(err))
+	b := &body{v: ob.db.View(ctx), q: q, id: id, hash: sha256.New()}
+	found := false
+	err = store.Each(b.v, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(&b.left, &b.sum)
+	}, "SELECT size, sha256 FROM mail WHERE id = ?1 AND state <> 'receiving'", id)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", q, err)
+	}
+	if !found {
+		return nil, fmt.Errorf("%w: %s", store.ErrNotFound, q)
 	}
 	if err := b.next(); err != nil {
 		return nil, err
@@ -35,7 +41,7 @@ func (ob *Outbox) Body(ctx context.Context, q QID) (io.ReadCloser, error) {
 }
 
 type body struct {
-	v    view
+	v    store.View
 	q    QID
 	id   int64
 	seq  int
@@ -48,7 +54,7 @@ type body struct {
 // next fetches a chunk.
 func (b *body) next() error {
 	found := false
-	err := each(b.v, func(rows *sql.Rows) error {
+	err := store.Each(b.v, func(rows *sql.Rows) error {
 		found = true
 		return rows.Scan(&b.data)
 	}, "SELECT data FROM body WHERE mail_id = ?1 AND seq = ?2", b.id, b.seq)
@@ -68,12 +74,12 @@ func (b *body) next() error {
 // reading began.
 func (b *body) missing() error {
 	var now State
-	err := each(b.v, func(rows *sql.Rows) error { return rows.Scan(&now) }, "SELECT state FROM mail WHERE id = ?1", b.id)
+	err := store.Each(b.v, func(rows *sql.Rows) error { return rows.Scan(&now) }, "SELECT state FROM mail WHERE id = ?1", b.id)
 	switch {
 	case err != nil:
 		return fmt.Errorf("reading content of %s: %w", b.q, err)
 	case now == "":
-		return fmt.Errorf("%w: %s", ErrNotFound, b.q)
+		return fmt.Errorf("%w: %s", store.ErrNotFound, b.q)
 	case now == Sent, now == Cancelled:
 		return fmt.Errorf("%s is %s: %w", b.q, now, ErrNoContent)
 	}
@@ -109,10 +115,10 @@ func (b *body) Close() error { return nil }
 // long for the deletion of a large one.
 func (ob *Outbox) dropBody(ctx context.Context, id int64) error {
 	for n := int64(1); n > 0; {
-		err := ob.write(ctx, func(t *tx) (err error) {
-			n, err = t.exec("DELETE FROM body WHERE mail_id = ?1 AND seq IN (SELECT seq FROM body WHERE mail_id = ?1 ORDER BY seq DESC LIMIT 16)", id)
+		err := ob.db.Write(ctx, func(t *store.Tx) (err error) {
+			n, err = t.Exec("DELETE FROM body WHERE mail_id = ?1 AND seq IN (SELECT seq FROM body WHERE mail_id = ?1 ORDER BY seq DESC LIMIT 16)", id)
 			if err == nil && n == 0 {
-				_, err = t.exec("UPDATE mail SET body_left = 0 WHERE id = ?1", id)
+				_, err = t.Exec("UPDATE mail SET body_left = 0 WHERE id = ?1", id)
 			}
 			return err
 		})
@@ -128,8 +134,8 @@ func (ob *Outbox) remove(ctx context.Context, id int64) error {
 	if err := ob.dropBody(ctx, id); err != nil {
 		return err
 	}
-	return ob.write(ctx, func(t *tx) error {
-		_, err := t.exec("DELETE FROM mail WHERE id = ?1 AND state <> 'sending'", id)
+	return ob.db.Write(ctx, func(t *store.Tx) error {
+		_, err := t.Exec("DELETE FROM mail WHERE id = ?1 AND state <> 'sending'", id)
 		return err
 	})
 }

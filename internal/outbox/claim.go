@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Claim is a message that is the caller's until Finish.
@@ -38,14 +39,14 @@ type picked struct {
 
 // Claim takes the most urgent due message of mailbox, and writes the attempt
 // ahead. The error is ErrIdle when nothing is due, or wraps *WaitError when the
-// mailbox may not submit, ErrFull, ErrBroken.
+// mailbox may not submit, store.ErrFull, store.ErrBroken.
 func (s *Sender) Claim(ctx context.Context, mailbox string) (*Claim, error) {
 	if err := s.watchClock(ctx); err != nil {
 		return nil, fmt.Errorf("claiming a message of %s: %w", mailbox, err)
 	}
 	var c *Claim
 	var wait *WaitError
-	err := s.ob.write(ctx, func(t *tx) (err error) {
+	err := s.ob.db.Write(ctx, func(t *store.Tx) (err error) {
 		c, wait, err = s.claim(t, mailboxKey(mailbox))
 		return err
 	})
@@ -61,15 +62,15 @@ func (s *Sender) Claim(ctx context.Context, mailbox string) (*Claim, error) {
 }
 
 // claim returns nothing at all when nothing is due.
-func (s *Sender) claim(t *tx, name string) (*Claim, *WaitError, error) {
-	box, err := t.lockMailbox(name)
+func (s *Sender) claim(t *store.Tx, name string) (*Claim, *WaitError, error) {
+	box, err := lockMailbox(t, name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if w := box.waits(t.now); w != nil {
+	if w := box.waits(t.Now); w != nil {
 		return nil, w, nil
 	}
 	p, err := s.ob.pick(t, name)
@@ -85,15 +86,15 @@ func (s *Sender) claim(t *tx, name string) (*Claim, *WaitError, error) {
 }
 
 // pick finds the message that is next, and ends those that have expired.
-func (ob *Outbox) pick(t *tx, name string) (picked, error) {
+func (ob *Outbox) pick(t *store.Tx, name string) (picked, error) {
 	for prio := range 4 {
 		for {
 			var p picked
-			err := t.row(pickQuery, []any{name, prio, t.now}, &p.id, &p.expiresAt, &p.createdAt, &p.open)
+			err := t.Row(pickQuery, []any{name, prio, t.Now}, &p.id, &p.expiresAt, &p.createdAt, &p.open)
 			if errors.Is(err, sql.ErrNoRows) {
 				break
 			}
-			if err != nil || p.expiresAt == 0 || p.expiresAt > t.now {
+			if err != nil || p.expiresAt == 0 || p.expiresAt > t.Now {
 				return p, err
 			}
 			if err := ob.expire(t, p.id); err != nil {
@@ -108,18 +109,18 @@ const pickQuery = `SELECT id, expires_at, created_at, rcpt_open FROM mail
 	WHERE mailbox = ?1 AND prio = ?2 AND state = 'ready' AND ready_at <= ?3 ORDER BY ready_at, id LIMIT 1`
 
 // take makes the message the caller's.
-func (s *Sender) take(t *tx, c *Claim) error {
+func (s *Sender) take(t *store.Tx, c *Claim) error {
 	var created int64
 	var eightBit, notice int
 	dsn := &c.Envelope.DSN
-	err := t.row(`UPDATE mail SET state = 'sending', holder = ?2, phase = '', attempts = attempts + 1 WHERE id = ?1
+	err := t.Row(`UPDATE mail SET state = 'sending', holder = ?2, phase = '', attempts = attempts + 1 WHERE id = ?1
 		RETURNING mailbox, reverse_path, dsn_notify, dsn_return, envelope_id, message_id, size, eight_bit, attempts, doubts, source, coalesce(batch_id, 0), notice, created_at`,
 		[]any{c.id, c.holder}, &c.Mailbox, &c.Envelope.ReversePath, &dsn.Notify, &dsn.Return, &dsn.EnvelopeID, &c.MessageID, &c.Size, &eightBit, &c.Attempt, &c.InDoubt, &c.Source, &c.Batch, &notice, &created)
 	if err != nil {
 		return err
 	}
-	c.EightBit, c.Notice, c.CreatedAt = eightBit == 1, notice == 1, moment(created)
-	return each(t, func(rows *sql.Rows) error {
+	c.EightBit, c.Notice, c.CreatedAt = eightBit == 1, notice == 1, store.Moment(created)
+	return store.Each(t, func(rows *sql.Rows) error {
 		var n int
 		var addr string
 		err := rows.Scan(&n, &addr)
@@ -132,8 +133,8 @@ func (s *Sender) take(t *tx, c *Claim) error {
 // limit checks whether the mailbox may submit one more message, to n recipients,
 // and writes down from when on it may. With claimed, what is claimed counts as
 // if its data was allowed.
-func (ob *Outbox) limit(t *tx, box *mailbox, n int, claimed bool) (*WaitError, error) {
-	now, err := t.own()
+func (ob *Outbox) limit(t *store.Tx, box *mailbox, n int, claimed bool) (*WaitError, error) {
+	now, err := t.Own()
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func (ob *Outbox) limit(t *tx, box *mailbox, n int, claimed bool) (*WaitError, e
 		return nil, err
 	}
 	if claimed {
-		if err := t.row(underWay+"mailbox = ?1 AND state = 'sending'", []any{box.name}, &l.inFlight, &l.inFlightTo); err != nil {
+		if err := t.Row(underWay+"mailbox = ?1 AND state = 'sending'", []any{box.name}, &l.inFlight, &l.inFlightTo); err != nil {
 			return nil, err
 		}
 	}
@@ -151,9 +152,9 @@ func (ob *Outbox) limit(t *tx, box *mailbox, n int, claimed bool) (*WaitError, e
 	if why == "" {
 		return nil, nil
 	}
-	until += t.now - now
+	until += t.Now - now
 	box.nextAt, box.nextText = until, why
-	return &WaitError{Mailbox: box.name, Until: moment(until), Reason: why}, t.saveMailbox(box)
+	return &WaitError{Mailbox: box.name, Until: store.Moment(until), Reason: why}, saveMailbox(t, box)
 }
 
 // AllowData says that the content of c may go out now, and counts it: call it
@@ -163,7 +164,7 @@ func (ob *Outbox) limit(t *tx, box *mailbox, n int, claimed bool) (*WaitError, e
 // With any error the content must not go out.
 func (s *Sender) AllowData(ctx context.Context, c *Claim) error {
 	var wait *WaitError
-	err := s.ob.write(ctx, func(t *tx) (err error) {
+	err := s.ob.db.Write(ctx, func(t *store.Tx) (err error) {
 		wait, err = s.allow(t, c)
 		return err
 	})
@@ -176,26 +177,26 @@ func (s *Sender) AllowData(ctx context.Context, c *Claim) error {
 	return nil
 }
 
-func (s *Sender) allow(t *tx, c *Claim) (*WaitError, error) {
-	if err := t.look(0); err != nil {
+func (s *Sender) allow(t *store.Tx, c *Claim) (*WaitError, error) {
+	if err := t.Look(0); err != nil {
 		return nil, err
 	}
-	box, err := t.lockMailbox(c.Mailbox)
+	box, err := lockMailbox(t, c.Mailbox)
 	if err != nil {
 		return nil, err
 	}
-	if w := box.waits(t.now); w != nil && w.Pause != "" {
+	if w := box.waits(t.Now); w != nil && w.Pause != "" {
 		return w, nil
 	}
 	if w, err := s.ob.limit(t, box, len(c.open), false); w != nil || err != nil {
 		return w, err
 	}
-	n, err := t.exec("UPDATE mail SET phase = 'data' WHERE id = ?1 AND state = 'sending' AND holder = ?2 AND phase = ''", c.id, c.holder)
+	n, err := t.Exec("UPDATE mail SET phase = 'data' WHERE id = ?1 AND state = 'sending' AND holder = ?2 AND phase = ''", c.id, c.holder)
 	if err != nil {
 		return nil, err
 	}
 	if n == 0 {
 		return nil, ErrLost
 	}
-	return nil, t.event(c.id, Event{Kind: EventAttempt, Attempt: c.Attempt})
+	return nil, addEvent(t, c.id, Event{Kind: EventAttempt, Attempt: c.Attempt})
 }

@@ -3,6 +3,8 @@ package outbox
 import (
 	"context"
 	"errors"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // shared is how many messages at most share one commit, and with it one sync.
@@ -66,7 +68,7 @@ func (ob *Outbox) gather(first *add) []*add {
 // sync, which must not be tried again, nor when each would wait for the lock.
 func (ob *Outbox) commitGroup(group []*add) {
 	err := ob.writeGroup(group)
-	if err != nil && len(group) > 1 && !errors.Is(err, ErrBroken) && !errors.Is(err, ErrBusy) {
+	if err != nil && len(group) > 1 && !errors.Is(err, store.ErrBroken) && !errors.Is(err, store.ErrBusy) {
 		for _, a := range group {
 			ob.commitGroup([]*add{a})
 		}
@@ -81,11 +83,11 @@ func (ob *Outbox) commitGroup(group []*add) {
 }
 
 func (ob *Outbox) writeGroup(group []*add) error {
-	return ob.write(context.Background(), func(t *tx) error {
+	return ob.db.Write(context.Background(), func(t *store.Tx) error {
 		for _, a := range group {
 			_, have := ob.boxes.Load(a.m.Mailbox)
 			var err error
-			if a.id, a.dup, err = t.insertSmall(a.m, a.c, have); err != nil {
+			if a.id, a.dup, err = insertSmall(t, a.m, a.c, have); err != nil {
 				return err
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // child runs this test program as another process.
@@ -165,7 +166,7 @@ func TestFullDisk(t *testing.T) {
 		m := mail()
 		m.MessageID = fmt.Sprintf("<0.%d@contoso.example>", i)
 		q, _, err := ob.Accept(t.Context(), m, strings.NewReader(contentOf(0, i)))
-		if errors.Is(err, outbox.ErrFull) {
+		if errors.Is(err, store.ErrFull) {
 			break
 		}
 		if err != nil || i > 10_000 {
@@ -173,7 +174,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		taken[q] = [2]int{0, i}
 	}
-	if _, _, err := ob.Accept(t.Context(), mail(), &flowing{left: 3 << 20}); !errors.Is(err, outbox.ErrFull) {
+	if _, _, err := ob.Accept(t.Context(), mail(), &flowing{left: 3 << 20}); !errors.Is(err, store.ErrFull) {
 		t.Errorf("a large message on a full disk: %v, want ErrFull", err)
 	}
 	growDisk(t, dir, "size=32m")
@@ -196,14 +197,14 @@ func TestReserveOfTheDisk(t *testing.T) {
 	f := &fixture{t: t, ctx: t.Context(), queue: ob}
 	m := mail()
 	m.Size = 9 << 20 // fits, but not twice
-	if _, _, err := ob.Accept(t.Context(), m, &flowing{left: 9 << 20}); !errors.Is(err, outbox.ErrFull) || !strings.Contains(err.Error(), "MiB are needed") {
+	if _, _, err := ob.Accept(t.Context(), m, &flowing{left: 9 << 20}); !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "MiB are needed") {
 		t.Errorf("a message that needs more than there is: %v", err)
 	}
 	f.put(mail())
 	if err := os.WriteFile(filepath.Join(dir, "other"), make([]byte, 9<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := ob.Accept(t.Context(), mail(), strings.NewReader(content)); !errors.Is(err, outbox.ErrFull) {
+	if _, _, err := ob.Accept(t.Context(), mail(), strings.NewReader(content)); !errors.Is(err, store.ErrFull) {
 		t.Errorf("below the reserve: %v", err)
 	}
 }

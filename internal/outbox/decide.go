@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
@@ -15,8 +16,8 @@ func (f *finish) decide() error {
 			return err
 		}
 	}
-	f.box.freshAfter(f.t.now, f.ob.scaled(longestTrouble))
-	f.state, f.readyAt = Ready, f.t.now
+	f.box.freshAfter(f.t.Now, f.ob.scaled(longestTrouble))
+	f.state, f.readyAt = Ready, f.t.Now
 	switch {
 	case f.stillOpen == 0:
 		return f.ended()
@@ -53,7 +54,7 @@ func (f *finish) uncounted(e EventKind) {
 // ended is for a message without open recipients.
 func (f *finish) ended() error {
 	var refused int
-	if err := f.t.row("SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND "+recipientRefused, []any{f.c.id}, &refused); err != nil {
+	if err := f.t.Row("SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND "+recipientRefused, []any{f.c.id}, &refused); err != nil {
 		return err
 	}
 	if refused == 0 {
@@ -85,7 +86,7 @@ func (f *finish) refusal() error {
 		return nil
 	}
 	pause := f.ob.scaled(backoff.Doubling(firstBreak, longestBreak, over+1))
-	f.pause(PauseRefusals, f.t.now+pause.Milliseconds())
+	f.pause(PauseRefusals, f.t.Now+pause.Milliseconds())
 	if over > 0 {
 		return nil
 	}
@@ -100,21 +101,21 @@ func (f *finish) doubtful() error {
 		f.state = Held
 		return f.notice(NoticeInDoubt)
 	}
-	f.readyAt = f.t.now + f.ob.jittered(firstWait)
+	f.readyAt = f.t.Now + f.ob.jittered(firstWait)
 	return nil
 }
 
 // slowDown pauses the mailbox, each time in a row for longer. A notice is due
 // when the longest pause is reached, or soon after when a notice met it first.
 func (f *finish) slowDown(p Pause) error {
-	if f.box.waits(f.t.now) == nil || f.box.pause != p { // three connections that fail together are one time
+	if f.box.waits(f.t.Now) == nil || f.box.pause != p { // three connections that fail together are one time
 		f.box.throttles++
 	}
 	pause := f.r.Pause
 	if pause <= 0 {
 		pause = backoff.Doubling(firstThrottle, longThrottle, f.box.throttles)
 	}
-	f.pause(p, f.t.now+f.ob.jittered(pause))
+	f.pause(p, f.t.Now+f.ob.jittered(pause))
 	if f.r.Pause <= 0 && pause == longThrottle {
 		return f.noticePaused()
 	}
@@ -128,7 +129,7 @@ func (f *finish) deferred() error {
 		return f.giveUp()
 	}
 	f.out.Event = EventDeferred
-	f.readyAt = f.t.now + wait
+	f.readyAt = f.t.Now + wait
 	return nil
 }
 
@@ -143,7 +144,7 @@ func (f *finish) waitedFor(wait int64) bool {
 func (f *finish) giveUp() error {
 	f.state, f.out.Event = Dead, EventGivenUp
 	f.stillOpen = 0
-	if err := f.t.closeRecipients(f.c.id); err != nil {
+	if err := closeRecipients(f.t, f.c.id); err != nil {
 		return err
 	}
 	return f.notice(NoticeDead)
@@ -155,27 +156,27 @@ func (f *finish) notice(k NoticeKind) error {
 	if f.c.Notice {
 		return nil
 	}
-	return f.t.notice(Notice{Kind: k, Mailbox: f.c.Mailbox, Code: f.r.Kind, Text: f.r.words()}, f.c.id)
+	return addNotice(f.t, Notice{Kind: k, Mailbox: f.c.Mailbox, Code: f.r.Kind, Text: f.r.words()}, f.c.id)
 }
 
 // expire ends a message whose time is over.
-func (ob *Outbox) expire(t *tx, id int64) error {
-	own, err := t.own()
+func (ob *Outbox) expire(t *store.Tx, id int64) error {
+	own, err := t.Own()
 	if err != nil {
 		return err
 	}
 	var name, words string
 	var notice int
-	err = t.row("UPDATE mail SET state = 'dead', rcpt_open = 0, finished_at = ?2, finished_own = ?3, last_kind = 'expired' WHERE id = ?1 RETURNING mailbox, last_text, notice",
-		[]any{id, t.now, own}, &name, &words, &notice)
+	err = t.Row("UPDATE mail SET state = 'dead', rcpt_open = 0, finished_at = ?2, finished_own = ?3, last_kind = 'expired' WHERE id = ?1 RETURNING mailbox, last_text, notice",
+		[]any{id, t.Now, own}, &name, &words, &notice)
 	if err != nil {
 		return err
 	}
-	if err := t.closeRecipients(id); err != nil {
+	if err := closeRecipients(t, id); err != nil {
 		return err
 	}
-	if err := t.event(id, Event{Kind: EventExpired, Text: words}); err != nil || notice == 1 {
+	if err := addEvent(t, id, Event{Kind: EventExpired, Text: words}); err != nil || notice == 1 {
 		return err
 	}
-	return t.notice(Notice{Kind: NoticeDead, Mailbox: name, Code: "expired", Text: words}, id)
+	return addNotice(t, Notice{Kind: NoticeDead, Mailbox: name, Code: "expired", Text: words}, id)
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Filter names messages; every field that is set narrows it.
@@ -116,10 +118,10 @@ func (ob *Outbox) whereRest(f Filter, c *conditions) (string, []any, error) {
 		c.add("m.row_key = ? ", f.Row)
 	}
 	if !f.Until.IsZero() {
-		c.add("m.created_at < ? ", millis(f.Until))
+		c.add("m.created_at < ? ", store.Millis(f.Until))
 	}
 	if !f.Since.IsZero() {
-		c.add("(m.finished_at IS NULL OR m.finished_at >= ? )", millis(f.Since))
+		c.add("(m.finished_at IS NULL OR m.finished_at >= ? )", store.Millis(f.Since))
 	}
 	if f.Before != "" {
 		id, err := ob.id(f.Before)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -70,13 +71,13 @@ type Settled struct {
 func (s Settled) Held() bool { return s.Pause != "" && s.Until.IsZero() }
 
 // Finish records what became of a claim and decides what is next (see the
-// package comment, 5). It can be called again after an error that wraps ErrFull or
-// ErrBusy; until it succeeds the message counts as under way. ErrLost says that the claim
+// package comment, 5). It can be called again after an error that wraps store.ErrFull or
+// store.ErrBusy; until it succeeds the message counts as under way. ErrLost says that the claim
 // was no longer the caller's.
 func (s *Sender) Finish(ctx context.Context, c *Claim, r Result) (Settled, error) {
 	var out Settled
 	var drop bool
-	err := s.ob.write(ctx, func(t *tx) error {
+	err := s.ob.db.Write(ctx, func(t *store.Tx) error {
 		f := &finish{ob: s.ob, t: t, c: c, r: r}
 		err := f.run()
 		out, drop = f.out, f.drop
@@ -95,7 +96,7 @@ func (s *Sender) Finish(ctx context.Context, c *Claim, r Result) (Settled, error
 // finish is one Finish under way.
 type finish struct {
 	ob  *Outbox
-	t   *tx
+	t   *store.Tx
 	c   *Claim
 	r   Result
 	box *mailbox
@@ -114,10 +115,10 @@ type finish struct {
 }
 
 func (f *finish) run() (err error) {
-	if f.box, err = f.t.lockMailbox(f.c.Mailbox); err != nil {
+	if f.box, err = lockMailbox(f.t, f.c.Mailbox); err != nil {
 		return err
 	}
-	err = f.t.row("SELECT phase, attempts, doubts, waited FROM mail WHERE id = ?1 AND state = 'sending' AND holder = ?2",
+	err = f.t.Row("SELECT phase, attempts, doubts, waited FROM mail WHERE id = ?1 AND state = 'sending' AND holder = ?2",
 		[]any{f.c.id, f.c.holder}, &f.phase, &f.attempts, &f.doubts, &f.waited)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrLost
@@ -134,16 +135,16 @@ func (f *finish) run() (err error) {
 	if err := f.decide(); err != nil {
 		return err
 	}
-	if err := f.t.saveMailbox(f.box); err != nil {
+	if err := saveMailbox(f.t, f.box); err != nil {
 		return err
 	}
 	f.out.State = f.state
-	f.out.mailbox(f.box, f.t.now)
+	f.out.mailbox(f.box, f.t.Now)
 	switch f.state {
 	case Ready:
-		f.out.ReadyAt = moment(f.readyAt)
+		f.out.ReadyAt = store.Moment(f.readyAt)
 	case Dead:
-		err := f.t.row("SELECT EXISTS (SELECT 1 FROM rcpt WHERE mail_id = ?1 AND "+recipientAccepted+")", []any{f.c.id}, &f.out.Partly)
+		err := f.t.Row("SELECT EXISTS (SELECT 1 FROM rcpt WHERE mail_id = ?1 AND "+recipientAccepted+")", []any{f.c.id}, &f.out.Partly)
 		if err != nil {
 			return err
 		}
@@ -193,12 +194,12 @@ func (f *finish) recipient(n int, rcpt Recipient) error {
 	if state == RecipientOpen {
 		f.stillOpen++
 	}
-	_, err := f.t.exec("UPDATE rcpt SET state = ?3, code = ?4, enhanced = ?5, text = ?6 WHERE mail_id = ?1 AND n = ?2",
+	_, err := f.t.Exec("UPDATE rcpt SET state = ?3, code = ?4, enhanced = ?5, text = ?6 WHERE mail_id = ?1 AND n = ?2",
 		f.c.id, n, string(state), rcpt.Reply.Code, rcpt.Reply.Enhanced.String(), cut(rcpt.Reply.Text(), maxWords))
 	if err != nil || rcpt.Reply.IsZero() || rcpt.Reply.String() == f.r.Reply.String() {
 		return err
 	}
-	return f.t.event(f.c.id, Event{
+	return addEvent(f.t, f.c.id, Event{
 		Kind: EventKind(rcpt.Outcome), Attempt: f.c.Attempt, Recipient: rcpt.ForwardPath,
 		Code: rcpt.Reply.Code, Enhanced: rcpt.Reply.Enhanced.String(), Text: rcpt.Reply.Text(),
 	})
@@ -228,15 +229,15 @@ func (f *finish) usage() error {
 func (f *finish) save() error {
 	done, doneOwn := any(nil), any(nil)
 	if f.state.finished() {
-		own, err := f.t.own()
+		own, err := f.t.Own()
 		if err != nil {
 			return err
 		}
-		done, doneOwn = f.t.now, own
+		done, doneOwn = f.t.Now, own
 	}
 	keep := f.state != Cancelled && (f.state != Sent || f.ob.o.KeepSent)
 	f.drop = !keep && f.c.Size > chunk
-	_, err := f.t.exec(`UPDATE mail SET state = ?2, ready_at = ?3, attempts = ?4, doubts = ?5, waited = ?6, rcpt_open = ?7, holder = '', phase = '',
+	_, err := f.t.Exec(`UPDATE mail SET state = ?2, ready_at = ?3, attempts = ?4, doubts = ?5, waited = ?6, rcpt_open = ?7, holder = '', phase = '',
 		body_left = ?8, finished_at = ?9, last_code = ?10, last_enhanced = ?11, last_kind = ?12, last_text = ?13,
 		server_id = CASE WHEN ?14 = '' THEN server_id ELSE ?14 END, finished_own = ?15 WHERE id = ?1`,
 		f.c.id, string(f.state), f.readyAt, f.attempts, f.doubts, f.waited, f.stillOpen, flag(f.drop), done,
@@ -245,16 +246,16 @@ func (f *finish) save() error {
 		return err
 	}
 	if !keep && !f.drop {
-		if _, err := f.t.exec("DELETE FROM body WHERE mail_id = ?1", f.c.id); err != nil {
+		if _, err := f.t.Exec("DELETE FROM body WHERE mail_id = ?1", f.c.id); err != nil {
 			return err
 		}
 	}
 	if f.c.Notice && f.state.finished() && f.state != Cancelled {
-		if err := f.t.carried(f.c.id); err != nil {
+		if err := carried(f.t, f.c.id); err != nil {
 			return err
 		}
 	}
-	return f.t.event(f.c.id, Event{
+	return addEvent(f.t, f.c.id, Event{
 		Kind: f.out.Event, Attempt: f.c.Attempt, Code: f.r.Reply.Code, Enhanced: f.r.Reply.Enhanced.String(), Text: f.text(), Took: f.r.Took,
 	})
 }

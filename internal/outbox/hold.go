@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -54,20 +55,20 @@ func (r *Result) wide() bool { return r.session() && r.Stage != smtp.StageAuth }
 // troubled pauses the mailbox, each time in a row for longer, and holds it when
 // that has lasted a day.
 func (f *finish) troubled() error {
-	if f.box.waits(f.t.now) == nil || f.box.pause != PauseServer { // several connections that fail together are one time
+	if f.box.waits(f.t.Now) == nil || f.box.pause != PauseServer { // several connections that fail together are one time
 		f.box.failures++
 	}
-	lasted := time.Duration(f.t.now-f.box.since) * time.Millisecond
+	lasted := time.Duration(f.t.Now-f.box.since) * time.Millisecond
 	if f.box.since > 0 && f.box.failures > 1 && lasted >= f.ob.scaled(holdAfter) {
 		f.out.Event = EventHeld
 		if err := f.hold(PauseServer); err != nil {
 			return err
 		}
-		return f.stumbled(f.box.probeAt - f.t.now)
+		return f.stumbled(f.box.probeAt - f.t.Now)
 	}
 	pause := backoff.Doubling(firstTrouble, longestTrouble, f.box.failures)
 	wait := f.ob.jittered(pause)
-	f.pause(PauseServer, f.t.now+wait)
+	f.pause(PauseServer, f.t.Now+wait)
 	if pause >= noticeTrouble {
 		if err := f.noticePaused(); err != nil {
 			return err
@@ -88,7 +89,7 @@ func (f *finish) stumbled(wait int64) error {
 
 // pause makes the mailbox rest, and begins a row of pauses.
 func (f *finish) pause(p Pause, until int64) {
-	f.box.begin(f.t.now)
+	f.box.begin(f.t.Now)
 	f.box.rest(p, until, f.r.Kind, cut(f.r.words(), maxLast))
 }
 
@@ -101,23 +102,23 @@ func (f *finish) hold(p Pause) error {
 	case f.box.held():
 		return nil // another connection met the same
 	}
-	f.box.begin(f.t.now)
-	f.box.stop(p, f.ob.nextProbe(f.t.now, f.box.probes), f.r.Kind, cut(f.r.words(), maxLast))
-	if err := f.t.pullNotices(f.c.Mailbox); err != nil || f.box.told == toldHeld {
+	f.box.begin(f.t.Now)
+	f.box.stop(p, f.ob.nextProbe(f.t.Now, f.box.probes), f.r.Kind, cut(f.r.words(), maxLast))
+	if err := pullNotices(f.t, f.c.Mailbox); err != nil || f.box.told == toldHeld {
 		return err
 	}
 	f.box.told = toldHeld
-	return f.t.notice(f.aboutMailbox(NoticeHeld), 0)
+	return addNotice(f.t, f.aboutMailbox(NoticeHeld), 0)
 }
 
 // elsewhere ends a message that carries notices, which look for another mailbox.
 func (f *finish) elsewhere() error {
 	f.state = Cancelled
 	f.stillOpen = 0
-	if err := f.t.closeRecipients(f.c.id); err != nil {
+	if err := closeRecipients(f.t, f.c.id); err != nil {
 		return err
 	}
-	return f.t.putBack(f.c.id, f.ob.scaled(firstProbe))
+	return putBack(f.t, f.c.id, f.ob.scaled(firstProbe))
 }
 
 // noticePaused tells the operator, once, that a mailbox pauses for long.
@@ -126,21 +127,21 @@ func (f *finish) noticePaused() error {
 		return nil
 	}
 	f.box.told = toldPaused
-	return f.t.notice(f.aboutMailbox(NoticePaused), 0)
+	return addNotice(f.t, f.aboutMailbox(NoticePaused), 0)
 }
 
 // aboutMailbox is a notice of why and until when the mailbox waits.
 func (f *finish) aboutMailbox(k NoticeKind) Notice {
 	return Notice{
 		Kind: k, Mailbox: f.box.name, Code: f.r.Kind, Text: f.r.words(),
-		Since: moment(f.box.since), Next: moment(max(f.box.pausedUntil, f.box.probeAt)), Wide: f.r.wide(),
+		Since: store.Moment(f.box.since), Next: store.Moment(max(f.box.pausedUntil, f.box.probeAt)), Wide: f.r.wide(),
 	}
 }
 
 // recovered ends the row of pauses: a message was accepted.
 func (f *finish) recovered() error {
 	b := f.box
-	b.throttles, b.streak, b.streakKind, b.acceptedAt = 0, 0, "", f.t.now
+	b.throttles, b.streak, b.streakKind, b.acceptedAt = 0, 0, "", f.t.Now
 	if b.held() {
 		return nil // by another connection, meanwhile
 	}
@@ -149,7 +150,7 @@ func (f *finish) recovered() error {
 	if told == "" {
 		return nil
 	}
-	return f.t.notice(Notice{Kind: NoticeResumed, Mailbox: b.name, Since: moment(since)}, 0)
+	return addNotice(f.t, Notice{Kind: NoticeResumed, Mailbox: b.name, Since: store.Moment(since)}, 0)
 }
 
 // begin notes when a row of pauses began.

@@ -3,6 +3,8 @@ package outbox
 import (
 	"database/sql"
 	"errors"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // stored is what is written about a content.
@@ -16,7 +18,7 @@ type stored struct {
 }
 
 // insertMail writes the row of a message; 0 when its key is known.
-func (t *tx) insertMail(m *Message, c stored) (int64, error) {
+func insertMail(t *store.Tx, m *Message, c stored) (int64, error) {
 	var key, batch any
 	if m.Key != "" && c.state == "ready" { // a content that breaks off must not keep its key
 		key = m.Key
@@ -25,13 +27,13 @@ func (t *tx) insertMail(m *Message, c stored) (int64, error) {
 		batch = m.Batch
 	}
 	var id int64
-	err := t.row(`INSERT INTO mail (mailbox, state, prio, ready_at, expires_at, lease_until, dedupe_key, batch_id, row_key,
+	err := t.Row(`INSERT INTO mail (mailbox, state, prio, ready_at, expires_at, lease_until, dedupe_key, batch_id, row_key,
 			message_id, reverse_path, rcpt_count, rcpt_open, size, sha256, eight_bit, source, client, notice, created_at,
 			dsn_notify, dsn_return, envelope_id)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
 		ON CONFLICT DO NOTHING RETURNING id`,
-		[]any{m.Mailbox, c.state, int(m.Priority) + 1, max(t.now, millis(m.ReadyAt)), millis(m.ExpiresAt), c.lease, key, batch, m.Row,
-			m.MessageID, m.Envelope.ReversePath, len(m.Envelope.ForwardPaths), c.size, c.sum, flag(c.eightBit), m.Source, m.Client, flag(m.Notice), t.now,
+		[]any{m.Mailbox, c.state, int(m.Priority) + 1, max(t.Now, store.Millis(m.ReadyAt)), store.Millis(m.ExpiresAt), c.lease, key, batch, m.Row,
+			m.MessageID, m.Envelope.ReversePath, len(m.Envelope.ForwardPaths), c.size, c.sum, flag(c.eightBit), m.Source, m.Client, flag(m.Notice), t.Now,
 			m.Envelope.DSN.Notify, m.Envelope.DSN.Return, m.Envelope.DSN.EnvelopeID}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
@@ -46,14 +48,14 @@ func flag(b bool) int {
 	return 0
 }
 
-func (t *tx) insertChunk(id int64, seq int, data []byte) error {
-	_, err := t.exec("INSERT INTO body (mail_id, seq, data) VALUES (?1, ?2, ?3)", id, seq, data)
+func insertChunk(t *store.Tx, id int64, seq int, data []byte) error {
+	_, err := t.Exec("INSERT INTO body (mail_id, seq, data) VALUES (?1, ?2, ?3)", id, seq, data)
 	return err
 }
 
-func (t *tx) insertRecipients(id int64, paths []string) error {
+func insertRecipients(t *store.Tx, id int64, paths []string) error {
 	for n, p := range paths {
-		if _, err := t.exec("INSERT INTO rcpt (mail_id, n, addr, state) VALUES (?1, ?2, ?3, ?4)", id, n, p, string(RecipientOpen)); err != nil {
+		if _, err := t.Exec("INSERT INTO rcpt (mail_id, n, addr, state) VALUES (?1, ?2, ?3, ?4)", id, n, p, string(RecipientOpen)); err != nil {
 			return err
 		}
 	}
@@ -61,69 +63,69 @@ func (t *tx) insertRecipients(id int64, paths []string) error {
 }
 
 // closeRecipients is for a message that ends although some still wait.
-func (t *tx) closeRecipients(id int64) error {
-	_, err := t.exec("UPDATE rcpt SET "+recipientUnsent+" WHERE mail_id = ?1 AND "+recipientOpen, id)
+func closeRecipients(t *store.Tx, id int64) error {
+	_, err := t.Exec("UPDATE rcpt SET "+recipientUnsent+" WHERE mail_id = ?1 AND "+recipientOpen, id)
 	return err
 }
 
-func (t *tx) ensureMailbox(name string) error {
-	_, err := t.exec("INSERT INTO mailbox (name) VALUES (?1) ON CONFLICT DO NOTHING", name)
+func ensureMailbox(t *store.Tx, name string) error {
+	_, err := t.Exec("INSERT INTO mailbox (name) VALUES (?1) ON CONFLICT DO NOTHING", name)
 	return err
 }
 
-// known finds the message that m is already, 0 when there is none.
-func (t *tx) known(m *Message) (int64, error) {
+// knownMail finds the message that m is already, 0 when there is none.
+func knownMail(t *store.Tx, m *Message) (int64, error) {
 	if m.Key == "" {
 		return 0, nil
 	}
 	var id int64
-	err := t.row("SELECT id FROM mail WHERE dedupe_key = ?1", []any{m.Key}, &id)
+	err := t.Row("SELECT id FROM mail WHERE dedupe_key = ?1", []any{m.Key}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return t.past(m)
+		return pastRow(t, m)
 	}
 	return id, err
 }
 
 // insertSmall writes a whole message.
-func (t *tx) insertSmall(m *Message, c stored, haveMailbox bool) (id int64, dup bool, err error) {
+func insertSmall(t *store.Tx, m *Message, c stored, haveMailbox bool) (id int64, dup bool, err error) {
 	if !haveMailbox {
-		if err := t.ensureMailbox(m.Mailbox); err != nil {
+		if err := ensureMailbox(t, m.Mailbox); err != nil {
 			return 0, false, err
 		}
 	}
-	if id, err = t.past(m); err != nil || id != 0 {
+	if id, err = pastRow(t, m); err != nil || id != 0 {
 		return id, true, err
 	}
-	if id, err = t.insertMail(m, c); err != nil {
+	if id, err = insertMail(t, m, c); err != nil {
 		return 0, false, err
 	}
 	if id == 0 {
-		id, err = t.known(m)
+		id, err = knownMail(t, m)
 		return id, true, err
 	}
-	if err := t.insertRecipients(id, m.Envelope.ForwardPaths); err != nil {
+	if err := insertRecipients(t, id, m.Envelope.ForwardPaths); err != nil {
 		return 0, false, err
 	}
-	return id, false, t.insertChunk(id, 0, c.body)
+	return id, false, insertChunk(t, id, 0, c.body)
 }
 
 // completeMail makes a large message, whose pieces are there, ready.
-func (t *tx) completeMail(id int64, m *Message, c stored) error {
+func completeMail(t *store.Tx, id int64, m *Message, c stored) error {
 	var key any
 	if m.Key != "" {
 		key = m.Key
 	}
-	n, err := t.exec(`UPDATE mail SET state = 'ready', dedupe_key = ?2, size = ?3, sha256 = ?4, eight_bit = ?5,
+	n, err := t.Exec(`UPDATE mail SET state = 'ready', dedupe_key = ?2, size = ?3, sha256 = ?4, eight_bit = ?5,
 		ready_at = ?6, created_at = ?7, lease_until = 0 WHERE id = ?1 AND state = 'receiving'`,
-		id, key, c.size, c.sum, flag(c.eightBit), max(t.now, millis(m.ReadyAt)), t.now)
+		id, key, c.size, c.sum, flag(c.eightBit), max(t.Now, store.Millis(m.ReadyAt)), t.Now)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
 		return ErrLost
 	}
-	if err := t.ensureMailbox(m.Mailbox); err != nil {
+	if err := ensureMailbox(t, m.Mailbox); err != nil {
 		return err
 	}
-	return t.insertRecipients(id, m.Envelope.ForwardPaths)
+	return insertRecipients(t, id, m.Envelope.ForwardPaths)
 }

@@ -3,8 +3,11 @@ package outbox
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Pause says why a mailbox submits nothing.
@@ -56,14 +59,14 @@ func (m *mailbox) fields() []any {
 }
 
 // lockMailbox reads the row and keeps others from it.
-func (t *tx) lockMailbox(name string) (*mailbox, error) {
+func lockMailbox(t *store.Tx, name string) (*mailbox, error) {
 	m := new(mailbox)
-	err := t.row("SELECT "+mailboxColumns+" FROM mailbox WHERE name = ?1"+lockRow, []any{name}, m.fields()...)
+	err := t.Row("SELECT "+mailboxColumns+" FROM mailbox WHERE name = ?1"+store.LockRow, []any{name}, m.fields()...)
 	return m, err
 }
 
-func (t *tx) saveMailbox(m *mailbox) error {
-	_, err := t.exec(`UPDATE mailbox SET next_at = ?2, next_text = ?3, pause = ?4, paused_until = ?5, pause_kind = ?6, pause_text = ?7,
+func saveMailbox(t *store.Tx, m *mailbox) error {
+	_, err := t.Exec(`UPDATE mailbox SET next_at = ?2, next_text = ?3, pause = ?4, paused_until = ?5, pause_kind = ?6, pause_text = ?7,
 		throttles = ?8, streak = ?9, streak_kind = ?10, since = ?11, failures = ?12, probe_at = ?13, probes = ?14, told = ?15, accepted_at = ?16 WHERE name = ?1`,
 		m.name, m.nextAt, m.nextText, string(m.pause), m.pausedUntil, m.pauseKind, m.pauseText, m.throttles, m.streak, m.streakKind,
 		m.since, m.failures, m.probeAt, m.probes, m.told, m.acceptedAt)
@@ -74,9 +77,9 @@ func (t *tx) saveMailbox(m *mailbox) error {
 func (m *mailbox) waits(now int64) *WaitError {
 	switch {
 	case m.held() || (m.pause != "" && m.pausedUntil > now):
-		return &WaitError{m.name, moment(m.pausedUntil), moment(m.probeAt), m.pause, m.pauseReason()}
+		return &WaitError{m.name, store.Moment(m.pausedUntil), store.Moment(m.probeAt), m.pause, m.pauseReason()}
 	case m.nextAt > now:
-		return &WaitError{Mailbox: m.name, Until: moment(m.nextAt), Reason: m.nextText}
+		return &WaitError{Mailbox: m.name, Until: store.Moment(m.nextAt), Reason: m.nextText}
 	}
 	return nil
 }
@@ -124,11 +127,11 @@ func (ob *Outbox) SetLimits(ctx context.Context, mailbox string, l Limits) error
 	if l.PerMinute < 0 || l.RecipientsPerDay < 0 {
 		return &InputError{"limits", "are negative"}
 	}
-	err := ob.write(ctx, func(t *tx) error {
-		if err := t.ensureMailbox(mailboxKey(mailbox)); err != nil {
+	err := ob.db.Write(ctx, func(t *store.Tx) error {
+		if err := ensureMailbox(t, mailboxKey(mailbox)); err != nil {
 			return err
 		}
-		_, err := t.exec("UPDATE mailbox SET per_minute = ?2, rcpt_day = ?3, next_at = 0 WHERE name = ?1", mailboxKey(mailbox), l.PerMinute, l.RecipientsPerDay)
+		_, err := t.Exec("UPDATE mailbox SET per_minute = ?2, rcpt_day = ?3, next_at = 0 WHERE name = ?1", mailboxKey(mailbox), l.PerMinute, l.RecipientsPerDay)
 		return err
 	})
 	if err != nil {
@@ -141,16 +144,16 @@ func (ob *Outbox) SetLimits(ctx context.Context, mailbox string, l Limits) error
 // HoldMailbox keeps a mailbox from submitting until ReleaseMailbox. What is
 // under way goes on.
 func (ob *Outbox) HoldMailbox(ctx context.Context, mailbox, reason string) error {
-	err := ob.write(ctx, func(t *tx) error {
-		if err := t.ensureMailbox(mailboxKey(mailbox)); err != nil {
+	err := ob.db.Write(ctx, func(t *store.Tx) error {
+		if err := ensureMailbox(t, mailboxKey(mailbox)); err != nil {
 			return err
 		}
-		m, err := t.lockMailbox(mailboxKey(mailbox))
+		m, err := lockMailbox(t, mailboxKey(mailbox))
 		if err != nil {
 			return err
 		}
 		m.stop(PauseOperator, 0, "", reason)
-		return t.saveMailbox(m)
+		return saveMailbox(t, m)
 	})
 	if err != nil {
 		return fmt.Errorf("holding %s: %w", mailbox, err)
@@ -159,19 +162,19 @@ func (ob *Outbox) HoldMailbox(ctx context.Context, mailbox, reason string) error
 }
 
 // ReleaseMailbox ends every pause of a mailbox. Its limits stay: what was
-// counted counts. The error wraps ErrNotFound for a mailbox that never had a
+// counted counts. The error wraps store.ErrNotFound for a mailbox that never had a
 // message.
 func (ob *Outbox) ReleaseMailbox(ctx context.Context, mailbox string) error {
-	err := ob.write(ctx, func(t *tx) error {
-		m, err := t.lockMailbox(mailboxKey(mailbox))
-		if err == sql.ErrNoRows {
-			return fmt.Errorf("%w: no message of this mailbox was ever queued", ErrNotFound)
+	err := ob.db.Write(ctx, func(t *store.Tx) error {
+		m, err := lockMailbox(t, mailboxKey(mailbox))
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("%w: no message of this mailbox was ever queued", store.ErrNotFound)
 		}
 		if err != nil {
 			return err
 		}
 		m.rested()
-		return t.saveMailbox(m)
+		return saveMailbox(t, m)
 	})
 	if err != nil {
 		return fmt.Errorf("releasing %s: %w", mailbox, err)

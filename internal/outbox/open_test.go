@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -95,19 +96,19 @@ func TestReadOnlyDirectory(t *testing.T) {
 }
 
 func TestNetworkFileSystemIsRefused(t *testing.T) {
-	on := func(o outbox.Options, kind string, level int) outbox.Options {
-		return o.OnFileSystem(func() (string, int) { return kind, level })
+	on := func(o outbox.Options, kind string, level store.Trust) outbox.Options {
+		return o.OnFileSystem(func() (string, store.Trust) { return kind, level })
 	}
 	var warnings []string
 	warn := outbox.Options{Warn: func(s string) { warnings = append(warnings, s) }}
-	_, err := outbox.Open(t.Context(), t.TempDir(), on(warn, "NFS", outbox.Refused))
-	var refused *outbox.FileSystemError
+	_, err := outbox.Open(t.Context(), t.TempDir(), on(warn, "NFS", store.Refused))
+	var refused *store.FileSystemError
 	if !errors.As(err, &refused) || refused.Kind != "NFS" || len(warnings) != 0 {
 		t.Errorf("on NFS: %v, warnings %q", err, warnings)
 	}
 	for _, o := range []outbox.Options{
-		on(outbox.Options{Warn: warn.Warn, AnyFileSystem: true}, "NFS", outbox.Refused),
-		on(warn, "overlayfs", outbox.Doubtful),
+		on(outbox.Options{Warn: warn.Warn, AnyFileSystem: true}, "NFS", store.Refused),
+		on(warn, "overlayfs", store.Doubtful),
 	} {
 		warnings = nil
 		ob, err := outbox.Open(t.Context(), filepath.Join(t.TempDir(), "outbox"), o)
@@ -131,7 +132,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = outbox.Open(t.Context(), dir, outbox.Options{})
-	var newer *outbox.SchemaError
+	var newer *store.SchemaError
 	if !errors.As(err, &newer) || newer.Have != 99 {
 		t.Errorf("Open: %v", err)
 	}
@@ -235,7 +236,7 @@ func TestMigrationIsAllOrNothing(t *testing.T) {
 	if got, err := f.read(q); got != content || err != nil {
 		t.Errorf("after the migration: %q, %v", got, err)
 	}
-	var newer *outbox.SchemaError
+	var newer *store.SchemaError
 	if err := ob.Migrate(context.Background(), outbox.Schema); !errors.As(err, &newer) {
 		t.Errorf("the old program on the new schema: %v", err)
 	}
@@ -320,7 +321,7 @@ func TestDamagedFileIsTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ob, err = outbox.Open(t.Context(), dir, outbox.Options{}); !errors.Is(err, outbox.ErrCorrupt) {
+			if ob, err = outbox.Open(t.Context(), dir, outbox.Options{}); !errors.Is(err, store.ErrCorrupt) {
 				t.Errorf("Open: %v, want ErrCorrupt", err)
 			}
 			if err == nil {

@@ -47,24 +47,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/ownfile"
-)
-
-// file and lockFile are all that the directory holds, with SQLite's own
-// companions of file.
-const (
-	file     = "queue.db"
-	lockFile = "lock"
 )
 
 // Doubt says what becomes of a message that is in doubt.
@@ -109,9 +99,7 @@ type Options struct {
 	// stand-in whose time runs faster: 60 s and 24 h. Waits shrink with Minute.
 	Minute, Day time.Duration
 
-	synchronous string                                      // tests: not FULL
-	checkpoint  int                                         // tests: pages of log between checkpoints
-	fileSystem  func(dir string) (kind string, level trust) // tests: another than dir's
+	tests func(*store.Options) // tests: changes what is otherwise made of these
 }
 
 func (o Options) withDefaults() Options {
@@ -127,23 +115,8 @@ func (o Options) withDefaults() Options {
 	if o.MaxSize == 0 {
 		o.MaxSize = message.MaxRaw
 	}
-	if o.Reserve == 0 {
-		o.Reserve = 256 << 20
-	}
-	if o.Warn == nil {
-		o.Warn = func(string) {}
-	}
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
-	}
-	if o.Steady == nil {
-		o.Steady = steady()
-	}
-	if o.fileSystem == nil {
-		o.fileSystem = fileSystem
 	}
 	return o
 }
@@ -159,18 +132,23 @@ func (l Limits) or(other Limits) Limits {
 	return Limits{min(l.PerMinute, exchange.MessagesPerMinute), min(l.RecipientsPerDay, exchange.RecipientsPerDay)}
 }
 
+// store are the options of the database.
+func (o Options) store() store.Options {
+	s := store.Options{Reserve: o.Reserve, AnyFileSystem: o.AnyFileSystem, Warn: o.Warn, Clock: o.Clock, Steady: o.Steady}
+	if o.tests != nil {
+		o.tests(&s)
+	}
+	return s
+}
+
 // Exists reports whether there is an outbox in dir, or something that keeps us
 // from knowing, of which Open says what it is.
-func Exists(dir string) bool {
-	_, err := os.Lstat(filepath.Join(dir, file))
-	return !errors.Is(err, fs.ErrNotExist)
-}
+func Exists(dir string) bool { return store.Exists(dir) }
 
 // Outbox is an open outbox.
 type Outbox struct {
-	dir string
-	o   Options
-	*store
+	o    Options
+	db   *store.DB
 	tag  string // first part of every QID
 	wake chan struct{}
 
@@ -179,122 +157,34 @@ type Outbox struct {
 	done sync.WaitGroup
 
 	boxes sync.Map // mailboxes that surely have a row
-
-	closed func() error // of one that was opened to read as it is: what is left to do
 }
 
-// Open opens the outbox in dir, which is made, with mode 0700, when it does not
-// exist. It brings an older schema up to date; a newer one is a *SchemaError. It
-// refuses network and FUSE file systems with *FileSystemError, and with
-// *ownfile.Error a directory of another user and links or files of others in it:
-// root has to become the directory's owner first.
+// Open opens the outbox in dir, which is made when it does not exist: store.Open
+// says how, and what is refused.
 func Open(ctx context.Context, dir string, o Options) (*Outbox, error) {
-	ob, err := open(ctx, dir, o.withDefaults())
-	return begun(dir, ob, err)
+	return open(ctx, dir, o, store.Open)
 }
 
-// begun is an outbox that was opened, or the error.
-func begun(dir string, ob *Outbox, err error) (*Outbox, error) {
+// OpenToRead is Open for those who only look, also where the disk cannot be written:
+// store.OpenToRead says how. Then what writes returns store.ErrReadOnly, and Close
+// store.ErrChanged when another program has written meanwhile.
+func OpenToRead(ctx context.Context, dir string, o Options) (*Outbox, error) {
+	return open(ctx, dir, o, store.OpenToRead)
+}
+
+func open(ctx context.Context, dir string, o Options, database func(context.Context, string, store.Schema, store.Options) (*store.DB, error)) (*Outbox, error) {
+	o = o.withDefaults()
+	db, err := database(ctx, dir, schema, o.store())
 	if err != nil {
 		return nil, fmt.Errorf("opening outbox %s: %w", dir, err)
 	}
+	tag, err := store.Meta(db.View(ctx), "tag")
+	if err != nil {
+		return nil, fmt.Errorf("opening outbox %s: %w", dir, errors.Join(err, db.Close()))
+	}
+	ob := &Outbox{o: o, db: db, tag: tag, wake: make(chan struct{}, 1), adds: make(chan *add), quit: make(chan struct{})}
 	ob.done.Go(ob.commitLoop)
 	return ob, nil
-}
-
-func open(ctx context.Context, dir string, o Options) (*Outbox, error) {
-	dir, err := trustedDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkFileSystem(dir, o); err != nil {
-		return nil, err
-	}
-	if err := prepareFile(dir, o); err != nil {
-		return nil, err
-	}
-	s, err := openStore(ctx, filepath.Join(dir, file), o)
-	if err != nil {
-		return nil, err
-	}
-	ob := newOutbox(dir, o, s)
-	if err := ob.migrate(ctx, schemas); err != nil {
-		_ = s.close()
-		return nil, err
-	}
-	return ob, nil
-}
-
-func newOutbox(dir string, o Options, s *store) *Outbox {
-	return &Outbox{
-		dir: dir, o: o, store: s, wake: make(chan struct{}, 1),
-		adds: make(chan *add), quit: make(chan struct{}),
-	}
-}
-
-// trustedDir makes the directory when it does not exist. Where it is a link, the
-// lock and the space are those of its target: two names may lead to one outbox.
-func trustedDir(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	if err := ownfile.MakeTrustedDir(dir); err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(dir)
-}
-
-// prepareFile makes the file, with a mode that lets nobody else read mail, or
-// checks the one that is there: a link in its place is refused, because SQLite
-// would follow it. SQLite gives its other files the mode of the first.
-func prepareFile(dir string, o Options) error {
-	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o077 != 0 && modesMean {
-		o.Warn(fmt.Sprintf("%s may be read by others (mode %#o): mail waits there in plain text", dir, info.Mode().Perm()))
-	}
-	f, _, err := ownfile.OpenOrCreate(filepath.Join(dir, file))
-	if err != nil {
-		return err
-	}
-	if info, err := f.Stat(); err == nil && info.Mode().Perm() != 0o600 && modesMean {
-		_ = f.Chmod(0o600)
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := checkFiles(dir); err != nil {
-		return err
-	}
-	return ownfile.SyncDir(dir)
-}
-
-// SQLite's companions of file.
-const (
-	walFile = file + "-wal"
-	shmFile = file + "-shm"
-)
-
-// checkFiles looks whether what SQLite will open is ours.
-func checkFiles(dir string) error {
-	for _, name := range []string{file, walFile, shmFile, file + "-journal"} {
-		if err := ownfile.Check(filepath.Join(dir, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkFileSystem(dir string, o Options) error {
-	kind, level := o.fileSystem(dir)
-	switch {
-	case level == refused && !o.AnyFileSystem:
-		return &FileSystemError{dir, kind}
-	case level == refused:
-		o.Warn((&FileSystemError{dir, kind}).Error())
-	case level == doubtful:
-		o.Warn(fmt.Sprintf("%s is on %s: what waits there is gone with the container or at the next start of the machine", dir, kind))
-	}
-	return nil
 }
 
 // Close ends the outbox. What was taken stays. Calls that run meanwhile may
@@ -302,12 +192,17 @@ func checkFileSystem(dir string, o Options) error {
 func (ob *Outbox) Close() error {
 	close(ob.quit)
 	ob.done.Wait()
-	err := ob.close()
-	if ob.closed != nil {
-		err = errors.Join(err, ob.closed())
-	}
-	if err != nil {
+	if err := ob.db.Close(); err != nil {
 		return fmt.Errorf("closing outbox: %w", err)
+	}
+	return nil
+}
+
+// Backup writes a copy of the outbox to a file that must not exist, mode 0600,
+// while everything goes on.
+func (ob *Outbox) Backup(ctx context.Context, name string) error {
+	if err := ob.db.Backup(ctx, name); err != nil {
+		return fmt.Errorf("backing up outbox: %w", err)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // memory is how much longer than Options.Retention a row of a batch is known.
@@ -14,24 +16,24 @@ const memory = 365 * 24 * time.Hour
 // remember keeps the keys of rows whose messages are about to be deleted: those
 // that chosen, a condition on ?1, names. What waited was never submitted and
 // never will be; what was held in doubt stays in doubt.
-func (t *tx) remember(chosen string, arg int64) error {
-	now, err := t.own()
+func remember(t *store.Tx, chosen string, arg int64) error {
+	now, err := t.Own()
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO past (batch_id, row_key, mail_id, state, doubts, finished_at, finished_own)
+	_, err = t.Exec(`INSERT INTO past (batch_id, row_key, mail_id, state, doubts, finished_at, finished_own)
 		SELECT batch_id, row_key, id, CASE WHEN state IN ('sent', 'dead') OR (state = 'held' AND doubts > 0) THEN state ELSE 'cancelled' END,
 			doubts, coalesce(finished_at, ?2), coalesce(finished_own, ?3)
-		FROM mail WHERE batch_id IS NOT NULL AND state NOT IN ('sending', 'receiving') AND `+chosen+` ON CONFLICT DO NOTHING`, arg, t.now, now)
+		FROM mail WHERE batch_id IS NOT NULL AND state NOT IN ('sending', 'receiving') AND `+chosen+` ON CONFLICT DO NOTHING`, arg, t.Now, now)
 	return err
 }
 
-// past finds the message that a row of a batch had, 0 when it had none.
-func (t *tx) past(m *Message) (id int64, err error) {
+// pastRow finds the message that a row of a batch had, 0 when it had none.
+func pastRow(t *store.Tx, m *Message) (id int64, err error) {
 	if m.Batch == 0 {
 		return 0, nil
 	}
-	err = t.row("SELECT mail_id FROM past WHERE batch_id = ?1 AND row_key = ?2", []any{m.Batch, m.Row}, &id)
+	err = t.Row("SELECT mail_id FROM past WHERE batch_id = ?1 AND row_key = ?2", []any{m.Batch, m.Row}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -39,12 +41,12 @@ func (t *tx) past(m *Message) (id int64, err error) {
 }
 
 // forgetSome drops up to 500 rows that were finished too long ago.
-func (ob *Outbox) forgetSome(t *tx) (int, error) {
-	now, err := t.own()
+func (ob *Outbox) forgetSome(t *store.Tx) (int, error) {
+	now, err := t.Own()
 	if err != nil {
 		return 0, err
 	}
-	n, err := t.exec(`DELETE FROM past WHERE (batch_id, row_key) IN
+	n, err := t.Exec(`DELETE FROM past WHERE (batch_id, row_key) IN
 		(SELECT batch_id, row_key FROM past WHERE finished_own < ?1 ORDER BY finished_own LIMIT 500)`, now-(ob.o.Retention+memory).Milliseconds())
 	return int(n), err
 }
@@ -60,7 +62,7 @@ func (ob *Outbox) KnownRows(ctx context.Context, b Batch, rows []string) (map[st
 	c.in("dedupe_key", keys)
 	c.add("batch_id = ? ", b.ID)
 	c.in("row_key", names)
-	err := each(view{ctx, ob.store}, func(r *sql.Rows) error {
+	err := store.Each(ob.db.View(ctx), func(r *sql.Rows) error {
 		var row string
 		err := r.Scan(&row)
 		known[row] = true
@@ -84,11 +86,11 @@ type PastRow struct {
 
 // PastRows lists up to limit of them by key, from the one after the row named.
 func (ob *Outbox) PastRows(ctx context.Context, batch int64, after string, limit int) (list []PastRow, err error) {
-	err = each(view{ctx, ob.store}, func(r *sql.Rows) error {
+	err = store.Each(ob.db.View(ctx), func(r *sql.Rows) error {
 		var p PastRow
 		var id, finished int64
 		err := r.Scan(&p.Row, &id, &p.State, &p.InDoubt, &finished)
-		p.QID, p.FinishedAt = ob.qid(id), moment(finished)
+		p.QID, p.FinishedAt = ob.qid(id), store.Moment(finished)
 		list = append(list, p)
 		return err
 	}, "SELECT row_key, mail_id, state, doubts, finished_at FROM past WHERE batch_id = ?1 AND row_key > ?2 ORDER BY row_key LIMIT ?3", batch, after, limit)

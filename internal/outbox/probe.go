@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
@@ -29,9 +30,9 @@ func (ob *Outbox) nextProbe(now int64, n int) int64 {
 // is due.
 func (s *Sender) StartProbe(ctx context.Context, mailbox string) (*Probe, error) {
 	var p *Probe
-	err := s.ob.write(ctx, func(t *tx) error {
-		box, err := t.lockMailbox(mailboxKey(mailbox))
-		if errors.Is(err, sql.ErrNoRows) || (err == nil && !box.probeDue(t.now)) {
+	err := s.ob.db.Write(ctx, func(t *store.Tx) error {
+		box, err := lockMailbox(t, mailboxKey(mailbox))
+		if errors.Is(err, sql.ErrNoRows) || (err == nil && !box.probeDue(t.Now)) {
 			return nil
 		}
 		if err != nil {
@@ -39,8 +40,8 @@ func (s *Sender) StartProbe(ctx context.Context, mailbox string) (*Probe, error)
 		}
 		p = &Probe{box.name, box.probes}
 		box.probes++
-		box.probeAt = s.ob.nextProbe(t.now, box.probes)
-		return t.saveMailbox(box)
+		box.probeAt = s.ob.nextProbe(t.Now, box.probes)
+		return saveMailbox(t, box)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("probing %s: %w", mailbox, err)
@@ -60,16 +61,16 @@ func (m *mailbox) probeDue(now int64) bool { return m.held() && m.probeAt > 0 &&
 // gives it back as if it had never been begun.
 func (s *Sender) EndProbe(ctx context.Context, p *Probe, accepted bool, r Result) (Settled, error) {
 	var out Settled
-	err := s.ob.write(ctx, func(t *tx) error {
-		box, err := t.lockMailbox(p.Mailbox)
+	err := s.ob.db.Write(ctx, func(t *store.Tx) error {
+		box, err := lockMailbox(t, p.Mailbox)
 		if err != nil {
 			return err
 		}
 		if box.held() && box.probeAt > 0 { // nobody held or released it meanwhile
-			s.ob.settleProbe(box, t.now, p, accepted, &r)
+			s.ob.settleProbe(box, t.Now, p, accepted, &r)
 		}
-		out.mailbox(box, t.now)
-		return t.saveMailbox(box)
+		out.mailbox(box, t.Now)
+		return saveMailbox(t, box)
 	})
 	if err != nil {
 		return Settled{}, fmt.Errorf("recording the probe of %s: %w", p.Mailbox, err)

@@ -3,6 +3,8 @@ package outbox
 import (
 	"fmt"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // QID names a message to people and in "250 2.0.0 queued as ...": the tag of the
@@ -25,17 +27,17 @@ func (ob *Outbox) qid(id int64) QID {
 	}
 }
 
-// id is the reverse of qid. Its error wraps ErrNotFound.
+// id is the reverse of qid. Its error wraps store.ErrNotFound.
 func (ob *Outbox) id(q QID) (int64, error) {
 	tag, text, _ := strings.Cut(strings.ToLower(string(q)), "-")
 	if tag != ob.tag || text == "" || len(text) > 12 {
-		return 0, fmt.Errorf("%w: %.40q", ErrNotFound, string(q))
+		return 0, fmt.Errorf("%w: %.40q", store.ErrNotFound, string(q))
 	}
 	var id int64
 	for _, c := range text {
 		n := strings.IndexRune(digits, c)
 		if n < 0 {
-			return 0, fmt.Errorf("%w: %.40q", ErrNotFound, string(q))
+			return 0, fmt.Errorf("%w: %.40q", store.ErrNotFound, string(q))
 		}
 		id = id*32 + int64(n)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -166,7 +167,7 @@ func TestTwoSendersOnOneOutboxAreRefused(t *testing.T) {
 		f.lock()
 		other := f.reopen(f.options)
 		_, _, err := other.Lock(f.ctx)
-		if !errors.Is(err, outbox.ErrLocked) || !strings.Contains(err.Error(), ": process ") {
+		if !errors.Is(err, store.ErrLocked) || !strings.Contains(err.Error(), ": process ") {
 			t.Errorf("second Lock: %v", err)
 		}
 		if err := f.sender.Release(); err != nil {
@@ -201,7 +202,7 @@ func TestPurge(t *testing.T) {
 			t.Errorf("removed %d, %v, want 2", n, err)
 		}
 		for _, q := range []outbox.QID{sent, dead} {
-			if _, err := f.Show(f.ctx, q); !errors.Is(err, outbox.ErrNotFound) {
+			if _, err := f.Show(f.ctx, q); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%s: %v, want ErrNotFound", q, err)
 			}
 		}

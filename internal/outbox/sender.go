@@ -5,14 +5,10 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -35,42 +31,21 @@ type Recovered struct {
 }
 
 // Lock makes this process the one that submits, and settles what the last one
-// left: that must be done before anything is claimed. The error wraps ErrLocked
+// left: that must be done before anything is claimed. The error wraps store.ErrLocked
 // when another process has the lock; it ends with the process.
 func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
-	name := filepath.Join(ob.dir, lockFile)
-	lock, ok, err := ownfile.TryLock(name)
+	lock, err := ob.db.Lock()
 	if err != nil {
-		return nil, Recovered{}, fmt.Errorf("locking outbox: %w", err)
-	}
-	if !ok {
-		return nil, Recovered{}, fmt.Errorf("%w%s", ErrLocked, lockedBy(name))
-	}
-	if modesMean { // elsewhere a locked file cannot be written
-		_ = lock.Note(fmt.Sprintf("%d\n", os.Getpid()))
+		return nil, Recovered{}, err
 	}
 	s := &Sender{ob: ob, lock: lock, run: rand.Text()}
-	s.looked.Store(ob.now())
+	s.looked.Store(ob.db.Now())
 	r, err := s.recover(ctx)
 	if err != nil {
 		_ = lock.Unlock()
 		return nil, Recovered{}, fmt.Errorf("recovering outbox: %w", err)
 	}
 	return s, r, nil
-}
-
-// lockedBy names the other process when it has left its number.
-func lockedBy(name string) string {
-	f, err := ownfile.OpenPrivate(name)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 20))
-	if pid, e := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && e == nil {
-		return fmt.Sprintf(": process %d", pid)
-	}
-	return ""
 }
 
 // Release gives the lock back. What is still claimed is settled by the next
@@ -92,9 +67,9 @@ func (s *Sender) Due(ctx context.Context) ([]Due, error) {
 	if err := s.watchClock(ctx); err != nil {
 		return nil, err
 	}
-	now := s.ob.now()
+	now := s.ob.db.Now()
 	var due []Due
-	err := each(view{ctx, s.ob.store}, func(rows *sql.Rows) error {
+	err := store.Each(s.ob.db.View(ctx), func(rows *sql.Rows) error {
 		var name string
 		var next, paused, probe int64
 		var first [4]sql.NullInt64
@@ -102,7 +77,7 @@ func (s *Sender) Due(ctx context.Context) ([]Due, error) {
 			return err
 		}
 		if at, ok := earliest(first); ok {
-			due = append(due, Due{name, moment(max(at, next, paused, probe, min(now, at))), probe > 0})
+			due = append(due, Due{name, store.Moment(max(at, next, paused, probe, min(now, at))), probe > 0})
 		}
 		return nil
 	}, dueQuery)
@@ -126,4 +101,23 @@ func earliest(times [4]sql.NullInt64) (at int64, ok bool) {
 		}
 	}
 	return at, ok
+}
+
+// lookEvery is how often a sender that has nothing to do looks.
+const lookEvery = time.Hour
+
+// watchClock looks when the clock was set back, and now and then. What is missed
+// then, because the disk is full, say, the next look makes up for.
+func (s *Sender) watchClock(ctx context.Context) error {
+	now := s.ob.db.Now()
+	last := s.seen.Swap(now)
+	isBack := store.IsBack(last, now)
+	if looked := s.looked.Load(); !isBack && now >= looked && now-looked < lookEvery.Milliseconds() {
+		return nil
+	}
+	s.looked.Store(now)
+	if err := s.ob.db.Write(ctx, func(t *store.Tx) error { return t.Look(last) }); isBack {
+		return err
+	}
+	return nil
 }

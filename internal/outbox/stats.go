@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Mailbox is how a mailbox stands.
@@ -35,19 +37,19 @@ func (m Mailbox) Stopped() bool { return m.Held() && m.Pause != PauseOperator }
 // reading of the index of what waits.
 func (ob *Outbox) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	var list []Mailbox
-	err := ob.mailboxes(view{ctx, ob.store}, "", &list)
+	err := ob.mailboxes(ob.db.View(ctx), "", &list)
 	if err != nil {
 		return nil, fmt.Errorf("reading mailboxes: %w", err)
 	}
 	return list, nil
 }
 
-// Mailbox returns one; the error wraps ErrNotFound when it never had a message.
+// Mailbox returns one; the error wraps store.ErrNotFound when it never had a message.
 func (ob *Outbox) Mailbox(ctx context.Context, name string) (Mailbox, error) {
 	var list []Mailbox
-	err := ob.mailboxes(view{ctx, ob.store}, mailboxKey(name), &list)
+	err := ob.mailboxes(ob.db.View(ctx), mailboxKey(name), &list)
 	if err == nil && len(list) == 0 {
-		err = fmt.Errorf("%w: no message of this mailbox was ever queued", ErrNotFound)
+		err = fmt.Errorf("%w: no message of this mailbox was ever queued", store.ErrNotFound)
 	}
 	if err != nil {
 		return Mailbox{}, fmt.Errorf("reading mailbox %s: %w", name, err)
@@ -56,18 +58,18 @@ func (ob *Outbox) Mailbox(ctx context.Context, name string) (Mailbox, error) {
 }
 
 // mailboxes reads all, or the one with the name.
-func (ob *Outbox) mailboxes(v view, name string, list *[]Mailbox) error {
+func (ob *Outbox) mailboxes(v store.View, name string, list *[]Mailbox) error {
 	counts, oldest, err := waiting(v, name)
 	if err != nil {
 		return err
 	}
-	now := ob.now()
-	own, err := v.own()
+	now := ob.db.Now()
+	own, err := v.Own()
 	if err != nil {
 		return err
 	}
 	var rows []*mailbox
-	err = each(v, func(r *sql.Rows) error {
+	err = store.Each(v, func(r *sql.Rows) error {
 		m := new(mailbox)
 		rows = append(rows, m)
 		return r.Scan(m.fields()...)
@@ -87,7 +89,7 @@ func (ob *Outbox) mailboxes(v view, name string, list *[]Mailbox) error {
 		if w := row.waits(now); w != nil {
 			m.Pause, m.Reason, m.WaitsUntil = w.Pause, w.Reason, w.Until
 			if w.Pause != "" {
-				m.Code, m.Since, m.ProbeAt = row.pauseKind, moment(row.since), w.Probe
+				m.Code, m.Since, m.ProbeAt = row.pauseKind, store.Moment(row.since), w.Probe
 			}
 		}
 		*list = append(*list, m)
@@ -96,9 +98,9 @@ func (ob *Outbox) mailboxes(v view, name string, list *[]Mailbox) error {
 }
 
 // waiting counts what is not finished, from the indexes alone.
-func waiting(v view, name string) (map[string]map[State]int, map[string]time.Time, error) {
+func waiting(v store.View, name string) (map[string]map[State]int, map[string]time.Time, error) {
 	counts, oldest := make(map[string]map[State]int), make(map[string]time.Time)
-	err := each(v, func(r *sql.Rows) error {
+	err := store.Each(v, func(r *sql.Rows) error {
 		var box string
 		var state State
 		var n int
@@ -111,7 +113,7 @@ func waiting(v view, name string) (map[string]map[State]int, map[string]time.Tim
 		}
 		counts[box][state] = n
 		if state == Ready {
-			oldest[box] = moment(first)
+			oldest[box] = store.Moment(first)
 		}
 		return nil
 	}, waitingQuery, name)
@@ -127,13 +129,13 @@ const waitingQuery = `
 // Finished counts what was finished since a time.
 func (ob *Outbox) Finished(ctx context.Context, since time.Time) (map[State]int, error) {
 	counts := make(map[State]int)
-	err := each(view{ctx, ob.store}, func(r *sql.Rows) error {
+	err := store.Each(ob.db.View(ctx), func(r *sql.Rows) error {
 		var s State
 		var n int
 		err := r.Scan(&s, &n)
 		counts[s] = n
 		return err
-	}, "SELECT state, count(*) FROM mail WHERE finished_at IS NOT NULL AND finished_at >= ?1 GROUP BY state", millis(since))
+	}, "SELECT state, count(*) FROM mail WHERE finished_at IS NOT NULL AND finished_at >= ?1 GROUP BY state", store.Millis(since))
 	if err != nil {
 		return nil, fmt.Errorf("counting messages: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -314,7 +315,7 @@ func TestHeldMailboxGoesOnWhenReleased(t *testing.T) {
 		if c := f.claim(); c.QID != q || c.Attempt != 1 {
 			t.Errorf("after the release %s, attempt %d", c.QID, c.Attempt)
 		}
-		if err := f.ReleaseMailbox(f.ctx, "nobody@contoso.example"); !errors.Is(err, outbox.ErrNotFound) {
+		if err := f.ReleaseMailbox(f.ctx, "nobody@contoso.example"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("releasing an unknown mailbox: %v", err)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // stopped is a disk with an outbox of two messages, of which SQLite's log has one,
@@ -205,7 +206,7 @@ func TestWritingMeanwhileIsNoticed(t *testing.T) {
 	}
 	defer live.Close()
 	(&fixture{t: t, ctx: t.Context(), queue: live}).put(mail())
-	if err := ob.Close(); !errors.Is(err, outbox.ErrChanged) {
+	if err := ob.Close(); !errors.Is(err, store.ErrChanged) {
 		t.Errorf("Close: %v, want ErrChanged", err)
 	}
 }
@@ -273,10 +274,10 @@ func TestNothingIsWrittenToWhatWasOpenedToRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	if _, _, err := ob.Accept(t.Context(), mail(), strings.NewReader(content)); !errors.Is(err, outbox.ErrReadOnly) {
+	if _, _, err := ob.Accept(t.Context(), mail(), strings.NewReader(content)); !errors.Is(err, store.ErrReadOnly) {
 		t.Errorf("Accept: %v", err)
 	}
-	if _, err := ob.Act(t.Context(), outbox.Cancel, outbox.Filter{All: true}); !errors.Is(err, outbox.ErrReadOnly) {
+	if _, err := ob.Act(t.Context(), outbox.Cancel, outbox.Filter{All: true}); !errors.Is(err, store.ErrReadOnly) {
 		t.Errorf("Act: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // A window is watched in buckets: those of a minute are a hundredth of a second
@@ -49,7 +50,7 @@ type bucket struct {
 	msgs, rcpt int
 }
 
-func (ob *Outbox) load(r reader, mailbox string, now int64) (l load, err error) {
+func (ob *Outbox) load(r store.Reader, mailbox string, now int64) (l load, err error) {
 	ms, ds := ob.minuteSpan(), ob.daySpan()
 	if l.minute, err = window(r, mailbox, ms, now/ms-spanned(ob.o.Minute, ms)); err != nil {
 		return l, err
@@ -63,13 +64,13 @@ func (ob *Outbox) load(r reader, mailbox string, now int64) (l load, err error) 
 	for _, b := range l.day {
 		l.recipients += b.rcpt
 	}
-	err = each(r, func(rows *sql.Rows) error { return rows.Scan(&l.inFlight, &l.inFlightTo) },
+	err = store.Each(r, func(rows *sql.Rows) error { return rows.Scan(&l.inFlight, &l.inFlightTo) },
 		underWay+"mailbox = ?1 AND state = 'sending' AND phase = 'data'", mailbox)
 	return l, err
 }
 
-func window(r reader, mailbox string, span, first int64) (buckets []bucket, err error) {
-	err = each(r, func(rows *sql.Rows) error {
+func window(r store.Reader, mailbox string, span, first int64) (buckets []bucket, err error) {
+	err = store.Each(r, func(rows *sql.Rows) error {
 		var b bucket
 		defer func() { buckets = append(buckets, b) }()
 		return rows.Scan(&b.n, &b.msgs, &b.rcpt)
@@ -106,20 +107,20 @@ func freed(buckets []bucket, over int, of func(bucket) int, span int64, length t
 }
 
 // count adds a message to so many recipients to both windows.
-func (ob *Outbox) count(t *tx, mailbox string, rcpts int) error {
-	now, err := t.own()
+func (ob *Outbox) count(t *store.Tx, mailbox string, rcpts int) error {
+	now, err := t.Own()
 	if err != nil {
 		return err
 	}
 	for _, span := range []int64{ob.minuteSpan(), ob.daySpan()} {
-		_, err := t.exec(`INSERT INTO usage (mailbox, span, bucket, msgs, rcpts) VALUES (?1, ?2, ?3, ?4, ?5)
+		_, err := t.Exec(`INSERT INTO usage (mailbox, span, bucket, msgs, rcpts) VALUES (?1, ?2, ?3, ?4, ?5)
 			ON CONFLICT (mailbox, span, bucket) DO UPDATE SET msgs = usage.msgs + excluded.msgs, rcpts = usage.rcpts + excluded.rcpts`,
 			mailbox, span, now/span, transactions(rcpts), rcpts)
 		if err != nil {
 			return err
 		}
 	}
-	_, err = t.exec("DELETE FROM usage WHERE mailbox = ?1 AND span = ?2 AND bucket < ?3",
+	_, err = t.Exec("DELETE FROM usage WHERE mailbox = ?1 AND span = ?2 AND bucket < ?3",
 		mailbox, ob.minuteSpan(), now/ob.minuteSpan()-2*minuteBuckets)
 	return err
 }

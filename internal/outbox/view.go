@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // State is where a message stands.
@@ -71,7 +73,7 @@ func (ob *Outbox) scanMail(rows *sql.Rows, boxes map[string]*mailbox, now int64)
 		&m.Row, &m.MessageID, &m.ReversePath, &m.Recipients, &m.Open, &m.Size, &m.Source, &m.Client, &notice, &m.Code, &m.Enhanced,
 		&m.Kind, &m.Text, &m.ServerID, &created, &finished)
 	m.QID, m.Priority, m.Notice = ob.qid(id), Priority(prio-1), notice == 1
-	m.ReadyAt, m.ExpiresAt, m.CreatedAt, m.FinishedAt = moment(ready), moment(expires), moment(created), moment(finished)
+	m.ReadyAt, m.ExpiresAt, m.CreatedAt, m.FinishedAt = store.Moment(ready), store.Moment(expires), store.Moment(created), store.Moment(finished)
 	m.explain(boxes[m.Mailbox], now)
 	return m, id, err
 }
@@ -94,7 +96,7 @@ func (m *Mail) explain(box *mailbox, now int64) {
 	case m.State != Ready:
 	case wait != nil && (wait.Until.IsZero() || !wait.Until.Before(m.ReadyAt)):
 		m.Reason, m.WaitsUntil, m.ProbeAt = "the mailbox waits: "+wait.Reason, wait.Until, wait.Probe
-	case millis(m.ReadyAt) <= now:
+	case store.Millis(m.ReadyAt) <= now:
 		m.Reason = "is due"
 	case m.Text != "" || m.Attempts > 0:
 		m.Reason, m.WaitsUntil = "deferred: "+m.Text, m.ReadyAt
@@ -118,7 +120,7 @@ func (ob *Outbox) Count(ctx context.Context, f Filter) (n int, err error) {
 	}
 	where, args, err := ob.where(f)
 	if err == nil {
-		err = each(view{ctx, ob.store}, func(rows *sql.Rows) error { return rows.Scan(&n) }, "SELECT count(*) FROM mail m WHERE "+where, args...)
+		err = store.Each(ob.db.View(ctx), func(rows *sql.Rows) error { return rows.Scan(&n) }, "SELECT count(*) FROM mail m WHERE "+where, args...)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("counting messages: %w", err)
@@ -129,24 +131,24 @@ func (ob *Outbox) Count(ctx context.Context, f Filter) (n int, err error) {
 // List returns the messages that f names, without their history, the newest
 // first.
 func (ob *Outbox) List(ctx context.Context, f Filter) ([]Mail, error) {
-	list, _, err := ob.list(view{ctx, ob.store}, f)
+	list, _, err := ob.list(ob.db.View(ctx), f)
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}
 	return list, nil
 }
 
-func (ob *Outbox) list(v reader, f Filter) (list []Mail, ids []int64, err error) {
+func (ob *Outbox) list(r store.Reader, f Filter) (list []Mail, ids []int64, err error) {
 	where, args, err := ob.where(f)
 	if err != nil {
 		return nil, nil, err
 	}
-	boxes, err := mailboxes(v)
+	boxes, err := mailboxes(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	now := ob.now()
-	err = each(v, func(rows *sql.Rows) error {
+	now := ob.db.Now()
+	err = store.Each(r, func(rows *sql.Rows) error {
 		m, id, err := ob.scanMail(rows, boxes, now)
 		list, ids = append(list, m), append(ids, id)
 		return err
@@ -156,7 +158,7 @@ func (ob *Outbox) list(v reader, f Filter) (list []Mail, ids []int64, err error)
 
 // History is List with recipients and events.
 func (ob *Outbox) History(ctx context.Context, f Filter) ([]Detail, error) {
-	v := view{ctx, ob.store}
+	v := ob.db.View(ctx)
 	list, ids, err := ob.list(v, f)
 	details := make([]Detail, len(list))
 	for i, m := range list {
@@ -174,20 +176,20 @@ func (ob *Outbox) History(ctx context.Context, f Filter) ([]Detail, error) {
 	return details, nil
 }
 
-// Show returns one message with its history. The error wraps ErrNotFound.
+// Show returns one message with its history. The error wraps store.ErrNotFound.
 func (ob *Outbox) Show(ctx context.Context, q QID) (Detail, error) {
 	list, err := ob.History(ctx, Filter{QIDs: []QID{q}})
 	if err != nil {
 		return Detail{}, err
 	}
 	if len(list) == 0 {
-		return Detail{}, fmt.Errorf("%w: %s", ErrNotFound, q)
+		return Detail{}, fmt.Errorf("%w: %s", store.ErrNotFound, q)
 	}
 	return list[0], nil
 }
 
-func recipientStates(r reader, id int64) (list []RecipientDetail, err error) {
-	err = each(r, func(rows *sql.Rows) error {
+func recipientStates(r store.Reader, id int64) (list []RecipientDetail, err error) {
+	err = store.Each(r, func(rows *sql.Rows) error {
 		var s RecipientDetail
 		err := rows.Scan(&s.ForwardPath, &s.State, &s.Code, &s.Enhanced, &s.Text)
 		list = append(list, s)
@@ -196,9 +198,9 @@ func recipientStates(r reader, id int64) (list []RecipientDetail, err error) {
 	return list, err
 }
 
-func mailboxes(r reader) (map[string]*mailbox, error) {
+func mailboxes(r store.Reader) (map[string]*mailbox, error) {
 	boxes := make(map[string]*mailbox)
-	err := each(r, func(rows *sql.Rows) error {
+	err := store.Each(r, func(rows *sql.Rows) error {
 		m := new(mailbox)
 		err := rows.Scan(m.fields()...)
 		boxes[m.name] = m

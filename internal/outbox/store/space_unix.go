@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd
 
-package outbox
+package store
 
 import "golang.org/x/sys/unix"
 

@@ -1,9 +1,9 @@
-package outbox
+package store
 
 import "strings"
 
-// dialect is all that differs between databases. The statements of this package
-// are written once, with ?1 placeholders; ON CONFLICT, RETURNING, partial and
+// dialect is all that differs between databases in the text of statements. Those are
+// written once, with ?1 placeholders; ON CONFLICT, RETURNING, partial and
 // expression indexes mean the same on SQLite and PostgreSQL.
 type dialect struct {
 	// types puts the database's words for the column types into a schema file.
@@ -19,9 +19,9 @@ type dialect struct {
 	vacuum string
 }
 
-// lockRow marks a SELECT whose row stays as it is until the commit. It goes at
+// LockRow marks a SELECT whose row stays as it is until the commit. It goes at
 // the end of the statement; SQLite, with its one writer, does without it.
-const lockRow = " /* for update */"
+const LockRow = " /* for update */"
 
 func sqliteDialect() dialect {
 	return dialect{
