@@ -19,6 +19,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
@@ -179,13 +180,13 @@ func (b *batchFlags) checkAndForecast(ctx context.Context, g *globals, cfg *conf
 // there beside them.
 func (b *batchFlags) checkBeside(ctx context.Context, g *globals, r *rowFile, plan batch.Plan, box *outbox.Outbox) (checked batch.Checked, used batch.Usage, err error) {
 	var known batch.Known
-	entry, err := box.Batch(ctx, b.batchName(r.name))
+	entry, err := mailmerge.Find(ctx, box, b.batchName(r.name))
 	switch {
 	case err == nil:
 		if err := b.sameKey(entry); err != nil {
 			return checked, used, err
 		}
-		known = func(keys []string) (map[string]bool, error) { return box.KnownRows(ctx, entry, keys) }
+		known = func(keys []string) (map[string]bool, error) { return mailmerge.KnownRows(ctx, box, entry, keys) }
 	case !errors.Is(err, store.ErrNotFound):
 		return checked, used, exit.Outbox(err)
 	}
@@ -333,7 +334,7 @@ func (b *batchFlags) headers(s *mailtemplate.Source) error {
 
 // sameKey refuses to go on with a batch by another key: each of its rows would be
 // another row, and submitted again.
-func (b *batchFlags) sameKey(entry outbox.Batch) error {
+func (b *batchFlags) sameKey(entry mailmerge.Batch) error {
 	_, key, known := strings.Cut(entry.SourceSum, "/")
 	if !known || key == b.key {
 		return nil
@@ -426,7 +427,7 @@ func (b *batchFlags) batchName(file string) string {
 }
 
 // writeReport writes the CSV file of --report.
-func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry outbox.Batch) error {
+func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry mailmerge.Batch) error {
 	if b.report == "" {
 		return nil
 	}

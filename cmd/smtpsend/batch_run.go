@@ -15,6 +15,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
@@ -24,7 +27,7 @@ type batchRun struct {
 	*globals
 	flags   *batchFlags
 	box     *outbox.Outbox
-	entry   outbox.Batch
+	entry   mailmerge.Batch
 	checked batch.Checked
 	started time.Time
 	before  batch.Account // at the start
@@ -41,7 +44,7 @@ func (b *batchFlags) start(ctx context.Context, g *globals, cfg *config.Config, 
 		return err
 	}
 	defer box.Close()
-	entry, before, err := box.StartBatch(ctx, b.batchName(r.name), r.sum, int64(checked.Rows))
+	entry, before, err := mailmerge.Start(ctx, box, b.batchName(r.name), r.sum, int64(checked.Rows))
 	if err != nil {
 		return exit.Outbox(err)
 	}
@@ -144,8 +147,8 @@ func (run *batchRun) tryStopped(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names {
-		m, err := run.box.Mailbox(ctx, name)
-		if errors.Is(err, store.ErrNotFound) || (err == nil && !m.Stopped() && m.Pause != outbox.PauseServer) {
+		m, err := operator.OneMailbox(ctx, run.box, name)
+		if errors.Is(err, store.ErrNotFound) || (err == nil && !m.Stopped() && m.Pause != mailbox.PauseServer) {
 			continue
 		}
 		if err == nil {
@@ -154,7 +157,7 @@ func (run *batchRun) tryStopped(ctx context.Context) error {
 				word = "was held"
 			}
 			run.Line("note", "mailbox %s %s (%s): tried again", name, word, m.Code)
-			err = run.box.ReleaseMailbox(ctx, name)
+			err = run.box.Mailboxes().Release(ctx, name)
 		}
 		if err != nil {
 			return err
@@ -166,7 +169,7 @@ func (run *batchRun) tryStopped(ctx context.Context) error {
 // mailboxes are those of the file's rows, and of rows of an earlier file that
 // wait.
 func (run *batchRun) mailboxes(ctx context.Context) ([]string, error) {
-	left, err := run.box.BatchLeft(ctx, run.entry.ID)
+	left, err := mailmerge.StillLeft(ctx, run.box, run.entry.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -212,12 +215,12 @@ func (run *batchRun) over(ctx context.Context) (bool, error) {
 	if err != nil || account.Waiting == 0 {
 		return err == nil, err
 	}
-	moving, err := run.box.BatchMoving(ctx, run.entry.ID) // of an earlier file's mailboxes too
+	moving, err := mailmerge.Moving(ctx, run.box, run.entry.ID) // of an earlier file's mailboxes too
 	if err != nil {
 		return false, err
 	}
 	for name := range moving {
-		m, err := run.box.Mailbox(ctx, name)
+		m, err := operator.OneMailbox(ctx, run.box, name)
 		if err != nil {
 			return false, err
 		}
@@ -225,7 +228,7 @@ func (run *batchRun) over(ctx context.Context) (bool, error) {
 			return false, nil
 		}
 	}
-	sending, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Sending}, Limit: 1})
+	sending, err := operator.List(ctx, run.box, operator.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Sending}, Limit: 1})
 	return err == nil && len(sending) == 0, err
 }
 
@@ -277,7 +280,7 @@ func (run *batchRun) progressText(a batch.Account) string {
 func (run *batchRun) pauseText(ctx context.Context) string {
 	now := time.Now()
 	for _, name := range slices.Sorted(maps.Keys(run.checked.Mailboxes)) {
-		m, err := run.box.Mailbox(ctx, name)
+		m, err := operator.OneMailbox(ctx, run.box, name)
 		if err == nil && m.WaitsUntil.Sub(now) > time.Minute {
 			return fmt.Sprintf("; %s waits until %s: %s", name, clock(m.WaitsUntil, now), atMost(printable.Line(diagnosis.Short(m.Reason)), inTable))
 		}
@@ -387,7 +390,7 @@ func (run *batchRun) failures(ctx context.Context, waiting bool) []int {
 	if codes = append(codes, lost...); len(codes) > 0 {
 		return codes
 	}
-	list, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Dead}, Limit: remembered})
+	list, err := operator.List(ctx, run.box, operator.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Dead}, Limit: remembered})
 	for _, m := range list {
 		if err == nil {
 			codes = append(codes, lostCode(exit.RememberedCode(m.Kind, m.Code)))
@@ -407,8 +410,8 @@ func (run *batchRun) pauses(ctx context.Context) []int {
 	}
 	var codes []int
 	for _, name := range names {
-		m, err := run.box.Mailbox(ctx, name)
-		if err == nil && m.Pause != "" && m.Pause != outbox.PauseOperator {
+		m, err := operator.OneMailbox(ctx, run.box, name)
+		if err == nil && m.Pause != "" && m.Pause != mailbox.PauseOperator {
 			codes = append(codes, run.tally.pauseCode(m))
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -43,7 +45,7 @@ func (g *globals) openOutboxBy(ctx context.Context, cfg *config.Config, open fun
 		return nil, exit.With(exit.Config, err)
 	}
 	o := outbox.Options{
-		Limits: outbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
+		Limits: mailbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
 		Minute: time.Minute / time.Duration(cfg.TimeScale), Day: 24 * time.Hour / time.Duration(cfg.TimeScale),
 		Warn: func(text string) { g.Warningf("%s", text) },
 	}
@@ -59,7 +61,7 @@ func (g *globals) openOutboxBy(ctx context.Context, cfg *config.Config, open fun
 
 // enqueue takes a message into the outbox for the recipients of its envelope, as
 // the rest says: mailbox, source, key, time. known says that its key was there.
-func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Mail, as outbox.Message) (qid outbox.QID, known bool, err error) {
+func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Mail, as outbox.Message) (qid queueid.ID, known bool, err error) {
 	box, err := g.openOutbox(ctx, cfg)
 	if err != nil {
 		return "", false, err

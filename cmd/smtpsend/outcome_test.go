@@ -17,6 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/stdio"
@@ -349,7 +350,7 @@ func TestWhatWasGivenUpIsNotTriedAgain(t *testing.T) {
 	}
 	later := smtp.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
 	s, err := sender.Finish(t.Context(), c, outbox.Result{
-		Stage: smtp.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later,
+		Verdict:    mailbox.Verdict{Stage: smtp.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later},
 		Recipients: []outbox.Recipient{{Recipient: smtp.Recipient{ForwardPath: "a@contoso.example", Outcome: smtp.Transient, Reply: later}}},
 	})
 	if err = errors.Join(err, sender.Release()); err != nil || s.State != outbox.Dead {
@@ -368,7 +369,7 @@ func TestAMailboxThatIsReleasedMeanwhileIsNotStopped(t *testing.T) {
 	c := &outbox.Claim{QID: "1", Mailbox: "a@contoso.example"}
 	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &submission.Error{Stage: smtp.StageAuth, Reply: smtp.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
 		Recipients: []smtp.Recipient{{ForwardPath: "x@contoso.example", Outcome: smtp.NotAttempted}}}
-	tally.settled(c, refused, outbox.Settled{State: outbox.Ready, Event: outbox.EventHeld, Pause: outbox.PauseConfiguration})
+	tally.settled(c, refused, outbox.Settled{State: outbox.Ready, Event: outbox.EventHeld, Pause: mailbox.PauseConfiguration})
 	var coded *exit.Error
 	if err := tally.conclude(t.Context()); !errors.As(err, &coded) || coded.Code != exit.NotAuthorised {
 		t.Errorf("while it is held: %v", err)

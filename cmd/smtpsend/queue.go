@@ -12,6 +12,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -60,10 +63,10 @@ func (q *queueFlags) define(cmd *cobra.Command) {
 }
 
 // filter is what the flags and arguments name.
-func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []string, now time.Time) (outbox.Filter, error) {
-	f := outbox.Filter{Mailbox: q.mailbox, To: q.to, From: q.from, Row: q.row, All: q.all, Limit: q.limit}
+func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []string, now time.Time) (operator.Filter, error) {
+	f := operator.Filter{Mailbox: q.mailbox, To: q.to, From: q.from, Row: q.row, All: q.all, Limit: q.limit}
 	for _, arg := range args {
-		f.QIDs = append(f.QIDs, outbox.QID(arg))
+		f.QIDs = append(f.QIDs, queueid.ID(arg))
 	}
 	for _, s := range strings.FieldsFunc(q.state, func(r rune) bool { return r == ',' || r == ' ' }) {
 		switch state := outbox.State(s); state {
@@ -74,7 +77,7 @@ func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []stri
 		}
 	}
 	if q.batch != "" {
-		b, err := box.Batch(ctx, q.batch)
+		b, err := mailmerge.Find(ctx, box, q.batch)
 		if err != nil {
 			return f, exit.Outbox(err)
 		}
@@ -254,12 +257,12 @@ func runQueueAct(ctx context.Context, g *globals, q *queueFlags, action outbox.A
 
 // noteSending says how many of the messages that a filter names were left out
 // because they are being submitted.
-func (g *globals) noteSending(ctx context.Context, box *outbox.Outbox, action outbox.Action, f outbox.Filter) error {
+func (g *globals) noteSending(ctx context.Context, box *outbox.Outbox, action outbox.Action, f operator.Filter) error {
 	if action == outbox.Free || action == outbox.Retry || len(f.QIDs) > 0 || (len(f.States) > 0 && !slices.Contains(f.States, outbox.Sending)) {
 		return nil
 	}
 	f.States = []outbox.State{outbox.Sending}
-	list, err := box.List(ctx, f)
+	list, err := operator.List(ctx, box, f)
 	if err == nil && len(list) > 0 {
 		g.Line("note", "%s being submitted: %s does not apply to what is under way", plural(len(list), "1 more is", fmt.Sprint(len(list))+" more are"), action)
 	}
@@ -268,23 +271,23 @@ func (g *globals) noteSending(ctx context.Context, box *outbox.Outbox, action ou
 
 // act does the action to what f names. Messages that are named one by one are
 // handled one by one: of each it says why nothing was done to it.
-func act(ctx context.Context, box *outbox.Outbox, action outbox.Action, f outbox.Filter) (n int, notDone []string, err error) {
+func act(ctx context.Context, box *outbox.Outbox, action outbox.Action, f operator.Filter) (n int, notDone []string, err error) {
 	notDone = []string{}
 	if len(f.QIDs) == 0 {
-		n, err = box.Act(ctx, action, f)
+		n, err = operator.Act(ctx, box, action, f)
 		return n, notDone, err
 	}
 	for _, qid := range f.QIDs {
 		one := f
-		one.QIDs = []outbox.QID{qid}
-		done, err := box.Act(ctx, action, one)
+		one.QIDs = []queueid.ID{qid}
+		done, err := operator.Act(ctx, box, action, one)
 		if n += done; done > 0 {
 			continue
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return n, notDone, err
 		}
-		d, err := box.Show(ctx, qid)
+		d, err := operator.Show(ctx, box, qid)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			notDone = append(notDone, fmt.Sprintf("%s: no such message", qid))
@@ -308,9 +311,9 @@ func actOnMailbox(ctx context.Context, g *globals, box *outbox.Outbox, mailbox s
 	word := "released"
 	err := error(nil)
 	if action == outbox.Hold {
-		word, err = "held", box.HoldMailbox(ctx, mailbox, "held by an operator")
+		word, err = "held", box.Mailboxes().Hold(ctx, mailbox, "held by an operator")
 	} else {
-		err = box.ReleaseMailbox(ctx, mailbox)
+		err = box.Mailboxes().Release(ctx, mailbox)
 	}
 	if err != nil {
 		return exit.Outbox(err)

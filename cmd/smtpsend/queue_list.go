@@ -13,6 +13,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
@@ -41,7 +43,7 @@ func runQueueLs(ctx context.Context, g *globals, q *queueFlags) error {
 			f.States = []outbox.State{outbox.Ready, outbox.Sending, outbox.Held, outbox.Dead}
 		}
 		f.All = false
-		list, more, err := limited(f, func(f outbox.Filter) ([]outbox.Mail, error) { return box.List(ctx, f) })
+		list, more, err := limited(f, func(f operator.Filter) ([]operator.Mail, error) { return operator.List(ctx, box, f) })
 		if err != nil {
 			return exit.Outbox(err)
 		}
@@ -60,7 +62,7 @@ func runQueueLs(ctx context.Context, g *globals, q *queueFlags) error {
 }
 
 // limited lists no more than the filter's limit, and says whether there is more.
-func limited[T any](f outbox.Filter, list func(outbox.Filter) ([]T, error)) (found []T, more bool, err error) {
+func limited[T any](f operator.Filter, list func(operator.Filter) ([]T, error)) (found []T, more bool, err error) {
 	limit := f.Limit
 	if limit > 0 {
 		f.Limit++
@@ -80,7 +82,7 @@ func (g *globals) noteMore(more bool, shown int) {
 
 // printMails writes a table that fits the terminal: the last column, which is
 // the longest, is cut.
-func (g *globals) printMails(list []outbox.Mail) {
+func (g *globals) printMails(list []operator.Mail) {
 	if len(list) == 0 {
 		g.Printf("no messages\n")
 		return
@@ -100,7 +102,7 @@ const inTable = 160
 
 // why says, in about so many characters, why a message waits and until when, or
 // how it ended.
-func why(m outbox.Mail, now time.Time, most int) string {
+func why(m operator.Mail, now time.Time, most int) string {
 	text := m.Reason
 	if text == "" && m.State != outbox.Sent {
 		text = m.Text
@@ -165,9 +167,9 @@ func someIDs(cmd *cobra.Command, args []string) error {
 
 func runQueueShow(ctx context.Context, g *globals, ids []string) error {
 	return g.lookInto(ctx, func(box *outbox.Outbox) error {
-		var details []outbox.Detail
+		var details []operator.Detail
 		for _, id := range ids {
-			d, err := box.Show(ctx, outbox.QID(id))
+			d, err := operator.Show(ctx, box, queueid.ID(id))
 			if err != nil {
 				return exit.Outbox(fmt.Errorf("%s: %w", id, err))
 			}
@@ -177,7 +179,7 @@ func runQueueShow(ctx context.Context, g *globals, ids []string) error {
 	})
 }
 
-func (g *globals) printDetails(details []outbox.Detail, more bool) error {
+func (g *globals) printDetails(details []operator.Detail, more bool) error {
 	if g.json {
 		views := []detailView{}
 		for _, d := range details {
@@ -196,7 +198,7 @@ func (g *globals) printDetails(details []outbox.Detail, more bool) error {
 	return nil
 }
 
-func (g *globals) printDetail(d outbox.Detail) {
+func (g *globals) printDetail(d operator.Detail) {
 	now := time.Now()
 	g.Printf("%s  %s", d.QID, d.State)
 	if text := why(d.Mail, now, math.MaxInt); text != "" && d.State != outbox.Sent {
@@ -243,7 +245,7 @@ func runQueueHistory(ctx context.Context, g *globals, q *queueFlags) error {
 		if err != nil {
 			return err
 		}
-		details, more, err := limited(f, func(f outbox.Filter) ([]outbox.Detail, error) { return box.History(ctx, f) })
+		details, more, err := limited(f, func(f operator.Filter) ([]operator.Detail, error) { return operator.History(ctx, box, f) })
 		if err != nil {
 			return exit.Outbox(err)
 		}
@@ -267,7 +269,7 @@ func newQueueCat(g *globals) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error {
-				body, err := box.Body(cmd.Context(), outbox.QID(args[0]))
+				body, err := box.Body(cmd.Context(), queueid.ID(args[0]))
 				if err != nil {
 					return exit.Outbox(err)
 				}

@@ -16,6 +16,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -88,7 +91,7 @@ func runQueueRun(ctx context.Context, g *globals, drain bool) error {
 // held, or pause although mail is due, so that a run that had nothing to do does not
 // look well.
 func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
-	list, err := box.Mailboxes(ctx)
+	list, err := operator.Mailboxes(ctx, box)
 	if err != nil {
 		return err
 	}
@@ -101,7 +104,7 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 		_, told := t.stopped[m.Name]
 		switch {
 		case n == 0 || told:
-		case m.Pause == outbox.PauseOperator:
+		case m.Pause == mailbox.PauseOperator:
 			t.g.Line("note", "%s is held: %s", wait, courier.ReleaseCommand(m.Name))
 		case m.Stopped():
 			t.stopped[m.Name] = t.pauseCode(m)
@@ -116,7 +119,7 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 
 // notePauses says what a run that waits for pauses will wait for.
 func (g *globals) notePauses(ctx context.Context, box *outbox.Outbox) error {
-	list, err := box.Mailboxes(ctx)
+	list, err := operator.Mailboxes(ctx, box)
 	now := time.Now()
 	for _, m := range list {
 		if m.Pause != "" && !m.Held() && m.Counts[outbox.Ready] > 0 {
@@ -129,13 +132,13 @@ func (g *globals) notePauses(ctx context.Context, box *outbox.Outbox) error {
 // pauseCode is the exit code of what a mailbox waits for: as this run saw it, else
 // as the outbox remembers it. A refusal that the catalogue does not know and that
 // stops a mailbox is one of its sign-in.
-func (t *tally) pauseCode(m outbox.Mailbox) int {
+func (t *tally) pauseCode(m operator.Mailbox) int {
 	code, seen := t.stopped[m.Name]
 	if seen {
 		return code
 	}
 	code = exit.RememberedCode(m.Code, 0)
-	if code == exit.Refused && m.Pause == outbox.PauseConfiguration {
+	if code == exit.Refused && m.Pause == mailbox.PauseConfiguration {
 		return exit.NotAuthorised
 	}
 	return code
@@ -186,7 +189,7 @@ type tally struct {
 	deferred int
 	refused  int
 	doubt    int
-	waiting  map[outbox.QID]int // exit code of the last failure of what waits
+	waiting  map[queueid.ID]int // exit code of the last failure of what waits
 	lost     []int              // exit codes of what was given up
 	partly   bool               // something that was given up was accepted for some
 	stopped  map[string]int     // mailboxes that are held, with the exit code for it
@@ -197,7 +200,7 @@ type tally struct {
 }
 
 func (g *globals) newTally(cfg *config.Config) *tally {
-	return &tally{g: g, cfg: cfg, waiting: make(map[outbox.QID]int), stopped: make(map[string]int), told: make(map[string]bool)}
+	return &tally{g: g, cfg: cfg, waiting: make(map[queueid.ID]int), stopped: make(map[string]int), told: make(map[string]bool)}
 }
 
 func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled) {
@@ -219,7 +222,7 @@ func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 		delete(t.stopped, c.Mailbox) // somebody has released it since
 	}
 	switch {
-	case s.Held() && s.Pause != outbox.PauseOperator:
+	case s.Held() && s.Pause != mailbox.PauseOperator:
 		t.stop(c, r, s, finding)
 	case s.Pause != "" && !s.Held():
 		t.pause(c, r, s, finding)
@@ -298,11 +301,11 @@ func (t *tally) stop(c *outbox.Claim, r *submission.Receipt, s outbox.Settled, f
 // pause tells once why a mailbox pauses; while the run waits for it, also until
 // when.
 func (t *tally) pause(c *outbox.Claim, r *submission.Receipt, s outbox.Settled, found diagnosis.Finding) {
-	if s.Pause == outbox.PauseServer && !t.told[c.Mailbox] {
+	if s.Pause == mailbox.PauseServer && !t.told[c.Mailbox] {
 		t.told[c.Mailbox] = true
 		t.explain(r, found)
 	}
-	if t.waits || (t.quiet && s.Pause == outbox.PauseServer) { // a batch shows the others beside its rows
+	if t.waits || (t.quiet && s.Pause == mailbox.PauseServer) { // a batch shows the others beside its rows
 		t.g.Line("note", "mailbox %s pauses; %s", c.Mailbox, goesOn(c.Mailbox, s.Until, s.Probe, time.Now()))
 	}
 }
@@ -380,11 +383,11 @@ func newQueueWhy(g *globals) *cobra.Command {
 }
 
 func runQueueWhy(ctx context.Context, g *globals, box *outbox.Outbox, names []string) error {
-	list, err := box.Mailboxes(ctx)
+	list, err := operator.Mailboxes(ctx, box)
 	if len(names) > 0 {
 		list = nil
 		for _, name := range names {
-			m, e := box.Mailbox(ctx, name)
+			m, e := operator.OneMailbox(ctx, box, name)
 			list, err = append(list, m), errors.Join(err, e)
 		}
 	}
@@ -408,7 +411,7 @@ func runQueueWhy(ctx context.Context, g *globals, box *outbox.Outbox, names []st
 	return nil
 }
 
-func (g *globals) printMailbox(m outbox.Mailbox) {
+func (g *globals) printMailbox(m operator.Mailbox) {
 	g.Printf("%s: %d ready, %d sending, %d held; %d of %d messages in the last minute, %d of %d recipients in the last 24 hours\n",
 		m.Name, m.Counts[outbox.Ready], m.Counts[outbox.Sending], m.Counts[outbox.Held],
 		m.Messages, m.Limits.PerMinute, m.Recipients, m.Limits.RecipientsPerDay)
@@ -450,11 +453,11 @@ func runQueueStats(ctx context.Context, g *globals, box *outbox.Outbox, span str
 	if err != nil {
 		return err
 	}
-	finished, err := box.Finished(ctx, from)
+	finished, err := operator.Finished(ctx, box, from)
 	if err != nil {
 		return exit.Outbox(err)
 	}
-	mailboxes, err := box.Mailboxes(ctx)
+	mailboxes, err := operator.Mailboxes(ctx, box)
 	if err != nil {
 		return exit.Outbox(err)
 	}

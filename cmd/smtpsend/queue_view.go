@@ -4,11 +4,14 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 )
 
 // mailView is a message of the outbox for --json.
 type mailView struct {
-	QID         outbox.QID   `json:"queue_id"`
+	QID         queueid.ID   `json:"queue_id"`
 	State       outbox.State `json:"state"`
 	Mailbox     string       `json:"mailbox"`
 	ReversePath string       `json:"reverse_path"`
@@ -31,7 +34,7 @@ type mailView struct {
 	FinishedAt  *time.Time   `json:"finished_at,omitempty"`
 }
 
-func newMailView(m outbox.Mail) mailView {
+func newMailView(m operator.Mail) mailView {
 	return mailView{
 		QID: m.QID, State: m.State, Mailbox: m.Mailbox, ReversePath: m.ReversePath, Recipients: m.Recipients, Open: m.Open,
 		MessageID: m.MessageID, Size: m.Size, Attempts: m.Attempts, InDoubt: m.InDoubt, Row: m.Row, Source: m.Source,
@@ -72,7 +75,7 @@ type eventView struct {
 	Took      float64          `json:"took_ms,omitempty"`
 }
 
-func newDetailView(d outbox.Detail) detailView {
+func newDetailView(d operator.Detail) detailView {
 	v := detailView{mailView: newMailView(d.Mail)}
 	for _, r := range d.RecipientStates {
 		v.RecipientStates = append(v.RecipientStates, recipientStateView{r.ForwardPath, r.State, r.Code, r.Text})
@@ -91,7 +94,7 @@ type mailboxView struct {
 	PerDay        int                  `json:"recipients_per_day"`
 	LastMinute    int                  `json:"messages_last_minute"`
 	LastDay       int                  `json:"recipients_last_24h"`
-	Pause         outbox.Pause         `json:"pause,omitempty"`
+	Pause         mailbox.Pause        `json:"pause,omitempty"`
 	Held          bool                 `json:"held"`
 	Since         *time.Time           `json:"since,omitempty"`
 	ProbeAt       *time.Time           `json:"probe_at,omitempty"`
@@ -101,7 +104,7 @@ type mailboxView struct {
 	OldestDueFrom *time.Time           `json:"oldest_due,omitempty"`
 }
 
-func newMailboxView(m outbox.Mailbox) mailboxView {
+func newMailboxView(m operator.Mailbox) mailboxView {
 	return mailboxView{
 		Name: m.Name, Counts: m.Counts, PerMinute: m.Limits.PerMinute, PerDay: m.Limits.RecipientsPerDay,
 		LastMinute: m.Messages, LastDay: m.Recipients, Pause: m.Pause, Code: m.Code, Reason: m.Reason,

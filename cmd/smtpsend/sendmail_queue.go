@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
@@ -50,7 +51,7 @@ func (s *sendmail) listQueue(ctx context.Context) error {
 }
 
 func (s *sendmail) listWaiting(ctx context.Context, box *outbox.Outbox) error {
-	list, err := box.List(ctx, outbox.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
+	list, err := operator.List(ctx, box, operator.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
 	if err != nil {
 		return exit.Outbox(err)
 	}
@@ -71,8 +72,8 @@ func (s *sendmail) listWaiting(ctx context.Context, box *outbox.Outbox) error {
 }
 
 // listMail prints one message: sender, why it waits, recipients.
-func (s *sendmail) listMail(ctx context.Context, box *outbox.Outbox, m outbox.Mail) error {
-	d, err := box.Show(ctx, m.QID)
+func (s *sendmail) listMail(ctx context.Context, box *outbox.Outbox, m operator.Mail) error {
+	d, err := operator.Show(ctx, box, m.QID)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -29,7 +31,7 @@ const producers = 8
 // is told of each, from several goroutines but one at a time. The error names
 // the row at which it ended; what was taken before stays, and the same call goes
 // on there. Rows are taken in about their order.
-func Add(ctx context.Context, rows *Rows, p Plan, box *outbox.Outbox, b outbox.Batch, progress func(Added)) (Added, error) {
+func Add(ctx context.Context, rows *Rows, p Plan, box *outbox.Outbox, b mailmerge.Batch, progress func(Added)) (Added, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	a := &adder{plan: p, box: box, batch: b, progress: progress}
@@ -75,7 +77,7 @@ func feed(ctx context.Context, rows *Rows, work chan<- Row) error {
 type adder struct {
 	plan     Plan
 	box      *outbox.Outbox
-	batch    outbox.Batch
+	batch    mailmerge.Batch
 	progress func(Added)
 
 	mu    sync.Mutex // guards added
@@ -105,16 +107,16 @@ func (a *adder) add(ctx context.Context, row Row) error {
 
 // isKnown asks before composing, so that going on costs little where nothing is
 // to do.
-func isKnown(ctx context.Context, box *outbox.Outbox, b outbox.Batch, row Row) (bool, error) {
+func isKnown(ctx context.Context, box *outbox.Outbox, b mailmerge.Batch, row Row) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, context.Cause(ctx)
 	}
-	known, err := box.KnownRows(ctx, b, []string{row.Key})
+	known, err := mailmerge.KnownRows(ctx, box, b, []string{row.Key})
 	return known[row.Key], err
 }
 
 // addRow composes one message and puts it into the outbox.
-func addRow(ctx context.Context, row Row, p Plan, box *outbox.Outbox, b outbox.Batch) (known bool, err error) {
+func addRow(ctx context.Context, row Row, p Plan, box *outbox.Outbox, b mailmerge.Batch) (known bool, err error) {
 	d, at, err := p.Draft(ctx, row)
 	if err != nil {
 		return false, err
@@ -164,8 +166,8 @@ func (a Account) String() string {
 // Take reads the account of a batch from the outbox. Of what is held, a server
 // may have what is in doubt; the rest is held because somebody wanted it. What is
 // still coming in, or broke off, is not taken, and no row of the batch yet.
-func Take(ctx context.Context, box *outbox.Outbox, b outbox.Batch) (Account, error) {
-	all, inDoubt, err := box.BatchCounts(ctx, b.ID)
+func Take(ctx context.Context, box *outbox.Outbox, b mailmerge.Batch) (Account, error) {
+	all, inDoubt, err := mailmerge.Counts(ctx, box, b.ID)
 	if err != nil {
 		return Account{}, err
 	}
@@ -186,10 +188,10 @@ const pageSize = 500
 var taken = []outbox.State{outbox.Ready, outbox.Sending, outbox.Held, outbox.Sent, outbox.Dead, outbox.Cancelled}
 
 // each calls do for every message of a batch, the newest first.
-func each(ctx context.Context, box *outbox.Outbox, b outbox.Batch, do func(outbox.Detail) error) error {
-	f := outbox.Filter{Batch: b.ID, States: taken, Limit: pageSize}
+func each(ctx context.Context, box *outbox.Outbox, b mailmerge.Batch, do func(operator.Detail) error) error {
+	f := operator.Filter{Batch: b.ID, States: taken, Limit: pageSize}
 	for {
-		list, err := box.History(ctx, f)
+		list, err := operator.History(ctx, box, f)
 		if err != nil {
 			return err
 		}

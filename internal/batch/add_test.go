@@ -15,16 +15,18 @@ import (
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 )
 
-func openOutbox(t *testing.T) (*outbox.Outbox, outbox.Batch) {
+func openOutbox(t *testing.T) (*outbox.Outbox, mailmerge.Batch) {
 	t.Helper()
 	box, err := outbox.Open(t.Context(), t.TempDir(), outbox.Options{AnyFileSystem: true, Reserve: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { box.Close() })
-	b, _, err := box.StartBatch(t.Context(), "test", "", 0)
+	b, _, err := mailmerge.Start(t.Context(), box, "test", "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +35,7 @@ func openOutbox(t *testing.T) (*outbox.Outbox, outbox.Batch) {
 
 const addTemplate = "---\nto: '{{.email}}'\nsubject: 'no {{.id}}'\n---\nhi\n"
 
-func add(ctx context.Context, t *testing.T, box *outbox.Outbox, b outbox.Batch, data, key string, progress func(batch.Added)) (batch.Added, error) {
+func add(ctx context.Context, t *testing.T, box *outbox.Outbox, b mailmerge.Batch, data, key string, progress func(batch.Added)) (batch.Added, error) {
 	t.Helper()
 	rows, err := batch.ReadRows("rows.csv", strings.NewReader(data), key)
 	if err != nil {
@@ -71,7 +73,7 @@ func TestARowIsOneMessageHoweverOftenItIsAdded(t *testing.T) {
 	if err != nil || account.String() != "30 rows: 0 accepted, 0 refused, 0 in doubt, 30 waiting" {
 		t.Errorf("account %q, %v", account, err)
 	}
-	other, _, err := box.StartBatch(t.Context(), "other", "", 0)
+	other, _, err := mailmerge.Start(t.Context(), box, "other", "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +87,7 @@ func TestARowIsKnownWhenItsMessageIsGone(t *testing.T) {
 	if _, err := add(t.Context(), t, box, b, data(0, 5), "id", nil); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := box.Act(t.Context(), outbox.Discard, outbox.Filter{Batch: b.ID, Row: "3"}); err != nil || n != 1 {
+	if n, err := operator.Act(t.Context(), box, outbox.Discard, operator.Filter{Batch: b.ID, Row: "3"}); err != nil || n != 1 {
 		t.Fatalf("%d removed, %v", n, err)
 	}
 	got, err := add(t.Context(), t, box, b, data(0, 6), "id", nil)
@@ -104,7 +106,7 @@ func TestARowIsKnownWhenItsMessageIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checked, err := batch.Check(t.Context(), rows, plan(t, addTemplate), func(keys []string) (map[string]bool, error) { return box.KnownRows(t.Context(), b, keys) })
+	checked, err := batch.Check(t.Context(), rows, plan(t, addTemplate), func(keys []string) (map[string]bool, error) { return mailmerge.KnownRows(t.Context(), box, b, keys) })
 	if err != nil || checked.Rows != 300 || checked.Known != 6 || checked.Mailboxes["reports@contoso.example"] != (batch.Count{Messages: 294, Recipients: 294}) {
 		t.Errorf("checked %+v, %v", checked, err)
 	}
@@ -125,7 +127,7 @@ func TestAContentThatIsStillComingInIsNoRowYet(t *testing.T) {
 		Envelope: message.Envelope{ReversePath: "reports@contoso.example", ForwardPaths: []string{"a@contoso.example"}},
 	}, contentFunc(func(w io.Writer) (int64, error) {
 		n, err := io.Copy(w, strings.NewReader(strings.Repeat("0123456789\r\n", 300_000)))
-		list, e := box.List(t.Context(), outbox.Filter{Batch: b.ID, States: []outbox.State{outbox.Receiving}})
+		list, e := operator.List(t.Context(), box, operator.Filter{Batch: b.ID, States: []outbox.State{outbox.Receiving}})
 		if e != nil || len(list) != 1 {
 			t.Errorf("%d messages are coming in, %v", len(list), e)
 		}
@@ -232,7 +234,7 @@ func TestReportRunsNothing(t *testing.T) {
 		}
 	}
 	check("waiting")
-	if _, err := box.Act(t.Context(), outbox.Discard, outbox.Filter{All: true}); err != nil {
+	if _, err := operator.Act(t.Context(), box, outbox.Discard, operator.Filter{All: true}); err != nil {
 		t.Fatal(err)
 	}
 	check("removed")

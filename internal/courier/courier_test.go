@@ -23,6 +23,10 @@ import (
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -100,7 +104,7 @@ func (l *lab) connection(mailbox string) (submission.Options, error) {
 }
 
 // add puts a message into the outbox.
-func (l *lab) add(mailbox, to, subject string) outbox.QID {
+func (l *lab) add(mailbox, to, subject string) queueid.ID {
 	l.t.Helper()
 	var d message.Draft
 	var err error
@@ -194,8 +198,8 @@ func TestARefusedCredentialBurnsNoMessage(t *testing.T) {
 	if got := fmt.Sprint(settled); got != "[a@contoso.example ready b@contoso.example sent]" {
 		t.Errorf("settled %s", got)
 	}
-	box, err := l.out.Mailbox(t.Context(), "a@contoso.example")
-	if err != nil || box.Pause != outbox.PauseConfiguration || box.Counts[outbox.Ready] != 3 || box.Code != "smtp-auth-disabled-mailbox" {
+	box, err := operator.OneMailbox(t.Context(), l.out, "a@contoso.example")
+	if err != nil || box.Pause != mailbox.PauseConfiguration || box.Counts[outbox.Ready] != 3 || box.Code != "smtp-auth-disabled-mailbox" {
 		t.Errorf("mailbox %+v, %v", box, err)
 	}
 }
@@ -208,7 +212,7 @@ func TestAReplyThatIsLostIsInDoubtAndRecorded(t *testing.T) {
 	l := newLab(t, sandbox.Options{Faults: []sandbox.Fault{fault}}, outbox.Options{InDoubt: outbox.DoubtHold})
 	qid := l.add("a@contoso.example", "x@contoso.example", "a")
 	l.run(t.Context(), courier.Options{Drain: true})
-	d, err := l.out.Show(t.Context(), qid)
+	d, err := operator.Show(t.Context(), l.out, qid)
 	if err != nil || d.State != outbox.Held || d.InDoubt != 1 {
 		t.Errorf("message %+v, %v", d.Mail, err)
 	}
@@ -232,7 +236,7 @@ func TestAnEndingProcessLetsTheMessageOnItsWayArrive(t *testing.T) {
 	if got := fmt.Sprint(settled); got != "[a@contoso.example sent]" || len(l.box.Messages()) != 1 {
 		t.Errorf("settled %s, %d arrived", got, len(l.box.Messages()))
 	}
-	list, err := l.out.List(t.Context(), outbox.Filter{States: []outbox.State{outbox.Ready}})
+	list, err := operator.List(t.Context(), l.out, operator.Filter{States: []outbox.State{outbox.Ready}})
 	if err != nil || len(list) != 4 {
 		t.Errorf("%d messages are ready, %v; want 4", len(list), err)
 	}
@@ -244,7 +248,7 @@ func TestAnEndingProcessLetsTheMessageOnItsWayArrive(t *testing.T) {
 }
 
 func TestLimitsAreKept(t *testing.T) {
-	l := newLab(t, sandbox.Options{}, outbox.Options{Limits: outbox.Limits{PerMinute: 3}})
+	l := newLab(t, sandbox.Options{}, outbox.Options{Limits: mailbox.Limits{PerMinute: 3}})
 	for range 5 {
 		l.add("a@contoso.example", "x@contoso.example", "a")
 	}
@@ -297,11 +301,11 @@ func TestWhatTheGraceCutsOffIsRecordedAsInDoubt(t *testing.T) {
 	if got := fmt.Sprint(l.run(ctx, courier.Options{Drain: true, Grace: time.Nanosecond})); got != "[a@contoso.example held]" {
 		t.Errorf("settled %s", got)
 	}
-	d, err := l.out.Show(t.Context(), qid)
+	d, err := operator.Show(t.Context(), l.out, qid)
 	if err != nil || d.State != outbox.Held || d.InDoubt != 1 {
 		t.Errorf("message %+v, %v", d.Mail, err)
 	}
-	if d, err := l.out.Show(t.Context(), other); err != nil || d.State != outbox.Ready || d.Attempts != 0 {
+	if d, err := operator.Show(t.Context(), l.out, other); err != nil || d.State != outbox.Ready || d.Attempts != 0 {
 		t.Errorf("the next message %+v, %v", d.Mail, err)
 	}
 }
@@ -312,7 +316,7 @@ func TestUntilIsAskedAsSoonAsNothingIsLeft(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	l.run(ctx, courier.Options{Poll: time.Hour, Until: func(ctx context.Context) (bool, error) {
-		d, err := l.out.Show(ctx, qid)
+		d, err := operator.Show(ctx, l.out, qid)
 		return d.State == outbox.Sent, err
 	}})
 	if err := ctx.Err(); err != nil {
@@ -346,7 +350,7 @@ func TestAnOutcomeIsRecordedWhenTheOutboxIsFreeAgain(t *testing.T) {
 	if got := fmt.Sprint(l.run(t.Context(), courier.Options{Drain: true, Trouble: told})); got != "[a@contoso.example sent]" {
 		t.Errorf("settled %s", got)
 	}
-	if d, err := l.out.Show(t.Context(), qid); err != nil || d.State != outbox.Sent || d.InDoubt != 0 {
+	if d, err := operator.Show(t.Context(), l.out, qid); err != nil || d.State != outbox.Sent || d.InDoubt != 0 {
 		t.Errorf("message %+v, %v", d.Mail, err)
 	}
 }
@@ -379,10 +383,10 @@ func TestADamagedContentIsGivenUp(t *testing.T) {
 	if got := fmt.Sprint(l.run(t.Context(), courier.Options{Drain: true})); got != "[a@contoso.example dead a@contoso.example sent]" {
 		t.Errorf("settled %s", got)
 	}
-	if d, err := l.out.Show(t.Context(), qid); err != nil || !strings.Contains(d.Text, "the content is not what was taken") {
+	if d, err := operator.Show(t.Context(), l.out, qid); err != nil || !strings.Contains(d.Text, "the content is not what was taken") {
 		t.Errorf("message %+v, %v", d.Mail, err)
 	}
-	if n, err := l.out.Notices(t.Context(), outbox.RoadMail, 9); err != nil || len(n) != 1 || n[0].QID != qid {
+	if n, err := l.out.Notices().List(t.Context(), notice.RoadMail, 9); err != nil || len(n) != 1 || n[0].QID != qid {
 		t.Errorf("notices %+v, %v", n, err)
 	}
 	if m := l.box.Messages(); len(m) != 1 || m[0].Subject != "b" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -55,11 +56,11 @@ func (c *courier) probe(ctx context.Context, mailbox string) bool {
 	return end.Settled.Pause == ""
 }
 
-// signIn is the probe itself. What ends for our own sake has a zero result.
-func (c *courier) signIn(end *Probed) (accepted bool, result outbox.Result) {
+// signIn is the probe itself. What ends for our own sake has a zero verdict.
+func (c *courier) signIn(end *Probed) (accepted bool, result mailbox.Verdict) {
 	session, err := c.session(end.Mailbox)
 	if err != nil {
-		return false, settingResult(err)
+		return false, settingVerdict(err)
 	}
 	end.Token, end.Err = session.SignIn(c.work, time.Now().Add(probeTime))
 	if end.Err == nil {
@@ -71,7 +72,7 @@ func (c *courier) signIn(end *Probed) (accepted bool, result outbox.Result) {
 	return false, result
 }
 
-// settingResult is the result of an attempt that a setting ended.
-func settingResult(err error) outbox.Result {
-	return outbox.Result{Stage: smtp.StageConfig, Class: diagnosis.ClassConfiguration, Kind: KindSettings, Text: err.Error()}
+// settingVerdict is the verdict on an attempt that a setting ended.
+func settingVerdict(err error) mailbox.Verdict {
+	return mailbox.Verdict{Stage: smtp.StageConfig, Class: diagnosis.ClassConfiguration, Kind: KindSettings, Text: err.Error()}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -66,13 +67,13 @@ func (c *courier) serve(ctx context.Context, due outbox.Due) {
 
 // claim takes the next due message, nil when there is none or the mailbox has
 // to wait.
-func (c *courier) claim(ctx context.Context, mailbox string) *job {
+func (c *courier) claim(ctx context.Context, name string) *job {
 	if ctx.Err() != nil {
 		return nil
 	}
-	claim, err := c.sender.Claim(ctx, mailbox)
+	claim, err := c.sender.Claim(ctx, name)
 	if err != nil {
-		var wait *outbox.WaitError
+		var wait *mailbox.WaitError
 		switch {
 		case errors.Is(err, outbox.ErrIdle), errors.As(err, &wait), ctx.Err() != nil:
 		case errors.Is(err, store.ErrBusy):
@@ -103,7 +104,7 @@ func (c *courier) giveBack(j *job) {
 func (c *courier) submit(j *job, next func() *message.Mail) bool {
 	session, err := c.session(j.claim.Mailbox)
 	if err != nil {
-		return c.finish(j, nil, settingResult(err))
+		return c.finish(j, nil, outbox.Result{Verdict: settingVerdict(err)})
 	}
 	timeout := c.o.Timeout + time.Duration(j.claim.Size/slowest)*time.Second
 	receipt := session.Submit(c.work, j.mail, submission.Policy{
@@ -170,7 +171,7 @@ func (c *courier) finish(j *job, receipt *submission.Receipt, result outbox.Resu
 
 // resultOf is a receipt in the outbox's terms.
 func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
-	res := outbox.Result{Took: r.Took, ServerID: r.QueueID, Reply: r.Reply}
+	res := outbox.Result{Verdict: mailbox.Verdict{Reply: r.Reply}, Took: r.Took, ServerID: r.QueueID}
 	for _, rcpt := range r.Recipients {
 		o := outbox.Recipient{Recipient: rcpt}
 		if rcpt.Outcome == smtp.Transient || rcpt.Outcome == smtp.Permanent {
@@ -182,7 +183,7 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 	if e == nil || ((j.kept || e.Interrupted()) && r.Count(smtp.InDoubt) == 0) { // it ended for our own sake
 		return res
 	}
-	c.blame(&res, e, to, r.Token)
+	c.blame(&res.Verdict, e, to, r.Token)
 	if errors.Is(e, outbox.ErrDamaged) {
 		giveUp(&res)
 	}
@@ -191,7 +192,7 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 
 // blame says in res what e means. Of a message that others have, to is who lacks
 // it; that says nothing about the mailbox.
-func (c *courier) blame(res *outbox.Result, e *submission.Error, to string, token submission.Token) {
+func (c *courier) blame(res *mailbox.Verdict, e *submission.Error, to string, token submission.Token) {
 	symptom := e.Symptom()
 	if c.o.Claims != nil {
 		symptom.Claims = c.o.Claims(token)

@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -125,7 +126,7 @@ func Outbox(err error) error {
 		return With(TryAgain, err)
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
 		return With(NoInput, err)
-	case errors.Is(err, outbox.ErrNoFilter):
+	case errors.Is(err, operator.ErrNoFilter):
 		return Usagef("name messages, or filter them; --all for every one")
 	case errors.Is(err, store.ErrBroken), errors.Is(err, store.ErrCorrupt), errors.Is(err, outbox.ErrDamaged):
 		return With(IO, err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -66,7 +67,7 @@ func comeBack(c cell) (res result) {
 }
 
 // queued submits a message from an outbox until it is over or held.
-func queued(s *server, c cell) (d outbox.Detail, m outbox.Mailbox, err error) {
+func queued(s *server, c cell) (d operator.Detail, m operator.Mailbox, err error) {
 	dir, err := os.MkdirTemp("", "comeback")
 	if err != nil {
 		return d, m, err
@@ -102,12 +103,12 @@ func queued(s *server, c cell) (d outbox.Detail, m outbox.Mailbox, err error) {
 	err = courier.Run(ctx, box, sender, courier.Options{
 		Connection: func(string) (submission.Options, error) { return o, nil }, Poll: 5 * time.Millisecond,
 		Until: func(ctx context.Context) (over bool, err error) {
-			d, err = box.Show(ctx, qid)
+			d, err = operator.Show(ctx, box, qid)
 			return d.State != outbox.Ready && d.State != outbox.Sending, err
 		},
 	})
 	if err == nil {
-		m, err = box.Mailbox(context.WithoutCancel(ctx), mailbox)
+		m, err = operator.OneMailbox(context.WithoutCancel(ctx), box, mailbox)
 	}
 	return d, m, err
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -83,15 +85,12 @@ func (m *Message) Check() error {
 	return nil
 }
 
-// mailboxKey is how a mailbox is stored: Exchange compares without case.
-func mailboxKey(name string) string { return strings.ToLower(name) }
-
 // Accept takes a message with the content that r gives up to its end: header
 // section and body with CRLF line ends. When it returns without error the
-// message is on disk. A key that is known already gives the QID of its first
+// message is on disk. A key that is known already gives the queueid.ID of its first
 // message, and dup. Errors wrap store.ErrFull, store.ErrBroken, ErrSize, *InputError, or
 // what r said; then nothing was taken.
-func (ob *Outbox) Accept(ctx context.Context, m Message, r io.Reader) (q QID, dup bool, err error) {
+func (ob *Outbox) Accept(ctx context.Context, m Message, r io.Reader) (q queueid.ID, dup bool, err error) {
 	return ob.AcceptContent(ctx, m, readerContent{r})
 }
 
@@ -101,20 +100,20 @@ type readerContent struct{ r io.Reader }
 func (c readerContent) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, c.r) }
 
 // AcceptContent is Accept for a content that writes itself.
-func (ob *Outbox) AcceptContent(ctx context.Context, m Message, c io.WriterTo) (q QID, dup bool, err error) {
-	id, dup, err := ob.take(ctx, m, c)
+func (ob *Outbox) AcceptContent(ctx context.Context, m Message, c io.WriterTo) (q queueid.ID, dup bool, err error) {
+	id, dup, err := ob.accept(ctx, m, c)
 	if err != nil {
 		return "", false, fmt.Errorf("taking a message: %w", err)
 	}
 	ob.signal()
-	return ob.qid(id), dup, nil
+	return ob.tag.ID(id), dup, nil
 }
 
-func (ob *Outbox) take(ctx context.Context, m Message, c io.WriterTo) (id int64, dup bool, err error) {
+func (ob *Outbox) accept(ctx context.Context, m Message, c io.WriterTo) (id int64, dup bool, err error) {
 	if err := m.Check(); err != nil {
 		return 0, false, err
 	}
-	m.Mailbox = mailboxKey(m.Mailbox)
+	m.Mailbox = mailbox.Key(m.Mailbox)
 	m.Envelope.ForwardPaths = unique(m.Envelope.ForwardPaths)
 	if err := ob.db.Room(m.Size); err != nil {
 		return 0, false, err
@@ -157,7 +156,7 @@ const lease = time.Hour
 // can write in between.
 type intake struct {
 	ob       *Outbox
-	ctx      context.Context
+	ctx      context.Context // of the one call of AcceptContent that made it: a Writer is given none
 	m        *Message
 	hash     hash.Hash
 	size     int64

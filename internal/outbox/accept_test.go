@@ -12,6 +12,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 )
 
 func TestContentComesBackAsItWasTaken(t *testing.T) {
@@ -72,7 +74,7 @@ func TestOneKeyIsOneMessage(t *testing.T) {
 				if second != first || !dup || err != nil {
 					t.Errorf("second time: %s, %v, %v, want %s, true, nil", second, dup, err, first)
 				}
-				if list, err := f.List(f.ctx, outbox.Filter{}); len(list) != 1 || err != nil {
+				if list, err := f.List(f.ctx, operator.Filter{}); len(list) != 1 || err != nil {
 					t.Errorf("%d messages, %v, want 1", len(list), err)
 				}
 			})
@@ -104,7 +106,7 @@ func TestWhatBreaksOffIsNotTaken(t *testing.T) {
 			if !errors.Is(err, tt.want) && !(errors.As(tt.want, &input) && errors.As(err, &input)) {
 				t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 			}
-			if list, err := f.List(f.ctx, outbox.Filter{}); len(list) != 0 || err != nil {
+			if list, err := f.List(f.ctx, operator.Filter{}); len(list) != 0 || err != nil {
 				t.Errorf("%s: %d messages are left, %v", tt.name, len(list), err)
 			}
 		}
@@ -155,7 +157,7 @@ func TestAcceptWakesAndCounts(t *testing.T) {
 
 func TestMessagesGoByPriorityThenAge(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-		var want []outbox.QID
+		var want []queueid.ID
 		for i, p := range []outbox.Priority{outbox.Bulk, outbox.Normal, outbox.Normal, outbox.Urgent, outbox.Low} {
 			m := mail()
 			m.Priority = p
@@ -163,7 +165,7 @@ func TestMessagesGoByPriorityThenAge(t *testing.T) {
 			want = append(want, q)
 			f.clock.add(time.Duration(i) * time.Second)
 		}
-		want = []outbox.QID{want[3], want[1], want[2], want[4], want[0]}
+		want = []queueid.ID{want[3], want[1], want[2], want[4], want[0]}
 		f.lock()
 		for i, q := range want {
 			if c := f.claim(); c.QID != q {

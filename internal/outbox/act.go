@@ -19,67 +19,40 @@ const (
 	Discard Action = "rm"      // any are gone without a trace, but that a batch knows its rows
 )
 
-// Act does the action to the messages that f names, and returns to how many it
-// applied. Large numbers go in several transactions, so that others write in
-// between. ErrNoFilter is returned for a filter without bounds, unless it says
-// All.
-func (ob *Outbox) Act(ctx context.Context, a Action, f Filter) (n int, err error) {
-	if !f.bounded() {
-		return 0, ErrNoFilter
-	}
-	limit := f.Limit
-	f.Oldest = false
-	for {
-		f.Limit = some
-		if limit > 0 {
-			f.Limit = min(some, limit)
-		}
-		done, found, last, err := ob.actOn(ctx, a, f)
-		if n += done; err != nil {
-			return n, fmt.Errorf("doing %s: %w", a, err)
-		}
-		if limit -= found; found < f.Limit || limit == 0 {
-			ob.signal()
-			return n, nil
-		}
-		f.Before = last
-	}
-}
-
-// actOn does the action to the messages that f finds, in one transaction but for
-// large contents: another's action cannot come in between.
-func (ob *Outbox) actOn(ctx context.Context, a Action, f Filter) (n, found int, last QID, err error) {
-	var dropped []int64
+// Act does the action to the messages that find returns, and returns to how many it
+// applied. All goes in one transaction but for large contents: another's action
+// cannot come in between.
+func (ob *Outbox) Act(ctx context.Context, a Action, find func(*store.Tx) ([]int64, error)) (n int, err error) {
+	var changed []int64
 	err = ob.db.Write(ctx, func(t *store.Tx) error {
-		list, ids, err := ob.list(t, f)
-		if err != nil || len(list) == 0 {
+		ids, err := find(t)
+		if err != nil {
 			return err
 		}
-		found, last = len(list), list[len(list)-1].QID
 		for _, id := range ids {
 			ok, err := actOnOne(t, a, id)
 			if err != nil {
 				return err
 			}
 			if ok {
-				n++
-				dropped = append(dropped, id)
+				changed = append(changed, id)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, 0, "", err
+		return 0, fmt.Errorf("doing %s: %w", a, err)
 	}
+	ob.signal()
 	if a != Cancel {
-		dropped = nil
+		return len(changed), nil
 	}
-	for _, id := range dropped {
-		if err == nil {
-			err = ob.dropBody(ctx, id)
+	for _, id := range changed {
+		if err := ob.dropBody(ctx, id); err != nil {
+			return len(changed), fmt.Errorf("doing %s: %w", a, err)
 		}
 	}
-	return n, found, last, err
+	return len(changed), nil
 }
 
 // actOnOne does the action to one message when its state allows.

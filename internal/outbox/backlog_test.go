@@ -16,6 +16,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -68,7 +69,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 	f.lock()
 	if err := ob.Backup(t.Context(), dir+"/backup"); err != nil { // every kind of statement is prepared once
 		t.Fatal(err)
@@ -165,9 +166,9 @@ func exercise(f *fixture, ob *outbox.Outbox) {
 	_, _ = f.sender.Purge(f.ctx)
 	_, _ = f.sender.Due(f.ctx)
 	_, _ = f.Mailboxes(f.ctx)
-	_, _ = f.List(f.ctx, outbox.Filter{To: "a@b"})
-	_, _ = f.Act(f.ctx, outbox.Cancel, outbox.Filter{All: true})
-	_, _ = f.Act(f.ctx, outbox.Discard, outbox.Filter{All: true})
+	_, _ = f.List(f.ctx, operator.Filter{To: "a@b"})
+	_, _ = f.Act(f.ctx, outbox.Cancel, operator.Filter{All: true})
+	_, _ = f.Act(f.ctx, outbox.Discard, operator.Filter{All: true})
 }
 
 // accept adds one 2 KB message.

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -17,8 +18,8 @@ import (
 // and sum: ErrDamaged comes in place of io.EOF, and when a part is missing. Errors
 // wrap store.ErrNotFound when there is no such message, ErrNoContent when it was sent or
 // cancelled and its content deleted.
-func (ob *Outbox) Body(ctx context.Context, q QID) (io.ReadCloser, error) {
-	id, err := ob.id(q)
+func (ob *Outbox) Body(ctx context.Context, q queueid.ID) (io.ReadCloser, error) {
+	id, err := ob.Number(q)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func (ob *Outbox) Body(ctx context.Context, q QID) (io.ReadCloser, error) {
 
 type body struct {
 	v    store.View
-	q    QID
+	q    queueid.ID
 	id   int64
 	seq  int
 	left int64 // octets that are still to come

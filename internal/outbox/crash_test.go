@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -32,7 +33,7 @@ func TestKilledProducerLosesNothingThatWasTaken(t *testing.T) {
 		rounds = 1
 	}
 	dir := t.TempDir()
-	taken := make(map[outbox.QID][2]int)
+	taken := make(map[queueid.ID][2]int)
 	for round := range rounds {
 		cmd := child("produce", dir, "10", "100000", "FULL", "0")
 		out, err := cmd.StdoutPipe()
@@ -160,8 +161,8 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
-	taken := make(map[outbox.QID][2]int)
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
+	taken := make(map[queueid.ID][2]int)
 	for i := 0; ; i++ {
 		m := mail()
 		m.MessageID = fmt.Sprintf("<0.%d@contoso.example>", i)
@@ -194,7 +195,7 @@ func TestReserveOfTheDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 	m := mail()
 	m.Size = 9 << 20 // fits, but not twice
 	if _, _, err := ob.Accept(t.Context(), m, &flowing{left: 9 << 20}); !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "MiB are needed") {

@@ -2,8 +2,6 @@ package outbox
 
 import (
 	"errors"
-	"fmt"
-	"time"
 )
 
 // The errors that callers tell apart, beside those of package store. They are wrapped.
@@ -16,24 +14,10 @@ var (
 	ErrIdle = errors.New("nothing is due")
 	// ErrLost says that a claim is no longer the caller's.
 	ErrLost = errors.New("the message is no longer claimed")
-	// ErrNoFilter says that an action was to have no bounds.
-	ErrNoFilter = errors.New("no messages were named")
 	// ErrSize says that the content had another size than announced: it was cut
 	// off, and nothing was taken.
 	ErrSize = errors.New("the content has another size than announced")
 )
-
-// WaitError says that a mailbox may not submit now.
-type WaitError struct {
-	Mailbox string
-	Until   time.Time // zero: the mailbox is held
-	Probe   time.Time // when a held mailbox is tried by a sign-in; zero: it waits for somebody alone
-	Pause   Pause     // "" when one of the mailbox's own limits is reached
-	Reason  string    // in words
-}
-
-// Error gives the reason.
-func (e *WaitError) Error() string { return fmt.Sprintf("%s waits: %s", e.Mailbox, e.Reason) }
 
 // InputError is a message that cannot be taken as it is.
 type InputError struct{ Field, Reason string }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -22,35 +24,10 @@ type Recipient struct {
 // Result is the account of one attempt. The zero value gives a claim back as if
 // it had never been taken.
 type Result struct {
-	Recipients []Recipient     // those that are missing were not attempted
-	Stage      smtp.Stage      // where it ended
-	Class      diagnosis.Class // what the failure means, "" when there was none
-	Kind       string          // its code in the catalogue
-	Fault      smtp.Fault      // what failed when neither server nor token endpoint said anything
-	Reply      smtp.Reply      // that decided; zero when none came
-	Text       string          // our words when there is no reply
-	ServerID   string          // the server's name for what it accepted
-	Pause      time.Duration   // how long the server, or the catalogue, wants a throttled mailbox to pause; 0: growing
+	mailbox.Verdict
+	Recipients []Recipient // those that are missing were not attempted
+	ServerID   string      // the server's name for what it accepted
 	Took       time.Duration
-}
-
-// words are the server's, or ours.
-func (r *Result) words() string {
-	if r.Reply.IsZero() {
-		return r.Text
-	}
-	return r.Reply.String()
-}
-
-// session reports a failure before any mail transaction: it says nothing about
-// the message.
-func (r *Result) session() bool {
-	switch r.Stage {
-	case smtp.StageConfig, smtp.StageToken, smtp.StageDial, smtp.StageGreeting,
-		smtp.StageEHLO, smtp.StageStartTLS, smtp.StageAuth:
-		return true
-	}
-	return false
 }
 
 // Settled says what Finish decided.
@@ -59,15 +36,15 @@ type Settled struct {
 	ReadyAt time.Time // when State is Ready
 	Event   EventKind
 
-	Pause Pause     // set when the mailbox submits nothing more, for now or while it is held
-	Until time.Time // of the pause; zero when the mailbox is held
-	Probe time.Time // when a held mailbox is tried by a sign-in
+	Pause mailbox.Pause // set when the mailbox submits nothing more, for now or while it is held
+	Until time.Time     // of the pause; zero when the mailbox is held
+	Probe time.Time     // when a held mailbox is tried by a sign-in
 
 	Partly bool // of a Dead message: some recipients have it, from this attempt or an earlier one
 }
 
-// Held reports that the mailbox goes on only when a probe is accepted or somebody
-// releases it.
+// Held reports that the mailbox goes on only when a probe is accepted or it is
+// released.
 func (s Settled) Held() bool { return s.Pause != "" && s.Until.IsZero() }
 
 // Finish records what became of a claim and decides what is next (see the
@@ -99,7 +76,7 @@ type finish struct {
 	t   *store.Tx
 	c   *Claim
 	r   Result
-	box *mailbox
+	box *mailbox.Mailbox
 
 	phase              string
 	attempts, doubts   int
@@ -115,7 +92,7 @@ type finish struct {
 }
 
 func (f *finish) run() (err error) {
-	if f.box, err = lockMailbox(f.t, f.c.Mailbox); err != nil {
+	if f.box, err = mailbox.Lock(f.t, f.c.Mailbox); err != nil {
 		return err
 	}
 	err = f.t.Row("SELECT phase, attempts, doubts, waited FROM mail WHERE id = ?1 AND state = 'sending' AND holder = ?2",
@@ -135,11 +112,11 @@ func (f *finish) run() (err error) {
 	if err := f.decide(); err != nil {
 		return err
 	}
-	if err := saveMailbox(f.t, f.box); err != nil {
+	if err := f.box.Save(f.t); err != nil {
 		return err
 	}
 	f.out.State = f.state
-	f.out.mailbox(f.box, f.t.Now)
+	f.out.mailbox(f.box.Wait(f.t.Now))
 	switch f.state {
 	case Ready:
 		f.out.ReadyAt = store.Moment(f.readyAt)
@@ -152,9 +129,9 @@ func (f *finish) run() (err error) {
 	return f.save()
 }
 
-// mailbox says how m stands.
-func (s *Settled) mailbox(m *mailbox, now int64) {
-	if w := m.waits(now); w != nil {
+// mailbox says what keeps the mailbox from submitting, nil when nothing does.
+func (s *Settled) mailbox(w *mailbox.WaitError) {
+	if w != nil {
 		s.Pause, s.Until, s.Probe = w.Pause, w.Until, w.Probe
 	}
 }
@@ -172,7 +149,7 @@ func (f *finish) recipients() error {
 			continue
 		}
 		f.attempted++
-		if err := f.recipient(f.c.open[i], rcpt); err != nil {
+		if err := f.recipient(f.c.rows[i], rcpt); err != nil {
 			return err
 		}
 	}
@@ -195,7 +172,7 @@ func (f *finish) recipient(n int, rcpt Recipient) error {
 		f.stillOpen++
 	}
 	_, err := f.t.Exec("UPDATE rcpt SET state = ?3, code = ?4, enhanced = ?5, text = ?6 WHERE mail_id = ?1 AND n = ?2",
-		f.c.id, n, string(state), rcpt.Reply.Code, rcpt.Reply.Enhanced.String(), cut(rcpt.Reply.Text(), maxWords))
+		f.c.id, n, string(state), rcpt.Reply.Code, rcpt.Reply.Enhanced.String(), store.Cut(rcpt.Reply.Text(), maxWords))
 	if err != nil || rcpt.Reply.IsZero() || rcpt.Reply.String() == f.r.Reply.String() {
 		return err
 	}
@@ -219,16 +196,16 @@ func (f *finish) final(rcpt Recipient) bool {
 // usage counts what may have reached the server. What did not frees its place.
 func (f *finish) usage() error {
 	if f.phase != "data" || f.attempted == 0 {
-		f.box.nextAt = 0
+		f.box.LimitPassed()
 		return nil
 	}
-	return f.ob.count(f.t, f.c.Mailbox, f.attempted)
+	return f.ob.rules.Count(f.t, f.c.Mailbox, f.attempted)
 }
 
 // save writes the row of the message and the event.
 func (f *finish) save() error {
 	done, doneOwn := any(nil), any(nil)
-	if f.state.finished() {
+	if f.state.Finished() {
 		own, err := f.t.Own()
 		if err != nil {
 			return err
@@ -240,8 +217,8 @@ func (f *finish) save() error {
 	_, err := f.t.Exec(`UPDATE mail SET state = ?2, ready_at = ?3, attempts = ?4, doubts = ?5, waited = ?6, rcpt_open = ?7, holder = '', phase = '',
 		body_left = ?8, finished_at = ?9, last_code = ?10, last_enhanced = ?11, last_kind = ?12, last_text = ?13,
 		server_id = CASE WHEN ?14 = '' THEN server_id ELSE ?14 END, finished_own = ?15 WHERE id = ?1`,
-		f.c.id, string(f.state), f.readyAt, f.attempts, f.doubts, f.waited, f.stillOpen, flag(f.drop), done,
-		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, cut(f.text(), maxLast), cut(f.r.ServerID, maxText), doneOwn)
+		f.c.id, string(f.state), f.readyAt, f.attempts, f.doubts, f.waited, f.stillOpen, store.Flag(f.drop), done,
+		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, store.Cut(f.text(), store.Line), store.Cut(f.r.ServerID, maxText), doneOwn)
 	if err != nil {
 		return err
 	}
@@ -250,8 +227,8 @@ func (f *finish) save() error {
 			return err
 		}
 	}
-	if f.c.Notice && f.state.finished() && f.state != Cancelled {
-		if err := carried(f.t, f.c.id); err != nil {
+	if f.c.Notice && f.state.Finished() && f.state != Cancelled {
+		if err := notice.Carried(f.t, f.c.id); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -33,19 +34,12 @@ func insertMail(t *store.Tx, m *Message, c stored) (int64, error) {
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
 		ON CONFLICT DO NOTHING RETURNING id`,
 		[]any{m.Mailbox, c.state, int(m.Priority) + 1, max(t.Now, store.Millis(m.ReadyAt)), store.Millis(m.ExpiresAt), c.lease, key, batch, m.Row,
-			m.MessageID, m.Envelope.ReversePath, len(m.Envelope.ForwardPaths), c.size, c.sum, flag(c.eightBit), m.Source, m.Client, flag(m.Notice), t.Now,
+			m.MessageID, m.Envelope.ReversePath, len(m.Envelope.ForwardPaths), c.size, c.sum, store.Flag(c.eightBit), m.Source, m.Client, store.Flag(m.Notice), t.Now,
 			m.Envelope.DSN.Notify, m.Envelope.DSN.Return, m.Envelope.DSN.EnvelopeID}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
 	return id, err
-}
-
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func insertChunk(t *store.Tx, id int64, seq int, data []byte) error {
@@ -68,11 +62,6 @@ func closeRecipients(t *store.Tx, id int64) error {
 	return err
 }
 
-func ensureMailbox(t *store.Tx, name string) error {
-	_, err := t.Exec("INSERT INTO mailbox (name) VALUES (?1) ON CONFLICT DO NOTHING", name)
-	return err
-}
-
 // knownMail finds the message that m is already, 0 when there is none.
 func knownMail(t *store.Tx, m *Message) (int64, error) {
 	if m.Key == "" {
@@ -89,7 +78,7 @@ func knownMail(t *store.Tx, m *Message) (int64, error) {
 // insertSmall writes a whole message.
 func insertSmall(t *store.Tx, m *Message, c stored, haveMailbox bool) (id int64, dup bool, err error) {
 	if !haveMailbox {
-		if err := ensureMailbox(t, m.Mailbox); err != nil {
+		if err := mailbox.Ensure(t, m.Mailbox); err != nil {
 			return 0, false, err
 		}
 	}
@@ -117,14 +106,14 @@ func completeMail(t *store.Tx, id int64, m *Message, c stored) error {
 	}
 	n, err := t.Exec(`UPDATE mail SET state = 'ready', dedupe_key = ?2, size = ?3, sha256 = ?4, eight_bit = ?5,
 		ready_at = ?6, created_at = ?7, lease_until = 0 WHERE id = ?1 AND state = 'receiving'`,
-		id, key, c.size, c.sum, flag(c.eightBit), max(t.Now, store.Millis(m.ReadyAt)), t.Now)
+		id, key, c.size, c.sum, store.Flag(c.eightBit), max(t.Now, store.Millis(m.ReadyAt)), t.Now)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
 		return ErrLost
 	}
-	if err := ensureMailbox(t, m.Mailbox); err != nil {
+	if err := mailbox.Ensure(t, m.Mailbox); err != nil {
 		return err
 	}
 	return insertRecipients(t, id, m.Envelope.ForwardPaths)

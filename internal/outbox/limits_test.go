@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -60,7 +61,7 @@ func submitAll(f *fixture, length time.Duration, took func(n int) time.Duration)
 			if err == nil {
 				err = f.sender.AllowData(f.ctx, c)
 			}
-			var w *outbox.WaitError
+			var w *mailbox.WaitError
 			if errors.As(err, &w) {
 				next = w.Until
 				break
@@ -151,7 +152,7 @@ func TestPaceIsCloseToTheLimit(t *testing.T) {
 
 func TestContentsThatTakeLongCountAllTheTime(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-		if err := f.SetLimits(f.ctx, box, outbox.Limits{PerMinute: 2}); err != nil {
+		if err := f.SetLimits(f.ctx, box, mailbox.Limits{PerMinute: 2}); err != nil {
 			t.Fatal(err)
 		}
 		for range 8 {
@@ -169,11 +170,11 @@ func TestContentsThatTakeLongCountAllTheTime(t *testing.T) {
 }
 
 func TestOwnLimitsOfAMailbox(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 20}}, func(t *testing.T, f *fixture) {
-		for _, tt := range []struct{ set, want outbox.Limits }{
-			{outbox.Limits{}, outbox.Limits{PerMinute: 20, RecipientsPerDay: 10_000}},
-			{outbox.Limits{PerMinute: 5, RecipientsPerDay: 7}, outbox.Limits{PerMinute: 5, RecipientsPerDay: 7}},
-			{outbox.Limits{PerMinute: 500, RecipientsPerDay: 1 << 20}, outbox.Limits{PerMinute: 30, RecipientsPerDay: 10_000}},
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 20}}, func(t *testing.T, f *fixture) {
+		for _, tt := range []struct{ set, want mailbox.Limits }{
+			{mailbox.Limits{}, mailbox.Limits{PerMinute: 20, RecipientsPerDay: 10_000}},
+			{mailbox.Limits{PerMinute: 5, RecipientsPerDay: 7}, mailbox.Limits{PerMinute: 5, RecipientsPerDay: 7}},
+			{mailbox.Limits{PerMinute: 500, RecipientsPerDay: 1 << 20}, mailbox.Limits{PerMinute: 30, RecipientsPerDay: 10_000}},
 		} {
 			if err := f.SetLimits(f.ctx, box, tt.set); err != nil {
 				t.Fatal(err)
@@ -182,14 +183,14 @@ func TestOwnLimitsOfAMailbox(t *testing.T) {
 				t.Errorf("%+v gives %+v, %v", tt.set, m.Limits, err)
 			}
 		}
-		if err := f.SetLimits(f.ctx, box, outbox.Limits{PerMinute: -1}); err == nil {
+		if err := f.SetLimits(f.ctx, box, mailbox.Limits{PerMinute: -1}); err == nil {
 			t.Error("a negative limit was taken")
 		}
 	})
 }
 
 func TestReachedLimitIsTold(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 1, RecipientsPerDay: 3}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 1, RecipientsPerDay: 3}}, func(t *testing.T, f *fixture) {
 		f.put(mail("a@x.example", "b@x.example"))
 		second := f.put(mail("a@x.example", "b@x.example"))
 		f.lock()
@@ -216,7 +217,7 @@ func TestReachedLimitIsTold(t *testing.T) {
 }
 
 func TestMoreRecipientsThanADayAllows(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{RecipientsPerDay: 2}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{RecipientsPerDay: 2}}, func(t *testing.T, f *fixture) {
 		f.put(mail("a@x.example", "b@x.example", "c@x.example"))
 		f.lock()
 		f.allowed() // alone in its day, but it goes: waiting would not help
@@ -224,7 +225,7 @@ func TestMoreRecipientsThanADayAllows(t *testing.T) {
 }
 
 func TestRecipientsUnderWayCount(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{RecipientsPerDay: 3}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{RecipientsPerDay: 3}}, func(t *testing.T, f *fixture) {
 		f.put(mail("a@x.example", "b@x.example"))
 		f.put(mail("a@x.example", "b@x.example"))
 		f.lock()
@@ -236,7 +237,7 @@ func TestRecipientsUnderWayCount(t *testing.T) {
 }
 
 func TestWhatNeverReachedTheServerDoesNotCount(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
 		f.put(mail())
 		f.lock()
 		for range 3 {
@@ -246,7 +247,7 @@ func TestWhatNeverReachedTheServerDoesNotCount(t *testing.T) {
 }
 
 func TestPlaceOfAClaimThatIsGivenBackIsFree(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
 		f.put(mail())
 		f.put(mail())
 		f.lock()
@@ -258,7 +259,7 @@ func TestPlaceOfAClaimThatIsGivenBackIsFree(t *testing.T) {
 }
 
 func TestClockSetBackAnHour(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 2}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 2}}, func(t *testing.T, f *fixture) {
 		for range 3 {
 			f.put(mail())
 		}
@@ -286,7 +287,7 @@ func TestClockSetBackAnHour(t *testing.T) {
 }
 
 func TestClockSetBackWhileNobodyRan(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
 		f.put(mail())
 		f.put(mail())
 		f.lock()
@@ -323,7 +324,7 @@ func TestWhatIsDueAtOnceDoesNotWaitForTheHourToComeAgain(t *testing.T) {
 // A message to more recipients than a transaction may have is several messages
 // to the server.
 func TestEachTransactionOfAMessageCounts(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 4}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 4}}, func(t *testing.T, f *fixture) {
 		many := make([]string, 1000)
 		for i := range many {
 			many[i] = fmt.Sprintf("r%d@fabrikam.example", i)
@@ -348,7 +349,7 @@ func TestEachTransactionOfAMessageCounts(t *testing.T) {
 
 // The buckets of a faster time do not fill its windows exactly.
 func TestWindowsOfAFasterTimeAreWhole(t *testing.T) {
-	o := outbox.Options{Minute: 20 * time.Second, Day: 30 * time.Second, Limits: outbox.Limits{RecipientsPerDay: 2}}
+	o := outbox.Options{Minute: 20 * time.Second, Day: 30 * time.Second, Limits: mailbox.Limits{RecipientsPerDay: 2}}
 	conform(t, o, func(t *testing.T, f *fixture) {
 		const width = 208 // of a bucket of the day
 		f.clock.add(time.Duration(2*width-1-f.clock.Now().UnixMilli()%width) * time.Millisecond)

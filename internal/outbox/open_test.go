@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -161,12 +162,12 @@ func TestOutboxOfTheFirstVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 	if r := f.lock(); r != (outbox.Recovered{Again: 1, InDoubt: 1}) {
 		t.Errorf("recovered %+v", r)
 	}
 	states := make(map[outbox.State]int)
-	list, err := ob.List(t.Context(), outbox.Filter{})
+	list, err := on(ob).List(t.Context(), operator.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +195,7 @@ func TestDamagedContentIsNoticed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := &fixture{t: t, ctx: t.Context(), queue: ob}
+		f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 		q := f.put(mail())
 		if _, err := outbox.Raw(t, dir).Exec(damage); err != nil {
 			t.Fatal(err)
@@ -223,7 +224,7 @@ func TestMigrationIsAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 	q := f.put(mail())
 	err = ob.Migrate(context.Background(), steps("ALTER TABLE mail ADD COLUMN colour TEXT NOT NULL DEFAULT ''; CREATE TABLE mail (id INTEGER);"))
 	if err == nil || !strings.Contains(err.Error(), "applying schema/9999.sql") {
@@ -294,7 +295,7 @@ func TestOpeningDoesNotWaitForWhoWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	if _, err := ob.List(ctx, outbox.Filter{}); err != nil || ctx.Err() != nil {
+	if _, err := on(ob).List(ctx, operator.Filter{}); err != nil || ctx.Err() != nil {
 		t.Errorf("listing: %v, %v", err, ctx.Err())
 	}
 }

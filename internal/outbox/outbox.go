@@ -51,7 +51,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -67,22 +71,15 @@ const (
 	DoubtHold  Doubt = "hold"
 )
 
-// Limits bound one mailbox. A zero field is Exchange Online's own limit, and so is
-// one above it.
-type Limits struct {
-	PerMinute        int // messages in any 60 s
-	RecipientsPerDay int // recipients in any 24 h
-}
-
 // Options say how an outbox behaves. The zero value is the default of each.
 type Options struct {
-	Limits    Limits        // of a mailbox that has none of its own
-	InDoubt   Doubt         // again, once
-	GiveUp    time.Duration // sum of the waits after which a message is dead: 5 days (RFC 5321 4.5.4.1)
-	Retention time.Duration // how long what is finished is kept, in time that was seen running: 30 days; also how long a key is known, but of a row of a batch: a year more
-	KeepSent  bool          // keep the content of what was sent, too
-	MaxSize   int64         // octets of one message: message.MaxRaw
-	Reserve   int64         // octets of disk that stay free: 256 MiB; negative: none
+	Limits    mailbox.Limits // of a mailbox that has none of its own
+	InDoubt   Doubt          // again, once
+	GiveUp    time.Duration  // sum of the waits after which a message is dead: 5 days (RFC 5321 4.5.4.1)
+	Retention time.Duration  // how long what is finished is kept, in time that was seen running: 30 days; also how long a key is known, but of a row of a batch: a year more
+	KeepSent  bool           // keep the content of what was sent, too
+	MaxSize   int64          // octets of one message: message.MaxRaw
+	Reserve   int64          // octets of disk that stay free: 256 MiB; negative: none
 
 	// AnyFileSystem turns the refusal of a network file system into a warning.
 	AnyFileSystem bool
@@ -111,7 +108,7 @@ func (o Options) withDefaults() Options {
 			*f.field = f.value
 		}
 	}
-	o.Limits = o.Limits.or(Limits{exchange.MessagesPerMinute, exchange.RecipientsPerDay})
+	o.Limits = o.Limits.Or(mailbox.Limits{PerMinute: exchange.MessagesPerMinute, RecipientsPerDay: exchange.RecipientsPerDay})
 	if o.MaxSize == 0 {
 		o.MaxSize = message.MaxRaw
 	}
@@ -119,17 +116,6 @@ func (o Options) withDefaults() Options {
 		o.Jitter = rand.Float64
 	}
 	return o
-}
-
-// or fills zero fields from other, and lowers what is above Exchange's limits.
-func (l Limits) or(other Limits) Limits {
-	if l.PerMinute == 0 {
-		l.PerMinute = other.PerMinute
-	}
-	if l.RecipientsPerDay == 0 {
-		l.RecipientsPerDay = other.RecipientsPerDay
-	}
-	return Limits{min(l.PerMinute, exchange.MessagesPerMinute), min(l.RecipientsPerDay, exchange.RecipientsPerDay)}
 }
 
 // store are the options of the database.
@@ -147,10 +133,13 @@ func Exists(dir string) bool { return store.Exists(dir) }
 
 // Outbox is an open outbox.
 type Outbox struct {
-	o    Options
-	db   *store.DB
-	tag  string // first part of every QID
-	wake chan struct{}
+	o         Options
+	db        *store.DB
+	tag       queueid.Tag
+	rules     mailbox.Rules
+	mailboxes *mailbox.Mailboxes
+	notices   *notice.Notices
+	wake      chan struct{}
 
 	adds chan *add
 	quit chan struct{}
@@ -182,7 +171,12 @@ func open(ctx context.Context, dir string, o Options, database func(context.Cont
 	if err != nil {
 		return nil, fmt.Errorf("opening outbox %s: %w", dir, errors.Join(err, db.Close()))
 	}
-	ob := &Outbox{o: o, db: db, tag: tag, wake: make(chan struct{}, 1), adds: make(chan *add), quit: make(chan struct{})}
+	ob := &Outbox{
+		o: o, db: db, tag: queueid.Tag(tag), rules: mailbox.Rules{Limits: o.Limits, Minute: o.Minute, Day: o.Day, Jitter: o.Jitter},
+		wake: make(chan struct{}, 1), adds: make(chan *add), quit: make(chan struct{}),
+	}
+	ob.mailboxes = mailbox.New(db, ob.rules, ob.signal)
+	ob.notices = notice.New(db, ob.tag, func(tries int) int64 { return ob.rules.Jittered(backoff.Doubling(firstWait, longestWait, tries)) })
 	ob.done.Go(ob.commitLoop)
 	return ob, nil
 }
@@ -196,6 +190,28 @@ func (ob *Outbox) Close() error {
 		return fmt.Errorf("closing outbox: %w", err)
 	}
 	return nil
+}
+
+// Mailboxes are those that submit, or would.
+func (ob *Outbox) Mailboxes() *mailbox.Mailboxes { return ob.mailboxes }
+
+// Notices are what the operator has still to be told.
+func (ob *Outbox) Notices() *notice.Notices { return ob.notices }
+
+// DB is the database, for those who read messages or count them.
+func (ob *Outbox) DB() *store.DB { return ob.db }
+
+// Tag is the first part of every queue id.
+func (ob *Outbox) Tag() queueid.Tag { return ob.tag }
+
+// Number is the message that a queue id names in the database. The error wraps
+// store.ErrNotFound when it can be none of this outbox.
+func (ob *Outbox) Number(id queueid.ID) (int64, error) {
+	n, ok := ob.tag.Number(id)
+	if !ok {
+		return 0, fmt.Errorf("%w: %.40q", store.ErrNotFound, string(id))
+	}
+	return n, nil
 }
 
 // Backup writes a copy of the outbox to a file that must not exist, mode 0600,

@@ -1,10 +1,8 @@
 package outbox
 
 import (
-	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
@@ -49,53 +47,4 @@ func (ob *Outbox) forgetSome(t *store.Tx) (int, error) {
 	n, err := t.Exec(`DELETE FROM past WHERE (batch_id, row_key) IN
 		(SELECT batch_id, row_key FROM past WHERE finished_own < ?1 ORDER BY finished_own LIMIT 500)`, now-(ob.o.Retention+memory).Milliseconds())
 	return int(n), err
-}
-
-// KnownRows returns those of the rows that are, or were, messages of the batch.
-func (ob *Outbox) KnownRows(ctx context.Context, b Batch, rows []string) (map[string]bool, error) {
-	known := make(map[string]bool)
-	c := &conditions{}
-	keys, names := make([]any, len(rows)), make([]any, len(rows))
-	for i, row := range rows {
-		keys[i], names[i] = b.Key(row), row
-	}
-	c.in("dedupe_key", keys)
-	c.add("batch_id = ? ", b.ID)
-	c.in("row_key", names)
-	err := store.Each(ob.db.View(ctx), func(r *sql.Rows) error {
-		var row string
-		err := r.Scan(&row)
-		known[row] = true
-		return err
-	}, "SELECT row_key FROM mail WHERE "+c.text[0]+" UNION ALL SELECT row_key FROM past WHERE "+c.text[1]+" AND "+c.text[2], c.args...)
-	if err != nil {
-		return nil, fmt.Errorf("finding rows of batch %q: %w", b.Name, err)
-	}
-	return known, nil
-}
-
-// PastRow is a row of a batch whose message was removed. A State of Held says
-// that it was in doubt.
-type PastRow struct {
-	Row        string
-	QID        QID
-	State      State
-	InDoubt    int
-	FinishedAt time.Time
-}
-
-// PastRows lists up to limit of them by key, from the one after the row named.
-func (ob *Outbox) PastRows(ctx context.Context, batch int64, after string, limit int) (list []PastRow, err error) {
-	err = store.Each(ob.db.View(ctx), func(r *sql.Rows) error {
-		var p PastRow
-		var id, finished int64
-		err := r.Scan(&p.Row, &id, &p.State, &p.InDoubt, &finished)
-		p.QID, p.FinishedAt = ob.qid(id), store.Moment(finished)
-		list = append(list, p)
-		return err
-	}, "SELECT row_key, mail_id, state, doubts, finished_at FROM past WHERE batch_id = ?1 AND row_key > ?2 ORDER BY row_key LIMIT ?3", batch, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("listing removed rows: %w", err)
-	}
-	return list, nil
 }

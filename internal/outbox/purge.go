@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -108,10 +109,10 @@ func (ob *Outbox) purgeSome(t *store.Tx) (int, error) {
 	}
 	n, err := t.Exec("DELETE FROM mail WHERE "+chosen, old)
 	if err == nil && n < some {
-		_, err = t.Exec("DELETE FROM notice WHERE at_own < ?1", old) // that no road took
+		err = notice.Purge(t, old)
 	}
 	if err == nil && n < some {
-		_, err = t.Exec("DELETE FROM usage WHERE span = ?1 AND bucket < ?2", ob.daySpan(), now/ob.daySpan()-2*dayBuckets)
+		err = ob.rules.PurgeUsage(t)
 	}
 	return int(n), err
 }

@@ -20,13 +20,3 @@ const (
 	recipientRefused  = "state = '" + string(RecipientRefused) + "'"
 	recipientUnsent   = "state = '" + string(RecipientUnsent) + "'"
 )
-
-// RecipientDetail is one recipient of a message with the server's last words about
-// it.
-type RecipientDetail struct {
-	ForwardPath string
-	State       RecipientState
-	Code        int
-	Enhanced    string
-	Text        string
-}

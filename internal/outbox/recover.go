@@ -5,18 +5,19 @@ import (
 	"database/sql"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // left is a message that the last sender did not finish.
 type left struct {
-	id                       int64
-	mailbox, phase           string
-	open, attempts, inDoubts int
-	notice                   int
+	id                             int64
+	mailbox, phase                 string
+	recipients, attempts, inDoubts int
+	notice                         int
 }
 
-// recover settles, under the lock, what the last sender left: the lock proves
+// recover decides, under the lock, what the last sender left: the lock proves
 // that it is gone.
 func (s *Sender) recover(ctx context.Context) (r Recovered, err error) {
 	for more := true; more && err == nil; {
@@ -51,7 +52,7 @@ func (s *Sender) recoverSome(t *store.Tx, r *Recovered) (more bool, err error) {
 	var list []left
 	err = store.Each(t, func(rows *sql.Rows) error {
 		var l left
-		err := rows.Scan(&l.id, &l.mailbox, &l.phase, &l.open, &l.attempts, &l.inDoubts, &l.notice)
+		err := rows.Scan(&l.id, &l.mailbox, &l.phase, &l.recipients, &l.attempts, &l.inDoubts, &l.notice)
 		list = append(list, l)
 		return err
 	}, "SELECT id, mailbox, phase, rcpt_open, attempts, doubts, notice FROM mail WHERE state = 'sending' LIMIT 500")
@@ -72,7 +73,7 @@ func (s *Sender) recoverSome(t *store.Tx, r *Recovered) (more bool, err error) {
 func (s *Sender) again(t *store.Tx, l left) error {
 	readyAt := t.Now
 	if l.attempts > 1 {
-		readyAt += s.ob.jittered(backoff.Doubling(firstWait, longestWait, l.attempts-1))
+		readyAt += s.ob.rules.Jittered(backoff.Doubling(firstWait, longestWait, l.attempts-1))
 	}
 	if _, err := t.Exec("UPDATE mail SET state = 'ready', holder = '', ready_at = ?2 WHERE id = ?1", l.id, readyAt); err != nil {
 		return err
@@ -83,7 +84,7 @@ func (s *Sender) again(t *store.Tx, l left) error {
 // doubt settles a message that may have been submitted. It counts as submitted
 // now, which errs on the safe side.
 func (s *Sender) doubt(t *store.Tx, l left, r *Recovered) error {
-	if err := s.ob.count(t, l.mailbox, l.open); err != nil {
+	if err := s.ob.rules.Count(t, l.mailbox, l.recipients); err != nil {
 		return err
 	}
 	state, text := Ready, "the process ended while the content went out: submitted once more, with the same Message-ID"
@@ -91,7 +92,7 @@ func (s *Sender) doubt(t *store.Tx, l left, r *Recovered) error {
 		state, text = Held, "the process ended while the content went out: held"
 		r.Held++
 		if l.notice == 0 {
-			if err := addNotice(t, Notice{Kind: NoticeInDoubt, Mailbox: l.mailbox, Text: text}, l.id); err != nil {
+			if err := notice.Add(t, notice.Notice{Kind: notice.InDoubt, Mailbox: l.mailbox, Text: text}, l.id); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -99,7 +102,7 @@ func TestDoubtCountsAgainstTheLimit(t *testing.T) {
 		f.put(mail())
 		f.lock()
 		f.allowed()
-		f.crash(outbox.Options{Limits: outbox.Limits{PerMinute: 1}})
+		f.crash(outbox.Options{Limits: mailbox.Limits{PerMinute: 1}})
 		f.waits()
 	})
 }
@@ -116,21 +119,21 @@ func TestBrokenOffContentIsSweptAfterItsLease(t *testing.T) {
 			taken <- err
 		}()
 		<-reading // two pieces are on disk
-		list, err := f.List(f.ctx, outbox.Filter{States: []outbox.State{outbox.Receiving}})
+		list, err := f.List(f.ctx, operator.Filter{States: []outbox.State{outbox.Receiving}})
 		if err != nil || len(list) != 1 || list[0].Reason != "its content is still coming in" {
 			t.Fatalf("%+v, %v", list, err)
 		}
 		if _, err := f.sender.Purge(f.ctx); err != nil {
 			t.Fatal(err)
 		}
-		if list, _ := f.List(f.ctx, outbox.Filter{}); len(list) != 1 {
+		if list, _ := f.List(f.ctx, operator.Filter{}); len(list) != 1 {
 			t.Error("a content that is coming in was swept")
 		}
 		f.clock.add(2 * time.Hour)
 		if _, err := f.sender.Purge(f.ctx); err != nil {
 			t.Fatal(err)
 		}
-		if list, _ := f.List(f.ctx, outbox.Filter{}); len(list) != 0 {
+		if list, _ := f.List(f.ctx, operator.Filter{}); len(list) != 0 {
 			t.Error("a content that broke off was not swept")
 		}
 		close(hanging)
@@ -201,7 +204,7 @@ func TestPurge(t *testing.T) {
 		if n, err := f.sender.Purge(f.ctx); n != 2 || err != nil {
 			t.Errorf("removed %d, %v, want 2", n, err)
 		}
-		for _, q := range []outbox.QID{sent, dead} {
+		for _, q := range []queueid.ID{sent, dead} {
 			if _, err := f.Show(f.ctx, q); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%s: %v, want ErrNotFound", q, err)
 			}
@@ -247,7 +250,7 @@ func TestBackupIsAWholeOutbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: again}
+	f := &fixture{t: t, ctx: t.Context(), queue: on(again)}
 	if got, err := f.read(q); got != content || err != nil {
 		t.Errorf("content in the copy: %q, %v", got, err)
 	}

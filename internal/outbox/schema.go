@@ -1,9 +1,9 @@
 package outbox
 
 import (
-	"crypto/rand"
 	"embed"
 
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -13,19 +13,8 @@ var schemaFiles embed.FS
 // schema is what an outbox keeps.
 var schema = store.Schema{
 	Steps:   schemaFiles,
-	Begin:   func(t *store.Tx) error { return t.SetMeta("tag", newTag()) },
+	Begin:   func(t *store.Tx) error { return t.SetMeta("tag", string(queueid.NewTag())) },
 	SetBack: setBack,
-}
-
-// newTag tells the messages of one outbox from those of another, also in logs
-// that outlive a deleted one.
-func newTag() string {
-	var b [3]byte
-	_, _ = rand.Read(b[:]) // never fails
-	for i := range b {
-		b[i] = digits[b[i]%32]
-	}
-	return string(b[:])
 }
 
 // setBack ends pauses and due times that were written in the future as if the clock,

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
@@ -46,6 +47,23 @@ func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
 		return nil, Recovered{}, fmt.Errorf("recovering outbox: %w", err)
 	}
 	return s, r, nil
+}
+
+// StartProbe begins a probe of a held mailbox: Mailboxes.StartProbe. The error is
+// ErrIdle when none is due.
+func (s *Sender) StartProbe(ctx context.Context, name string) (*mailbox.Probe, error) {
+	p, err := s.ob.mailboxes.StartProbe(ctx, name)
+	if err == nil && p == nil {
+		err = ErrIdle
+	}
+	return p, err
+}
+
+// EndProbe records how a probe ended: Mailboxes.EndProbe.
+func (s *Sender) EndProbe(ctx context.Context, p *mailbox.Probe, accepted bool, v mailbox.Verdict) (out Settled, err error) {
+	w, err := s.ob.mailboxes.EndProbe(ctx, p, accepted, v)
+	out.mailbox(w)
+	return out, err
 }
 
 // Release gives the lock back. What is still claimed is settled by the next

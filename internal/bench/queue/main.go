@@ -23,6 +23,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -147,7 +148,7 @@ func (s settings) open(name string) (*outbox.Outbox, error) {
 	})
 }
 
-const mailbox = "reports@contoso.example"
+const submitter = "reports@contoso.example"
 
 // content is of 2 KB.
 var content = "From: reports@contoso.example\r\nTo: kim@fabrikam.example\r\nSubject: report\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 27)
@@ -160,8 +161,8 @@ func fill(ctx context.Context, box *outbox.Outbox, producers, n int) error {
 		wg.Go(func() {
 			for i := p; i < n && errs[p] == nil; i += producers {
 				_, _, errs[p] = box.Accept(ctx, outbox.Message{
-					Mailbox: mailbox, MessageID: "<1@contoso.example>",
-					Envelope: message.Envelope{ReversePath: mailbox, ForwardPaths: []string{"kim@fabrikam.example"}},
+					Mailbox: submitter, MessageID: "<1@contoso.example>",
+					Envelope: message.Envelope{ReversePath: submitter, ForwardPaths: []string{"kim@fabrikam.example"}},
 				}, strings.NewReader(content))
 			}
 		})
@@ -180,8 +181,8 @@ func drain(ctx context.Context, box *outbox.Outbox, n int) error {
 	for range n {
 		var c *outbox.Claim
 		for c == nil {
-			c, err = sender.Claim(ctx, mailbox)
-			var wait *outbox.WaitError
+			c, err = sender.Claim(ctx, submitter)
+			var wait *mailbox.WaitError
 			if err != nil && !errors.As(err, &wait) {
 				return err
 			}

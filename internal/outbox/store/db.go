@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -314,4 +315,23 @@ func Moment(ms int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms)
+}
+
+// Line is how many octets are kept of a text that is shown in lists.
+const Line = 1000
+
+// Cut shortens text to n octets without leaving half a character.
+func Cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "")
+}
+
+// Flag is a truth value as it is stored.
+func Flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -1,4 +1,6 @@
-package outbox
+// Package operator is what a person can see of an outbox, and do to what waits in
+// it: messages by a Filter, their history, mailboxes, counts, actions.
+package operator
 
 import (
 	"context"
@@ -6,32 +8,18 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
-// State is where a message stands.
-type State string
-
-// The states. "Deferred", "scheduled" and "throttled" are none: Mail.Reason says
-// why a ready message waits.
-const (
-	Receiving State = "receiving" // a large content is still coming in; not taken yet
-	Ready     State = "ready"     // to be submitted
-	Sending   State = "sending"   // claimed
-	Held      State = "held"      // until somebody releases it
-	Sent      State = "sent"      // every recipient was accepted
-	Dead      State = "dead"      // a recipient was refused, or time was up; the content is kept
-	Cancelled State = "cancelled"
-)
-
-func (s State) finished() bool { return s == Sent || s == Dead || s == Cancelled }
-
 // Mail is a message as lists show it.
 type Mail struct {
-	QID         QID
+	QID         queueid.ID
 	Mailbox     string
-	State       State
-	Priority    Priority
+	State       outbox.State
+	Priority    outbox.Priority
 	ReadyAt     time.Time
 	ExpiresAt   time.Time // zero: never
 	Attempts    int
@@ -56,7 +44,7 @@ type Mail struct {
 	FinishedAt  time.Time // zero: not yet
 
 	// Reason says in words why the message waits, and WaitsUntil until when; zero
-	// when that is not known or the message waits for somebody.
+	// when that is not known or the message waits for an operator.
 	Reason     string
 	WaitsUntil time.Time
 	ProbeAt    time.Time // when its mailbox, which is held, is tried by a sign-in
@@ -66,34 +54,34 @@ const mailColumns = `m.id, m.mailbox, m.state, m.prio, m.ready_at, m.expires_at,
 	m.row_key, m.message_id, m.reverse_path, m.rcpt_count, m.rcpt_open, m.size, m.source, m.client, m.notice, m.last_code, m.last_enhanced,
 	m.last_kind, m.last_text, m.server_id, m.created_at, coalesce(m.finished_at, 0)`
 
-func (ob *Outbox) scanMail(rows *sql.Rows, boxes map[string]*mailbox, now int64) (m Mail, id int64, err error) {
+func scanMail(box *outbox.Outbox, rows *sql.Rows, boxes map[string]*mailbox.Mailbox, now int64) (m Mail, id int64, err error) {
 	var prio, notice int
 	var ready, expires, created, finished int64
 	err = rows.Scan(&id, &m.Mailbox, &m.State, &prio, &ready, &expires, &m.Attempts, &m.InDoubt, &m.Key, &m.Batch,
 		&m.Row, &m.MessageID, &m.ReversePath, &m.Recipients, &m.Open, &m.Size, &m.Source, &m.Client, &notice, &m.Code, &m.Enhanced,
 		&m.Kind, &m.Text, &m.ServerID, &created, &finished)
-	m.QID, m.Priority, m.Notice = ob.qid(id), Priority(prio-1), notice == 1
+	m.QID, m.Priority, m.Notice = box.Tag().ID(id), outbox.Priority(prio-1), notice == 1
 	m.ReadyAt, m.ExpiresAt, m.CreatedAt, m.FinishedAt = store.Moment(ready), store.Moment(expires), store.Moment(created), store.Moment(finished)
 	m.explain(boxes[m.Mailbox], now)
 	return m, id, err
 }
 
 // explain says why a message waits.
-func (m *Mail) explain(box *mailbox, now int64) {
-	var wait *WaitError
-	if box != nil {
-		wait = box.waits(now)
+func (m *Mail) explain(row *mailbox.Mailbox, now int64) {
+	var wait *mailbox.WaitError
+	if row != nil {
+		wait = row.Wait(now)
 	}
 	switch {
-	case m.State == Receiving:
+	case m.State == outbox.Receiving:
 		m.Reason = "its content is still coming in"
-	case m.State == Sending:
+	case m.State == outbox.Sending:
 		m.Reason = "is being submitted"
-	case m.State == Held && m.InDoubt > 0:
+	case m.State == outbox.Held && m.InDoubt > 0:
 		m.Reason = "held: in doubt, the server may have it"
-	case m.State == Held:
+	case m.State == outbox.Held:
 		m.Reason = "held by the operator"
-	case m.State != Ready:
+	case m.State != outbox.Ready:
 	case wait != nil && (wait.Until.IsZero() || !wait.Until.Before(m.ReadyAt)):
 		m.Reason, m.WaitsUntil, m.ProbeAt = "the mailbox waits: "+wait.Reason, wait.Until, wait.Probe
 	case store.Millis(m.ReadyAt) <= now:
@@ -109,18 +97,28 @@ func (m *Mail) explain(box *mailbox, now int64) {
 type Detail struct {
 	Mail
 	RecipientStates []RecipientDetail
-	Events          []Event
+	Events          []outbox.Event
+}
+
+// RecipientDetail is one recipient of a message with the server's last words about
+// it.
+type RecipientDetail struct {
+	ForwardPath string
+	State       outbox.RecipientState
+	Code        int
+	Enhanced    string
+	Text        string
 }
 
 // Count returns how many messages f names. ErrNoFilter is returned for a filter
 // without bounds, unless it says All.
-func (ob *Outbox) Count(ctx context.Context, f Filter) (n int, err error) {
+func Count(ctx context.Context, box *outbox.Outbox, f Filter) (n int, err error) {
 	if !f.bounded() {
 		return 0, ErrNoFilter
 	}
-	where, args, err := ob.where(f)
+	where, args, err := where(box, f)
 	if err == nil {
-		err = store.Each(ob.db.View(ctx), func(rows *sql.Rows) error { return rows.Scan(&n) }, "SELECT count(*) FROM mail m WHERE "+where, args...)
+		err = store.Each(box.DB().View(ctx), func(rows *sql.Rows) error { return rows.Scan(&n) }, "SELECT count(*) FROM mail m WHERE "+where, args...)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("counting messages: %w", err)
@@ -130,38 +128,42 @@ func (ob *Outbox) Count(ctx context.Context, f Filter) (n int, err error) {
 
 // List returns the messages that f names, without their history, the newest
 // first.
-func (ob *Outbox) List(ctx context.Context, f Filter) ([]Mail, error) {
-	list, _, err := ob.list(ob.db.View(ctx), f)
+func List(ctx context.Context, box *outbox.Outbox, f Filter) ([]Mail, error) {
+	found, _, err := list(box.DB().View(ctx), box, f)
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}
-	return list, nil
+	return found, nil
 }
 
-func (ob *Outbox) list(r store.Reader, f Filter) (list []Mail, ids []int64, err error) {
-	where, args, err := ob.where(f)
+func list(r store.Reader, box *outbox.Outbox, f Filter) (found []Mail, ids []int64, err error) {
+	where, args, err := where(box, f)
 	if err != nil {
 		return nil, nil, err
 	}
-	boxes, err := mailboxes(r)
+	rows, err := mailbox.All(r, "")
 	if err != nil {
 		return nil, nil, err
 	}
-	now := ob.db.Now()
+	boxes := make(map[string]*mailbox.Mailbox, len(rows))
+	for _, row := range rows {
+		boxes[row.Name()] = row
+	}
+	now := box.DB().Now()
 	err = store.Each(r, func(rows *sql.Rows) error {
-		m, id, err := ob.scanMail(rows, boxes, now)
-		list, ids = append(list, m), append(ids, id)
+		m, id, err := scanMail(box, rows, boxes, now)
+		found, ids = append(found, m), append(ids, id)
 		return err
 	}, "SELECT "+mailColumns+" FROM mail m WHERE "+where+f.order(), args...)
-	return list, ids, err
+	return found, ids, err
 }
 
 // History is List with recipients and events.
-func (ob *Outbox) History(ctx context.Context, f Filter) ([]Detail, error) {
-	v := ob.db.View(ctx)
-	list, ids, err := ob.list(v, f)
-	details := make([]Detail, len(list))
-	for i, m := range list {
+func History(ctx context.Context, box *outbox.Outbox, f Filter) ([]Detail, error) {
+	v := box.DB().View(ctx)
+	found, ids, err := list(v, box, f)
+	details := make([]Detail, len(found))
+	for i, m := range found {
 		if err == nil {
 			details[i].Mail = m
 			details[i].Events, err = events(v, ids[i])
@@ -177,15 +179,15 @@ func (ob *Outbox) History(ctx context.Context, f Filter) ([]Detail, error) {
 }
 
 // Show returns one message with its history. The error wraps store.ErrNotFound.
-func (ob *Outbox) Show(ctx context.Context, q QID) (Detail, error) {
-	list, err := ob.History(ctx, Filter{QIDs: []QID{q}})
+func Show(ctx context.Context, box *outbox.Outbox, q queueid.ID) (Detail, error) {
+	found, err := History(ctx, box, Filter{QIDs: []queueid.ID{q}})
 	if err != nil {
 		return Detail{}, err
 	}
-	if len(list) == 0 {
+	if len(found) == 0 {
 		return Detail{}, fmt.Errorf("%w: %s", store.ErrNotFound, q)
 	}
-	return list[0], nil
+	return found[0], nil
 }
 
 func recipientStates(r store.Reader, id int64) (list []RecipientDetail, err error) {
@@ -198,13 +200,15 @@ func recipientStates(r store.Reader, id int64) (list []RecipientDetail, err erro
 	return list, err
 }
 
-func mailboxes(r store.Reader) (map[string]*mailbox, error) {
-	boxes := make(map[string]*mailbox)
-	err := store.Each(r, func(rows *sql.Rows) error {
-		m := new(mailbox)
-		err := rows.Scan(m.fields()...)
-		boxes[m.name] = m
+// events reads the history of a message.
+func events(r store.Reader, id int64) (list []outbox.Event, err error) {
+	err = store.Each(r, func(rows *sql.Rows) error {
+		var e outbox.Event
+		var at, took int64
+		err := rows.Scan(&at, &e.Kind, &e.Attempt, &e.Recipient, &e.Code, &e.Enhanced, &e.Text, &took)
+		e.At, e.Took = store.Moment(at), time.Duration(took)*time.Millisecond
+		list = append(list, e)
 		return err
-	}, "SELECT "+mailboxColumns+" FROM mailbox")
-	return boxes, err
+	}, "SELECT at, kind, attempt, rcpt, code, enhanced, text, took FROM event WHERE mail_id = ?1 ORDER BY id", id)
+	return list, err
 }

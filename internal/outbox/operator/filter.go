@@ -1,19 +1,25 @@
-package outbox
+package operator
 
 import (
-	"fmt"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
+// ErrNoFilter says that an action was to have no bounds.
+var ErrNoFilter = errors.New("no messages were named")
+
 // Filter names messages; every field that is set narrows it.
 type Filter struct {
-	QIDs    []QID
+	QIDs    []queueid.ID
 	Mailbox string
-	States  []State
+	States  []outbox.State
 	To      string // a recipient's address, or "@domain"
 	From    string // the reverse-path, or "@domain"
 	Key     string
@@ -23,10 +29,10 @@ type Filter struct {
 	// being submitted, at some time from Since to before Until.
 	Since, Until time.Time
 
-	All    bool // for actions: yes, on every message
-	Before QID  // those that came before it: to go on with a list
-	Oldest bool // the oldest first
-	Limit  int  // 0: no limit
+	All    bool       // for actions: yes, on every message
+	Before queueid.ID // those that came before it: to go on with a list
+	Oldest bool       // the oldest first
+	Limit  int        // 0: no limit
 }
 
 // bounded reports whether the filter names less than everything.
@@ -46,99 +52,75 @@ func (f Filter) order() string {
 	return order
 }
 
-// conditions gathers a WHERE clause.
-type conditions struct {
-	text []string
-	args []any
-}
-
-// add appends a condition in which each ? is the next argument.
-func (c *conditions) add(text string, args ...any) {
-	for _, a := range args {
-		c.args = append(c.args, a)
-		text = strings.Replace(text, "? ", fmt.Sprintf("?%d ", len(c.args)), 1)
-	}
-	c.text = append(c.text, text)
-}
-
-// in appends that a column has one of the values.
-func (c *conditions) in(column string, values []any) {
-	marks := make([]string, len(values))
-	for i, v := range values {
-		c.args = append(c.args, v)
-		marks[i] = "?" + strconv.Itoa(len(c.args))
-	}
-	c.text = append(c.text, column+" IN ("+strings.Join(marks, ",")+")")
-}
-
 // where turns a filter into a condition on mail m. Everything from outside is an
 // argument.
-func (ob *Outbox) where(f Filter) (string, []any, error) {
-	c := &conditions{text: []string{"1 = 1"}}
+func where(box *outbox.Outbox, f Filter) (string, []any, error) {
+	c := &store.Where{Text: []string{"1 = 1"}}
 	if len(f.QIDs) > 0 {
 		ids := make([]any, len(f.QIDs))
 		for i, q := range f.QIDs {
-			id, err := ob.id(q)
+			id, err := box.Number(q)
 			if err != nil {
 				return "", nil, err
 			}
 			ids[i] = id
 		}
-		c.in("m.id", ids)
+		c.In("m.id", ids)
 	}
 	if f.Mailbox != "" {
-		c.add("m.mailbox = ? ", mailboxKey(f.Mailbox))
+		c.Add("m.mailbox = ? ", mailbox.Key(f.Mailbox))
 	}
 	if len(f.States) > 0 {
 		states := make([]any, len(f.States))
 		for i, s := range f.States {
 			states[i] = string(s)
 		}
-		c.in("m.state", states)
+		c.In("m.state", states)
 	}
 	if f.To != "" {
 		same, value := sameAddress("r.addr", f.To)
-		c.add(toQuery(same), value, value, value, value)
+		c.Add(toQuery(same), value, value, value, value)
 	}
 	if f.From != "" {
 		column, value := sameAddress("m.reverse_path", f.From)
-		c.add(column, value)
+		c.Add(column, value)
 	}
-	return ob.whereRest(f, c)
+	return whereRest(box, f, c)
 }
 
-func (ob *Outbox) whereRest(f Filter, c *conditions) (string, []any, error) {
+func whereRest(box *outbox.Outbox, f Filter, c *store.Where) (string, []any, error) {
 	if f.Key != "" {
-		c.add("m.dedupe_key = ? ", f.Key)
+		c.Add("m.dedupe_key = ? ", f.Key)
 	}
 	if f.Batch != 0 {
-		c.add("m.batch_id = ? ", f.Batch)
+		c.Add("m.batch_id = ? ", f.Batch)
 	}
 	if f.Row != "" {
-		c.add("m.row_key = ? ", f.Row)
+		c.Add("m.row_key = ? ", f.Row)
 	}
 	if !f.Until.IsZero() {
-		c.add("m.created_at < ? ", store.Millis(f.Until))
+		c.Add("m.created_at < ? ", store.Millis(f.Until))
 	}
 	if !f.Since.IsZero() {
-		c.add("(m.finished_at IS NULL OR m.finished_at >= ? )", store.Millis(f.Since))
+		c.Add("(m.finished_at IS NULL OR m.finished_at >= ? )", store.Millis(f.Since))
 	}
 	if f.Before != "" {
-		id, err := ob.id(f.Before)
+		id, err := box.Number(f.Before)
 		if err != nil {
 			return "", nil, err
 		}
-		c.add("m.id < ? ", id)
+		c.Add("m.id < ? ", id)
 	}
-	return strings.Join(c.text, " AND "), c.args, nil
+	return c.String(), c.Args, nil
 }
 
-// toQuery finds the messages to a recipient: the settled ones by the index, the
+// toQuery finds the messages to a recipient: the finished ones by the index, the
 // others among what waits.
 func toQuery(same string) string {
-	text := "SELECT r.mail_id FROM rcpt r WHERE r.state <> '" + string(RecipientOpen) + "' AND " + same
-	for _, s := range []State{Ready, Sending, Held} {
-		text += " UNION ALL SELECT r.mail_id FROM mail w JOIN rcpt r ON r.mail_id = w.id WHERE w.state = '" + string(s) + "' AND r." + recipientOpen + " AND " + same
+	open := "'" + string(outbox.RecipientOpen) + "'"
+	text := "SELECT r.mail_id FROM rcpt r WHERE r.state <> " + open + " AND " + same
+	for _, s := range []outbox.State{outbox.Ready, outbox.Sending, outbox.Held} {
+		text += " UNION ALL SELECT r.mail_id FROM mail w JOIN rcpt r ON r.mail_id = w.id WHERE w.state = '" + string(s) + "' AND r.state = " + open + " AND " + same
 	}
 	return "m.id IN (" + text + ")"
 }
