@@ -7,12 +7,12 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // queued puts a message into the outbox instead of submitting it, and says so.
-func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mail, as outbox.Message) error {
+func (g *globals) queued(ctx context.Context, cfg *config.Config, m *message.Mail, as spool.Message) error {
 	as.Mailbox = m.Envelope.ReversePath
 	qid, known, err := g.enqueue(ctx, cfg, m, as)
 	if err != nil {
@@ -50,7 +50,7 @@ func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *message.M
 	}
 	rest := *m
 	rest.Envelope.ForwardPaths = r.Open()
-	qid, _, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, outbox.Message{Mailbox: r.Mailbox, Source: source})
+	qid, _, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, spool.Message{Mailbox: r.Mailbox, Source: source})
 	if err != nil {
 		g.Errorf("queueing: %v", err)
 		return

@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -61,7 +62,7 @@ func (g *globals) openOutboxBy(ctx context.Context, cfg *config.Config, open fun
 
 // enqueue takes a message into the outbox for the recipients of its envelope, as
 // the rest says: mailbox, source, key, time. known says that its key was there.
-func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Mail, as outbox.Message) (qid queueid.ID, known bool, err error) {
+func (g *globals) enqueue(ctx context.Context, cfg *config.Config, m *message.Mail, as spool.Message) (qid queueid.ID, known bool, err error) {
 	box, err := g.openOutbox(ctx, cfg)
 	if err != nil {
 		return "", false, err

@@ -13,7 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -111,7 +111,7 @@ func runSend(ctx context.Context, g *globals, s *sendFlags, given func(string) b
 		}
 	}
 	if s.queue || cfg.Queue == config.QueueAlways {
-		return g.queued(ctx, cfg, mail, outbox.Message{Source: "send", Key: s.key, ReadyAt: s.readyAt})
+		return g.queued(ctx, cfg, mail, spool.Message{Source: "send", Key: s.key, ReadyAt: s.readyAt})
 	}
 	if s.key != "" || !s.readyAt.IsZero() {
 		return exit.Usagef("a time (--at) and a --key are for the outbox: add --queue")

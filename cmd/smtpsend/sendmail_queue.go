@@ -12,13 +12,14 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 // enqueueMail puts a message into the outbox. Nothing is said of it but with
 // -v: that it is queued is what every sendmail's silence means.
 func (s *sendmail) enqueueMail(ctx context.Context, mail *stamped) error {
-	qid, _, err := s.enqueue(ctx, s.cfg, mail.Mail, outbox.Message{Mailbox: mail.mailbox, Source: "sendmail"})
+	qid, _, err := s.enqueue(ctx, s.cfg, mail.Mail, spool.Message{Mailbox: mail.mailbox, Source: "sendmail"})
 	if err == nil {
 		s.Verbosef("queued as %s", qid)
 	}

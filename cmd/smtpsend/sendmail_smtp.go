@@ -14,7 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
@@ -272,7 +272,7 @@ func (p *pipeSession) Content(ctx context.Context, r io.Reader) smtpserver.Reply
 
 // queueReply puts the message into the outbox instead of submitting it.
 func (p *pipeSession) queueReply(ctx context.Context, mail *stamped) smtpserver.Reply {
-	qid, _, err := p.enqueue(ctx, p.cfg, mail.Mail, outbox.Message{Mailbox: mail.mailbox, Source: "sendmail"})
+	qid, _, err := p.enqueue(ctx, p.cfg, mail.Mail, spool.Message{Mailbox: mail.mailbox, Source: "sendmail"})
 	if err != nil {
 		p.Errorf("%v", err)
 		return smtpserver.Say(451, "4.3.0 "+printable.Line(err.Error()))

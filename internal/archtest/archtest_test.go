@@ -27,7 +27,7 @@ var ranks = map[string]int{
 	"internal/envfile": 0, "internal/printable": 0, "internal/nodump": 0, "internal/delayproxy": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/notices": 0,
 	"internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0,
 	"internal/seal": 1, "internal/aliases": 1, "internal/outbox/store": 1, "internal/outbox/queueid": 1,
-	"internal/outbox/mailbox": 2, "internal/outbox/notice": 2,
+	"internal/outbox/mailbox": 2, "internal/outbox/notice": 2, "internal/outbox/spool": 2,
 	"tokencache": 1, "internal/config": 1, "internal/message": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
 	"internal/entra": 2, "internal/sandbox": 2, "internal/enaio": 2, "internal/mailtemplate": 2,
 	"internal/submission": 3, "internal/outbox": 3,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -134,10 +135,10 @@ func addRow(ctx context.Context, row Row, p Plan, box *outbox.Outbox, b mailmerg
 
 // stored is a row's message as the outbox takes it, but for what the batch and
 // the content decide.
-func stored(m *message.Mail, row Row) outbox.Message {
-	return outbox.Message{
+func stored(m *message.Mail, row Row) spool.Message {
+	return spool.Message{
 		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID,
-		Priority: outbox.Bulk, Row: row.Key, Source: "batch",
+		Priority: spool.Bulk, Row: row.Key, Source: "batch",
 	}
 }
 

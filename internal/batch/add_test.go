@@ -17,6 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 )
 
 func openOutbox(t *testing.T) (*outbox.Outbox, mailmerge.Batch) {
@@ -122,7 +123,7 @@ func TestAContentThatIsStillComingInIsNoRowYet(t *testing.T) {
 	if _, err := add(t.Context(), t, box, b, data(0, 2), "id", nil); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := box.AcceptContent(t.Context(), outbox.Message{
+	_, _, err := box.AcceptContent(t.Context(), spool.Message{
 		Mailbox: "reports@contoso.example", MessageID: "<1@contoso.example>", Batch: b.ID, Row: "2", Key: b.Key("2"),
 		Envelope: message.Envelope{ReversePath: "reports@contoso.example", ForwardPaths: []string{"a@contoso.example"}},
 	}, contentFunc(func(w io.Writer) (int64, error) {

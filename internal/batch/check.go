@@ -15,7 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
@@ -265,13 +265,13 @@ func (c *checker) knownOf(list []Row) (map[string]bool, error) {
 }
 
 // one checks a row and returns its message without content.
-func (c *checker) one(ctx context.Context, row Row) (outbox.Message, error) {
+func (c *checker) one(ctx context.Context, row Row) (spool.Message, error) {
 	d, at, err := c.plan.Draft(ctx, row)
 	if err == nil {
 		err = d.Check()
 	}
 	if err != nil {
-		return outbox.Message{}, err
+		return spool.Message{}, err
 	}
 	m := stored(&message.Mail{Envelope: d.Envelope()}, row)
 	m.ReadyAt = at

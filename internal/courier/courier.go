@@ -280,7 +280,7 @@ func (c *courier) err() error {
 func (c *courier) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failed == nil && err != nil && !errors.Is(err, outbox.ErrLost) && !errors.Is(err, context.Canceled) {
+	if c.failed == nil && err != nil && !errors.Is(err, store.ErrLost) && !errors.Is(err, context.Canceled) {
 		c.failed = err
 	}
 }

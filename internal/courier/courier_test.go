@@ -27,6 +27,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -120,7 +121,7 @@ func (l *lab) add(mailbox, to, subject string) queueid.ID {
 		l.t.Fatal(err)
 	}
 	defer m.Close()
-	qid, _, err := l.out.AcceptContent(l.t.Context(), outbox.Message{
+	qid, _, err := l.out.AcceptContent(l.t.Context(), spool.Message{
 		Mailbox: mailbox, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
 	}, m.Content)
 	if err != nil {
@@ -360,7 +361,7 @@ func TestALargeMessageHasTheTimeItNeeds(t *testing.T) {
 	l := newLab(t, sandbox.Options{}, outbox.Options{})
 	from := "a@contoso.example"
 	content := "From: " + from + "\r\nSubject: large\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 30<<10)
-	_, _, err := l.out.Accept(t.Context(), outbox.Message{
+	_, _, err := l.out.Accept(t.Context(), spool.Message{
 		Mailbox: from, MessageID: "<1@contoso.example>",
 		Envelope: message.Envelope{ReversePath: from, ForwardPaths: []string{"x@contoso.example"}},
 	}, strings.NewReader(content))

@@ -8,8 +8,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
@@ -57,9 +57,9 @@ func (c *courier) mail(ctx context.Context, notices []notice.Notice) error {
 	}
 	defer m.Close()
 	last := notices[len(notices)-1]
-	qid, _, err := c.box.AcceptContent(ctx, outbox.Message{
+	qid, _, err := c.box.AcceptContent(ctx, spool.Message{
 		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
-		Key: fmt.Sprintf("notice/%d/%d", last.ID, last.Tries), Priority: outbox.Urgent, Source: "notice", Notice: true,
+		Key: fmt.Sprintf("notice/%d/%d", last.ID, last.Tries), Priority: spool.Urgent, Source: "notice", Notice: true,
 	}, m.Content)
 	if err != nil {
 		return err

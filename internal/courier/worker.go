@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -184,7 +185,7 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 		return res
 	}
 	c.blame(&res.Verdict, e, to, r.Token)
-	if errors.Is(e, outbox.ErrDamaged) {
+	if errors.Is(e, spool.ErrDamaged) {
 		giveUp(&res)
 	}
 	return res

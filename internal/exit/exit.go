@@ -13,8 +13,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -106,7 +106,7 @@ func Outbox(err error) error {
 	var fileSystem *store.FileSystemError
 	var unsafe *ownfile.Error
 	var schema *store.SchemaError
-	var input *outbox.InputError
+	var input *spool.InputError
 	var tz *zone.Error
 	var coded *Error
 	var field *message.FieldError
@@ -124,11 +124,11 @@ func Outbox(err error) error {
 		return With(Data, err)
 	case errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrChanged):
 		return With(TryAgain, err)
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, spool.ErrNoContent):
 		return With(NoInput, err)
 	case errors.Is(err, operator.ErrNoFilter):
 		return Usagef("name messages, or filter them; --all for every one")
-	case errors.Is(err, store.ErrBroken), errors.Is(err, store.ErrCorrupt), errors.Is(err, outbox.ErrDamaged):
+	case errors.Is(err, store.ErrBroken), errors.Is(err, store.ErrCorrupt), errors.Is(err, spool.ErrDamaged):
 		return With(IO, err)
 	}
 	return With(CannotCreate, err)
@@ -226,7 +226,7 @@ func NotAll(r *submission.Receipt) bool {
 func FailureCode(e *submission.Error, f diagnosis.Finding) int {
 	var file *message.FileError
 	switch {
-	case errors.As(e, &file), errors.Is(e, outbox.ErrDamaged):
+	case errors.As(e, &file), errors.Is(e, spool.ErrDamaged):
 		return IO
 	case f.Code == string(smtp.FaultDNSNotFound):
 		return NoHost

@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -90,7 +91,7 @@ func queued(s *server, c cell) (d operator.Detail, m operator.Mailbox, err error
 		return d, m, err
 	}
 	defer mail.Close()
-	qid, _, err := box.AcceptContent(ctx, outbox.Message{
+	qid, _, err := box.AcceptContent(ctx, spool.Message{
 		Mailbox: mailbox, Envelope: mail.Envelope, MessageID: mail.MessageID, Size: mail.Content.Size(),
 	}, mail.Content)
 	if err != nil {

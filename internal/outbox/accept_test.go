@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 )
 
 func TestContentComesBackAsItWasTaken(t *testing.T) {
@@ -94,15 +95,15 @@ func TestWhatBreaksOffIsNotTaken(t *testing.T) {
 		}{
 			{"small, reader fails", 0, io.MultiReader(strings.NewReader("x"), iotest.ErrReader(cause)), cause},
 			{"large, reader fails", 0, io.MultiReader(strings.NewReader(megabyte+megabyte), iotest.ErrReader(cause)), cause},
-			{"small, shorter than announced", 3, strings.NewReader("xx"), outbox.ErrSize},
-			{"large, longer than announced", 2 << 20, strings.NewReader(megabyte + megabyte + "x"), outbox.ErrSize},
-			{"empty", 0, strings.NewReader(""), new(outbox.InputError)},
-			{"larger than allowed", 0, strings.NewReader(strings.Repeat(megabyte, 5)), new(outbox.InputError)},
+			{"small, shorter than announced", 3, strings.NewReader("xx"), spool.ErrSize},
+			{"large, longer than announced", 2 << 20, strings.NewReader(megabyte + megabyte + "x"), spool.ErrSize},
+			{"empty", 0, strings.NewReader(""), new(spool.InputError)},
+			{"larger than allowed", 0, strings.NewReader(strings.Repeat(megabyte, 5)), new(spool.InputError)},
 		} {
 			m := mail()
 			m.Key, m.Size = "k", tt.size
 			_, _, err := f.Accept(f.ctx, m, tt.r)
-			var input *outbox.InputError
+			var input *spool.InputError
 			if !errors.Is(err, tt.want) && !(errors.As(tt.want, &input) && errors.As(err, &input)) {
 				t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 			}
@@ -118,17 +119,17 @@ func TestWhatBreaksOffIsNotTaken(t *testing.T) {
 
 func TestMessagesThatCannotBeTaken(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-		for field, change := range map[string]func(*outbox.Message){
-			"mailbox":      func(m *outbox.Message) { m.Mailbox = "" },
-			"forward-path": func(m *outbox.Message) { m.Envelope.ForwardPaths = nil },
-			"address":      func(m *outbox.Message) { m.Envelope.ForwardPaths[0] = strings.Repeat("x", 300) },
-			"text":         func(m *outbox.Message) { m.Envelope.ForwardPaths[0] = "a@b\r\nRCPT TO:<c@d>" },
-			"priority":     func(m *outbox.Message) { m.Priority = 3 },
+		for field, change := range map[string]func(*spool.Message){
+			"mailbox":      func(m *spool.Message) { m.Mailbox = "" },
+			"forward-path": func(m *spool.Message) { m.Envelope.ForwardPaths = nil },
+			"address":      func(m *spool.Message) { m.Envelope.ForwardPaths[0] = strings.Repeat("x", 300) },
+			"text":         func(m *spool.Message) { m.Envelope.ForwardPaths[0] = "a@b\r\nRCPT TO:<c@d>" },
+			"priority":     func(m *spool.Message) { m.Priority = 3 },
 		} {
 			m := mail()
 			change(&m)
 			_, _, err := f.Accept(f.ctx, m, strings.NewReader(content))
-			var input *outbox.InputError
+			var input *spool.InputError
 			if !errors.As(err, &input) || input.Field != field {
 				t.Errorf("%s: %v", field, err)
 			}
@@ -158,7 +159,7 @@ func TestAcceptWakesAndCounts(t *testing.T) {
 func TestMessagesGoByPriorityThenAge(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 		var want []queueid.ID
-		for i, p := range []outbox.Priority{outbox.Bulk, outbox.Normal, outbox.Normal, outbox.Urgent, outbox.Low} {
+		for i, p := range []spool.Priority{spool.Bulk, spool.Normal, spool.Normal, spool.Urgent, spool.Low} {
 			m := mail()
 			m.Priority = p
 			q := f.put(m)

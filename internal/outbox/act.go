@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -48,7 +49,7 @@ func (ob *Outbox) Act(ctx context.Context, a Action, find func(*store.Tx) ([]int
 		return len(changed), nil
 	}
 	for _, id := range changed {
-		if err := ob.dropBody(ctx, id); err != nil {
+		if err := ob.spool.Drop(ctx, id); err != nil {
 			return len(changed), fmt.Errorf("doing %s: %w", a, err)
 		}
 	}
@@ -72,7 +73,7 @@ func actOnOne(t *store.Tx, a Action, id int64) (done bool, err error) {
 		kind = EventCancelled
 		n, err = cancel(t, id)
 	case Discard:
-		if err = remember(t, "id = ?1", id); err != nil {
+		if err = spool.Remember(t, "id = ?1", id); err != nil {
 			return false, err
 		}
 		n, err = t.Exec("DELETE FROM mail WHERE id = ?1 AND state NOT IN ('sending', 'receiving')", id)

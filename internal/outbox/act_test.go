@@ -13,6 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -85,7 +86,7 @@ func TestActions(t *testing.T) {
 					if waits := expect == outbox.Ready || expect == outbox.Held || expect == outbox.Sending; (d.Open == 1) != waits || (d.RecipientStates[0].State == outbox.RecipientOpen) != waits {
 						t.Errorf("%d recipients wait, the first is %s", d.Open, d.RecipientStates[0].State)
 					}
-					if _, err := f.read(q); (expect == outbox.Cancelled || expect == outbox.Sent) != errors.Is(err, outbox.ErrNoContent) {
+					if _, err := f.read(q); (expect == outbox.Cancelled || expect == outbox.Sent) != errors.Is(err, spool.ErrNoContent) {
 						t.Errorf("content of a %s message: %v", expect, err)
 					}
 				})
@@ -96,7 +97,7 @@ func TestActions(t *testing.T) {
 
 // What ends while somebody reads it is not damaged.
 func TestContentThatIsDeletedWhileItIsRead(t *testing.T) {
-	for action, want := range map[outbox.Action]error{outbox.Cancel: outbox.ErrNoContent, outbox.Discard: store.ErrNotFound} {
+	for action, want := range map[outbox.Action]error{outbox.Cancel: spool.ErrNoContent, outbox.Discard: store.ErrNotFound} {
 		conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 			q, _, err := f.Accept(f.ctx, mail(), strings.NewReader(content+strings.Repeat("more\r\n", 1<<18))) // more than a chunk
 			if err != nil {
@@ -108,7 +109,7 @@ func TestContentThatIsDeletedWhileItIsRead(t *testing.T) {
 			}
 			defer b.Close()
 			f.act(action, q)
-			if _, err := io.Copy(io.Discard, b); !errors.Is(err, want) || errors.Is(err, outbox.ErrDamaged) {
+			if _, err := io.Copy(io.Discard, b); !errors.Is(err, want) || errors.Is(err, spool.ErrDamaged) {
 				t.Errorf("%s: %v, want %v", action, err, want)
 			}
 		})
@@ -266,7 +267,7 @@ func TestARowOfABatchIsKnownForAYear(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		row := func(name string) outbox.Message {
+		row := func(name string) spool.Message {
 			m := mail()
 			m.Batch, m.Row, m.Key = b.ID, name, b.Key(name)
 			return m

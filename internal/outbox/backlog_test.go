@@ -17,6 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -173,7 +174,7 @@ func exercise(f *fixture, ob *outbox.Outbox) {
 
 // accept adds one 2 KB message.
 func accept(b *testing.B, ob *outbox.Outbox, n int64) {
-	m := outbox.Message{
+	m := spool.Message{
 		Mailbox: box, MessageID: fmt.Sprintf("<%d@contoso.example>", n), Key: fmt.Sprintf("bench/%d", n),
 		Envelope: message.Envelope{ReversePath: box, ForwardPaths: []string{fmt.Sprintf("%x@fabrikam.example", uint64(n)*0x9e3779b97f4a7c15)}},
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -59,7 +60,7 @@ func noticeMail(f *fixture) queueid.ID {
 	c := f.allowed()
 	f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 	m := mail()
-	m.Notice, m.Priority = true, outbox.Urgent
+	m.Notice, m.Priority = true, spool.Urgent
 	return f.put(m)
 }
 

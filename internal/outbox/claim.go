@@ -164,7 +164,7 @@ var sumQuery = fmt.Sprintf("SELECT coalesce(sum((rcpt_open + %d) / %d), 0), coal
 // AllowData says that the content of c may go out now, and counts it: call it
 // just before DATA. From here on a crash leaves the message in doubt. The error
 // wraps *mailbox.WaitError when a limit is reached or the mailbox was stopped meanwhile
-// (the claim stays the caller's: wait, or give it back by Finish), or ErrLost.
+// (the claim stays the caller's: wait, or give it back by Finish), or store.ErrLost.
 // With any error the content must not go out.
 func (s *Sender) AllowData(ctx context.Context, c *Claim) error {
 	var wait *mailbox.WaitError
@@ -200,7 +200,7 @@ func (s *Sender) allow(t *store.Tx, c *Claim) (*mailbox.WaitError, error) {
 		return nil, err
 	}
 	if n == 0 {
-		return nil, ErrLost
+		return nil, store.ErrLost
 	}
 	return nil, addEvent(t, c.id, Event{Kind: EventAttempt, Attempt: c.Attempt})
 }

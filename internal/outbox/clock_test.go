@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -21,7 +22,7 @@ const day = 24 * time.Hour
 type remembered struct {
 	f    *fixture
 	b    mailmerge.Batch
-	rows []outbox.Message
+	rows []spool.Message
 	ids  []queueid.ID
 }
 
@@ -35,7 +36,7 @@ func remember(f *fixture) *remembered {
 	keyed, row := mail(), mail()
 	keyed.Key = "k1"
 	row.Batch, row.Row, row.Key = r.b.ID, "7", r.b.Key("7")
-	r.rows = []outbox.Message{keyed, row}
+	r.rows = []spool.Message{keyed, row}
 	f.lock()
 	for _, m := range r.rows {
 		r.ids = append(r.ids, f.put(m))

@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -30,6 +31,9 @@ type Result struct {
 	Took       time.Duration
 }
 
+// maxServerID is how many octets are kept of the server's name for a message.
+const maxServerID = 998
+
 // Settled says what Finish decided.
 type Settled struct {
 	State   State
@@ -49,7 +53,7 @@ func (s Settled) Held() bool { return s.Pause != "" && s.Until.IsZero() }
 
 // Finish records what became of a claim and decides what is next (see the
 // package comment, 5). It can be called again after an error that wraps store.ErrFull or
-// store.ErrBusy; until it succeeds the message counts as under way. ErrLost says that the claim
+// store.ErrBusy; until it succeeds the message counts as under way. store.ErrLost says that the claim
 // was no longer the caller's.
 func (s *Sender) Finish(ctx context.Context, c *Claim, r Result) (Settled, error) {
 	var out Settled
@@ -61,7 +65,7 @@ func (s *Sender) Finish(ctx context.Context, c *Claim, r Result) (Settled, error
 		return err
 	})
 	if err == nil && drop {
-		_ = s.ob.dropBody(ctx, c.id) // the outcome is recorded; what is left of the content is swept later
+		_ = s.ob.spool.Drop(ctx, c.id) // the outcome is recorded; what is left of the content is swept later
 	}
 	if err != nil {
 		return Settled{}, fmt.Errorf("recording the outcome of %s: %w", c.QID, err)
@@ -98,7 +102,7 @@ func (f *finish) run() (err error) {
 	err = f.t.Row("SELECT phase, attempts, doubts, waited FROM mail WHERE id = ?1 AND state = 'sending' AND holder = ?2",
 		[]any{f.c.id, f.c.holder}, &f.phase, &f.attempts, &f.doubts, &f.waited)
 	if errors.Is(err, sql.ErrNoRows) {
-		return ErrLost
+		return store.ErrLost
 	}
 	if err != nil {
 		return err
@@ -213,12 +217,12 @@ func (f *finish) save() error {
 		done, doneOwn = f.t.Now, own
 	}
 	keep := f.state != Cancelled && (f.state != Sent || f.ob.o.KeepSent)
-	f.drop = !keep && f.c.Size > chunk
+	f.drop = !keep && f.c.Size > spool.Piece
 	_, err := f.t.Exec(`UPDATE mail SET state = ?2, ready_at = ?3, attempts = ?4, doubts = ?5, waited = ?6, rcpt_open = ?7, holder = '', phase = '',
 		body_left = ?8, finished_at = ?9, last_code = ?10, last_enhanced = ?11, last_kind = ?12, last_text = ?13,
 		server_id = CASE WHEN ?14 = '' THEN server_id ELSE ?14 END, finished_own = ?15 WHERE id = ?1`,
 		f.c.id, string(f.state), f.readyAt, f.attempts, f.doubts, f.waited, f.stillOpen, store.Flag(f.drop), done,
-		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, store.Cut(f.text(), store.Line), store.Cut(f.r.ServerID, maxText), doneOwn)
+		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, store.Cut(f.text(), store.Line), store.Cut(f.r.ServerID, maxServerID), doneOwn)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -72,7 +73,7 @@ func TestANoticeOutlivesWhatCarriesIt(t *testing.T) {
 		c := f.allowed()
 		f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 		carrier := mail()
-		carrier.Notice, carrier.Priority = true, outbox.Urgent
+		carrier.Notice, carrier.Priority = true, spool.Urgent
 		carry := func() queueid.ID {
 			t.Helper()
 			q := f.put(carrier)

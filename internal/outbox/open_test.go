@@ -16,6 +16,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -200,7 +201,7 @@ func TestDamagedContentIsNoticed(t *testing.T) {
 		if _, err := outbox.Raw(t, dir).Exec(damage); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.read(q); !errors.Is(err, outbox.ErrDamaged) {
+		if _, err := f.read(q); !errors.Is(err, spool.ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 		_ = ob.Close()

@@ -47,8 +47,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
@@ -56,6 +56,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 
 	"github.com/smtpsend/smtpsend/internal/message"
@@ -139,13 +140,8 @@ type Outbox struct {
 	rules     mailbox.Rules
 	mailboxes *mailbox.Mailboxes
 	notices   *notice.Notices
+	spool     *spool.Spool
 	wake      chan struct{}
-
-	adds chan *add
-	quit chan struct{}
-	done sync.WaitGroup
-
-	boxes sync.Map // mailboxes that surely have a row
 }
 
 // Open opens the outbox in dir, which is made when it does not exist: store.Open
@@ -173,19 +169,18 @@ func open(ctx context.Context, dir string, o Options, database func(context.Cont
 	}
 	ob := &Outbox{
 		o: o, db: db, tag: queueid.Tag(tag), rules: mailbox.Rules{Limits: o.Limits, Minute: o.Minute, Day: o.Day, Jitter: o.Jitter},
-		wake: make(chan struct{}, 1), adds: make(chan *add), quit: make(chan struct{}),
+		wake: make(chan struct{}, 1),
 	}
 	ob.mailboxes = mailbox.New(db, ob.rules, ob.signal)
 	ob.notices = notice.New(db, ob.tag, func(tries int) int64 { return ob.rules.Jittered(backoff.Doubling(firstWait, longestWait, tries)) })
-	ob.done.Go(ob.commitLoop)
+	ob.spool = spool.New(db, o.MaxSize, mailbox.Ensure)
 	return ob, nil
 }
 
 // Close ends the outbox. What was taken stays. Calls that run meanwhile may
 // fail.
 func (ob *Outbox) Close() error {
-	close(ob.quit)
-	ob.done.Wait()
+	ob.spool.Close()
 	if err := ob.db.Close(); err != nil {
 		return fmt.Errorf("closing outbox: %w", err)
 	}
@@ -223,6 +218,41 @@ func (ob *Outbox) Backup(ctx context.Context, name string) error {
 	return nil
 }
 
+// Accept takes a message with the content that r gives up to its end: header
+// section and body with CRLF line ends. When it returns without error the
+// message is on disk. A key that is known already gives the queue id of its first
+// message, and known. Errors wrap store.ErrFull, store.ErrBroken, spool.ErrSize,
+// *spool.InputError, or what r said; then nothing was taken.
+func (ob *Outbox) Accept(ctx context.Context, m spool.Message, r io.Reader) (id queueid.ID, known bool, err error) {
+	return ob.AcceptContent(ctx, m, readerContent{r})
+}
+
+// readerContent lets a reader write itself.
+type readerContent struct{ r io.Reader }
+
+func (c readerContent) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, c.r) }
+
+// AcceptContent is Accept for a content that writes itself.
+func (ob *Outbox) AcceptContent(ctx context.Context, m spool.Message, c io.WriterTo) (id queueid.ID, known bool, err error) {
+	m.Mailbox = mailbox.Key(m.Mailbox)
+	n, known, err := ob.spool.Accept(ctx, m, c)
+	if err != nil {
+		return "", false, fmt.Errorf("taking a message: %w", err)
+	}
+	ob.signal()
+	return ob.tag.ID(n), known, nil
+}
+
+// Body reads the content of a message as it was taken; spool.Body says how, and which
+// errors there are.
+func (ob *Outbox) Body(ctx context.Context, id queueid.ID) (io.ReadCloser, error) {
+	n, err := ob.Number(id)
+	if err != nil {
+		return nil, err
+	}
+	return ob.spool.Body(ctx, n, string(id))
+}
+
 // Wake is sent to after something in this process made a message due sooner.
 // Other processes' messages show in Due.
 func (ob *Outbox) Wake() <-chan struct{} { return ob.wake }
@@ -233,6 +263,3 @@ func (ob *Outbox) signal() {
 	default:
 	}
 }
-
-// errClosed is for calls after Close.
-var errClosed = errors.New("the outbox is closed")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -84,12 +85,12 @@ func (ob *Outbox) sweep(ctx context.Context) error {
 	})
 	for _, id := range done {
 		if err == nil {
-			err = ob.dropBody(ctx, id)
+			err = ob.spool.Drop(ctx, id)
 		}
 	}
 	for _, id := range broken {
 		if err == nil {
-			err = ob.remove(ctx, id)
+			err = ob.spool.Remove(ctx, id)
 		}
 	}
 	return err
@@ -104,7 +105,7 @@ func (ob *Outbox) purgeSome(t *store.Tx) (int, error) {
 		return 0, err
 	}
 	old := now - ob.o.Retention.Milliseconds()
-	if err := remember(t, chosen, old); err != nil {
+	if err := spool.Remember(t, chosen, old); err != nil {
 		return 0, err
 	}
 	n, err := t.Exec("DELETE FROM mail WHERE "+chosen, old)
@@ -115,4 +116,13 @@ func (ob *Outbox) purgeSome(t *store.Tx) (int, error) {
 		err = ob.rules.PurgeUsage(t)
 	}
 	return int(n), err
+}
+
+// forgetSome forgets up to 500 rows of batches.
+func (ob *Outbox) forgetSome(t *store.Tx) (int, error) {
+	now, err := t.Own()
+	if err != nil {
+		return 0, err
+	}
+	return spool.ForgetSome(t, now-ob.o.Retention.Milliseconds())
 }

@@ -1,5 +1,7 @@
 package outbox
 
+import "github.com/smtpsend/smtpsend/internal/outbox/store"
+
 // RecipientState says how far a message has come for one recipient, over all its
 // attempts. It is made of the outcomes of the attempts: what is transient, in doubt
 // or not attempted leaves a recipient open.
@@ -20,3 +22,9 @@ const (
 	recipientRefused  = "state = '" + string(RecipientRefused) + "'"
 	recipientUnsent   = "state = '" + string(RecipientUnsent) + "'"
 )
+
+// closeRecipients is for a message that ends although some still wait.
+func closeRecipients(t *store.Tx, id int64) error {
+	_, err := t.Exec("UPDATE rcpt SET "+recipientUnsent+" WHERE mail_id = ?1 AND "+recipientOpen, id)
+	return err
+}

@@ -137,7 +137,7 @@ func TestBrokenOffContentIsSweptAfterItsLease(t *testing.T) {
 			t.Error("a content that broke off was not swept")
 		}
 		close(hanging)
-		if err := <-taken; !errors.Is(err, outbox.ErrLost) {
+		if err := <-taken; !errors.Is(err, store.ErrLost) {
 			t.Errorf("Accept of what was swept: %v, want ErrLost", err)
 		}
 	})

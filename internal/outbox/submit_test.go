@@ -433,12 +433,12 @@ func TestAClaimEndsOnce(t *testing.T) {
 		f.put(mail())
 		f.lock()
 		c := f.allowed()
-		if err := f.sender.AllowData(f.ctx, c); !errors.Is(err, outbox.ErrLost) {
+		if err := f.sender.AllowData(f.ctx, c); !errors.Is(err, store.ErrLost) {
 			t.Errorf("second AllowData: %v, want ErrLost", err)
 		}
 		f.finish(c, outbox.Result{})
 		again := f.claim()
-		if _, err := f.sender.Finish(f.ctx, c, all(c, smtp.Accepted)); !errors.Is(err, outbox.ErrLost) {
+		if _, err := f.sender.Finish(f.ctx, c, all(c, smtp.Accepted)); !errors.Is(err, store.ErrLost) {
 			t.Errorf("Finish of an old claim: %v, want ErrLost", err)
 		}
 		if err := f.sender.AllowData(f.ctx, again); err != nil {

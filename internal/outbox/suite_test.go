@@ -17,6 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -200,11 +201,11 @@ type fixture struct {
 const box = "app@contoso.example"
 
 // mail is a message to the recipients, one if none are named.
-func mail(to ...string) outbox.Message {
+func mail(to ...string) spool.Message {
 	if len(to) == 0 {
 		to = []string{"kim@fabrikam.example"}
 	}
-	return outbox.Message{
+	return spool.Message{
 		Mailbox: box, MessageID: "<1@contoso.example>",
 		Envelope: message.Envelope{ReversePath: box, ForwardPaths: to},
 	}
@@ -213,7 +214,7 @@ func mail(to ...string) outbox.Message {
 const content = "Subject: Report\r\n\r\nAll is well.\r\n"
 
 // put accepts m with the usual content.
-func (f *fixture) put(m outbox.Message) queueid.ID {
+func (f *fixture) put(m spool.Message) queueid.ID {
 	f.t.Helper()
 	q, dup, err := f.Accept(f.ctx, m, strings.NewReader(content))
 	if err != nil || dup {

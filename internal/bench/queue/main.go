@@ -24,6 +24,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -160,7 +161,7 @@ func fill(ctx context.Context, box *outbox.Outbox, producers, n int) error {
 	for p := range producers {
 		wg.Go(func() {
 			for i := p; i < n && errs[p] == nil; i += producers {
-				_, _, errs[p] = box.Accept(ctx, outbox.Message{
+				_, _, errs[p] = box.Accept(ctx, spool.Message{
 					Mailbox: submitter, MessageID: "<1@contoso.example>",
 					Envelope: message.Envelope{ReversePath: submitter, ForwardPaths: []string{"kim@fabrikam.example"}},
 				}, strings.NewReader(content))

@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -19,7 +20,7 @@ type Mail struct {
 	QID         queueid.ID
 	Mailbox     string
 	State       outbox.State
-	Priority    outbox.Priority
+	Priority    spool.Priority
 	ReadyAt     time.Time
 	ExpiresAt   time.Time // zero: never
 	Attempts    int
@@ -60,7 +61,7 @@ func scanMail(box *outbox.Outbox, rows *sql.Rows, boxes map[string]*mailbox.Mail
 	err = rows.Scan(&id, &m.Mailbox, &m.State, &prio, &ready, &expires, &m.Attempts, &m.InDoubt, &m.Key, &m.Batch,
 		&m.Row, &m.MessageID, &m.ReversePath, &m.Recipients, &m.Open, &m.Size, &m.Source, &m.Client, &notice, &m.Code, &m.Enhanced,
 		&m.Kind, &m.Text, &m.ServerID, &created, &finished)
-	m.QID, m.Priority, m.Notice = box.Tag().ID(id), outbox.Priority(prio-1), notice == 1
+	m.QID, m.Priority, m.Notice = box.Tag().ID(id), spool.Priority(prio-1), notice == 1
 	m.ReadyAt, m.ExpiresAt, m.CreatedAt, m.FinishedAt = store.Moment(ready), store.Moment(expires), store.Moment(created), store.Moment(finished)
 	m.explain(boxes[m.Mailbox], now)
 	return m, id, err

@@ -27,6 +27,8 @@ var (
 	ErrChanged = errors.New("another program has written to the outbox meanwhile")
 	// ErrCorrupt says that the file is no database, or a damaged one.
 	ErrCorrupt = errors.New("the file of the outbox is damaged: move it away and restore a backup")
+	// ErrLost says that what was claimed is no longer the caller's.
+	ErrLost = errors.New("the message is no longer claimed")
 	// ErrNotFound says that there is no such message, mailbox or batch.
 	ErrNotFound = errors.New("not found")
 )

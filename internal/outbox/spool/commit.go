@@ -1,4 +1,4 @@
-package outbox
+package spool
 
 import (
 	"context"
@@ -24,13 +24,13 @@ type add struct {
 // commit hands a message to the committer and waits until it is on disk. It does
 // not end early with ctx once the committer has it: whoever is told that
 // nothing was taken must be able to rely on it.
-func (ob *Outbox) commit(ctx context.Context, m *Message, c stored) (id int64, dup bool, err error) {
+func (s *Spool) commit(ctx context.Context, m *Message, c stored) (id int64, dup bool, err error) {
 	a := &add{m: m, c: c, done: make(chan struct{})}
 	select {
-	case ob.adds <- a:
+	case s.adds <- a:
 	case <-ctx.Done():
 		return 0, false, context.Cause(ctx)
-	case <-ob.quit:
+	case <-s.quit:
 		return 0, false, errClosed
 	}
 	<-a.done
@@ -39,22 +39,22 @@ func (ob *Outbox) commit(ctx context.Context, m *Message, c stored) (id int64, d
 
 // commitLoop takes what waits, up to shared messages, into one commit. While
 // its sync runs the next ones gather.
-func (ob *Outbox) commitLoop() {
+func (s *Spool) commitLoop() {
 	for {
 		select {
-		case a := <-ob.adds:
-			ob.commitGroup(ob.gather(a))
-		case <-ob.quit:
+		case a := <-s.adds:
+			s.commitGroup(s.gather(a))
+		case <-s.quit:
 			return
 		}
 	}
 }
 
-func (ob *Outbox) gather(first *add) []*add {
+func (s *Spool) gather(first *add) []*add {
 	group := []*add{first}
 	for len(group) < shared {
 		select {
-		case a := <-ob.adds:
+		case a := <-s.adds:
 			group = append(group, a)
 		default:
 			return group
@@ -66,28 +66,28 @@ func (ob *Outbox) gather(first *add) []*add {
 // commitGroup writes a group. When it cannot, each is tried alone, so that one
 // message that cannot be taken does not stop others; but not after a failed
 // sync, which must not be tried again, nor when each would wait for the lock.
-func (ob *Outbox) commitGroup(group []*add) {
-	err := ob.writeGroup(group)
+func (s *Spool) commitGroup(group []*add) {
+	err := s.writeGroup(group)
 	if err != nil && len(group) > 1 && !errors.Is(err, store.ErrBroken) && !errors.Is(err, store.ErrBusy) {
 		for _, a := range group {
-			ob.commitGroup([]*add{a})
+			s.commitGroup([]*add{a})
 		}
 		return
 	}
 	for _, a := range group {
 		if a.err = err; err == nil {
-			ob.boxes.Store(a.m.Mailbox, true)
+			s.mailboxes.Store(a.m.Mailbox, true)
 		}
 		close(a.done)
 	}
 }
 
-func (ob *Outbox) writeGroup(group []*add) error {
-	return ob.db.Write(context.Background(), func(t *store.Tx) error {
+func (s *Spool) writeGroup(group []*add) error {
+	return s.db.Write(context.Background(), func(t *store.Tx) error {
 		for _, a := range group {
-			_, have := ob.boxes.Load(a.m.Mailbox)
+			_, have := s.mailboxes.Load(a.m.Mailbox)
 			var err error
-			if a.id, a.dup, err = insertSmall(t, a.m, a.c, have); err != nil {
+			if a.id, a.dup, err = s.insertSmall(t, a.m, a.c, have); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,4 @@
-package outbox
+package spool
 
 import (
 	"database/sql"
@@ -8,13 +8,13 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
-// memory is how much longer than Options.Retention a row of a batch is known.
+// memory is how much longer than a message a row of a batch is known.
 const memory = 365 * 24 * time.Hour
 
-// remember keeps the keys of rows whose messages are about to be deleted: those
+// Remember keeps the keys of rows whose messages are about to be deleted: those
 // that chosen, a condition on ?1, names. What waited was never submitted and
 // never will be; what was held in doubt stays in doubt.
-func remember(t *store.Tx, chosen string, arg int64) error {
+func Remember(t *store.Tx, chosen string, arg int64) error {
 	now, err := t.Own()
 	if err != nil {
 		return err
@@ -38,13 +38,10 @@ func pastRow(t *store.Tx, m *Message) (id int64, err error) {
 	return id, err
 }
 
-// forgetSome drops up to 500 rows that were finished too long ago.
-func (ob *Outbox) forgetSome(t *store.Tx) (int, error) {
-	now, err := t.Own()
-	if err != nil {
-		return 0, err
-	}
+// ForgetSome forgets up to 500 rows of batches that were finished before a time, by
+// the database's own clock in ms, and returns how many: a year later than messages.
+func ForgetSome(t *store.Tx, before int64) (int, error) {
 	n, err := t.Exec(`DELETE FROM past WHERE (batch_id, row_key) IN
-		(SELECT batch_id, row_key FROM past WHERE finished_own < ?1 ORDER BY finished_own LIMIT 500)`, now-(ob.o.Retention+memory).Milliseconds())
+		(SELECT batch_id, row_key FROM past WHERE finished_own < ?1 ORDER BY finished_own LIMIT 500)`, before-memory.Milliseconds())
 	return int(n), err
 }

@@ -1,10 +1,9 @@
-package outbox
+package spool
 
 import (
 	"database/sql"
 	"errors"
 
-	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -42,24 +41,18 @@ func insertMail(t *store.Tx, m *Message, c stored) (int64, error) {
 	return id, err
 }
 
-func insertChunk(t *store.Tx, id int64, seq int, data []byte) error {
+func insertPiece(t *store.Tx, id int64, seq int, data []byte) error {
 	_, err := t.Exec("INSERT INTO body (mail_id, seq, data) VALUES (?1, ?2, ?3)", id, seq, data)
 	return err
 }
 
 func insertRecipients(t *store.Tx, id int64, paths []string) error {
 	for n, p := range paths {
-		if _, err := t.Exec("INSERT INTO rcpt (mail_id, n, addr, state) VALUES (?1, ?2, ?3, ?4)", id, n, p, string(RecipientOpen)); err != nil {
+		if _, err := t.Exec("INSERT INTO rcpt (mail_id, n, addr, state) VALUES (?1, ?2, ?3, ?4)", id, n, p, "open"); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// closeRecipients is for a message that ends although some still wait.
-func closeRecipients(t *store.Tx, id int64) error {
-	_, err := t.Exec("UPDATE rcpt SET "+recipientUnsent+" WHERE mail_id = ?1 AND "+recipientOpen, id)
-	return err
 }
 
 // knownMail finds the message that m is already, 0 when there is none.
@@ -76,9 +69,9 @@ func knownMail(t *store.Tx, m *Message) (int64, error) {
 }
 
 // insertSmall writes a whole message.
-func insertSmall(t *store.Tx, m *Message, c stored, haveMailbox bool) (id int64, dup bool, err error) {
+func (s *Spool) insertSmall(t *store.Tx, m *Message, c stored, haveMailbox bool) (id int64, dup bool, err error) {
 	if !haveMailbox {
-		if err := mailbox.Ensure(t, m.Mailbox); err != nil {
+		if err := s.ensure(t, m.Mailbox); err != nil {
 			return 0, false, err
 		}
 	}
@@ -95,11 +88,11 @@ func insertSmall(t *store.Tx, m *Message, c stored, haveMailbox bool) (id int64,
 	if err := insertRecipients(t, id, m.Envelope.ForwardPaths); err != nil {
 		return 0, false, err
 	}
-	return id, false, insertChunk(t, id, 0, c.body)
+	return id, false, insertPiece(t, id, 0, c.body)
 }
 
 // completeMail makes a large message, whose pieces are there, ready.
-func completeMail(t *store.Tx, id int64, m *Message, c stored) error {
+func (s *Spool) completeMail(t *store.Tx, id int64, m *Message, c stored) error {
 	var key any
 	if m.Key != "" {
 		key = m.Key
@@ -111,9 +104,9 @@ func completeMail(t *store.Tx, id int64, m *Message, c stored) error {
 		return err
 	}
 	if n == 0 {
-		return ErrLost
+		return store.ErrLost
 	}
-	if err := mailbox.Ensure(t, m.Mailbox); err != nil {
+	if err := s.ensure(t, m.Mailbox); err != nil {
 		return err
 	}
 	return insertRecipients(t, id, m.Envelope.ForwardPaths)

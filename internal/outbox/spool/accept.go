@@ -1,4 +1,8 @@
-package outbox
+// Package spool is what is on disk of a message: it is taken in whole or not at all,
+// known by its key, and read back as it was taken. A small content shares a commit
+// with others, a large one goes in piece by piece. What happens to a message then is
+// package outbox.
+package spool
 
 import (
 	"context"
@@ -12,8 +16,6 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
-	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -85,40 +87,19 @@ func (m *Message) Check() error {
 	return nil
 }
 
-// Accept takes a message with the content that r gives up to its end: header
-// section and body with CRLF line ends. When it returns without error the
-// message is on disk. A key that is known already gives the queueid.ID of its first
-// message, and dup. Errors wrap store.ErrFull, store.ErrBroken, ErrSize, *InputError, or
-// what r said; then nothing was taken.
-func (ob *Outbox) Accept(ctx context.Context, m Message, r io.Reader) (q queueid.ID, dup bool, err error) {
-	return ob.AcceptContent(ctx, m, readerContent{r})
-}
-
-// readerContent lets a reader write itself.
-type readerContent struct{ r io.Reader }
-
-func (c readerContent) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, c.r) }
-
-// AcceptContent is Accept for a content that writes itself.
-func (ob *Outbox) AcceptContent(ctx context.Context, m Message, c io.WriterTo) (q queueid.ID, dup bool, err error) {
-	id, dup, err := ob.accept(ctx, m, c)
-	if err != nil {
-		return "", false, fmt.Errorf("taking a message: %w", err)
-	}
-	ob.signal()
-	return ob.tag.ID(id), dup, nil
-}
-
-func (ob *Outbox) accept(ctx context.Context, m Message, c io.WriterTo) (id int64, dup bool, err error) {
+// Accept takes a message, whose mailbox is by its key, with the content that c writes.
+// A Key that is known already gives the number of its first message, and known. Errors
+// wrap store.ErrFull, store.ErrBroken, ErrSize, *InputError, or what c said; then
+// nothing was taken.
+func (s *Spool) Accept(ctx context.Context, m Message, c io.WriterTo) (id int64, known bool, err error) {
 	if err := m.Check(); err != nil {
 		return 0, false, err
 	}
-	m.Mailbox = mailbox.Key(m.Mailbox)
 	m.Envelope.ForwardPaths = unique(m.Envelope.ForwardPaths)
-	if err := ob.db.Room(m.Size); err != nil {
+	if err := s.db.Room(m.Size); err != nil {
 		return 0, false, err
 	}
-	in := &intake{ob: ob, ctx: ctx, m: &m, hash: sha256.New()}
+	in := &intake{s: s, ctx: ctx, m: &m, hash: sha256.New()}
 	if _, err = c.WriteTo(in); in.known != 0 {
 		return in.known, true, nil
 	}
@@ -126,12 +107,12 @@ func (ob *Outbox) accept(ctx context.Context, m Message, c io.WriterTo) (id int6
 		err = fmt.Errorf("%w: %d octets, not %d", ErrSize, in.size, m.Size)
 	}
 	if err == nil {
-		id, dup, err = in.finish()
+		id, known, err = in.finish()
 	}
-	if in.id != 0 && (err != nil || dup) {
-		_ = ob.remove(context.WithoutCancel(ctx), in.id) // what is left is removed after its lease
+	if in.id != 0 && (err != nil || known) {
+		_ = s.Remove(context.WithoutCancel(ctx), in.id) // what is left is removed after its lease
 	}
-	return id, dup, err
+	return id, known, err
 }
 
 func unique(paths []string) []string {
@@ -143,9 +124,9 @@ func unique(paths []string) []string {
 	})
 }
 
-// chunk is the size of a row of content. One fits into a shared commit; two
+// Piece is the size of a row of content. One fits into a shared commit; two
 // make a content large.
-const chunk = 1 << 20
+const Piece = 1 << 20
 
 // lease is how long a large content may stop coming in before its pieces are
 // taken for left over.
@@ -155,8 +136,8 @@ const lease = time.Hour
 // commit, a large one goes to disk in pieces, a transaction each, so that others
 // can write in between.
 type intake struct {
-	ob       *Outbox
-	ctx      context.Context // of the one call of AcceptContent that made it: a Writer is given none
+	s        *Spool
+	ctx      context.Context // of the one call of Accept that made it: a Writer is given none
 	m        *Message
 	hash     hash.Hash
 	size     int64
@@ -173,18 +154,18 @@ var errKnown = errors.New("the key is known")
 // Write takes content in.
 func (in *intake) Write(p []byte) (int, error) {
 	in.size += int64(len(p))
-	if in.size > in.ob.o.MaxSize {
-		return 0, &InputError{"content", fmt.Sprintf("has more than %d octets", in.ob.o.MaxSize)}
+	if in.size > in.s.maxSize {
+		return 0, &InputError{"content", fmt.Sprintf("has more than %d octets", in.s.maxSize)}
 	}
 	in.hash.Write(p)
 	in.eightBit = in.eightBit || slices.ContainsFunc(p, func(b byte) bool { return b >= 0x80 })
 	for rest := p; len(rest) > 0; {
-		if len(in.buf) == chunk {
+		if len(in.buf) == Piece {
 			if err := in.flush(); err != nil {
 				return 0, err
 			}
 		}
-		n := min(len(rest), chunk-len(in.buf))
+		n := min(len(rest), Piece-len(in.buf))
 		in.buf = append(in.buf, rest[:n]...)
 		rest = rest[n:]
 	}
@@ -193,14 +174,14 @@ func (in *intake) Write(p []byte) (int, error) {
 
 // flush writes a piece.
 func (in *intake) flush() error {
-	if err := in.ob.db.Room(in.m.Size); err != nil {
+	if err := in.s.db.Room(in.m.Size); err != nil {
 		return err
 	}
-	err := in.ob.db.Write(in.ctx, func(t *store.Tx) error {
+	err := in.s.db.Write(in.ctx, func(t *store.Tx) error {
 		if err := in.row(t); err != nil {
 			return err
 		}
-		return insertChunk(t, in.id, in.seq, in.buf)
+		return insertPiece(t, in.id, in.seq, in.buf)
 	})
 	in.seq++
 	in.buf = in.buf[:0]
@@ -214,7 +195,7 @@ func (in *intake) row(t *store.Tx) error {
 	if in.id != 0 {
 		n, err := t.Exec("UPDATE mail SET lease_until = ?2 WHERE id = ?1 AND state = 'receiving'", in.id, until)
 		if err == nil && n == 0 {
-			err = ErrLost
+			err = store.ErrLost
 		}
 		return err
 	}
@@ -236,20 +217,20 @@ func (in *intake) finish() (id int64, dup bool, err error) {
 		return 0, false, &InputError{"content", "is empty"}
 	}
 	if in.id == 0 {
-		return in.ob.commit(in.ctx, in.m, whole)
+		return in.s.commit(in.ctx, in.m, whole)
 	}
 	if err := in.flush(); err != nil {
 		return 0, false, err
 	}
-	err = in.ob.db.Write(in.ctx, func(t *store.Tx) error {
+	err = in.s.db.Write(in.ctx, func(t *store.Tx) error {
 		if id, err = knownMail(t, in.m); err != nil || id != 0 {
 			return err
 		}
-		return completeMail(t, in.id, in.m, whole)
+		return in.s.completeMail(t, in.id, in.m, whole)
 	})
 	if err != nil || id != 0 {
 		return id, id != 0, err
 	}
-	in.ob.boxes.Store(in.m.Mailbox, true)
+	in.s.mailboxes.Store(in.m.Mailbox, true)
 	return in.id, false, nil
 }
