@@ -437,7 +437,7 @@ func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry 
 		err = f.Truncate(0)
 	}
 	if err == nil {
-		err = batch.Report(ctx, f, box, entry)
+		err = batch.Report(ctx, f, box, entry, mailReason)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return exit.With(exit.IO, err)

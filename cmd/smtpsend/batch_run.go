@@ -282,7 +282,7 @@ func (run *batchRun) pauseText(ctx context.Context) string {
 	for _, name := range slices.Sorted(maps.Keys(run.checked.Mailboxes)) {
 		m, err := operator.OneMailbox(ctx, run.box, name)
 		if err == nil && m.WaitsUntil.Sub(now) > time.Minute {
-			return fmt.Sprintf("; %s waits until %s: %s", name, clock(m.WaitsUntil, now), atMost(printable.Line(diagnosis.Short(m.Reason)), inTable))
+			return fmt.Sprintf("; %s waits until %s: %s", name, clock(m.WaitsUntil, now), atMost(printable.Line(diagnosis.Short(mailboxReason(m.Wait))), inTable))
 		}
 	}
 	if run.checked.Last.Sub(now) > time.Minute {

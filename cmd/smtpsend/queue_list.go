@@ -103,7 +103,7 @@ const inTable = 160
 // why says, in about so many characters, why a message waits and until when, or
 // how it ended.
 func why(m operator.Mail, now time.Time, most int) string {
-	text := m.Reason
+	text := mailReason(m)
 	if text == "" && m.State != outbox.Sent {
 		text = m.Text
 	}

@@ -111,7 +111,7 @@ func (t *tally) noteStopped(ctx context.Context, box *outbox.Outbox) error {
 			t.g.Line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		case m.Pause != "" && !m.OldestDue.After(now):
 			t.pauses = append(t.pauses, t.pauseCode(m))
-			t.g.Line("note", "%s pauses: %s; %s", wait, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			t.g.Line("note", "%s pauses: %s; %s", wait, atMost(diagnosis.Short(mailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 	return nil
@@ -123,7 +123,7 @@ func (g *globals) notePauses(ctx context.Context, box *outbox.Outbox) error {
 	now := time.Now()
 	for _, m := range list {
 		if m.Pause != "" && !m.Held() && m.Counts[outbox.Ready] > 0 {
-			g.Line("note", "mailbox %s pauses: %s; %s", m.Name, atMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			g.Line("note", "mailbox %s pauses: %s; %s", m.Name, atMost(diagnosis.Short(mailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 	return err
@@ -228,7 +228,7 @@ func (t *tally) settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 		t.pause(c, r, s, finding)
 	}
 	if !t.quiet && !t.g.json {
-		t.g.Printf("%s  %-12s%s%s\n", c.QID, s.Event, c.Mailbox, atMost(printable.Line(tail(lastWords(r))), 140))
+		t.g.Printf("%s  %-12s%s%s\n", c.QID, s.Event, c.Mailbox, atMost(printable.Line(tail(lastWords(c, r))), 140))
 	}
 }
 
@@ -333,14 +333,19 @@ func (t *tally) probed(p courier.Probed) {
 }
 
 // lastWords is what the server said last, or why it said nothing.
-func lastWords(r *submission.Receipt) string {
-	switch {
-	case r == nil:
+func lastWords(c *outbox.Claim, r *submission.Receipt) string {
+	if r == nil {
 		return ""
-	case r.Err() != nil:
-		return said(r.Err())
 	}
-	return r.Reply.String()
+	e := r.Err()
+	if e == nil {
+		return r.Reply.String()
+	}
+	var wait *mailbox.WaitError
+	if errors.As(e, &wait) {
+		return fmt.Sprintf("allowing the content of %s: %s waits: %s", c.QID, wait.Mailbox, mailboxReason(wait))
+	}
+	return said(e)
 }
 
 // conclude prints the sums and ends the verb.
@@ -417,14 +422,14 @@ func (g *globals) printMailbox(m operator.Mailbox) {
 		m.Messages, m.Limits.PerMinute, m.Recipients, m.Limits.RecipientsPerDay)
 	now := time.Now()
 	switch {
-	case m.Reason == "" && m.Counts[outbox.Ready] == 0:
+	case m.Wait == nil && m.Counts[outbox.Ready] == 0:
 		g.Printf("    nothing waits\n")
-	case m.Reason == "":
+	case m.Wait == nil:
 		g.Printf("    nothing holds it: smtpsend queue run submits what is due\n")
 	case m.Held():
-		g.Printf("    %s\n    %s\n", printable.Line(diagnosis.Short(m.Reason)), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+		g.Printf("    %s\n    %s\n", printable.Line(diagnosis.Short(mailboxReason(m.Wait))), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 	default:
-		g.Printf("    %s, until %s\n", printable.Line(diagnosis.Short(m.Reason)), clock(m.WaitsUntil, now))
+		g.Printf("    %s, until %s\n", printable.Line(diagnosis.Short(mailboxReason(m.Wait))), clock(m.WaitsUntil, now))
 	}
 	if !m.Since.IsZero() {
 		g.Printf("    since %s\n", clock(m.Since, now))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -38,7 +39,7 @@ func newMailView(m operator.Mail) mailView {
 	return mailView{
 		QID: m.QID, State: m.State, Mailbox: m.Mailbox, ReversePath: m.ReversePath, Recipients: m.Recipients, Open: m.Open,
 		MessageID: m.MessageID, Size: m.Size, Attempts: m.Attempts, InDoubt: m.InDoubt, Row: m.Row, Source: m.Source,
-		Reason: m.Reason, WaitsUntil: orNil(m.WaitsUntil), ProbeAt: orNil(m.ProbeAt), Code: m.Code, Kind: m.Kind, Text: m.Text, ServerID: m.ServerID,
+		Reason: mailReason(m), WaitsUntil: orNil(m.WaitsUntil), ProbeAt: orNil(m.ProbeAt), Code: m.Code, Kind: m.Kind, Text: m.Text, ServerID: m.ServerID,
 		CreatedAt: m.CreatedAt, FinishedAt: orNil(m.FinishedAt),
 	}
 }
@@ -107,7 +108,56 @@ type mailboxView struct {
 func newMailboxView(m operator.Mailbox) mailboxView {
 	return mailboxView{
 		Name: m.Name, Counts: m.Counts, PerMinute: m.Limits.PerMinute, PerDay: m.Limits.RecipientsPerDay,
-		LastMinute: m.Messages, LastDay: m.Recipients, Pause: m.Pause, Code: m.Code, Reason: m.Reason,
+		LastMinute: m.Messages, LastDay: m.Recipients, Pause: m.Pause, Code: m.Code, Reason: mailboxReason(m.Wait),
 		Held: m.Held(), Since: orNil(m.Since), ProbeAt: orNil(m.ProbeAt), WaitsUntil: orNil(m.WaitsUntil), OldestDueFrom: orNil(m.OldestDue),
 	}
+}
+
+// mailReason says in words why a message waits, "" when it does not.
+func mailReason(m operator.Mail) string {
+	switch m.Why {
+	case operator.WhyArriving:
+		return "its content is still coming in"
+	case operator.WhySubmitting:
+		return "is being submitted"
+	case operator.WhyInDoubt:
+		return "held: in doubt, the server may have it"
+	case operator.WhyHeld:
+		return "held by the operator"
+	case operator.WhyMailbox:
+		return "the mailbox waits: " + mailboxReason(m.MailboxWait)
+	case operator.WhyDue:
+		return "is due"
+	case operator.WhyDeferred:
+		return "deferred: " + m.Text
+	case operator.WhyScheduled:
+		return "scheduled"
+	}
+	return ""
+}
+
+// mailboxReason says in words why a mailbox waits, "" when it does not.
+func mailboxReason(w *mailbox.WaitError) string {
+	switch {
+	case w == nil:
+		return ""
+	case w.Pause == "":
+		return w.Text
+	}
+	words := map[mailbox.Pause]string{
+		mailbox.PauseThrottled:     "the server asked for a pause",
+		mailbox.PauseUnreachable:   "the server cannot be reached",
+		mailbox.PauseServer:        "the server cannot be used",
+		mailbox.PauseRefusals:      fmt.Sprintf("%d refusals of one kind in a row", w.Refusals),
+		mailbox.PauseConfiguration: "held: something has to be fixed first",
+		mailbox.PauseBlocked:       "held: the server has blocked the mailbox",
+		mailbox.PauseOperator:      "held by the operator",
+	}[w.Pause]
+	if w.Pause == mailbox.PauseServer && w.Held() {
+		words = "held: the server could not be used for a day"
+	}
+	if w.Text != "" {
+		words += ": " + w.Text
+	}
+	return words
 }

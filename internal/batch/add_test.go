@@ -100,7 +100,7 @@ func TestARowIsKnownWhenItsMessageIsGone(t *testing.T) {
 		t.Errorf("account %q, %v", account, err)
 	}
 	var out bytes.Buffer
-	if err := batch.Report(t.Context(), &out, box, b); err != nil || !strings.Contains(out.String(), "\n3,,cancelled,,") || strings.Count(out.String(), "\n") != 7 {
+	if err := batch.Report(t.Context(), &out, box, b, why); err != nil || !strings.Contains(out.String(), "\n3,,cancelled,,") || strings.Count(out.String(), "\n") != 7 {
 		t.Errorf("report %v:\n%s", err, out.String())
 	}
 	rows, err := batch.ReadRows("rows.csv", strings.NewReader(data(0, 300)), "id")
@@ -136,7 +136,7 @@ func TestAContentThatIsStillComingInIsNoRowYet(t *testing.T) {
 			t.Errorf("account %q, %v", account, e)
 		}
 		var out bytes.Buffer
-		if e := batch.Report(t.Context(), &out, box, b); e != nil || strings.Count(out.String(), "\n") != 3 {
+		if e := batch.Report(t.Context(), &out, box, b, why); e != nil || strings.Count(out.String(), "\n") != 3 {
 			t.Errorf("report %v:\n%s", e, out.String())
 		}
 		return n, err
@@ -148,6 +148,9 @@ func TestAContentThatIsStillComingInIsNoRowYet(t *testing.T) {
 		t.Errorf("account %q, %v", account, err)
 	}
 }
+
+// why stands for the words of the command.
+func why(m operator.Mail) string { return string(m.Why) }
 
 func TestAddGoesOnWhereItEnded(t *testing.T) {
 	box, b := openOutbox(t)
@@ -180,7 +183,7 @@ func TestReportHasALineForEachRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := batch.Report(t.Context(), &out, box, b); err != nil {
+	if err := batch.Report(t.Context(), &out, box, b, why); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := csv.NewReader(&out).ReadAll()
@@ -212,7 +215,7 @@ func TestReportRunsNothing(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		var out bytes.Buffer
-		if err := batch.Report(t.Context(), &out, box, b); err != nil {
+		if err := batch.Report(t.Context(), &out, box, b, why); err != nil {
 			t.Fatal(err)
 		}
 		lines, err := csv.NewReader(&out).ReadAll()

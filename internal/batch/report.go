@@ -19,8 +19,9 @@ import (
 // recipients, what became of it, the server's last words, the queue id, the
 // Message-ID, attempts and time. Rows stand in the order in which they were
 // taken, the newest first; behind them those whose messages were removed. A cell
-// that a spreadsheet would run as a formula begins with an apostrophe.
-func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b mailmerge.Batch) error {
+// that a spreadsheet would run as a formula begins with an apostrophe. reason says in
+// words why a message waits.
+func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b mailmerge.Batch, reason func(operator.Mail) string) error {
 	out := report{csv.NewWriter(w)}
 	if err := out.Write([]string{"row", "recipients", "outcome", "reply", "queue_id", "message_id", "attempts", "in_doubt", "finished_at", "reason"}); err != nil {
 		return err
@@ -28,7 +29,7 @@ func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b mailmerge.Ba
 	err := each(ctx, box, b, func(d operator.Detail) error {
 		return out.row(
 			d.Row, recipients(d), outcome(d.State, d.InDoubt), lastReply(d), string(d.QID), d.MessageID, strconv.Itoa(d.Attempts),
-			strconv.Itoa(d.InDoubt), stamp(d.FinishedAt), d.Reason,
+			strconv.Itoa(d.InDoubt), stamp(d.FinishedAt), reason(d.Mail),
 		)
 	})
 	if err == nil {

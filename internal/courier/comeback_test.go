@@ -52,7 +52,7 @@ func (l *lab) until(q queueid.ID, o courier.Options) operator.Detail {
 	}
 	l.run(ctx, o)
 	if ctx.Err() != nil {
-		l.t.Errorf("%s did not come back: %s, %s", q, d.State, d.Reason)
+		l.t.Errorf("%s did not come back: %s, %s", q, d.State, d.Why)
 	}
 	return d
 }

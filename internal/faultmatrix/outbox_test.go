@@ -58,7 +58,7 @@ func comeBack(c cell) (res result) {
 	refused := c.fault == permanent && c.stage >= mailFrom
 	switch {
 	case d.State == outbox.Sent && stored == 0, d.State == outbox.Dead && !refused, d.State == outbox.Held && d.InDoubt < 2, d.State == outbox.Ready:
-		res.wrong = append(res.wrong, fmt.Sprintf("%s and stored %d times; %d doubts, %s %s", d.State, stored, d.InDoubt, d.Reason, d.Text))
+		res.wrong = append(res.wrong, fmt.Sprintf("%s and stored %d times; %d doubts, %s %s", d.State, stored, d.InDoubt, d.Why, d.Text))
 	case stored > 1+d.InDoubt:
 		res.wrong = append(res.wrong, fmt.Sprintf("stored %d times with %d doubts", stored, d.InDoubt))
 	case d.State == outbox.Sent && (box.Pause != "" || !box.Since.IsZero()):

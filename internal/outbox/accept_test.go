@@ -150,7 +150,7 @@ func TestAcceptWakesAndCounts(t *testing.T) {
 			t.Error("no wake-up after Accept")
 		}
 		m, err := f.Mailbox(f.ctx, box)
-		if err != nil || m.Counts[outbox.Ready] != 1 || !m.OldestDue.Equal(f.clock.Now()) || m.Reason != "" {
+		if err != nil || m.Counts[outbox.Ready] != 1 || !m.OldestDue.Equal(f.clock.Now()) || m.Wait != nil {
 			t.Errorf("mailbox = %+v, %v", m, err)
 		}
 	})
@@ -192,8 +192,8 @@ func TestScheduledMessagesWaitForTheirTime(t *testing.T) {
 		if err != nil || len(due) != 1 || due[0].Mailbox != box || !due[0].At.Equal(m.ReadyAt) {
 			t.Errorf("Due = %+v, %v", due, err)
 		}
-		if d := f.show(q); d.Reason != "scheduled" || !d.WaitsUntil.Equal(m.ReadyAt) {
-			t.Errorf("reason = %q until %v", d.Reason, d.WaitsUntil)
+		if d := f.show(q); d.Why != operator.WhyScheduled || !d.WaitsUntil.Equal(m.ReadyAt) {
+			t.Errorf("reason = %q until %v", d.Why, d.WaitsUntil)
 		}
 		f.clock.add(time.Hour)
 		f.claim()

@@ -343,7 +343,7 @@ func TestOperatorHoldsAMailbox(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.lock()
-		if w := f.waits(); w.Reason != "held by the operator: maintenance" || !w.Until.IsZero() {
+		if w := f.waits(); w.Pause != mailbox.PauseOperator || w.Text != "maintenance" || !w.Until.IsZero() {
 			t.Errorf("%+v", w)
 		}
 		list, err := f.Mailboxes(f.ctx)

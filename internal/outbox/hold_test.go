@@ -89,7 +89,7 @@ func TestAServerThatCannotBeUsedPausesAndHoldsAfterADay(t *testing.T) {
 		}
 		b := f.mailbox()
 		if !b.Stopped() || b.Pause != mailbox.PauseServer || !b.Since.Equal(start) || b.ProbeAt.Sub(f.clock.Now()) != 30*m ||
-			b.Reason != "held: the server could not be used for a day: 554 5.3.2 no service now" {
+			b.Wait.Pause != mailbox.PauseServer || !b.Wait.Held() || b.Wait.Text != "554 5.3.2 no service now" {
 			t.Errorf("after a day %+v", b)
 		}
 		if f.noticed() != "paused, held" {
@@ -129,7 +129,7 @@ func TestAnAcceptedMessageEndsTheRow(t *testing.T) {
 			f.clock.add(time.Minute)
 			c = f.allowed()
 			f.finish(c, all(c, smtp.Accepted))
-			if b := f.mailbox(); b.Reason != "" || !b.Since.IsZero() {
+			if b := f.mailbox(); b.Wait != nil || !b.Since.IsZero() {
 				t.Errorf("%+v", b)
 			}
 		}
@@ -184,8 +184,8 @@ func TestAHeldMailboxIsProbedAndGoesOn(t *testing.T) {
 		if want := "[30m0s 1h0m0s 2h0m0s 4h0m0s 4h0m0s]"; fmt.Sprint(waits) != want {
 			t.Errorf("probes after %v, want %s", waits, want)
 		}
-		if b := f.mailbox(); !strings.HasSuffix(b.Reason, blocked.String()) {
-			t.Errorf("the reason is not that of the last probe: %q", b.Reason)
+		if b := f.mailbox(); b.Wait.Text != blocked.String() {
+			t.Errorf("the reason is not that of the last probe: %q", b.Wait.Text)
 		}
 		f.clock.add(4 * time.Hour)
 		if s := f.endProbe(f.probe(), true, outbox.Result{}); s.Pause != "" {
@@ -249,8 +249,8 @@ func TestAProbeWithoutAnAnswer(t *testing.T) {
 			if got := s.Probe.Sub(f.clock.Now()); got != tt.next || !s.Held() {
 				t.Errorf("%s: the next probe is in %v, want %v", tt.name, got, tt.next)
 			}
-			if b := f.mailbox(); !strings.Contains(b.Reason, denied.String()) {
-				t.Errorf("%s: reason %q", tt.name, b.Reason)
+			if b := f.mailbox(); b.Wait.Text != denied.String() {
+				t.Errorf("%s: reason %q", tt.name, b.Wait.Text)
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -197,15 +198,15 @@ func TestReachedLimitIsTold(t *testing.T) {
 		c := f.allowed()
 		f.finish(c, all(c, smtp.Accepted))
 		w := f.waits()
-		if w.Reason != "limit reached: 3 recipients in 24h0m0s" || w.Pause != "" || w.Until.Sub(f.clock.Now()) < 24*time.Hour {
+		if w.Text != "limit reached: 3 recipients in 24h0m0s" || w.Pause != "" || w.Until.Sub(f.clock.Now()) < 24*time.Hour {
 			t.Errorf("%+v, until %v", w, w.Until)
 		}
 		m, err := f.Mailbox(f.ctx, box)
-		if err != nil || m.Messages != 1 || m.Recipients != 2 || m.Reason != w.Reason || !m.WaitsUntil.Equal(w.Until) {
+		if err != nil || m.Messages != 1 || m.Recipients != 2 || m.Wait.Text != w.Text || !m.WaitsUntil.Equal(w.Until) {
 			t.Errorf("mailbox = %+v, %v", m, err)
 		}
-		if d := f.show(second); d.Reason != "the mailbox waits: limit reached: 3 recipients in 24h0m0s" || !d.WaitsUntil.Equal(w.Until) {
-			t.Errorf("message waits: %q until %v", d.Reason, d.WaitsUntil)
+		if d := f.show(second); d.Why != operator.WhyMailbox || d.MailboxWait.Text != w.Text || !d.WaitsUntil.Equal(w.Until) {
+			t.Errorf("message waits: %q until %v", d.Why, d.WaitsUntil)
 		}
 		due, err := f.sender.Due(f.ctx)
 		if err != nil || len(due) != 1 || !due[0].At.Equal(w.Until) {
@@ -230,7 +231,7 @@ func TestRecipientsUnderWayCount(t *testing.T) {
 		f.put(mail("a@x.example", "b@x.example"))
 		f.lock()
 		f.allowed()
-		if w := f.waits(); w.Reason != "limit reached: 3 recipients in 24h0m0s" || !w.Until.Equal(f.clock.Now().Add(time.Second)) {
+		if w := f.waits(); w.Text != "limit reached: 3 recipients in 24h0m0s" || !w.Until.Equal(f.clock.Now().Add(time.Second)) {
 			t.Errorf("%+v", w)
 		}
 	})

@@ -120,7 +120,7 @@ func TestBrokenOffContentIsSweptAfterItsLease(t *testing.T) {
 		}()
 		<-reading // two pieces are on disk
 		list, err := f.List(f.ctx, operator.Filter{States: []outbox.State{outbox.Receiving}})
-		if err != nil || len(list) != 1 || list[0].Reason != "its content is still coming in" {
+		if err != nil || len(list) != 1 || list[0].Why != operator.WhyArriving {
 			t.Fatalf("%+v, %v", list, err)
 		}
 		if _, err := f.sender.Purge(f.ctx); err != nil {

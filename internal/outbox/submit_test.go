@@ -128,8 +128,8 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 				if w.Pause != tt.pause || (tt.pauses == 0) != w.Until.IsZero() || (tt.pauses != 0 && !w.Until.Equal(f.clock.Now().Add(tt.pauses))) {
 					t.Errorf("the mailbox waits: %+v", w)
 				}
-				if !strings.Contains(w.Reason, tt.reply.String()) {
-					t.Errorf("reason %q lacks the server's words", w.Reason)
+				if w.Text != tt.reply.String() {
+					t.Errorf("reason %q lacks the server's words", w.Text)
 				}
 			})
 		})
@@ -244,7 +244,7 @@ func TestPauseThatTheServerAsksFor(t *testing.T) {
 		r := failed(c, smtp.NotAttempted, diagnosis.ClassThrottled, smtp.StageToken, smtp.Reply{})
 		r.Pause, r.Text = 7*time.Minute, "token endpoint: 429"
 		f.finish(c, r)
-		if w := f.waits(); w.Until.Sub(f.clock.Now()) != 7*time.Minute || w.Reason != "the server asked for a pause: token endpoint: 429" {
+		if w := f.waits(); w.Until.Sub(f.clock.Now()) != 7*time.Minute || w.Pause != mailbox.PauseThrottled || w.Text != "token endpoint: 429" {
 			t.Errorf("%+v", w)
 		}
 	})
@@ -272,8 +272,8 @@ func TestFiveRefusalsOfOneKindPauseTheMailbox(t *testing.T) {
 		}
 		for _, want := range []time.Duration{10 * time.Minute, 20 * time.Minute, 40 * time.Minute} {
 			w := f.waits()
-			if got := w.Until.Sub(f.clock.Now()); got != want || !strings.Contains(w.Reason, "in a row: 550 5.1.1 User unknown") {
-				t.Errorf("pause %v, want %v: %s", got, want, w.Reason)
+			if got := w.Until.Sub(f.clock.Now()); got != want || w.Pause != mailbox.PauseRefusals || w.Text != "550 5.1.1 User unknown" {
+				t.Errorf("pause %v, want %v: %s", got, want, w.Text)
 			}
 			f.clock.add(want)
 			refuse("b")
@@ -310,8 +310,8 @@ func TestHeldMailboxGoesOnWhenReleased(t *testing.T) {
 		f.finish(late, outbox.Result{})
 		f.clock.add(1000 * time.Hour)
 		f.waits() // however long nobody does anything
-		if d := f.show(q); !strings.HasPrefix(d.Reason, "the mailbox waits: held: something has to be fixed first: 535 5.7.3") || !d.WaitsUntil.IsZero() {
-			t.Errorf("reason = %q until %v", d.Reason, d.WaitsUntil)
+		if d := f.show(q); d.Why != operator.WhyMailbox || d.MailboxWait.Pause != mailbox.PauseConfiguration || !strings.HasPrefix(d.MailboxWait.Text, "535 5.7.3") || !d.WaitsUntil.IsZero() {
+			t.Errorf("reason = %q until %v", d.Why, d.WaitsUntil)
 		}
 		if err := f.ReleaseMailbox(f.ctx, "APP@contoso.example"); err != nil {
 			t.Fatal(err)
@@ -354,8 +354,8 @@ func TestInDoubtIsSubmittedOnceMoreOrHeld(t *testing.T) {
 		if s := doubt(f); s.State != outbox.Held || f.noticed() != "in doubt" {
 			t.Errorf("second doubt: %+v, notices %q", s, f.noticed())
 		}
-		if d := f.show(q); d.InDoubt != 2 || d.Reason != "held: in doubt, the server may have it" {
-			t.Errorf("%d doubts, %q", d.InDoubt, d.Reason)
+		if d := f.show(q); d.InDoubt != 2 || d.Why != operator.WhyInDoubt {
+			t.Errorf("%d doubts, %q", d.InDoubt, d.Why)
 		}
 	})
 	conform(t, outbox.Options{InDoubt: outbox.DoubtHold}, func(t *testing.T, f *fixture) {

@@ -102,17 +102,28 @@ func read(r store.Reader, which string, args ...any) (list []*Mailbox, err error
 	return list, err
 }
 
-// WaitError says that a mailbox may not submit now.
+// WaitError says that a mailbox may not submit now, and why. Its Error is for logs;
+// the words for people are the command's.
 type WaitError struct {
-	Mailbox string
-	Until   time.Time // zero: the mailbox is held
-	Probe   time.Time // when a held mailbox is tried by a sign-in; zero: it waits for an operator alone
-	Pause   Pause     // "" when one of the mailbox's own limits is reached
-	Reason  string    // in words
+	Mailbox  string
+	Until    time.Time // zero: the mailbox is held
+	Probe    time.Time // when a held mailbox is tried by a sign-in; zero: it waits for an operator alone
+	Pause    Pause     // "" when one of the mailbox's own limits is reached
+	Refusals int       // of one kind in a row, with PauseRefusals
+	Text     string    // who paused it said so, "" for nothing; without Pause which limit is reached, as it is stored
 }
 
-// Error gives the reason.
-func (e *WaitError) Error() string { return fmt.Sprintf("%s waits: %s", e.Mailbox, e.Reason) }
+// Error names the pause or the limit.
+func (e *WaitError) Error() string {
+	text := e.Text
+	if e.Pause != "" {
+		text = strings.TrimSuffix(string(e.Pause)+": "+text, ": ")
+	}
+	return fmt.Sprintf("%s waits: %s", e.Mailbox, text)
+}
+
+// Held reports that the wait has no end of its own.
+func (e *WaitError) Held() bool { return e.Pause != "" && e.Until.IsZero() }
 
 // Wait says what keeps the mailbox from submitting at a time, in ms; nil when nothing
 // does.
@@ -120,9 +131,9 @@ func (m *Mailbox) Wait(now int64) *WaitError {
 	isPaused := m.pause != "" && m.pausedUntil > now
 	switch {
 	case m.Held() || isPaused:
-		return &WaitError{m.name, store.Moment(m.pausedUntil), store.Moment(m.probeAt), m.pause, m.pauseReason()}
+		return &WaitError{m.name, store.Moment(m.pausedUntil), store.Moment(m.probeAt), m.pause, m.streak, m.pauseText}
 	case m.nextAt > now:
-		return &WaitError{Mailbox: m.name, Until: store.Moment(m.nextAt), Reason: m.nextText}
+		return &WaitError{Mailbox: m.name, Until: store.Moment(m.nextAt), Text: m.nextText}
 	}
 	return nil
 }
@@ -145,23 +156,3 @@ func (m *Mailbox) Since() time.Time { return store.Moment(m.since) }
 
 // Next is when a paused mailbox goes on, or a held one is tried.
 func (m *Mailbox) Next() time.Time { return store.Moment(max(m.pausedUntil, m.probeAt)) }
-
-// pauseReason puts a pause in words.
-func (m *Mailbox) pauseReason() string {
-	words := map[Pause]string{
-		PauseThrottled:     "the server asked for a pause",
-		PauseUnreachable:   "the server cannot be reached",
-		PauseServer:        "the server cannot be used",
-		PauseRefusals:      fmt.Sprintf("%d refusals of one kind in a row", m.streak),
-		PauseConfiguration: "held: something has to be fixed first",
-		PauseBlocked:       "held: the server has blocked the mailbox",
-		PauseOperator:      "held by the operator",
-	}[m.pause]
-	if m.pause == PauseServer && m.Held() {
-		words = "held: the server could not be used for a day"
-	}
-	if m.pauseText != "" {
-		words += ": " + m.pauseText
-	}
-	return words
-}

@@ -93,7 +93,7 @@ func (m *Mailbox) Limit(t *store.Tx, r Rules, n int, underWay Sum) (*WaitError, 
 	}
 	until += t.Now - own
 	m.nextAt, m.nextText = until, why
-	return &WaitError{Mailbox: m.name, Until: store.Moment(until), Reason: why}, m.Save(t)
+	return &WaitError{Mailbox: m.name, Until: store.Moment(until), Text: why}, m.Save(t)
 }
 
 // LimitPassed says that what was under way did not count after all: whether a limit

@@ -20,12 +20,12 @@ type Mailbox struct {
 	Counts     map[outbox.State]int
 	OldestDue  time.Time // zero: nothing is ready
 
-	Pause      mailbox.Pause // "" when nothing or only a limit holds it
-	Code       string        // the catalogue's code for the pause
-	Reason     string        // in words why it waits, "" when it does not
-	WaitsUntil time.Time     // zero: not known, or it is held
-	Since      time.Time     // of the first pause that no accepted message has ended; zero: there is none
-	ProbeAt    time.Time     // when a held one is tried by a sign-in; zero: it waits for an operator alone
+	Pause      mailbox.Pause      // "" when nothing or only a limit holds it
+	Code       string             // the catalogue's code for the pause
+	Wait       *mailbox.WaitError // why it waits; nil when it does not
+	WaitsUntil time.Time          // zero: not known, or it is held
+	Since      time.Time          // of the first pause that no accepted message has ended; zero: there is none
+	ProbeAt    time.Time          // when a held one is tried by a sign-in; zero: it waits for an operator alone
 }
 
 // Held reports that the mailbox has no end of its pause: it goes on when a probe is
@@ -88,18 +88,18 @@ func mailboxes(ctx context.Context, box *outbox.Outbox, only string) ([]Mailbox,
 			Name: row.Name(), Limits: row.Limits().Or(rules.Limits), Counts: w.Counts, OldestDue: w.OldestDue,
 			Messages: submitted.Messages + underWay.Messages, Recipients: submitted.Recipients + underWay.Recipients,
 		}
-		list[i].wait(row, now)
+		list[i].setWait(row, now)
 	}
 	return list, nil
 }
 
-// wait says why the mailbox waits.
-func (m *Mailbox) wait(row *mailbox.Mailbox, now int64) {
+// setWait says why the mailbox waits.
+func (m *Mailbox) setWait(row *mailbox.Mailbox, now int64) {
 	w := row.Wait(now)
 	if w == nil {
 		return
 	}
-	m.Pause, m.Reason, m.WaitsUntil = w.Pause, w.Reason, w.Until
+	m.Wait, m.Pause, m.WaitsUntil = w, w.Pause, w.Until
 	if w.Pause != "" {
 		m.Code, m.Since, m.ProbeAt = row.Kind(), row.Since(), w.Probe
 	}

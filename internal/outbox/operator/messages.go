@@ -15,6 +15,21 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
+// Why is the kind of reason for which a message waits.
+type Why string
+
+// The reasons. A message that is over has none.
+const (
+	WhyArriving   Why = "arriving"   // its content is still coming in
+	WhySubmitting Why = "submitting" // an attempt is under way
+	WhyInDoubt    Why = "in doubt"   // held: the server may have it
+	WhyHeld       Why = "held"       // by an operator
+	WhyMailbox    Why = "mailbox"    // its mailbox waits: Mail.MailboxWait
+	WhyDue        Why = "due"        // nothing keeps it
+	WhyDeferred   Why = "deferred"   // until another attempt: Mail.Text
+	WhyScheduled  Why = "scheduled"  // until the time that was asked for
+)
+
 // Mail is a message as lists show it.
 type Mail struct {
 	QID         queueid.ID
@@ -44,11 +59,12 @@ type Mail struct {
 	CreatedAt   time.Time
 	FinishedAt  time.Time // zero: not yet
 
-	// Reason says in words why the message waits, and WaitsUntil until when; zero
-	// when that is not known or the message waits for an operator.
-	Reason     string
-	WaitsUntil time.Time
-	ProbeAt    time.Time // when its mailbox, which is held, is tried by a sign-in
+	// Why says why the message waits, WaitsUntil until when; zero when that is not
+	// known or the message waits for an operator.
+	Why         Why
+	WaitsUntil  time.Time
+	MailboxWait *mailbox.WaitError // with WhyMailbox
+	ProbeAt     time.Time          // when its mailbox, which is held, is tried by a sign-in
 }
 
 const mailColumns = `m.id, m.mailbox, m.state, m.prio, m.ready_at, m.expires_at, m.attempts, m.doubts, coalesce(m.dedupe_key, ''), coalesce(m.batch_id, 0),
@@ -73,24 +89,25 @@ func (m *Mail) explain(row *mailbox.Mailbox, now int64) {
 	if row != nil {
 		wait = row.Wait(now)
 	}
+	isMailbox := wait != nil && (wait.Until.IsZero() || !wait.Until.Before(m.ReadyAt))
 	switch {
 	case m.State == outbox.Receiving:
-		m.Reason = "its content is still coming in"
+		m.Why = WhyArriving
 	case m.State == outbox.Sending:
-		m.Reason = "is being submitted"
+		m.Why = WhySubmitting
 	case m.State == outbox.Held && m.InDoubt > 0:
-		m.Reason = "held: in doubt, the server may have it"
+		m.Why = WhyInDoubt
 	case m.State == outbox.Held:
-		m.Reason = "held by the operator"
+		m.Why = WhyHeld
 	case m.State != outbox.Ready:
-	case wait != nil && (wait.Until.IsZero() || !wait.Until.Before(m.ReadyAt)):
-		m.Reason, m.WaitsUntil, m.ProbeAt = "the mailbox waits: "+wait.Reason, wait.Until, wait.Probe
+	case isMailbox:
+		m.Why, m.MailboxWait, m.WaitsUntil, m.ProbeAt = WhyMailbox, wait, wait.Until, wait.Probe
 	case store.Millis(m.ReadyAt) <= now:
-		m.Reason = "is due"
+		m.Why = WhyDue
 	case m.Text != "" || m.Attempts > 0:
-		m.Reason, m.WaitsUntil = "deferred: "+m.Text, m.ReadyAt
+		m.Why, m.WaitsUntil = WhyDeferred, m.ReadyAt
 	default:
-		m.Reason, m.WaitsUntil = "scheduled", m.ReadyAt
+		m.Why, m.WaitsUntil = WhyScheduled, m.ReadyAt
 	}
 }
 
