@@ -216,6 +216,24 @@ func TestTestsDoNotSleep(t *testing.T) {
 	}
 }
 
+// The database is one room: another one changes no other package.
+func TestOnlyTheStoreKnowsSQLite(t *testing.T) {
+	const driver, room = "modernc.org/sqlite", "internal/outbox/store"
+	found := false
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		switch imports := slices.Contains(p.Imports, driver); {
+		case name == room:
+			found = imports
+		case imports:
+			t.Errorf("%s imports %s: %s does", name, driver, room)
+		}
+	}
+	if !found {
+		t.Errorf("%s does not import %s", room, driver)
+	}
+}
+
 func TestGoModHasNoReplace(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root(t), "go.mod"))
 	if err != nil {

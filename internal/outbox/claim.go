@@ -76,7 +76,7 @@ func (s *Sender) claim(t *store.Tx, name string) (*Claim, *mailbox.WaitError, er
 	if w := box.Wait(t.Now); w != nil {
 		return nil, w, nil
 	}
-	p, err := s.ob.pick(t, name)
+	p, err := pick(t, name)
 	if err != nil || p.id == 0 {
 		return nil, nil, err
 	}
@@ -89,7 +89,7 @@ func (s *Sender) claim(t *store.Tx, name string) (*Claim, *mailbox.WaitError, er
 }
 
 // pick finds the message that is next, and ends those that have expired.
-func (ob *Outbox) pick(t *store.Tx, name string) (picked, error) {
+func pick(t *store.Tx, name string) (picked, error) {
 	for prio := range 4 {
 		for {
 			var p picked
@@ -100,7 +100,7 @@ func (ob *Outbox) pick(t *store.Tx, name string) (picked, error) {
 			if err != nil || p.expiresAt == 0 || p.expiresAt > t.Now {
 				return p, err
 			}
-			if err := ob.expire(t, p.id); err != nil {
+			if err := expire(t, p.id); err != nil {
 				return p, err
 			}
 		}

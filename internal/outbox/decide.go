@@ -218,7 +218,7 @@ func (f *finish) notice(k notice.Kind) error {
 }
 
 // expire ends a message whose time is over.
-func (ob *Outbox) expire(t *store.Tx, id int64) error {
+func expire(t *store.Tx, id int64) error {
 	own, err := t.Own()
 	if err != nil {
 		return err

@@ -1,12 +1,12 @@
 // Package outbox keeps mail objects until a server has taken them, in one
-// SQLite file that needs nothing installed. What happens to a message:
+// SQLite file that needs nothing installed. This package is the life of a message:
 //
 //  1. Accept writes envelope and content. It returns when the commit is on disk,
 //     and only then is the message taken. Up to 64 messages share a commit; a
 //     content of more than 1 MiB goes in piece by piece, so that small messages
 //     flow on beside it, and is taken with the last commit.
 //  2. One process at a time submits: Lock proves it by a lock file, and first
-//     settles what the last one left (7).
+//     puts in order what the last one left (7).
 //  3. Claim takes the most urgent due message of a mailbox, the oldest first, and
 //     writes the attempt ahead: trouble on our side cannot repeat it for nothing.
 //  4. AllowData, just before the content goes out, checks the limits (never more
@@ -35,9 +35,13 @@
 // again. Each such case has an event that says so.
 //
 // Limits, and what is remembered of messages that are over, count time that the
-// machine was seen running (clock.go): a clock that is set, however far, lets
+// machine was seen running (store/clock.go): a clock that is set, however far, lets
 // nothing go out too fast and nothing be forgotten. One that is set back moves due
 // times with it, so that nothing waits for the hour to come again.
+//
+// Each thing that an outbox is made of has a package: store the database, spool what
+// is on disk of a message, mailbox what lets one submit, notice what the operator has
+// to be told. Beside it are those who look: operator, mailmerge.
 //
 // An Outbox is safe for concurrent use, and any number of processes may have the
 // same one open.

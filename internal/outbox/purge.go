@@ -19,7 +19,7 @@ const some = 500
 // returns how many messages were removed. Call it now and then.
 func (s *Sender) Purge(ctx context.Context) (removed int, err error) {
 	if err = s.ob.db.Write(ctx, func(t *store.Tx) error { return t.Look(0) }); err == nil {
-		_, err = s.ob.inPieces(ctx, s.ob.expireSome)
+		_, err = s.ob.inPieces(ctx, expireSome)
 	}
 	if err == nil {
 		err = s.ob.sweep(ctx)
@@ -51,11 +51,11 @@ func (ob *Outbox) inPieces(ctx context.Context, do func(*store.Tx) (int, error))
 	return sum, err
 }
 
-func (ob *Outbox) expireSome(t *store.Tx) (int, error) {
+func expireSome(t *store.Tx) (int, error) {
 	ids, err := readIDs(t, "SELECT id FROM mail WHERE expires_at > 0 AND expires_at <= ?1 AND (state = 'ready' OR state = 'held') LIMIT 500", t.Now)
 	for _, id := range ids {
 		if err == nil {
-			err = ob.expire(t, id)
+			err = expire(t, id)
 		}
 	}
 	return len(ids), err

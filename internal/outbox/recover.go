@@ -38,15 +38,15 @@ func (s *Sender) recover(ctx context.Context) (r Recovered, err error) {
 	return r, s.ob.sweep(ctx)
 }
 
-// dueAtOnce settles what the clock, set back while nobody submitted, would make
-// wait: nobody asked for a time for these, so they are due whatever it says.
+// dueAtOnce makes due what the clock, set back while no process submitted, would make
+// wait: no one asked for a time for these, so they are due whatever it says.
 func dueAtOnce(t *store.Tx) error {
 	_, err := t.Exec(`UPDATE mail SET ready_at = ?1 WHERE mailbox IN (SELECT name FROM mailbox) AND prio IN (0, 1, 2, 3) AND state = 'ready'
 		AND ready_at > ?1 AND ready_at <= created_at AND attempts = 0`, t.Now)
 	return err
 }
 
-// recoverSome settles up to 500 messages; a mailbox has three under way at most,
+// recoverSome handles up to 500 messages; a mailbox has three under way at most,
 // but there may be many mailboxes.
 func (s *Sender) recoverSome(t *store.Tx, r *Recovered) (more bool, err error) {
 	var list []left
@@ -81,7 +81,7 @@ func (s *Sender) again(t *store.Tx, l left) error {
 	return addEvent(t, l.id, Event{Kind: EventRecovered, Attempt: l.attempts, Text: "the process ended before the content went out"})
 }
 
-// doubt settles a message that may have been submitted. It counts as submitted
+// doubt decides what is next for a message that may have been submitted. It counts as submitted
 // now, which errs on the safe side.
 func (s *Sender) doubt(t *store.Tx, l left, r *Recovered) error {
 	if err := s.ob.rules.Count(t, l.mailbox, l.recipients); err != nil {

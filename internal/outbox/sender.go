@@ -31,7 +31,7 @@ type Recovered struct {
 	Held    int // maybe submitted: held
 }
 
-// Lock makes this process the one that submits, and settles what the last one
+// Lock makes this process the one that submits, and puts in order what the last one
 // left: that must be done before anything is claimed. The error wraps store.ErrLocked
 // when another process has the lock; it ends with the process.
 func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
@@ -66,7 +66,7 @@ func (s *Sender) EndProbe(ctx context.Context, p *mailbox.Probe, accepted bool, 
 	return out, err
 }
 
-// Release gives the lock back. What is still claimed is settled by the next
+// Release gives the lock back. What is still claimed is put in order by the next
 // Lock, as after a crash: finish everything before.
 func (s *Sender) Release() error { return s.lock.Unlock() }
 
@@ -77,8 +77,8 @@ type Due struct {
 	Probe   bool      // it is held: StartProbe, and claim when that was accepted
 }
 
-// Due lists the mailboxes that have, or will have, something due without anybody
-// doing anything, the soonest first is not promised. It costs four index probes
+// Due lists the mailboxes that have, or will have, something due without an
+// operator, in no order. It costs four index probes
 // a mailbox, however long the backlog, and sees what other processes added: ask
 // once a second.
 func (s *Sender) Due(ctx context.Context) ([]Due, error) {

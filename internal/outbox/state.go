@@ -9,7 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
-// State is where a message stands.
+// State is how far a message has come.
 type State string
 
 // The states. "Deferred", "scheduled" and "throttled" are not: operator.Mail says

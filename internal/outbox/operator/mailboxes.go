@@ -11,7 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
-// Mailbox is how a mailbox stands.
+// Mailbox is the state of a mailbox, and what waits in it.
 type Mailbox struct {
 	Name       string
 	Limits     mailbox.Limits // in force

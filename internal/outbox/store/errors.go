@@ -13,7 +13,7 @@ var (
 	// (RFC 5321 4.3.1: 452).
 	ErrFull = errors.New("not enough disk space")
 	// ErrBroken says that reading or writing the disk went wrong. The outbox takes
-	// and submits nothing more: after a failed sync nobody knows what is on disk.
+	// and submits nothing more: after a failed sync it is not known what is on disk.
 	// The process has to end; the next one recovers.
 	ErrBroken = errors.New("the disk does not work")
 	// ErrBusy says that another program kept the database locked for ten seconds:
@@ -25,7 +25,7 @@ var (
 	// ErrChanged says that another program wrote while an outbox was read as it was:
 	// what was read may be wrong.
 	ErrChanged = errors.New("another program has written to the outbox meanwhile")
-	// ErrCorrupt says that the file is no database, or a damaged one.
+	// ErrCorrupt says that the file is not a database, or a damaged one.
 	ErrCorrupt = errors.New("the file of the outbox is damaged: move it away and restore a backup")
 	// ErrLost says that what was claimed is no longer the caller's.
 	ErrLost = errors.New("the message is no longer claimed")
