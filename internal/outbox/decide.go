@@ -4,11 +4,10 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
-
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
 // The schedule of one message, also told in the package comment.

@@ -51,10 +51,10 @@ type Settled struct {
 // released.
 func (s Settled) Held() bool { return s.Pause != "" && s.Until.IsZero() }
 
-// Finish records what became of a claim and decides what is next (see the
-// package comment, 5). It can be called again after an error that wraps store.ErrFull or
-// store.ErrBusy; until it succeeds the message counts as under way. store.ErrLost says that the claim
-// was no longer the caller's.
+// Finish records what happened to a claim and decides what is next (see the package
+// comment, 5). It can be called again after an error that wraps store.ErrFull or
+// store.ErrBusy; until it succeeds the message counts as under way. The error wraps
+// store.ErrLost when the claim was no longer the caller's.
 func (s *Sender) Finish(ctx context.Context, c *Claim, r Result) (Settled, error) {
 	var out Settled
 	var drop bool

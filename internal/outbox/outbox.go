@@ -57,20 +57,19 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
-
-	"github.com/smtpsend/smtpsend/internal/message"
 )
 
-// Doubt says what becomes of a message that is in doubt.
+// Doubt says what is done with a message that is in doubt.
 type Doubt string
 
-// The zero value submits it once more: a message twice is a smaller evil than a
-// message lost, for most.
+// The zero value submits it once more: for most, a message that arrives twice does
+// less harm than one that is lost.
 const (
 	DoubtAgain Doubt = ""
 	DoubtHold  Doubt = "hold"

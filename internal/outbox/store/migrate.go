@@ -81,7 +81,8 @@ func (t *Tx) apply(from fs.FS, name string) error {
 	return err
 }
 
-// Meta reads one of the values that a database keeps about itself, "" when it was never set.
+// Meta reads one of the values that a database keeps about itself, "" when it was
+// never set.
 func Meta(r Reader, name string) (value string, err error) {
 	err = Each(r, func(rows *sql.Rows) error { return rows.Scan(&value) }, "SELECT value FROM meta WHERE name = ?1", name)
 	return value, err
