@@ -8,6 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -34,7 +35,7 @@ func (b *batchFlags) openReport(ctx context.Context, in *rows.File) (err error) 
 }
 
 // writeReport writes the CSV file of --report.
-func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry outbox.Batch) error {
+func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry mailmerge.Batch) error {
 	if b.report == "" {
 		return nil
 	}
@@ -44,7 +45,7 @@ func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry 
 		err = f.Truncate(0)
 	}
 	if err == nil {
-		err = batch.Report(ctx, f, box, entry)
+		err = batch.Report(ctx, f, box, entry, view.MailReason)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return exit.With(exit.IO, err)

@@ -9,7 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/tally"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -28,7 +28,7 @@ func (b *batchFlags) start(ctx context.Context, g *application, cfg *config.Conf
 	o := batch.RunOptions{
 		Name: b.batchName(f.Name()), Keyed: b.key != "", File: f, Plan: plan, Checked: checked, Box: box, AddOnly: b.addOnly,
 		Courier: func() (courier.Options, error) { return g.courierOptions(cfg) }, Lock: g.lock,
-		Tally: func(entry outbox.Batch) *tally.Tally { return newBatchTally(g, cfg, entry) },
+		Tally: func(entry mailmerge.Batch) *tally.Tally { return newBatchTally(g, cfg, entry) },
 		Tell:  view.BatchEvents{Printer: g.Printer, Quiet: g.json, File: f.Name()}.Print,
 	}
 	switch {
@@ -70,7 +70,7 @@ func (b *batchFlags) start(ctx context.Context, g *application, cfg *config.Conf
 
 // newBatchTally counts the attempts of a batch, and says why its mailboxes pause or
 // are held.
-func newBatchTally(g *application, cfg *config.Config, entry outbox.Batch) *tally.Tally {
+func newBatchTally(g *application, cfg *config.Config, entry mailmerge.Batch) *tally.Tally {
 	shown := view.Attempts{Printer: g.Printer, Batch: true}
 	return tally.New(tally.Options{Config: cfg, Batch: entry.ID, Attempt: shown.Print, Probed: shown.Probed})
 }

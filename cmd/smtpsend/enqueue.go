@@ -7,13 +7,13 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // queued puts a message into the outbox instead of submitting it, and says so.
-func queued(ctx context.Context, g *application, cfg *config.Config, m *mailobject.Mail, as outbox.Message) error {
+func queued(ctx context.Context, g *application, cfg *config.Config, m *mailobject.Mail, as spool.Message) error {
 	as.Mailbox = m.Envelope.ReversePath
 	qid, known, err := g.enqueue(ctx, cfg, m, as)
 	if err != nil {
@@ -51,7 +51,7 @@ func (g *application) fallBack(ctx context.Context, cfg *config.Config, m *mailo
 	}
 	rest := *m
 	rest.Envelope.ForwardPaths = r.Open()
-	qid, _, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, outbox.Message{Mailbox: r.Mailbox, Source: source})
+	qid, _, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, spool.Message{Mailbox: r.Mailbox, Source: source})
 	if err != nil {
 		g.Errorf("queueing: %v", err)
 		return

@@ -10,6 +10,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/owner"
 )
 
@@ -40,7 +43,7 @@ func openOutboxBy(ctx context.Context, g *application, cfg *config.Config, open 
 		return nil, exit.With(exit.Config, err)
 	}
 	o := outbox.Options{
-		Limits: outbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
+		Limits: mailbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
 		Minute: time.Minute / time.Duration(cfg.TimeScale), Day: 24 * time.Hour / time.Duration(cfg.TimeScale),
 		Warn: func(text string) { g.Warningf("%s", text) },
 	}
@@ -66,7 +69,7 @@ func becomeOwnerOf(g *application, dir string) error {
 
 // enqueue takes a message into the outbox for the recipients of its envelope, as
 // the rest says: mailbox, source, key, time. known says that its key was there.
-func (g *application) enqueue(ctx context.Context, cfg *config.Config, m *mailobject.Mail, as outbox.Message) (qid outbox.QID, known bool, err error) {
+func (g *application) enqueue(ctx context.Context, cfg *config.Config, m *mailobject.Mail, as spool.Message) (qid queueid.ID, known bool, err error) {
 	box, err := g.openOutbox(ctx, cfg)
 	if err != nil {
 		return "", false, err

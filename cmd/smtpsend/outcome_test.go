@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -346,7 +347,7 @@ func TestWhatWasGivenUpIsNotTriedAgain(t *testing.T) {
 	}
 	later := smtp.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
 	s, err := sender.Finish(t.Context(), c, outbox.Result{
-		Stage: smtp.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later,
+		Verdict:    mailbox.Verdict{Stage: smtp.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later},
 		Recipients: []outbox.Recipient{{Recipient: smtp.Recipient{ForwardPath: "a@contoso.example", Outcome: smtp.Transient, Reply: later}}},
 	})
 	if err = errors.Join(err, sender.Release()); err != nil || s.State != outbox.Dead {

@@ -12,6 +12,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/tally"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -84,7 +87,7 @@ func tellActed(g *application, action outbox.Action, past string, n int, notDone
 }
 
 // noteOthers says what the action has left as it was.
-func noteOthers(ctx context.Context, g *application, box *outbox.Outbox, action outbox.Action, f outbox.Filter) error {
+func noteOthers(ctx context.Context, g *application, box *outbox.Outbox, action outbox.Action, f operator.Filter) error {
 	if action != outbox.Retry && action != outbox.Free {
 		return noteSending(ctx, g, box, action, f)
 	}
@@ -95,13 +98,13 @@ func noteOthers(ctx context.Context, g *application, box *outbox.Outbox, action 
 
 // noteSending says how many of the messages that a filter names were left out
 // because they are being submitted.
-func noteSending(ctx context.Context, g *application, box *outbox.Outbox, action outbox.Action, f outbox.Filter) error {
+func noteSending(ctx context.Context, g *application, box *outbox.Outbox, action outbox.Action, f operator.Filter) error {
 	otherStates := len(f.States) > 0 && !slices.Contains(f.States, outbox.Sending)
 	if len(f.QIDs) > 0 || otherStates {
 		return nil
 	}
 	f.States = []outbox.State{outbox.Sending}
-	list, err := box.List(ctx, f)
+	list, err := operator.List(ctx, box, f)
 	if err == nil && len(list) > 0 {
 		g.Line("note", "%s being submitted: %s does not apply to what is under way", view.Plural(len(list), "1 more is", fmt.Sprint(len(list))+" more are"), action)
 	}
@@ -110,25 +113,25 @@ func noteSending(ctx context.Context, g *application, box *outbox.Outbox, action
 
 // act does the action to what f names. Messages that are named one by one are
 // handled one by one: of each it says why nothing was done to it.
-func act(ctx context.Context, box *outbox.Outbox, action outbox.Action, f outbox.Filter) (n int, notDone []string, err error) {
+func act(ctx context.Context, box *outbox.Outbox, action outbox.Action, f operator.Filter) (n int, notDone []string, err error) {
 	notDone = []string{}
 	if len(f.QIDs) == 0 {
-		n, err = box.Act(ctx, action, f)
+		n, err = operator.Act(ctx, box, action, f)
 		return n, notDone, err
 	}
 	for _, qid := range f.QIDs {
 		one := f
-		one.QIDs = []outbox.QID{qid}
-		done, err := box.Act(ctx, action, one)
+		one.QIDs = []queueid.ID{qid}
+		done, err := operator.Act(ctx, box, action, one)
 		if n += done; done > 0 {
 			continue
 		}
-		if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return n, notDone, err
 		}
-		d, err := box.Show(ctx, qid)
+		d, err := operator.Show(ctx, box, qid)
 		switch {
-		case errors.Is(err, outbox.ErrNotFound):
+		case errors.Is(err, store.ErrNotFound):
 			notDone = append(notDone, fmt.Sprintf("%s: no such message", qid))
 		case err != nil:
 			return n, notDone, err

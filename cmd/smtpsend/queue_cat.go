@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 )
 
 func newQueueCat(g *application) *cobra.Command {
@@ -21,7 +22,7 @@ func newQueueCat(g *application) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error {
-				body, err := box.Body(cmd.Context(), outbox.QID(args[0]))
+				body, err := box.Body(cmd.Context(), queueid.ID(args[0]))
 				if err != nil {
 					return exit.Outbox(err)
 				}

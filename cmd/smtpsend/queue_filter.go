@@ -9,6 +9,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 )
 
 // queueFlags name messages of the outbox.
@@ -35,10 +38,10 @@ func (q *queueFlags) define(cmd *cobra.Command) {
 }
 
 // filter is what the flags and arguments name.
-func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []string, now time.Time) (outbox.Filter, error) {
-	f := outbox.Filter{Mailbox: q.mailbox, To: q.to, From: q.from, Row: q.row, All: q.all, Limit: q.limit}
+func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []string, now time.Time) (operator.Filter, error) {
+	f := operator.Filter{Mailbox: q.mailbox, To: q.to, From: q.from, Row: q.row, All: q.all, Limit: q.limit}
 	for _, arg := range args {
-		f.QIDs = append(f.QIDs, outbox.QID(arg))
+		f.QIDs = append(f.QIDs, queueid.ID(arg))
 	}
 	for _, s := range strings.FieldsFunc(q.state, func(r rune) bool { return r == ',' || r == ' ' }) {
 		switch state := outbox.State(s); state {
@@ -49,7 +52,7 @@ func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []stri
 		}
 	}
 	if q.batch != "" {
-		b, err := box.Batch(ctx, q.batch)
+		b, err := mailmerge.Find(ctx, box, q.batch)
 		if err != nil {
 			return f, exit.Outbox(err)
 		}
@@ -81,7 +84,7 @@ func (q *queueFlags) span(now time.Time) (since, until time.Time, err error) {
 }
 
 // limited lists no more than the filter's limit, and says whether there is more.
-func limited[T any](f outbox.Filter, list func(outbox.Filter) ([]T, error)) (found []T, more bool, err error) {
+func limited[T any](f operator.Filter, list func(operator.Filter) ([]T, error)) (found []T, more bool, err error) {
 	limit := f.Limit
 	if limit > 0 {
 		f.Limit++

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 )
 
 func newQueueHistory(g *application) *cobra.Command {
@@ -30,7 +31,7 @@ func runQueueHistory(ctx context.Context, g *application, q *queueFlags) error {
 		if err != nil {
 			return err
 		}
-		details, more, err := limited(f, func(f outbox.Filter) ([]outbox.Detail, error) { return box.History(ctx, f) })
+		details, more, err := limited(f, func(f operator.Filter) ([]operator.Detail, error) { return operator.History(ctx, box, f) })
 		if err != nil {
 			return exit.Outbox(err)
 		}

@@ -12,9 +12,9 @@ func actOnMailbox(ctx context.Context, g *application, box *outbox.Outbox, mailb
 	word := "released"
 	err := error(nil)
 	if action == outbox.Hold {
-		word, err = "held", box.HoldMailbox(ctx, mailbox, "held by an operator")
+		word, err = "held", box.Mailboxes().Hold(ctx, mailbox, "held by an operator")
 	} else {
-		err = box.ReleaseMailbox(ctx, mailbox)
+		err = box.Mailboxes().Release(ctx, mailbox)
 	}
 	if err != nil {
 		return exit.Outbox(err)

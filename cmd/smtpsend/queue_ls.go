@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -35,7 +36,7 @@ func runQueueLs(ctx context.Context, g *application, q *queueFlags) error {
 			f.States = []outbox.State{outbox.Ready, outbox.Sending, outbox.Held, outbox.Dead}
 		}
 		f.All = false
-		list, more, err := limited(f, func(f outbox.Filter) ([]outbox.Mail, error) { return box.List(ctx, f) })
+		list, more, err := limited(f, func(f operator.Filter) ([]operator.Mail, error) { return operator.List(ctx, box, f) })
 		if err != nil {
 			return exit.Outbox(err)
 		}

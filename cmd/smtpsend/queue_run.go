@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/tally"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -62,7 +63,7 @@ func runQueueRun(ctx context.Context, g *application, drain bool) error {
 	t := tally.New(tally.Options{Config: cfg, Attempt: shown.Print, Probed: shown.Probed})
 	o.Drain, o.Due, o.Settled, o.Probed = drain, !drain, t.Settled, t.Probed
 	if drain {
-		list, err := box.Mailboxes(ctx)
+		list, err := operator.Mailboxes(ctx, box)
 		if err != nil {
 			return exit.Outbox(err)
 		}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -29,9 +31,9 @@ func someIDs(cmd *cobra.Command, args []string) error {
 
 func runQueueShow(ctx context.Context, g *application, ids []string) error {
 	return g.lookInto(ctx, func(box *outbox.Outbox) error {
-		var details []outbox.Detail
+		var details []operator.Detail
 		for _, id := range ids {
-			d, err := box.Show(ctx, outbox.QID(id))
+			d, err := operator.Show(ctx, box, queueid.ID(id))
 			if err != nil {
 				return exit.Outbox(fmt.Errorf("%s: %w", id, err))
 			}
@@ -42,7 +44,7 @@ func runQueueShow(ctx context.Context, g *application, ids []string) error {
 }
 
 // printDetails shows what is known of messages. more: there are others.
-func printDetails(g *application, details []outbox.Detail, more bool) error {
+func printDetails(g *application, details []operator.Detail, more bool) error {
 	if !g.json {
 		view.PrintDetails(g.Printer, details, more)
 		return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -30,11 +31,11 @@ func runQueueStats(ctx context.Context, g *application, box *outbox.Outbox, span
 	if err != nil {
 		return err
 	}
-	finished, err := box.Finished(ctx, from)
+	finished, err := operator.Finished(ctx, box, from)
 	if err != nil {
 		return exit.Outbox(err)
 	}
-	mailboxes, err := box.Mailboxes(ctx)
+	mailboxes, err := operator.Mailboxes(ctx, box)
 	if err != nil {
 		return exit.Outbox(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 )
 
 // TestWhatIsUnderWayIsToldOf: who cancels everything hears what could not be
@@ -21,7 +22,7 @@ func TestWhatIsUnderWayIsToldOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer box.Close()
-	m := outbox.Message{Mailbox: "app@contoso.example", MessageID: "<1@contoso.example>"}
+	m := spool.Message{Mailbox: "app@contoso.example", MessageID: "<1@contoso.example>"}
 	m.Envelope = mailobject.Envelope{ReversePath: m.Mailbox, ForwardPaths: []string{"x@contoso.example"}}
 	for range 3 {
 		if _, _, err := box.Accept(t.Context(), m, strings.NewReader("Subject: x\r\n\r\nx\r\n")); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -22,11 +23,11 @@ func newQueueWhy(g *application) *cobra.Command {
 }
 
 func runQueueWhy(ctx context.Context, g *application, box *outbox.Outbox, names []string) error {
-	list, err := box.Mailboxes(ctx)
+	list, err := operator.Mailboxes(ctx, box)
 	if len(names) > 0 {
 		list = nil
 		for _, name := range names {
-			m, e := box.Mailbox(ctx, name)
+			m, e := operator.OneMailbox(ctx, box, name)
 			list, err = append(list, m), errors.Join(err, e)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -25,7 +25,7 @@ func (s *sendFlags) submit(ctx context.Context, g *application, cfg *config.Conf
 		}
 	}
 	if s.queue || cfg.Queue == config.QueueAlways {
-		return queued(ctx, g, cfg, mail.Mail, outbox.Message{Source: "send", Key: s.key, ReadyAt: at})
+		return queued(ctx, g, cfg, mail.Mail, spool.Message{Source: "send", Key: s.key, ReadyAt: at})
 	}
 	if s.key != "" || !at.IsZero() {
 		return exit.Usagef("a time (--at) and a --key are for the outbox: add --queue")

@@ -10,7 +10,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/sendmail"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -61,8 +62,8 @@ func (m *mailer) Submit(ctx context.Context, mail *sendmail.Mail) (view.Receipt,
 }
 
 // Queue puts a message into the outbox.
-func (m *mailer) Queue(ctx context.Context, mail *sendmail.Mail) (outbox.QID, error) {
-	qid, _, err := m.enqueue(ctx, m.cfg, mail.Mail, outbox.Message{Mailbox: mail.Mailbox, Source: "sendmail"})
+func (m *mailer) Queue(ctx context.Context, mail *sendmail.Mail) (queueid.ID, error) {
+	qid, _, err := m.enqueue(ctx, m.cfg, mail.Mail, spool.Message{Mailbox: mail.Mailbox, Source: "sendmail"})
 	return qid, err
 }
 

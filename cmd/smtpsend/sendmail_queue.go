@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -45,14 +46,14 @@ func (m *mailer) listQueue(ctx context.Context) error {
 
 // waitingIn is what waits in the outbox, the oldest first.
 func waitingIn(ctx context.Context, box *outbox.Outbox) (view.Mailq, error) {
-	list, err := box.List(ctx, outbox.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
+	list, err := operator.List(ctx, box, operator.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
 	var waiting view.Mailq
 	for _, mail := range list {
-		d, err := box.Show(ctx, mail.QID)
+		d, err := operator.Show(ctx, box, mail.QID)
 		if err != nil {
 			return nil, err
 		}

@@ -29,7 +29,8 @@ var ranks = map[string]int{
 	"internal/redact": 0, "internal/escapes": 0, "internal/backoff": 0, "internal/exchange": -1, "internal/loopback": 0, "xoauth2": 0, "internal/smtp": 0, "internal/program": 0, "internal/spelling": 0, "internal/setting": 0, "internal/settingsfile": 0, "internal/secretfile": 0,
 	"internal/printable": 0, "internal/nodump": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/notices": 0,
 	"internal/address": 0, "internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0, "internal/stricttemplate": 0,
-	"internal/seal": 1, "internal/aliases": 1, "internal/owner": 1,
+	"internal/seal": 1, "internal/aliases": 1, "internal/owner": 1, "internal/outbox/store": 1, "internal/outbox/queueid": 1,
+	"internal/outbox/mailbox": 2, "internal/outbox/notice": 2, "internal/outbox/spool": 2, "internal/outbox/operator": 4, "internal/outbox/mailmerge": 4,
 	"tokencache": 1, "internal/config": 1, "internal/mailobject": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
 	"internal/sandbox/accesstoken": 0, "internal/sandbox/tenant": 1, "internal/sandbox/inbox": 1, "internal/sandbox/fault": 2,
 	"internal/sandbox/entraid": 3, "internal/sandbox/exchangeonline": 3, "internal/sandbox": 4, "sandboxtest": 5,
@@ -307,6 +308,24 @@ func TestLibrariesNameNoFlagAndNoSetting(t *testing.T) {
 				return true
 			})
 		}
+	}
+}
+
+// The database is one room: another one changes no other package.
+func TestOnlyTheStoreKnowsSQLite(t *testing.T) {
+	const driver, room = "modernc.org/sqlite", "internal/outbox/store"
+	found := false
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		switch imports := slices.Contains(p.Imports, driver); {
+		case name == room:
+			found = imports
+		case imports:
+			t.Errorf("%s imports %s: %s does", name, driver, room)
+		}
+	}
+	if !found {
+		t.Errorf("%s does not import %s", room, driver)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
@@ -238,13 +238,13 @@ func (c *checker) knownOf(list []rows.Row) (map[string]bool, error) {
 }
 
 // one checks a row and returns its message without content.
-func (c *checker) one(ctx context.Context, row rows.Row) (outbox.Message, error) {
+func (c *checker) one(ctx context.Context, row rows.Row) (spool.Message, error) {
 	d, at, err := c.plan.Draft(ctx, row)
 	if err == nil {
 		err = d.Check()
 	}
 	if err != nil {
-		return outbox.Message{}, err
+		return spool.Message{}, err
 	}
 	m := stored(&mailobject.Mail{Envelope: d.Envelope()}, row)
 	m.ReadyAt = at

@@ -5,6 +5,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/tally"
 )
 
@@ -60,7 +62,7 @@ func (run *Run) failures(ctx context.Context, waiting bool) []int {
 	if codes = append(codes, lost...); len(codes) > 0 {
 		return codes
 	}
-	list, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Dead}, Limit: remembered})
+	list, err := operator.List(ctx, run.box, operator.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Dead}, Limit: remembered})
 	for _, m := range list {
 		if err == nil {
 			codes = append(codes, tally.LostCode(m))
@@ -80,8 +82,8 @@ func (run *Run) pauses(ctx context.Context) []int {
 	}
 	var codes []int
 	for _, name := range names {
-		m, err := run.box.Mailbox(ctx, name)
-		if err == nil && m.Pause != "" && m.Pause != outbox.PauseOperator {
+		m, err := operator.OneMailbox(ctx, run.box, name)
+		if err == nil && m.Pause != "" && m.Pause != mailbox.PauseOperator {
 			codes = append(codes, run.tally.PauseCode(m))
 		}
 	}

@@ -3,7 +3,8 @@ package batch
 import (
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 )
 
 // Event is what a run tells about: one of the types of this file. Events come from
@@ -12,7 +13,7 @@ type Event interface{ event() }
 
 // GoesOn: the batch was started before, and goes on.
 type GoesOn struct {
-	Batch  outbox.Batch // as it was, with the time of its start
+	Batch  mailmerge.Batch // as it was, with the time of its start
 	Before Account
 }
 
@@ -25,7 +26,7 @@ type Stuck struct{ Err error }
 
 // TriedAgain: a mailbox that was held or paused is tried, since the batch was
 // started again.
-type TriedAgain struct{ Mailbox outbox.Mailbox }
+type TriedAgain struct{ Mailbox operator.Mailbox }
 
 // OtherSender: another process submits from this outbox, these rows too.
 type OtherSender struct{}
@@ -38,8 +39,8 @@ type Progress struct {
 	Here    int           // of these, since this start
 	Elapsed time.Duration // since this start
 
-	Waits outbox.Mailbox // one that submits nothing for more than a minute; zero for none
-	Last  time.Time      // the latest time that a row asks for, when that is all that is waited for
+	Waits operator.Mailbox // one that submits nothing for more than a minute; zero for none
+	Last  time.Time        // the latest time that a row asks for, when that is all that is waited for
 }
 
 // ProgressEnds: no Progress comes any more.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/rows"
 )
 
@@ -28,9 +30,9 @@ func (e *OtherKeyError) Error() string {
 
 // KnownIn returns what the outbox knows of the batch of that name: nil and a zero
 // batch when it was not started yet. The error is *OtherKeyError for another key.
-func KnownIn(ctx context.Context, box *outbox.Outbox, name, key string) (Known, outbox.Batch, error) {
-	entry, err := box.Batch(ctx, name)
-	if errors.Is(err, outbox.ErrNotFound) {
+func KnownIn(ctx context.Context, box *outbox.Outbox, name, key string) (Known, mailmerge.Batch, error) {
+	entry, err := mailmerge.Find(ctx, box, name)
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, entry, nil
 	}
 	if err != nil {
@@ -40,7 +42,7 @@ func KnownIn(ctx context.Context, box *outbox.Outbox, name, key string) (Known, 
 	if known && before != key {
 		return nil, entry, exit.With(exit.Usage, &OtherKeyError{Batch: entry.Name, Key: before})
 	}
-	return func(keys []string) (map[string]bool, error) { return box.KnownRows(ctx, entry, keys) }, entry, nil
+	return func(keys []string) (map[string]bool, error) { return mailmerge.KnownRows(ctx, box, entry, keys) }, entry, nil
 }
 
 // CheckFile is Check for a file of rows. Its errors have exit codes (internal/exit).

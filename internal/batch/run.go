@@ -12,6 +12,10 @@ import (
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/tally"
 )
@@ -28,10 +32,10 @@ type RunOptions struct {
 	AddOnly bool // rows are put into the outbox, and something else submits them
 	// Courier are the options of the courier. It is not called with AddOnly.
 	Courier func() (courier.Options, error)
-	// Lock makes this process the one that submits, or returns outbox.ErrLocked.
+	// Lock makes this process the one that submits, or returns store.ErrLocked.
 	Lock func(context.Context, *outbox.Outbox) (*outbox.Sender, error)
 	// Tally makes the tally of the batch's attempts.
-	Tally func(outbox.Batch) *tally.Tally
+	Tally func(mailmerge.Batch) *tally.Tally
 
 	// Tell gets what happens.
 	Tell func(Event)
@@ -43,7 +47,7 @@ type RunOptions struct {
 type Run struct {
 	o       RunOptions
 	box     *outbox.Outbox
-	entry   outbox.Batch
+	entry   mailmerge.Batch
 	started time.Time
 	before  Account // at the start
 	tally   *tally.Tally
@@ -54,7 +58,7 @@ type Run struct {
 
 // Start begins the batch in the outbox, or goes on with it.
 func Start(ctx context.Context, o RunOptions) (*Run, error) {
-	entry, before, err := o.Box.StartBatch(ctx, o.Name, o.File.Sum(), int64(o.Checked.Rows))
+	entry, before, err := mailmerge.Start(ctx, o.Box, o.Name, o.File.Sum(), int64(o.Checked.Rows))
 	if err != nil {
 		return nil, exit.Outbox(err)
 	}
@@ -74,7 +78,7 @@ func Start(ctx context.Context, o RunOptions) (*Run, error) {
 }
 
 // Batch is the batch in the outbox.
-func (run *Run) Batch() outbox.Batch { return run.entry }
+func (run *Run) Batch() mailmerge.Batch { return run.entry }
 
 // Do adds the rows and submits them, at the same time. While another process submits
 // from the outbox, it submits these rows too; when it ends, this one goes on. Errors
@@ -162,15 +166,15 @@ func (run *Run) tryStopped(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names {
-		m, err := run.box.Mailbox(ctx, name)
-		submits := err == nil && !m.Stopped() && m.Pause != outbox.PauseServer
-		if errors.Is(err, outbox.ErrNotFound) || submits {
+		m, err := operator.OneMailbox(ctx, run.box, name)
+		submits := err == nil && !m.Stopped() && m.Pause != mailbox.PauseServer
+		if errors.Is(err, store.ErrNotFound) || submits {
 			continue
 		}
 		if err == nil {
 			m.Name = name
 			run.o.Tell(TriedAgain{m})
-			err = run.box.ReleaseMailbox(ctx, name)
+			err = run.box.Mailboxes().Release(ctx, name)
 		}
 		if err != nil {
 			return err
@@ -182,7 +186,7 @@ func (run *Run) tryStopped(ctx context.Context) error {
 // mailboxes are those of the file's rows, and of rows of an earlier file that
 // wait.
 func (run *Run) mailboxes(ctx context.Context) ([]string, error) {
-	left, err := run.box.BatchLeft(ctx, run.entry.ID)
+	left, err := mailmerge.StillLeft(ctx, run.box, run.entry.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +202,7 @@ func (run *Run) await(ctx context.Context, over func(context.Context) (bool, err
 	defer tick.Stop()
 	for told := false; ; told = true {
 		sender, err := run.o.Lock(ctx, run.box)
-		if !errors.Is(err, outbox.ErrLocked) {
+		if !errors.Is(err, store.ErrLocked) {
 			return sender, err
 		}
 		if !told {
@@ -221,12 +225,12 @@ func (run *Run) over(ctx context.Context) (bool, error) {
 	if err != nil || account.Waiting == 0 {
 		return err == nil, err
 	}
-	moving, err := run.box.BatchMoving(ctx, run.entry.ID) // of an earlier file's mailboxes too
+	moving, err := mailmerge.Moving(ctx, run.box, run.entry.ID) // of an earlier file's mailboxes too
 	if err != nil {
 		return false, err
 	}
 	for name := range moving {
-		m, err := run.box.Mailbox(ctx, name)
+		m, err := operator.OneMailbox(ctx, run.box, name)
 		if err != nil {
 			return false, err
 		}
@@ -234,7 +238,7 @@ func (run *Run) over(ctx context.Context) (bool, error) {
 			return false, nil
 		}
 	}
-	sending, err := run.box.List(ctx, outbox.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Sending}, Limit: 1})
+	sending, err := operator.List(ctx, run.box, operator.Filter{Batch: run.entry.ID, States: []outbox.State{outbox.Sending}, Limit: 1})
 	return err == nil && len(sending) == 0, err
 }
 
@@ -264,7 +268,7 @@ func (run *Run) progress() func(context.Context) {
 func (run *Run) waits(ctx context.Context, p *Progress) {
 	now := time.Now()
 	for _, name := range slices.Sorted(maps.Keys(run.o.Checked.Mailboxes)) {
-		m, err := run.box.Mailbox(ctx, name)
+		m, err := operator.OneMailbox(ctx, run.box, name)
 		if err == nil && m.WaitsUntil.Sub(now) > time.Minute {
 			m.Name = name
 			p.Waits = m

@@ -13,6 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/tally"
 )
@@ -37,7 +38,7 @@ func start(t *testing.T, box *outbox.Outbox, name string) (events []string, end 
 	}
 	run, err := batch.Start(t.Context(), batch.RunOptions{
 		Name: "mailing", Keyed: true, File: f, Plan: p, Checked: checked, Box: box, AddOnly: true,
-		Tally: func(outbox.Batch) *tally.Tally { return tally.New(tally.Options{Config: &config.Config{}}) },
+		Tally: func(mailmerge.Batch) *tally.Tally { return tally.New(tally.Options{Config: &config.Config{}}) },
 		Tell:  func(e batch.Event) { events = append(events, fmt.Sprintf("%T", e)) },
 	})
 	if err != nil {

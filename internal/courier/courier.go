@@ -31,6 +31,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -282,7 +283,7 @@ func (c *courier) err() error {
 func (c *courier) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failed == nil && err != nil && !errors.Is(err, outbox.ErrLost) && !errors.Is(err, context.Canceled) {
+	if c.failed == nil && err != nil && !errors.Is(err, store.ErrLost) && !errors.Is(err, context.Canceled) {
 		c.failed = err
 	}
 }
@@ -291,9 +292,9 @@ func (c *courier) fail(err error) {
 // another program has the outbox locked or there is no room for a notice.
 func (c *courier) failUnlessPassing(err error) {
 	switch {
-	case errors.Is(err, outbox.ErrFull):
+	case errors.Is(err, store.ErrFull):
 		c.trouble(err)
-	case !errors.Is(err, outbox.ErrBusy):
+	case !errors.Is(err, store.ErrBusy):
 		c.fail(err)
 	}
 }

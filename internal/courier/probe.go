@@ -8,6 +8,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -33,7 +35,7 @@ func (c *courier) probe(ctx context.Context, mailbox string) bool {
 	switch {
 	case errors.Is(err, outbox.ErrIdle), ctx.Err() != nil:
 		return false
-	case errors.Is(err, outbox.ErrBusy):
+	case errors.Is(err, store.ErrBusy):
 		c.trouble(err)
 		return false
 	case err != nil:
@@ -55,11 +57,11 @@ func (c *courier) probe(ctx context.Context, mailbox string) bool {
 	return end.Settled.Pause == ""
 }
 
-// signIn is the probe itself. What ends for our own sake has a zero result.
-func (c *courier) signIn(end *Probed) (accepted bool, result outbox.Result) {
+// signIn is the probe itself. What ends for our own sake has a zero verdict.
+func (c *courier) signIn(end *Probed) (accepted bool, result mailbox.Verdict) {
 	sender, err := c.submitter(end.Mailbox)
 	if err != nil {
-		return false, settingResult(err)
+		return false, settingVerdict(err)
 	}
 	end.Token, end.Err = sender.SignIn(c.work, time.Now().Add(probeTime))
 	if end.Err == nil {
@@ -71,7 +73,7 @@ func (c *courier) signIn(end *Probed) (accepted bool, result outbox.Result) {
 	return false, result
 }
 
-// settingResult is the result of an attempt that a setting ended.
-func settingResult(err error) outbox.Result {
-	return outbox.Result{Stage: smtp.StageConfig, Class: diagnosis.ClassConfiguration, Kind: KindSettings, Text: err.Error()}
+// settingVerdict is the verdict on an attempt that a setting ended.
+func settingVerdict(err error) mailbox.Verdict {
+	return mailbox.Verdict{Stage: smtp.StageConfig, Class: diagnosis.ClassConfiguration, Kind: KindSettings, Text: err.Error()}
 }

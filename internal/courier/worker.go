@@ -8,6 +8,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/bearer"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/session"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -60,7 +63,7 @@ func (c *courier) round(ctx context.Context, mailbox string, most int) (taken in
 	}
 	sender, err := c.submitter(mailbox)
 	if err != nil {
-		return 1, c.finish(first, nil, settingResult(err)) && ctx.Err() == nil
+		return 1, c.finish(first, nil, outbox.Result{Verdict: settingVerdict(err)}) && ctx.Err() == nil
 	}
 	var claimed []*job // in the order of their turns
 	mails := func(yield func(*mailobject.Mail) bool) {
@@ -88,16 +91,16 @@ func (c *courier) round(ctx context.Context, mailbox string, most int) (taken in
 
 // claim takes the next due message, nil when there is none or the mailbox has
 // to wait.
-func (c *courier) claim(ctx context.Context, mailbox string) *job {
+func (c *courier) claim(ctx context.Context, name string) *job {
 	if ctx.Err() != nil {
 		return nil
 	}
-	claim, err := c.sender.Claim(ctx, mailbox)
+	claim, err := c.sender.Claim(ctx, name)
 	if err != nil {
-		var wait *outbox.WaitError
+		var wait *mailbox.WaitError
 		switch {
 		case errors.Is(err, outbox.ErrIdle), errors.As(err, &wait), ctx.Err() != nil:
-		case errors.Is(err, outbox.ErrBusy):
+		case errors.Is(err, store.ErrBusy):
 			c.trouble(err)
 		default:
 			c.fail(err)
@@ -157,7 +160,7 @@ func (c *courier) record(j *job, result outbox.Result) (outbox.Settled, error) {
 func (c *courier) persist(write func(context.Context) (outbox.Settled, error)) (outbox.Settled, error) {
 	for start := time.Now(); ; {
 		settled, err := write(context.WithoutCancel(c.work))
-		passing := errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrFull)
+		passing := errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrFull)
 		if !passing || time.Since(start) > recordTime || c.work.Err() != nil {
 			return settled, err
 		}
@@ -183,7 +186,7 @@ func (c *courier) finish(j *job, receipt *submission.Receipt, result outbox.Resu
 
 // resultOf is a receipt in the outbox's terms.
 func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
-	res := outbox.Result{Took: r.Took, ServerID: r.QueueID, Reply: r.Reply}
+	res := outbox.Result{Verdict: mailbox.Verdict{Reply: r.Reply}, Took: r.Took, ServerID: r.QueueID}
 	for _, rcpt := range r.Recipients {
 		o := outbox.Recipient{Recipient: rcpt}
 		if rcpt.Outcome == smtp.Transient || rcpt.Outcome == smtp.Permanent {
@@ -195,8 +198,8 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 	if e == nil || ((j.kept || e.Interrupted()) && r.Count(smtp.InDoubt) == 0) { // it ended for our own sake
 		return res
 	}
-	c.blame(&res, e, to, r.Token)
-	if errors.Is(e, outbox.ErrDamaged) {
+	c.blame(&res.Verdict, e, to, r.Token)
+	if errors.Is(e, spool.ErrDamaged) {
 		giveUp(&res)
 	}
 	return res
@@ -204,7 +207,7 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 
 // blame says in res what e means. Of a message that others have, to is who lacks
 // it; that says nothing about the mailbox.
-func (c *courier) blame(res *outbox.Result, e *session.Error, to string, token bearer.Token) {
+func (c *courier) blame(res *mailbox.Verdict, e *session.Error, to string, token bearer.Token) {
 	symptom := e.Symptom()
 	if c.o.Claims != nil {
 		symptom.Claims = c.o.Claims(token)

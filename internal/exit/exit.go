@@ -13,7 +13,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/session"
@@ -104,10 +106,10 @@ func Of(err error) int {
 
 // Outbox gives an error of the outbox its exit code.
 func Outbox(err error) error {
-	var fileSystem *outbox.FileSystemError
+	var fileSystem *store.FileSystemError
 	var unsafe *ownfile.Error
-	var schema *outbox.SchemaError
-	var input *outbox.InputError
+	var schema *store.SchemaError
+	var input *spool.InputError
 	var tz *zone.Error
 	var coded *Error
 	var field *badinput.FieldError
@@ -123,13 +125,13 @@ func Outbox(err error) error {
 		return With(Config, err)
 	case errors.As(err, &input):
 		return With(Data, err)
-	case errors.Is(err, outbox.ErrLocked), errors.Is(err, outbox.ErrBusy), errors.Is(err, outbox.ErrChanged):
+	case errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrChanged):
 		return With(TryAgain, err)
-	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, spool.ErrNoContent):
 		return With(NoInput, err)
-	case errors.Is(err, outbox.ErrNoFilter):
+	case errors.Is(err, operator.ErrNoFilter):
 		return Usagef("name messages, or filter them; --all for every one")
-	case errors.Is(err, outbox.ErrBroken), errors.Is(err, outbox.ErrCorrupt), errors.Is(err, outbox.ErrDamaged):
+	case errors.Is(err, store.ErrBroken), errors.Is(err, store.ErrCorrupt), errors.Is(err, spool.ErrDamaged):
 		return With(IO, err)
 	}
 	return With(CannotCreate, err)
@@ -227,7 +229,7 @@ func NotAll(r *submission.Receipt) bool {
 func FailureCode(e *session.Error, f diagnosis.Finding) int {
 	var file *badinput.FileError
 	switch {
-	case errors.As(e, &file), errors.Is(e, outbox.ErrDamaged):
+	case errors.As(e, &file), errors.Is(e, spool.ErrDamaged):
 		return IO
 	case f.Code == string(smtp.FaultDNSNotFound):
 		return NoHost

@@ -30,7 +30,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/deadletter"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -49,7 +49,7 @@ type Backend interface {
 	// error no attempt was made.
 	Submit(ctx context.Context, m *Mail) (view.Receipt, *submission.Receipt, error)
 	// Queue puts m into the outbox instead.
-	Queue(ctx context.Context, m *Mail) (outbox.QID, error)
+	Queue(ctx context.Context, m *Mail) (queueid.ID, error)
 	// Preview says on standard error what would be submitted, and why it is not.
 	Preview(m *Mail) error
 }

@@ -17,6 +17,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -58,7 +61,7 @@ type Tally struct {
 	deferred int
 	refused  int
 	doubt    int
-	waiting  map[outbox.QID]int // exit code of the last failure of what waits
+	waiting  map[queueid.ID]int // exit code of the last failure of what waits
 	lost     []int              // exit codes of what was given up
 	partly   bool               // something that was given up was accepted for some
 	stopped  map[string]int     // mailboxes that are held, with the exit code for it
@@ -68,7 +71,7 @@ type Tally struct {
 
 // New makes a tally of nothing.
 func New(o Options) *Tally {
-	return &Tally{o: o, waiting: make(map[outbox.QID]int), stopped: make(map[string]int), told: make(map[string]bool)}
+	return &Tally{o: o, waiting: make(map[queueid.ID]int), stopped: make(map[string]int), told: make(map[string]bool)}
 }
 
 // Settled counts an attempt. It is for courier.Options.Settled.
@@ -93,10 +96,10 @@ func (t *Tally) Settled(c *outbox.Claim, r *submission.Receipt, s outbox.Settled
 	}
 	_, stopped := t.stopped[c.Mailbox]
 	switch {
-	case s.Held() && s.Pause != outbox.PauseOperator && !stopped:
+	case s.Held() && s.Pause != mailbox.PauseOperator && !stopped:
 		t.stopped[c.Mailbox] = code
 		a.NewlyHeld = true
-	case s.Pause == outbox.PauseServer && !s.Held() && !t.told[c.Mailbox]:
+	case s.Pause == mailbox.PauseServer && !s.Held() && !t.told[c.Mailbox]:
 		t.told[c.Mailbox] = true
 		a.FirstOfServer = true
 	}
@@ -167,14 +170,14 @@ func lostCode(code int) int {
 }
 
 // LostCode is the exit code of a refused message, as the outbox remembers it.
-func LostCode(m outbox.Mail) int { return lostCode(exit.RememberedCode(m.Kind, m.Code)) }
+func LostCode(m operator.Mail) int { return lostCode(exit.RememberedCode(m.Kind, m.Code)) }
 
 // Stopped counts the mailboxes that have mail which is not submitted because they are
 // held, or pause although mail is due, so that a run that had nothing to do does not
 // look well. It returns those that no attempt has told of, and those that an operator
 // held, which are no failure.
-func (t *Tally) Stopped(ctx context.Context, box *outbox.Outbox) (list []outbox.Mailbox, err error) {
-	all, err := box.Mailboxes(ctx)
+func (t *Tally) Stopped(ctx context.Context, box *outbox.Outbox) (list []operator.Mailbox, err error) {
+	all, err := operator.Mailboxes(ctx, box)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +189,7 @@ func (t *Tally) Stopped(ctx context.Context, box *outbox.Outbox) (list []outbox.
 		switch {
 		case m.Counts[outbox.Ready] == 0 || told:
 			continue
-		case m.Pause == outbox.PauseOperator:
+		case m.Pause == mailbox.PauseOperator:
 		case m.Stopped():
 			t.stopped[m.Name] = t.pauseCode(m)
 		case m.Pause != "" && !m.OldestDue.After(now):
@@ -202,19 +205,19 @@ func (t *Tally) Stopped(ctx context.Context, box *outbox.Outbox) (list []outbox.
 // PauseCode is the exit code of what a mailbox waits for: as this run saw it, else
 // as the outbox remembers it. A refusal that the catalogue does not know and that
 // stops a mailbox is one of its sign-in.
-func (t *Tally) PauseCode(m outbox.Mailbox) int {
+func (t *Tally) PauseCode(m operator.Mailbox) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.pauseCode(m)
 }
 
-func (t *Tally) pauseCode(m outbox.Mailbox) int {
+func (t *Tally) pauseCode(m operator.Mailbox) int {
 	code, seen := t.stopped[m.Name]
 	if seen {
 		return code
 	}
 	code = exit.RememberedCode(m.Code, 0)
-	if code == exit.Refused && m.Pause == outbox.PauseConfiguration {
+	if code == exit.Refused && m.Pause == mailbox.PauseConfiguration {
 		return exit.NotAuthorised
 	}
 	return code

@@ -1,12 +1,15 @@
 package view
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -24,23 +27,23 @@ type Attempts struct {
 
 // Print shows an attempt.
 func (v Attempts) Print(a tally.Attempt) {
-	mailbox, s, now := a.Claim.Mailbox, a.Settled, time.Now()
+	name, s, now := a.Claim.Mailbox, a.Settled, time.Now()
 	switch {
 	case a.NewlyHeld:
 		if v.explain(a) {
-			v.Printer.Line("note", "mailbox %s is held, and no message is lost; %s", mailbox, goesOn(mailbox, s.Until, s.Probe, now))
+			v.Printer.Line("note", "mailbox %s is held, and no message is lost; %s", name, goesOn(name, s.Until, s.Probe, now))
 		}
 	case s.Pause != "" && !s.Held():
 		if a.FirstOfServer {
 			v.explain(a)
 		}
-		shownElsewhere := v.Batch && s.Pause != outbox.PauseServer
+		shownElsewhere := v.Batch && s.Pause != mailbox.PauseServer
 		if v.Waits || v.Batch && !shownElsewhere {
-			v.Printer.Line("note", "mailbox %s pauses; %s", mailbox, goesOn(mailbox, s.Until, s.Probe, now))
+			v.Printer.Line("note", "mailbox %s pauses; %s", name, goesOn(name, s.Until, s.Probe, now))
 		}
 	}
 	if v.Lines {
-		v.Printer.Printf("%s  %-12s%s%s\n", a.Claim.QID, s.Event, mailbox, AtMost(printable.Line(Tail(lastWords(a.Receipt))), 140))
+		v.Printer.Printf("%s  %-12s%s%s\n", a.Claim.QID, s.Event, name, AtMost(printable.Line(Tail(lastWords(a.Claim, a.Receipt))), 140))
 	}
 }
 
@@ -64,40 +67,45 @@ func (v Attempts) Probed(p courier.Probed) {
 }
 
 // lastWords is what the server said last, or why it said nothing.
-func lastWords(r *submission.Receipt) string {
-	switch {
-	case r == nil:
+func lastWords(c *outbox.Claim, r *submission.Receipt) string {
+	if r == nil {
 		return ""
-	case r.Err() != nil:
-		return Said(r.Err())
 	}
-	return r.Reply.String()
+	e := r.Err()
+	if e == nil {
+		return r.Reply.String()
+	}
+	var wait *mailbox.WaitError
+	if errors.As(e, &wait) {
+		return fmt.Sprintf("allowing the content of %s: %s waits: %s", c.QID, wait.Mailbox, MailboxReason(wait))
+	}
+	return Said(e)
 }
 
 // Stopped says which mailboxes have mail that is not submitted: those of
 // tally.Stopped.
-func Stopped(p *stdio.Printer, list []outbox.Mailbox) {
+func Stopped(p *stdio.Printer, list []operator.Mailbox) {
 	now := time.Now()
 	for _, m := range list {
 		n := m.Counts[outbox.Ready]
 		wait := fmt.Sprintf("%s for mailbox %s, which", Plural(n, "1 message waits", fmt.Sprint(n)+" messages wait"), m.Name)
 		switch {
-		case m.Pause == outbox.PauseOperator:
+		case m.Pause == mailbox.PauseOperator:
 			p.Line("note", "%s is held: %s", wait, courier.ReleaseCommand(m.Name))
 		case m.Stopped():
 			p.Line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		default:
-			p.Line("note", "%s pauses: %s; %s", wait, AtMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			p.Line("note", "%s pauses: %s; %s", wait, AtMost(diagnosis.Short(MailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 }
 
 // Pauses says what a run that waits for pauses will wait for.
-func Pauses(p *stdio.Printer, list []outbox.Mailbox) {
+func Pauses(p *stdio.Printer, list []operator.Mailbox) {
 	now := time.Now()
 	for _, m := range list {
 		if m.Pause != "" && !m.Held() && m.Counts[outbox.Ready] > 0 {
-			p.Line("note", "mailbox %s pauses: %s; %s", m.Name, AtMost(diagnosis.Short(m.Reason), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			p.Line("note", "mailbox %s pauses: %s; %s", m.Name, AtMost(diagnosis.Short(MailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 }

@@ -128,7 +128,7 @@ func progressText(p batch.Progress) string {
 func pauseText(p batch.Progress) string {
 	now := time.Now()
 	if m := p.Waits; m.Name != "" {
-		return fmt.Sprintf("; %s waits until %s: %s", m.Name, Clock(m.WaitsUntil, now), AtMost(printable.Line(diagnosis.Short(m.Reason)), InTable))
+		return fmt.Sprintf("; %s waits until %s: %s", m.Name, Clock(m.WaitsUntil, now), AtMost(printable.Line(diagnosis.Short(MailboxReason(m.Wait))), InTable))
 	}
 	if !p.Last.IsZero() {
 		return "; the last row is due at " + Clock(p.Last, now)

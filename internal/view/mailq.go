@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
@@ -14,7 +15,7 @@ type Mailq []MailqMessage
 
 // MailqMessage is a message that waits.
 type MailqMessage struct {
-	QID         outbox.QID
+	QID         queueid.ID
 	State       outbox.State
 	Size        int64
 	Arrived     time.Time

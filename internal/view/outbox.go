@@ -1,14 +1,18 @@
 package view
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 )
 
 // Mail is a message of the outbox for --json.
 type Mail struct {
-	QID         outbox.QID   `json:"queue_id"`
+	QID         queueid.ID   `json:"queue_id"`
 	State       outbox.State `json:"state"`
 	Mailbox     string       `json:"mailbox"`
 	ReversePath string       `json:"reverse_path"`
@@ -32,11 +36,11 @@ type Mail struct {
 }
 
 // NewMail is the view of a message.
-func NewMail(m outbox.Mail) Mail {
+func NewMail(m operator.Mail) Mail {
 	return Mail{
 		QID: m.QID, State: m.State, Mailbox: m.Mailbox, ReversePath: m.ReversePath, Recipients: m.Recipients, Open: m.Open,
 		MessageID: m.MessageID, Size: m.Size, Attempts: m.Attempts, InDoubt: m.InDoubt, Row: m.Row, Source: m.Source,
-		Reason: m.Reason, WaitsUntil: OrNil(m.WaitsUntil), ProbeAt: OrNil(m.ProbeAt), Code: m.Code, Kind: m.Kind, Text: m.Text, ServerID: m.ServerID,
+		Reason: MailReason(m), WaitsUntil: OrNil(m.WaitsUntil), ProbeAt: OrNil(m.ProbeAt), Code: m.Code, Kind: m.Kind, Text: m.Text, ServerID: m.ServerID,
 		CreatedAt: m.CreatedAt, FinishedAt: OrNil(m.FinishedAt),
 	}
 }
@@ -69,7 +73,7 @@ type Event struct {
 }
 
 // NewDetail is the view of a message and its history.
-func NewDetail(d outbox.Detail) Detail {
+func NewDetail(d operator.Detail) Detail {
 	v := Detail{Mail: NewMail(d.Mail)}
 	for _, r := range d.RecipientStates {
 		v.RecipientStates = append(v.RecipientStates, RecipientState{r.ForwardPath, r.State, r.Code, r.Text})
@@ -88,7 +92,7 @@ type Mailbox struct {
 	PerDay        int                  `json:"recipients_per_day"`
 	LastMinute    int                  `json:"messages_last_minute"`
 	LastDay       int                  `json:"recipients_last_24h"`
-	Pause         outbox.Pause         `json:"pause,omitempty"`
+	Pause         mailbox.Pause        `json:"pause,omitempty"`
 	Held          bool                 `json:"held"`
 	Since         *time.Time           `json:"since,omitempty"`
 	ProbeAt       *time.Time           `json:"probe_at,omitempty"`
@@ -99,10 +103,59 @@ type Mailbox struct {
 }
 
 // NewMailbox is the view of a mailbox.
-func NewMailbox(m outbox.Mailbox) Mailbox {
+func NewMailbox(m operator.Mailbox) Mailbox {
 	return Mailbox{
 		Name: m.Name, Counts: m.Counts, PerMinute: m.Limits.PerMinute, PerDay: m.Limits.RecipientsPerDay,
-		LastMinute: m.Messages, LastDay: m.Recipients, Pause: m.Pause, Code: m.Code, Reason: m.Reason,
+		LastMinute: m.Messages, LastDay: m.Recipients, Pause: m.Pause, Code: m.Code, Reason: MailboxReason(m.Wait),
 		Held: m.Held(), Since: OrNil(m.Since), ProbeAt: OrNil(m.ProbeAt), WaitsUntil: OrNil(m.WaitsUntil), OldestDueFrom: OrNil(m.OldestDue),
 	}
+}
+
+// mailReason says in words why a message waits, "" when it does not.
+func mailReason(m operator.Mail) string {
+	switch m.Why {
+	case operator.WhyArriving:
+		return "its content is still coming in"
+	case operator.WhySubmitting:
+		return "is being submitted"
+	case operator.WhyInDoubt:
+		return "held: in doubt, the server may have it"
+	case operator.WhyHeld:
+		return "held by the operator"
+	case operator.WhyMailbox:
+		return "the mailbox waits: " + mailboxReason(m.MailboxWait)
+	case operator.WhyDue:
+		return "is due"
+	case operator.WhyDeferred:
+		return "deferred: " + m.Text
+	case operator.WhyScheduled:
+		return "scheduled"
+	}
+	return ""
+}
+
+// mailboxReason says in words why a mailbox waits, "" when it does not.
+func mailboxReason(w *mailbox.WaitError) string {
+	switch {
+	case w == nil:
+		return ""
+	case w.Pause == "":
+		return w.Text
+	}
+	words := map[mailbox.Pause]string{
+		mailbox.PauseThrottled:     "the server asked for a pause",
+		mailbox.PauseUnreachable:   "the server cannot be reached",
+		mailbox.PauseServer:        "the server cannot be used",
+		mailbox.PauseRefusals:      fmt.Sprintf("%d refusals of one kind in a row", w.Refusals),
+		mailbox.PauseConfiguration: "held: something has to be fixed first",
+		mailbox.PauseBlocked:       "held: the server has blocked the mailbox",
+		mailbox.PauseOperator:      "held by the operator",
+	}[w.Pause]
+	if w.Pause == mailbox.PauseServer && w.Held() {
+		words = "held: the server could not be used for a day"
+	}
+	if w.Text != "" {
+		words += ": " + w.Text
+	}
+	return words
 }

@@ -9,13 +9,14 @@ import (
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
 // PrintMails writes a table that fits the terminal: the last column, which is
 // the longest, is cut.
-func PrintMails(p *stdio.Printer, list []outbox.Mail) {
+func PrintMails(p *stdio.Printer, list []operator.Mail) {
 	if len(list) == 0 {
 		p.Printf("no messages\n")
 		return
@@ -35,8 +36,8 @@ const InTable = 160
 
 // Why says, in about so many characters, why a message waits and until when, or
 // how it ended.
-func Why(m outbox.Mail, now time.Time, most int) string {
-	text := m.Reason
+func Why(m operator.Mail, now time.Time, most int) string {
+	text := MailReason(m)
 	if text == "" && m.State != outbox.Sent {
 		text = m.Text
 	}
@@ -61,7 +62,7 @@ func size(n int64) string {
 }
 
 // PrintDetails writes all that is known of each message. more: there are others.
-func PrintDetails(p *stdio.Printer, details []outbox.Detail, more bool) {
+func PrintDetails(p *stdio.Printer, details []operator.Detail, more bool) {
 	for i, d := range details {
 		if i > 0 {
 			p.Printf("\n")
@@ -78,7 +79,7 @@ func More(p *stdio.Printer, more bool, shown int) {
 	}
 }
 
-func printDetail(p *stdio.Printer, d outbox.Detail) {
+func printDetail(p *stdio.Printer, d operator.Detail) {
 	now := time.Now()
 	p.Printf("%s  %s", d.QID, d.State)
 	if text := Why(d.Mail, now, math.MaxInt); text != "" && d.State != outbox.Sent {
@@ -106,20 +107,20 @@ func codeText(code int, text string) string {
 }
 
 // PrintMailbox says how a mailbox is: what waits, what holds it, and until when.
-func PrintMailbox(p *stdio.Printer, m outbox.Mailbox) {
+func PrintMailbox(p *stdio.Printer, m operator.Mailbox) {
 	p.Printf("%s: %d ready, %d sending, %d held; %d of %d messages in the last minute, %d of %d recipients in the last 24 hours\n",
 		m.Name, m.Counts[outbox.Ready], m.Counts[outbox.Sending], m.Counts[outbox.Held],
 		m.Messages, m.Limits.PerMinute, m.Recipients, m.Limits.RecipientsPerDay)
 	now := time.Now()
 	switch {
-	case m.Reason == "" && m.Counts[outbox.Ready] == 0:
+	case m.Wait == nil && m.Counts[outbox.Ready] == 0:
 		p.Printf("    nothing waits\n")
-	case m.Reason == "":
+	case m.Wait == nil:
 		p.Printf("    nothing holds it: smtpsend queue run submits what is due\n")
 	case m.Held():
-		p.Printf("    %s\n    %s\n", printable.Line(diagnosis.Short(m.Reason)), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+		p.Printf("    %s\n    %s\n", printable.Line(diagnosis.Short(MailboxReason(m.Wait))), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 	default:
-		p.Printf("    %s, until %s\n", printable.Line(diagnosis.Short(m.Reason)), Clock(m.WaitsUntil, now))
+		p.Printf("    %s, until %s\n", printable.Line(diagnosis.Short(MailboxReason(m.Wait))), Clock(m.WaitsUntil, now))
 	}
 	if !m.Since.IsZero() {
 		p.Printf("    since %s\n", Clock(m.Since, now))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
@@ -16,7 +17,7 @@ type Stats struct {
 }
 
 // NewStats counts what waits for mailboxes, beside what was finished since a time.
-func NewStats(list []outbox.Mailbox, finished map[outbox.State]int, since time.Time) Stats {
+func NewStats(list []operator.Mailbox, finished map[outbox.State]int, since time.Time) Stats {
 	v := Stats{Waiting: make(map[outbox.State]int), Finished: finished, Since: since, Mailboxes: len(list)}
 	for _, m := range list {
 		switch {
