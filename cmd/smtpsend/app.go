@@ -16,7 +16,8 @@ func (g *application) conclude(err error) int {
 	err = advised(err)
 	code := exit.Of(err)
 	var coded *exit.Error
-	if err == nil || (errors.As(err, &coded) && coded.Shown) {
+	told := errors.As(err, &coded) && coded.Shown
+	if err == nil || told {
 		return code
 	}
 	var problems *config.Problems

@@ -66,8 +66,11 @@ func runDoctor(ctx context.Context, g *application, d *doctorFlags) error {
 	}
 	err := doctor.Repeat(ctx, d.pause, func(ctx context.Context) bool {
 		// What was not examined at all does not get better by itself.
-		var examined *exit.Error
-		return healthy(ctx) || ctx.Err() == nil && !(errors.As(last, &examined) && examined.Shown)
+		if healthy(ctx) {
+			return true
+		}
+		told, ok := errors.AsType[*exit.Error](last)
+		return ctx.Err() == nil && !(ok && told.Shown)
 	}, func(left time.Duration) { countDown(g, left) })
 	if err != nil {
 		return err

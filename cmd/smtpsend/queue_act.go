@@ -40,7 +40,8 @@ func newQueueAct(g *application, a queueAction) *cobra.Command {
 
 func runQueueAct(ctx context.Context, g *application, q *queueFlags, action outbox.Action, past string, args []string) error {
 	return withOutbox(ctx, g, func(box *outbox.Outbox) error {
-		if q.mailboxAlone(args) && (action == outbox.Hold || action == outbox.Free) {
+		ofMailbox := action == outbox.Hold || action == outbox.Free
+		if ofMailbox && q.mailboxAlone(args) {
 			return actOnMailbox(ctx, g, box, q.mailbox, action)
 		}
 		f, err := q.filter(ctx, box, args, time.Now())

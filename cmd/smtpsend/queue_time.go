@@ -31,7 +31,9 @@ func dayOf(text string, now time.Time) (time.Time, error) {
 	default:
 		for back := 1; back <= 7; back++ {
 			day := today.AddDate(0, 0, -back)
-			if name := strings.ToLower(day.Weekday().String()); name == word || (len(word) >= 3 && strings.HasPrefix(name, word)) {
+			name := strings.ToLower(day.Weekday().String())
+			short := len(word) >= 3 && strings.HasPrefix(name, word)
+			if short || name == word {
 				return day, nil
 			}
 		}

@@ -141,7 +141,13 @@ func tellsTime(cmd *cobra.Command) bool {
 	for cmd.HasParent() && cmd.Parent().HasParent() {
 		cmd = cmd.Parent()
 	}
-	return cmd.GroupID == groupSubmit || cmd.GroupID == groupTry && cmd.Name() != "version" || cmd.Name() == "doctor"
+	switch cmd.Name() {
+	case "doctor":
+		return true
+	case "version":
+		return false
+	}
+	return cmd.GroupID == groupSubmit || cmd.GroupID == groupTry
 }
 
 // options say where the settings of this run are.

@@ -51,7 +51,8 @@ type Finder struct {
 func (a *Finder) Find(ctx context.Context, value string) ([]message.Attachment, error) {
 	files, err := a.matches(value)
 	name, file, named := nameAndFile(value)
-	if named && !exists(value) && (err != nil || !isPattern(value)) {
+	matched := err == nil && isPattern(value)
+	if named && !matched && !exists(value) {
 		if file == "" {
 			return nil, exit.Usagef("%s %q: write NAME=FILE", a.AttachBy, value)
 		}
@@ -133,7 +134,8 @@ func IsStdin(value string) bool {
 // isPipe reports standard input, and a pipe such as that of a shell's <(command).
 func isPipe(name string) bool {
 	info, err := os.Stat(name)
-	return namesStdin(name) || err == nil && info.Mode()&fs.ModeNamedPipe != 0
+	pipe := err == nil && info.Mode()&fs.ModeNamedPipe != 0
+	return pipe || namesStdin(name)
 }
 
 // numbered are the names that a shell gives to pipes.

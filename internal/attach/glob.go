@@ -50,7 +50,8 @@ func (g *globber) find(pattern string) ([]string, error) {
 	found := []string{top}
 	matched := false // an element before was a pattern
 	for i, element := range elements {
-		if matched && (element == "" || element == "." || element == "..") { // no directory lists these
+		unlisted := element == "" || element == "." || element == ".."
+		if matched && unlisted { // no directory has these among its names
 			return nil, nil
 		}
 		matched = matched || isPattern(element)
@@ -167,7 +168,8 @@ func isDir(path string) bool {
 
 // in returns the names in dir that match one element of a pattern, sorted.
 func (g *globber) in(dir, element string) ([]string, error) {
-	if !isPattern(element) && (runtime.GOOS == "windows" || !strings.Contains(element, `\`)) {
+	escapes := runtime.GOOS != "windows" && strings.Contains(element, `\`)
+	if !isPattern(element) && !escapes {
 		if g.names--; g.names < 0 {
 			return nil, errTooManyNames
 		}

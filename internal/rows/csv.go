@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/encoding/unicode"
@@ -106,9 +107,14 @@ func delimiter(start []byte) byte {
 	return best
 }
 
+// isNoRecord reports a line of blanks at the end, or DOS's Ctrl-Z.
+func isNoRecord(record []string) bool {
+	return len(record) == 1 && slices.Contains([]string{"", "\x1a"}, record[0])
+}
+
 func (c *csvRows) read() (Row, error) {
 	record, err := c.csv.Read()
-	for err == nil && len(record) == 1 && (record[0] == "" || record[0] == "\x1a") { // a line of blanks at the end, or DOS's Ctrl-Z
+	for err == nil && isNoRecord(record) {
 		record, err = c.csv.Read()
 	}
 	if errors.Is(err, io.EOF) {

@@ -37,8 +37,8 @@ func (v Attempts) Print(a tally.Attempt) {
 		if a.FirstOfServer {
 			v.explain(a)
 		}
-		shownElsewhere := v.Batch && s.Pause != mailbox.PauseServer
-		if v.Waits || v.Batch && !shownElsewhere {
+		batchOfServer := v.Batch && s.Pause == mailbox.PauseServer
+		if v.Waits || batchOfServer { // a batch shows the others beside its rows
 			v.Printer.Line("note", "mailbox %s pauses; %s", name, goesOn(name, s.Until, s.Probe, now))
 		}
 	}
