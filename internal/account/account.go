@@ -20,6 +20,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/tokencache"
 )
 
 // Options say what of an account is not a setting. The zero value of each field is
@@ -46,6 +47,8 @@ type Account struct {
 	cfg   *config.Config
 	opts  Options
 	roots func() *x509.CertPool // read at most once, when first needed
+
+	tokens func() (*tokencache.Cache, error) // the one that every session asks
 }
 
 // New makes an account of settings that config.Load has checked.
@@ -53,7 +56,9 @@ func New(cfg *config.Config, o Options) *Account {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
+	a := &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
+	a.tokens = sync.OnceValues(func() (*tokencache.Cache, error) { return a.newTokens(0) })
+	return a
 }
 
 // Settings are those of the account.
