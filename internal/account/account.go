@@ -29,7 +29,10 @@ type Options struct {
 	// CacheDir is where the token and the places of a mailbox are kept; "": they
 	// are this process's alone.
 	CacheDir string
-	Logger   *slog.Logger // nil: nothing is logged
+	// CountHere, without a CacheDir, keeps this process to the connections that a
+	// mailbox may have. Otherwise they are not counted then.
+	CountHere bool
+	Logger    *slog.Logger // nil: nothing is logged
 	// Trace, when set, gets each line of the dialogue with the server, without
 	// credentials and content.
 	Trace func(line string)
@@ -48,6 +51,7 @@ type Account struct {
 	opts  Options
 	roots func() *x509.CertPool // read at most once, when first needed
 
+	places places                            // with CountHere
 	tokens func() (*tokencache.Cache, error) // the one that every session asks
 }
 
@@ -93,6 +97,8 @@ func (a *Account) Session(mailbox string) (submission.Options, error) {
 		slots := submission.NewLockSlots(filepath.Join(dir, "slots"), 0)
 		slots.Waiting, slots.Unusable = a.opts.Waiting, once(a.opts.Unlimited)
 		o.Slots = slots
+	} else if a.opts.CountHere {
+		o.Slots = &a.places
 	}
 	return o, nil
 }

@@ -36,6 +36,7 @@ var ranks = map[string]int{
 	"internal/entra": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailobject/mailtest": 2, "internal/message": 2, "internal/readymessage": 2,
 	"internal/submission": 3, "internal/outbox": 3, "internal/mailtemplate": 3,
 	"internal/account": 4,
+	".":                5,
 	"internal/courier": 5,
 	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6, "internal/view": 7,
 	"cmd/smtpsend":     9,
@@ -93,6 +94,7 @@ var public = map[string][]string{
 	"xoauth2":     {},
 	"tokencache":  {"golang.org/x/oauth2"},
 	"sandboxtest": {},
+	".":           {"github.com/wneessen/go-mail", "github.com/wneessen/go-mail/smtp", "golang.org/x/oauth2"},
 }
 
 func TestPublicPackagesImportLittle(t *testing.T) {
