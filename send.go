@@ -154,6 +154,9 @@ func (c *Client) ready(ctx context.Context, from string, to []string, r io.Reade
 		_ = raw.Close()
 		return nil, messageError(err)
 	}
+	if list, err := raw.From(); err == nil && len(list) > 0 {
+		author = list[0]
+	}
 	return &outgoing{m, author.Addr()}, nil
 }
 

@@ -73,38 +73,45 @@ func checkLean(t *testing.T, program string) {
 // outside makes a module of a program, with port in the place of PORT.
 func outside(t *testing.T, name, port string) string {
 	t.Helper()
+	from := filepath.Join("testdata", "outside", name)
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for _, f := range entries {
+		text, err := os.ReadFile(filepath.Join(from, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[f.Name()] = bytes.ReplaceAll(text, []byte("PORT"), []byte(port))
+	}
+	return outsideModule(t, name, files)
+}
+
+// outsideModule makes a module that requires this one and, because these are in the
+// module cache, all that go.mod requires.
+func outsideModule(t *testing.T, name string, files map[string][]byte) string {
+	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	from, dir := filepath.Join("testdata", "outside", name), t.TempDir()
-	files, err := os.ReadDir(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	copyFile := func(from, to string) {
-		text, err := os.ReadFile(from)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, to), bytes.ReplaceAll(text, []byte("PORT"), []byte(port)), 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, f := range files {
-		copyFile(filepath.Join(from, f.Name()), f.Name())
-	}
-	copyFile(filepath.Join(root, "go.sum"), "go.sum")
-	// The versions of go.mod are those in the module cache.
 	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, requires, _ := strings.Cut(string(mod), "\nrequire")
-	text := "module example.com/" + name + "\n\ngo 1.26.0\n\nrequire github.com/smtpsend/smtpsend v0.0.0\n\nrequire" + requires +
-		"\nreplace github.com/smtpsend/smtpsend => " + root + "\n"
-	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600); err != nil {
+	if files["go.sum"], err = os.ReadFile(filepath.Join(root, "go.sum")); err != nil {
 		t.Fatal(err)
+	}
+	_, requires, _ := strings.Cut(string(mod), "\nrequire")
+	files["go.mod"] = []byte("module example.com/" + name + "\n\ngo 1.26.0\n\nrequire github.com/smtpsend/smtpsend v0.0.0\n\nrequire" + requires +
+		"\nreplace github.com/smtpsend/smtpsend => " + root + "\n")
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }
@@ -141,4 +148,39 @@ func TestReadmeShowsTheProgramThatRuns(t *testing.T) {
 	if n := bytes.Count(program, []byte("\n")); n > 25 {
 		t.Errorf("the program has %d lines", n)
 	}
+}
+
+// TestUpstreamReportsHold runs the program of each report in docs/upstream. One that
+// prints something else than its report says was fixed upstream: then the report goes,
+// and perhaps our repair.
+func TestUpstreamReportsHold(t *testing.T) {
+	t.Parallel()
+	reports, err := filepath.Glob(filepath.Join("..", "..", "docs", "upstream", "*.md"))
+	if err != nil || len(reports) == 0 {
+		t.Fatalf("%d reports, %v", len(reports), err)
+	}
+	for _, report := range reports {
+		t.Run(filepath.Base(report), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(report)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := outsideModule(t, "report", map[string][]byte{"main.go": []byte(block(t, string(text), "go"))})
+			if got, want := outsideGo(t, dir, "run", "-mod=mod", "."), block(t, string(text), "text"); got != want {
+				t.Errorf("printed\n%s\nand not\n%s", got, want)
+			}
+		})
+	}
+}
+
+// block is the first block of code in a language.
+func block(t *testing.T, text, language string) string {
+	t.Helper()
+	_, after, found := strings.Cut(text, "\n```"+language+"\n")
+	code, _, ended := strings.Cut(after, "\n```\n")
+	if !found || !ended {
+		t.Fatalf("there is no block of %s", language)
+	}
+	return code + "\n"
 }
