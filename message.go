@@ -47,7 +47,7 @@ type Header struct{ Name, Value string }
 type Attachment struct {
 	Path   string    // a regular file, which is read while it is sent
 	Data   []byte    // the content; it must not change until Send returns
-	Reader io.Reader // is read to its end into memory, when the message is composed: good for one Send
+	Reader io.Reader // is read to its end into memory, when the message is composed: good for one Send, whose ctx does not end a Read
 
 	Name        string // as the recipient sees it; "": the last element of Path
 	ContentType string // media type; "": by the name, then by the content

@@ -151,9 +151,9 @@ type SettingsError struct{ Problems []string }
 // Error has one problem a line.
 func (e *SettingsError) Error() string { return "smtpsend: " + strings.Join(e.Problems, "\n") }
 
-// New returns a Client with the settings of o. It asks no server anything. Of the
-// environment it looks only at what names the user's cache directory. Its error is a
-// *SettingsError.
+// New returns a Client with the settings of o. It asks no server anything. No setting
+// comes from the environment; what Go itself reads there for every program, such as
+// the user's directories and HTTPS_PROXY, counts. Its error is a *SettingsError.
 func New(o Options) (*Client, error) {
 	o.Timeout, o.Logger = cmp.Or(o.Timeout, DefaultTimeout), cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	cfg, err := config.Load(context.Background(), config.Options{
