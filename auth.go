@@ -29,7 +29,9 @@ var (
 // refuses a connection without TLS (ErrNoTLS), unless the settings say that there is
 // none, which they may for this machine alone; and a server that is not that of the
 // settings (ErrOtherServer). A token that the server refuses by a challenge is not
-// given again. The result is for one connection at a time, one after another.
+// given again; Exchange Online refuses by reply 535 alone, which an Auth is not told:
+// then give the Token to Invalidate. The result is for one connection at a time, one
+// after another.
 func (c *Client) Auth(ctx context.Context, mailbox string) gomail.Auth {
 	return &goMailAuth{c.signIn(ctx, mailbox)}
 }

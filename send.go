@@ -64,23 +64,22 @@ func (c *Client) SendRaw(ctx context.Context, from string, to []string, r io.Rea
 // SendAll submits messages one after another, as long as the sequence and its
 // consumer go on, over one session for all messages in a row from one mailbox. For
 // each it yields what Send would return, in the order of the messages; one that
-// fails does not keep the next from being sent. It asks for the next message when
-// the result of the one before has been yielded, so a sequence may wait for its
-// messages: a session that waits for 90 s is closed, and another one made.
+// fails does not keep the next from being sent. The first error after the end of ctx
+// is the last result. SendAll asks for the next message when the result of the one
+// before has been yielded, so a sequence may wait for its messages: a session that
+// waits for 90 s is closed, and another one made.
 func (c *Client) SendAll(ctx context.Context, messages iter.Seq[*Message]) iter.Seq2[*Receipt, error] {
 	return func(yield func(*Receipt, error) bool) {
 		var s *session
 		defer func() { s.close() }()
 		for m := range messages {
 			out, err := c.compose(ctx, m)
-			if err != nil {
-				if !yield(nil, err) {
-					return
-				}
-				continue
+			var receipt *Receipt
+			if err == nil {
+				receipt, err = c.submit(ctx, &s, out)
 			}
-			receipt, err := c.submit(ctx, &s, out)
-			if !yield(receipt, err) {
+			cancelled := err != nil && ctx.Err() != nil
+			if !yield(receipt, err) || cancelled {
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package smtpsend_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -94,6 +95,13 @@ func TestTokenErrorsHaveAFinding(t *testing.T) {
 	_, err := client.Token(t.Context())
 	e, ok := errors.AsType[*smtpsend.Error](err)
 	if !ok || e.Stage != smtpsend.StageToken || e.Finding.Code != "secret-wrong" || strings.Contains(err.Error(), "wrong-wrong") {
+		t.Errorf("got %v %+v", err, e)
+	}
+
+	client = newClient(t, srv, smtpsend.Options{Settings: []string{"SMTPSEND_CA_FILE="}, InMemory: true})
+	receipt, err := client.Send(t.Context(), simple("ada@contoso.example"))
+	e, ok = errors.AsType[*smtpsend.Error](err)
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); !ok || !untrusted || e.Finding.Code != "tls-untrusted" || receipt == nil {
 		t.Errorf("got %v %+v", err, e)
 	}
 }

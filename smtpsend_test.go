@@ -223,8 +223,9 @@ func TestGoroutinesShareTokenAndPlaces(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
-				if _, err := client.Send(t.Context(), simple(fmt.Sprintf("u%d@contoso.example", i))); err != nil {
-					t.Error(err)
+				receipt, err := client.Send(t.Context(), simple(fmt.Sprintf("u%d@contoso.example", i)))
+				if err != nil || receipt.Attempts != 1 {
+					t.Errorf("%d attempts, %v", receipt.Attempts, err)
 				}
 			})
 		}
@@ -261,6 +262,20 @@ func TestSendAllKeepsTheOrderAndGoesOnAfterAnError(t *testing.T) {
 	}
 	if n := len(srv.Messages()); n != 4 {
 		t.Errorf("%d messages after a break", n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	results := 0
+	for _, err := range client.SendAll(ctx, func(yield func(*smtpsend.Message) bool) {
+		for yield(simple("a@contoso.example")) {
+			cancel()
+		}
+	}) {
+		if results++; results == 2 && !errors.Is(err, context.Canceled) {
+			t.Errorf("after the end of the context: %v", err)
+		}
+	}
+	if results != 2 {
+		t.Errorf("%d results of a sequence without end", results)
 	}
 }
 
