@@ -68,6 +68,23 @@ func TestFieldsComeBeforeSettingsAndSettingsBeforeTheFile(t *testing.T) {
 	}
 }
 
+func TestFromEnvReadsTheFileThatTheEnvironmentNames(t *testing.T) {
+	srv := sandboxtest.Start(t)
+	file := filepath.Join(t.TempDir(), "smtpsend.env")
+	if err := os.WriteFile(file, []byte(strings.Join(srv.Environ(), "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SMTPSEND_ENV_FILE", file)
+	t.Setenv("SMTPSEND_MAIL_SENDER", "a@contoso.example")
+	client, err := smtpsend.FromEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if receipt, err := client.Send(t.Context(), simple("ada@contoso.example")); err != nil || receipt.Mailbox != "a@contoso.example" {
+		t.Errorf("got %+v, %v", receipt, err)
+	}
+}
+
 func TestAPrintedClientHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	srv := sandboxtest.Start(t)

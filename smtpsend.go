@@ -53,8 +53,8 @@
 // # Doubt
 //
 // When the connection ends after the last octet of a message and before the reply,
-// no one can know whether the server has it. Such a recipient is [InDoubt], which is
-// not a failure: smtpsend never sends it again by itself, because that may make two
+// no one can know whether the server has it. Such a recipient is [InDoubt], and
+// smtpsend never sends the message to it again by itself, because that may make two
 // messages of one. Look for the Message-ID in the message trace of Exchange, or send
 // again and accept the duplicate. A context that ends while the reply is waited for
 // makes doubt; Options.Timeout does not, because it ends before the last octet.

@@ -13,7 +13,10 @@ import (
 	"github.com/smtpsend/smtpsend/sandboxtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = os.Setenv("SMTPSEND_ENV_FILE", os.DevNull) // not the settings of whoever runs the tests
+	goleak.VerifyTestMain(m)
+}
 
 // newClient has the settings of the stand-in, and those of o.
 func newClient(t testing.TB, srv *sandboxtest.Server, o smtpsend.Options) *smtpsend.Client {

@@ -30,7 +30,7 @@ func TestProgramsOutsideTheModule(t *testing.T) {
 			outsideGo(t, dir, "build", "-mod=mod", "-o", program, ".")
 			checkLean(t, program)
 			cmd := exec.CommandContext(t.Context(), program)
-			cmd.Env = append(os.Environ(), append(srv.Environ(), "SSL_CERT_FILE="+srv.CAFile)...)
+			cmd.Env = append(os.Environ(), append(srv.Environ(), "SSL_CERT_FILE="+srv.CAFile, "SMTPSEND_ENV_FILE="+os.DevNull)...)
 			out, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
