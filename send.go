@@ -1,6 +1,7 @@
 package smtpsend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
+	"github.com/smtpsend/smtpsend/internal/mimetext"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -43,8 +45,10 @@ func (c *Client) Send(ctx context.Context, m *Message) (*Receipt, error) {
 // go-mail writes the message, and what Exchange Online or a strict parser would
 // misread of it is written in another way that says the same: text in 8 bits, raw
 // octets in header fields, lines that are too long, lines of blanks alone. What is
-// signed (S/MIME, PGP) leaves as it was signed. Results are as those of Send; an
-// error of go-mail's own is wrapped.
+// signed (S/MIME, PGP) leaves as it was signed. An embedded file whose name is not
+// ASCII is refused, unless it has a Content-ID of its own (WithFileContentID): no
+// reader would find it. Results are as those of Send; an error of go-mail's own is
+// wrapped.
 func (c *Client) SendMsg(ctx context.Context, m *gomail.Msg) (*Receipt, error) {
 	out, err := c.read(ctx, m)
 	return c.sendOne(ctx, out, err)
@@ -107,6 +111,11 @@ func (c *Client) read(ctx context.Context, m *gomail.Msg) (*outgoing, error) {
 	to, err := m.GetRecipients()
 	if err != nil {
 		return nil, messageError(err)
+	}
+	for _, f := range m.GetEmbeds() {
+		if id := cmp.Or(f.Header.Get("Content-ID"), f.Name); !mimetext.IsASCII(id) {
+			return nil, messageError(badinput.Field("embedded file", f.Name, "its name would be its Content-ID, which must be ASCII: give it one by WithFileContentID"))
+		}
 	}
 	r, w := io.Pipe()
 	written := make(chan struct{})
