@@ -100,18 +100,6 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 	return root, g
 }
 
-// verbNamed finds the verb that the first argument names. The others, which are most
-// of the work of a start, are not made for it. It is nil when the flags come first, or
-// when all verbs are asked for, as by help.
-func verbNamed(args []string) *listedVerb {
-	for i := range verbs {
-		if len(args) > 0 && args[0] == verbs[i].name {
-			return &verbs[i]
-		}
-	}
-	return nil
-}
-
 // define declares the flags that every verb has.
 func (g *application) define(f *pflag.FlagSet) {
 	f.StringVar(&g.envFile, "env-file", "", "read settings from `FILE` (KEY=VALUE lines)")
@@ -120,20 +108,6 @@ func (g *application) define(f *pflag.FlagSet) {
 	f.BoolVarP(&g.Verbose, "verbose", "v", false, "say on standard error what happens")
 	f.BoolVar(&g.trace, "trace", false, "print the SMTP dialogue on standard error, without credentials and content")
 	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, as a `DURATION` such as 90s or 5m")
-}
-
-// listedVerb is something that smtpsend can do.
-type listedVerb struct {
-	name      string
-	make      func(*application) *cobra.Command
-	immediate bool // it waits for nothing, so that a signal may end it as the system does
-}
-
-// verbs is the one table of what smtpsend can do.
-var verbs = [...]listedVerb{
-	{name: "send", make: newSend}, {name: "sendmail", make: newSendmail}, {name: "link-sendmail", make: newLinkSendmail}, {name: "batch", make: newBatch}, {name: "queue", make: newQueue},
-	{name: "doctor", make: newDoctor}, {name: "explain", make: newExplain}, {name: "token", make: newToken}, {name: "config", make: newConfig}, {name: "secret", make: newSecret},
-	{name: "sandbox", make: newSandbox}, {name: "demo", make: newDemo}, {name: "version", make: newVersion, immediate: true},
 }
 
 // tellsTime reports a verb that writes a time into a message, or shows one.

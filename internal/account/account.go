@@ -22,6 +22,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/tokencache"
 )
 
 // Options say what of an account is not a setting. The zero value of each field is
@@ -30,7 +31,10 @@ type Options struct {
 	// CacheDir is where the token and the places of a mailbox are kept; "": they
 	// are this process's alone.
 	CacheDir string
-	Logger   *slog.Logger // nil: nothing is logged
+	// CountHere, without a CacheDir, keeps this process to the connections that a
+	// mailbox may have. Otherwise they are not counted then.
+	CountHere bool
+	Logger    *slog.Logger // nil: nothing is logged
 	// Trace, when set, gets each line of the dialogue with the server, without
 	// credentials and content.
 	Trace func(line string)
@@ -49,7 +53,9 @@ type Account struct {
 	opts  Options
 	roots func() *x509.CertPool // read at most once, when first needed
 
-	chunking session.Chunking // what its sessions have learned of the server
+	chunking session.Chunking                  // what its sessions have learned of the server
+	places   places                            // with CountHere
+	tokens   func() (*tokencache.Cache, error) // the one that every session asks
 }
 
 // New makes an account of settings that config.Load has checked.
@@ -57,7 +63,9 @@ func New(cfg *config.Config, o Options) *Account {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
+	a := &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
+	a.tokens = sync.OnceValues(func() (*tokencache.Cache, error) { return a.newTokens(0) })
+	return a
 }
 
 // Settings are those of the account.
@@ -93,6 +101,8 @@ func (a *Account) Session(mailbox string) (session.Options, error) {
 		slots := submission.NewLockSlots(filepath.Join(dir, "slots"), 0)
 		slots.Waiting, slots.Unusable = a.opts.Waiting, once(a.opts.Unlimited)
 		o.Slots = slots
+	} else if a.opts.CountHere {
+		o.Slots = &a.places
 	}
 	return o, nil
 }

@@ -14,9 +14,17 @@ import (
 )
 
 // Tokens is the cache of the one token that every process with the same settings
-// shares. A token that it gives lives at least minLife (0: as the settings say).
-// The error is about the key that the cache is encrypted with.
+// shares. A token that it gives lives at least minLife; with 0, as the settings say,
+// it is the cache that the sessions of this account ask. The error is about the key
+// that the cache is encrypted with.
 func (a *Account) Tokens(minLife time.Duration) (*tokencache.Cache, error) {
+	if minLife == 0 {
+		return a.tokens()
+	}
+	return a.newTokens(minLife)
+}
+
+func (a *Account) newTokens(minLife time.Duration) (*tokencache.Cache, error) {
 	o := tokencache.Options{Grace: a.cfg.GraceTime(), MinLife: minLife, Warn: a.opts.Warn, Restore: entra.RestoreError}
 	if o.Grace == 0 {
 		o.Grace = -1 // in tokencache 0 means its default

@@ -38,8 +38,8 @@ var ranks = map[string]int{
 	"internal/wire": 1, "internal/bearer": 1, "internal/session": 2, "internal/transaction": 3, // the road of a message
 	"internal/submission": 4, "internal/outbox": 3, "internal/mailtemplate": 3,
 	"internal/account": 5,
-	"internal/courier": 6,
-	"internal/stdio":   1, "internal/exit": 7, "internal/doctor": 7, "internal/rows": 9, "internal/batch": 10, "internal/tally": 8, "internal/view": 11, "internal/textfile": 8, "internal/attach": 8, "internal/draft": 9,
+	"internal/courier": 6, ".": 6,
+	"internal/stdio": 1, "internal/exit": 7, "internal/doctor": 7, "internal/rows": 9, "internal/batch": 10, "internal/tally": 8, "internal/view": 11, "internal/textfile": 8, "internal/attach": 8, "internal/draft": 9,
 	"internal/deadletter": 12, "internal/sendmail": 13,
 	"cmd/smtpsend":     14,
 	"internal/testrun": 15,
@@ -111,6 +111,7 @@ var public = map[string][]string{
 	"xoauth2":     {},
 	"tokencache":  {"golang.org/x/oauth2"},
 	"sandboxtest": {},
+	".":           {"github.com/wneessen/go-mail", "github.com/wneessen/go-mail/smtp", "golang.org/x/oauth2"},
 }
 
 func TestPublicPackagesImportLittle(t *testing.T) {
