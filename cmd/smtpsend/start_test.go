@@ -24,7 +24,7 @@ var (
 	oursMay   = cost{1200, 8}
 	othersMay = cost{8000, 60}
 	heavy     = map[string]cost{
-		"html/template":                 {20_000, 100}, // go-mail, templates
+		"html/template":                 {20_000, 100}, // templates
 		"unicode":                       {12_000, 20},  // regexp
 		"github.com/dustin/go-humanize": {10_000, 125}, // modernc.org/libc
 	}
@@ -72,14 +72,17 @@ func TestNothingHeavyStarts(t *testing.T) {
 	}
 }
 
-// replaced are packages that make large tables when they start, with what is used in
-// their place.
+// replaced are packages that make large tables when they start, or bring such packages,
+// with what is used in their place.
 var replaced = map[string]string{
 	"github.com/yuin/goldmark":             "internal/thirdparty/goldmark",
 	"go.yaml.in/yaml/v3":                   "internal/thirdparty/yaml",
 	"golang.org/x/net/html":                "internal/thirdparty/html",
 	"golang.org/x/text/encoding/htmlindex": "internal/charset",
 	"golang.org/x/text/encoding/ianaindex": "internal/charset",
+	"golang.org/x/text/secure/precis":      "nothing of go-mail",
+	"github.com/wneessen/go-mail":          "internal/message",
+	"github.com/wneessen/go-mail/smtp":     "internal/submission",
 }
 
 func TestPackagesWithLargeTablesAreNotLinked(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	gomail "github.com/wneessen/go-mail/smtp"
-
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
 
@@ -13,12 +11,10 @@ import (
 // token is as good as a password to whoever reads it.
 var ErrNoTLS = errors.New("no TLS: the access token is not sent in clear")
 
-// Auth is the client side of XOAUTH2 as go-mail's smtp.Auth. Unlike go-mail's
-// own it refuses a connection without TLS, keeps the error result of a 334
-// challenge, and takes its token when AUTH is due rather than before the
-// connection is made. It serves one exchange of one connection.
+// Auth is the client side of XOAUTH2. It refuses a connection without TLS, keeps the
+// error result of a 334 challenge, and takes its token when AUTH is due rather than
+// before the connection is made. It serves one exchange of one connection.
 type Auth struct {
-	ctx       context.Context // kept, because gomail.Auth's methods have none
 	user      string
 	token     func(context.Context) (Token, error)
 	plaintext bool
@@ -26,25 +22,24 @@ type Auth struct {
 	used      Token
 }
 
-var _ gomail.Auth = (*Auth)(nil)
-
 // NewAuth returns the mechanism for user (the mailbox), with a token from the
-// given function, which is called once, by Start, with ctx.
-func NewAuth(ctx context.Context, user string, token func(context.Context) (Token, error)) *Auth {
-	return &Auth{ctx: ctx, user: user, token: token}
+// given function, which is called once, by Start.
+func NewAuth(user string, token func(context.Context) (Token, error)) *Auth {
+	return &Auth{user: user, token: token}
 }
 
 // AllowPlaintext makes Start accept a connection without TLS, for a server on this
 // machine.
 func (a *Auth) AllowPlaintext() { a.plaintext = true }
 
-// Start returns the mechanism's name and the initial response. Its error is
-// ErrNoTLS, the token function's own (an *Error), or an *xoauth2.FieldError.
-func (a *Auth) Start(server *gomail.ServerInfo) (mechanism string, initialResponse []byte, err error) {
-	if !server.TLS && !a.plaintext {
+// Start returns the mechanism's name and the initial response; encrypted is whether the
+// connection has TLS. Its error is ErrNoTLS, the token function's own (a *Error),
+// or an *xoauth2.FieldError.
+func (a *Auth) Start(ctx context.Context, encrypted bool) (mechanism string, initialResponse []byte, err error) {
+	if !encrypted && !a.plaintext {
 		return "", nil, ErrNoTLS
 	}
-	a.used, err = a.token(a.ctx)
+	a.used, err = a.token(ctx)
 	if err != nil {
 		return "", nil, &Error{err}
 	}
@@ -52,11 +47,8 @@ func (a *Auth) Start(server *gomail.ServerInfo) (mechanism string, initialRespon
 	return a.client.Start()
 }
 
-// Next answers a challenge; more is false for the server's final reply.
-func (a *Auth) Next(challenge []byte, more bool) (response []byte, err error) {
-	if !more {
-		return nil, nil
-	}
+// Next answers a challenge.
+func (a *Auth) Next(challenge []byte) (response []byte, err error) {
 	if a.client == nil {
 		return nil, xoauth2.ErrUnexpectedChallenge
 	}

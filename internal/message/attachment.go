@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net/textproto"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,23 +116,18 @@ func newFileBody(path string, f *os.File) (*fileBody, error) {
 	return &fileBody{path: path, content: f, file: f, length: info.Size(), modTime: info.ModTime()}, nil
 }
 
-// header returns the fields of the part. The name is there twice: in
-// Content-Disposition after RFC 2231, which is the standard, and in
-// Content-Type after RFC 2047, which no standard allows and which Outlook and
-// other old programs read. Not twice in one field: parsers disagree which wins.
-func (p *part) header() textproto.MIMEHeader {
-	disposition := "attachment"
+// fields are those of the part. The name is there twice: in Content-Disposition
+// after RFC 2231, which is the standard, and in Content-Type after RFC 2047, which no
+// standard allows and which Outlook and other old programs read. Not twice in one
+// field: parsers disagree which wins.
+func (p *part) fields() string {
+	disposition, id := "attachment", ""
 	if p.cid != "" {
-		disposition = "inline"
+		disposition, id = "inline", "Content-Id: <"+p.cid+">\r\n"
 	}
-	h := textproto.MIMEHeader{}
-	h.Set("Content-Transfer-Encoding", "base64")
-	h.Set("Content-Type", p.contentType+";\r\n name="+mimetext.LegacyName(p.name))
-	h.Set("Content-Disposition", disposition+mimetext.FileNameParameter(p.name))
-	if p.cid != "" {
-		h.Set("Content-ID", "<"+p.cid+">")
-	}
-	return h
+	return "Content-Disposition: " + disposition + mimetext.FileNameParameter(p.name) + "\r\n" + id +
+		"Content-Transfer-Encoding: base64\r\n" +
+		"Content-Type: " + p.contentType + ";\r\n name=" + mimetext.LegacyName(p.name) + "\r\n"
 }
 
 // contentType is the media type given, or that of the name and the first octets.

@@ -75,13 +75,11 @@ func Compose(ctx context.Context, d Draft) (*Composed, error) {
 		return nil, err
 	}
 	parts, err := d.open(ctx, m)
-	if err == nil {
-		m.Content, err = render(d, m.MessageID, parts)
-	}
 	if err != nil {
 		_ = m.Close()
 		return nil, err
 	}
+	m.Content = render(d, m.MessageID, parts)
 	return &Composed{m, parts, d.Text, d.HTML}, nil
 }
 

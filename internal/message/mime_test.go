@@ -1,8 +1,10 @@
 package message_test
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -154,5 +156,89 @@ func TestLongNamesAndManyRecipientsAreFolded(t *testing.T) {
 		if len(line) > 78 || strings.TrimSpace(line) == "" {
 			t.Errorf("line of %d octets in the header: %q", len(line), line)
 		}
+	}
+}
+
+// TestEveryPartHasItsPlace has the whole structure, the boundaries as B0, B1 and B2.
+func TestEveryPartHasItsPlace(t *testing.T) {
+	d := draft(t)
+	d.MessageID = strings.Repeat("x", 60) + "@contoso.example"
+	d.HTML = "<p>Größe"
+	d.Inline = []message.Inline{{CID: "logo@contoso.example", Path: file(t, "logo.png", "png")}}
+	d.Attachments = []message.Attachment{{Path: file(t, "a.csv", "x")}, {Path: file(t, "b.txt", ""), Name: "Größe.txt"}}
+	raw := mailtest.Octets(t, compose(t, d).Mail)
+	seen := map[string]bool{}
+	for i, m := range regexp.MustCompile(`boundary=(\S+)`).FindAllStringSubmatch(raw, -1) {
+		if seen[m[1]] || len(m[1]) < 26 {
+			t.Errorf("boundary %s can be guessed", m[1])
+		}
+		seen[m[1]] = true
+		raw = strings.ReplaceAll(raw, m[1], fmt.Sprintf("B%d", i))
+	}
+	want := `From: Build <build@contoso.example>
+To: a@contoso.example
+Subject: hi
+Date: Sat, 21 Nov 2026 10:00:00 +0000
+MIME-Version: 1.0
+Message-ID:
+ <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx@contoso.example>
+Content-Type: multipart/mixed;
+ boundary=B0
+
+--B0
+Content-Type: multipart/related;
+ type="multipart/alternative";
+ boundary=B1
+
+--B1
+Content-Type: multipart/alternative;
+ boundary=B2
+
+--B2
+Content-Transfer-Encoding: 7bit
+Content-Type: text/plain; charset=UTF-8
+
+hi
+
+--B2
+Content-Transfer-Encoding: quoted-printable
+Content-Type: text/html; charset=UTF-8
+
+<p>Gr=C3=B6=C3=9Fe
+--B2--
+
+--B1
+Content-Disposition: inline;
+ filename="logo.png"
+Content-Id: <logo@contoso.example>
+Content-Transfer-Encoding: base64
+Content-Type: image/png;
+ name="logo.png"
+
+cG5n
+
+--B1--
+
+--B0
+Content-Disposition: attachment;
+ filename="a.csv"
+Content-Transfer-Encoding: base64
+Content-Type: text/csv; charset=utf-8;
+ name="a.csv"
+
+eA==
+
+--B0
+Content-Disposition: attachment;
+ filename*=utf-8''Gr%C3%B6%C3%9Fe.txt
+Content-Transfer-Encoding: base64
+Content-Type: text/plain; charset=utf-8;
+ name="=?utf-8?b?R3LDtsOfZS50eHQ=?="
+
+
+--B0--
+`
+	if got := strings.ReplaceAll(raw, "\r\n", "\n"); got != want {
+		t.Errorf("content:\n%s\nwant:\n%s", got, want)
 	}
 }

@@ -1,107 +1,95 @@
 package message
 
 import (
-	"bytes"
 	"crypto/rand"
-	"encoding/base64"
-	"fmt"
 	"strings"
 	"time"
-
-	gomail "github.com/wneessen/go-mail"
 
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
 
-// placeholder is in go-mail's output where a body goes. It is octets whose
-// base64 form has no padding, so that one text can be looked for whether
-// go-mail encodes the octets (attachments) or takes the text as it is.
-type placeholder struct {
-	octets []byte
-	text   string
+// entity is a part with its fields (RFC 2045 2.4), or the whole message without those
+// of RFC 5322.
+type entity struct {
+	fields string // each with its CRLF
+	body   []mailobject.Segment
 }
 
-func newPlaceholder() placeholder {
-	octets := make([]byte, 24)
-	_, _ = rand.Read(octets) // never fails (crypto/rand)
-	return placeholder{octets, base64.StdEncoding.EncodeToString(octets)}
-}
-
-// render has go-mail write the MIME structure around placeholders, and puts the
-// bodies in their places.
-func render(d Draft, messageID string, parts []*part) (*mailobject.Content, error) {
-	msg := newMsg(d, messageID)
-	var marks []placeholder
-	var bodies []mailobject.Segment
-	for _, text := range d.texts() {
-		encoding, body := textSegment(text.body)
-		mark := newPlaceholder()
-		msg.AddAlternativeString(text.media, mark.text, gomail.WithPartEncoding(gomail.Encoding(encoding)))
-		marks, bodies = append(marks, mark), append(bodies, body)
-	}
+// render writes the header section and the MIME structure around the bodies.
+func render(d Draft, messageID string, parts []*part) *mailobject.Content {
+	root, rootType := d.textEntity()
+	var related, mixed []entity
 	for _, p := range parts {
-		mark := newPlaceholder()
-		add := msg.AttachReadSeeker
+		e := entity{p.fields(), []mailobject.Segment{p.body}}
 		if p.cid != "" {
-			add = msg.EmbedReadSeeker
+			related = append(related, e)
+		} else {
+			mixed = append(mixed, e)
 		}
-		add("", bytes.NewReader(mark.octets), func(f *gomail.File) { f.Header = p.header() })
-		marks, bodies = append(marks, mark), append(bodies, p.body)
 	}
-	var skeleton bytes.Buffer
-	if _, err := msg.WriteTo(&skeleton); err != nil {
-		return nil, fmt.Errorf("rendering header and structure: %w", err)
+	if len(related) > 0 {
+		// The parameter type is required (RFC 2387 3.1).
+		root = multipart("related;\r\n type=\""+rootType+"\"", append([]entity{root}, related...)...)
 	}
-	return splice(d.fields()+withRootType(skeleton.String(), len(d.texts()) > 1), marks, bodies)
+	if len(mixed) > 0 {
+		root = multipart("mixed", append([]entity{root}, mixed...)...)
+	}
+	header := d.fields() + d.identification(messageID) + root.fields + "\r\n"
+	segments := append([]mailobject.Segment{mailobject.Literal(header)}, root.body...)
+	if !endsLine(segments[len(segments)-1]) {
+		segments = append(segments, mailobject.Literal("\r\n"))
+	}
+	return mailobject.NewContent(false, segments...)
 }
 
-// withRootType adds the parameter that RFC 2387 3.1 requires of multipart/related
-// and go-mail leaves out.
-func withRootType(skeleton string, alternative bool) string {
-	root := "text/html"
-	if alternative {
-		root = "multipart/alternative"
+// textEntity is the text, or the alternatives (RFC 2046 5.1.4), the richest last, with
+// the media type. A message without any text has an empty one.
+func (d *Draft) textEntity() (e entity, media string) {
+	const plain, html = "text/plain", "text/html"
+	switch {
+	case d.HTML == "":
+		return textPart(plain, d.Text), plain
+	case d.Text == "":
+		return textPart(html, d.HTML), html
 	}
-	const related = "Content-Type: multipart/related;\r\n"
-	return strings.Replace(skeleton, related, related+" type=\""+root+"\";\r\n", 1)
+	return multipart("alternative", textPart(plain, d.Text), textPart(html, d.HTML)), "multipart/alternative"
 }
 
-type bodyText struct {
-	media gomail.ContentType
-	body  string
+func textPart(media, body string) entity {
+	encoding, segment := textSegment(body)
+	return entity{"Content-Transfer-Encoding: " + encoding + "\r\nContent-Type: " + media + "; charset=UTF-8\r\n", []mailobject.Segment{segment}}
 }
 
-// texts lists the alternatives, the richest last (RFC 2046 5.1.4). A message
-// without any text has an empty one.
-func (d *Draft) texts() []bodyText {
-	var list []bodyText
-	if d.Text != "" || d.HTML == "" {
-		list = append(list, bodyText{gomail.TypeTextPlain, d.Text})
+// multipart joins parts (RFC 2046 5.1.1). The boundary is random: no one who writes a
+// part can know it and end the part early.
+func multipart(subtype string, parts ...entity) entity {
+	boundary := rand.Text()
+	joined := entity{fields: "Content-Type: multipart/" + subtype + ";\r\n boundary=" + boundary + "\r\n"}
+	delimiter := "--" + boundary
+	for _, p := range parts {
+		joined.body = append(joined.body, mailobject.Literal(delimiter+"\r\n"+p.fields+"\r\n"))
+		joined.body = append(joined.body, p.body...)
+		delimiter = "\r\n--" + boundary
 	}
-	if d.HTML != "" {
-		list = append(list, bodyText{gomail.TypeTextHTML, d.HTML})
-	}
-	return list
+	joined.body = append(joined.body, mailobject.Literal(delimiter+"--\r\n"))
+	return joined
 }
 
-// newMsg starts a go-mail message with the fields that it renders.
-func newMsg(d Draft, messageID string) *gomail.Msg {
-	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+// identification is the fields that say when and by what name the message was made,
+// and that it is MIME. A long Message-ID is folded before it, not within.
+func (d *Draft) identification(messageID string) string {
 	date := d.Date
 	if date.IsZero() {
 		date = time.Now()
 	}
-	msg.SetDateWithValue(date)
-	msg.SetMessageIDWithValue(strings.Trim(messageID, "<>"))
-	return msg
+	return "Date: " + date.Format(time.RFC1123Z) + "\r\nMIME-Version: 1.0\r\n" + mimetext.Fold("Message-ID", messageID, true)
 }
 
-// fields renders what is ours: addresses and texts, whose folding and encoding
-// go-mail does in a way that some parsers misread, and extra fields, of which it
-// keeps one for each name. A message with Bcc alone gets an empty group as its
-// To field, because some receivers take one without recipients for spam.
+// fields are those of people: addresses, texts, the thread and extra fields. A message
+// with Bcc alone gets an empty group as its To field, because some receivers take one
+// without recipients for spam.
 func (d *Draft) fields() string {
 	var b strings.Builder
 	b.WriteString(address.Field("From", []address.Address{d.From}))
@@ -139,29 +127,7 @@ func (d *Draft) fields() string {
 	return b.String()
 }
 
-// splice replaces the placeholders by the bodies. go-mail ends the base64 of a
-// part with CRLF; fileBody brings its own.
-func splice(skeleton string, marks []placeholder, bodies []mailobject.Segment) (*mailobject.Content, error) {
-	var segments []mailobject.Segment
-	for i, mark := range marks {
-		before, after, ok := strings.Cut(skeleton, mark.text)
-		if !ok {
-			return nil, fmt.Errorf("rendering header and structure: part %d is missing", i+1)
-		}
-		if _, isFile := bodies[i].(*fileBody); isFile {
-			after = strings.TrimPrefix(after, "\r\n")
-		}
-		segments = append(segments, mailobject.Literal(before), bodies[i])
-		skeleton = after
-	}
-	if skeleton == "" && !endsLine(segments[len(segments)-1]) {
-		skeleton = "\r\n"
-	}
-	return mailobject.NewContent(false, append(segments, mailobject.Literal(skeleton))...), nil
-}
-
-// endsLine reports whether what is before the end of the content is a line end
-// already.
+// endsLine reports whether what ends the content is a line end already.
 func endsLine(s mailobject.Segment) bool {
 	switch t := s.(type) {
 	case sevenBit:
@@ -169,5 +135,5 @@ func endsLine(s mailobject.Segment) bool {
 	case quoted:
 		return t.text == "" || strings.HasSuffix(t.text, "\r\n")
 	}
-	return false
+	return true // the end of a multipart
 }

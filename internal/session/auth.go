@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	gomail "github.com/wneessen/go-mail/smtp"
-
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/loopback"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -38,11 +36,11 @@ func (l *link) authenticate(ctx context.Context, token *bearer.Prefetch) error {
 	if err := l.offersMechanism(); err != nil {
 		return err
 	}
-	auth := bearer.NewAuth(ctx, l.o.Mailbox, token.Wait)
+	auth := bearer.NewAuth(l.o.Mailbox, token.Wait)
 	if l.o.Security == Plaintext && l.o.Proxy == nil && loopback.Addr(l.raw.RemoteAddr()) {
 		auth.AllowPlaintext()
 	}
-	_, response, err := auth.Start(&gomail.ServerInfo{Name: l.o.Host, TLS: l.tls})
+	_, response, err := auth.Start(ctx, l.tls)
 	if err != nil {
 		return err
 	}
@@ -52,8 +50,8 @@ func (l *link) authenticate(ctx context.Context, token *bearer.Prefetch) error {
 	r, err := l.exchangeAuth(auth, response, l.exchange || !long)
 	tooLong := r.Code == 500 || r.Code == 501
 	if err == nil && long && l.exchange && tooLong {
-		auth = bearer.NewAuth(ctx, l.o.Mailbox, token.Wait)
-		if _, _, err := auth.Start(&gomail.ServerInfo{Name: l.o.Host, TLS: true}); err != nil {
+		auth = bearer.NewAuth(l.o.Mailbox, token.Wait)
+		if _, _, err := auth.Start(ctx, true); err != nil {
 			return err
 		}
 		if second, err := l.exchangeAuth(auth, nil, false); err == nil {
@@ -112,7 +110,7 @@ func answer(auth *bearer.Auth, r smtp.Reply) (string, error) {
 	if err != nil {
 		return "*", nil
 	}
-	response, err := auth.Next(challenge, true)
+	response, err := auth.Next(challenge)
 	if errors.Is(err, xoauth2.ErrUnexpectedChallenge) {
 		return "*", nil
 	}

@@ -16,8 +16,6 @@ import (
 	"testing"
 	"time"
 
-	gomail "github.com/wneessen/go-mail/smtp"
-
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
@@ -264,14 +262,14 @@ func TestParametersOnlyWhereOfferedAndNeeded(t *testing.T) {
 
 func TestAuthRefusesWithoutTLS(t *testing.T) {
 	called := false
-	a := bearer.NewAuth(t.Context(), mailbox, func(context.Context) (bearer.Token, error) {
+	a := bearer.NewAuth(mailbox, func(context.Context) (bearer.Token, error) {
 		called = true
 		return bearer.Token{Access: secret.New(accessToken)}, nil
 	})
-	if _, _, err := a.Start(&gomail.ServerInfo{Name: "127.0.0.1"}); !errors.Is(err, bearer.ErrNoTLS) || called {
+	if _, _, err := a.Start(t.Context(), false); !errors.Is(err, bearer.ErrNoTLS) || called {
 		t.Errorf("err %v, token fetched: %v", err, called)
 	}
-	if mech, response, err := a.Start(&gomail.ServerInfo{TLS: true}); mech != "XOAUTH2" || !strings.Contains(string(response), accessToken) || err != nil {
+	if mech, response, err := a.Start(t.Context(), true); mech != "XOAUTH2" || !strings.Contains(string(response), accessToken) || err != nil {
 		t.Errorf("with TLS: %q, %q, %v", mech, response, err)
 	}
 }
