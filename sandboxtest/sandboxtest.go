@@ -247,6 +247,7 @@ func (s *Server) ClearFaults() { s.box.Faults().Clear() }
 // environment of the test is in them:
 //
 //	cmd.Env = append(os.Environ(), srv.Environ()...)
+//	client, err := smtpsend.New(smtpsend.Options{Settings: srv.Environ()})
 func (s *Server) Environ() []string {
 	return append(s.box.Env(),
 		"SMTPSEND_CA_FILE="+s.CAFile,

@@ -58,6 +58,22 @@ func ExampleClient() {
 	// xoauth2: server refused the token: status "401" schemes "bearer"
 }
 
+// The same with OAUTHBEARER, for a server that offers it.
+func ExampleNewBearerClient() {
+	client := xoauth2.NewBearerClient(xoauth2.BearerResponse{User: "ada@contoso.example", Token: "the-token", Host: "smtp.contoso.example", Port: 587})
+	name, response, err := client.Start()
+	fmt.Printf("%s %q %v\n", name, response, err)
+
+	// The server does not like the token.
+	answer, err := client.Next([]byte(`{"status":"invalid_token","scope":"mail"}`))
+	fmt.Printf("%q %v\n", answer, err)
+	fmt.Println(client.Result())
+	// Output:
+	// OAUTHBEARER "n,a=ada@contoso.example,\x01host=smtp.contoso.example\x01port=587\x01auth=Bearer the-token\x01\x01" <nil>
+	// "\x01" <nil>
+	// xoauth2: server refused the token: status "invalid_token" scope "mail"
+}
+
 // A server that reads what follows AUTH XOAUTH2.
 func ExampleParseInitialResponse() {
 	serve := func(argument string) string {

@@ -11,12 +11,16 @@ const MaxErrorResult = 8 << 10
 
 // ErrorResult is why a server refused a token, as it says in a challenge:
 // {"status":"401","schemes":"bearer","scope":"https://outlook.office365.com/"}.
-// It is an error. Compare RFC 7628 3.2.2, whose error results lack schemes.
+// It is an error. Those of OAUTHBEARER (RFC 7628 3.2.2) have a word as status, such
+// as "invalid_token", no schemes, and perhaps OpenIDConfiguration.
 type ErrorResult struct {
 	Status  string // HTTP status code in decimal, such as "400" or "401"; RFC 7628 servers send a word
 	Schemes string // schemes that the server takes, such as "bearer"
 	Scope   string // scope that a token needs
-	Raw     string // the challenge as sent, cut to MaxErrorResult
+	// OpenIDConfiguration is where the server's OpenID configuration is, for a client
+	// that has yet to find out where it gets a token.
+	OpenIDConfiguration string
+	Raw                 string // the challenge as sent, cut to MaxErrorResult
 }
 
 // Error returns the result as one line, with control characters made visible.
@@ -37,8 +41,8 @@ func (r *ErrorResult) Error() string {
 // Challenge returns the challenge that tells a client of the result, before
 // base64. Raw is not used.
 func (r *ErrorResult) Challenge() []byte {
-	// Marshalling three strings cannot fail.
-	out, _ := json.Marshal(wireResult{Status: flexible(r.Status), Schemes: r.Schemes, Scope: r.Scope})
+	// Marshalling strings cannot fail.
+	out, _ := json.Marshal(wireResult{Status: flexible(r.Status), Schemes: r.Schemes, Scope: r.Scope, OpenIDConfiguration: r.OpenIDConfiguration})
 	return out
 }
 
@@ -54,7 +58,8 @@ func ParseErrorResult(challenge []byte) (*ErrorResult, error) {
 		return nil, fmt.Errorf("%w: error result is not a JSON object", ErrSyntax)
 	}
 	return &ErrorResult{
-		Status: string(wire.Status), Schemes: wire.Schemes, Scope: wire.Scope, Raw: string(challenge),
+		Status: string(wire.Status), Schemes: wire.Schemes, Scope: wire.Scope,
+		OpenIDConfiguration: wire.OpenIDConfiguration, Raw: string(challenge),
 	}, nil
 }
 
@@ -71,6 +76,8 @@ type wireResult struct {
 	Status  flexible `json:"status"`
 	Schemes string   `json:"schemes"`
 	Scope   string   `json:"scope"`
+
+	OpenIDConfiguration string `json:"openid-configuration,omitempty"`
 }
 
 // flexible is a JSON string or number: Google's page shows a string, servers

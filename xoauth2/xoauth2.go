@@ -1,10 +1,11 @@
 // Package xoauth2 implements the SASL mechanism XOAUTH2, with which Exchange
-// Online and Gmail take an OAuth 2.0 access token in place of a password. It
+// Online and Gmail take an OAuth 2.0 access token in place of a password, and
+// OAUTHBEARER (RFC 7628), which does the same for servers that follow the RFC. It
 // uses the standard library only, opens no connection and fetches no token.
 //
-// XOAUTH2 is no RFC. Microsoft documents it in "Authenticate an IMAP, POP or
-// SMTP connection using OAuth", Google in "OAuth 2.0 Mechanism"; it is close to
-// OAUTHBEARER (RFC 7628). The exchange has one or two steps:
+// XOAUTH2 is not an RFC. Microsoft documents it in "Authenticate an IMAP, POP or
+// SMTP connection using OAuth", Google in "OAuth 2.0 Mechanism". Exchange Online
+// documents XOAUTH2 alone. The exchange has one or two steps:
 //
 //  1. The client sends the initial response, with the AUTH command or after an
 //     empty challenge: "user=" {mailbox} ^A "auth=Bearer " {token} ^A ^A, where
@@ -14,15 +15,20 @@
 //     result in JSON. The client answers the last with an empty response, upon
 //     which the server refuses. Gmail does so; Exchange Online refuses at once.
 //
+// OAUTHBEARER has the same steps with another initial response ([BearerResponse]),
+// and the client answers an error result with the octet ^A.
+//
 // # Client side
 //
 // [NewClient] gives a mechanism with the methods Start and Next, as those of
-// package go-sasl have them. [InitialResponse] alone is enough where a library
-// asks for one string.
+// package go-sasl have them; [NewBearerClient] gives the one for OAUTHBEARER.
+// [InitialResponse] alone is enough where a library asks for one string. Whether
+// the connection has TLS is for the caller to check.
 //
 // # Server side
 //
-// [ParseInitialResponse] reads what a client sent, [ErrorResult.Challenge]
+// [ParseInitialResponse] and [ParseBearerResponse] read what a client sent,
+// [ErrorResult.Challenge]
 // builds the challenge that says why it was refused.
 //
 // # Promise
@@ -49,14 +55,14 @@ const (
 	MaxToken = 64 << 10 // octets in a token
 )
 
-// ErrSyntax is wrapped by every error of ParseInitialResponse and
-// ParseErrorResult.
+// ErrSyntax is wrapped by every error of ParseInitialResponse, ParseBearerResponse
+// and ParseErrorResult.
 var ErrSyntax = errors.New("xoauth2: malformed message")
 
 // FieldError says which field cannot be sent and why. It does not hold the
 // field's value.
 type FieldError struct {
-	Field  string // "user" or "token"
+	Field  string // "user" or "token"; with OAUTHBEARER also "host" or "port"
 	Reason string // such as "is empty" or "contains CR"
 }
 

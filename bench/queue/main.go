@@ -23,6 +23,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -147,7 +149,7 @@ func (s settings) open(name string) (*outbox.Outbox, error) {
 	})
 }
 
-const mailbox = "reports@contoso.example"
+const submitter = "reports@contoso.example"
 
 // content is of 2 KB.
 var content = "From: reports@contoso.example\r\nTo: kim@fabrikam.example\r\nSubject: report\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 27)
@@ -159,9 +161,9 @@ func fill(ctx context.Context, box *outbox.Outbox, producers, n int) error {
 	for p := range producers {
 		wg.Go(func() {
 			for i := p; i < n && errs[p] == nil; i += producers {
-				_, _, errs[p] = box.Accept(ctx, outbox.Message{
-					Mailbox: mailbox, MessageID: "<1@contoso.example>",
-					Envelope: mailobject.Envelope{ReversePath: mailbox, ForwardPaths: []string{"kim@fabrikam.example"}},
+				_, _, errs[p] = box.Accept(ctx, spool.Message{
+					Mailbox: submitter, MessageID: "<1@contoso.example>",
+					Envelope: mailobject.Envelope{ReversePath: submitter, ForwardPaths: []string{"kim@fabrikam.example"}},
 				}, strings.NewReader(content))
 			}
 		})
@@ -180,8 +182,8 @@ func drain(ctx context.Context, box *outbox.Outbox, n int) error {
 	for range n {
 		var c *outbox.Claim
 		for c == nil {
-			c, err = sender.Claim(ctx, mailbox)
-			var wait *outbox.WaitError
+			c, err = sender.Claim(ctx, submitter)
+			var wait *mailbox.WaitError
 			if err != nil && !errors.As(err, &wait) {
 				return err
 			}

@@ -142,7 +142,7 @@ func (p *postfix) stop() {
 // fill submits n messages of 2 KB over sessions that stay open.
 func (p *postfix) fill(ctx context.Context, sessions, n int) error {
 	out, err := exec.CommandContext(ctx, "smtp-source", "-d", "-s", strconv.Itoa(sessions), "-m", strconv.Itoa(n), "-l", "2048",
-		"-f", mailbox, "-t", "kim@fabrikam.example", p.addr).CombinedOutput()
+		"-f", submitter, "-t", "kim@fabrikam.example", p.addr).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("smtp-source: %w: %s", err, out)
 	}

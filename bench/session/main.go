@@ -1,5 +1,5 @@
-// Command session submits messages on one session of package submission, the
-// next one's MAIL group behind each final dot, as the callers that send many do.
+// Command session submits messages with one Sender of package submission, the
+// next one's MAIL group with each final dot, as the callers that send many do.
 // What it is told is in the environment, as for the peers beside it.
 package main
 
@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -31,11 +33,11 @@ func main() {
 // token is an access token from a file.
 type token string
 
-func (t token) Token(context.Context) (submission.Token, error) {
-	return submission.Token{Access: secret.New(string(t)), FromCache: true}, nil
+func (t token) Token(context.Context) (bearer.Token, error) {
+	return bearer.Token{Access: secret.New(string(t)), FromCache: true}, nil
 }
 
-func (t token) Invalidate(submission.Token) {}
+func (t token) Invalidate(bearer.Token) {}
 
 func run(ctx context.Context) error {
 	o, err := options()
@@ -50,52 +52,41 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	session, err := submission.Open(ctx, o, time.Now().Add(time.Minute))
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	current, err := compose(string(text), 1)
-	for i := 1; err == nil && current != nil; i++ {
-		current, err = submit(ctx, session, current, func() (*mailobject.Mail, error) {
-			if i == n {
-				return nil, nil
+	sender := submission.NewSender(o)
+	defer sender.Close()
+	mails := func(yield func(*mailobject.Mail) bool) {
+		for i := range n {
+			var m *mailobject.Mail
+			if m, err = compose(string(text), i+1); err != nil || !yield(m) {
+				return
 			}
-			return compose(string(text), i+1)
-		})
+		}
+	}
+	policy := func(*mailobject.Mail) submission.Policy {
+		return submission.Policy{Attempts: 1, Deadline: time.Now().Add(time.Minute)}
+	}
+	for _, r := range sender.SubmitAll(ctx, mails, policy) {
+		if e, to := r.Failure(); e != nil {
+			return fmt.Errorf("submitting to %s: %w", to, e)
+		}
 	}
 	return err
 }
 
-// submit submits m and returns the message that follows it.
-func submit(ctx context.Context, s *submission.Session, m *mailobject.Mail, after func() (*mailobject.Mail, error)) (next *mailobject.Mail, err error) {
-	res := s.Submit(ctx, time.Now().Add(time.Minute), m, func() *mailobject.Mail {
-		next, err = after()
-		return next
-	})
-	if res.Err != nil {
-		return nil, res.Err
-	}
-	if !res.Reply.Positive() {
-		return nil, fmt.Errorf("refused: %s", res.Reply)
-	}
-	return next, err
-}
-
-func options() (submission.Options, error) {
+func options() (session.Options, error) {
 	host, port, err := net.SplitHostPort(os.Getenv("BENCH_SMTP"))
 	if err != nil {
-		return submission.Options{}, fmt.Errorf("reading BENCH_SMTP: %w", err)
+		return session.Options{}, fmt.Errorf("reading BENCH_SMTP: %w", err)
 	}
 	number, err := strconv.Atoi(port)
 	if err != nil {
-		return submission.Options{}, fmt.Errorf("reading BENCH_SMTP: %w", err)
+		return session.Options{}, fmt.Errorf("reading BENCH_SMTP: %w", err)
 	}
 	access, err := os.ReadFile(os.Getenv("BENCH_TOKEN"))
 	if err != nil {
-		return submission.Options{}, err
+		return session.Options{}, err
 	}
-	return submission.Options{
+	return session.Options{
 		Host: host, Port: number, Mailbox: os.Getenv("BENCH_USER"),
 		Tokens: token(strings.TrimSpace(string(access))), LoadRoots: roots,
 	}, nil

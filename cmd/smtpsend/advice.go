@@ -5,10 +5,13 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/badinput"
+	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/seal"
+	"github.com/smtpsend/smtpsend/internal/sendmail"
 )
 
 // advisedError is an error with what helps after it. The packages that return
@@ -37,6 +40,12 @@ func adviceOn(err error) string {
 		return ", and --attach-dir . takes it from there"
 	}
 	switch {
+	case errors.Is(err, batch.ErrNoBody):
+		return ": use --template, --text-file, --html-file or --markdown-file"
+	case errors.Is(err, draft.ErrNoRecipient):
+		return ": use --to, --cc or --bcc, or name them as arguments"
+	case errors.Is(err, draft.ErrNoFrom):
+		return ": use --from, or set " + config.Prefix + "MAIL_SENDER"
 	case errors.Is(err, message.ErrOutside):
 		return ", which files that a template or a row names must not leave; --attach-dir DIR gives another one"
 	case errors.Is(err, message.ErrOwnField):
@@ -44,7 +53,29 @@ func adviceOn(err error) string {
 	case errors.Is(err, readymessage.ErrReencodeNever):
 		return "; " + config.Prefix + "REENCODE=always puts it into quoted-printable"
 	}
+	if advice := sendmailAdvice(err); advice != "" {
+		return advice
+	}
 	return sealAdvice(err)
+}
+
+// sendmailAdvice names the setting that decides what sendmail does not take from
+// whoever calls it, or does not find in a message.
+func sendmailAdvice(err error) string {
+	option, isOption := errors.AsType[*sendmail.OptionError](err)
+	_, noAuthor := errors.AsType[*sendmail.AuthorError](err)
+	switch {
+	case isOption && option.Setting != "":
+		return ": set " + config.Prefix + option.Setting
+	case isOption:
+		return ", because settings can run a command: put --env-file FILE or --profile NAME before the verb (smtpsend --profile NAME sendmail ...), " +
+			"or set " + config.Prefix + "ENV_FILE in the environment"
+	case noAuthor:
+		return ": set " + config.Prefix + "MAIL_SENDER"
+	case errors.Is(err, sendmail.ErrLocalName):
+		return ": set " + config.Prefix + "DEFAULT_DOMAIN, or an alias in " + sendmail.SystemAliases
+	}
+	return ""
 }
 
 // place is where a header field is filled from: a flag, and a key of front matter.

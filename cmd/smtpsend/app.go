@@ -10,13 +10,14 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 )
 
-// conclude tells the reader of the error that ended a verb, if nobody did, and
+// conclude tells people of the error that ended a verb, unless they were told, and
 // returns the exit code.
-func (g *globals) conclude(err error) int {
+func (g *application) conclude(err error) int {
 	err = advised(err)
 	code := exit.Of(err)
 	var coded *exit.Error
-	if err == nil || (errors.As(err, &coded) && coded.Shown) {
+	told := errors.As(err, &coded) && coded.Shown
+	if err == nil || told {
 		return code
 	}
 	var problems *config.Problems
@@ -24,7 +25,7 @@ func (g *globals) conclude(err error) int {
 	case g.json:
 		g.JSON(map[string]any{"error": err.Error(), "exit_code": code})
 	case errors.As(err, &problems):
-		g.problems(problems)
+		printProblems(g, problems)
 	case code == exit.Interrupted:
 		g.Errorf("interrupted")
 	case code == exit.Bug:
@@ -35,23 +36,23 @@ func (g *globals) conclude(err error) int {
 	return code
 }
 
-// problems prints what is wrong with the settings, a line each. An env file that
-// cannot be read is a warning, and the cause of the errors behind it.
-func (g *globals) problems(p *config.Problems) {
+// printProblems prints what is wrong with the settings, a line each. An env file that
+// cannot be read is a warning, and the cause of the errors after it.
+func printProblems(g *application, p *config.Problems) {
 	g.warnings(p.Warnings())
 	for _, problem := range p.Errors() {
 		g.Errorf("%s", problem)
 	}
 }
 
-func (g *globals) warnings(list []config.Problem) {
+func (g *application) warnings(list []config.Problem) {
 	for _, problem := range list {
 		g.Warningf("%s", problem)
 	}
 }
 
 // within is g in another environment, with its results in out unless that is nil.
-func (g *globals) within(environ []string, out io.Writer) *globals {
+func (g *application) within(environ []string, out io.Writer) *application {
 	p, inside := *g.process, *g
 	p.environ = environ
 	if out != nil {
@@ -63,7 +64,7 @@ func (g *globals) within(environ []string, out io.Writer) *globals {
 
 // toStderr is g with its results on standard error: standard output belongs to the
 // program that called.
-func (g *globals) toStderr() *globals {
+func (g *application) toStderr() *application {
 	inside := *g
 	inside.Printer = g.ToStderr()
 	return &inside
@@ -71,7 +72,7 @@ func (g *globals) toStderr() *globals {
 
 // written is code, unless the result of cmd could not be written: then that is
 // the failure, but for verbs that submit, whose code says what became of mail.
-func (g *globals) written(cmd *cobra.Command, code int) int {
+func (g *application) written(cmd *cobra.Command, code int) int {
 	switch {
 	case g.Unwritten() == nil:
 		return code
@@ -98,7 +99,7 @@ func submits(cmd *cobra.Command) bool {
 
 // taken is standard input for the settings when a message is read from there: a
 // secret would swallow it.
-type taken struct{ g *globals }
+type taken struct{ g *application }
 
 func (t taken) Read([]byte) (int, error) {
 	t.g.stdinTwice = true

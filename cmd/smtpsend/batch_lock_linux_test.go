@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -52,7 +53,7 @@ func startWaitingBatch(t *testing.T) *waitingBatch {
 	}
 	t.Cleanup(func() { w.out.Close() })
 	// Mail of others, which no batch waits for: later, and of the same mailbox.
-	w.accept(t, outbox.Message{ReadyAt: time.Now().Add(time.Hour)})
+	w.accept(t, spool.Message{ReadyAt: time.Now().Add(time.Hour)})
 	if w.sender, _, err = w.out.Lock(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,7 @@ func startWaitingBatch(t *testing.T) *waitingBatch {
 	return w
 }
 
-func (w *waitingBatch) accept(t *testing.T, m outbox.Message) {
+func (w *waitingBatch) accept(t *testing.T, m spool.Message) {
 	t.Helper()
 	m.Mailbox, m.MessageID = "noreply@contoso.example", "<1@contoso.example>"
 	m.Envelope = mailobject.Envelope{ReversePath: m.Mailbox, ForwardPaths: []string{"other@contoso.example"}}

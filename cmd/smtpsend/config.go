@@ -8,11 +8,11 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/setting"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-func newConfig(g *globals) *cobra.Command {
+func newConfig(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
 		GroupID: groupSetUp,
@@ -24,7 +24,7 @@ func newConfig(g *globals) *cobra.Command {
 	return cmd
 }
 
-func newConfigCheck(g *globals) *cobra.Command {
+func newConfigCheck(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Check the settings without any network; every problem at once, exit code 78",
@@ -33,7 +33,7 @@ func newConfigCheck(g *globals) *cobra.Command {
 	}
 }
 
-func runConfigCheck(ctx context.Context, g *globals) error {
+func runConfigCheck(ctx context.Context, g *application) error {
 	cfg, err := config.Load(ctx, g.options())
 	problems := cfg.Warnings()
 	var all *config.Problems
@@ -62,7 +62,7 @@ func from(file string) string {
 	return " of the environment and " + file
 }
 
-func newConfigExample(g *globals) *cobra.Command {
+func newConfigExample(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "example",
 		Short: "Print an env file with every setting, to fill in",
@@ -74,7 +74,7 @@ func newConfigExample(g *globals) *cobra.Command {
 	}
 }
 
-func newConfigShow(g *globals) *cobra.Command {
+func newConfigShow(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show",
 		Short: "Show each setting, where its value comes from, and what is wrong with it; secrets are masked",
@@ -85,37 +85,24 @@ func newConfigShow(g *globals) *cobra.Command {
 
 // runConfigShow shows what it could read even when something is wrong, because
 // that is when people look.
-func runConfigShow(ctx context.Context, g *globals) error {
+func runConfigShow(ctx context.Context, g *application) error {
 	cfg, err := config.Load(ctx, g.options())
 	shown := cfg.Show()
 	if g.json {
-		view := map[string]any{"settings": shown, "env_file": cfg.EnvFile(), "problems": cfg.Warnings(), "exit_code": exit.Of(err)}
+		all := map[string]any{"settings": shown, "env_file": cfg.EnvFile(), "problems": cfg.Warnings(), "exit_code": exit.Of(err)}
 		var problems *config.Problems
 		if errors.As(err, &problems) {
-			view["problems"] = problems.List
+			all["problems"] = problems.List
 		}
-		g.JSON(view)
+		g.JSON(all)
 		if err != nil {
 			return &exit.Error{Code: exit.Config, Err: err, Shown: true}
 		}
 		return nil
 	}
-	width := 0
-	for _, s := range shown {
-		width = max(width, len(s.Variable)+1+len(s.Value))
-	}
-	for _, s := range shown {
-		g.Printf("%-*s  %s\n", min(width, 90), s.Variable+"="+printable.Line(s.Value), origin(s))
-	}
+	view.Settings(g.Printer, shown)
 	if err == nil {
 		g.warnings(cfg.Warnings())
 	}
 	return err
-}
-
-func origin(s config.Shown) string {
-	if s.Origin == "" {
-		return "# unset"
-	}
-	return "# " + s.Origin
 }

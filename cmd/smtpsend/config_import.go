@@ -14,9 +14,10 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/textfile"
 )
 
-func newConfigImport(g *globals) *cobra.Command {
+func newConfigImport(g *application) *cobra.Command {
 	var output string
 	var force bool
 	cmd := &cobra.Command{
@@ -45,8 +46,8 @@ empty. Keys that mean nothing here are listed as warnings.`,
 	return cmd
 }
 
-func runConfigImport(ctx context.Context, g *globals, name, output string, force bool) error {
-	data, err := readBody(ctx, name, nil, limits.Import)
+func runConfigImport(ctx context.Context, g *application, name, output string, force bool) error {
+	data, err := textfile.Read(ctx, name, nil, limits.Import)
 	if err != nil {
 		return err
 	}

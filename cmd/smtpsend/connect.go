@@ -12,7 +12,7 @@ import (
 
 // settingsButSecrets are the settings as far as they can be read, and nothing is
 // said of the others.
-func (g *globals) settingsButSecrets(ctx context.Context) *config.Config {
+func (g *application) settingsButSecrets(ctx context.Context) *config.Config {
 	o := g.options()
 	o.Offline, o.NoSecrets = true, true
 	cfg, _ := config.Load(ctx, o)
@@ -21,14 +21,14 @@ func (g *globals) settingsButSecrets(ctx context.Context) *config.Config {
 
 // settings loads the configuration and shows its warnings. Offline, what only a
 // connection needs may be missing, and no secret is read.
-func (g *globals) settings(ctx context.Context, offline bool) (*config.Config, error) {
+func (g *application) settings(ctx context.Context, offline bool) (*config.Config, error) {
 	o := g.options()
 	o.Offline, o.NoSecrets = offline, offline
 	return g.load(ctx, o)
 }
 
 // load is settings by other options.
-func (g *globals) load(ctx context.Context, o config.Options) (*config.Config, error) {
+func (g *application) load(ctx context.Context, o config.Options) (*config.Config, error) {
 	cfg, err := config.Load(ctx, o)
 	if g.stdinTwice {
 		return cfg, exit.Usagef("%sOFFICE_CLIENT_SECRET_FILE is - (standard input), and %s is read from there too: give one of them a file", config.Prefix, g.stdinFor)
@@ -47,7 +47,7 @@ func (g *globals) load(ctx context.Context, o config.Options) (*config.Config, e
 }
 
 // account is the settings in use, which tells people here what it meets.
-func (g *globals) account(cfg *config.Config) *account.Account {
+func (g *application) account(cfg *config.Config) *account.Account {
 	o := account.Options{
 		CacheDir: g.cacheDir(cfg), Logger: g.Logger(), Waiting: g.waitingForSlot,
 		Warn: func(err error) { g.Warningf("%v", err) },
@@ -63,18 +63,18 @@ func (g *globals) account(cfg *config.Config) *account.Account {
 
 // cacheDir is that of the settings. The default one of root is not for the user
 // that this process has become.
-func (g *globals) cacheDir(cfg *config.Config) string {
+func (g *application) cacheDir(cfg *config.Config) string {
 	switch {
-	case g.became.name == "" || cfg.Origin("CACHE_DIR").Source != config.SourceDefault:
+	case g.became.Name == "" || cfg.Origin("CACHE_DIR").Source != config.SourceDefault:
 		return cfg.CacheDir
-	case g.became.home == "" || g.became.home == "/":
+	case g.became.Home == "" || g.became.Home == "/":
 		return ""
 	}
-	return filepath.Join(g.became.home, ".cache", "smtpsend")
+	return filepath.Join(g.became.Home, ".cache", "smtpsend")
 }
 
 // waitingForSlot says why nothing happens.
-func (g *globals) waitingForSlot(mailbox string) {
+func (g *application) waitingForSlot(mailbox string) {
 	if g.Verbose || g.Watched() {
 		g.Line("waiting", "Exchange allows %d connections per mailbox, and %s has them", exchange.Connections, mailbox)
 	}

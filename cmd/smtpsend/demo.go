@@ -11,12 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
 
-func newDemo(g *globals) *cobra.Command {
+func newDemo(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:     "demo",
 		GroupID: groupTry,
@@ -36,7 +37,7 @@ const (
 )
 
 // runDemo is "smtpsend sandbox" and "smtpsend send" in one process.
-func runDemo(ctx context.Context, g *globals) error {
+func runDemo(ctx context.Context, g *application) error {
 	dir, err := ownfile.MakeTempDir("smtpsend-demo-")
 	if err != nil {
 		return exit.With(exit.CannotCreate, err)
@@ -62,15 +63,16 @@ func runDemo(ctx context.Context, g *globals) error {
 	}
 	here := g.within([]string{"SMTPSEND_CACHE_DIR=" + dir}, results)
 	here.envFile = settings
-	s := sendFlags{
-		to: []string{"Ada Lovelace <ada@contoso.example>"}, cc: []string{"team@contoso.example"},
-		subject: "Bericht: alles grün ✓", text: demoText, html: demoHTML, attach: []string{attachment},
-	}
 	given := map[string]bool{"text": true, "html": true}
+	s := sendFlags{Options: draft.Options{
+		To: []string{"Ada Lovelace <ada@contoso.example>"}, Cc: []string{"team@contoso.example"},
+		Subject: "Bericht: alles grün ✓", Text: demoText, HTML: demoHTML, Attach: []string{attachment},
+		Given: func(field string) bool { return given[field] }, Name: flagName,
+	}}
 	if !g.json {
 		g.Printf("submitted to the sandbox (SMTP at %s, tokens from %s):\n\n", box.SMTPAddr(), box.URL())
 	}
-	if err := runSend(ctx, here, &s, func(flag string) bool { return given[flag] }); err != nil {
+	if err := runSend(ctx, here, &s); err != nil {
 		g.Text(receipt.String())
 		return err
 	}
@@ -84,7 +86,7 @@ type arrived struct {
 }
 
 // showArrived prints the messages in the sandbox, in JSON beside the receipt.
-func showArrived(g *globals, box *sandbox.Sandbox, receipt json.RawMessage) error {
+func showArrived(g *application, box *sandbox.Sandbox, receipt json.RawMessage) error {
 	var all []arrived
 	for _, m := range box.Messages() {
 		raw, ok := box.Raw(m.ID)

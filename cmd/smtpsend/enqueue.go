@@ -7,13 +7,13 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // queued puts a message into the outbox instead of submitting it, and says so.
-func (g *globals) queued(ctx context.Context, cfg *config.Config, m *mailobject.Mail, as outbox.Message) error {
+func queued(ctx context.Context, g *application, cfg *config.Config, m *mailobject.Mail, as spool.Message) error {
 	as.Mailbox = m.Envelope.ReversePath
 	qid, known, err := g.enqueue(ctx, cfg, m, as)
 	if err != nil {
@@ -25,7 +25,7 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *mailobject.
 	}
 	if g.json {
 		g.JSON(map[string]any{
-			"queued": true, "known": false, "ready_at": orNil(as.ReadyAt), "queue_id": qid, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
+			"queued": true, "known": false, "ready_at": view.OrNil(as.ReadyAt), "queue_id": qid, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
 			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exit.OK,
 		})
 		return nil
@@ -45,13 +45,13 @@ func (g *globals) queued(ctx context.Context, cfg *config.Config, m *mailobject.
 // say so: the recipients that were deferred or not attempted, never those in doubt.
 // The view then tells of the queue id, and counts them as served; when the outbox
 // fails it stays as it was.
-func (g *globals) fallBack(ctx context.Context, cfg *config.Config, m *mailobject.Mail, r *submission.Receipt, source string, shown *view.Receipt) {
+func (g *application) fallBack(ctx context.Context, cfg *config.Config, m *mailobject.Mail, r *submission.Receipt, source string, shown *view.Receipt) {
 	if cfg.Queue != config.QueueFallback || !shown.Ending.Passes() {
 		return
 	}
 	rest := *m
 	rest.Envelope.ForwardPaths = r.Open()
-	qid, _, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, outbox.Message{Mailbox: r.Mailbox, Source: source})
+	qid, _, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, spool.Message{Mailbox: r.Mailbox, Source: source})
 	if err != nil {
 		g.Errorf("queueing: %v", err)
 		return

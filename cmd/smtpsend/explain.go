@@ -16,14 +16,15 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
-	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/paste"
 	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/textfile"
 	"github.com/smtpsend/smtpsend/internal/until"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-func newExplain(g *globals) *cobra.Command {
+func newExplain(g *application) *cobra.Command {
 	var list bool
 	cmd := &cobra.Command{
 		Use:     "explain [TEXT...|FILE|-|CODE]",
@@ -56,13 +57,13 @@ Exit codes: 0 something was recognised; 64 usage; 65 nothing was recognised;
 	return cmd
 }
 
-func runExplain(ctx context.Context, g *globals, args []string) error {
+func runExplain(ctx context.Context, g *application, args []string) error {
 	text, err := pasted(ctx, g, args)
 	if err != nil {
 		return err
 	}
-	known := g.offlineFacts(ctx)
-	findings, err := until.Do(ctx, func() ([]diagnosis.Finding, error) { return diagnosis.Explain(text, known), nil })
+	known := offlineFacts(ctx, g)
+	findings, err := until.Do(ctx, func() ([]diagnosis.Finding, error) { return paste.Explain(text, known), nil })
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func runExplain(ctx context.Context, g *globals, args []string) error {
 
 // pasted is the text to explain: of standard input, of a file, or the arguments
 // themselves, which need no quotes then.
-func pasted(ctx context.Context, g *globals, args []string) (string, error) {
+func pasted(ctx context.Context, g *application, args []string) (string, error) {
 	switch {
 	case len(args) == 0 && stdio.IsTerminal(g.stdin):
 		return "", exit.Usagef("nothing to explain: give a text, a file, a code, or - for standard input")
@@ -108,89 +109,39 @@ func pasted(ctx context.Context, g *globals, args []string) (string, error) {
 	return strings.Join(args, " "), nil
 }
 
-// fileName is what nobody would paste as an error.
+// fileName is what no one would paste as an error.
 var fileName = lazyregexp.New(`^[^\s:]*(?:/|\.(?:log|txt|eml|json|out|err)$)[^\s:]*$`)
 
-// readPaste reads a text to its end. Of a longer one, such as a log, diagnosis
-// looks at beginning and end, so that no more of it is kept.
+// readPaste reads a text to its end; diagnosis looks at beginning and end of a longer
+// one.
 func readPaste(r io.Reader) (string, error) {
-	var kept edges
-	if _, err := io.Copy(&kept, io.LimitReader(r, limits.PasteRead)); errors.Is(err, context.Canceled) {
-		return "", err
-	} else if err != nil {
-		return "", exit.With(exit.NoInput, fmt.Errorf("reading the text: %w", err))
+	text, err := textfile.ReadEdges(r, paste.MaxText)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		err = exit.With(exit.NoInput, fmt.Errorf("reading the text: %w", err))
 	}
-	return kept.String(), nil
-}
-
-// edges keeps the first and the last half of what diagnosis looks at.
-type edges struct {
-	first, last []byte
-	at          int  // where last goes on, once it is full
-	full        bool // last has been written over
-}
-
-const half = diagnosis.MaxPaste / 2
-
-func (e *edges) Write(p []byte) (int, error) {
-	n := min(half-len(e.first), len(p))
-	e.first = append(e.first, p[:n]...)
-	for rest := p[n:]; len(rest) > 0; {
-		if len(e.last) < half {
-			n := min(half-len(e.last), len(rest))
-			e.last, rest = append(e.last, rest[:n]...), rest[n:]
-			continue
-		}
-		n := copy(e.last[e.at:], rest)
-		e.at, rest, e.full = (e.at+n)%half, rest[n:], true
-	}
-	return len(p), nil
-}
-
-// String is the text, with a line end for what is missing.
-func (e *edges) String() string {
-	if !e.full {
-		return string(e.first) + string(e.last)
-	}
-	return string(e.first) + "\n" + string(e.last[e.at:]) + string(e.last[:e.at])
+	return text, err
 }
 
 // offlineFacts are the ids and the mailbox of the settings as far as they can be
 // read; nothing of them is needed.
-func (g *globals) offlineFacts(ctx context.Context) diagnosis.Facts {
+func offlineFacts(ctx context.Context, g *application) diagnosis.Facts {
 	cfg := g.settingsButSecrets(ctx)
 	mailbox := cfg.SMTPUserName
 	if a, err := address.Parse("mailbox", cfg.MailSender); mailbox == "" && err == nil {
 		mailbox = a.Addr()
 	}
-	known := account.Facts(cfg, mailbox, "")
-	return known
+	return account.Facts(cfg, mailbox, "")
 }
 
-func runExplainList(g *globals, args []string) error {
+func runExplainList(g *application, args []string) error {
 	if len(args) > 0 {
 		return exit.Usagef("--list takes no argument")
 	}
-	entries := diagnosis.Entries()
+	list := view.Catalogue(diagnosis.Entries())
 	if g.json {
-		type item struct {
-			Code  string          `json:"code"`
-			Class diagnosis.Class `json:"class"`
-			Title string          `json:"title"`
-		}
-		var items []item
-		for _, e := range entries {
-			items = append(items, item{e.Code, e.Class, e.Title})
-		}
-		g.JSON(map[string]any{"entries": items, "exit_code": exit.OK})
-		return nil
-	}
-	width := 0
-	for _, e := range entries {
-		width = max(width, len(e.Code))
-	}
-	for _, e := range entries {
-		g.Printf("%-*s  %-13s  %s\n", width, e.Code, e.Class, e.Title)
+		g.JSON(list.JSON())
+	} else {
+		list.Print(g.Printer)
 	}
 	return nil
 }

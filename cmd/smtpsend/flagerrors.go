@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/spelling"
@@ -32,9 +32,9 @@ var flagOfField = &lazy.Value[map[string]string]{Make: func() map[string]string 
 
 // asFlags names the flag in the place of the header field that it fills, unless
 // the value came from the template.
-func (s *sendFlags) asFlags(err error, given func(string) bool) error {
+func (s *sendFlags) asFlags(err error, from *draft.Composer) error {
 	if file, ok := errors.AsType[*badinput.FileError](err); ok {
-		return s.asFile(file, given)
+		return s.asFile(file, from)
 	}
 	field, ok := errors.AsType[*badinput.FieldError](err)
 	if !ok {
@@ -47,25 +47,23 @@ func (s *sendFlags) asFlags(err error, given func(string) bool) error {
 	switch name, _, _ := strings.Cut(flag, " "); {
 	case flag == "":
 		return err
-	case s.template != "" && !given(name):
-		return fmt.Errorf("template %s: %w", s.template, err)
+	case s.Template != "" && !s.Given(name):
+		return fmt.Errorf("template %s: %w", s.Template, err)
 	}
 	return &badinput.FieldError{Field: "--" + flag, Value: field.Value, Reason: inFlags(field), Err: field.Err}
 }
 
 // asFile names what asked for a file that cannot be sent along.
-func (s *sendFlags) asFile(err *badinput.FileError, given func(string) bool) error {
-	for _, inline := range s.inline {
+func (s *sendFlags) asFile(err *badinput.FileError, from *draft.Composer) error {
+	for _, inline := range s.Inline {
 		if _, path, _ := strings.Cut(inline, "="); path == err.Path {
 			return ofFlag("--inline", err)
 		}
 	}
-	for _, a := range s.attached.found {
-		if filepath.Clean(err.Path) == filepath.Join(a.Dir, a.Path) {
-			return ofFlag("--attach", err)
-		}
+	if from.Attached(err.Path) {
+		return ofFlag("--attach", err)
 	}
-	if given("embed") {
+	if s.Given("embed") {
 		return ofFlag("--embed", err)
 	}
 	return err
@@ -126,4 +124,27 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 		return exit.Usagef("unknown flag: --%s: is --%s meant? See %s --help", name, near, cmd.CommandPath())
 	}
 	return exit.Usagef("%v; see %s --help", unknown, cmd.CommandPath())
+}
+
+// noArguments refuses what follows a verb that takes nothing.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return exit.Usagef("%q takes no argument, got %q", cmd.CommandPath(), args[0])
+	}
+	return noCommand(cmd, args[0])
+}
+
+// noCommand is the error for a word that is no verb.
+func noCommand(parent *cobra.Command, word string) error {
+	var known []string
+	for _, c := range parent.Commands() {
+		known = append(known, c.Name())
+	}
+	if near := spelling.Nearest(word, known); near != "" {
+		return exit.Usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
+	}
+	return exit.Usagef("no command %q; see %s --help", word, parent.CommandPath())
 }

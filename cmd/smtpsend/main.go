@@ -1,9 +1,9 @@
 // Command smtpsend submits mail to Exchange Online by SMTP with OAuth 2.
 //
 // The way of a message can be read from send.go on: the flags become a draft
-// (draft.go), the settings become a connection (connect.go), the submission
-// gives a receipt (receipt.go), and failure ends in the catalogue's words
-// (report.go) and one exit code (exit.go).
+// (internal/draft), the settings become a session (internal/account), the
+// submission gives a receipt (internal/view), and failure ends in the catalogue's
+// words and one exit code (internal/exit).
 package main
 
 import (

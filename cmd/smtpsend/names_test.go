@@ -200,7 +200,7 @@ func (a *answers) explain(t *testing.T, report string) {
 // one; "" is none, because the message is accepted.
 var seenAs = map[string]string{
 	"app-rbac": "", "expires-in-string": "", "token-short": "", "slow": "", "garbles-8bit": "", "not-exchange": "",
-	"connection-reset": "connection-closed", "content-cut": "connection-closed", "token-cut": "connection-closed",
+	"connection-reset": "connection-closed", "content-cut": "in-doubt", "token-cut": "connection-closed",
 	"connection-closed,stage=content": "in-doubt", "half-reply": "in-doubt", "reply-lost": "in-doubt",
 	"token-throttled": "entra-throttled", "token-unavailable": "entra-unavailable", "token-empty": "token-not-json", "token-missing": "token-not-json",
 	"token-for-graph": "token-not-for-exchange", "token-for-other-cloud": "wrong-cloud",

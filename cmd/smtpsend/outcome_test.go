@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,14 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/deadletter"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/stdio"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // oddServer is a server that is not Exchange and gives the replies of say, with a
@@ -42,7 +40,7 @@ func oddServer(t *testing.T, say map[string]string) (environ []string, dir strin
 }
 
 // deadLetter is the only one in the directory, with its content, and takes it away.
-func deadLetter(t *testing.T, dir string) (note kept, content string) {
+func deadLetter(t *testing.T, dir string) (note deadletter.Note, content string) {
 	t.Helper()
 	notes, _ := filepath.Glob(filepath.Join(dir, "*.json"))
 	if len(notes) != 1 {
@@ -349,7 +347,7 @@ func TestWhatWasGivenUpIsNotTriedAgain(t *testing.T) {
 	}
 	later := smtp.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
 	s, err := sender.Finish(t.Context(), c, outbox.Result{
-		Stage: smtp.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later,
+		Verdict:    mailbox.Verdict{Stage: smtp.StageRcpt, Class: diagnosis.ClassTransient, Kind: "unknown-transient", Reply: later},
 		Recipients: []outbox.Recipient{{Recipient: smtp.Recipient{ForwardPath: "a@contoso.example", Outcome: smtp.Transient, Reply: later}}},
 	})
 	if err = errors.Join(err, sender.Release()); err != nil || s.State != outbox.Dead {
@@ -357,25 +355,5 @@ func TestWhatWasGivenUpIsNotTriedAgain(t *testing.T) {
 	}
 	if r := runVerb(t, environ, "", batch...); r.code != exit.Refused {
 		t.Errorf("ends with %d\n%s%s", r.code, r.out, r.report)
-	}
-}
-
-// TestAMailboxThatIsReleasedMeanwhileIsNotStopped: what was submitted after all is
-// no failure.
-func TestAMailboxThatIsReleasedMeanwhileIsNotStopped(t *testing.T) {
-	g := &globals{process: &process{}, Printer: stdio.NewPrinter(io.Discard, io.Discard)}
-	tally := g.newTally(&config.Config{})
-	c := &outbox.Claim{QID: "1", Mailbox: "a@contoso.example"}
-	refused := &submission.Receipt{Attempts: []submission.Attempt{{Err: &submission.Error{Stage: smtp.StageAuth, Reply: smtp.Reply{Code: 535, Lines: []string{"5.7.3 no"}}}}},
-		Recipients: []smtp.Recipient{{ForwardPath: "x@contoso.example", Outcome: smtp.NotAttempted}}}
-	tally.settled(c, refused, outbox.Settled{State: outbox.Ready, Event: outbox.EventHeld, Pause: outbox.PauseConfiguration})
-	var coded *exit.Error
-	if err := tally.conclude(t.Context()); !errors.As(err, &coded) || coded.Code != exit.NotAuthorised {
-		t.Errorf("while it is held: %v", err)
-	}
-	accepted := &submission.Receipt{Attempts: []submission.Attempt{{}}, Recipients: []smtp.Recipient{{ForwardPath: "x@contoso.example", Outcome: smtp.Accepted}}}
-	tally.settled(c, accepted, outbox.Settled{State: outbox.Sent, Event: outbox.EventAccepted})
-	if err := tally.conclude(t.Context()); err != nil {
-		t.Errorf("ends with %d", exit.Of(err))
 	}
 }

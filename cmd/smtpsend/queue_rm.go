@@ -8,6 +8,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -16,9 +19,9 @@ import (
 var waitingStates = []outbox.State{outbox.Ready, outbox.Held}
 
 // toRemove is the filter with which "queue rm" goes on. Messages that wait are in
-// it with --yes alone, or when somebody at the terminal says so: no one else has
+// it with --yes alone, or when a person at the terminal says so: no one else has
 // them, and nothing is left that could be released or looked at.
-func (g *globals) toRemove(ctx context.Context, box *outbox.Outbox, f outbox.Filter, yes bool) (outbox.Filter, error) {
+func toRemove(ctx context.Context, g *application, box *outbox.Outbox, f operator.Filter, yes bool) (operator.Filter, error) {
 	if yes {
 		return f, nil
 	}
@@ -45,7 +48,7 @@ func (g *globals) toRemove(ctx context.Context, box *outbox.Outbox, f outbox.Fil
 }
 
 // within narrows a filter to states.
-func within(f outbox.Filter, states []outbox.State) outbox.Filter {
+func within(f operator.Filter, states []outbox.State) operator.Filter {
 	if len(f.States) > 0 {
 		states = slices.DeleteFunc(slices.Clone(states), func(s outbox.State) bool { return !slices.Contains(f.States, s) })
 	}
@@ -58,15 +61,15 @@ func within(f outbox.Filter, states []outbox.State) outbox.Filter {
 
 // countOf is how many messages a filter names. Of ids that are not known it says
 // nothing: act does.
-func countOf(ctx context.Context, box *outbox.Outbox, f outbox.Filter) (n int, err error) {
+func countOf(ctx context.Context, box *outbox.Outbox, f operator.Filter) (n int, err error) {
 	if len(f.QIDs) == 0 {
-		return box.Count(ctx, f)
+		return operator.Count(ctx, box, f)
 	}
 	for _, qid := range f.QIDs {
 		one := f
-		one.QIDs = []outbox.QID{qid}
-		some, err := box.Count(ctx, one)
-		if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		one.QIDs = []queueid.ID{qid}
+		some, err := operator.Count(ctx, box, one)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return 0, err
 		}
 		n += some

@@ -2,16 +2,14 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 )
 
 // TestWhatIsUnderWayIsToldOf: who cancels everything hears what could not be
@@ -24,7 +22,7 @@ func TestWhatIsUnderWayIsToldOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer box.Close()
-	m := outbox.Message{Mailbox: "app@contoso.example", MessageID: "<1@contoso.example>"}
+	m := spool.Message{Mailbox: "app@contoso.example", MessageID: "<1@contoso.example>"}
 	m.Envelope = mailobject.Envelope{ReversePath: m.Mailbox, ForwardPaths: []string{"x@contoso.example"}}
 	for range 3 {
 		if _, _, err := box.Accept(t.Context(), m, strings.NewReader("Subject: x\r\n\r\nx\r\n")); err != nil {
@@ -46,30 +44,5 @@ func TestWhatIsUnderWayIsToldOf(t *testing.T) {
 	}
 	if want := "smtpsend: note: 1 more is being submitted: cancel does not apply to what is under way\n"; errs.String() != want {
 		t.Errorf("standard error %q, want %q", &errs, want)
-	}
-}
-
-// TestRowsAreReadUntilInterrupted: a million rows take seconds to read.
-func TestRowsAreReadUntilInterrupted(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, "rows.csv", "email\na@contoso.example\n")
-	ctx, cancel := context.WithCancel(t.Context())
-	r, err := openRows(ctx, nil, filepath.Join(dir, "rows.csv"), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.close()
-	cancel()
-	if _, err := r.rows(); !errors.Is(err, context.Canceled) {
-		t.Errorf("after the interruption: %v", err)
-	}
-}
-
-func TestNoAgeIsNegative(t *testing.T) {
-	now := time.Date(2026, 11, 16, 9, 0, 0, 0, time.UTC)
-	for age, want := range map[time.Duration]string{-87600 * time.Hour: "0s", 0: "0s", 59 * time.Second: "59s", 3 * time.Hour: "3h", 72 * time.Hour: "3d"} {
-		if got := since(now.Add(-age), now); got != want {
-			t.Errorf("%v: %q, want %q", age, got, want)
-		}
 	}
 }

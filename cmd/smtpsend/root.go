@@ -8,13 +8,14 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/spelling"
+	"github.com/smtpsend/smtpsend/internal/owner"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
-// globals are the flags that every verb has, and the way out to the reader.
-type globals struct {
+// application is what every verb has: the flags that all share, the process, and the
+// printer. What one verb alone needs is a function in the file of that verb.
+type application struct {
 	*process
 	*stdio.Printer
 	envFile string
@@ -25,17 +26,12 @@ type globals struct {
 
 	timeoutGiven bool // by a flag: the outbox has a longer limit of its own
 
-	composed time.Duration // how long composing has taken
-
 	stdinFor   string // what of a message standard input is for, "" when nothing
 	stdinTwice bool   // and a secret was to come from there as well
 
 	silentCommands bool // what a secret's command says is not for whoever called
-	became         *person
+	became         *owner.User
 }
-
-// person is the user that root's process has become, zero while it has not.
-type person struct{ name, home string }
 
 // The groups in which help lists the verbs.
 const (
@@ -47,9 +43,9 @@ const (
 
 // newRoot makes the command that args are for, with all verbs unless args begin with
 // one.
-func newRoot(p *process, args []string) (*cobra.Command, *globals) {
+func newRoot(p *process, args []string) (*cobra.Command, *application) {
 	var askedVersion bool
-	g := &globals{process: p, Printer: p.printer(), became: new(person)}
+	g := &application{process: p, Printer: p.printer(), became: new(owner.User)}
 	root := &cobra.Command{
 		Use:   "smtpsend",
 		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",
@@ -104,20 +100,8 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 	return root, g
 }
 
-// verbNamed finds the verb that the first argument names. The others, which are most
-// of the work of a start, are not made for it. It is nil when the flags come first, or
-// when all verbs are asked for, as by help.
-func verbNamed(args []string) *listedVerb {
-	for i := range verbs {
-		if len(args) > 0 && args[0] == verbs[i].name {
-			return &verbs[i]
-		}
-	}
-	return nil
-}
-
 // define declares the flags that every verb has.
-func (g *globals) define(f *pflag.FlagSet) {
+func (g *application) define(f *pflag.FlagSet) {
 	f.StringVar(&g.envFile, "env-file", "", "read settings from `FILE` (KEY=VALUE lines)")
 	f.StringVar(&g.profile, "profile", "", "read settings from `NAME`.env in the configuration directory")
 	f.BoolVar(&g.json, "json", false, "print the result as JSON")
@@ -126,53 +110,22 @@ func (g *globals) define(f *pflag.FlagSet) {
 	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, as a `DURATION` such as 90s or 5m")
 }
 
-// listedVerb is something that smtpsend can do.
-type listedVerb struct {
-	name      string
-	make      func(*globals) *cobra.Command
-	immediate bool // it waits for nothing, so that a signal may end it as the system does
-}
-
-// verbs is the one table of what smtpsend can do.
-var verbs = [...]listedVerb{
-	{name: "send", make: newSend}, {name: "sendmail", make: newSendmail}, {name: "link-sendmail", make: newLinkSendmail}, {name: "batch", make: newBatch}, {name: "queue", make: newQueue},
-	{name: "doctor", make: newDoctor}, {name: "explain", make: newExplain}, {name: "token", make: newToken}, {name: "config", make: newConfig}, {name: "secret", make: newSecret},
-	{name: "sandbox", make: newSandbox}, {name: "demo", make: newDemo}, {name: "version", make: newVersion, immediate: true},
-}
-
 // tellsTime reports a verb that writes a time into a message, or shows one.
 func tellsTime(cmd *cobra.Command) bool {
 	for cmd.HasParent() && cmd.Parent().HasParent() {
 		cmd = cmd.Parent()
 	}
-	return cmd.GroupID == groupSubmit || cmd.GroupID == groupTry && cmd.Name() != "version" || cmd.Name() == "doctor"
-}
-
-// noArguments refuses what follows a verb that takes nothing.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
+	switch cmd.Name() {
+	case "doctor":
+		return true
+	case "version":
+		return false
 	}
-	if !cmd.HasSubCommands() {
-		return exit.Usagef("%q takes no argument, got %q", cmd.CommandPath(), args[0])
-	}
-	return noCommand(cmd, args[0])
-}
-
-// noCommand is the error for a word that is no verb.
-func noCommand(parent *cobra.Command, word string) error {
-	var known []string
-	for _, c := range parent.Commands() {
-		known = append(known, c.Name())
-	}
-	if near := spelling.Nearest(word, known); near != "" {
-		return exit.Usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
-	}
-	return exit.Usagef("no command %q; see %s --help", word, parent.CommandPath())
+	return cmd.GroupID == groupSubmit || cmd.GroupID == groupTry
 }
 
 // options say where the settings of this run are.
-func (g *globals) options() config.Options {
+func (g *application) options() config.Options {
 	o := config.Options{
 		Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal, SilentCommands: g.silentCommands,
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/textfile"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
-	"github.com/smtpsend/smtpsend/internal/spelling"
 )
 
 // sandboxFlags are what "sandbox" is told.
@@ -29,7 +29,7 @@ type sandboxFlags struct {
 	timeScale                        int
 }
 
-func newSandbox(g *globals) *cobra.Command {
+func newSandbox(g *application) *cobra.Command {
 	var s sandboxFlags
 	cmd := &cobra.Command{
 		Use:     "sandbox [flags]",
@@ -61,46 +61,9 @@ Ends on SIGINT and SIGTERM.`,
 	return cmd
 }
 
-// unknownFault is the error for a --fault, with the name that was perhaps meant.
-func unknownFault(text string, err error) error {
-	name, _, _ := strings.Cut(text, ",")
-	if fault.About(name) != "" {
-		var wrong *fault.Error
-		if errors.As(err, &wrong) {
-			err = errors.New(wrong.Reason) // the text is named already
-		}
-		return exit.Usagef("--fault %q: %v", text, err)
-	}
-	near := ""
-	if n := spelling.Nearest(name, fault.Names()); n != "" {
-		near = fmt.Sprintf("; the nearest is %s", n)
-	}
-	return exit.Usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults has them all", text, near)
-}
-
-// listFaults prints the name of each fault and what it does.
-func (g *globals) listFaults() {
-	names := fault.Names()
-	if g.json {
-		about := make(map[string]string, len(names))
-		for _, name := range names {
-			about[name] = fault.About(name)
-		}
-		g.JSON(map[string]any{"faults": about})
-		return
-	}
-	width := 0
-	for _, name := range names {
-		width = max(width, len(name))
-	}
-	for _, name := range names {
-		g.Printf("%-*s  %s\n", width, name, fault.About(name))
-	}
-}
-
 // readScenario reads what --scenario names.
 func readScenario(ctx context.Context, name string) (*tenant.Scenario, error) {
-	text, err := readBody(ctx, name, nil, limits.Scenario)
+	text, err := textfile.Read(ctx, name, nil, limits.Scenario)
 	if err != nil {
 		return nil, ofFlag("--scenario", err)
 	}
@@ -114,9 +77,9 @@ func readScenario(ctx context.Context, name string) (*tenant.Scenario, error) {
 	return scenario, nil
 }
 
-func runSandbox(ctx context.Context, g *globals, s *sandboxFlags) error {
+func runSandbox(ctx context.Context, g *application, s *sandboxFlags) error {
 	if s.listFaults {
-		g.listFaults()
+		listFaults(g)
 		return nil
 	}
 	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.Logger()}

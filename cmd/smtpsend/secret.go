@@ -17,7 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
-func newSecret(g *globals) *cobra.Command {
+func newSecret(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "secret",
 		GroupID: groupSetUp,
@@ -51,7 +51,7 @@ func unseal(_ context.Context, identityFile, sealed string) (secret.String, erro
 	return opened, advised(err)
 }
 
-func runSecretSeal(ctx context.Context, g *globals) error {
+func runSecretSeal(ctx context.Context, g *application) error {
 	value, err := readSecret(g)
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func runSecretSeal(ctx context.Context, g *globals) error {
 }
 
 // readSecret reads one line, from the terminal without echo.
-func readSecret(g *globals) (secret.String, error) {
+func readSecret(g *application) (secret.String, error) {
 	var text string
 	var err error
 	if tty, ok := stdio.Terminal(g.stdin); ok {
@@ -91,7 +91,7 @@ func readSecret(g *globals) (secret.String, error) {
 	return secret.New(text), nil
 }
 
-func runSecretCheck(ctx context.Context, g *globals) error {
+func runSecretCheck(ctx context.Context, g *application) error {
 	o := g.options()
 	o.Offline = true
 	cfg, err := g.load(ctx, o)

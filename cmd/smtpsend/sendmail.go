@@ -2,26 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/account"
-	"github.com/smtpsend/smtpsend/internal/address"
-	"github.com/smtpsend/smtpsend/internal/badinput"
-	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/readymessage"
-	"github.com/smtpsend/smtpsend/internal/submission"
-	"github.com/smtpsend/smtpsend/internal/view"
+	"github.com/smtpsend/smtpsend/internal/sendmail"
 )
 
 const sendmailHelp = `Submit a message as /usr/sbin/sendmail does: read it from standard input, print
@@ -54,7 +44,7 @@ the home directory.
 
 ` + exit.Help
 
-func newSendmail(g *globals) *cobra.Command {
+func newSendmail(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:     "sendmail [options] [RECIPIENT...]",
 		GroupID: groupSubmit,
@@ -65,14 +55,14 @@ func newSendmail(g *globals) *cobra.Command {
 		DisableFlagParsing:    true, // sendmail's grammar is not cobra's
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := parseSendmail(args)
+			a, err := sendmail.Parse(args)
 			if err != nil {
 				return err
 			}
-			if a.help {
+			if a.Help {
 				return cmd.Help()
 			}
-			return runSendmail(cmd.Context(), g, a, args)
+			return runSendmail(cmd.Context(), &mailer{application: g, args: a}, args)
 		},
 	}
 }
@@ -97,204 +87,27 @@ func byName(program string, args []string) []string {
 	return args
 }
 
-// sendmail is one run of the verb.
-type sendmail struct {
-	*globals
-	args  *sendmailArgs
-	given []string // the arguments as they were
-	cfg   *config.Config
-	*postmark
-}
-
-func runSendmail(ctx context.Context, g *globals, a *sendmailArgs, given []string) error {
+func runSendmail(ctx context.Context, m *mailer, given []string) error {
 	// A caller that closed its end of standard error must not cost the message.
 	signal.Ignore(syscall.SIGPIPE)
-	s := &sendmail{globals: g, args: a, given: given}
-	s.takeOver()
-	switch {
-	case a.mode == modeQueue:
-		return s.listQueue(ctx)
-	case a.mode == modeFlush:
-		return s.flush(ctx)
-	case a.mode == modeNone:
-		return nil
-	case a.interval && len(a.recipients) == 0 && !a.fromHeader && a.mode == modeSubmit:
-		return nil
-	case a.mode == modeSMTP:
-		if err := s.settings(ctx); err != nil {
-			return err
+	m.adopt()
+	o := sendmail.Options{
+		Arguments: m.args, Given: given, Stdin: m.stdin, Backend: m, Printer: m.Printer, JSON: m.json,
+		Home: m.home, Advise: advised, Conclude: m.conclude,
+	}
+	nothing := len(m.args.Recipients) == 0 && !m.args.RecipientsFromHeader
+	switch m.args.Mode {
+	case sendmail.ModeQueue:
+		return m.listQueue(ctx)
+	case sendmail.ModeFlush:
+		return m.flush(ctx)
+	case sendmail.ModeSMTP:
+		return sendmail.ServeSMTP(ctx, o)
+	case sendmail.ModeSubmit:
+		if m.args.Interval && nothing {
+			return nil
 		}
-		return s.serveSMTP(ctx)
+		return sendmail.Submit(ctx, o)
 	}
-	return s.submitInput(ctx)
-}
-
-// takeOver puts the options into the global ones of the same meaning.
-func (s *sendmail) takeOver() {
-	a, g := s.args, s.globals
-	g.Verbose, g.trace = g.Verbose || a.verbose, g.trace || a.trace
-	if a.timeout != 0 {
-		g.timeout, g.timeoutGiven = a.timeout, true
-	}
-	g.silentCommands = true
-	for _, w := range a.warnings {
-		g.Warningf("%s", w)
-	}
-}
-
-// settings loads the configuration and the aliases. s.cfg is set even when
-// there is an error, for the place where the message is kept.
-func (s *sendmail) settings(ctx context.Context) error {
-	o := s.options()
-	o.Offline, o.Flags, o.Stdin = s.args.dryRun, s.args.settings, nil
-	cfg, err := config.Load(ctx, o)
-	s.cfg = cfg
-	if err != nil {
-		return err
-	}
-	s.warnings(cfg.Warnings())
-	s.postmark, err = newPostmark(ctx, cfg)
-	return err
-}
-
-// submitInput is the way of a message on standard input. It is read to its end
-// before anything else, so that its sender never meets a closed pipe (but for one
-// who sends without end), and it is kept when it cannot be submitted.
-func (s *sendmail) submitInput(ctx context.Context) error {
-	copied := &original{}
-	defer copied.close()
-	in := s.stdin
-	if !s.args.dots {
-		in = newDotReader(in)
-	}
-	in = io.TeeReader(in, copied)
-	settingsErr := s.settings(ctx)
-	raw, err := readymessage.Read(ctx, in, readymessage.Options{Reencode: readymessage.Reencode(s.cfg.Reencode)})
-	if _, refused := errors.AsType[*badinput.FieldError](err); refused {
-		if more := copied.drain(in); more != nil {
-			err = errors.Join(err, more)
-		}
-	}
-	if err == nil {
-		defer raw.Close()
-		err = settingsErr
-	} else if settingsErr != nil {
-		err = settingsErr
-	}
-	var done *delivery
-	if err == nil {
-		done, err = s.deliver(ctx, raw)
-	}
-	if err == nil || errors.Is(err, errNobody) {
-		return err
-	}
-	code := s.conclude(err) // the reason comes before the place
-	s.keep(ctx, copied, resubmission{given: s.given, sender: s.args.sender, fullName: s.args.fullName, dsn: s.args.dsn, args: s.args}, done, err)
-	return &exit.Error{Code: code, Err: err, Shown: true}
-}
-
-// delivery is a message whose submission was tried. Without recipients in shown it
-// did not come to an attempt.
-type delivery struct {
-	mail  *stamped
-	shown view.Receipt
-}
-
-// deliver submits raw to the recipients of arguments and header.
-func (s *sendmail) deliver(ctx context.Context, raw *readymessage.Message) (*delivery, error) {
-	recipients, err := s.recipients(raw)
-	if err != nil {
-		return nil, err
-	}
-	mail, err := s.stamp(raw, letter{
-		sender: s.args.sender, fullName: s.args.fullName, readFrom: s.args.readFrom,
-		recipients: recipients, dsn: s.args.dsn,
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer mail.Close()
-	if s.args.dryRun || s.cfg.NoMails {
-		return nil, notSubmitted(s.toStderr(), mail.Mail, s.args.dryRun)
-	}
-	if s.cfg.Queue == config.QueueAlways {
-		return &delivery{mail: mail}, s.enqueueMail(ctx, mail)
-	}
-	shown, receipt, err := s.submit(ctx, mail)
-	if err != nil {
-		return &delivery{mail: mail}, err
-	}
-	s.toStderr().fallBack(ctx, s.cfg, mail.Mail, receipt, "sendmail", &shown)
-	err = s.report(shown)
-	return &delivery{mail, shown}, err
-}
-
-// errNobody is why a message is not kept: whoever called has to name somebody.
-var errNobody = errors.New("no recipient: name one, or use -t for those of the header")
-
-// recipients are those of the arguments and, with -t, those of the header,
-// which are added to them, as Postfix does.
-func (s *sendmail) recipients(raw *readymessage.Message) ([]address.Address, error) {
-	var list []address.Address
-	for _, arg := range s.args.recipients {
-		some, err := address.ParseLenient("recipient", withCommas(arg))
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, some...)
-	}
-	if s.args.fromHeader {
-		some, err := raw.Recipients()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, some...)
-	}
-	switch {
-	case len(list) > 0:
-		return s.resolve(list)
-	case s.args.fromHeader:
-		return nil, exit.With(exit.Data, errors.New("no recipient in To, Cc or Bcc (-t), and none among the arguments"))
-	}
-	return nil, exit.With(exit.Usage, errNobody)
-}
-
-// withCommas is arg with commas for the blanks between plain addresses and local
-// names: a script that keeps several in one variable may quote it, which no sendmail
-// minds. Blanks at an @ or a dot are inside an address.
-func withCommas(arg string) string {
-	words := strings.Fields(arg)
-	for _, w := range words {
-		if strings.Count(w, "@") > 1 || strings.ContainsAny(w, `"<>(),;:\`) || strings.ContainsAny(w[:1]+w[len(w)-1:], "@.") {
-			return arg
-		}
-	}
-	return strings.Join(words, ",")
-}
-
-// submit sends a mail object off.
-func (s *sendmail) submit(ctx context.Context, mail *stamped) (view.Receipt, *submission.Receipt, error) {
-	o, err := s.account(s.cfg).Session(mail.mailbox)
-	if err != nil {
-		return view.Receipt{}, nil, err
-	}
-	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(s.left()), Waiting: s.waiting})
-	known, claims := account.Known(s.cfg, receipt.Mailbox, mail.from, receipt.Token)
-	return view.NewReceipt(receipt, known, claims), receipt, nil
-}
-
-// report says what went wrong on standard error, and with -v what went well.
-func (s *sendmail) report(shown view.Receipt) error {
-	switch {
-	case s.json:
-		s.JSON(shown)
-	case shown.ExitCode != exit.OK || s.Verbose:
-		shown.Print(s.ToStderr())
-	case shown.OutboxID != "":
-		shown.PrintQueued(s.Printer)
-	}
-	if shown.ExitCode == exit.OK {
-		return nil
-	}
-	return &exit.Error{Code: shown.ExitCode, Err: fmt.Errorf("%s", shown.Summary), Shown: true}
+	return nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
-func newLinkSendmail(g *globals) *cobra.Command {
+func newLinkSendmail(g *application) *cobra.Command {
 	force := false
 	cmd := &cobra.Command{
 		Use:     "link-sendmail DIR",
@@ -37,7 +37,7 @@ alone, unless --force says otherwise. On Windows they are copies.`,
 	return cmd
 }
 
-func runLinkSendmail(ctx context.Context, g *globals, dir string, force bool) error {
+func runLinkSendmail(ctx context.Context, g *application, dir string, force bool) error {
 	self, err := os.Executable()
 	if err != nil {
 		return exit.With(exit.NoInput, fmt.Errorf("finding this program: %w", err))

@@ -5,30 +5,19 @@ import (
 	"errors"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-// enqueueMail puts a message into the outbox. Nothing is said of it but with
-// -v: that it is queued is what every sendmail's silence means.
-func (s *sendmail) enqueueMail(ctx context.Context, mail *stamped) error {
-	qid, _, err := s.enqueue(ctx, s.cfg, mail.Mail, outbox.Message{Mailbox: mail.mailbox, Source: "sendmail"})
-	if err == nil {
-		s.Verbosef("queued as %s", qid)
-	}
-	return err
-}
-
 // outboxSettings are those that say where the outbox is, and whether it was ever
 // used.
-func (s *sendmail) outboxSettings(ctx context.Context) (cfg *config.Config, used bool, err error) {
-	o := s.options()
+func (m *mailer) outboxSettings(ctx context.Context) (cfg *config.Config, used bool, err error) {
+	o := m.options()
 	o.Offline, o.NoSecrets, o.Stdin = true, true, nil
 	if cfg, err = config.Load(ctx, o); err != nil {
 		return nil, false, err
@@ -36,86 +25,66 @@ func (s *sendmail) outboxSettings(ctx context.Context) (cfg *config.Config, used
 	return cfg, cfg.StateDir != "" && outbox.Exists(cfg.StateDir), nil
 }
 
-// listQueue is -bp: what waits in the outbox, as Postfix's mailq has it, or that
-// nothing does.
-func (s *sendmail) listQueue(ctx context.Context) error {
-	cfg, used, err := s.outboxSettings(ctx)
+// listQueue is -bp: what waits in the outbox, as Postfix's mailq has it.
+func (m *mailer) listQueue(ctx context.Context) error {
+	cfg, used, err := m.outboxSettings(ctx)
 	if err != nil {
 		return err
 	}
 	if !used {
-		s.Printf("Mail queue is empty\n")
+		view.Mailq{}.Print(m.Printer)
 		return nil
 	}
-	return s.readOutbox(ctx, cfg, func(box *outbox.Outbox) error { return s.listWaiting(ctx, box) })
-}
-
-func (s *sendmail) listWaiting(ctx context.Context, box *outbox.Outbox) error {
-	list, err := box.List(ctx, outbox.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
-	if err != nil {
+	return m.readOutbox(ctx, cfg, func(box *outbox.Outbox) error {
+		waiting, err := waitingIn(ctx, box)
+		if err == nil {
+			waiting.Print(m.Printer)
+		}
 		return exit.Outbox(err)
-	}
-	if len(list) == 0 {
-		s.Printf("Mail queue is empty\n")
-		return nil
-	}
-	s.Printf("-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n")
-	var octets int64
-	for _, m := range list {
-		octets += m.Size
-		if err := s.listMail(ctx, box, m); err != nil {
-			return exit.Outbox(err)
-		}
-	}
-	s.Printf("-- %d Kbytes in %d %s.\n", (octets+1023)/1024, len(list), view.Plural(len(list), "Request", "Requests"))
-	return nil
+	})
 }
 
-// listMail prints one message: sender, why it waits, recipients.
-func (s *sendmail) listMail(ctx context.Context, box *outbox.Outbox, m outbox.Mail) error {
-	d, err := box.Show(ctx, m.QID)
+// waitingIn is what waits in the outbox, the oldest first.
+func waitingIn(ctx context.Context, box *outbox.Outbox) (view.Mailq, error) {
+	list, err := operator.List(ctx, box, operator.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	mark := map[outbox.State]string{outbox.Sending: "*", outbox.Held: "!"}[m.State]
-	s.Printf("%-11s %8d %s  %s\n", string(m.QID)+mark, m.Size, m.CreatedAt.Local().Format("Mon Jan _2 15:04:05"), m.ReversePath)
-	if text := why(m, time.Now(), inTable); text != "" {
-		s.Printf("(%s)\n", printable.Line(text))
-	}
-	for _, r := range d.RecipientStates {
-		if r.State == outbox.RecipientOpen {
-			s.Printf("%41s%s\n", "", r.ForwardPath)
+	now := time.Now()
+	var waiting view.Mailq
+	for _, mail := range list {
+		d, err := operator.Show(ctx, box, mail.QID)
+		if err != nil {
+			return nil, err
 		}
+		shown := view.MailqMessage{
+			QID: mail.QID, State: mail.State, Size: mail.Size, Arrived: mail.CreatedAt, ReversePath: mail.ReversePath, Why: view.Why(mail, now, view.InTable),
+		}
+		for _, r := range d.RecipientStates {
+			if r.State == outbox.RecipientOpen {
+				shown.Open = append(shown.Open, r.ForwardPath)
+			}
+		}
+		waiting = append(waiting, shown)
 	}
-	s.Printf("\n")
-	return nil
+	return waiting, nil
 }
 
 // flush is -q: submit what is due now, as queue run does.
-func (s *sendmail) flush(ctx context.Context) error {
-	if _, used, err := s.outboxSettings(ctx); err != nil || !used {
+func (m *mailer) flush(ctx context.Context) error {
+	if _, used, err := m.outboxSettings(ctx); err != nil || !used {
 		return err
 	}
-	if s.calledByAnother() {
+	if m.calledByAnother() {
 		return exit.With(exit.NotAuthorised, errors.New("sendmail: -q: the outbox is another user's, and who starts its run could also end it in the middle, "+
 			"so that mail goes out twice; smtpsend queue run (the unit smtpsend-queue.timer) submits what waits"))
 	}
-	return runQueueRun(ctx, s.toStderr(), false)
+	return runQueueRun(ctx, m.toStderr(), false)
 }
 
 // calledByAnother reports that sudo runs this for a user who is neither root nor
 // the one that it runs as. sudo itself sets SUDO_UID.
-func (s *sendmail) calledByAnother() bool {
-	by := s.variable("SUDO_UID")
+func (m *mailer) calledByAnother() bool {
+	by := m.variable("SUDO_UID")
 	return by != "" && by != "0" && by != strconv.Itoa(os.Geteuid())
-}
-
-// variable is the value of a variable of the environment, "" when it is not set.
-func (s *sendmail) variable(name string) string {
-	for _, kv := range s.environ {
-		if value, ok := strings.CutPrefix(kv, name+"="); ok && value != "" {
-			return value
-		}
-	}
-	return ""
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 	"github.com/smtpsend/smtpsend/tokencache"
 	"github.com/smtpsend/smtpsend/xoauth2"
@@ -27,7 +27,7 @@ type tokenFlags struct {
 	minLife               time.Duration
 }
 
-func newToken(g *globals) *cobra.Command {
+func newToken(g *application) *cobra.Command {
 	var t tokenFlags
 	cmd := &cobra.Command{
 		Use:     "token [flags]",
@@ -53,7 +53,7 @@ password for the mailboxes of the application: do not let it into a log.
 	return cmd
 }
 
-func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
+func runToken(ctx context.Context, g *application, t *tokenFlags) error {
 	if (t.raw && t.xoauth2) || (g.json && (t.raw || t.xoauth2)) {
 		return exit.Usagef("--raw, --xoauth2 and --json exclude each other")
 	}
@@ -80,12 +80,12 @@ func runToken(ctx context.Context, g *globals, t *tokenFlags) error {
 	}
 	entry, err := get(ctx)
 	if err != nil {
-		return g.noToken(cfg, mailbox, err)
+		return noToken(g, cfg, mailbox, err)
 	}
 	if life := time.Until(entry.Token.Expiry).Round(time.Second); t.minLife > 0 && life < t.minLife {
 		g.Warningf("the token lives %v, not %v: no longer one is given", life, t.minLife)
 	}
-	return g.printToken(t, mailbox, entry)
+	return printToken(g, t, mailbox, entry)
 }
 
 // user is the mailbox for --xoauth2, as MAIL SENDER may have a display name.
@@ -107,11 +107,11 @@ func (t *tokenFlags) user(cfg *config.Config) (string, error) {
 	return "", nil
 }
 
-func (g *globals) printToken(t *tokenFlags, mailbox string, entry tokencache.Entry) error {
+func printToken(g *application, t *tokenFlags, mailbox string, entry tokencache.Entry) error {
 	token := entry.Token.AccessToken
 	switch {
 	case g.json:
-		g.JSON(newTokenView(entry))
+		g.JSON(view.NewToken(entry))
 	case t.xoauth2:
 		response, err := xoauth2.InitialResponse(mailbox, token)
 		if err != nil {
@@ -125,11 +125,11 @@ func (g *globals) printToken(t *tokenFlags, mailbox string, entry tokencache.Ent
 }
 
 // noToken explains why there is none, as send would.
-func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
+func noToken(g *application, cfg *config.Config, mailbox string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	e := &submission.Error{Stage: smtp.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
+	e := &session.Error{Stage: smtp.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
 	known := account.Facts(cfg, mailbox, "")
 	finding := diagnosis.Find(e.Symptom(), known)
 	code := exit.FailureCode(e, finding)
@@ -139,32 +139,4 @@ func (g *globals) noToken(cfg *config.Config, mailbox string, err error) error {
 		view.Failure(g.Printer, finding, err.Error())
 	}
 	return &exit.Error{Code: code, Err: err, Shown: true}
-}
-
-// tokenView is a token for --json: the claims that tell why a server may refuse
-// it, and how long it lives.
-type tokenView struct {
-	AccessToken string    `json:"access_token"`
-	Obtained    time.Time `json:"obtained"`
-	Expires     time.Time `json:"expires"`
-	Age         float64   `json:"age_s"`
-	Life        float64   `json:"remaining_life_s"`
-	Cached      bool      `json:"cached"`
-	Claims      any       `json:"claims,omitempty"`
-	ExitCode    int       `json:"exit_code"`
-}
-
-func newTokenView(entry tokencache.Entry) tokenView {
-	v := tokenView{
-		AccessToken: entry.Token.AccessToken, Obtained: entry.Obtained, Expires: entry.Token.Expiry,
-		Age: time.Since(entry.Obtained).Round(time.Second).Seconds(), Cached: entry.Cached,
-		Life: time.Until(entry.Token.Expiry).Round(time.Second).Seconds(),
-	}
-	if c, err := diagnosis.ReadClaims(entry.Token.AccessToken); err == nil {
-		v.Claims = map[string]any{
-			"aud": c.Audience, "appid": c.AppID, "oid": c.ObjectID, "tid": c.TenantID, "roles": append([]string{}, c.Roles...),
-			"scp": c.Scopes, "appidacr": c.AppIDACR, "uti": c.TokenID, "iat": c.IssuedAt, "nbf": c.NotBefore, "exp": c.Expires,
-		}
-	}
-	return v
 }

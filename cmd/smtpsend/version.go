@@ -14,7 +14,7 @@ import (
 // knows.
 var version string
 
-func newVersion(g *globals) *cobra.Command {
+func newVersion(g *application) *cobra.Command {
 	var withNotices bool
 	cmd := &cobra.Command{
 		Use:     "version [--notices]",
@@ -32,7 +32,7 @@ func newVersion(g *globals) *cobra.Command {
 	return cmd
 }
 
-func runVersion(g *globals) error {
+func runVersion(g *application) error {
 	v, revision := buildVersion()
 	if g.json {
 		g.JSON(map[string]any{"version": v, "revision": revision, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
@@ -42,7 +42,7 @@ func runVersion(g *globals) error {
 	return nil
 }
 
-func runNotices(g *globals) error {
+func runNotices(g *application) error {
 	text, err := notices.Text()
 	if err != nil {
 		return fmt.Errorf("reading the notices in this program: %w", err)

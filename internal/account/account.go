@@ -16,10 +16,13 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/tokencache"
 )
 
 // Options say what of an account is not a setting. The zero value of each field is
@@ -28,7 +31,10 @@ type Options struct {
 	// CacheDir is where the token and the places of a mailbox are kept; "": they
 	// are this process's alone.
 	CacheDir string
-	Logger   *slog.Logger // nil: nothing is logged
+	// CountHere, without a CacheDir, keeps this process to the connections that a
+	// mailbox may have. Otherwise they are not counted then.
+	CountHere bool
+	Logger    *slog.Logger // nil: nothing is logged
 	// Trace, when set, gets each line of the dialogue with the server, without
 	// credentials and content.
 	Trace func(line string)
@@ -46,6 +52,10 @@ type Account struct {
 	cfg   *config.Config
 	opts  Options
 	roots func() *x509.CertPool // read at most once, when first needed
+
+	chunking session.Chunking                  // what its sessions have learned of the server
+	places   places                            // with CountHere
+	tokens   func() (*tokencache.Cache, error) // the one that every session asks
 }
 
 // New makes an account of settings that config.Load has checked.
@@ -53,41 +63,46 @@ func New(cfg *config.Config, o Options) *Account {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
+	a := &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
+	a.tokens = sync.OnceValues(func() (*tokencache.Cache, error) { return a.newTokens(0) })
+	return a
 }
 
 // Settings are those of the account.
 func (a *Account) Settings() *config.Config { return a.cfg }
 
 // Server is the part of a session's options that leads to the server, for mailbox.
-func (a *Account) Server(mailbox string) submission.Options {
+func (a *Account) Server(mailbox string) session.Options {
 	cfg := a.cfg
-	return submission.Options{
+	return session.Options{
 		Host: strings.Trim(cfg.MailServer, "[]"), Port: cfg.SMTPPort, Mailbox: mailbox,
-		Security: map[config.Security]submission.Security{
-			config.SecurityNone: submission.Plaintext, config.SecurityImplicit: submission.ImplicitTLS,
+		Security: map[config.Security]session.Security{
+			config.SecurityNone: session.Plaintext, config.SecurityImplicit: session.ImplicitTLS,
 		}[cfg.SMTPSecurity],
 		LoadRoots: func() (*x509.CertPool, error) { return a.roots(), nil },
 		EHLOName:  cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily), Trace: a.opts.Trace,
+		Chunking: &a.chunking,
 	}
 }
 
 // Session is what a session for mailbox needs. Where the settings have a user of a
 // plain name, that one signs in. The error is about the key of the token cache.
-func (a *Account) Session(mailbox string) (submission.Options, error) {
+func (a *Account) Session(mailbox string) (session.Options, error) {
 	if user := a.cfg.PlainUser(); user != "" {
 		mailbox = user
 	}
 	o := a.Server(mailbox)
 	tokens, err := a.Tokens(0)
 	if err != nil {
-		return submission.Options{}, err
+		return session.Options{}, err
 	}
 	o.Tokens = source{tokens}
 	if dir := a.opts.CacheDir; dir != "" {
 		slots := submission.NewLockSlots(filepath.Join(dir, "slots"), 0)
 		slots.Waiting, slots.Unusable = a.opts.Waiting, once(a.opts.Unlimited)
 		o.Slots = slots
+	} else if a.opts.CountHere {
+		o.Slots = &a.places
 	}
 	return o, nil
 }
@@ -133,7 +148,7 @@ func Facts(cfg *config.Config, mailbox, from string) diagnosis.Facts {
 
 // Claims are those of a token, nil when it cannot be read. They name the enterprise
 // application, which no setting does.
-func Claims(cfg *config.Config, token submission.Token) *diagnosis.Claims {
+func Claims(cfg *config.Config, token bearer.Token) *diagnosis.Claims {
 	claims, err := diagnosis.ReadClaims(token.Access.Reveal())
 	if err != nil {
 		return nil
@@ -143,7 +158,7 @@ func Claims(cfg *config.Config, token submission.Token) *diagnosis.Claims {
 }
 
 // Known is Facts with what the token says, and its claims.
-func Known(cfg *config.Config, mailbox, from string, token submission.Token) (diagnosis.Facts, *diagnosis.Claims) {
+func Known(cfg *config.Config, mailbox, from string, token bearer.Token) (diagnosis.Facts, *diagnosis.Claims) {
 	f, claims := Facts(cfg, mailbox, from), Claims(cfg, token)
 	if claims != nil {
 		f.ObjectID = claims.ObjectID

@@ -7,16 +7,24 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
-	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
 )
 
 // Tokens is the cache of the one token that every process with the same settings
-// shares. A token that it gives lives at least minLife (0: as the settings say).
-// The error is about the key that the cache is encrypted with.
+// shares. A token that it gives lives at least minLife; with 0, as the settings say,
+// it is the cache that the sessions of this account ask. The error is about the key
+// that the cache is encrypted with.
 func (a *Account) Tokens(minLife time.Duration) (*tokencache.Cache, error) {
+	if minLife == 0 {
+		return a.tokens()
+	}
+	return a.newTokens(minLife)
+}
+
+func (a *Account) newTokens(minLife time.Duration) (*tokencache.Cache, error) {
 	o := tokencache.Options{Grace: a.cfg.GraceTime(), MinLife: minLife, Warn: a.opts.Warn, Restore: entra.RestoreError}
 	if o.Grace == 0 {
 		o.Grace = -1 // in tokencache 0 means its default
@@ -49,15 +57,15 @@ func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
 type source struct{ cache *tokencache.Cache }
 
 // Token is the cache's, asked of the endpoint when there is none.
-func (s source) Token(ctx context.Context) (submission.Token, error) {
+func (s source) Token(ctx context.Context) (bearer.Token, error) {
 	entry, err := s.cache.Get(ctx)
 	if err != nil {
-		return submission.Token{}, err
+		return bearer.Token{}, err
 	}
-	return submission.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached, Expires: entry.Token.Expiry}, nil
+	return bearer.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached, Expires: entry.Token.Expiry}, nil
 }
 
 // Invalidate takes a refused token out of the cache.
-func (s source) Invalidate(token submission.Token) {
+func (s source) Invalidate(token bearer.Token) {
 	s.cache.Invalidate(&oauth2.Token{AccessToken: token.Access.Reveal()})
 }

@@ -26,22 +26,25 @@ const module = "github.com/smtpsend/smtpsend/"
 // ranks orders the packages. One may import only packages of a lower rank.
 var ranks = map[string]int{
 	"internal/lazy": -4, "internal/lazyregexp": -2, "internal/charset": -3, "internal/loglines": -1, "internal/until": -2, "internal/limits": -3, "internal/badinput": -1, "internal/until/untiltest": -1, "internal/mimetext": -2, "internal/datavalue": -1, "internal/headerfield": -1, "internal/secret": -1, "internal/ownfile": -1, "internal/envfile": -1, // what some of rank 0 are made of
-	"internal/backoff": 0, "internal/exchange": -1, "internal/loopback": 0, "xoauth2": 0, "internal/smtp": 0, "internal/program": 0, "internal/spelling": 0, "internal/setting": 0, "internal/settingsfile": 0, "internal/secretfile": 0,
+	"internal/redact": 0, "internal/escapes": 0, "internal/backoff": 0, "internal/exchange": -1, "internal/loopback": 0, "xoauth2": 0, "internal/smtp": 0, "internal/program": 0, "internal/spelling": 0, "internal/setting": 0, "internal/settingsfile": 0, "internal/secretfile": 0,
 	"internal/printable": 0, "internal/nodump": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/notices": 0,
 	"internal/address": 0, "internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0, "internal/stricttemplate": 0,
-	"internal/seal": 1, "internal/aliases": 1,
+	"internal/seal": 1, "internal/aliases": 1, "internal/owner": 1, "internal/outbox/store": 1, "internal/outbox/queueid": 1,
+	"internal/outbox/mailbox": 2, "internal/outbox/notice": 2, "internal/outbox/spool": 2, "internal/outbox/operator": 4, "internal/outbox/mailmerge": 4,
 	"tokencache": 1, "internal/config": 1, "internal/mailobject": 1, "internal/smtpserver": 1, "internal/diagnosis": 1,
 	"internal/sandbox/accesstoken": 0, "internal/sandbox/tenant": 1, "internal/sandbox/inbox": 1, "internal/sandbox/fault": 2,
 	"internal/sandbox/entraid": 3, "internal/sandbox/exchangeonline": 3, "internal/sandbox": 4, "sandboxtest": 5,
-	"internal/entra": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailobject/mailtest": 2, "internal/message": 2, "internal/readymessage": 2,
-	"internal/submission": 3, "internal/outbox": 3, "internal/mailtemplate": 3,
-	"internal/account": 4,
-	"internal/courier": 5,
-	"internal/stdio":   1, "internal/exit": 6, "internal/doctor": 6, "internal/batch": 6, "internal/view": 7,
-	"cmd/smtpsend":     9,
-	"internal/testrun": 10,
+	"internal/entra": 2, "internal/paste": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailobject/mailtest": 2, "internal/message": 2, "internal/readymessage": 2,
+	"internal/wire": 1, "internal/bearer": 1, "internal/session": 2, "internal/transaction": 3, // the road of a message
+	"internal/submission": 4, "internal/outbox": 3, "internal/mailtemplate": 3,
+	"internal/account": 5,
+	"internal/courier": 6, ".": 6,
+	"internal/stdio": 1, "internal/exit": 7, "internal/doctor": 7, "internal/rows": 9, "internal/batch": 10, "internal/tally": 8, "internal/view": 11, "internal/textfile": 8, "internal/attach": 8, "internal/draft": 9,
+	"internal/deadletter": 12, "internal/sendmail": 13,
+	"cmd/smtpsend":     14,
+	"internal/testrun": 15,
 	// The benchmark, which is not part of the product.
-	"bench": 10, "bench/bare": 9, "bench/gomail": 9, "bench/launch": 9, "bench/queue": 9, "bench/session": 9, "bench/internal/delayproxy": 0,
+	"bench": 15, "bench/bare": 14, "bench/gomail": 14, "bench/launch": 14, "bench/queue": 14, "bench/session": 14, "bench/internal/delayproxy": 0,
 }
 
 // nameOf is what the lists here call a package: its directory, "." for the
@@ -108,6 +111,7 @@ var public = map[string][]string{
 	"xoauth2":     {},
 	"tokencache":  {"golang.org/x/oauth2"},
 	"sandboxtest": {},
+	".":           {"github.com/wneessen/go-mail", "github.com/wneessen/go-mail/smtp", "golang.org/x/oauth2"},
 }
 
 func TestPublicPackagesImportLittle(t *testing.T) {
@@ -186,6 +190,48 @@ func TestSizes(t *testing.T) {
 	t.Logf("%d functions, %d of them over %d lines", functions, long, softFunction)
 }
 
+// maxVerb is how many lines a file of the command may have: it builds, validates and
+// runs a verb, and all else has a package. maxMethods is of a type of the command.
+const maxVerb, maxMethods = 150, 25
+
+func TestTheCommandIsVerbsAlone(t *testing.T) {
+	methods := make(map[string]int)
+	for _, f := range goFiles(t)["cmd/smtpsend"] {
+		if strings.HasSuffix(f.name, "_test.go") {
+			continue
+		}
+		sendmail := strings.HasPrefix(path.Base(f.name), "sendmail") // which becomes a package
+		if f.lines > maxVerb && !sendmail {
+			t.Errorf("%s has %d lines, more than %d", f.name, f.lines, maxVerb)
+		}
+		for _, d := range f.ast.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil {
+				methods[receiver(fn)]++
+			}
+		}
+	}
+	for name, n := range methods {
+		if n > maxMethods && name != "sendmail" {
+			t.Errorf("%s has %d methods, more than %d", name, n, maxMethods)
+		}
+	}
+}
+
+// receiver is the name of a method's type.
+func receiver(d *ast.FuncDecl) string {
+	typ := d.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	if generic, ok := typ.(*ast.IndexExpr); ok {
+		typ = generic.X
+	}
+	if ident, ok := typ.(*ast.Ident); ok {
+		return ident.Name
+	}
+	return ""
+}
+
 func TestExportedNamesHaveComments(t *testing.T) {
 	for _, files := range goFiles(t) {
 		for _, f := range files {
@@ -228,18 +274,7 @@ func undocumented(d ast.Decl) []string {
 // exportedReceiver reports whether a method can be called from outside by its
 // own name: those of unexported types only fulfil interfaces.
 func exportedReceiver(d *ast.FuncDecl) bool {
-	if d.Recv == nil {
-		return true
-	}
-	typ := d.Recv.List[0].Type
-	if star, ok := typ.(*ast.StarExpr); ok {
-		typ = star.X
-	}
-	if generic, ok := typ.(*ast.IndexExpr); ok {
-		typ = generic.X
-	}
-	ident, ok := typ.(*ast.Ident)
-	return ok && ident.IsExported()
+	return d.Recv == nil || ast.IsExported(receiver(d))
 }
 
 func TestTestsDoNotSleep(t *testing.T) {
@@ -253,7 +288,7 @@ func TestTestsDoNotSleep(t *testing.T) {
 }
 
 // wordless are packages for any program: only cmd/smtpsend has flags and settings.
-var wordless = []string{"internal/address", "internal/badinput", "internal/mailobject", "internal/message", "internal/readymessage", "internal/seal"}
+var wordless = []string{"internal/address", "internal/badinput", "internal/deadletter", "internal/mailobject", "internal/message", "internal/readymessage", "internal/seal"}
 
 var flagOrSetting = regexp.MustCompile(`(^|[\s(;:])--[a-z]|SMTPSEND_|smtpsend [a-z]`)
 
@@ -274,6 +309,24 @@ func TestLibrariesNameNoFlagAndNoSetting(t *testing.T) {
 				return true
 			})
 		}
+	}
+}
+
+// The database is one room: another one changes no other package.
+func TestOnlyTheStoreKnowsSQLite(t *testing.T) {
+	const driver, room = "modernc.org/sqlite", "internal/outbox/store"
+	found := false
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		switch imports := slices.Contains(p.Imports, driver); {
+		case name == room:
+			found = imports
+		case imports:
+			t.Errorf("%s imports %s: %s does", name, driver, room)
+		}
+	}
+	if !found {
+		t.Errorf("%s does not import %s", room, driver)
 	}
 }
 

@@ -11,6 +11,10 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -29,11 +33,11 @@ const producers = 8
 // is told of each, from several goroutines but one at a time. The error names
 // the row at which it ended; what was taken before stays, and the same call goes
 // on there. Rows are taken in about their order.
-func Add(ctx context.Context, rows *Rows, p Plan, box *outbox.Outbox, b outbox.Batch, progress func(Added)) (Added, error) {
+func Add(ctx context.Context, in *rows.Reader, p Plan, box *outbox.Outbox, b mailmerge.Batch, progress func(Added)) (Added, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	a := &adder{plan: p, box: box, batch: b, progress: progress}
-	work := make(chan Row)
+	work := make(chan rows.Row)
 	var wg sync.WaitGroup
 	for range producers {
 		wg.Go(func() {
@@ -44,7 +48,7 @@ func Add(ctx context.Context, rows *Rows, p Plan, box *outbox.Outbox, b outbox.B
 			}
 		})
 	}
-	err := feed(ctx, rows, work)
+	err := feed(ctx, in, work)
 	close(work)
 	wg.Wait()
 	if cause := context.Cause(ctx); cause != nil {
@@ -54,9 +58,9 @@ func Add(ctx context.Context, rows *Rows, p Plan, box *outbox.Outbox, b outbox.B
 }
 
 // feed hands out rows until they end or ctx does.
-func feed(ctx context.Context, rows *Rows, work chan<- Row) error {
+func feed(ctx context.Context, in *rows.Reader, work chan<- rows.Row) error {
 	for {
-		row, err := rows.Next()
+		row, err := in.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -75,14 +79,14 @@ func feed(ctx context.Context, rows *Rows, work chan<- Row) error {
 type adder struct {
 	plan     Plan
 	box      *outbox.Outbox
-	batch    outbox.Batch
+	batch    mailmerge.Batch
 	progress func(Added)
 
 	mu    sync.Mutex // guards added
 	added Added
 }
 
-func (a *adder) add(ctx context.Context, row Row) error {
+func (a *adder) add(ctx context.Context, row rows.Row) error {
 	known, err := isKnown(ctx, a.box, a.batch, row)
 	if err == nil && !known {
 		known, err = addRow(ctx, row, a.plan, a.box, a.batch)
@@ -105,16 +109,16 @@ func (a *adder) add(ctx context.Context, row Row) error {
 
 // isKnown asks before composing, so that going on costs little where nothing is
 // to do.
-func isKnown(ctx context.Context, box *outbox.Outbox, b outbox.Batch, row Row) (bool, error) {
+func isKnown(ctx context.Context, box *outbox.Outbox, b mailmerge.Batch, row rows.Row) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, context.Cause(ctx)
 	}
-	known, err := box.KnownRows(ctx, b, []string{row.Key})
+	known, err := mailmerge.KnownRows(ctx, box, b, []string{row.Key})
 	return known[row.Key], err
 }
 
 // addRow composes one message and puts it into the outbox.
-func addRow(ctx context.Context, row Row, p Plan, box *outbox.Outbox, b outbox.Batch) (known bool, err error) {
+func addRow(ctx context.Context, row rows.Row, p Plan, box *outbox.Outbox, b mailmerge.Batch) (known bool, err error) {
 	d, at, err := p.Draft(ctx, row)
 	if err != nil {
 		return false, err
@@ -132,10 +136,10 @@ func addRow(ctx context.Context, row Row, p Plan, box *outbox.Outbox, b outbox.B
 
 // stored is a row's message as the outbox takes it, but for what the batch and
 // the content decide.
-func stored(m *mailobject.Mail, row Row) outbox.Message {
-	return outbox.Message{
+func stored(m *mailobject.Mail, row rows.Row) spool.Message {
+	return spool.Message{
 		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID,
-		Priority: outbox.Bulk, Row: row.Key, Source: "batch",
+		Priority: spool.Bulk, Row: row.Key, Source: "batch",
 	}
 }
 
@@ -144,7 +148,7 @@ type Account struct {
 	Accepted int // by the server
 	Refused  int // dead, for any reason
 	InDoubt  int // held because a server may have them
-	Waiting  int // for their time, a limit, or somebody
+	Waiting  int // for their time, a limit, or a person
 	Other    int // cancelled
 	Doubts   int // of all, those with an attempt in doubt
 }
@@ -162,10 +166,10 @@ func (a Account) String() string {
 }
 
 // Take reads the account of a batch from the outbox. Of what is held, a server
-// may have what is in doubt; the rest is held because somebody wanted it. What is
+// may have what is in doubt; the rest is held because an operator wanted it. What is
 // still coming in, or broke off, is not taken, and no row of the batch yet.
-func Take(ctx context.Context, box *outbox.Outbox, b outbox.Batch) (Account, error) {
-	all, inDoubt, err := box.BatchCounts(ctx, b.ID)
+func Take(ctx context.Context, box *outbox.Outbox, b mailmerge.Batch) (Account, error) {
+	all, inDoubt, err := mailmerge.Counts(ctx, box, b.ID)
 	if err != nil {
 		return Account{}, err
 	}
@@ -186,10 +190,10 @@ const pageSize = 500
 var taken = []outbox.State{outbox.Ready, outbox.Sending, outbox.Held, outbox.Sent, outbox.Dead, outbox.Cancelled}
 
 // each calls do for every message of a batch, the newest first.
-func each(ctx context.Context, box *outbox.Outbox, b outbox.Batch, do func(outbox.Detail) error) error {
-	f := outbox.Filter{Batch: b.ID, States: taken, Limit: pageSize}
+func each(ctx context.Context, box *outbox.Outbox, b mailmerge.Batch, do func(operator.Detail) error) error {
+	f := operator.Filter{Batch: b.ID, States: taken, Limit: pageSize}
 	for {
-		list, err := box.History(ctx, f)
+		list, err := operator.History(ctx, box, f)
 		if err != nil {
 			return err
 		}

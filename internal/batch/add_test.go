@@ -15,16 +15,20 @@ import (
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/rows"
 )
 
-func openOutbox(t *testing.T) (*outbox.Outbox, outbox.Batch) {
+func openOutbox(t *testing.T) (*outbox.Outbox, mailmerge.Batch) {
 	t.Helper()
 	box, err := outbox.Open(t.Context(), t.TempDir(), outbox.Options{AnyFileSystem: true, Reserve: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { box.Close() })
-	b, _, err := box.StartBatch(t.Context(), "test", "", 0)
+	b, _, err := mailmerge.Start(t.Context(), box, "test", "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,13 +37,13 @@ func openOutbox(t *testing.T) (*outbox.Outbox, outbox.Batch) {
 
 const addTemplate = "---\nto: '{{.email}}'\nsubject: 'no {{.id}}'\n---\nhi\n"
 
-func add(ctx context.Context, t *testing.T, box *outbox.Outbox, b outbox.Batch, data, key string, progress func(batch.Added)) (batch.Added, error) {
+func add(ctx context.Context, t *testing.T, box *outbox.Outbox, b mailmerge.Batch, data, key string, progress func(batch.Added)) (batch.Added, error) {
 	t.Helper()
-	rows, err := batch.ReadRows("rows.csv", strings.NewReader(data), key)
+	in, err := rows.NewReader("rows.csv", strings.NewReader(data), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return batch.Add(ctx, rows, plan(t, addTemplate), box, b, progress)
+	return batch.Add(ctx, in, plan(t, addTemplate), box, b, progress)
 }
 
 func data(from, to int) string {
@@ -71,7 +75,7 @@ func TestARowIsOneMessageHoweverOftenItIsAdded(t *testing.T) {
 	if err != nil || account.String() != "30 rows: 0 accepted, 0 refused, 0 in doubt, 30 waiting" {
 		t.Errorf("account %q, %v", account, err)
 	}
-	other, _, err := box.StartBatch(t.Context(), "other", "", 0)
+	other, _, err := mailmerge.Start(t.Context(), box, "other", "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +89,7 @@ func TestARowIsKnownWhenItsMessageIsGone(t *testing.T) {
 	if _, err := add(t.Context(), t, box, b, data(0, 5), "id", nil); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := box.Act(t.Context(), outbox.Discard, outbox.Filter{Batch: b.ID, Row: "3"}); err != nil || n != 1 {
+	if n, err := operator.Act(t.Context(), box, outbox.Discard, operator.Filter{Batch: b.ID, Row: "3"}); err != nil || n != 1 {
 		t.Fatalf("%d removed, %v", n, err)
 	}
 	got, err := add(t.Context(), t, box, b, data(0, 6), "id", nil)
@@ -97,14 +101,14 @@ func TestARowIsKnownWhenItsMessageIsGone(t *testing.T) {
 		t.Errorf("account %q, %v", account, err)
 	}
 	var out bytes.Buffer
-	if err := batch.Report(t.Context(), &out, box, b); err != nil || !strings.Contains(out.String(), "\n3,,cancelled,,") || strings.Count(out.String(), "\n") != 7 {
+	if err := batch.Report(t.Context(), &out, box, b, why); err != nil || !strings.Contains(out.String(), "\n3,,cancelled,,") || strings.Count(out.String(), "\n") != 7 {
 		t.Errorf("report %v:\n%s", err, out.String())
 	}
-	rows, err := batch.ReadRows("rows.csv", strings.NewReader(data(0, 300)), "id")
+	in, err := rows.NewReader("rows.csv", strings.NewReader(data(0, 300)), "id")
 	if err != nil {
 		t.Fatal(err)
 	}
-	checked, err := batch.Check(t.Context(), rows, plan(t, addTemplate), func(keys []string) (map[string]bool, error) { return box.KnownRows(t.Context(), b, keys) })
+	checked, err := batch.Check(t.Context(), in, plan(t, addTemplate), func(keys []string) (map[string]bool, error) { return mailmerge.KnownRows(t.Context(), box, b, keys) })
 	if err != nil || checked.Rows != 300 || checked.Known != 6 || checked.Mailboxes["reports@contoso.example"] != (batch.Count{Messages: 294, Recipients: 294}) {
 		t.Errorf("checked %+v, %v", checked, err)
 	}
@@ -120,12 +124,12 @@ func TestAContentThatIsStillComingInIsNoRowYet(t *testing.T) {
 	if _, err := add(t.Context(), t, box, b, data(0, 2), "id", nil); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := box.AcceptContent(t.Context(), outbox.Message{
+	_, _, err := box.AcceptContent(t.Context(), spool.Message{
 		Mailbox: "reports@contoso.example", MessageID: "<1@contoso.example>", Batch: b.ID, Row: "2", Key: b.Key("2"),
 		Envelope: mailobject.Envelope{ReversePath: "reports@contoso.example", ForwardPaths: []string{"a@contoso.example"}},
 	}, contentFunc(func(w io.Writer) (int64, error) {
 		n, err := io.Copy(w, strings.NewReader(strings.Repeat("0123456789\r\n", 300_000)))
-		list, e := box.List(t.Context(), outbox.Filter{Batch: b.ID, States: []outbox.State{outbox.Receiving}})
+		list, e := operator.List(t.Context(), box, operator.Filter{Batch: b.ID, States: []outbox.State{outbox.Receiving}})
 		if e != nil || len(list) != 1 {
 			t.Errorf("%d messages are coming in, %v", len(list), e)
 		}
@@ -133,7 +137,7 @@ func TestAContentThatIsStillComingInIsNoRowYet(t *testing.T) {
 			t.Errorf("account %q, %v", account, e)
 		}
 		var out bytes.Buffer
-		if e := batch.Report(t.Context(), &out, box, b); e != nil || strings.Count(out.String(), "\n") != 3 {
+		if e := batch.Report(t.Context(), &out, box, b, why); e != nil || strings.Count(out.String(), "\n") != 3 {
 			t.Errorf("report %v:\n%s", e, out.String())
 		}
 		return n, err
@@ -145,6 +149,9 @@ func TestAContentThatIsStillComingInIsNoRowYet(t *testing.T) {
 		t.Errorf("account %q, %v", account, err)
 	}
 }
+
+// why stands for the words of the command.
+func why(m operator.Mail) string { return string(m.Why) }
 
 func TestAddGoesOnWhereItEnded(t *testing.T) {
 	box, b := openOutbox(t)
@@ -177,7 +184,7 @@ func TestReportHasALineForEachRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := batch.Report(t.Context(), &out, box, b); err != nil {
+	if err := batch.Report(t.Context(), &out, box, b, why); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := csv.NewReader(&out).ReadAll()
@@ -209,7 +216,7 @@ func TestReportRunsNothing(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		var out bytes.Buffer
-		if err := batch.Report(t.Context(), &out, box, b); err != nil {
+		if err := batch.Report(t.Context(), &out, box, b, why); err != nil {
 			t.Fatal(err)
 		}
 		lines, err := csv.NewReader(&out).ReadAll()
@@ -232,19 +239,19 @@ func TestReportRunsNothing(t *testing.T) {
 		}
 	}
 	check("waiting")
-	if _, err := box.Act(t.Context(), outbox.Discard, outbox.Filter{All: true}); err != nil {
+	if _, err := operator.Act(t.Context(), box, outbox.Discard, operator.Filter{All: true}); err != nil {
 		t.Fatal(err)
 	}
 	check("removed")
 }
 
 func TestDryRunWritesMessagesAndAnIndex(t *testing.T) {
-	rows, err := batch.ReadRows("rows.csv", strings.NewReader("id,email\n<1>,a@x.example\n2,b@x.example\n"), "")
+	in, err := rows.NewReader("rows.csv", strings.NewReader("id,email\n<1>,a@x.example\n2,b@x.example\n"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "out")
-	n, err := batch.DryRun(t.Context(), rows, plan(t, addTemplate), dir, "rows & co")
+	n, err := batch.DryRun(t.Context(), in, plan(t, addTemplate), dir, "rows & co")
 	if err != nil || n != 2 {
 		t.Fatalf("%d messages, %v", n, err)
 	}

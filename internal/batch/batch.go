@@ -1,5 +1,5 @@
 // Package batch turns rows of data and a template into messages in the outbox:
-// mail merge. A batch goes so:
+// mail merge. Options become a Plan, and a batch goes so:
 //
 //  1. Check: every row is filled in and checked, and every problem listed with
 //     its row, before the first message is taken.
@@ -9,6 +9,9 @@
 //     and the row's key, so that a row is one message however often this is run.
 //  4. The courier submits what is due; Account and Report read from the outbox
 //     what became of every row.
+//
+// Run does 3 and 4 at the same time, tells what happens as Events, and ends with
+// the account and why rows were not accepted.
 //
 // Memory does not grow with the number of rows.
 package batch

@@ -16,52 +16,22 @@ import (
 	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
-	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
-
-// Plan says how a row becomes a message.
-type Plan struct {
-	Template *mailtemplate.Template
-	Base     message.Draft // what every message has: From, Mailbox, ...
-
-	Attachments []message.Attachment // of every message, after those of the template
-}
-
-// Draft fills in the template for one row and returns when the message is to be
-// submitted (zero: at once). The error is *badinput.FieldError, or the cause of
-// ctx, with which filling in ends.
-func (p Plan) Draft(ctx context.Context, row Row) (message.Draft, time.Time, error) {
-	d := p.draft()
-	if err := p.Template.Fill(ctx, &d, row.Data); err != nil {
-		return d, time.Time{}, err
-	}
-	d.Attachments = append(d.Attachments, p.Attachments...)
-	at, err := p.Template.At(ctx, row.Data)
-	return d, at, err
-}
-
-// draft is what a row is filled into.
-func (p Plan) draft() message.Draft {
-	d := p.Base
-	// Appending to the base's lists would share their memory among rows.
-	d.To, d.Cc, d.Bcc = slices.Clip(d.To), slices.Clip(d.Cc), slices.Clip(d.Bcc)
-	d.ReplyTo, d.Headers, d.Attachments = slices.Clip(d.ReplyTo), slices.Clip(d.Headers), slices.Clip(d.Attachments)
-	return d
-}
 
 // Checked is the result of checking all rows.
 type Checked struct {
 	Rows      int              // that can be used
 	Bad       int              // that cannot
-	Twice     int              // that stand in the file before, and are one message with it
+	Twice     int              // that are in the file before, and are one message with it
 	Known     int              // that were taken before, by an earlier start of the batch
-	Problems  []RowError       // of the bad ones, each with all of its own; the first MaxProblems in order
+	Problems  []rows.Error     // of the bad ones, each with all of its own; the first MaxProblems in order
 	Mailboxes map[string]Count // what each mailbox will submit, without what is known
 	Last      time.Time        // the latest time that a row asks for; zero when none does
-	Legacy    int              // see Rows.Legacy
+	Legacy    int              // see rows.Reader.Legacy
 	Unsent    []message.Unsent // images that the message of the first row shows and does not carry
 	Unread    bool             // there were limits.WrongRows that cannot be used, and the rest was not looked at
 }
@@ -77,14 +47,14 @@ type Known func(keys []string) (map[string]bool, error)
 
 // Check reads every row and checks all that Add would refuse, but for the content
 // of attachments, of which it looks that they can be opened. known is nil for a
-// batch that begins. The error is a *RowError with N 0, the file itself, that of
+// batch that begins. The error is a *rows.Error with N 0, the file itself, that of
 // known, or the cause of ctx, with which checking ends.
-func Check(ctx context.Context, rows *Rows, p Plan, known Known) (Checked, error) {
+func Check(ctx context.Context, in *rows.Reader, p Plan, known Known) (Checked, error) {
 	c := &checker{
 		plan: p, known: known, files: make(map[message.Attachment]looked), seen: make(map[[8]byte][8]byte),
 		total: Checked{Mailboxes: make(map[string]Count)},
 	}
-	work := make(chan []Row, 4)
+	work := make(chan []rows.Row, 4)
 	var wg sync.WaitGroup
 	for range max(2, runtime.NumCPU()) {
 		wg.Go(func() {
@@ -93,11 +63,11 @@ func Check(ctx context.Context, rows *Rows, p Plan, known Known) (Checked, error
 			}
 		})
 	}
-	err := c.feed(ctx, rows, work)
+	err := c.feed(ctx, in, work)
 	close(work)
 	wg.Wait()
-	c.total.Legacy = rows.Legacy
-	slices.SortStableFunc(c.total.Problems, func(a, b RowError) int { return a.N - b.N })
+	c.total.Legacy = in.Legacy
+	slices.SortStableFunc(c.total.Problems, func(a, b rows.Error) int { return a.N - b.N })
 	c.total.Problems = c.total.Problems[:min(len(c.total.Problems), MaxProblems)]
 	if err == nil {
 		err = c.failed
@@ -127,17 +97,17 @@ type checker struct {
 }
 
 // feed reads rows and hands them out.
-func (c *checker) feed(ctx context.Context, rows *Rows, work chan<- []Row) error {
-	list := make([]Row, 0, chunkRows)
+func (c *checker) feed(ctx context.Context, in *rows.Reader, work chan<- []rows.Row) error {
+	list := make([]rows.Row, 0, chunkRows)
 	for cost := 0; ctx.Err() == nil; {
 		if c.enough() {
 			work <- list
-			_, err := rows.Next()
+			_, err := in.Next()
 			c.total.Unread = !errors.Is(err, io.EOF)
 			return nil
 		}
-		row, err := rows.Next()
-		var bad *RowError
+		row, err := in.Next()
+		var bad *rows.Error
 		switch {
 		case errors.Is(err, io.EOF):
 			work <- list
@@ -157,9 +127,9 @@ func (c *checker) feed(ctx context.Context, rows *Rows, work chan<- []Row) error
 			continue
 		}
 		list = append(list, row)
-		if cost += row.cost; len(list) == chunkRows || cost > chunkCost {
+		if cost += row.Cost; len(list) == chunkRows || cost > chunkCost {
 			work <- list
-			list, cost = make([]Row, 0, chunkRows), 0
+			list, cost = make([]rows.Row, 0, chunkRows), 0
 		}
 	}
 	return context.Cause(ctx)
@@ -167,7 +137,7 @@ func (c *checker) feed(ctx context.Context, rows *Rows, work chan<- []Row) error
 
 // stoodBefore reports a row whose key stood before: with the same row it is one
 // message, with another one of the two would be lost.
-func (c *checker) stoodBefore(row Row) (known, other bool) {
+func (c *checker) stoodBefore(row rows.Row) (known, other bool) {
 	key, sum := short(row.Key), short(row.Sum)
 	old, known := c.seen[key]
 	c.seen[key] = sum
@@ -195,13 +165,13 @@ func (c *checker) note(n, line int, problems ...error) {
 	// Twice as many as shown, since they come in out of order.
 	for _, err := range problems {
 		if len(c.total.Problems) < 2*MaxProblems {
-			c.total.Problems = append(c.total.Problems, RowError{n, line, err})
+			c.total.Problems = append(c.total.Problems, rows.Error{N: n, Line: line, Err: err})
 		}
 	}
 }
 
 // check checks some rows and adds up what they make.
-func (c *checker) check(ctx context.Context, list []Row) {
+func (c *checker) check(ctx context.Context, list []rows.Row) {
 	known, err := c.knownOf(list)
 	counts := make(map[string]Count)
 	good, old := 0, 0
@@ -256,7 +226,7 @@ func (c *checker) fail(err error) {
 	}
 }
 
-func (c *checker) knownOf(list []Row) (map[string]bool, error) {
+func (c *checker) knownOf(list []rows.Row) (map[string]bool, error) {
 	if c.known == nil || len(list) == 0 {
 		return nil, nil
 	}
@@ -268,13 +238,13 @@ func (c *checker) knownOf(list []Row) (map[string]bool, error) {
 }
 
 // one checks a row and returns its message without content.
-func (c *checker) one(ctx context.Context, row Row) (outbox.Message, error) {
+func (c *checker) one(ctx context.Context, row rows.Row) (spool.Message, error) {
 	d, at, err := c.plan.Draft(ctx, row)
 	if err == nil {
 		err = d.Check()
 	}
 	if err != nil {
-		return outbox.Message{}, err
+		return spool.Message{}, err
 	}
 	m := stored(&mailobject.Mail{Envelope: d.Envelope()}, row)
 	m.ReadyAt = at
@@ -320,7 +290,7 @@ func (c *checker) images(ctx context.Context, d message.Draft) error {
 }
 
 // problems is all that is wrong with a row of which one found the first.
-func (c *checker) problems(ctx context.Context, row Row, first error) []error {
+func (c *checker) problems(ctx context.Context, row rows.Row, first error) []error {
 	d := c.plan.draft()
 	all := c.plan.Template.FillAll(ctx, &d, row.Data)
 	if len(all) == 0 { // else what is missing would be told twice

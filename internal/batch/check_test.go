@@ -17,7 +17,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mailtemplate"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/rows"
 )
 
 func plan(t testing.TB, source string) batch.Plan {
@@ -47,11 +48,11 @@ func check(t testing.TB, p batch.Plan, data string) batch.Checked {
 
 func checkFile(t testing.TB, p batch.Plan, name, data string) batch.Checked {
 	t.Helper()
-	rows, err := batch.ReadRows(name, strings.NewReader(data), "")
+	in, err := rows.NewReader(name, strings.NewReader(data), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := batch.Check(t.Context(), rows, p, nil)
+	c, err := batch.Check(t.Context(), in, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,11 +108,11 @@ func TestCheckListsEveryProblemWithItsRow(t *testing.T) {
 func TestRowsDoNotShareRecipients(t *testing.T) {
 	p := plan(t, "---\nto: '{{.email}}'\n---\nx\n")
 	p.Base.To = append(make([]address.Address, 0, 8), address.MustParse("all@contoso.example"))
-	one, _, err := p.Draft(t.Context(), batch.Row{Data: map[string]any{"email": "a@x.example"}})
+	one, _, err := p.Draft(t.Context(), rows.Row{Data: map[string]any{"email": "a@x.example"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.Draft(t.Context(), batch.Row{Data: map[string]any{"email": "b@x.example"}}); err != nil {
+	if _, _, err := p.Draft(t.Context(), rows.Row{Data: map[string]any{"email": "b@x.example"}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(one.To); got != "[all@contoso.example a@x.example]" {
@@ -121,7 +122,7 @@ func TestRowsDoNotShareRecipients(t *testing.T) {
 
 func TestForecast(t *testing.T) {
 	used := batch.Usage{
-		Left:       map[string]outbox.Left{"a": {Messages: 60, Recipients: 60}},
+		Left:       map[string]mailmerge.Left{"a": {Messages: 60, Recipients: 60}},
 		Recipients: map[string]int{"a": 9000},
 	}
 	noon := time.Date(2126, 12, 24, 12, 0, 0, 0, time.Local)
@@ -137,7 +138,7 @@ func TestForecast(t *testing.T) {
 		{boxes("a", 100, 20001), batch.Usage{}, "100 messages to 20001 recipients, spread over 3 days by the limit of 10000 recipients", 48 * time.Hour},
 		{boxes("a", 31, 31), used, "91 messages to 91 recipients, about 4 minutes at 30 a minute; 9000 of the day's 10000 recipients used", 3 * time.Minute},
 		{boxes("a", 31, 941), used, "91 messages to 1001 recipients, spread over 2 days by the limit of 10000 recipients; 9000 of the day's 10000 recipients used", 24 * time.Hour},
-		{boxes("a", 31, 31), batch.Usage{Others: map[string]outbox.Left{"a": {Messages: 30, Recipients: 30}}}, "31 messages to 31 recipients, about 3 minutes at 30 a minute; 30 other due messages of the outbox first", 2 * time.Minute},
+		{boxes("a", 31, 31), batch.Usage{Others: map[string]mailmerge.Left{"a": {Messages: 30, Recipients: 30}}}, "31 messages to 31 recipients, about 3 minutes at 30 a minute; 30 other due messages of the outbox first", 2 * time.Minute},
 		{batch.Checked{Known: 1, Mailboxes: map[string]batch.Count{"a": {}}}, batch.Usage{}, "1 row done, nothing left to submit", 0},
 		{batch.Checked{Last: noon, Mailboxes: map[string]batch.Count{"a": {1, 1}}}, batch.Usage{}, "1 message to 1 recipient, the last not before 2126-12-24 12:00", 0},
 		{batch.Checked{Known: 100, Mailboxes: map[string]batch.Count{"a": {}}}, used, "40 rows done; 60 messages to 60 recipients, about 2 minutes at 30 a minute; 9000 of the day's 10000 recipients used", time.Minute},
@@ -216,4 +217,16 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 	b.ReportMetric(100_000*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// TestCheckEndsWhereTooManyRowsAreWrong.
+func TestCheckEndsWhereTooManyRowsAreWrong(t *testing.T) {
+	in, err := rows.NewReader("a.csv", strings.NewReader("email\n"+strings.Repeat("a,b\n", 3*limits.WrongRows)), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := batch.Check(t.Context(), in, batch.Plan{}, nil)
+	if err != nil || !c.Unread || c.Bad != limits.WrongRows {
+		t.Errorf("%+v, %v", c.Bad, err)
+	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/until"
 )
 
@@ -36,13 +37,13 @@ td,th{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ddd;vert
 // both, and is there once all are. It returns how many there are; its error names
 // the row. It ends with ctx, and then returns its cause; each message that is
 // there then is whole.
-func DryRun(ctx context.Context, rows *Rows, p Plan, dir, title string) (n int, err error) {
+func DryRun(ctx context.Context, in *rows.Reader, p Plan, dir, title string) (n int, err error) {
 	if err := ownfile.OutputDir(dir); err != nil {
 		return 0, err
 	}
 	err = dryFile(ctx, filepath.Join(dir, "index.html"), func(w io.Writer) error {
 		index := bufio.NewWriter(w)
-		n, err = dryRows(ctx, rows, p, dir, title, index)
+		n, err = dryRows(ctx, in, p, dir, title, index)
 		return errors.Join(err, index.Flush())
 	})
 	if ctx.Err() != nil {
@@ -51,12 +52,12 @@ func DryRun(ctx context.Context, rows *Rows, p Plan, dir, title string) (n int, 
 	return n, err
 }
 
-func dryRows(ctx context.Context, rows *Rows, p Plan, dir, title string, index io.Writer) (n int, err error) {
+func dryRows(ctx context.Context, in *rows.Reader, p Plan, dir, title string, index io.Writer) (n int, err error) {
 	if err := indexPage().ExecuteTemplate(index, "head", title); err != nil {
 		return 0, err
 	}
 	for {
-		row, err := rows.Next()
+		row, err := in.Next()
 		if errors.Is(err, io.EOF) {
 			return n, indexPage().ExecuteTemplate(index, "foot", nil)
 		}
@@ -70,7 +71,7 @@ func dryRows(ctx context.Context, rows *Rows, p Plan, dir, title string, index i
 	}
 }
 
-func dryRow(ctx context.Context, row Row, p Plan, dir string, index io.Writer) error {
+func dryRow(ctx context.Context, row rows.Row, p Plan, dir string, index io.Writer) error {
 	d, _, err := p.Draft(ctx, row)
 	if err != nil {
 		return err

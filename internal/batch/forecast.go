@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Forecast says how long a batch will take and what it needs.
@@ -26,23 +29,23 @@ type Forecast struct {
 
 // Usage is what the outbox holds of a batch's mailboxes.
 type Usage struct {
-	Left       map[string]outbox.Left // rows that were taken and wait still
-	Recipients map[string]int         // of the last 24 hours
-	Others     map[string]outbox.Left // what else is due
+	Left       map[string]mailmerge.Left // rows that were taken and wait still
+	Recipients map[string]int            // of the last 24 hours
+	Others     map[string]mailmerge.Left // what else is due
 }
 
 // UsageOf reads the usage of the mailboxes that were checked.
-func (c Checked) UsageOf(ctx context.Context, box *outbox.Outbox, b outbox.Batch) (u Usage, err error) {
+func (c Checked) UsageOf(ctx context.Context, box *outbox.Outbox, b mailmerge.Batch) (u Usage, err error) {
 	u.Recipients = make(map[string]int)
 	for name := range c.Mailboxes {
-		m, err := box.Mailbox(ctx, name)
-		if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		m, err := operator.OneMailbox(ctx, box, name)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return u, err
 		}
 		u.Recipients[name] = m.Recipients
 	}
-	if u.Left, err = box.BatchLeft(ctx, b.ID); err == nil {
-		u.Others, err = box.DueBeside(ctx, b.ID)
+	if u.Left, err = mailmerge.StillLeft(ctx, box, b.ID); err == nil {
+		u.Others, err = mailmerge.DueBeside(ctx, box, b.ID)
 	}
 	return u, err
 }

@@ -10,23 +10,26 @@ import (
 	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
 // Report writes a CSV file with a line for each row of the batch: its key, the
 // recipients, what became of it, the server's last words, the queue id, the
-// Message-ID, attempts and time. Rows stand in the order in which they were
-// taken, the newest first; behind them those whose messages were removed. A cell
-// that a spreadsheet would run as a formula begins with an apostrophe.
-func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b outbox.Batch) error {
+// Message-ID, attempts and time. Rows are in the order in which they were
+// taken, the newest first; after them those whose messages were removed. A cell
+// that a spreadsheet would run as a formula begins with an apostrophe. reason says in
+// words why a message waits.
+func Report(ctx context.Context, w io.Writer, box *outbox.Outbox, b mailmerge.Batch, reason func(operator.Mail) string) error {
 	out := report{csv.NewWriter(w)}
 	if err := out.Write([]string{"row", "recipients", "outcome", "reply", "queue_id", "message_id", "attempts", "in_doubt", "finished_at", "reason"}); err != nil {
 		return err
 	}
-	err := each(ctx, box, b, func(d outbox.Detail) error {
+	err := each(ctx, box, b, func(d operator.Detail) error {
 		return out.row(
 			d.Row, recipients(d), outcome(d.State, d.InDoubt), lastReply(d), string(d.QID), d.MessageID, strconv.Itoa(d.Attempts),
-			strconv.Itoa(d.InDoubt), stamp(d.FinishedAt), d.Reason,
+			strconv.Itoa(d.InDoubt), stamp(d.FinishedAt), reason(d.Mail),
 		)
 	})
 	if err == nil {
@@ -55,9 +58,9 @@ func (r report) row(cells ...string) error {
 }
 
 // reportPast writes a line for each row whose message was removed.
-func reportPast(ctx context.Context, out report, box *outbox.Outbox, b outbox.Batch) error {
+func reportPast(ctx context.Context, out report, box *outbox.Outbox, b mailmerge.Batch) error {
 	for after := ""; ; {
-		list, err := box.PastRows(ctx, b.ID, after, pageSize)
+		list, err := mailmerge.PastRows(ctx, box, b.ID, after, pageSize)
 		for _, p := range list {
 			after = p.Row
 			if err == nil {
@@ -70,7 +73,7 @@ func reportPast(ctx context.Context, out report, box *outbox.Outbox, b outbox.Ba
 	}
 }
 
-func recipients(d outbox.Detail) string {
+func recipients(d operator.Detail) string {
 	var paths []string
 	for _, r := range d.RecipientStates {
 		paths = append(paths, r.ForwardPath)
@@ -79,7 +82,7 @@ func recipients(d outbox.Detail) string {
 }
 
 // lastReply is the last that a server said about the message.
-func lastReply(d outbox.Detail) string {
+func lastReply(d operator.Detail) string {
 	for i := len(d.Events) - 1; i >= 0; i-- {
 		if e := d.Events[i]; e.Code != 0 {
 			return strings.TrimSpace(fmt.Sprintf("%d %s", e.Code, strings.ReplaceAll(e.Text, "\n", " ")))

@@ -147,26 +147,9 @@ func (c *Config) ProxyURL() *url.URL {
 	return u
 }
 
-// OwnRoots returns the roots of CAFile alone, nil without CAFile. They are few
-// and soon read, and with a private server or the sandbox they are enough.
-func (c *Config) OwnRoots() *x509.CertPool {
-	if c.ownCAs == nil {
-		return nil
-	}
-	return c.addOwn(x509.NewCertPool())
-}
-
-func (c *Config) addOwn(pool *x509.CertPool) *x509.CertPool {
-	for _, certificate := range c.ownCAs {
-		pool.AddCert(certificate)
-	}
-	return pool
-}
-
 // RootCAs returns the system's roots and those of CAFile. It is nil without
 // CAFile when the system's cannot be read; crypto/tls then says so, should there
-// be TLS. Reading them takes some 15 ms: start it before the connection is made,
-// so that the handshake need not wait for them.
+// be TLS. Reading them takes some 15 ms.
 func (c *Config) RootCAs() *x509.CertPool {
 	pool, err := x509.SystemCertPool()
 	switch {
@@ -176,7 +159,10 @@ func (c *Config) RootCAs() *x509.CertPool {
 	default:
 		pool = x509.NewCertPool() // a container may have no roots at all
 	}
-	return c.addOwn(pool)
+	for _, certificate := range c.ownCAs {
+		pool.AddCert(certificate)
+	}
+	return pool
 }
 
 // EnvFile returns the path of the env file that was read, "" when there is none.

@@ -15,6 +15,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -38,26 +41,26 @@ func faulty(t *testing.T, faults ...string) (o sandbox.Options) {
 }
 
 // until runs, as a long-running process does, until the message is over or held.
-func (l *lab) until(q outbox.QID, o courier.Options) outbox.Detail {
+func (l *lab) until(q queueid.ID, o courier.Options) operator.Detail {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
 	defer cancel()
-	var d outbox.Detail
+	var d operator.Detail
 	o.Poll = 5 * time.Millisecond
 	o.Until = func(ctx context.Context) (over bool, err error) {
-		d, err = l.out.Show(ctx, q)
+		d, err = operator.Show(ctx, l.out, q)
 		return d.State != outbox.Ready && d.State != outbox.Sending, err
 	}
 	l.run(ctx, o)
 	if ctx.Err() != nil {
-		l.t.Errorf("%s did not come back: %s, %s", q, d.State, d.Reason)
+		l.t.Errorf("%s did not come back: %s, %s", q, d.State, d.Why)
 	}
 	return d
 }
 
-func (l *lab) mailbox(name string) outbox.Mailbox {
+func (l *lab) mailbox(name string) operator.Mailbox {
 	l.t.Helper()
-	m, err := l.out.Mailbox(l.t.Context(), name)
+	m, err := operator.OneMailbox(l.t.Context(), l.out, name)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -159,7 +162,7 @@ func TestWhatIsHeldIsNotWaitedFor(t *testing.T) {
 		l.run(t.Context(), o) // refused, then accepted
 		l.pass()
 	}
-	if d, err := l.out.Show(t.Context(), q); err != nil || d.State != outbox.Sent || l.box.Stats().Auths != 3 {
+	if d, err := operator.Show(t.Context(), l.out, q); err != nil || d.State != outbox.Sent || l.box.Stats().Auths != 3 {
 		t.Errorf("%s after %d sign-ins, %v", d.State, l.box.Stats().Auths, err)
 	}
 }
@@ -230,7 +233,7 @@ func TestANoticeWaitsUntilAMailboxWorks(t *testing.T) {
 			}
 			l.add("a@contoso.example", "x@contoso.example", "a")
 			l.run(t.Context(), o)
-			list, err := l.out.List(t.Context(), outbox.Filter{})
+			list, err := operator.List(t.Context(), l.out, operator.Filter{})
 			if err != nil || len(list) != 1 {
 				t.Errorf("%d messages are queued, %v", len(list), err)
 			}
@@ -332,7 +335,7 @@ func TestTheProgramThatIsToldDisturbsNothing(t *testing.T) {
 	if tries.Load() != 1 || len(said) != 1 || !errors.Is(said[0], failing) {
 		t.Errorf("told %d times, said %v", tries.Load(), said)
 	}
-	if n, err := l.out.Notices(t.Context(), outbox.RoadCommand, 9); err != nil || len(n) != 0 {
+	if n, err := l.out.Notices().List(t.Context(), notice.RoadCommand, 9); err != nil || len(n) != 0 {
 		t.Errorf("it is tried again at once: %+v, %v", n, err)
 	}
 }
@@ -396,7 +399,7 @@ func TestADiskWithoutRoomForANoticeStopsNothing(t *testing.T) {
 	if n := len(l.box.Messages()); n != 3 || troubles != 1 {
 		t.Errorf("%d messages arrived, %d warnings", n, troubles)
 	}
-	if list, err := full.Notices(t.Context(), outbox.RoadMail, 9); err != nil || len(list) != 1 {
+	if list, err := full.Notices().List(t.Context(), notice.RoadMail, 9); err != nil || len(list) != 1 {
 		t.Errorf("the notice is lost: %+v, %v", list, err)
 	}
 }

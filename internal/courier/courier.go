@@ -1,14 +1,15 @@
 // Package courier takes due mail from the outbox and submits it. One process at
 // a time does so for an outbox (outbox.Lock). It goes so:
 //
-//  1. The mailboxes that have something due stand in a ring. Up to
+//  1. The mailboxes that have something due are in a ring. Up to
 //     Options.Mailboxes of them are served at once, each by one worker with one
-//     connection, which takes up to Quantum messages and then stands back at the
+//     connection, which takes up to Quantum messages and then goes to the
 //     end of the ring: a mailbox with a backlog of days does not make others wait.
 //  2. A worker claims a message, submits it and records what became of it, in
-//     the server's words. While one message is on its way the next is claimed,
-//     so that its MAIL group goes out behind the final dot.
-//  3. Just before a content goes out the outbox is asked, and counts it.
+//     the server's words. While a large message is on its way the next is
+//     claimed, so that its MAIL group goes with the final dot.
+//  3. Just before a content goes out, with MAIL or after DATA, the outbox is asked,
+//     and counts it.
 //  4. A held mailbox whose time has come is tried by a sign-in first, then by one
 //     message alone.
 //  5. The operator is told by a program, beside everything else, and by a mail from
@@ -27,8 +28,11 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -36,11 +40,11 @@ import (
 type Options struct {
 	// Connection gives what a session of the mailbox needs. Its error pauses the
 	// mailbox: it is a setting that is wrong.
-	Connection func(mailbox string) (submission.Options, error)
+	Connection func(mailbox string) (session.Options, error)
 
 	// Claims, when set, reads the token of an attempt that failed: Exchange says
 	// the same of a token for another service as of a missing permission.
-	Claims func(submission.Token) *diagnosis.Claims
+	Claims func(bearer.Token) *diagnosis.Claims
 
 	Mailboxes int           // served at once: 8
 	Quantum   int           // messages before the others' turn: 20
@@ -279,7 +283,7 @@ func (c *courier) err() error {
 func (c *courier) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failed == nil && err != nil && !errors.Is(err, outbox.ErrLost) && !errors.Is(err, context.Canceled) {
+	if c.failed == nil && err != nil && !errors.Is(err, store.ErrLost) && !errors.Is(err, context.Canceled) {
 		c.failed = err
 	}
 }
@@ -288,9 +292,9 @@ func (c *courier) fail(err error) {
 // another program has the outbox locked or there is no room for a notice.
 func (c *courier) failUnlessPassing(err error) {
 	switch {
-	case errors.Is(err, outbox.ErrFull):
+	case errors.Is(err, store.ErrFull):
 		c.trouble(err)
-	case !errors.Is(err, outbox.ErrBusy):
+	case !errors.Is(err, store.ErrBusy):
 		c.fail(err)
 	}
 }
@@ -305,8 +309,8 @@ func (c *courier) trouble(err error) {
 	c.warned = true
 }
 
-// session returns the Sender of a mailbox, made at its first message.
-func (c *courier) session(mailbox string) (*submission.Sender, error) {
+// submitter returns the Sender of a mailbox, made at its first message.
+func (c *courier) submitter(mailbox string) (*submission.Sender, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s, ok := c.senders[mailbox]; ok {

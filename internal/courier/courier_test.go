@@ -20,15 +20,23 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -78,7 +86,7 @@ func newLab(t *testing.T, so sandbox.Options, oo outbox.Options) *lab {
 	return l
 }
 
-func (l *lab) Token(ctx context.Context) (submission.Token, error) {
+func (l *lab) Token(ctx context.Context) (bearer.Token, error) {
 	source := entra.New(entra.Options{
 		TokenURL: strings.ReplaceAll(l.box.TokenEndpoint(), "#TenantID#", l.box.TenantID()), ClientID: l.box.ClientID(),
 		Credential: entra.Secret(secret.New(l.box.ClientSecret())), Scopes: []string{"https://outlook.office365.com/.default"},
@@ -86,24 +94,24 @@ func (l *lab) Token(ctx context.Context) (submission.Token, error) {
 	})
 	token, err := source.Token(ctx)
 	if err != nil {
-		return submission.Token{}, err
+		return bearer.Token{}, err
 	}
-	return submission.Token{Access: secret.New(token.AccessToken)}, nil
+	return bearer.Token{Access: secret.New(token.AccessToken)}, nil
 }
 
-func (l *lab) Invalidate(submission.Token) {}
+func (l *lab) Invalidate(bearer.Token) {}
 
-func (l *lab) connection(mailbox string) (submission.Options, error) {
+func (l *lab) connection(mailbox string) (session.Options, error) {
 	host, port, err := net.SplitHostPort(l.box.SMTPAddr())
 	if err != nil {
-		return submission.Options{}, err
+		return session.Options{}, err
 	}
 	n, err := strconv.Atoi(port)
-	return submission.Options{Host: host, Port: n, RootCAs: l.roots, Mailbox: mailbox, Tokens: l}, err
+	return session.Options{Host: host, Port: n, RootCAs: l.roots, Mailbox: mailbox, Tokens: l}, err
 }
 
 // add puts a message into the outbox.
-func (l *lab) add(mailbox, to, subject string) outbox.QID {
+func (l *lab) add(mailbox, to, subject string) queueid.ID {
 	l.t.Helper()
 	var d message.Draft
 	var err error
@@ -119,7 +127,7 @@ func (l *lab) add(mailbox, to, subject string) outbox.QID {
 		l.t.Fatal(err)
 	}
 	defer m.Close()
-	qid, _, err := l.out.AcceptContent(l.t.Context(), outbox.Message{
+	qid, _, err := l.out.AcceptContent(l.t.Context(), spool.Message{
 		Mailbox: mailbox, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
 	}, m.Content)
 	if err != nil {
@@ -197,8 +205,8 @@ func TestARefusedCredentialBurnsNoMessage(t *testing.T) {
 	if got := fmt.Sprint(settled); got != "[a@contoso.example ready b@contoso.example sent]" {
 		t.Errorf("settled %s", got)
 	}
-	box, err := l.out.Mailbox(t.Context(), "a@contoso.example")
-	if err != nil || box.Pause != outbox.PauseConfiguration || box.Counts[outbox.Ready] != 3 || box.Code != "smtp-auth-disabled-mailbox" {
+	box, err := operator.OneMailbox(t.Context(), l.out, "a@contoso.example")
+	if err != nil || box.Pause != mailbox.PauseConfiguration || box.Counts[outbox.Ready] != 3 || box.Code != "smtp-auth-disabled-mailbox" {
 		t.Errorf("mailbox %+v, %v", box, err)
 	}
 }
@@ -211,7 +219,7 @@ func TestAReplyThatIsLostIsInDoubtAndRecorded(t *testing.T) {
 	l := newLab(t, sandbox.Options{Faults: []fault.Fault{f}}, outbox.Options{InDoubt: outbox.DoubtHold})
 	qid := l.add("a@contoso.example", "x@contoso.example", "a")
 	l.run(t.Context(), courier.Options{Drain: true})
-	d, err := l.out.Show(t.Context(), qid)
+	d, err := operator.Show(t.Context(), l.out, qid)
 	if err != nil || d.State != outbox.Held || d.InDoubt != 1 {
 		t.Errorf("message %+v, %v", d.Mail, err)
 	}
@@ -235,7 +243,7 @@ func TestAnEndingProcessLetsTheMessageOnItsWayArrive(t *testing.T) {
 	if got := fmt.Sprint(settled); got != "[a@contoso.example sent]" || len(l.box.Messages()) != 1 {
 		t.Errorf("settled %s, %d arrived", got, len(l.box.Messages()))
 	}
-	list, err := l.out.List(t.Context(), outbox.Filter{States: []outbox.State{outbox.Ready}})
+	list, err := operator.List(t.Context(), l.out, operator.Filter{States: []outbox.State{outbox.Ready}})
 	if err != nil || len(list) != 4 {
 		t.Errorf("%d messages are ready, %v; want 4", len(list), err)
 	}
@@ -247,7 +255,7 @@ func TestAnEndingProcessLetsTheMessageOnItsWayArrive(t *testing.T) {
 }
 
 func TestLimitsAreKept(t *testing.T) {
-	l := newLab(t, sandbox.Options{}, outbox.Options{Limits: outbox.Limits{PerMinute: 3}})
+	l := newLab(t, sandbox.Options{}, outbox.Options{Limits: mailbox.Limits{PerMinute: 3}})
 	for range 5 {
 		l.add("a@contoso.example", "x@contoso.example", "a")
 	}
@@ -300,11 +308,11 @@ func TestWhatTheGraceCutsOffIsRecordedAsInDoubt(t *testing.T) {
 	if got := fmt.Sprint(l.run(ctx, courier.Options{Drain: true, Grace: time.Nanosecond})); got != "[a@contoso.example held]" {
 		t.Errorf("settled %s", got)
 	}
-	d, err := l.out.Show(t.Context(), qid)
+	d, err := operator.Show(t.Context(), l.out, qid)
 	if err != nil || d.State != outbox.Held || d.InDoubt != 1 {
 		t.Errorf("message %+v, %v", d.Mail, err)
 	}
-	if d, err := l.out.Show(t.Context(), other); err != nil || d.State != outbox.Ready || d.Attempts != 0 {
+	if d, err := operator.Show(t.Context(), l.out, other); err != nil || d.State != outbox.Ready || d.Attempts != 0 {
 		t.Errorf("the next message %+v, %v", d.Mail, err)
 	}
 }
@@ -315,7 +323,7 @@ func TestUntilIsAskedAsSoonAsNothingIsLeft(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	l.run(ctx, courier.Options{Poll: time.Hour, Until: func(ctx context.Context) (bool, error) {
-		d, err := l.out.Show(ctx, qid)
+		d, err := operator.Show(ctx, l.out, qid)
 		return d.State == outbox.Sent, err
 	}})
 	if err := ctx.Err(); err != nil {
@@ -342,14 +350,14 @@ func TestAnOutcomeIsRecordedWhenTheOutboxIsFreeAgain(t *testing.T) {
 	}}, outbox.Options{})
 	qid := l.add("a@contoso.example", "x@contoso.example", "a")
 	told := func(err error) {
-		if _, e := foreign.ExecContext(t.Context(), "ROLLBACK"); e != nil || !errors.Is(err, outbox.ErrBusy) {
+		if _, e := foreign.ExecContext(t.Context(), "ROLLBACK"); e != nil || !errors.Is(err, store.ErrBusy) {
 			t.Error(err, e)
 		}
 	}
 	if got := fmt.Sprint(l.run(t.Context(), courier.Options{Drain: true, Trouble: told})); got != "[a@contoso.example sent]" {
 		t.Errorf("settled %s", got)
 	}
-	if d, err := l.out.Show(t.Context(), qid); err != nil || d.State != outbox.Sent || d.InDoubt != 0 {
+	if d, err := operator.Show(t.Context(), l.out, qid); err != nil || d.State != outbox.Sent || d.InDoubt != 0 {
 		t.Errorf("message %+v, %v", d.Mail, err)
 	}
 }
@@ -359,7 +367,7 @@ func TestALargeMessageHasTheTimeItNeeds(t *testing.T) {
 	l := newLab(t, sandbox.Options{}, outbox.Options{})
 	from := "a@contoso.example"
 	content := "From: " + from + "\r\nSubject: large\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 30<<10)
-	_, _, err := l.out.Accept(t.Context(), outbox.Message{
+	_, _, err := l.out.Accept(t.Context(), spool.Message{
 		Mailbox: from, MessageID: "<1@contoso.example>",
 		Envelope: mailobject.Envelope{ReversePath: from, ForwardPaths: []string{"x@contoso.example"}},
 	}, strings.NewReader(content))
@@ -382,10 +390,10 @@ func TestADamagedContentIsGivenUp(t *testing.T) {
 	if got := fmt.Sprint(l.run(t.Context(), courier.Options{Drain: true})); got != "[a@contoso.example dead a@contoso.example sent]" {
 		t.Errorf("settled %s", got)
 	}
-	if d, err := l.out.Show(t.Context(), qid); err != nil || !strings.Contains(d.Text, "the content is not what was taken") {
+	if d, err := operator.Show(t.Context(), l.out, qid); err != nil || !strings.Contains(d.Text, "the content is not what was taken") {
 		t.Errorf("message %+v, %v", d.Mail, err)
 	}
-	if n, err := l.out.Notices(t.Context(), outbox.RoadMail, 9); err != nil || len(n) != 1 || n[0].QID != qid {
+	if n, err := l.out.Notices().List(t.Context(), notice.RoadMail, 9); err != nil || len(n) != 1 || n[0].QID != qid {
 		t.Errorf("notices %+v, %v", n, err)
 	}
 	if m := l.box.Messages(); len(m) != 1 || m[0].Subject != "b" {

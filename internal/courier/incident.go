@@ -2,12 +2,12 @@ package courier
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
@@ -32,7 +32,7 @@ type Incident struct {
 
 // told is how Notify ended.
 type told struct {
-	notice outbox.Notice
+	notice notice.Notice
 	err    error
 }
 
@@ -51,12 +51,12 @@ func (c *courier) tell(ctx context.Context) error {
 	if c.telling || time.Now().Before(c.tellAfter) || (c.o.Due && c.count >= maxTold) {
 		return nil
 	}
-	notices, err := c.box.Notices(ctx, outbox.RoadCommand, maxNotices)
+	notices, err := c.box.Notices().List(ctx, notice.RoadCommand, maxNotices)
 	if err != nil || len(notices) == 0 {
 		return err
 	}
 	if c.o.Notify == nil {
-		return c.box.NoticesDone(ctx, outbox.RoadCommand, notices)
+		return c.box.Notices().Done(ctx, notice.RoadCommand, notices)
 	}
 	incident, err := c.incident(ctx, notices[0])
 	if err != nil {
@@ -71,10 +71,10 @@ func (c *courier) tell(ctx context.Context) error {
 // heard records how Notify ended. What our own end cut off is told by the next run.
 func (c *courier) heard(ctx context.Context, t told) error {
 	c.telling = false
-	list := []outbox.Notice{t.notice}
+	list := []notice.Notice{t.notice}
 	switch {
 	case t.err == nil:
-		err := c.box.NoticesDone(context.WithoutCancel(ctx), outbox.RoadCommand, list)
+		err := c.box.Notices().Done(context.WithoutCancel(ctx), notice.RoadCommand, list)
 		if err != nil {
 			c.tellAfter = time.Now().Add(notifyPause) // it would be told again at once
 		}
@@ -86,26 +86,23 @@ func (c *courier) heard(ctx context.Context, t told) error {
 	if c.o.Unnotified != nil {
 		c.o.Unnotified(t.err)
 	}
-	return c.box.NoticesLater(ctx, outbox.RoadCommand, list)
+	return c.box.Notices().Later(ctx, notice.RoadCommand, list)
 }
 
 // incident is a notice with what the catalogue knows of it.
-func (c *courier) incident(ctx context.Context, n outbox.Notice) (Incident, error) {
+func (c *courier) incident(ctx context.Context, n notice.Notice) (Incident, error) {
 	i := Incident{
 		SchemaVersion: 1, Kind: strings.ReplaceAll(string(n.Kind), " ", "_"), Summary: summary(n), At: n.At, Mailbox: n.Mailbox,
 		QueueID: string(n.QID), Since: orNil(n.Since), NextTry: orNil(n.Next), Code: n.Code, Said: printable.Line(n.Text),
 	}
-	if n.Kind == outbox.NoticeHeld || n.Kind == outbox.NoticePaused {
+	if n.Kind == notice.Held || n.Kind == notice.Paused {
 		i.Release = ReleaseCommand(n.Mailbox)
 	}
 	if f, known := c.finding(n); known {
 		i.Title, i.Cause, i.Fixes = f.Title, f.Cause, f.Fixes
 	}
-	m, err := c.box.Mailbox(ctx, n.Mailbox)
-	if errors.Is(err, outbox.ErrNotFound) {
-		return i, nil
-	}
-	i.Waiting = m.Counts[outbox.Ready]
+	waiting, err := c.box.Waiting(ctx, n.Mailbox)
+	i.Waiting = waiting[n.Mailbox].Counts[outbox.Ready]
 	return i, err
 }
 

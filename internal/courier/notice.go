@@ -9,7 +9,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
 
@@ -30,12 +31,12 @@ func (c *courier) notify(ctx context.Context) error {
 	if err := c.tell(ctx); err != nil {
 		return err
 	}
-	notices, err := c.box.Notices(ctx, outbox.RoadMail, maxNotices)
+	notices, err := c.box.Notices().List(ctx, notice.RoadMail, maxNotices)
 	if err != nil || len(notices) == 0 {
 		return err
 	}
 	if !mail {
-		return c.box.NoticesDone(ctx, outbox.RoadMail, notices)
+		return c.box.Notices().Done(ctx, notice.RoadMail, notices)
 	}
 	return c.mail(ctx, notices)
 }
@@ -43,7 +44,7 @@ func (c *courier) notify(ctx context.Context) error {
 // mail puts notices into one mail of the outbox itself, from a mailbox that works;
 // without one they wait. Auto-Submitted (RFC 3834) keeps auto-responders quiet;
 // about the mail itself there is never a notice.
-func (c *courier) mail(ctx context.Context, notices []outbox.Notice) error {
+func (c *courier) mail(ctx context.Context, notices []notice.Notice) error {
 	from, mailbox, ok, err := c.carrier(ctx, notices)
 	if err != nil || !ok {
 		return err
@@ -57,9 +58,9 @@ func (c *courier) mail(ctx context.Context, notices []outbox.Notice) error {
 	}
 	defer m.Close()
 	last := notices[len(notices)-1]
-	qid, _, err := c.box.AcceptContent(ctx, outbox.Message{
+	qid, _, err := c.box.AcceptContent(ctx, spool.Message{
 		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
-		Key: fmt.Sprintf("notice/%d/%d", last.ID, last.Tries), Priority: outbox.Urgent, Source: "notice", Notice: true,
+		Key: fmt.Sprintf("notice/%d/%d", last.ID, last.Tries), Priority: spool.Urgent, Source: "notice", Notice: true,
 	}, m.Content)
 	if err != nil {
 		return err
@@ -72,8 +73,8 @@ func (c *courier) mail(ctx context.Context, notices []outbox.Notice) error {
 // mailbox would meet as well, such as a server that is down, only a mailbox
 // can tell that has submitted since. Each time that one was refused the next takes
 // its turn.
-func (c *courier) carrier(ctx context.Context, notices []outbox.Notice) (from, mailbox address.Address, ok bool, err error) {
-	records, err := c.box.Records(ctx)
+func (c *courier) carrier(ctx context.Context, notices []notice.Notice) (from, mailbox address.Address, ok bool, err error) {
+	records, err := c.box.Mailboxes().Records(ctx)
 	if err != nil {
 		return from, mailbox, false, err
 	}
@@ -111,7 +112,7 @@ func (c *courier) carrier(ctx context.Context, notices []outbox.Notice) (from, m
 }
 
 // subject is what the first of them says.
-func subject(notices []outbox.Notice) string {
+func subject(notices []notice.Notice) string {
 	s := summary(notices[0])
 	if len(notices) > 1 {
 		s += fmt.Sprintf(", and %d more", len(notices)-1)
@@ -120,18 +121,18 @@ func subject(notices []outbox.Notice) string {
 }
 
 // summary is a notice in a few words.
-func summary(first outbox.Notice) string {
-	return map[outbox.NoticeKind]string{
-		outbox.NoticeHeld:    "mailbox " + first.Mailbox + " is held",
-		outbox.NoticePaused:  "mailbox " + first.Mailbox + " pauses",
-		outbox.NoticeResumed: "mailbox " + first.Mailbox + " submits again",
-		outbox.NoticeDead:    "message " + string(first.QID) + " was given up",
-		outbox.NoticeInDoubt: "message " + string(first.QID) + " is in doubt",
+func summary(first notice.Notice) string {
+	return map[notice.Kind]string{
+		notice.Held:    "mailbox " + first.Mailbox + " is held",
+		notice.Paused:  "mailbox " + first.Mailbox + " pauses",
+		notice.Resumed: "mailbox " + first.Mailbox + " submits again",
+		notice.Dead:    "message " + string(first.QID) + " was given up",
+		notice.InDoubt: "message " + string(first.QID) + " is in doubt",
 	}[first.Kind]
 }
 
 // text says of each notice what happened, why, and what to do.
-func (c *courier) text(notices []outbox.Notice) string {
+func (c *courier) text(notices []notice.Notice) string {
 	var b strings.Builder
 	for _, n := range notices {
 		fmt.Fprintf(&b, "%s  %s", n.At.Format(time.RFC3339), n.Kind)
@@ -152,21 +153,21 @@ func (c *courier) text(notices []outbox.Notice) string {
 }
 
 // explain adds what the catalogue knows, and how it goes on.
-func (c *courier) explain(b *strings.Builder, n outbox.Notice) {
+func (c *courier) explain(b *strings.Builder, n notice.Notice) {
 	if f, known := c.finding(n); known {
 		fmt.Fprintf(b, "    %s: %s\n    more: smtpsend explain %s\n", f.Title, f.Cause, f.Code)
 	}
 	next := n.Next.Format(time.RFC3339)
 	switch n.Kind {
-	case outbox.NoticeHeld:
+	case notice.Held:
 		fmt.Fprintf(b, "    It is tried again by itself, by a sign-in, from %s on. When it is fixed, at once: %s\n", next, ReleaseCommand(n.Mailbox))
-	case outbox.NoticePaused:
+	case notice.Paused:
 		fmt.Fprintf(b, "    It goes on by itself at %s. At once: %s\n", next, ReleaseCommand(n.Mailbox))
-	case outbox.NoticeResumed:
+	case notice.Resumed:
 		fmt.Fprintf(b, "    A message was accepted: nothing is left to do.\n")
-	case outbox.NoticeDead:
+	case notice.Dead:
 		fmt.Fprintf(b, "    Its content is kept: smtpsend queue show %s\n", n.QID)
-	case outbox.NoticeInDoubt:
+	case notice.InDoubt:
 		fmt.Fprintf(b, "    Look whether it arrived: smtpsend queue show %s\n", n.QID)
 	}
 }
@@ -180,13 +181,14 @@ func ReleaseCommand(mailbox string) string {
 }
 
 // finding is what the catalogue says of a notice.
-func (c *courier) finding(n outbox.Notice) (diagnosis.Finding, bool) {
-	if _, known := diagnosis.Lookup(n.Code); !known {
+func (c *courier) finding(n notice.Notice) (diagnosis.Finding, bool) {
+	entry, known := diagnosis.Lookup(n.Code)
+	if !known {
 		return diagnosis.Finding{}, false
 	}
 	facts := diagnosis.Facts{Mailbox: n.Mailbox}
 	if c.o.Facts != nil {
 		facts = c.o.Facts(n.Mailbox)
 	}
-	return diagnosis.Explain(n.Code, facts)[0], true
+	return diagnosis.Describe(entry, diagnosis.Symptom{}, facts), true
 }

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // probeTime bounds a probe: a token, a connection and AUTH.
@@ -17,8 +20,8 @@ const probeTime = 2 * time.Minute
 // Probed is how a probe of a held mailbox ended.
 type Probed struct {
 	Mailbox string
-	Err     *submission.Error // nil when the sign-in was accepted, or nothing was tried
-	Token   submission.Token  // that it was tried with
+	Err     *session.Error // nil when the sign-in was accepted, or nothing was tried
+	Token   bearer.Token   // that it was tried with
 	Settled outbox.Settled
 }
 
@@ -32,7 +35,7 @@ func (c *courier) probe(ctx context.Context, mailbox string) bool {
 	switch {
 	case errors.Is(err, outbox.ErrIdle), ctx.Err() != nil:
 		return false
-	case errors.Is(err, outbox.ErrBusy):
+	case errors.Is(err, store.ErrBusy):
 		c.trouble(err)
 		return false
 	case err != nil:
@@ -54,13 +57,13 @@ func (c *courier) probe(ctx context.Context, mailbox string) bool {
 	return end.Settled.Pause == ""
 }
 
-// signIn is the probe itself. What ends for our own sake has a zero result.
-func (c *courier) signIn(end *Probed) (accepted bool, result outbox.Result) {
-	session, err := c.session(end.Mailbox)
+// signIn is the probe itself. What ends for our own sake has a zero verdict.
+func (c *courier) signIn(end *Probed) (accepted bool, result mailbox.Verdict) {
+	sender, err := c.submitter(end.Mailbox)
 	if err != nil {
-		return false, settingResult(err)
+		return false, settingVerdict(err)
 	}
-	end.Token, end.Err = session.SignIn(c.work, time.Now().Add(probeTime))
+	end.Token, end.Err = sender.SignIn(c.work, time.Now().Add(probeTime))
 	if end.Err == nil {
 		return true, result
 	}
@@ -70,7 +73,7 @@ func (c *courier) signIn(end *Probed) (accepted bool, result outbox.Result) {
 	return false, result
 }
 
-// settingResult is the result of an attempt that a setting ended.
-func settingResult(err error) outbox.Result {
-	return outbox.Result{Stage: smtp.StageConfig, Class: diagnosis.ClassConfiguration, Kind: KindSettings, Text: err.Error()}
+// settingVerdict is the verdict on an attempt that a setting ended.
+func settingVerdict(err error) mailbox.Verdict {
+	return mailbox.Verdict{Stage: smtp.StageConfig, Class: diagnosis.ClassConfiguration, Kind: KindSettings, Text: err.Error()}
 }

@@ -7,6 +7,11 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/bearer"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
+	"github.com/smtpsend/smtpsend/internal/session"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
@@ -40,41 +45,62 @@ func (c *courier) serve(ctx context.Context, due outbox.Due) {
 		}
 		quantum = 1
 	}
-	current := c.claim(ctx, mailbox)
-	for n := 1; current != nil; n++ {
-		var following *job
-		next := func() *mailobject.Mail {
-			if n < quantum {
-				following = c.claim(ctx, mailbox)
-			}
-			if following == nil {
-				return nil
-			}
-			return following.mail
-		}
-		goOn := c.submit(current, next)
-		if !goOn || ctx.Err() != nil {
-			c.giveBack(following)
+	for taken := 0; taken < quantum; {
+		n, goOn := c.round(ctx, mailbox, quantum-taken)
+		if n == 0 || !goOn {
 			return
 		}
-		if current = following; current == nil && n < quantum {
-			current = c.claim(ctx, mailbox)
+		taken += n
+	}
+}
+
+// round submits due messages of a mailbox, at most so many, until there is none
+// just now. It returns how many it took and whether the mailbox may go on.
+func (c *courier) round(ctx context.Context, mailbox string, most int) (taken int, goOn bool) {
+	first := c.claim(ctx, mailbox)
+	if first == nil {
+		return 0, false
+	}
+	sender, err := c.submitter(mailbox)
+	if err != nil {
+		return 1, c.finish(first, nil, outbox.Result{Verdict: settingVerdict(err)}) && ctx.Err() == nil
+	}
+	var claimed []*job // in the order of their turns
+	mails := func(yield func(*mailobject.Mail) bool) {
+		for j := first; j != nil; j = c.claim(ctx, mailbox) {
+			claimed, taken = append(claimed, j), taken+1
+			if !yield(j.mail) || taken == most {
+				return
+			}
 		}
 	}
+	policy := func(*mailobject.Mail) submission.Policy { return c.policy(claimed[0]) }
+	goOn = true
+	for _, receipt := range sender.SubmitAll(c.work, mails, policy) {
+		done := claimed[0]
+		claimed = claimed[1:]
+		if goOn = c.finish(done, receipt, c.resultOf(done, receipt)) && ctx.Err() == nil; !goOn {
+			break
+		}
+	}
+	for _, j := range claimed {
+		c.giveBack(j)
+	}
+	return taken, goOn
 }
 
 // claim takes the next due message, nil when there is none or the mailbox has
 // to wait.
-func (c *courier) claim(ctx context.Context, mailbox string) *job {
+func (c *courier) claim(ctx context.Context, name string) *job {
 	if ctx.Err() != nil {
 		return nil
 	}
-	claim, err := c.sender.Claim(ctx, mailbox)
+	claim, err := c.sender.Claim(ctx, name)
 	if err != nil {
-		var wait *outbox.WaitError
+		var wait *mailbox.WaitError
 		switch {
 		case errors.Is(err, outbox.ErrIdle), errors.As(err, &wait), ctx.Err() != nil:
-		case errors.Is(err, outbox.ErrBusy):
+		case errors.Is(err, store.ErrBusy):
 			c.trouble(err)
 		default:
 			c.fail(err)
@@ -89,26 +115,17 @@ func (c *courier) claim(ctx context.Context, mailbox string) *job {
 
 // giveBack returns a claim as if it had never been taken.
 func (c *courier) giveBack(j *job) {
-	if j == nil {
-		return
-	}
 	if _, err := c.record(j, outbox.Result{}); err != nil {
 		c.fail(err)
 	}
 }
 
-// submit makes one attempt and records it. It reports whether the mailbox may
-// go on.
-func (c *courier) submit(j *job, next func() *mailobject.Mail) bool {
-	session, err := c.session(j.claim.Mailbox)
-	if err != nil {
-		return c.finish(j, nil, settingResult(err))
-	}
+// policy is one attempt, in a time that goes with the size.
+func (c *courier) policy(j *job) submission.Policy {
 	timeout := c.o.Timeout + time.Duration(j.claim.Size/slowest)*time.Second
-	receipt := session.Submit(c.work, j.mail, submission.Policy{
+	return submission.Policy{
 		Attempts: 1, Deadline: time.Now().Add(timeout), BeforeContent: func(ctx context.Context) error { return c.allow(ctx, j) },
-	}, next)
-	return c.finish(j, receipt, c.resultOf(j, receipt))
+	}
 }
 
 // slowest is the octets a second that a message may need at least: a large one
@@ -143,7 +160,7 @@ func (c *courier) record(j *job, result outbox.Result) (outbox.Settled, error) {
 func (c *courier) persist(write func(context.Context) (outbox.Settled, error)) (outbox.Settled, error) {
 	for start := time.Now(); ; {
 		settled, err := write(context.WithoutCancel(c.work))
-		passing := errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrFull)
+		passing := errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrFull)
 		if !passing || time.Since(start) > recordTime || c.work.Err() != nil {
 			return settled, err
 		}
@@ -169,11 +186,11 @@ func (c *courier) finish(j *job, receipt *submission.Receipt, result outbox.Resu
 
 // resultOf is a receipt in the outbox's terms.
 func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
-	res := outbox.Result{Took: r.Took, ServerID: r.QueueID, Reply: r.Reply}
+	res := outbox.Result{Verdict: mailbox.Verdict{Reply: r.Reply}, Took: r.Took, ServerID: r.QueueID}
 	for _, rcpt := range r.Recipients {
 		o := outbox.Recipient{Recipient: rcpt}
 		if rcpt.Outcome == smtp.Transient || rcpt.Outcome == smtp.Permanent {
-			o.Class = diagnosis.Find(submission.SymptomOf(rcpt), diagnosis.Facts{}).Class
+			o.Class = diagnosis.Find(session.SymptomOf(rcpt), diagnosis.Facts{}).Class
 		}
 		res.Recipients = append(res.Recipients, o)
 	}
@@ -181,8 +198,8 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 	if e == nil || ((j.kept || e.Interrupted()) && r.Count(smtp.InDoubt) == 0) { // it ended for our own sake
 		return res
 	}
-	c.blame(&res, e, to, r.Token)
-	if errors.Is(e, outbox.ErrDamaged) {
+	c.blame(&res.Verdict, e, to, r.Token)
+	if errors.Is(e, spool.ErrDamaged) {
 		giveUp(&res)
 	}
 	return res
@@ -190,7 +207,7 @@ func (c *courier) resultOf(j *job, r *submission.Receipt) outbox.Result {
 
 // blame says in res what e means. Of a message that others have, to is who lacks
 // it; that says nothing about the mailbox.
-func (c *courier) blame(res *outbox.Result, e *submission.Error, to string, token submission.Token) {
+func (c *courier) blame(res *mailbox.Verdict, e *session.Error, to string, token bearer.Token) {
 	symptom := e.Symptom()
 	if c.o.Claims != nil {
 		symptom.Claims = c.o.Claims(token)

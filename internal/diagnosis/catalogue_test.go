@@ -67,6 +67,38 @@ func TestEntryForm(t *testing.T) {
 	}
 }
 
+// TestProperties keeps what stands beside the words of an entry meaningful: each
+// property is some entry's, and names what exists.
+func TestProperties(t *testing.T) {
+	has := map[string]int{}
+	for _, e := range diagnosis.Entries() {
+		for property, set := range map[string]bool{
+			"noreason": e.GivesNoReason(), "clock": e.Clock, "after": e.After != "", "vague": e.Vague,
+			"online": e.OnlineOnly, "local": e.Local != "", "inspected": e.Inspected != "",
+		} {
+			if set {
+				has[property]++
+			}
+		}
+		if e.After != "" && !slices.Contains(stages, e.After) {
+			t.Errorf("%s: it follows stage %q, which is not known", e.Code, e.After)
+		}
+		for _, code := range []string{e.Local, e.Inspected} {
+			if _, known := diagnosis.Lookup(code); code != "" && !known {
+				t.Errorf("%s: code %q is not known", e.Code, code)
+			}
+		}
+		if e.Vague && slices.ContainsFunc(e.Rules, func(r diagnosis.Rule) bool { return !r.Network }) {
+			t.Errorf("%s: it is vague, and a rule is not of the network", e.Code)
+		}
+	}
+	for _, property := range []string{"noreason", "clock", "after", "vague", "online", "local", "inspected"} {
+		if has[property] == 0 {
+			t.Errorf("no entry has the property %q: take it out of parse.go", property)
+		}
+	}
+}
+
 var placeholders = regexp.MustCompile(`\{[^}]*\}`)
 
 func checkFixes(t *testing.T, fixes []diagnosis.Fix) {

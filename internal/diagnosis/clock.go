@@ -21,8 +21,9 @@ func clockNote(s Symptom) string {
 	now, ok1 := entraTime(m[1])
 	until, ok2 := entraTime(m[3])
 	from, told := entraTime(m[2])
+	unreadable := m[2] != "" && !told
 	switch {
-	case !ok1 || !ok2 || !told && m[2] != "":
+	case !ok1, !ok2, unreadable:
 		return ""
 	case now.After(until) && !told:
 		return fmt.Sprintf("By the times in the text it had expired %s before Entra received it.", span(now.Sub(until)))

@@ -1,14 +1,12 @@
 // Package diagnosis is the one catalogue of what can go wrong between a
 // program and Exchange Online: for each known failure a stable code, how it is
 // recognised, a sample of its text, its class, its cause, and ranked fixes with
-// the reader's own ids in the commands.
+// your own ids in the commands.
 //
-// Two ways lead into it. Find takes a Symptom, which is what a stage of our own
-// client saw (a reply, a refusal of the token endpoint, a fault of the network),
-// and names it. Explain takes text that somebody pasted from any tool, undoes
-// what tools do to text, and names every failure in it. Both read the same
-// rules: files in catalogue/, one per theme, whose form is described in
-// parse.go.
+// Find takes a Symptom, which is what a stage of our own client saw (a reply, a
+// refusal of the token endpoint, a fault of the network), and names it. Text that
+// was pasted from another tool is read by internal/paste. Both use the same rules:
+// files in catalogue/, one per theme, whose form is described in parse.go.
 //
 // The package is data and matching: it opens no connection and no file, keeps
 // no state, and everything in it is safe for concurrent use.
@@ -24,7 +22,7 @@ import (
 type Class string
 
 // The classes. Transient and throttled failures pass by themselves, the others
-// need somebody.
+// need someone to act.
 const (
 	ClassTransient     Class = "transient"     // try again after a pause
 	ClassThrottled     Class = "throttled"     // a limit was met: slow down, keep the mail
@@ -65,7 +63,7 @@ type Symptom struct {
 	OAuthError string // its "error", such as "invalid_client"
 	AADSTS     []int  // its "error_codes"
 
-	Fault  smtp.Fault  // what failed when nobody replied
+	Fault  smtp.Fault  // what failed when no reply came
 	Proxy  *ProxyError // what a proxy answered, nil for nothing
 	Claims *Claims     // of the token that was used, when known
 }
@@ -105,8 +103,8 @@ type Finding struct {
 	Text       string   `json:"text,omitempty"`        // the server's words in full, tokens and secrets taken out; "" of what was pasted
 }
 
-// Transient reports whether the same attempt may work later without anybody
-// doing anything.
+// Transient reports whether the same attempt may work later without a change
+// by anyone.
 func (f Finding) Transient() bool { return f.Class == ClassTransient || f.Class == ClassThrottled }
 
 // Known reports whether the catalogue has an entry for the failure.

@@ -2,7 +2,6 @@ package diagnosis
 
 import (
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -16,7 +15,7 @@ const (
 	SureDocumented Sure = "documented"  // Microsoft's own text
 	SureSeen       Sure = "seen"        // a real server's words in public material
 	SureSecondHand Sure = "second-hand" // another's account of it
-	SureUnproven   Sure = "unproven"    // nobody has shown it yet; the wording may differ
+	SureUnproven   Sure = "unproven"    // no one has shown it yet; the wording may differ
 )
 
 // TokenSample is how a token endpoint refuses: the parts of its JSON.
@@ -54,8 +53,38 @@ type Entry struct {
 	Search     []string // strings that people search for
 	Sure       Sure
 
-	rules  []rule
-	orders []fixOrder
+	// Rules are the ways to recognise it; any of them is enough.
+	Rules []Rule
+
+	Clock bool       // a wrong clock can cause it
+	After smtp.Stage // the stage of whose failure it is a consequence; "" for none
+
+	// Of pasted text: see parse.go.
+	Vague            bool
+	OnlineOnly       bool
+	Local, Inspected string // codes of other entries
+
+	otherwise lastResort // "" for none
+	noReason  *Symptom   // the reply, nil for none
+	orders    []fixOrder
+}
+
+// GivesNoReason reports whether the server refuses without a reason, so that several
+// causes remain.
+func (e Entry) GivesNoReason() bool { return e.noReason != nil }
+
+// WithClaims returns the entry that the claims of the refused token tell of a refusal
+// that gives no reason: e itself when they tell nothing, or the refusal gives one.
+func (e Entry) WithClaims(c *Claims) Entry {
+	if !e.GivesNoReason() || c == nil {
+		return e
+	}
+	s := *e.noReason
+	s.Claims = c
+	if better, weight := Match(s); weight > 0 {
+		return better
+	}
+	return e
 }
 
 // theCatalogue is read once, at the first use, so that a program that meets no
@@ -76,60 +105,5 @@ func Lookup(code string) (Entry, bool) {
 	return theCatalogue().entries[i], true
 }
 
-// mustLookup is Lookup for codes that this package relies on; a test has them all.
-func mustLookup(code string) Entry {
-	e, _ := Lookup(code)
-	return e
-}
-
-// words are those of the entry's samples, as they stand there, by their bare form.
-func (e Entry) words() map[string]string {
-	known := map[string]string{}
-	for _, sample := range append([]string{e.Sample}, e.Variants...) {
-		for _, word := range strings.Fields(sample) {
-			known[bare(word)] = word
-		}
-	}
-	delete(known, "")
-	return known
-}
-
-// phrase is what a rule of the entry asks for in word, one word or several
-// without blanks between them: "" where there is more in word.
-func (e Entry) phrase(word string) string {
-	word = strings.Trim(word, marks)
-	letters := squeeze(word)
-	if len(letters) < minPhrase || len(word) != len(letters) {
-		return ""
-	}
-	asked := slices.ContainsFunc(e.rules, func(r rule) bool {
-		return slices.ContainsFunc(r.words, func(phrase string) bool { return strings.Contains(phrase, letters) })
-	})
-	if !asked {
-		return ""
-	}
-	for _, sample := range append([]string{e.Sample}, e.Variants...) { // which has capitals
-		if i := strings.Index(strings.ToLower(sample), letters); i >= 0 && isASCII(sample) {
-			return sample[i : i+len(letters)]
-		}
-	}
-	return letters
-}
-
-// minPhrase is how many letters no secret has in common with a phrase by chance.
-const minPhrase = 4
-
-// bare is a word in lower case without the marks around it.
-func bare(word string) string { return strings.ToLower(strings.Trim(word, marks)) }
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
-// marks may stand around a word.
-const marks = "\"'`.,:;!?()[]{}<>*_|-=\\/"
+// KnownNumber reports whether the catalogue has an entry for this AADSTS number.
+func KnownNumber(number int) bool { return theCatalogue().numbers[number] }

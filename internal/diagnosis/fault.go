@@ -15,9 +15,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
-// FaultOf names the failure behind an error of net, crypto/tls, crypto/x509,
-// io, syscall or context, or a ProxyError, by type alone. It is "" for nil and for errors of
-// other kinds. An interrupted context is smtp.FaultCancelled, one past its deadline
+// FaultOf names the failure that an error stands for: one of net, crypto/tls,
+// crypto/x509, io, syscall or context, or a ProxyError, by type alone. It is "" for nil
+// and for errors of other kinds. An interrupted context is smtp.FaultCancelled, one past its deadline
 // smtp.FaultConnectionTimeout.
 func FaultOf(err error) smtp.Fault {
 	if err == nil {
@@ -69,7 +69,10 @@ func tlsFault(err error) smtp.Fault {
 	// crypto/tls wraps an alert that it received in a net.OpError with this Op.
 	// The alert's type is not exported there, but it is a number all the same.
 	var op *net.OpError
-	if errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error") {
+	if !errors.As(err, &op) {
+		return ""
+	}
+	if op.Op == "remote error" || op.Op == "local error" {
 		if v := reflect.ValueOf(op.Err); v.IsValid() && v.Kind() == reflect.Uint8 && v.Uint() == uint64(alertProtocolVersion) {
 			return smtp.FaultTLSVersion
 		}

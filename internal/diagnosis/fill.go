@@ -1,12 +1,12 @@
 package diagnosis
 
 import (
+	"cmp"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
-
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -15,28 +15,21 @@ import (
 // application's, which people confuse with the app registration's.
 func completeFacts(f Facts, s Symptom) Facts {
 	if s.Claims != nil {
-		f.ObjectID = or(s.Claims.ObjectID, f.ObjectID)
-		f.ClientID = or(f.ClientID, s.Claims.AppID)
-		f.TenantID = or(f.TenantID, s.Claims.TenantID)
+		f.ObjectID = cmp.Or(s.Claims.ObjectID, f.ObjectID)
+		f.ClientID = cmp.Or(f.ClientID, s.Claims.AppID)
+		f.TenantID = cmp.Or(f.TenantID, s.Claims.TenantID)
 	}
 	if m := notAllowed.Get().FindStringSubmatch(s.Text); m != nil {
-		f.Mailbox = or(f.Mailbox, m[1])
-		f.From = or(f.From, m[2])
+		f.Mailbox = cmp.Or(f.Mailbox, m[1])
+		f.From = cmp.Or(f.From, m[2])
 	}
 	return f
 }
 
-// notAllowed finds the two addresses of a SendAsDenied reply. What stands before
+// notAllowed finds the two addresses of a SendAsDenied reply. What is before
 // an address with nothing but a colon or a slash between them is a URL, whose
 // part before the @ ends with a password.
 var notAllowed = lazyregexp.New(`(?:^|[\s<"'(])([\p{L}\p{N}._%+&=~-]{1,64}@[\p{L}\p{N}.-]{1,253})\s+not\s+allowed\s+to\s+send\s+as\s+<?([\p{L}\p{N}._%+&=~-]{1,64}@[\p{L}\p{N}.-]{0,252}[\p{L}\p{N}])`)
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
 
 var placeholder = lazyregexp.New(`\{[a-z-]+\}`)
 
@@ -79,7 +72,7 @@ var (
 	angled   = lazyregexp.New(`^<[\p{L}\p{N}][\p{L}\p{N}._+@:/=#&!%$-]*>$`)
 )
 
-// value returns the fact that a placeholder stands for, and what stands in its
+// value returns the fact that a placeholder stands for, and what is put in its
 // place when it is not known.
 func (f Facts) value(p string) (value, missing string) {
 	switch p {

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/redact"
 )
 
 // MaxText is how much of a reply or description is looked at, in octets.
 const MaxText = 64 << 10
 
 // Find names what the symptom shows. It never fails: what the catalogue does
-// not know gets a code that begins with "unknown-", and a cause that says what
+// not know gets an entry of last resort, whose cause says what
 // the first digit or the HTTP status means.
 func Find(s Symptom, f Facts) Finding {
 	if len(s.Text) > MaxText {
@@ -25,36 +26,30 @@ func Find(s Symptom, f Facts) Finding {
 	if m := enhancedStart.Get().FindString(s.Text); m != "" && s.Enhanced == "" {
 		s.Enhanced = m
 	}
-	f = completeFacts(f, s)
-	if e, ok := findEntry(s); ok {
-		return finish(e, s, f)
+	e, weight := Match(s)
+	if weight == 0 {
+		e = Unknown(s)
 	}
-	e, _ := Lookup(unknownCode(s))
-	return finish(e, s, f)
+	return Describe(e, s, f)
 }
 
 var enhancedStart = lazyregexp.New(`^[245]\.\d{1,3}\.\d{1,3}\b`)
 
-func findEntry(s Symptom) (Entry, bool) {
-	e, score := bestEntry(s)
-	return e, score > 0
-}
-
-// bestEntry is the entry of the rule that asks for most and holds, and how much
-// it asks for; 0 when no rule holds.
-func bestEntry(s Symptom) (Entry, int) {
+// Match returns the entry of the rule that weighs most and holds, and its weight:
+// 0 when no rule holds. An entry for the symptom's fault goes before all rules.
+func Match(s Symptom) (e Entry, weight int) {
 	if s.Fault != "" {
 		for _, e := range theCatalogue().entries {
 			if e.Fault == s.Fault {
-				return e, ordinary
+				return e, Ordinary
 			}
 		}
 	}
-	text := squeeze(s.Text)
+	text := Squeeze(s.Text)
 	best, most := -1, 0
 	for i, e := range theCatalogue().entries {
-		for _, r := range e.rules {
-			if n := r.specific(); n > most && r.holds(s, text) {
+		for _, r := range e.Rules {
+			if n := r.Weight(); n > most && r.holds(s, text) {
 				best, most = i, n
 			}
 		}
@@ -65,30 +60,52 @@ func bestEntry(s Symptom) (Entry, int) {
 	return theCatalogue().entries[best], most
 }
 
-// unknownCode is the entry of last resort.
-func unknownCode(s Symptom) string {
+// lastResort is a kind of failure that no rule names.
+type lastResort string
+
+// The kinds, and all of them.
+const (
+	otherTransient  lastResort = "4yz"           // a reply that defers
+	otherPermanent  lastResort = "5yz"           // a reply that refuses
+	otherReply      lastResort = "reply"         // one that does neither
+	endpointTrouble lastResort = "token-trouble" // the token endpoint's own
+	endpointRefusal lastResort = "token-refusal"
+	withoutReply    lastResort = "no-reply"
+)
+
+var lastResorts = []lastResort{otherTransient, otherPermanent, otherReply, endpointTrouble, endpointRefusal, withoutReply}
+
+// Unknown returns the entry of last resort, for a symptom of which no rule holds.
+func Unknown(s Symptom) Entry {
+	e, _ := Lookup(theCatalogue().otherwise[kindOf(s)])
+	return e
+}
+
+func kindOf(s Symptom) lastResort {
 	switch {
 	case s.HTTPStatus == 408 || s.HTTPStatus == 429 || s.HTTPStatus >= 500,
 		s.OAuthError == "temporarily_unavailable", s.OAuthError == "server_error":
-		return "unknown-token-failure"
+		return endpointTrouble
 	case s.HTTPStatus != 0 || s.OAuthError != "" || len(s.AADSTS) > 0:
-		return "unknown-token-refusal"
+		return endpointRefusal
 	case s.Code/100 == 4:
-		return "unknown-transient"
+		return otherTransient
 	case s.Code/100 == 5:
-		return "unknown-permanent"
+		return otherPermanent
 	case s.Code != 0:
-		return "unknown-reply"
+		return otherReply
 	}
-	return "unknown-failure"
+	return withoutReply
 }
 
-// finish turns an entry into a finding about this symptom.
-func finish(e Entry, s Symptom, f Facts) Finding {
+// Describe turns an entry into a finding about this symptom. What f does not have
+// is taken from the token's claims and the server's words.
+func Describe(e Entry, s Symptom, f Facts) Finding {
+	f = completeFacts(f, s)
 	out := Finding{
 		Code: e.Code, Class: classOf(e, s), Title: e.Title, Cause: f.Fill(e.Cause),
 		Fixes: f.fillFixes(orderFixes(e, s)), ClientDoes: e.ClientDoes,
-		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: Redact(s.Text),
+		ReadOn: slices.Clone(e.ReadOn), Sure: e.Sure, Matched: matchedBy(e, s), Text: redact.Text(s.Text),
 	}
 	if note := clockNote(s); note != "" {
 		out.Cause += " " + note
@@ -103,7 +120,7 @@ func finish(e Entry, s Symptom, f Facts) Finding {
 }
 
 // classOf is the entry's class, except that an endpoint which answers 429 or
-// 5xx is in trouble whatever it says, and that a refusal nobody knows goes by
+// 5xx is in trouble whatever it says, and that an unknown refusal goes by
 // its first digit.
 func classOf(e Entry, s Symptom) Class {
 	if s.HTTPStatus == 429 {

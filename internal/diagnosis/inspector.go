@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
-
-	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -48,7 +46,7 @@ func Presented(err error) *x509.Certificate {
 	return nil
 }
 
-// Intercepted tells, of a certificate that nobody trusts, whether something on the
+// Intercepted tells, of a certificate that is not trusted, whether something on the
 // way to host opens TLS. host "" is the one that the certificate names.
 func Intercepted(host string, err error) bool {
 	leaf := Presented(err)
@@ -72,14 +70,11 @@ func named(leaf *x509.Certificate) string {
 	return ""
 }
 
-// issuedBy finds what IssuedBy says.
-var issuedBy = lazyregexp.New(`\(issued by ([^)\n]{1,120})\)`)
-
 // maxIssuer is how much of an issuer's name IssuedBy gives, in octets.
 const maxIssuer = 100
 
 // IssuedBy is what to add to the words of a failed handshake about a certificate
-// that nobody trusts: who made it, " (issued by NAME)". "" is for another failure.
+// that is not trusted: who made it, " (issued by NAME)". "" is for another failure.
 func IssuedBy(err error) string {
 	leaf := Presented(err)
 	if leaf == nil || FaultOf(err) != smtp.FaultTLSUntrusted {

@@ -12,7 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
-// The catalogue is kept as text that an administrator can read and mend. Each
+// The catalogue is kept as text that an administrator can read and correct. Each
 // file is a list of blocks. A block begins with "== CODE" or "== fix NAME"; its
 // lines are "key: value", and a line that begins with a blank continues the one
 // before. A line that begins with "#" is a remark.
@@ -36,13 +36,30 @@ import (
 //	search:  a string that people search for
 //	sure:    documented, seen, second-hand or unproven
 //
+// What the readers of a failure have to know of an entry beside its words is said by
+// these, so that no Go code knows an entry by its code:
+//
+//	otherwise: the kind of failure that it is the entry of last resort for (see lastResorts)
+//	noreason:  a reply, such as "535 5.7.3", that gives no reason; a token's claims may tell it
+//	clock:     yes when a wrong clock can cause it
+//	after:     the stage of whose failure it is a consequence, which is then named first
+//
+// and of pasted text:
+//
+//	vague:     yes when any other failure of the network says more
+//	local:     the code that it is when the program called its own machine
+//	inspected: the code that it is when something that opens TLS is named beside it
+//	online:    only, when another Exchange server than Microsoft's own says the same for
+//	           other reasons; such a text is not this
+//
 //go:embed catalogue/*.txt
 var catalogueFiles embed.FS
 
 type catalogue struct {
-	entries []Entry
-	byCode  map[string]int
-	numbers map[int]bool // AADSTS numbers that a rule names
+	entries   []Entry
+	byCode    map[string]int
+	numbers   map[int]bool          // AADSTS numbers that a rule names
+	otherwise map[lastResort]string // codes of last resort
 }
 
 // fixOrder moves the named fixes to the front when the condition holds.
@@ -95,7 +112,7 @@ func assemble(blocks []block) (*catalogue, error) {
 			fixes[name] = e.Fixes[0]
 		}
 	}
-	c := &catalogue{byCode: map[string]int{}, numbers: map[int]bool{}}
+	c := &catalogue{byCode: map[string]int{}, numbers: map[int]bool{}, otherwise: map[lastResort]string{}}
 	for _, b := range blocks {
 		if strings.HasPrefix(b.name, "fix ") {
 			continue
@@ -104,16 +121,48 @@ func assemble(blocks []block) (*catalogue, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, double := c.byCode[e.Code]; double {
-			return nil, fmt.Errorf("%s: code %q is double", b.where, e.Code)
-		}
-		c.byCode[e.Code] = len(c.entries)
-		c.entries = append(c.entries, e)
-		for _, r := range e.rules {
-			c.numbers[r.aadsts] = true
+		if err := c.add(e); err != nil {
+			return nil, fmt.Errorf("%s: %w", b.where, err)
 		}
 	}
-	return c, nil
+	return c, c.check()
+}
+
+func (c *catalogue) add(e Entry) error {
+	if _, double := c.byCode[e.Code]; double {
+		return fmt.Errorf("code %q is double", e.Code)
+	}
+	c.byCode[e.Code] = len(c.entries)
+	c.entries = append(c.entries, e)
+	for _, r := range e.Rules {
+		c.numbers[r.AADSTS] = true
+	}
+	if e.otherwise == "" {
+		return nil
+	}
+	if other, double := c.otherwise[e.otherwise]; double {
+		return fmt.Errorf("%q and %q are both for %s", other, e.Code, e.otherwise)
+	}
+	c.otherwise[e.otherwise] = e.Code
+	return nil
+}
+
+// check reports codes that an entry names and that do not exist, and a kind of failure
+// without an entry of last resort.
+func (c *catalogue) check() error {
+	for _, e := range c.entries {
+		for _, code := range []string{e.Local, e.Inspected} {
+			if _, known := c.byCode[code]; !known && code != "" {
+				return fmt.Errorf("%s: code %q is not known", e.Code, code)
+			}
+		}
+	}
+	for _, kind := range lastResorts {
+		if c.otherwise[kind] == "" {
+			return fmt.Errorf("no entry of last resort for %s", kind)
+		}
+	}
+	return nil
 }
 
 type block struct {
@@ -179,13 +228,25 @@ func (e *Entry) set(f field, fixes map[string]Fix) error {
 		if err != nil {
 			return err
 		}
-		e.rules = append(e.rules, r)
+		e.Rules = append(e.Rules, r)
 	case "nosample":
 		e.NoSample = f.value
 	case "fault":
 		e.Fault = smtp.Fault(f.value)
 	case "server":
 		e.ServerCan = f.value == "yes"
+	case "vague":
+		e.Vague = f.value == "yes"
+	case "clock":
+		e.Clock = f.value == "yes"
+	case "online":
+		e.OnlineOnly = f.value == "only"
+	case "after":
+		e.After = smtp.Stage(f.value)
+	case "local":
+		e.Local = f.value
+	case "inspected":
+		e.Inspected = f.value
 	case "client":
 		e.ClientDoes = f.value
 	case "read":
@@ -196,6 +257,8 @@ func (e *Entry) set(f field, fixes map[string]Fix) error {
 		e.Sure = Sure(f.value)
 	case "sample", "token":
 		return e.setSample(f)
+	case "otherwise", "noreason":
+		return e.setReply(f)
 	case "fix", "run", "who", "when":
 		return e.setFix(f, fixes)
 	default:
@@ -228,6 +291,24 @@ func (e *Entry) setSample(f field) error {
 	}
 	e.Token = &TokenSample{HTTPStatus: status, Error: strings.Trim(parts[1], "-"), AADSTS: number}
 	return nil
+}
+
+// setReply sets which replies an entry is for without having a rule for them.
+func (e *Entry) setReply(f field) error {
+	if f.key == "otherwise" {
+		e.otherwise = lastResort(f.value)
+		if !slices.Contains(lastResorts, e.otherwise) {
+			return fmt.Errorf("kind of failure %q is not known", f.value)
+		}
+		return nil
+	}
+	code, enhanced, _ := strings.Cut(f.value, " ")
+	if !codeShape.Get().MatchString(code) || !enhancedShape.Get().MatchString(enhanced) {
+		return fmt.Errorf("noreason %q: want a reply code and an enhanced status code", f.value)
+	}
+	n, err := strconv.Atoi(code)
+	e.noReason = &Symptom{Code: n, Enhanced: enhanced}
+	return err
 }
 
 func (e *Entry) setFix(f field, fixes map[string]Fix) error {

@@ -80,9 +80,12 @@ func schemesOf(challenges []string) (offers []string) {
 
 // isToken is narrower than RFC 9110 5.6.2: no scheme has a mark but "-" and "_".
 func isToken(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r != '-' && r != '_' && (r >= 0x80 || squeezed(byte(r)) == 0)
-	})
+	for i := range len(s) {
+		if mark := s[i] == '-' || s[i] == '_'; !mark && SqueezeOctet(s[i]) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // outsideQuotes splits a list at its commas.
@@ -103,7 +106,7 @@ func outsideQuotes(list string) (pieces []string) {
 }
 
 // proxyFault tells a proxy that will not from one that cannot: with 502 to 504 it
-// tried, and with 3yz a network's sign-in page stands in between.
+// tried, and with 3yz a network's sign-in page is in between.
 func proxyFault(err error) smtp.Fault {
 	var proxy *ProxyError
 	switch {
@@ -126,7 +129,10 @@ const (
 
 func socksFault(err error) smtp.Fault {
 	for op := (*net.OpError)(nil); errors.As(err, &op); err = op.Err {
-		if op.Op == "socks connect" && op.Err != nil && (op.Err.Error() == socksRefused || op.Err.Error() == socksNoWay) {
+		if op.Op != "socks connect" || op.Err == nil {
+			continue
+		}
+		if words := op.Err.Error(); words == socksRefused || words == socksNoWay {
 			return smtp.FaultProxySignIn
 		}
 	}
@@ -174,15 +180,15 @@ func proxyNote(e Entry, s Symptom) string {
 	if offers := offersIn(s); len(offers) > 0 {
 		notes = append(notes, "It offers "+strings.Join(offers, ", ")+".")
 	}
-	text := squeeze(s.Text)
+	text := Squeeze(s.Text)
 	signedIn := s.Proxy != nil && s.Proxy.SignedIn
-	sent := signedIn || strings.Contains(text, squeeze("; user and password were sent)"))
+	sent := signedIn || strings.Contains(text, Squeeze("; user and password were sent)"))
 	switch {
-	case strings.Contains(text, squeeze(socksNoWay)):
+	case strings.Contains(text, Squeeze(socksNoWay)):
 		notes = append(notes, "It takes none of the ways that were offered to it: no sign-in at all, and user and password where its setting has them.")
 	case withoutBasic(s):
 		notes = append(notes, "smtpsend speaks Basic alone, so that no user and password can help.")
-	case sent && !strings.Contains(text, "nouserandpasswordweresent"), strings.Contains(text, squeeze(socksRefused)):
+	case sent && !strings.Contains(text, "nouserandpasswordweresent"), strings.Contains(text, Squeeze(socksRefused)):
 		notes = append(notes, "User and password were sent, and it refused them.")
 	case s.Proxy != nil, strings.Contains(text, "nouserandpasswordweresent"):
 		notes = append(notes, "No user and password were sent: the proxy's setting has none.")

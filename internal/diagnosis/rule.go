@@ -10,7 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
-// rule is one way to recognise an entry. All that it names must hold; the rule
+// Rule is one way to recognise an entry. All that it names must hold; the rule
 // that names most wins. The words of a "match:" line are
 //
 //	"some words"   in the text, without regard to case, blanks and punctuation
@@ -27,21 +27,22 @@ import (
 //	pasted         in pasted text alone
 //	generic        gives way to every rule that is not; in pasted text its words
 //	               count only where mail is spoken of
-type rule struct {
-	words    []string // squeezed
-	code     int
-	enhanced string
-	upTo     int // last detail of a range such as 4.7.500-699, else 0
-	aadsts   int
-	http     int
-	oauth    string
-	stage    smtp.Stage
-	claim    string
-	weak     bool
-	network  bool
-	solid    bool // its one phrase is a name without blanks ("ENOTFOUND")
-	pasted   bool
-	generic  bool
+type Rule struct {
+	Words      []string // in the form of Squeeze
+	Code       int
+	Enhanced   string // the first of a range, of which HasEnhanced knows the last
+	AADSTS     int
+	HTTPStatus int
+	OAuthError string
+	Stage      smtp.Stage
+	Claim      string
+	Weak       bool
+	Network    bool
+	Solid      bool // its one phrase is a name without blanks ("ENOTFOUND")
+	Pasted     bool
+	Generic    bool
+
+	upTo int // last detail of a range such as 4.7.500-699, else 0
 }
 
 var (
@@ -50,108 +51,115 @@ var (
 	codeShape     = lazyregexp.New(`^[2-5]\d\d$`)
 )
 
-func parseRule(line string) (rule, error) {
-	var r rule
+func parseRule(line string) (Rule, error) {
+	var r Rule
 	for _, t := range ruleToken.Get().FindAllString(line, -1) {
 		if err := r.add(t); err != nil {
-			return rule{}, err
+			return Rule{}, err
 		}
 	}
-	if r.specific()%ordinary == 0 {
-		return rule{}, fmt.Errorf("rule %q recognises nothing", line)
+	if r.Weight()%Ordinary == 0 {
+		return Rule{}, fmt.Errorf("rule %q recognises nothing", line)
 	}
 	return r, nil
 }
 
-func (r *rule) add(t string) (err error) {
+func (r *Rule) add(t string) (err error) {
 	key, value, _ := strings.Cut(t, ":")
 	switch {
 	case t[0] == '"':
-		w := squeeze(t)
+		w := Squeeze(t)
 		if w == "" {
 			return fmt.Errorf("words %s hold no letter", t)
 		}
-		r.words = append(r.words, w)
-		r.solid = len(r.words) == 1 && !strings.Contains(t, " ")
+		r.Words = append(r.Words, w)
+		r.Solid = len(r.Words) == 1 && !strings.Contains(t, " ")
 	case codeShape.Get().MatchString(t):
-		r.code, err = strconv.Atoi(t)
+		r.Code, err = strconv.Atoi(t)
 	case enhancedShape.Get().MatchString(t):
 		m := enhancedShape.Get().FindStringSubmatch(t)
-		r.enhanced = m[1]
+		r.Enhanced = m[1]
 		if m[2] != "" {
 			r.upTo, err = strconv.Atoi(m[2])
 		}
 	case strings.HasPrefix(t, "AADSTS"):
-		r.aadsts, err = strconv.Atoi(t[len("AADSTS"):])
+		r.AADSTS, err = strconv.Atoi(t[len("AADSTS"):])
 	case key == "http":
-		r.http, err = strconv.Atoi(value)
+		r.HTTPStatus, err = strconv.Atoi(value)
 	case key == "oauth":
-		r.oauth = value
+		r.OAuthError = value
 	case key == "stage":
-		r.stage = smtp.Stage(value)
+		r.Stage = smtp.Stage(value)
 	case key == "claim":
-		r.claim = value
+		r.Claim = value
 		if !slices.Contains(conditions, value) {
 			return fmt.Errorf("condition %q is not known", value)
 		}
 	case t == "weak":
-		r.weak = true
+		r.Weak = true
 	case t == "network":
-		r.network, r.pasted = true, true
+		r.Network, r.Pasted = true, true
 	case t == "pasted":
-		r.pasted = true
+		r.Pasted = true
 	case t == "generic":
-		r.generic = true
+		r.Generic = true
 	default:
 		return fmt.Errorf("word %q of a rule is not known", t)
 	}
 	return err
 }
 
-// ordinary is what a rule that is not generic counts more than one that is.
-const ordinary = 10_000
+// Ordinary is what a rule that is not generic weighs more than one that is.
+const Ordinary = 10_000
 
-// specific is how much the rule asks for: more letters, more certain.
-func (r rule) specific() int {
-	n := ordinary
-	if r.generic {
+// Weight is how much the rule asks for: more letters, more certain. It is Ordinary
+// or more unless the rule is generic.
+func (r Rule) Weight() int {
+	n := Ordinary
+	if r.Generic {
 		n = 0
 	}
-	for _, w := range r.words {
+	for _, w := range r.Words {
 		n += len(w)
 	}
-	if r.code != 0 {
+	if r.Code != 0 {
 		n += 4
 	}
-	if r.enhanced != "" {
+	if r.Enhanced != "" {
 		n += 8
 	}
-	if r.aadsts != 0 {
+	if r.AADSTS != 0 {
 		n += 1000 // a number of Entra says more than any words
 	}
-	if r.oauth != "" || r.http != 0 {
+	if r.OAuthError != "" || r.HTTPStatus != 0 {
 		n += 6
 	}
-	if r.claim != "" {
+	if r.Claim != "" {
 		n += 100
 	}
 	return n
 }
 
+// OfReply reports whether the rule asks for nothing but the codes and words of a reply.
+func (r Rule) OfReply() bool {
+	ofToken := r.AADSTS != 0 || r.HTTPStatus != 0 || r.OAuthError != "" || r.Claim != ""
+	return !r.Network && !ofToken && r.Stage == ""
+}
+
 // holds reports whether the rule fits the symptom, whose text is given squeezed.
-func (r rule) holds(s Symptom, squeezed string) bool {
+func (r Rule) holds(s Symptom, squeezed string) bool {
 	switch {
-	case r.pasted,
-		r.code != 0 && r.code != s.Code,
-		r.enhanced != "" && !r.hasEnhanced(s.Enhanced),
-		r.aadsts != 0 && !slices.Contains(s.AADSTS, r.aadsts),
-		r.http != 0 && r.http != s.HTTPStatus,
-		r.oauth != "" && !strings.EqualFold(r.oauth, s.OAuthError),
-		r.stage != "" && r.stage != s.Stage,
-		r.claim != "" && !conditionHolds(r.claim, s.Claims):
+	case r.Pasted,
+		r.Code != 0 && r.Code != s.Code,
+		r.Enhanced != "" && !r.HasEnhanced(s.Enhanced),
+		r.AADSTS != 0 && !slices.Contains(s.AADSTS, r.AADSTS),
+		r.HTTPStatus != 0 && r.HTTPStatus != s.HTTPStatus,
+		r.OAuthError != "" && !strings.EqualFold(r.OAuthError, s.OAuthError),
+		r.Stage != "" && r.Stage != s.Stage,
+		r.Claim != "" && !conditionHolds(r.Claim, s.Claims):
 		return false
 	}
-	for _, w := range r.words {
+	for _, w := range r.Words {
 		if !strings.Contains(squeezed, w) {
 			return false
 		}
@@ -159,33 +167,33 @@ func (r rule) holds(s Symptom, squeezed string) bool {
 	return true
 }
 
-// hasEnhanced compares an enhanced status code with the rule's code or range.
-func (r rule) hasEnhanced(code string) bool {
-	if r.upTo == 0 || code == r.enhanced {
-		return code == r.enhanced
+// HasEnhanced compares an enhanced status code with the rule's code or range.
+func (r Rule) HasEnhanced(code string) bool {
+	if r.upTo == 0 || code == r.Enhanced {
+		return code == r.Enhanced
 	}
-	dot := strings.LastIndexByte(r.enhanced, '.')
-	detail, ok := strings.CutPrefix(code, r.enhanced[:dot+1])
-	first, err1 := strconv.Atoi(r.enhanced[dot+1:])
+	dot := strings.LastIndexByte(r.Enhanced, '.')
+	detail, ok := strings.CutPrefix(code, r.Enhanced[:dot+1])
+	first, err1 := strconv.Atoi(r.Enhanced[dot+1:])
 	n, err2 := strconv.Atoi(detail)
 	return ok && err1 == nil && err2 == nil && first <= n && n <= r.upTo
 }
 
-// squeeze keeps the ASCII letters, in lower case, and digits of a text. Words
+// Squeeze keeps the ASCII letters, in lower case, and digits of a text. Words
 // are compared in this form because tools wrap, quote, escape and indent what a
 // server said, and none of that touches letters and digits.
-func squeeze(text string) string {
+func Squeeze(text string) string {
 	b := make([]byte, 0, len(text))
 	for i := 0; i < len(text); i++ {
-		if c := squeezed(text[i]); c != 0 {
+		if c := SqueezeOctet(text[i]); c != 0 {
 			b = append(b, c)
 		}
 	}
 	return string(b)
 }
 
-// squeezed is one octet of squeeze, 0 for what is left out.
-func squeezed(c byte) byte {
+// SqueezeOctet is one octet of Squeeze, 0 for what is left out.
+func SqueezeOctet(c byte) byte {
 	switch {
 	case c >= 'A' && c <= 'Z':
 		return c + 'a' - 'A'

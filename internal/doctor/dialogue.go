@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/transaction"
 )
 
 // row is a check of the dialogue up to AUTH and how what was seen is told.
@@ -34,9 +36,9 @@ func (e *examination) rows() []row {
 	}}
 	again := row{nameEHLOTLS, func(e *examination) string { return keywords(e.lines.reply("EHLO", 1)) }}
 	switch e.o.Session.Security {
-	case submission.ImplicitTLS:
+	case session.ImplicitTLS:
 		return []row{secure, greeting, ehlo}
-	case submission.Plaintext:
+	case session.Plaintext:
 		return []row{greeting, ehlo}
 	}
 	return []row{greeting, ehlo, secure, again}
@@ -80,7 +82,7 @@ func (e *examination) greet(ctx context.Context) {
 	}
 	o := e.o.Session
 	o.Tokens, o.Slots = nil, nil
-	o.Timeouts = submission.Timeouts{Dial: e.o.Limit, Command: e.o.Limit, Data: e.o.Limit, Block: e.o.Limit, Dot: e.o.MailLimit}
+	o.Timeouts = session.Timeouts{Dial: e.o.Limit, Command: e.o.Limit, Data: e.o.Limit, Block: e.o.Limit, Dot: e.o.MailLimit}
 	trace := o.Trace
 	o.Trace = func(line string) {
 		e.lines.add(line)
@@ -89,7 +91,7 @@ func (e *examination) greet(ctx context.Context) {
 		}
 	}
 	var err error
-	e.session, err = submission.Greet(ctx, o, time.Now().Add(time.Duration(len(rows)+1)*e.o.Limit))
+	e.session, err = session.Greet(ctx, o, time.Now().Add(time.Duration(len(rows)+1)*e.o.Limit))
 	e.report.Dialogue = e.lines.lines
 	e.tell(rows, err)
 }
@@ -98,7 +100,7 @@ func (e *examination) greet(ctx context.Context) {
 // which has a check of its own unless it went by a proxy.
 func (e *examination) tell(rows []row, err error) {
 	steps := e.session.Steps()
-	var cause *submission.Error
+	var cause *session.Error
 	errors.As(err, &cause)
 	failed := -1
 	if cause != nil {
@@ -137,7 +139,7 @@ func (e *examination) tell(rows []row, err error) {
 }
 
 // failedRow adds what a certificate says of itself to a failed handshake.
-func (e *examination) failedRow(c Check, cause *submission.Error) Check {
+func (e *examination) failedRow(c Check, cause *session.Error) Check {
 	if leaf := diagnosis.Presented(cause); leaf != nil {
 		c.Seen = fmt.Sprintf("%s (%v)", describe(leaf), cause.Err)
 	}
@@ -170,7 +172,7 @@ func (e *examination) authenticate(ctx context.Context) {
 	}
 	c := Check{Name: nameAuth, Status: OK, Limit: e.o.Limit}
 	started := time.Now()
-	err := e.session.Authenticate(ctx, submission.Token{Access: e.token}, started.Add(e.o.Limit))
+	err := e.session.Authenticate(ctx, bearer.Token{Access: e.token}, started.Add(e.o.Limit))
 	c.Took = time.Since(started)
 	e.report.Dialogue = e.lines.lines
 	if err == nil {
@@ -240,12 +242,12 @@ func (e *examination) testMessage(ctx context.Context) {
 	started := time.Now()
 	m, err := e.compose(ctx)
 	if err != nil {
-		e.add(e.broke(c, &submission.Error{Stage: smtp.StageConfig, Err: err}))
+		e.add(e.broke(c, &session.Error{Stage: smtp.StageConfig, Err: err}))
 		return
 	}
 	defer m.Close()
 	e.o.Facts.MessageID = m.MessageID
-	result := e.session.Submit(ctx, started.Add(e.o.MailLimit), m, nil)
+	result := e.submit(ctx, m, started.Add(e.o.MailLimit))
 	c.Took, c.Seen = time.Since(started), fmt.Sprintf("from %s to %s: %s", e.o.From, e.o.SendTo, result.Reply)
 	e.report.Dialogue = e.lines.lines
 	if result.Err != nil {
@@ -258,6 +260,32 @@ func (e *examination) testMessage(ctx context.Context) {
 	}
 	e.add(c)
 }
+
+// submit submits m on the session. Where the server does not take BDAT that is, as
+// with send, by DATA on another one.
+func (e *examination) submit(ctx context.Context, m *mailobject.Mail, deadline time.Time) transaction.Result {
+	result := transaction.NewPipeline(e.session).Transact(ctx, deadline, m, nil)
+	if result.Err == nil || !errors.Is(result.Err, transaction.ErrChunking) {
+		return result
+	}
+	o := e.session.Options()
+	o.Tokens = knownToken{Access: e.token}
+	again, err := session.Connect(ctx, o, deadline)
+	if err != nil {
+		again.Close()
+		result.Err = failure(smtp.StageDial, err)
+		return result
+	}
+	defer again.Close()
+	return transaction.NewPipeline(again).Transact(ctx, deadline, m, nil)
+}
+
+// knownToken is the token that was just fetched, as a source.
+type knownToken bearer.Token
+
+func (t knownToken) Token(context.Context) (bearer.Token, error) { return bearer.Token(t), nil }
+
+func (knownToken) Invalidate(bearer.Token) {}
 
 // compose makes the test message, which says what it is.
 func (e *examination) compose(ctx context.Context) (*mailobject.Mail, error) {

@@ -30,8 +30,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // Status is how a check ended.
@@ -42,7 +42,7 @@ const (
 	OK      Status = "ok"
 	Warn    Status = "warn"    // worth knowing, and not in the way
 	Failed  Status = "failed"  // nothing goes on from here
-	Skipped Status = "skipped" // its ground is missing, or nobody asked for it
+	Skipped Status = "skipped" // its ground is missing, or it was not asked for
 )
 
 // Check is one thing that was looked at.
@@ -58,7 +58,7 @@ type Check struct {
 	Limit time.Duration `json:"-"` // within which it ends; 0 for those that only look at what is there
 
 	symptom diagnosis.Symptom
-	cause   *submission.Error
+	cause   *session.Error
 	finding *diagnosis.Finding
 }
 
@@ -95,12 +95,12 @@ type Report struct {
 	Warnings []diagnosis.Finding `json:"warnings,omitempty"` // of checks that are not in the way
 	Dialogue []string            `json:"dialogue,omitempty"` // the lines with the SMTP server, without credentials
 
-	cause *submission.Error
+	cause *session.Error
 }
 
-// Cause returns the error behind the broken check; nil when nothing failed, or
+// Cause returns the error of the broken check; nil when nothing failed, or
 // when it failed before any connection.
-func (r *Report) Cause() *submission.Error { return r.cause }
+func (r *Report) Cause() *session.Error { return r.cause }
 
 // Limits of the checks. Exchange and Entra answer within a second or two; what
 // takes longer than these is as good as no answer.
@@ -120,7 +120,7 @@ type Options struct {
 	Token entra.Options
 	// Session leads to the server, as the mailbox. Its Tokens, Slots and
 	// Timeouts are not used.
-	Session submission.Options
+	Session session.Options
 	// ReversePath is the mailbox's address where Session.Mailbox is a name and no
 	// address; "" is Session.Mailbox.
 	ReversePath string
@@ -187,13 +187,13 @@ type examination struct {
 	ahead   time.Duration
 	token   secret.String
 	claims  *diagnosis.Claims
-	session *submission.Session
+	session *session.Session
 	unreset error // of RSET, after which no message can be tried
 	lines   transcript
 	graph   []string // roles of the application in Microsoft Graph, when it was asked for
 }
 
-// add ends a check: it goes into the report and to who listens.
+// add ends a check: it goes into the report and to whoever listens.
 func (e *examination) add(c Check) {
 	c.Seen = clean(c.Seen)
 	e.state[c.Name] = c.Status
@@ -218,7 +218,7 @@ func (e *examination) blocked(name string, needs ...string) bool {
 }
 
 // broke is a failed check with the cause's name in the catalogue.
-func (e *examination) broke(c Check, cause *submission.Error) Check {
+func (e *examination) broke(c Check, cause *session.Error) Check {
 	c.Status, c.cause, c.symptom = Failed, cause, cause.Symptom()
 	c.symptom.Claims = e.claims
 	finding := diagnosis.Find(c.symptom, e.o.Facts)
@@ -238,7 +238,7 @@ func (e *examination) warned(c Check, s diagnosis.Symptom) Check {
 
 // said is the server's reply, else the cause. The kilobytes of Exchange's store
 // driver are left to the finding.
-func said(e *submission.Error) string {
+func said(e *session.Error) string {
 	if !e.Reply.IsZero() {
 		return diagnosis.Short(e.Reply.String())
 	}
@@ -250,12 +250,12 @@ func said(e *submission.Error) string {
 
 // failure makes an error of the network or of the token endpoint one that the
 // catalogue can be asked about.
-func failure(stage smtp.Stage, err error) *submission.Error {
-	var done *submission.Error
+func failure(stage smtp.Stage, err error) *session.Error {
+	var done *session.Error
 	if errors.As(err, &done) {
 		return done
 	}
-	return &submission.Error{Stage: stage, Fault: diagnosis.FaultOf(err), Err: err}
+	return &session.Error{Stage: stage, Fault: diagnosis.FaultOf(err), Err: err}
 }
 
 // transport is the one of the token endpoint's client.

@@ -23,9 +23,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -66,7 +66,7 @@ func start(t *testing.T, o sandbox.Options, faults ...string) (*sandbox.Sandbox,
 			Credential: entra.Secret(secret.New(box.ClientSecret())), Scopes: []string{"https://outlook.office365.com/.default"},
 			HTTPClient: entra.NewHTTPClient(roots, nil),
 		},
-		Session:  submission.Options{Host: host, Port: port, Mailbox: mailbox, RootCAs: roots, EHLOName: "client.example"},
+		Session:  session.Options{Host: host, Port: port, Mailbox: mailbox, RootCAs: roots, EHLOName: "client.example"},
 		From:     mailbox,
 		TenantID: box.TenantID(),
 		Facts:    diagnosis.Facts{ClientID: box.ClientID(), TenantID: box.TenantID(), Mailbox: mailbox, Server: host},

@@ -12,12 +12,12 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/session"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // maxPage is how much of an answer is read that is looked at for its header.
@@ -220,4 +220,4 @@ func (e *examination) askGraph(ctx context.Context) {
 }
 
 // isRefusal reports the answer of Exchange that gives no reason.
-func isRefusal(e *submission.Error) bool { return e != nil && e.Reply.Code == 535 }
+func isRefusal(e *session.Error) bool { return e != nil && e.Reply.Code == 535 }

@@ -283,7 +283,8 @@ func (e *examination) dialFamilies(ctx context.Context, host, port, family strin
 		name, network string
 		addrs         []netip.Addr
 	}{{"ipv4", "tcp4", f.v4}, {"ipv6", "tcp6", f.v6}} {
-		if len(n.addrs) == 0 || (family != "" && family != "any" && family != n.name) {
+		wanted := family == "" || family == "any" || family == n.name
+		if len(n.addrs) == 0 || !wanted {
 			continue
 		}
 		networks = append(networks, n.network)

@@ -21,8 +21,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 // listener accepts connections for the test and gives each to serve.
@@ -118,7 +118,7 @@ func TestOtherServersGetAFindingEach(t *testing.T) {
 // TestNoMessageIsTriedAfterRSETFailed: what failed is told of RSET, as it was.
 func TestNoMessageIsTriedAfterRSETFailed(t *testing.T) {
 	_, o := start(t, sandbox.Options{})
-	o.Session.Security, o.SendTo, o.Limit = submission.Plaintext, "ada@contoso.example", soonEnough
+	o.Session.Security, o.SendTo, o.Limit = session.Plaintext, "ada@contoso.example", soonEnough
 	o.Session.Host, o.Session.Port = listener(t, talk(map[string]string{
 		"": exchangeGreeting, "EHLO": "250-mail Hello\r\n250 AUTH XOAUTH2\r\n", "AUTH": "235 2.7.0 ok\r\n",
 		"MAIL": "250 2.1.0 ok\r\n", "RCPT": "250 2.1.5 ok\r\n", "RSET": "",
@@ -323,7 +323,7 @@ func TestProxyIsLookedAtFirst(t *testing.T) {
 	})
 	proxy := &url.URL{Scheme: "http", Host: net.JoinHostPort(host, itoa(port)), User: url.UserPassword("u", "pr0xy-s3cret")}
 	o.Session.Proxy = proxy
-	o.Session.Security = submission.StartTLS
+	o.Session.Security = session.StartTLS
 	r := doctor.Examine(t.Context(), o)
 	if r.Finding == nil || r.Finding.Code != "proxy-refused" || r.Broken != "tcp smtp" {
 		t.Errorf("finding %+v at %q, checks %q", r.Finding, r.Broken, statuses(r))
@@ -363,7 +363,7 @@ func TestProxyThatIsNotThere(t *testing.T) {
 
 func TestImplicitTLSHasItsChecksInItsOwnOrder(t *testing.T) {
 	_, o := start(t, sandbox.Options{ImplicitTLS: true})
-	o.Session.Security = submission.ImplicitTLS
+	o.Session.Security = session.ImplicitTLS
 	r := doctor.Examine(t.Context(), o)
 	got := strings.Join(statuses(r), ", ")
 	if !r.Healthy || !strings.Contains(got, "tls token ok, tls smtp ok, greeting ok, ehlo ok, token ok") {
@@ -371,7 +371,7 @@ func TestImplicitTLSHasItsChecksInItsOwnOrder(t *testing.T) {
 	}
 	// TLS from the first octet where the server speaks first in the clear.
 	_, o = start(t, sandbox.Options{})
-	o.Session.Security = submission.ImplicitTLS
+	o.Session.Security = session.ImplicitTLS
 	r = doctor.Examine(t.Context(), o)
 	if r.Finding == nil || r.Finding.Code != "tls-not-spoken" || r.Broken != "tls smtp" {
 		t.Errorf("finding %+v at %q", r.Finding, r.Broken)

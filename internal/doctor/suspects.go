@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -19,7 +20,7 @@ func (e *examination) suspects() []Suspect {
 			list = append(list, oddToken(odd))
 		}
 	}
-	s := suspicion{client: e.o.Token.ClientID, object: c.ObjectID, tenant: or(e.o.TenantID, c.TenantID), mailbox: e.o.Session.Mailbox, graph: e.graph}
+	s := suspicion{client: e.o.Token.ClientID, object: c.ObjectID, tenant: cmp.Or(e.o.TenantID, c.TenantID), mailbox: e.o.Session.Mailbox, graph: e.graph}
 	switch {
 	case c.HasRole("SMTP.SendAsApp"):
 		return append(list, s.pointer(), s.noRight(), s.roleInTheWay(), s.mailboxName(), s.tooSoon())
@@ -33,7 +34,7 @@ func (e *examination) suspects() []Suspect {
 func oddToken(odd string) Suspect {
 	return Suspect{
 		Cause: odd,
-		Tell:  "The token shows it: mend this first, whatever else there may be.",
+		Tell:  "The token shows it: fix this first, whatever else there may be.",
 		Fix: diagnosis.Fix{
 			Text:     "Have the token come from the tenant and for the application of the settings; an endpoint without #TenantID# names its own tenant.",
 			Commands: []string{"smtpsend config show"}, Who: "you",
@@ -150,11 +151,4 @@ func (s suspicion) commands(texts ...string) []string {
 		out[i] = f.FillCommand(text)
 	}
 	return out
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

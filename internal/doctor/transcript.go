@@ -2,8 +2,9 @@ package doctor
 
 import (
 	"strings"
+	"unicode"
 
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/redact"
 )
 
 // maxLines and maxLine bound what is kept of a dialogue.
@@ -18,7 +19,7 @@ type transcript struct{ lines []string }
 
 func (t *transcript) add(line string) {
 	if len(t.lines) < maxLines {
-		t.lines = append(t.lines, clip(diagnosis.Redact(line), maxLine))
+		t.lines = append(t.lines, clip(redact.Text(line), maxLine))
 	}
 }
 
@@ -61,10 +62,10 @@ func clean(s string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0):
+		case unicode.IsControl(r):
 			return '?'
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
-	return clip(diagnosis.Redact(s), maxLine)
+	return clip(redact.Text(s), maxLine)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -23,7 +24,7 @@ func (e *examination) conclude(ctx context.Context) {
 		if c.Name == nameSettings && len(c.Notes) > 0 {
 			r.Proof = clean(strings.Join(c.Notes, "; "))
 		}
-		if r.Finding != nil && r.Finding.Code == codeRefused {
+		if r.Finding != nil && entryOf(r.Finding.Code).GivesNoReason() {
 			r.Suspects = e.suspects()
 		}
 	}
@@ -34,9 +35,11 @@ func (e *examination) conclude(ctx context.Context) {
 	}
 }
 
-// codeRefused is the catalogue's code for a sign-in that is refused without a
-// reason.
-const codeRefused = "auth-unsuccessful"
+// entryOf is the catalogue's entry for a code, empty for one that it does not have.
+func entryOf(code string) diagnosis.Entry {
+	entry, _ := diagnosis.Lookup(code)
+	return entry
+}
 
 // root is the check to explain when c failed: c itself, or one before it whose
 // warning is the reason.
@@ -67,18 +70,25 @@ func (e *examination) check(name string) Check {
 // machine's clock is not valid now. (A token that was fetched with a client
 // secret and looks right does not depend on the clock here.)
 func (e *examination) clockExplains(c Check) bool {
-	switch c.Code {
-	case string(smtp.FaultTLSExpired), "assertion-time", "token-expired":
-		return true
-	case codeRefused:
-		return e.claims != nil && !e.dateAt.IsZero() && (e.dateAt.Before(e.claims.NotBefore) || e.dateAt.After(e.claims.Expires))
+	entry := entryOf(c.Code)
+	if entry.GivesNoReason() {
+		return e.tokenLooksInvalid()
 	}
-	return false
+	return entry.Clock
+}
+
+// tokenLooksInvalid reports whether by this machine's clock the token was not yet or no
+// longer valid when the endpoint's date came.
+func (e *examination) tokenLooksInvalid() bool {
+	if e.claims == nil || e.dateAt.IsZero() {
+		return false
+	}
+	return e.dateAt.Before(e.claims.NotBefore) || e.dateAt.After(e.claims.Expires)
 }
 
 // needsExchange reports a refusal for which another server than Exchange is
 // reason enough. A failure with a name that says more keeps it, as send gives
-// it; that the server is another stands beside it.
+// it; that the server is another is said beside it.
 func needsExchange(c Check) bool {
 	if c.cause == nil || !c.cause.Reply.Permanent() {
 		return false

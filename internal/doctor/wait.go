@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Pace is the pause between two examinations while somebody waits for Exchange.
+// Pace is the pause between two examinations while one waits for Exchange.
 // It keeps what it knows of an application's permissions for 30 minutes after
 // the last sign-in, and for up to two hours when sign-ins go on (Microsoft,
 // "Role Based Access Control for Applications in Exchange Online"). A pause

@@ -13,11 +13,15 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/transaction"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
@@ -102,10 +106,10 @@ func Of(err error) int {
 
 // Outbox gives an error of the outbox its exit code.
 func Outbox(err error) error {
-	var fileSystem *outbox.FileSystemError
+	var fileSystem *store.FileSystemError
 	var unsafe *ownfile.Error
-	var schema *outbox.SchemaError
-	var input *outbox.InputError
+	var schema *store.SchemaError
+	var input *spool.InputError
 	var tz *zone.Error
 	var coded *Error
 	var field *badinput.FieldError
@@ -121,13 +125,13 @@ func Outbox(err error) error {
 		return With(Config, err)
 	case errors.As(err, &input):
 		return With(Data, err)
-	case errors.Is(err, outbox.ErrLocked), errors.Is(err, outbox.ErrBusy), errors.Is(err, outbox.ErrChanged):
+	case errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrChanged):
 		return With(TryAgain, err)
-	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrNoContent):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, spool.ErrNoContent):
 		return With(NoInput, err)
-	case errors.Is(err, outbox.ErrNoFilter):
+	case errors.Is(err, operator.ErrNoFilter):
 		return Usagef("name messages, or filter them; --all for every one")
-	case errors.Is(err, outbox.ErrBroken), errors.Is(err, outbox.ErrCorrupt), errors.Is(err, outbox.ErrDamaged):
+	case errors.Is(err, store.ErrBroken), errors.Is(err, store.ErrCorrupt), errors.Is(err, spool.ErrDamaged):
 		return With(IO, err)
 	}
 	return With(CannotCreate, err)
@@ -218,14 +222,14 @@ func EndingOf(r *submission.Receipt, found diagnosis.Finding) Ending {
 // refused.
 func NotAll(r *submission.Receipt) bool {
 	e := r.Err()
-	return e != nil && errors.Is(e, submission.ErrNotAll)
+	return e != nil && errors.Is(e, transaction.ErrNotAll)
 }
 
 // FailureCode is the exit code of one failure by itself, whichever verb met it.
-func FailureCode(e *submission.Error, f diagnosis.Finding) int {
+func FailureCode(e *session.Error, f diagnosis.Finding) int {
 	var file *badinput.FileError
 	switch {
-	case errors.As(e, &file), errors.Is(e, outbox.ErrDamaged):
+	case errors.As(e, &file), errors.Is(e, spool.ErrDamaged):
 		return IO
 	case f.Code == string(smtp.FaultDNSNotFound):
 		return NoHost
@@ -249,7 +253,7 @@ func RememberedCode(kind string, number int) int {
 	entry, known := diagnosis.Lookup(kind)
 	switch {
 	case known:
-		e := &submission.Error{Stage: entry.Stages[0], Reply: smtp.Reply{Code: number}}
+		e := &session.Error{Stage: entry.Stages[0], Reply: smtp.Reply{Code: number}}
 		return FailureCode(e, diagnosis.Finding{Code: kind, Class: entry.Class})
 	case kind == courier.KindSettings:
 		return Config
@@ -262,7 +266,7 @@ func RememberedCode(kind string, number int) int {
 // refusedSignIn reports that the server wants another sign-in, whoever it is
 // and whatever it says: AUTH was refused for good, or a later command with 530
 // or 535 (RFC 4954 6).
-func refusedSignIn(e *submission.Error) bool {
+func refusedSignIn(e *session.Error) bool {
 	return e.Stage == smtp.StageAuth && e.Reply.Permanent() || e.Reply.Code == 530 || e.Reply.Code == 535
 }
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -18,7 +19,7 @@ func TestRefusalOfALaterTransactionIsNoneOfAll(t *testing.T) {
 		{[]smtp.Outcome{smtp.Accepted, smtp.Permanent, smtp.NotAttempted}, Partly},
 		{[]smtp.Outcome{smtp.Permanent, smtp.NotAttempted}, Refused},
 	} {
-		refused := &submission.Error{Stage: smtp.StageContent, Reply: smtp.Reply{Code: 554, Lines: []string{"5.3.0 no"}}}
+		refused := &session.Error{Stage: smtp.StageContent, Reply: smtp.Reply{Code: 554, Lines: []string{"5.3.0 no"}}}
 		r := &submission.Receipt{Attempts: []submission.Attempt{{Err: refused}}}
 		for _, o := range tt.outcomes {
 			r.Recipients = append(r.Recipients, smtp.Recipient{Outcome: o})

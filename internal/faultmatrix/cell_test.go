@@ -102,14 +102,15 @@ type cell struct {
 	empty334   bool // the initial response answers an empty challenge
 	drops      bool // at the dot: the server did not store what it got
 	healthy    bool // no fault at all
+	chunked    bool // CHUNKING is offered, so that the content comes with MAIL
 }
 
 func (c cell) String() string {
 	if c.healthy {
 		return "healthy"
 	}
-	return fmt.Sprintf("%v/%v/%v/%s/%s%s", c.stage, c.place, c.fault, pick(c.pipelining, "group", "stepwise"),
-		pick(c.empty334, "334", "initial"), pick(c.drops, "/drops", ""))
+	return fmt.Sprintf("%v/%v/%v/%s/%s%s%s", c.stage, c.place, c.fault, pick(c.pipelining, "group", "stepwise"),
+		pick(c.empty334, "334", "initial"), pick(c.drops, "/drops", ""), pick(c.chunked, "/chunk", ""))
 }
 
 func pick(cond bool, yes, no string) string {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
@@ -40,7 +41,7 @@ func runToDeadline(c cell) result {
 	}
 	defer m.Close()
 	o := s.options()
-	o.Timeouts = submission.Timeouts{Dial: time.Minute, Dot: shortest}
+	o.Timeouts = session.Timeouts{Dial: time.Minute, Dot: shortest}
 	start := time.Now()
 	r := submission.Submit(context.Background(), o, m, submission.Policy{
 		FirstWait: time.Millisecond, Deadline: start.Add(shortDeadline),

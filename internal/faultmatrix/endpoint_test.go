@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -137,15 +138,15 @@ func newEndpoint(faulty int32, f endpointFault) *endpoint {
 // sharedTokens is a token cache over the endpoint, as the program has it.
 type sharedTokens struct{ cache *tokencache.Cache }
 
-func (t sharedTokens) Token(ctx context.Context) (submission.Token, error) {
+func (t sharedTokens) Token(ctx context.Context) (bearer.Token, error) {
 	entry, err := t.cache.Get(ctx)
 	if err != nil {
-		return submission.Token{}, err
+		return bearer.Token{}, err
 	}
-	return submission.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached}, nil
+	return bearer.Token{Access: secret.New(entry.Token.AccessToken), FromCache: entry.Cached}, nil
 }
 
-func (t sharedTokens) Invalidate(token submission.Token) {
+func (t sharedTokens) Invalidate(token bearer.Token) {
 	t.cache.Invalidate(&oauth2.Token{AccessToken: token.Access.Reveal()})
 }
 

@@ -24,10 +24,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/secret"
-	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/session"
 )
 
 func TestMain(m *testing.M) {
@@ -83,14 +84,14 @@ var certificate = sync.OnceValue(func() keys {
 // oneToken is a TokenSource of one token.
 type oneToken struct{}
 
-func (oneToken) Token(context.Context) (submission.Token, error) {
-	return submission.Token{Access: secret.New(accessToken)}, nil
+func (oneToken) Token(context.Context) (bearer.Token, error) {
+	return bearer.Token{Access: secret.New(accessToken)}, nil
 }
-func (oneToken) Invalidate(submission.Token) {}
+func (oneToken) Invalidate(bearer.Token) {}
 
 // options lead to s.
-func (s *server) options() submission.Options {
-	o := submission.Options{
+func (s *server) options() session.Options {
+	o := session.Options{
 		Host: "127.0.0.1", Port: s.port(), RootCAs: certificate().roots, Mailbox: mailbox, Tokens: oneToken{},
 		EHLOName: "client.example", Timeouts: limits(patience),
 	}
@@ -103,8 +104,8 @@ func (s *server) options() submission.Options {
 // patience is a limit that no fault but a timed one reaches.
 const patience = 100 * time.Second
 
-func limits(d time.Duration) submission.Timeouts {
-	return submission.Timeouts{Dial: d, Command: d, Data: d, Block: d, Dot: d}
+func limits(d time.Duration) session.Timeouts {
+	return session.Timeouts{Dial: d, Command: d, Data: d, Block: d, Dot: d}
 }
 
 // compose makes a message with lines that begin with dots.

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -252,7 +253,7 @@ func killServer(file, moment string, octets int64) result {
 	if err != nil || !ok {
 		return res.failed("the server said %q: %v", first, err)
 	}
-	o := submission.Options{Host: "127.0.0.1", Mailbox: mailbox, Tokens: oneToken{}, RootCAs: x509.NewCertPool(), Timeouts: limits(patience)}
+	o := session.Options{Host: "127.0.0.1", Mailbox: mailbox, Tokens: oneToken{}, RootCAs: x509.NewCertPool(), Timeouts: limits(patience)}
 	o.Port, _ = strconv.Atoi(port)
 	pem, _ := base64.StdEncoding.DecodeString(ca)
 	o.RootCAs.AppendCertsFromPEM(pem)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -49,7 +50,7 @@ func TestOddButRight(t *testing.T) {
 }
 
 // submitOne submits a message in one attempt and waits for the server's end.
-func submitOne(t *testing.T, s *server, o submission.Options) (*submission.Receipt, string) {
+func submitOne(t *testing.T, s *server, o session.Options) (*submission.Receipt, string) {
 	t.Helper()
 	m, text := mustCompose(t, "a@contoso.example")
 	r := submission.Submit(context.Background(), o, m, submission.Policy{Attempts: 1, Deadline: time.Now().Add(time.Minute)})
@@ -84,7 +85,7 @@ func TestNobodyListens(t *testing.T) {
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
 	m, _ := mustCompose(t, "a@contoso.example")
-	r := submission.Submit(context.Background(), submission.Options{Host: "127.0.0.1", Port: port, Mailbox: mailbox, Tokens: oneToken{}}, m,
+	r := submission.Submit(context.Background(), session.Options{Host: "127.0.0.1", Port: port, Mailbox: mailbox, Tokens: oneToken{}}, m,
 		submission.Policy{FirstWait: time.Millisecond})
 	if e := r.Err(); e == nil || e.Stage != smtp.StageDial || e.Fault != smtp.FaultConnectionRefused || r.Count(smtp.NotAttempted) != 1 {
 		t.Errorf("recipients %+v, err %v", r.Recipients, e)

@@ -13,7 +13,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/session"
 )
 
 // scaled is the outbox's minute beside these servers: half an hour takes 60 ms.
@@ -56,7 +58,7 @@ func comeBack(c cell) (res result) {
 	refused := c.fault == permanent && c.stage >= mailFrom
 	switch {
 	case d.State == outbox.Sent && stored == 0, d.State == outbox.Dead && !refused, d.State == outbox.Held && d.InDoubt < 2, d.State == outbox.Ready:
-		res.wrong = append(res.wrong, fmt.Sprintf("%s and stored %d times; %d doubts, %s %s", d.State, stored, d.InDoubt, d.Reason, d.Text))
+		res.wrong = append(res.wrong, fmt.Sprintf("%s and stored %d times; %d doubts, %s %s", d.State, stored, d.InDoubt, d.Why, d.Text))
 	case stored > 1+d.InDoubt:
 		res.wrong = append(res.wrong, fmt.Sprintf("stored %d times with %d doubts", stored, d.InDoubt))
 	case d.State == outbox.Sent && (box.Pause != "" || !box.Since.IsZero()):
@@ -66,7 +68,7 @@ func comeBack(c cell) (res result) {
 }
 
 // queued submits a message from an outbox until it is over or held.
-func queued(s *server, c cell) (d outbox.Detail, m outbox.Mailbox, err error) {
+func queued(s *server, c cell) (d operator.Detail, m operator.Mailbox, err error) {
 	dir, err := os.MkdirTemp("", "comeback")
 	if err != nil {
 		return d, m, err
@@ -89,7 +91,7 @@ func queued(s *server, c cell) (d outbox.Detail, m outbox.Mailbox, err error) {
 		return d, m, err
 	}
 	defer mail.Close()
-	qid, _, err := box.AcceptContent(ctx, outbox.Message{
+	qid, _, err := box.AcceptContent(ctx, spool.Message{
 		Mailbox: mailbox, Envelope: mail.Envelope, MessageID: mail.MessageID, Size: mail.Content.Size(),
 	}, mail.Content)
 	if err != nil {
@@ -100,14 +102,14 @@ func queued(s *server, c cell) (d outbox.Detail, m outbox.Mailbox, err error) {
 		o.Timeouts = limits(shortest)
 	}
 	err = courier.Run(ctx, box, sender, courier.Options{
-		Connection: func(string) (submission.Options, error) { return o, nil }, Poll: 5 * time.Millisecond,
+		Connection: func(string) (session.Options, error) { return o, nil }, Poll: 5 * time.Millisecond,
 		Until: func(ctx context.Context) (over bool, err error) {
-			d, err = box.Show(ctx, qid)
+			d, err = operator.Show(ctx, box, qid)
 			return d.State != outbox.Ready && d.State != outbox.Sending, err
 		},
 	})
 	if err == nil {
-		m, err = box.Mailbox(context.WithoutCancel(ctx), mailbox)
+		m, err = operator.OneMailbox(context.WithoutCancel(ctx), box, mailbox)
 	}
 	return d, m, err
 }

@@ -250,6 +250,8 @@ func (c *conn) handle(line string) bool {
 		return c.recipient(path(arg))
 	case "DATA":
 		return c.data()
+	case "BDAT":
+		return c.chunk(arg)
 	case "RSET":
 		c.sender, c.to = false, nil
 		c.put("250 2.0.0 Resetting\r\n")
@@ -278,6 +280,9 @@ func (c *conn) hello() bool {
 	text := "250-LAB Hello\r\n250-SIZE 157286400\r\n"
 	if c.cell.pipelining {
 		text += "250-PIPELINING\r\n"
+	}
+	if c.cell.chunked {
+		text += "250-CHUNKING\r\n"
 	}
 	_, on := c.answer(s, text+"250 "+ext)
 	if c.rush && s == ehloTLS {
@@ -379,6 +384,28 @@ func (c *conn) data() bool {
 	text, ok := c.content()
 	c.reading = false
 	return ok && c.end(text)
+}
+
+// chunk takes the whole content by BDAT.
+func (c *conn) chunk(arg string) bool {
+	size, last, _ := strings.Cut(arg, " ")
+	n, err := strconv.Atoi(size)
+	if err != nil || last != "LAST" {
+		c.put("501 5.5.4 Invalid arguments\r\n")
+		return true
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(c.br, text[:n/2]); err != nil || (c.here(content, line) && !c.strike("")) {
+		return false
+	}
+	if _, err := io.ReadFull(c.br, text[n/2:]); err != nil {
+		return false
+	}
+	if len(c.to) == 0 {
+		c.put("503 5.5.1 Need RCPT first\r\n")
+		return true
+	}
+	return c.end(string(text))
 }
 
 // content reads up to the final dot; false when it did not come.

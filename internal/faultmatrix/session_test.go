@@ -62,14 +62,15 @@ func runSession(c cell, announced bool, limit time.Duration) result {
 	}
 	var receipts []*submission.Receipt
 	sender := submission.NewSender(o)
-	for i, m := range mails {
-		next := func() *mailobject.Mail {
-			if i+1 < len(mails) && announced {
-				return mails[i+1]
-			}
-			return nil
+	once := submission.Policy{Attempts: 1}
+	if announced {
+		for _, r := range sender.SubmitAll(context.Background(), slices.Values(mails), func(*mailobject.Mail) submission.Policy { return once }) {
+			receipts = append(receipts, r)
 		}
-		receipts = append(receipts, sender.Submit(context.Background(), m, submission.Policy{Attempts: 1}, next))
+	} else {
+		for _, m := range mails {
+			receipts = append(receipts, sender.Submit(context.Background(), m, once))
+		}
 	}
 	sender.Close()
 	if err := s.close(); err != nil {

@@ -61,6 +61,9 @@ func (s *server) judge(recipients []smtp.Recipient, text string) (wrong []string
 // leavesDoubt reports a connection in which content was asked for and no
 // definite answer to it was to be read.
 func (s *server) leavesDoubt(c *conn) bool {
+	if s.cell.chunked { // the client has sent all, and cannot know how much was read
+		return true
+	}
 	return c.asked && (!c.definite || s.cell.fault == reset || s.cell.fault.timed())
 }
 
@@ -83,6 +86,8 @@ func (s *server) judgeReceipt(r *submission.Receipt, text string) []string {
 // recipient. Several are where the fault races with what the client sends.
 func (c cell) allowed() []smtp.Outcome {
 	switch {
+	case c.chunked:
+		return c.allowedByChunk()
 	case c.stage == response && !c.empty334: // the server refuses AUTH in the end
 		return []smtp.Outcome{smtp.NotAttempted}
 	case c.fault == slow, c.stage == quit, c.healthy:
@@ -155,6 +160,9 @@ func (c cell) allowedAtDot() []smtp.Outcome {
 // recovers reports whether a second connection, which has no fault, must end in
 // acceptance: the first failed in a way that passes, and without doubt.
 func (c cell) recovers() bool {
+	if c.chunked {
+		return c.place == before && c.fault == transient && c.stage < content
+	}
 	if c.stage == response && !c.empty334 || c.stage >= content || c.place != before {
 		return false
 	}

@@ -81,6 +81,22 @@ func TestPostfixWithDovecot(t *testing.T) {
 		wantExit(t, r, 0, "accepted      whole@fabrikam.example  250 2.0.0 Ok: queued as ", twoSteps)
 		sameEverywhere(t, p.delivered(t, "whole"), want)
 	})
+	t.Run("takes small content with MAIL", func(t *testing.T) {
+		c := newClient(t, box, settings...)
+		said := ".\n..\nWith BDAT no dot is doubled.\n"
+		r := c.run(t, said, "send", "--trace", "--to", "chunk@fabrikam.example")
+		wantExit(t, r, 0, "accepted      chunk@fabrikam.example  250 2.0.0 Ok: ", "queue id:     ", "C: BDAT ")
+		if mail := p.delivered(t, "chunk"); !strings.HasSuffix(mail, "\n\n"+said) {
+			t.Errorf("delivered %q", mail)
+		}
+		r = c.run(t, said, "send", "--trace", "--no-chunking", "--to", "dot@fabrikam.example")
+		wantExit(t, r, 0, "accepted      dot@fabrikam.example  250 2.0.0 Ok: queued as ", "C: DATA")
+		p.delivered(t, "dot")
+	})
+	t.Run("refuses every recipient of small content", func(t *testing.T) {
+		r := newClient(t, box, settings...).run(t, "hi", "send", "--trace", "--to", "closed@fabrikam.example")
+		wantExit(t, r, 67, "refused       closed@fabrikam.example  554 5.7.1 ", "C: BDAT ")
+	})
 	t.Run("takes a group without pipelining", func(t *testing.T) {
 		r := newClient(t, box, settings...).run(t, "hi", "send", "--no-pipelining", "--to", "single@fabrikam.example")
 		wantExit(t, r, 0, "accepted      single@fabrikam.example")
@@ -110,7 +126,7 @@ func TestPostfixWithDovecot(t *testing.T) {
 	t.Run("refuses one of two recipients", func(t *testing.T) {
 		r := newClient(t, box, settings...).run(t, "hi", "send", "--to", "closed@fabrikam.example,open@fabrikam.example")
 		wantExit(t, r, 3, "refused       closed@fabrikam.example  554 5.7.1 <closed@fabrikam.example>: Recipient address rejected: Mailbox is closed",
-			"accepted      open@fabrikam.example  250 2.0.0 Ok: queued as ")
+			"accepted      open@fabrikam.example  250 2.0.0 Ok: ", " bytes queued as ") // its words after BDAT
 		p.delivered(t, "open")
 	})
 	t.Run("offers no AUTH in clear", func(t *testing.T) {

@@ -68,5 +68,6 @@ func Figure(c byte) byte {
 }
 
 func inWord(c byte) bool {
-	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
+	upper, lower, digit := c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9'
+	return upper || lower || digit
 }

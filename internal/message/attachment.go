@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -14,13 +15,14 @@ import (
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
-// Attachment is a file that is sent along.
+// Attachment is a file that is sent along, or octets in the place of one.
 type Attachment struct {
-	Path        string   // a regular file
-	File        *os.File // when set, the file itself, such as a copy of a pipe called Path; the caller closes it, after the Mail
-	Dir         string   // when set, the file must be below this directory, and a relative Path begins there
-	Name        string   // as the reader sees it; "" = the last element of Path
-	ContentType string   // media type with parameters; "" = by extension, then by content
+	Path        string        // a regular file
+	File        *os.File      // when set, the file itself, such as a copy of a pipe called Path; the caller closes it, after the Mail
+	Octets      *bytes.Reader // when set, the content itself, in place of a file; it is read by ReadAt
+	Dir         string        // when set, the file must be below this directory, and a relative Path begins there
+	Name        string        // as the reader sees it; "" = the last element of Path
+	ContentType string        // media type with parameters; "" = by extension, then by content
 }
 
 // part is an attachment that is open and checked.
@@ -51,14 +53,17 @@ func openPart(a Attachment) (p *part, err error) {
 		}
 	}()
 	p = &part{body: body, name: mimetext.CleanName(name)}
-	if p.contentType, err = contentType(a, body.file); err != nil {
+	if p.contentType, err = contentType(a, body.content); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// openBody opens the regular file of an attachment.
+// openBody opens the regular file of an attachment, or takes its octets.
 func openBody(a Attachment) (*fileBody, error) {
+	if a.Octets != nil {
+		return &fileBody{path: a.Path, content: a.Octets, length: a.Octets.Size()}, nil
+	}
 	if a.File != nil {
 		body, err := newFileBody(a.Path, a.File)
 		if err != nil {
@@ -108,7 +113,7 @@ func newFileBody(path string, f *os.File) (*fileBody, error) {
 			return nil, err
 		}
 	}
-	return &fileBody{path: path, file: f, length: info.Size(), modTime: info.ModTime()}, nil
+	return &fileBody{path: path, content: f, file: f, length: info.Size(), modTime: info.ModTime()}, nil
 }
 
 // fields are those of the part. The name is there twice: in Content-Disposition
@@ -126,7 +131,7 @@ func (p *part) fields() string {
 }
 
 // contentType is the media type given, or that of the name and the first octets.
-func contentType(a Attachment, f *os.File) (string, error) {
+func contentType(a Attachment, f io.ReaderAt) (string, error) {
 	if a.ContentType != "" {
 		return checkedType(a.ContentType)
 	}

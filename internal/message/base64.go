@@ -21,12 +21,13 @@ var (
 // chunk is what is encoded at once: 512 lines, 29 KiB in, 39 KiB out.
 const chunk = 512 * mimetext.Base64Row
 
-// fileBody is a file in base64. The file stays open from Compose on, so that
+// fileBody is a file, or octets in memory, in base64. The file stays open from Compose on, so that
 // its name may come to mean another file meanwhile. Reading is positional:
 // several writings at once do not disturb each other.
 type fileBody struct {
 	path    string
-	file    *os.File
+	content io.ReaderAt
+	file    *os.File // nil when the content is in memory
 	length  int64
 	modTime time.Time
 
@@ -35,7 +36,7 @@ type fileBody struct {
 
 // Close closes the file.
 func (f *fileBody) Close() error {
-	if f.borrowed {
+	if f.borrowed || f.file == nil {
 		return nil
 	}
 	return f.file.Close()
@@ -49,7 +50,7 @@ func (f *fileBody) Write(w io.Writer) error {
 	}
 	in := make([]byte, chunk)
 	out := make([]byte, mimetext.Base64Size(chunk))
-	r := io.NewSectionReader(f.file, 0, f.length)
+	r := io.NewSectionReader(f.content, 0, f.length)
 	for left := f.length; left > 0; {
 		n, err := io.ReadFull(r, in[:min(left, int64(len(in)))])
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -70,6 +71,9 @@ func (f *fileBody) Write(w io.Writer) error {
 // before and after reading: the size was promised to the server, and another
 // attempt must give the same octets.
 func (f *fileBody) unchanged() error {
+	if f.file == nil {
+		return nil
+	}
 	info, err := f.file.Stat()
 	if err != nil {
 		return badinput.File(f.path, err)

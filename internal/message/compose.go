@@ -148,7 +148,7 @@ func (d *Draft) open(ctx context.Context, m *mailobject.Mail) ([]*part, error) {
 		return nil
 	}
 	for _, in := range d.Inline {
-		if err := add(Attachment{Path: in.Path, File: in.File, Dir: in.Dir, ContentType: in.ContentType}, in.CID); err != nil {
+		if err := add(Attachment{Path: in.Path, File: in.File, Octets: in.Octets, Dir: in.Dir, ContentType: in.ContentType}, in.CID); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -21,9 +22,10 @@ import (
 type Inline struct {
 	CID         string // Content-ID without angle brackets (RFC 2392)
 	Path        string
-	File        *os.File // as in Attachment
-	Dir         string   // as in Attachment
-	ContentType string   // "" = by extension, then by content
+	File        *os.File      // as in Attachment
+	Octets      *bytes.Reader // as in Attachment
+	Dir         string        // as in Attachment
+	ContentType string        // "" = by extension, then by content
 }
 
 const maxCID = 200

@@ -106,7 +106,7 @@ func withImages(body string, parts []*part) (string, error) {
 		}
 		room -= shown * mimetext.Base64Size(p.body.length)
 		data := make([]byte, p.body.length)
-		if _, err := p.body.file.ReadAt(data, 0); err != nil && len(data) > 0 {
+		if _, err := p.body.content.ReadAt(data, 0); err != nil && len(data) > 0 {
 			return "", badinput.File(p.body.path, err)
 		}
 		media, _, _ := strings.Cut(p.contentType, ";")

@@ -12,6 +12,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 )
 
 func TestContentComesBackAsItWasTaken(t *testing.T) {
@@ -72,7 +75,7 @@ func TestOneKeyIsOneMessage(t *testing.T) {
 				if second != first || !dup || err != nil {
 					t.Errorf("second time: %s, %v, %v, want %s, true, nil", second, dup, err, first)
 				}
-				if list, err := f.List(f.ctx, outbox.Filter{}); len(list) != 1 || err != nil {
+				if list, err := f.List(f.ctx, operator.Filter{}); len(list) != 1 || err != nil {
 					t.Errorf("%d messages, %v, want 1", len(list), err)
 				}
 			})
@@ -92,19 +95,19 @@ func TestWhatBreaksOffIsNotTaken(t *testing.T) {
 		}{
 			{"small, reader fails", 0, io.MultiReader(strings.NewReader("x"), iotest.ErrReader(cause)), cause},
 			{"large, reader fails", 0, io.MultiReader(strings.NewReader(megabyte+megabyte), iotest.ErrReader(cause)), cause},
-			{"small, shorter than announced", 3, strings.NewReader("xx"), outbox.ErrSize},
-			{"large, longer than announced", 2 << 20, strings.NewReader(megabyte + megabyte + "x"), outbox.ErrSize},
-			{"empty", 0, strings.NewReader(""), new(outbox.InputError)},
-			{"larger than allowed", 0, strings.NewReader(strings.Repeat(megabyte, 5)), new(outbox.InputError)},
+			{"small, shorter than announced", 3, strings.NewReader("xx"), spool.ErrSize},
+			{"large, longer than announced", 2 << 20, strings.NewReader(megabyte + megabyte + "x"), spool.ErrSize},
+			{"empty", 0, strings.NewReader(""), new(spool.InputError)},
+			{"larger than allowed", 0, strings.NewReader(strings.Repeat(megabyte, 5)), new(spool.InputError)},
 		} {
 			m := mail()
 			m.Key, m.Size = "k", tt.size
 			_, _, err := f.Accept(f.ctx, m, tt.r)
-			var input *outbox.InputError
+			var input *spool.InputError
 			if !errors.Is(err, tt.want) && !(errors.As(tt.want, &input) && errors.As(err, &input)) {
 				t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 			}
-			if list, err := f.List(f.ctx, outbox.Filter{}); len(list) != 0 || err != nil {
+			if list, err := f.List(f.ctx, operator.Filter{}); len(list) != 0 || err != nil {
 				t.Errorf("%s: %d messages are left, %v", tt.name, len(list), err)
 			}
 		}
@@ -116,17 +119,17 @@ func TestWhatBreaksOffIsNotTaken(t *testing.T) {
 
 func TestMessagesThatCannotBeTaken(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-		for field, change := range map[string]func(*outbox.Message){
-			"mailbox":      func(m *outbox.Message) { m.Mailbox = "" },
-			"forward-path": func(m *outbox.Message) { m.Envelope.ForwardPaths = nil },
-			"address":      func(m *outbox.Message) { m.Envelope.ForwardPaths[0] = strings.Repeat("x", 300) },
-			"text":         func(m *outbox.Message) { m.Envelope.ForwardPaths[0] = "a@b\r\nRCPT TO:<c@d>" },
-			"priority":     func(m *outbox.Message) { m.Priority = 3 },
+		for field, change := range map[string]func(*spool.Message){
+			"mailbox":      func(m *spool.Message) { m.Mailbox = "" },
+			"forward-path": func(m *spool.Message) { m.Envelope.ForwardPaths = nil },
+			"address":      func(m *spool.Message) { m.Envelope.ForwardPaths[0] = strings.Repeat("x", 300) },
+			"text":         func(m *spool.Message) { m.Envelope.ForwardPaths[0] = "a@b\r\nRCPT TO:<c@d>" },
+			"priority":     func(m *spool.Message) { m.Priority = 3 },
 		} {
 			m := mail()
 			change(&m)
 			_, _, err := f.Accept(f.ctx, m, strings.NewReader(content))
-			var input *outbox.InputError
+			var input *spool.InputError
 			if !errors.As(err, &input) || input.Field != field {
 				t.Errorf("%s: %v", field, err)
 			}
@@ -147,7 +150,7 @@ func TestAcceptWakesAndCounts(t *testing.T) {
 			t.Error("no wake-up after Accept")
 		}
 		m, err := f.Mailbox(f.ctx, box)
-		if err != nil || m.Counts[outbox.Ready] != 1 || !m.OldestDue.Equal(f.clock.Now()) || m.Reason != "" {
+		if err != nil || m.Counts[outbox.Ready] != 1 || !m.OldestDue.Equal(f.clock.Now()) || m.Wait != nil {
 			t.Errorf("mailbox = %+v, %v", m, err)
 		}
 	})
@@ -155,15 +158,15 @@ func TestAcceptWakesAndCounts(t *testing.T) {
 
 func TestMessagesGoByPriorityThenAge(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-		var want []outbox.QID
-		for i, p := range []outbox.Priority{outbox.Bulk, outbox.Normal, outbox.Normal, outbox.Urgent, outbox.Low} {
+		var want []queueid.ID
+		for i, p := range []spool.Priority{spool.Bulk, spool.Normal, spool.Normal, spool.Urgent, spool.Low} {
 			m := mail()
 			m.Priority = p
 			q := f.put(m)
 			want = append(want, q)
 			f.clock.add(time.Duration(i) * time.Second)
 		}
-		want = []outbox.QID{want[3], want[1], want[2], want[4], want[0]}
+		want = []queueid.ID{want[3], want[1], want[2], want[4], want[0]}
 		f.lock()
 		for i, q := range want {
 			if c := f.claim(); c.QID != q {
@@ -189,8 +192,8 @@ func TestScheduledMessagesWaitForTheirTime(t *testing.T) {
 		if err != nil || len(due) != 1 || due[0].Mailbox != box || !due[0].At.Equal(m.ReadyAt) {
 			t.Errorf("Due = %+v, %v", due, err)
 		}
-		if d := f.show(q); d.Reason != "scheduled" || !d.WaitsUntil.Equal(m.ReadyAt) {
-			t.Errorf("reason = %q until %v", d.Reason, d.WaitsUntil)
+		if d := f.show(q); d.Why != operator.WhyScheduled || !d.WaitsUntil.Equal(m.ReadyAt) {
+			t.Errorf("reason = %q until %v", d.Why, d.WaitsUntil)
 		}
 		f.clock.add(time.Hour)
 		f.claim()

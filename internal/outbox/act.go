@@ -3,6 +3,9 @@ package outbox
 import (
 	"context"
 	"fmt"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Action is what an operator does to messages.
@@ -17,90 +20,63 @@ const (
 	Discard Action = "rm"      // any are gone without a trace, but that a batch knows its rows
 )
 
-// Act does the action to the messages that f names, and returns to how many it
-// applied. Large numbers go in several transactions, so that others write in
-// between. ErrNoFilter is returned for a filter without bounds, unless it says
-// All.
-func (ob *Outbox) Act(ctx context.Context, a Action, f Filter) (n int, err error) {
-	if !f.bounded() {
-		return 0, ErrNoFilter
-	}
-	limit := f.Limit
-	f.Oldest = false
-	for {
-		f.Limit = some
-		if limit > 0 {
-			f.Limit = min(some, limit)
-		}
-		done, found, last, err := ob.actOn(ctx, a, f)
-		if n += done; err != nil {
-			return n, fmt.Errorf("doing %s: %w", a, err)
-		}
-		if limit -= found; found < f.Limit || limit == 0 {
-			ob.signal()
-			return n, nil
-		}
-		f.Before = last
-	}
-}
-
-// actOn does the action to the messages that f finds, in one transaction but for
-// large contents: another's action cannot come in between.
-func (ob *Outbox) actOn(ctx context.Context, a Action, f Filter) (n, found int, last QID, err error) {
-	var dropped []int64
-	err = ob.write(ctx, func(t *tx) error {
-		list, ids, err := ob.list(t, f)
-		if err != nil || len(list) == 0 {
+// Act does the action to the messages that find returns, and returns to how many it
+// applied. All goes in one transaction but for large contents: another's action
+// cannot come in between.
+func (ob *Outbox) Act(ctx context.Context, a Action, find func(*store.Tx) ([]int64, error)) (n int, err error) {
+	var changed []int64
+	err = ob.db.Write(ctx, func(t *store.Tx) error {
+		ids, err := find(t)
+		if err != nil {
 			return err
 		}
-		found, last = len(list), list[len(list)-1].QID
 		for _, id := range ids {
-			ok, err := t.act(a, id)
+			ok, err := actOnOne(t, a, id)
 			if err != nil {
 				return err
 			}
 			if ok {
-				n++
-				dropped = append(dropped, id)
+				changed = append(changed, id)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, 0, "", err
+		return 0, fmt.Errorf("doing %s: %w", a, err)
 	}
+	ob.signal()
 	if a != Cancel {
-		dropped = nil
+		return len(changed), nil
 	}
-	for _, id := range dropped {
-		if err == nil {
-			err = ob.dropBody(ctx, id)
+	for _, id := range changed {
+		if err := ob.spool.Drop(ctx, id); err != nil {
+			return len(changed), fmt.Errorf("doing %s: %w", a, err)
 		}
 	}
-	return n, found, last, err
+	return len(changed), nil
 }
 
-// act does the action to one message when its state allows.
-func (t *tx) act(a Action, id int64) (done bool, err error) {
+// actOnOne does the action to one message when its state allows.
+func actOnOne(t *store.Tx, a Action, id int64) (done bool, err error) {
 	var n int64
 	var kind EventKind
 	switch a {
 	case Retry:
-		return t.retry(id)
+		return retry(t, id)
 	case Hold:
 		kind = EventHeld
-		n, err = t.exec("UPDATE mail SET state = 'held' WHERE id = ?1 AND state = 'ready'", id)
+		n, err = t.Exec("UPDATE mail SET state = 'held' WHERE id = ?1 AND state = 'ready'", id)
 	case Free:
 		kind = EventReleased
-		n, err = t.exec("UPDATE mail SET state = 'ready' WHERE id = ?1 AND state = 'held'", id)
+		n, err = t.Exec("UPDATE mail SET state = 'ready' WHERE id = ?1 AND state = 'held'", id)
 	case Cancel:
 		kind = EventCancelled
-		n, err = t.cancel(id)
+		n, err = cancel(t, id)
 	case Discard:
-		if err = t.remember("id = ?1", id); err != nil {
+		if err = spool.Remember(t, "id = ?1", id); err != nil {
 			return false, err
 		}
-		n, err = t.exec("DELETE FROM mail WHERE id = ?1 AND state NOT IN ('sending', 'receiving')", id)
+		n, err = t.Exec("DELETE FROM mail WHERE id = ?1 AND state NOT IN ('sending', 'receiving')", id)
 		return n > 0, err
 	default:
 		return false, fmt.Errorf("there is no action %q", string(a))
@@ -108,36 +84,36 @@ func (t *tx) act(a Action, id int64) (done bool, err error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	return true, t.event(id, Event{Kind: kind, Text: "by the operator"})
+	return true, addEvent(t, id, Event{Kind: kind, Text: "by the operator"})
 }
 
 // cancel ends a message that waits.
-func (t *tx) cancel(id int64) (int64, error) {
-	own, err := t.own()
+func cancel(t *store.Tx, id int64) (int64, error) {
+	own, err := t.Own()
 	if err != nil {
 		return 0, err
 	}
-	n, err := t.exec(`UPDATE mail SET state = 'cancelled', rcpt_open = 0, finished_at = ?2, finished_own = ?3, body_left = 1
-		WHERE id = ?1 AND state IN ('ready', 'held')`, id, t.now, own)
+	n, err := t.Exec(`UPDATE mail SET state = 'cancelled', rcpt_open = 0, finished_at = ?2, finished_own = ?3, body_left = 1
+		WHERE id = ?1 AND state IN ('ready', 'held')`, id, t.Now, own)
 	if err == nil && n > 0 {
-		err = t.closeRecipients(id)
+		err = closeRecipients(t, id)
 	}
 	return n, err
 }
 
 // retry makes a message due, as if it had just been taken, for every recipient
 // that was not accepted.
-func (t *tx) retry(id int64) (bool, error) {
-	n, err := t.exec(`UPDATE mail SET state = 'ready', ready_at = ?2, waited = 0, attempts = 0, finished_at = NULL, finished_own = NULL,
-		expires_at = CASE WHEN expires_at <= ?2 THEN 0 ELSE expires_at END WHERE id = ?1 AND state IN ('ready', 'held', 'dead')`, id, t.now)
+func retry(t *store.Tx, id int64) (bool, error) {
+	n, err := t.Exec(`UPDATE mail SET state = 'ready', ready_at = ?2, waited = 0, attempts = 0, finished_at = NULL, finished_own = NULL,
+		expires_at = CASE WHEN expires_at <= ?2 THEN 0 ELSE expires_at END WHERE id = ?1 AND state IN ('ready', 'held', 'dead')`, id, t.Now)
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if _, err := t.exec("UPDATE rcpt SET "+recipientOpen+" WHERE mail_id = ?1 AND ("+recipientRefused+" OR "+recipientUnsent+")", id); err != nil {
+	if _, err := t.Exec("UPDATE rcpt SET "+recipientOpen+" WHERE mail_id = ?1 AND ("+recipientRefused+" OR "+recipientUnsent+")", id); err != nil {
 		return false, err
 	}
-	if _, err := t.exec("UPDATE mail SET rcpt_open = (SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND "+recipientOpen+") WHERE id = ?1", id); err != nil {
+	if _, err := t.Exec("UPDATE mail SET rcpt_open = (SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND "+recipientOpen+") WHERE id = ?1", id); err != nil {
 		return false, err
 	}
-	return true, t.event(id, Event{Kind: EventRetry, Text: "by the operator"})
+	return true, addEvent(t, id, Event{Kind: EventRetry, Text: "by the operator"})
 }

@@ -10,6 +10,11 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -24,31 +29,31 @@ func TestActions(t *testing.T) {
 		outbox.Cancel:  {outbox.Ready: outbox.Cancelled, outbox.Held: outbox.Cancelled},
 		outbox.Discard: {outbox.Ready: "gone", outbox.Held: "gone", outbox.Dead: "gone", outbox.Sent: "gone", outbox.Cancelled: "gone"},
 	}
-	make := map[outbox.State]func(f *fixture) outbox.QID{
-		outbox.Ready: func(f *fixture) outbox.QID { return f.put(mail()) },
-		outbox.Held: func(f *fixture) outbox.QID {
+	make := map[outbox.State]func(f *fixture) queueid.ID{
+		outbox.Ready: func(f *fixture) queueid.ID { return f.put(mail()) },
+		outbox.Held: func(f *fixture) queueid.ID {
 			q := f.put(mail())
 			f.act(outbox.Hold, q)
 			return q
 		},
-		outbox.Dead: func(f *fixture) outbox.QID {
+		outbox.Dead: func(f *fixture) queueid.ID {
 			q := f.put(mail())
 			c := f.allowed()
 			f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 			return q
 		},
-		outbox.Sent: func(f *fixture) outbox.QID {
+		outbox.Sent: func(f *fixture) queueid.ID {
 			q := f.put(mail())
 			c := f.allowed()
 			f.finish(c, all(c, smtp.Accepted))
 			return q
 		},
-		outbox.Cancelled: func(f *fixture) outbox.QID {
+		outbox.Cancelled: func(f *fixture) queueid.ID {
 			q := f.put(mail())
 			f.act(outbox.Cancel, q)
 			return q
 		},
-		outbox.Sending: func(f *fixture) outbox.QID {
+		outbox.Sending: func(f *fixture) queueid.ID {
 			q := f.put(mail())
 			f.claim()
 			return q
@@ -70,7 +75,7 @@ func TestActions(t *testing.T) {
 					}
 					d, err := f.Show(f.ctx, q)
 					if expect == "gone" {
-						if !errors.Is(err, outbox.ErrNotFound) {
+						if !errors.Is(err, store.ErrNotFound) {
 							t.Errorf("still there: %v", err)
 						}
 						return
@@ -81,7 +86,7 @@ func TestActions(t *testing.T) {
 					if waits := expect == outbox.Ready || expect == outbox.Held || expect == outbox.Sending; (d.Open == 1) != waits || (d.RecipientStates[0].State == outbox.RecipientOpen) != waits {
 						t.Errorf("%d recipients wait, the first is %s", d.Open, d.RecipientStates[0].State)
 					}
-					if _, err := f.read(q); (expect == outbox.Cancelled || expect == outbox.Sent) != errors.Is(err, outbox.ErrNoContent) {
+					if _, err := f.read(q); (expect == outbox.Cancelled || expect == outbox.Sent) != errors.Is(err, spool.ErrNoContent) {
 						t.Errorf("content of a %s message: %v", expect, err)
 					}
 				})
@@ -92,7 +97,7 @@ func TestActions(t *testing.T) {
 
 // What ends while somebody reads it is not damaged.
 func TestContentThatIsDeletedWhileItIsRead(t *testing.T) {
-	for action, want := range map[outbox.Action]error{outbox.Cancel: outbox.ErrNoContent, outbox.Discard: outbox.ErrNotFound} {
+	for action, want := range map[outbox.Action]error{outbox.Cancel: spool.ErrNoContent, outbox.Discard: store.ErrNotFound} {
 		conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 			q, _, err := f.Accept(f.ctx, mail(), strings.NewReader(content+strings.Repeat("more\r\n", 1<<18))) // more than a chunk
 			if err != nil {
@@ -104,7 +109,7 @@ func TestContentThatIsDeletedWhileItIsRead(t *testing.T) {
 			}
 			defer b.Close()
 			f.act(action, q)
-			if _, err := io.Copy(io.Discard, b); !errors.Is(err, want) || errors.Is(err, outbox.ErrDamaged) {
+			if _, err := io.Copy(io.Discard, b); !errors.Is(err, want) || errors.Is(err, spool.ErrDamaged) {
 				t.Errorf("%s: %v, want %v", action, err, want)
 			}
 		})
@@ -112,9 +117,9 @@ func TestContentThatIsDeletedWhileItIsRead(t *testing.T) {
 }
 
 // act does a to q and returns to how many it applied.
-func (f *fixture) act(a outbox.Action, q outbox.QID) int {
+func (f *fixture) act(a outbox.Action, q queueid.ID) int {
 	f.t.Helper()
-	n, err := f.Act(f.ctx, a, outbox.Filter{QIDs: []outbox.QID{q}})
+	n, err := f.Act(f.ctx, a, operator.Filter{QIDs: []queueid.ID{q}})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -126,16 +131,16 @@ func TestActionsOnMany(t *testing.T) {
 		for range 1203 {
 			f.put(mail())
 		}
-		if _, err := f.Act(f.ctx, outbox.Cancel, outbox.Filter{}); !errors.Is(err, outbox.ErrNoFilter) {
+		if _, err := f.Act(f.ctx, outbox.Cancel, operator.Filter{}); !errors.Is(err, operator.ErrNoFilter) {
 			t.Errorf("without bounds: %v", err)
 		}
-		if n, err := f.Act(f.ctx, outbox.Hold, outbox.Filter{Mailbox: box, Limit: 600}); n != 600 || err != nil {
+		if n, err := f.Act(f.ctx, outbox.Hold, operator.Filter{Mailbox: box, Limit: 600}); n != 600 || err != nil {
 			t.Errorf("held %d, %v, want 600", n, err)
 		}
-		if n, err := f.Act(f.ctx, outbox.Free, outbox.Filter{States: []outbox.State{outbox.Held}}); n != 600 || err != nil {
+		if n, err := f.Act(f.ctx, outbox.Free, operator.Filter{States: []outbox.State{outbox.Held}}); n != 600 || err != nil {
 			t.Errorf("released %d, %v, want 600", n, err)
 		}
-		if n, err := f.Act(f.ctx, outbox.Discard, outbox.Filter{All: true}); n != 1203 || err != nil {
+		if n, err := f.Act(f.ctx, outbox.Discard, operator.Filter{All: true}); n != 1203 || err != nil {
 			t.Errorf("discarded %d, %v, want 1203", n, err)
 		}
 	})
@@ -162,35 +167,35 @@ func TestFilters(t *testing.T) {
 		third := f.put(mail("max@xzy.example"))
 
 		for name, tt := range map[string]struct {
-			f    outbox.Filter
-			want []outbox.QID
+			f    operator.Filter
+			want []queueid.ID
 		}{
-			"everything, newest first": {outbox.Filter{}, []outbox.QID{third, second, first}},
-			"oldest first":             {outbox.Filter{Oldest: true, Limit: 2}, []outbox.QID{first, second}},
-			"next page":                {outbox.Filter{Before: third, Limit: 1}, []outbox.QID{second}},
-			"recipient, any case":      {outbox.Filter{To: "kim@fabrikam.EXAMPLE"}, []outbox.QID{first}},
-			"settled recipient":        {outbox.Filter{To: "kim@fabrikam.example", States: []outbox.State{outbox.Sent}}, []outbox.QID{first}},
-			"waiting recipient":        {outbox.Filter{To: "Kim@Other.example"}, []outbox.QID{second}},
-			"domain of a recipient":    {outbox.Filter{To: "@x_y.example"}, []outbox.QID{second}},
-			"reverse-path":             {outbox.Filter{From: "bounce@contoso.example"}, []outbox.QID{second}},
-			"mailbox":                  {outbox.Filter{Mailbox: "other@CONTOSO.example"}, []outbox.QID{second}},
-			"states":                   {outbox.Filter{States: []outbox.State{outbox.Sent, outbox.Dead}}, []outbox.QID{first}},
-			"batch":                    {outbox.Filter{Batch: b.ID}, []outbox.QID{first}},
-			"row":                      {outbox.Filter{Batch: b.ID, Row: "8"}, nil},
-			"key":                      {outbox.Filter{Key: "batch/1/7"}, []outbox.QID{first}},
-			"ids":                      {outbox.Filter{QIDs: []outbox.QID{first, third}}, []outbox.QID{third, first}},
-			"first day":                {outbox.Filter{Since: start, Until: start.Add(time.Hour)}, []outbox.QID{first}},
-			"second day":               {outbox.Filter{Since: start.Add(24 * time.Hour), Until: start.Add(25 * time.Hour)}, []outbox.QID{second, first}},
-			"third day":                {outbox.Filter{Since: start.Add(25 * time.Hour)}, []outbox.QID{third, second}},
-			"both at once":             {outbox.Filter{To: "kim@other.example", From: "nobody@x"}, nil},
-			"quotes are harmless":      {outbox.Filter{To: "' OR 1=1 --", Mailbox: "?1 "}, nil},
+			"everything, newest first": {operator.Filter{}, []queueid.ID{third, second, first}},
+			"oldest first":             {operator.Filter{Oldest: true, Limit: 2}, []queueid.ID{first, second}},
+			"next page":                {operator.Filter{Before: third, Limit: 1}, []queueid.ID{second}},
+			"recipient, any case":      {operator.Filter{To: "kim@fabrikam.EXAMPLE"}, []queueid.ID{first}},
+			"settled recipient":        {operator.Filter{To: "kim@fabrikam.example", States: []outbox.State{outbox.Sent}}, []queueid.ID{first}},
+			"waiting recipient":        {operator.Filter{To: "Kim@Other.example"}, []queueid.ID{second}},
+			"domain of a recipient":    {operator.Filter{To: "@x_y.example"}, []queueid.ID{second}},
+			"reverse-path":             {operator.Filter{From: "bounce@contoso.example"}, []queueid.ID{second}},
+			"mailbox":                  {operator.Filter{Mailbox: "other@CONTOSO.example"}, []queueid.ID{second}},
+			"states":                   {operator.Filter{States: []outbox.State{outbox.Sent, outbox.Dead}}, []queueid.ID{first}},
+			"batch":                    {operator.Filter{Batch: b.ID}, []queueid.ID{first}},
+			"row":                      {operator.Filter{Batch: b.ID, Row: "8"}, nil},
+			"key":                      {operator.Filter{Key: "batch/1/7"}, []queueid.ID{first}},
+			"ids":                      {operator.Filter{QIDs: []queueid.ID{first, third}}, []queueid.ID{third, first}},
+			"first day":                {operator.Filter{Since: start, Until: start.Add(time.Hour)}, []queueid.ID{first}},
+			"second day":               {operator.Filter{Since: start.Add(24 * time.Hour), Until: start.Add(25 * time.Hour)}, []queueid.ID{second, first}},
+			"third day":                {operator.Filter{Since: start.Add(25 * time.Hour)}, []queueid.ID{third, second}},
+			"both at once":             {operator.Filter{To: "kim@other.example", From: "nobody@x"}, nil},
+			"quotes are harmless":      {operator.Filter{To: "' OR 1=1 --", Mailbox: "?1 "}, nil},
 		} {
 			list, err := f.History(f.ctx, tt.f)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			var got []outbox.QID
+			var got []queueid.ID
 			for _, d := range list {
 				got = append(got, d.QID)
 			}
@@ -198,12 +203,12 @@ func TestFilters(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, got, tt.want)
 			}
 		}
-		for _, q := range []outbox.QID{"", "x", "zzz-1", first + "!", "zzzz"} {
-			if _, err := f.Show(f.ctx, q); !errors.Is(err, outbox.ErrNotFound) {
+		for _, q := range []queueid.ID{"", "x", "zzz-1", first + "!", "zzzz"} {
+			if _, err := f.Show(f.ctx, q); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("Show(%q): %v, want ErrNotFound", q, err)
 			}
 		}
-		if d := f.show(outbox.QID(strings.ToUpper(string(first)))); d.QID != first {
+		if d := f.show(queueid.ID(strings.ToUpper(string(first)))); d.QID != first {
 			t.Errorf("upper case gives %s", d.QID)
 		}
 	})
@@ -262,12 +267,12 @@ func TestARowOfABatchIsKnownForAYear(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		row := func(name string) outbox.Message {
+		row := func(name string) spool.Message {
 			m := mail()
 			m.Batch, m.Row, m.Key = b.ID, name, b.Key(name)
 			return m
 		}
-		var ids []outbox.QID
+		var ids []queueid.ID
 		for _, name := range []string{"accepted", "doubtful", "removed", "waiting"} {
 			ids = append(ids, f.put(row(name)))
 		}
@@ -276,7 +281,7 @@ func TestARowOfABatchIsKnownForAYear(t *testing.T) {
 			c := f.allowed()
 			f.finish(c, all(c, o))
 		}
-		if n, err := f.Act(f.ctx, outbox.Discard, outbox.Filter{QIDs: ids[1:3]}); n != 2 || err != nil {
+		if n, err := f.Act(f.ctx, outbox.Discard, operator.Filter{QIDs: ids[1:3]}); n != 2 || err != nil {
 			t.Fatalf("%d removed, %v", n, err)
 		}
 		known := func() string {
@@ -288,7 +293,7 @@ func TestARowOfABatchIsKnownForAYear(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			list, err := f.List(f.ctx, outbox.Filter{Batch: b.ID})
+			list, err := f.List(f.ctx, operator.Filter{Batch: b.ID})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -338,11 +343,11 @@ func TestOperatorHoldsAMailbox(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.lock()
-		if w := f.waits(); w.Reason != "held by the operator: maintenance" || !w.Until.IsZero() {
+		if w := f.waits(); w.Pause != mailbox.PauseOperator || w.Text != "maintenance" || !w.Until.IsZero() {
 			t.Errorf("%+v", w)
 		}
 		list, err := f.Mailboxes(f.ctx)
-		if err != nil || len(list) != 1 || list[0].Pause != outbox.PauseOperator || list[0].Counts[outbox.Ready] != 1 {
+		if err != nil || len(list) != 1 || list[0].Pause != mailbox.PauseOperator || list[0].Counts[outbox.Ready] != 1 {
 			t.Errorf("%+v, %v", list, err)
 		}
 	})

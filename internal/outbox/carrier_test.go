@@ -6,6 +6,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -19,36 +22,36 @@ func TestANoticeLeavesAMailboxThatIsHeldMeanwhile(t *testing.T) {
 			carried := carriedNotice(f)
 			f.put(mail())
 			f.clock.add(time.Second)
-			notice, other := f.claim(), f.claim()
+			carrier, other := f.claim(), f.claim()
 			f.finish(other, refused(other))
-			f.finish(notice, end(notice))
+			f.finish(carrier, end(carrier))
 			if d := f.show(carried); d.State != outbox.Cancelled {
 				t.Errorf("%s: %s in a mailbox that is held", name, d.State)
 			}
 			f.clock.add(time.Hour)
-			list := f.listed(outbox.RoadMail)
-			if len(list) != 2 || list[0].Kind != outbox.NoticeDead || list[1].Kind != outbox.NoticeHeld {
+			list := f.listed(notice.RoadMail)
+			if len(list) != 2 || list[0].Kind != notice.Dead || list[1].Kind != notice.Held {
 				t.Errorf("%s: %+v", name, list)
 			}
-			f.ok(f.NoticesDone(f.ctx, outbox.RoadMail, list))
+			f.ok(f.NoticesDone(f.ctx, notice.RoadMail, list))
 			f.ok(f.ReleaseMailbox(f.ctx, box))
 			c := f.allowed()
 			f.finish(c, all(c, smtp.Accepted)) // what was refused
-			f.ok(f.NoticesDone(f.ctx, outbox.RoadMail, f.listed(outbox.RoadMail)))
+			f.ok(f.NoticesDone(f.ctx, notice.RoadMail, f.listed(notice.RoadMail)))
 		}
 	})
 }
 
 // carriedNotice is a message that carries a notice about another one.
-func carriedNotice(f *fixture) outbox.QID {
+func carriedNotice(f *fixture) queueid.ID {
 	f.t.Helper()
 	q := noticeMail(f)
-	f.ok(f.NoticesCarried(f.ctx, q, f.listed(outbox.RoadMail)))
+	f.ok(f.NoticesCarried(f.ctx, q, f.listed(notice.RoadMail)))
 	return q
 }
 
 // noticeMail is a message for a notice about another one, which it does not carry yet.
-func noticeMail(f *fixture) outbox.QID {
+func noticeMail(f *fixture) queueid.ID {
 	f.t.Helper()
 	if f.sender == nil {
 		f.lock()
@@ -57,7 +60,7 @@ func noticeMail(f *fixture) outbox.QID {
 	c := f.allowed()
 	f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 	m := mail()
-	m.Notice, m.Priority = true, outbox.Urgent
+	m.Notice, m.Priority = true, spool.Urgent
 	return f.put(m)
 }
 
@@ -72,16 +75,16 @@ func TestAMessageThatIsOverBeforeItCarriesANotice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-				q, list := noticeMail(f), f.listed(outbox.RoadMail)
+				q, list := noticeMail(f), f.listed(notice.RoadMail)
 				c := f.allowed()
 				f.finish(c, tt.end(c))
 				f.ok(f.NoticesCarried(f.ctx, q, list))
-				if n := len(f.listed(outbox.RoadMail)); n != tt.left {
+				if n := len(f.listed(notice.RoadMail)); n != tt.left {
 					t.Errorf("%d notices are left", n)
 				}
-				f.ok(f.NoticesDone(f.ctx, outbox.RoadCommand, f.listed(outbox.RoadCommand)))
-				f.ok(f.NoticesDone(f.ctx, outbox.RoadMail, f.listed(outbox.RoadMail)))
-				if n := len(f.listed(outbox.RoadCommand)); n != 0 {
+				f.ok(f.NoticesDone(f.ctx, notice.RoadCommand, f.listed(notice.RoadCommand)))
+				f.ok(f.NoticesDone(f.ctx, notice.RoadMail, f.listed(notice.RoadMail)))
+				if n := len(f.listed(notice.RoadCommand)); n != 0 {
 					t.Errorf("%d notices stay", n)
 				}
 			})
@@ -92,11 +95,11 @@ func TestAMessageThatIsOverBeforeItCarriesANotice(t *testing.T) {
 // The operator hears of a long pause also when a notice met it first.
 func TestALongPauseThatANoticeMetFirstIsTold(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-		notice := carriedNotice(f)
+		carried := carriedNotice(f)
 		f.put(mail())
 		for n := range 7 {
 			c := f.claim()
-			if n != 5 && c.QID == notice {
+			if n != 5 && c.QID == carried {
 				other := f.claim()
 				f.finish(c, outbox.Result{})
 				c = other

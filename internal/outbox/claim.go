@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // Claim is a message that is the caller's until Finish.
 type Claim struct {
-	QID       QID
+	QID       queueid.ID
 	Mailbox   string
 	Envelope  mailobject.Envelope // with the recipients that are still open
 	MessageID string
@@ -27,31 +31,31 @@ type Claim struct {
 
 	id     int64
 	holder string
-	open   []int // rows of Envelope.ForwardPaths
+	rows   []int // those of rcpt that Envelope.ForwardPaths are
 }
 
 // picked is what Claim reads of a message.
 type picked struct {
 	id, expiresAt, createdAt int64
-	open                     int
+	recipients               int // that are still open
 }
 
-// Claim takes the most urgent due message of mailbox, and writes the attempt
-// ahead. The error is ErrIdle when nothing is due, or wraps *WaitError when the
-// mailbox may not submit, ErrFull, ErrBroken.
-func (s *Sender) Claim(ctx context.Context, mailbox string) (*Claim, error) {
+// Claim takes the most urgent due message of a mailbox, and writes the attempt
+// ahead. The error is ErrIdle when nothing is due, or wraps *mailbox.WaitError when the
+// mailbox may not submit, store.ErrFull, store.ErrBroken.
+func (s *Sender) Claim(ctx context.Context, name string) (*Claim, error) {
 	if err := s.watchClock(ctx); err != nil {
-		return nil, fmt.Errorf("claiming a message of %s: %w", mailbox, err)
+		return nil, fmt.Errorf("claiming a message of %s: %w", name, err)
 	}
 	var c *Claim
-	var wait *WaitError
-	err := s.ob.write(ctx, func(t *tx) (err error) {
-		c, wait, err = s.claim(t, mailboxKey(mailbox))
+	var wait *mailbox.WaitError
+	err := s.ob.db.Write(ctx, func(t *store.Tx) (err error) {
+		c, wait, err = s.claim(t, mailbox.Key(name))
 		return err
 	})
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("claiming a message of %s: %w", mailbox, err)
+		return nil, fmt.Errorf("claiming a message of %s: %w", name, err)
 	case wait != nil:
 		return nil, wait
 	case c == nil:
@@ -61,42 +65,42 @@ func (s *Sender) Claim(ctx context.Context, mailbox string) (*Claim, error) {
 }
 
 // claim returns nothing at all when nothing is due.
-func (s *Sender) claim(t *tx, name string) (*Claim, *WaitError, error) {
-	box, err := t.lockMailbox(name)
+func (s *Sender) claim(t *store.Tx, name string) (*Claim, *mailbox.WaitError, error) {
+	box, err := mailbox.Lock(t, name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if w := box.waits(t.now); w != nil {
+	if w := box.Wait(t.Now); w != nil {
 		return nil, w, nil
 	}
-	p, err := s.ob.pick(t, name)
+	p, err := pick(t, name)
 	if err != nil || p.id == 0 {
 		return nil, nil, err
 	}
 	// What others have claimed will count soon.
-	if w, err := s.ob.limit(t, box, p.open, true); w != nil || err != nil {
+	if w, err := s.ob.limit(t, box, p.recipients, true); w != nil || err != nil {
 		return nil, w, err
 	}
-	c := &Claim{id: p.id, QID: s.ob.qid(p.id), holder: fmt.Sprintf("%s/%d", s.run, s.claims.Add(1))}
-	return c, nil, s.take(t, c)
+	c := &Claim{id: p.id, QID: s.ob.tag.ID(p.id), holder: fmt.Sprintf("%s/%d", s.run, s.claims.Add(1))}
+	return c, nil, assign(t, c)
 }
 
 // pick finds the message that is next, and ends those that have expired.
-func (ob *Outbox) pick(t *tx, name string) (picked, error) {
+func pick(t *store.Tx, name string) (picked, error) {
 	for prio := range 4 {
 		for {
 			var p picked
-			err := t.row(pickQuery, []any{name, prio, t.now}, &p.id, &p.expiresAt, &p.createdAt, &p.open)
+			err := t.Row(pickQuery, []any{name, prio, t.Now}, &p.id, &p.expiresAt, &p.createdAt, &p.recipients)
 			if errors.Is(err, sql.ErrNoRows) {
 				break
 			}
-			if err != nil || p.expiresAt == 0 || p.expiresAt > t.now {
+			if err != nil || p.expiresAt == 0 || p.expiresAt > t.Now {
 				return p, err
 			}
-			if err := ob.expire(t, p.id); err != nil {
+			if err := expire(t, p.id); err != nil {
 				return p, err
 			}
 		}
@@ -107,63 +111,64 @@ func (ob *Outbox) pick(t *tx, name string) (picked, error) {
 const pickQuery = `SELECT id, expires_at, created_at, rcpt_open FROM mail
 	WHERE mailbox = ?1 AND prio = ?2 AND state = 'ready' AND ready_at <= ?3 ORDER BY ready_at, id LIMIT 1`
 
-// take makes the message the caller's.
-func (s *Sender) take(t *tx, c *Claim) error {
+// assign makes the message the caller's.
+func assign(t *store.Tx, c *Claim) error {
 	var created int64
 	var eightBit, notice int
 	dsn := &c.Envelope.DSN
-	err := t.row(`UPDATE mail SET state = 'sending', holder = ?2, phase = '', attempts = attempts + 1 WHERE id = ?1
+	err := t.Row(`UPDATE mail SET state = 'sending', holder = ?2, phase = '', attempts = attempts + 1 WHERE id = ?1
 		RETURNING mailbox, reverse_path, dsn_notify, dsn_return, envelope_id, message_id, size, eight_bit, attempts, doubts, source, coalesce(batch_id, 0), notice, created_at`,
 		[]any{c.id, c.holder}, &c.Mailbox, &c.Envelope.ReversePath, &dsn.Notify, &dsn.Return, &dsn.EnvelopeID, &c.MessageID, &c.Size, &eightBit, &c.Attempt, &c.InDoubt, &c.Source, &c.Batch, &notice, &created)
 	if err != nil {
 		return err
 	}
-	c.EightBit, c.Notice, c.CreatedAt = eightBit == 1, notice == 1, moment(created)
-	return each(t, func(rows *sql.Rows) error {
+	c.EightBit, c.Notice, c.CreatedAt = eightBit == 1, notice == 1, store.Moment(created)
+	return store.Each(t, func(rows *sql.Rows) error {
 		var n int
 		var addr string
 		err := rows.Scan(&n, &addr)
-		c.open = append(c.open, n)
+		c.rows = append(c.rows, n)
 		c.Envelope.ForwardPaths = append(c.Envelope.ForwardPaths, addr)
 		return err
 	}, "SELECT n, addr FROM rcpt WHERE mail_id = ?1 AND "+recipientOpen+" ORDER BY n", c.id)
 }
 
-// limit checks whether the mailbox may submit one more message, to n recipients,
-// and writes down from when on it may. With claimed, what is claimed counts as
-// if its data was allowed.
-func (ob *Outbox) limit(t *tx, box *mailbox, n int, claimed bool) (*WaitError, error) {
-	now, err := t.own()
+// limit checks whether the mailbox may submit one more message, to n recipients.
+// With claimed, what is claimed counts as if its data was allowed.
+func (ob *Outbox) limit(t *store.Tx, box *mailbox.Mailbox, n int, claimed bool) (*mailbox.WaitError, error) {
+	sum, err := underWay(t, box.Name(), claimed)
 	if err != nil {
 		return nil, err
 	}
-	l, err := ob.load(t, box.name, now)
-	if err != nil {
-		return nil, err
-	}
-	if claimed {
-		if err := t.row(underWay()+"mailbox = ?1 AND state = 'sending'", []any{box.name}, &l.inFlight, &l.inFlightTo); err != nil {
-			return nil, err
-		}
-	}
-	limits := box.limits.or(ob.o.Limits)
-	until, why := ob.wait(l, limits, n, now)
-	if why == "" {
-		return nil, nil
-	}
-	until += t.now - now
-	box.nextAt, box.nextText = until, why
-	return &WaitError{Mailbox: box.name, Until: moment(until), Reason: why}, t.saveMailbox(box)
+	return box.Limit(t, ob.rules, n, sum)
 }
+
+// UnderWay is what of a mailbox the server may have by now, and counts in its limits,
+// although it is not known yet: the messages whose data was allowed.
+func UnderWay(r store.Reader, name string) (mailbox.Sum, error) { return underWay(r, name, false) }
+
+func underWay(r store.Reader, name string, claimed bool) (sum mailbox.Sum, err error) {
+	which := "mailbox = ?1 AND state = 'sending' AND phase = 'data'"
+	if claimed {
+		which = "mailbox = ?1 AND state = 'sending'"
+	}
+	err = store.Each(r, func(rows *sql.Rows) error { return rows.Scan(&sum.Messages, &sum.Recipients) }, sumQuery+which, name)
+	return sum, err
+}
+
+// sumQuery counts a message to many recipients as the transactions that it takes,
+// each of which is a message to the server.
+var sumQuery = fmt.Sprintf("SELECT coalesce(sum((rcpt_open + %d) / %d), 0), coalesce(sum(rcpt_open), 0) FROM mail WHERE ",
+	exchange.RecipientsPerMessage-1, exchange.RecipientsPerMessage)
 
 // AllowData says that the content of c may go out now, and counts it: call it
 // just before DATA. From here on a crash leaves the message in doubt. The error
-// wraps *WaitError when a limit is reached or the mailbox was stopped meanwhile
-// (the claim stays the caller's: wait, or give it back by Finish), or ErrLost.
+// wraps *mailbox.WaitError when a limit is reached or the mailbox was stopped meanwhile
+// (the claim stays the caller's: wait, or give it back by Finish), or store.ErrLost.
 // With any error the content must not go out.
 func (s *Sender) AllowData(ctx context.Context, c *Claim) error {
-	var wait *WaitError
-	err := s.ob.write(ctx, func(t *tx) (err error) {
+	var wait *mailbox.WaitError
+	err := s.ob.db.Write(ctx, func(t *store.Tx) (err error) {
 		wait, err = s.allow(t, c)
 		return err
 	})
@@ -176,26 +181,26 @@ func (s *Sender) AllowData(ctx context.Context, c *Claim) error {
 	return nil
 }
 
-func (s *Sender) allow(t *tx, c *Claim) (*WaitError, error) {
-	if err := t.look(0); err != nil {
+func (s *Sender) allow(t *store.Tx, c *Claim) (*mailbox.WaitError, error) {
+	if err := t.Look(0); err != nil {
 		return nil, err
 	}
-	box, err := t.lockMailbox(c.Mailbox)
+	box, err := mailbox.Lock(t, c.Mailbox)
 	if err != nil {
 		return nil, err
 	}
-	if w := box.waits(t.now); w != nil && w.Pause != "" {
+	if w := box.Wait(t.Now); w != nil && w.Pause != "" {
 		return w, nil
 	}
-	if w, err := s.ob.limit(t, box, len(c.open), false); w != nil || err != nil {
+	if w, err := s.ob.limit(t, box, len(c.rows), false); w != nil || err != nil {
 		return w, err
 	}
-	n, err := t.exec("UPDATE mail SET phase = 'data' WHERE id = ?1 AND state = 'sending' AND holder = ?2 AND phase = ''", c.id, c.holder)
+	n, err := t.Exec("UPDATE mail SET phase = 'data' WHERE id = ?1 AND state = 'sending' AND holder = ?2 AND phase = ''", c.id, c.holder)
 	if err != nil {
 		return nil, err
 	}
 	if n == 0 {
-		return nil, ErrLost
+		return nil, store.ErrLost
 	}
-	return nil, t.event(c.id, Event{Kind: EventAttempt, Attempt: c.Attempt})
+	return nil, addEvent(t, c.id, Event{Kind: EventAttempt, Attempt: c.Attempt})
 }

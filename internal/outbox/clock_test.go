@@ -8,6 +8,10 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -17,9 +21,9 @@ const day = 24 * time.Hour
 // a key, and a row of a batch.
 type remembered struct {
 	f    *fixture
-	b    outbox.Batch
-	rows []outbox.Message
-	ids  []outbox.QID
+	b    mailmerge.Batch
+	rows []spool.Message
+	ids  []queueid.ID
 }
 
 func remember(f *fixture) *remembered {
@@ -32,7 +36,7 @@ func remember(f *fixture) *remembered {
 	keyed, row := mail(), mail()
 	keyed.Key = "k1"
 	row.Batch, row.Row, row.Key = r.b.ID, "7", r.b.Key("7")
-	r.rows = []outbox.Message{keyed, row}
+	r.rows = []spool.Message{keyed, row}
 	f.lock()
 	for _, m := range r.rows {
 		r.ids = append(r.ids, f.put(m))
@@ -200,9 +204,9 @@ func TestALongGapCountsAsEightDays(t *testing.T) {
 
 func TestAClockThatIsSetAheadFreesNoLimit(t *testing.T) {
 	for _, tt := range []struct {
-		limits outbox.Limits
+		limits mailbox.Limits
 		length time.Duration
-	}{{outbox.Limits{PerMinute: 1}, time.Minute}, {outbox.Limits{RecipientsPerDay: 1}, day}} {
+	}{{mailbox.Limits{PerMinute: 1}, time.Minute}, {mailbox.Limits{RecipientsPerDay: 1}, day}} {
 		conform(t, outbox.Options{Limits: tt.limits}, func(t *testing.T, f *fixture) {
 			f.put(mail())
 			f.put(mail())
@@ -235,7 +239,7 @@ func TestAClockThatIsSetAheadFreesNoLimit(t *testing.T) {
 // the waits that were waited.
 func TestAClockThatIsSetAheadEndsNoMessage(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-		ids := []outbox.QID{f.put(mail()), f.put(mail())}
+		ids := []queueid.ID{f.put(mail()), f.put(mail())}
 		f.lock()
 		c := f.allowed()
 		f.finish(c, failed(c, smtp.Transient, "transient", "content", busy))
@@ -281,7 +285,7 @@ func TestOwnTimeBeginsWithTheClock(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 		r := remember(f)
 		for _, text := range []string{"", "nonsense", "1 2"} {
-			if err := f.queue.(*outbox.Outbox).SetMeta(f.ctx, "time", text); err != nil {
+			if err := f.SetMeta(f.ctx, "time", text); err != nil {
 				t.Fatal(err)
 			}
 			r.run()

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // child runs this test program as another process.
@@ -31,7 +33,7 @@ func TestKilledProducerLosesNothingThatWasTaken(t *testing.T) {
 		rounds = 1
 	}
 	dir := t.TempDir()
-	taken := make(map[outbox.QID][2]int)
+	taken := make(map[queueid.ID][2]int)
 	for round := range rounds {
 		cmd := child("produce", dir, "10", "100000", "FULL", "0")
 		out, err := cmd.StdoutPipe()
@@ -159,13 +161,13 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
-	taken := make(map[outbox.QID][2]int)
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
+	taken := make(map[queueid.ID][2]int)
 	for i := 0; ; i++ {
 		m := mail()
 		m.MessageID = fmt.Sprintf("<0.%d@contoso.example>", i)
 		q, _, err := ob.Accept(t.Context(), m, strings.NewReader(contentOf(0, i)))
-		if errors.Is(err, outbox.ErrFull) {
+		if errors.Is(err, store.ErrFull) {
 			break
 		}
 		if err != nil || i > 10_000 {
@@ -173,7 +175,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		taken[q] = [2]int{0, i}
 	}
-	if _, _, err := ob.Accept(t.Context(), mail(), &flowing{left: 3 << 20}); !errors.Is(err, outbox.ErrFull) {
+	if _, _, err := ob.Accept(t.Context(), mail(), &flowing{left: 3 << 20}); !errors.Is(err, store.ErrFull) {
 		t.Errorf("a large message on a full disk: %v, want ErrFull", err)
 	}
 	growDisk(t, dir, "size=32m")
@@ -193,17 +195,17 @@ func TestReserveOfTheDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 	m := mail()
 	m.Size = 9 << 20 // fits, but not twice
-	if _, _, err := ob.Accept(t.Context(), m, &flowing{left: 9 << 20}); !errors.Is(err, outbox.ErrFull) || !strings.Contains(err.Error(), "MiB are needed") {
+	if _, _, err := ob.Accept(t.Context(), m, &flowing{left: 9 << 20}); !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "MiB are needed") {
 		t.Errorf("a message that needs more than there is: %v", err)
 	}
 	f.put(mail())
 	if err := os.WriteFile(filepath.Join(dir, "other"), make([]byte, 9<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := ob.Accept(t.Context(), mail(), strings.NewReader(content)); !errors.Is(err, outbox.ErrFull) {
+	if _, _, err := ob.Accept(t.Context(), mail(), strings.NewReader(content)); !errors.Is(err, store.ErrFull) {
 		t.Errorf("below the reserve: %v", err)
 	}
 }

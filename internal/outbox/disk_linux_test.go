@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // smallDisk mounts a RAM disk, which only root may.
@@ -47,18 +48,9 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 }
 
-func TestFileSystemsAreJudged(t *testing.T) {
-	for magic, want := range map[int64]int{
-		0x6969: outbox.Refused, 0xff534d42: outbox.Refused, 0x65735546: outbox.Refused, 0x01021997: outbox.Refused,
-		0x794c7630: outbox.Doubtful, 0x01021994: outbox.Doubtful,
-		0xef53: outbox.Good, 0x58465342: outbox.Good, 0x9123683e: outbox.Good, // ext4, XFS, Btrfs
-	} {
-		if kind, level := outbox.Judge(magic); level != want || (kind == "") != (want == outbox.Good) {
-			t.Errorf("%#x is %q, %d, want %d", magic, kind, level, want)
-		}
-	}
+func TestARAMDiskIsKnown(t *testing.T) {
 	dir := smallDisk(t, "size=1m")
-	if kind, level := outbox.FileSystem(dir); kind != "a RAM disk" || level != outbox.Doubtful {
+	if kind, level := store.FileSystem(dir); kind != "a RAM disk" || level != store.Doubtful {
 		t.Errorf("a RAM disk is %q, %d", kind, level)
 	}
 }
@@ -75,7 +67,7 @@ func TestOverlay(t *testing.T) {
 		t.Skipf("mounting an overlay: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(merged, unix.MNT_DETACH) })
-	if kind, level := outbox.FileSystem(merged); kind != "overlayfs" || level != outbox.Doubtful {
+	if kind, level := store.FileSystem(merged); kind != "overlayfs" || level != store.Doubtful {
 		t.Errorf("an overlay is %q, %d", kind, level)
 	}
 }

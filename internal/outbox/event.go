@@ -1,9 +1,9 @@
 package outbox
 
 import (
-	"database/sql"
-	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // EventKind says what happened to a message.
@@ -41,36 +41,12 @@ type Event struct {
 	Took      time.Duration
 }
 
-// Limits of stored words: Exchange's diagnostics run to kilobytes and matter in
-// the history, not in a list.
-const (
-	maxWords = 16 << 10
-	maxLast  = 1000
-)
+// maxWords is how many octets are kept of a text: Exchange's diagnostics run to
+// kilobytes and matter in the history.
+const maxWords = 16 << 10
 
-// cut shortens text to n octets without leaving half a character.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "")
-}
-
-func (t *tx) event(id int64, e Event) error {
-	_, err := t.exec("INSERT INTO event (mail_id, at, kind, attempt, rcpt, code, enhanced, text, took) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-		id, t.now, string(e.Kind), e.Attempt, e.Recipient, e.Code, e.Enhanced, cut(e.Text, maxWords), e.Took.Milliseconds())
+func addEvent(t *store.Tx, id int64, e Event) error {
+	_, err := t.Exec("INSERT INTO event (mail_id, at, kind, attempt, rcpt, code, enhanced, text, took) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+		id, t.Now, string(e.Kind), e.Attempt, e.Recipient, e.Code, e.Enhanced, store.Cut(e.Text, maxWords), e.Took.Milliseconds())
 	return err
-}
-
-// events reads the history of a message.
-func events(r reader, id int64) (list []Event, err error) {
-	err = each(r, func(rows *sql.Rows) error {
-		var e Event
-		var at, took int64
-		err := rows.Scan(&at, &e.Kind, &e.Attempt, &e.Recipient, &e.Code, &e.Enhanced, &e.Text, &took)
-		e.At, e.Took = moment(at), time.Duration(took)*time.Millisecond
-		list = append(list, e)
-		return err
-	}, "SELECT at, kind, attempt, rcpt, code, enhanced, text, took FROM event WHERE mail_id = ?1 ORDER BY id", id)
-	return list, err
 }

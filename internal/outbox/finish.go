@@ -8,6 +8,10 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -21,36 +25,14 @@ type Recipient struct {
 // Result is the account of one attempt. The zero value gives a claim back as if
 // it had never been taken.
 type Result struct {
-	Recipients []Recipient     // those that are missing were not attempted
-	Stage      smtp.Stage      // where it ended
-	Class      diagnosis.Class // what the failure means, "" when there was none
-	Kind       string          // its code in the catalogue
-	Fault      smtp.Fault      // what failed when neither server nor token endpoint said anything
-	Reply      smtp.Reply      // that decided; zero when none came
-	Text       string          // our words when there is no reply
-	ServerID   string          // the server's name for what it accepted
-	Pause      time.Duration   // how long the server, or the catalogue, wants a throttled mailbox to pause; 0: growing
+	mailbox.Verdict
+	Recipients []Recipient // those that are missing were not attempted
+	ServerID   string      // the server's name for what it accepted
 	Took       time.Duration
 }
 
-// words are the server's, or ours.
-func (r *Result) words() string {
-	if r.Reply.IsZero() {
-		return r.Text
-	}
-	return r.Reply.String()
-}
-
-// session reports a failure before any mail transaction: it says nothing about
-// the message.
-func (r *Result) session() bool {
-	switch r.Stage {
-	case smtp.StageConfig, smtp.StageToken, smtp.StageDial, smtp.StageGreeting,
-		smtp.StageEHLO, smtp.StageStartTLS, smtp.StageAuth:
-		return true
-	}
-	return false
-}
+// maxServerID is how many octets are kept of the server's name for a message.
+const maxServerID = 998
 
 // Settled says what Finish decided.
 type Settled struct {
@@ -58,32 +40,32 @@ type Settled struct {
 	ReadyAt time.Time // when State is Ready
 	Event   EventKind
 
-	Pause Pause     // set when the mailbox submits nothing more, for now or while it is held
-	Until time.Time // of the pause; zero when the mailbox is held
-	Probe time.Time // when a held mailbox is tried by a sign-in
+	Pause mailbox.Pause // set when the mailbox submits nothing more, for now or while it is held
+	Until time.Time     // of the pause; zero when the mailbox is held
+	Probe time.Time     // when a held mailbox is tried by a sign-in
 
 	Partly bool // of a Dead message: some recipients have it, from this attempt or an earlier one
 }
 
-// Held reports that the mailbox goes on only when a probe is accepted or somebody
-// releases it.
+// Held reports that the mailbox goes on only when a probe is accepted or it is
+// released.
 func (s Settled) Held() bool { return s.Pause != "" && s.Until.IsZero() }
 
-// Finish records what became of a claim and decides what is next (see the
-// package comment, 5). It can be called again after an error that wraps ErrFull or
-// ErrBusy; until it succeeds the message counts as under way. ErrLost says that the claim
-// was no longer the caller's.
+// Finish records what happened to a claim and decides what is next (see the package
+// comment, 5). It can be called again after an error that wraps store.ErrFull or
+// store.ErrBusy; until it succeeds the message counts as under way. The error wraps
+// store.ErrLost when the claim was no longer the caller's.
 func (s *Sender) Finish(ctx context.Context, c *Claim, r Result) (Settled, error) {
 	var out Settled
 	var drop bool
-	err := s.ob.write(ctx, func(t *tx) error {
+	err := s.ob.db.Write(ctx, func(t *store.Tx) error {
 		f := &finish{ob: s.ob, t: t, c: c, r: r}
 		err := f.run()
 		out, drop = f.out, f.drop
 		return err
 	})
 	if err == nil && drop {
-		_ = s.ob.dropBody(ctx, c.id) // the outcome is recorded; what is left of the content is swept later
+		_ = s.ob.spool.Drop(ctx, c.id) // the outcome is recorded; what is left of the content is swept later
 	}
 	if err != nil {
 		return Settled{}, fmt.Errorf("recording the outcome of %s: %w", c.QID, err)
@@ -95,10 +77,10 @@ func (s *Sender) Finish(ctx context.Context, c *Claim, r Result) (Settled, error
 // finish is one Finish under way.
 type finish struct {
 	ob  *Outbox
-	t   *tx
+	t   *store.Tx
 	c   *Claim
 	r   Result
-	box *mailbox
+	box *mailbox.Mailbox
 
 	phase              string
 	attempts, doubts   int
@@ -114,13 +96,13 @@ type finish struct {
 }
 
 func (f *finish) run() (err error) {
-	if f.box, err = f.t.lockMailbox(f.c.Mailbox); err != nil {
+	if f.box, err = mailbox.Lock(f.t, f.c.Mailbox); err != nil {
 		return err
 	}
-	err = f.t.row("SELECT phase, attempts, doubts, waited FROM mail WHERE id = ?1 AND state = 'sending' AND holder = ?2",
+	err = f.t.Row("SELECT phase, attempts, doubts, waited FROM mail WHERE id = ?1 AND state = 'sending' AND holder = ?2",
 		[]any{f.c.id, f.c.holder}, &f.phase, &f.attempts, &f.doubts, &f.waited)
 	if errors.Is(err, sql.ErrNoRows) {
-		return ErrLost
+		return store.ErrLost
 	}
 	if err != nil {
 		return err
@@ -134,16 +116,16 @@ func (f *finish) run() (err error) {
 	if err := f.decide(); err != nil {
 		return err
 	}
-	if err := f.t.saveMailbox(f.box); err != nil {
+	if err := f.box.Save(f.t); err != nil {
 		return err
 	}
 	f.out.State = f.state
-	f.out.mailbox(f.box, f.t.now)
+	f.out.mailbox(f.box.Wait(f.t.Now))
 	switch f.state {
 	case Ready:
-		f.out.ReadyAt = moment(f.readyAt)
+		f.out.ReadyAt = store.Moment(f.readyAt)
 	case Dead:
-		err := f.t.row("SELECT EXISTS (SELECT 1 FROM rcpt WHERE mail_id = ?1 AND "+recipientAccepted+")", []any{f.c.id}, &f.out.Partly)
+		err := f.t.Row("SELECT EXISTS (SELECT 1 FROM rcpt WHERE mail_id = ?1 AND "+recipientAccepted+")", []any{f.c.id}, &f.out.Partly)
 		if err != nil {
 			return err
 		}
@@ -151,9 +133,9 @@ func (f *finish) run() (err error) {
 	return f.save()
 }
 
-// mailbox says how m stands.
-func (s *Settled) mailbox(m *mailbox, now int64) {
-	if w := m.waits(now); w != nil {
+// mailbox says what keeps the mailbox from submitting, nil when nothing does.
+func (s *Settled) mailbox(w *mailbox.WaitError) {
+	if w != nil {
 		s.Pause, s.Until, s.Probe = w.Pause, w.Until, w.Probe
 	}
 }
@@ -171,7 +153,7 @@ func (f *finish) recipients() error {
 			continue
 		}
 		f.attempted++
-		if err := f.recipient(f.c.open[i], rcpt); err != nil {
+		if err := f.recipient(f.c.rows[i], rcpt); err != nil {
 			return err
 		}
 	}
@@ -193,12 +175,12 @@ func (f *finish) recipient(n int, rcpt Recipient) error {
 	if state == RecipientOpen {
 		f.stillOpen++
 	}
-	_, err := f.t.exec("UPDATE rcpt SET state = ?3, code = ?4, enhanced = ?5, text = ?6 WHERE mail_id = ?1 AND n = ?2",
-		f.c.id, n, string(state), rcpt.Reply.Code, rcpt.Reply.Enhanced.String(), cut(rcpt.Reply.Text(), maxWords))
+	_, err := f.t.Exec("UPDATE rcpt SET state = ?3, code = ?4, enhanced = ?5, text = ?6 WHERE mail_id = ?1 AND n = ?2",
+		f.c.id, n, string(state), rcpt.Reply.Code, rcpt.Reply.Enhanced.String(), store.Cut(rcpt.Reply.Text(), maxWords))
 	if err != nil || rcpt.Reply.IsZero() || rcpt.Reply.String() == f.r.Reply.String() {
 		return err
 	}
-	return f.t.event(f.c.id, Event{
+	return addEvent(f.t, f.c.id, Event{
 		Kind: EventKind(rcpt.Outcome), Attempt: f.c.Attempt, Recipient: rcpt.ForwardPath,
 		Code: rcpt.Reply.Code, Enhanced: rcpt.Reply.Enhanced.String(), Text: rcpt.Reply.Text(),
 	})
@@ -218,43 +200,43 @@ func (f *finish) final(rcpt Recipient) bool {
 // usage counts what may have reached the server. What did not frees its place.
 func (f *finish) usage() error {
 	if f.phase != "data" || f.attempted == 0 {
-		f.box.nextAt = 0
+		f.box.LimitPassed()
 		return nil
 	}
-	return f.ob.count(f.t, f.c.Mailbox, f.attempted)
+	return f.ob.rules.Count(f.t, f.c.Mailbox, f.attempted)
 }
 
 // save writes the row of the message and the event.
 func (f *finish) save() error {
 	done, doneOwn := any(nil), any(nil)
-	if f.state.finished() {
-		own, err := f.t.own()
+	if f.state.Finished() {
+		own, err := f.t.Own()
 		if err != nil {
 			return err
 		}
-		done, doneOwn = f.t.now, own
+		done, doneOwn = f.t.Now, own
 	}
 	keep := f.state != Cancelled && (f.state != Sent || f.ob.o.KeepSent)
-	f.drop = !keep && f.c.Size > chunk
-	_, err := f.t.exec(`UPDATE mail SET state = ?2, ready_at = ?3, attempts = ?4, doubts = ?5, waited = ?6, rcpt_open = ?7, holder = '', phase = '',
+	f.drop = !keep && f.c.Size > spool.Piece
+	_, err := f.t.Exec(`UPDATE mail SET state = ?2, ready_at = ?3, attempts = ?4, doubts = ?5, waited = ?6, rcpt_open = ?7, holder = '', phase = '',
 		body_left = ?8, finished_at = ?9, last_code = ?10, last_enhanced = ?11, last_kind = ?12, last_text = ?13,
 		server_id = CASE WHEN ?14 = '' THEN server_id ELSE ?14 END, finished_own = ?15 WHERE id = ?1`,
-		f.c.id, string(f.state), f.readyAt, f.attempts, f.doubts, f.waited, f.stillOpen, flag(f.drop), done,
-		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, cut(f.text(), maxLast), cut(f.r.ServerID, maxText), doneOwn)
+		f.c.id, string(f.state), f.readyAt, f.attempts, f.doubts, f.waited, f.stillOpen, store.Flag(f.drop), done,
+		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, store.Cut(f.text(), store.Line), store.Cut(f.r.ServerID, maxServerID), doneOwn)
 	if err != nil {
 		return err
 	}
 	if !keep && !f.drop {
-		if _, err := f.t.exec("DELETE FROM body WHERE mail_id = ?1", f.c.id); err != nil {
+		if _, err := f.t.Exec("DELETE FROM body WHERE mail_id = ?1", f.c.id); err != nil {
 			return err
 		}
 	}
-	if f.c.Notice && f.state.finished() && f.state != Cancelled {
-		if err := f.t.carried(f.c.id); err != nil {
+	if f.c.Notice && f.state.Finished() && f.state != Cancelled {
+		if err := notice.Carried(f.t, f.c.id); err != nil {
 			return err
 		}
 	}
-	return f.t.event(f.c.id, Event{
+	return addEvent(f.t, f.c.id, Event{
 		Kind: f.out.Event, Attempt: f.c.Attempt, Code: f.r.Reply.Code, Enhanced: f.r.Reply.Enhanced.String(), Text: f.text(), Took: f.r.Took,
 	})
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -25,7 +27,7 @@ func refused(c *outbox.Claim) outbox.Result {
 }
 
 // mailbox is how it stands.
-func (f *fixture) mailbox() outbox.Mailbox {
+func (f *fixture) mailbox() operator.Mailbox {
 	f.t.Helper()
 	m, err := f.Mailbox(f.ctx, box)
 	if err != nil {
@@ -35,7 +37,7 @@ func (f *fixture) mailbox() outbox.Mailbox {
 }
 
 // probe begins a probe, which must be due.
-func (f *fixture) probe() *outbox.Probe {
+func (f *fixture) probe() *mailbox.Probe {
 	f.t.Helper()
 	due, err := f.sender.Due(f.ctx)
 	if err != nil || len(due) != 1 || !due[0].Probe || due[0].At.After(f.clock.Now()) {
@@ -51,9 +53,9 @@ func (f *fixture) probe() *outbox.Probe {
 	return p
 }
 
-func (f *fixture) endProbe(p *outbox.Probe, accepted bool, r outbox.Result) outbox.Settled {
+func (f *fixture) endProbe(p *mailbox.Probe, accepted bool, r outbox.Result) outbox.Settled {
 	f.t.Helper()
-	s, err := f.sender.EndProbe(f.ctx, p, accepted, r)
+	s, err := f.sender.EndProbe(f.ctx, p, accepted, r.Verdict)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -74,7 +76,7 @@ func TestAServerThatCannotBeUsedPausesAndHoldsAfterADay(t *testing.T) {
 			if s.Held() {
 				break
 			}
-			if s.Pause != outbox.PauseServer || !s.Until.Equal(f.waits().Until) {
+			if s.Pause != mailbox.PauseServer || !s.Until.Equal(f.waits().Until) {
 				t.Fatalf("settled %+v", s)
 			}
 			pauses = append(pauses, s.Until.Sub(f.clock.Now()))
@@ -86,8 +88,8 @@ func TestAServerThatCannotBeUsedPausesAndHoldsAfterADay(t *testing.T) {
 			t.Errorf("pauses %v, want %v", got, want)
 		}
 		b := f.mailbox()
-		if !b.Stopped() || b.Pause != outbox.PauseServer || !b.Since.Equal(start) || b.ProbeAt.Sub(f.clock.Now()) != 30*m ||
-			b.Reason != "held: the server could not be used for a day: 554 5.3.2 no service now" {
+		if !b.Stopped() || b.Pause != mailbox.PauseServer || !b.Since.Equal(start) || b.ProbeAt.Sub(f.clock.Now()) != 30*m ||
+			b.Wait.Pause != mailbox.PauseServer || !b.Wait.Held() || b.Wait.Text != "554 5.3.2 no service now" {
 			t.Errorf("after a day %+v", b)
 		}
 		if f.noticed() != "paused, held" {
@@ -127,7 +129,7 @@ func TestAnAcceptedMessageEndsTheRow(t *testing.T) {
 			f.clock.add(time.Minute)
 			c = f.allowed()
 			f.finish(c, all(c, smtp.Accepted))
-			if b := f.mailbox(); b.Reason != "" || !b.Since.IsZero() {
+			if b := f.mailbox(); b.Wait != nil || !b.Since.IsZero() {
 				t.Errorf("%+v", b)
 			}
 		}
@@ -182,8 +184,8 @@ func TestAHeldMailboxIsProbedAndGoesOn(t *testing.T) {
 		if want := "[30m0s 1h0m0s 2h0m0s 4h0m0s 4h0m0s]"; fmt.Sprint(waits) != want {
 			t.Errorf("probes after %v, want %s", waits, want)
 		}
-		if b := f.mailbox(); !strings.HasSuffix(b.Reason, blocked.String()) {
-			t.Errorf("the reason is not that of the last probe: %q", b.Reason)
+		if b := f.mailbox(); b.Wait.Text != blocked.String() {
+			t.Errorf("the reason is not that of the last probe: %q", b.Wait.Text)
 		}
 		f.clock.add(4 * time.Hour)
 		if s := f.endProbe(f.probe(), true, outbox.Result{}); s.Pause != "" {
@@ -232,10 +234,10 @@ func TestAProbeWithoutAnAnswer(t *testing.T) {
 		r    outbox.Result
 		next time.Duration
 	}{
-		{"the network is down", outbox.Result{Class: diagnosis.ClassTransient, Stage: smtp.StageDial}, 15 * time.Minute},
-		{"throttled for an hour", outbox.Result{Class: diagnosis.ClassThrottled, Stage: smtp.StageToken, Pause: time.Hour}, time.Hour},
+		{"the network is down", outbox.Result{Verdict: mailbox.Verdict{Class: diagnosis.ClassTransient, Stage: smtp.StageDial}}, 15 * time.Minute},
+		{"throttled for an hour", outbox.Result{Verdict: mailbox.Verdict{Class: diagnosis.ClassThrottled, Stage: smtp.StageToken, Pause: time.Hour}}, time.Hour},
 		{"given back", outbox.Result{}, 0},
-		{"a bad certificate", outbox.Result{Class: diagnosis.ClassConfiguration, Stage: smtp.StageStartTLS, Fault: smtp.FaultTLSExpired}, time.Hour},
+		{"a bad certificate", outbox.Result{Verdict: mailbox.Verdict{Class: diagnosis.ClassConfiguration, Stage: smtp.StageStartTLS, Fault: smtp.FaultTLSExpired}}, time.Hour},
 	} {
 		conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
 			f.put(mail())
@@ -247,8 +249,8 @@ func TestAProbeWithoutAnAnswer(t *testing.T) {
 			if got := s.Probe.Sub(f.clock.Now()); got != tt.next || !s.Held() {
 				t.Errorf("%s: the next probe is in %v, want %v", tt.name, got, tt.next)
 			}
-			if b := f.mailbox(); !strings.Contains(b.Reason, denied.String()) {
-				t.Errorf("%s: reason %q", tt.name, b.Reason)
+			if b := f.mailbox(); b.Wait.Text != denied.String() {
+				t.Errorf("%s: reason %q", tt.name, b.Wait.Text)
 			}
 		})
 	}
@@ -266,7 +268,7 @@ func TestWhatAnOperatorHoldsIsNotProbed(t *testing.T) {
 		if err := f.HoldMailbox(f.ctx, box, "maintenance"); err != nil {
 			t.Fatal(err)
 		}
-		if s := f.endProbe(p, true, outbox.Result{}); s.Pause != outbox.PauseOperator {
+		if s := f.endProbe(p, true, outbox.Result{}); s.Pause != mailbox.PauseOperator {
 			t.Errorf("a probe under way ended the hold: %+v", s)
 		}
 		f.clock.add(1000 * time.Hour)
@@ -369,7 +371,7 @@ func TestAReleaseBeginsAnew(t *testing.T) {
 // is given up like one that is deferred: it may be what the server stumbles over.
 func TestAMessageThatMeetsNonsenseForEverIsGivenUp(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-		nonsense := outbox.Result{Stage: smtp.StageRcpt, Class: diagnosis.ClassConfiguration, Kind: "not-smtp", Fault: smtp.FaultNotSMTP, Text: "666"}
+		nonsense := outbox.Result{Verdict: mailbox.Verdict{Stage: smtp.StageRcpt, Class: diagnosis.ClassConfiguration, Kind: "not-smtp", Fault: smtp.FaultNotSMTP, Text: "666"}}
 		q := f.put(mail())
 		f.lock()
 		start := f.clock.Now()

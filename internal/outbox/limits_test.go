@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -60,7 +62,7 @@ func submitAll(f *fixture, length time.Duration, took func(n int) time.Duration)
 			if err == nil {
 				err = f.sender.AllowData(f.ctx, c)
 			}
-			var w *outbox.WaitError
+			var w *mailbox.WaitError
 			if errors.As(err, &w) {
 				next = w.Until
 				break
@@ -151,7 +153,7 @@ func TestPaceIsCloseToTheLimit(t *testing.T) {
 
 func TestContentsThatTakeLongCountAllTheTime(t *testing.T) {
 	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
-		if err := f.SetLimits(f.ctx, box, outbox.Limits{PerMinute: 2}); err != nil {
+		if err := f.SetLimits(f.ctx, box, mailbox.Limits{PerMinute: 2}); err != nil {
 			t.Fatal(err)
 		}
 		for range 8 {
@@ -169,11 +171,11 @@ func TestContentsThatTakeLongCountAllTheTime(t *testing.T) {
 }
 
 func TestOwnLimitsOfAMailbox(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 20}}, func(t *testing.T, f *fixture) {
-		for _, tt := range []struct{ set, want outbox.Limits }{
-			{outbox.Limits{}, outbox.Limits{PerMinute: 20, RecipientsPerDay: 10_000}},
-			{outbox.Limits{PerMinute: 5, RecipientsPerDay: 7}, outbox.Limits{PerMinute: 5, RecipientsPerDay: 7}},
-			{outbox.Limits{PerMinute: 500, RecipientsPerDay: 1 << 20}, outbox.Limits{PerMinute: 30, RecipientsPerDay: 10_000}},
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 20}}, func(t *testing.T, f *fixture) {
+		for _, tt := range []struct{ set, want mailbox.Limits }{
+			{mailbox.Limits{}, mailbox.Limits{PerMinute: 20, RecipientsPerDay: 10_000}},
+			{mailbox.Limits{PerMinute: 5, RecipientsPerDay: 7}, mailbox.Limits{PerMinute: 5, RecipientsPerDay: 7}},
+			{mailbox.Limits{PerMinute: 500, RecipientsPerDay: 1 << 20}, mailbox.Limits{PerMinute: 30, RecipientsPerDay: 10_000}},
 		} {
 			if err := f.SetLimits(f.ctx, box, tt.set); err != nil {
 				t.Fatal(err)
@@ -182,29 +184,29 @@ func TestOwnLimitsOfAMailbox(t *testing.T) {
 				t.Errorf("%+v gives %+v, %v", tt.set, m.Limits, err)
 			}
 		}
-		if err := f.SetLimits(f.ctx, box, outbox.Limits{PerMinute: -1}); err == nil {
+		if err := f.SetLimits(f.ctx, box, mailbox.Limits{PerMinute: -1}); err == nil {
 			t.Error("a negative limit was taken")
 		}
 	})
 }
 
 func TestReachedLimitIsTold(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 1, RecipientsPerDay: 3}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 1, RecipientsPerDay: 3}}, func(t *testing.T, f *fixture) {
 		f.put(mail("a@x.example", "b@x.example"))
 		second := f.put(mail("a@x.example", "b@x.example"))
 		f.lock()
 		c := f.allowed()
 		f.finish(c, all(c, smtp.Accepted))
 		w := f.waits()
-		if w.Reason != "limit reached: 3 recipients in 24h0m0s" || w.Pause != "" || w.Until.Sub(f.clock.Now()) < 24*time.Hour {
+		if w.Text != "limit reached: 3 recipients in 24h0m0s" || w.Pause != "" || w.Until.Sub(f.clock.Now()) < 24*time.Hour {
 			t.Errorf("%+v, until %v", w, w.Until)
 		}
 		m, err := f.Mailbox(f.ctx, box)
-		if err != nil || m.Messages != 1 || m.Recipients != 2 || m.Reason != w.Reason || !m.WaitsUntil.Equal(w.Until) {
+		if err != nil || m.Messages != 1 || m.Recipients != 2 || m.Wait.Text != w.Text || !m.WaitsUntil.Equal(w.Until) {
 			t.Errorf("mailbox = %+v, %v", m, err)
 		}
-		if d := f.show(second); d.Reason != "the mailbox waits: limit reached: 3 recipients in 24h0m0s" || !d.WaitsUntil.Equal(w.Until) {
-			t.Errorf("message waits: %q until %v", d.Reason, d.WaitsUntil)
+		if d := f.show(second); d.Why != operator.WhyMailbox || d.MailboxWait.Text != w.Text || !d.WaitsUntil.Equal(w.Until) {
+			t.Errorf("message waits: %q until %v", d.Why, d.WaitsUntil)
 		}
 		due, err := f.sender.Due(f.ctx)
 		if err != nil || len(due) != 1 || !due[0].At.Equal(w.Until) {
@@ -216,7 +218,7 @@ func TestReachedLimitIsTold(t *testing.T) {
 }
 
 func TestMoreRecipientsThanADayAllows(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{RecipientsPerDay: 2}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{RecipientsPerDay: 2}}, func(t *testing.T, f *fixture) {
 		f.put(mail("a@x.example", "b@x.example", "c@x.example"))
 		f.lock()
 		f.allowed() // alone in its day, but it goes: waiting would not help
@@ -224,19 +226,19 @@ func TestMoreRecipientsThanADayAllows(t *testing.T) {
 }
 
 func TestRecipientsUnderWayCount(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{RecipientsPerDay: 3}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{RecipientsPerDay: 3}}, func(t *testing.T, f *fixture) {
 		f.put(mail("a@x.example", "b@x.example"))
 		f.put(mail("a@x.example", "b@x.example"))
 		f.lock()
 		f.allowed()
-		if w := f.waits(); w.Reason != "limit reached: 3 recipients in 24h0m0s" || !w.Until.Equal(f.clock.Now().Add(time.Second)) {
+		if w := f.waits(); w.Text != "limit reached: 3 recipients in 24h0m0s" || !w.Until.Equal(f.clock.Now().Add(time.Second)) {
 			t.Errorf("%+v", w)
 		}
 	})
 }
 
 func TestWhatNeverReachedTheServerDoesNotCount(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
 		f.put(mail())
 		f.lock()
 		for range 3 {
@@ -246,7 +248,7 @@ func TestWhatNeverReachedTheServerDoesNotCount(t *testing.T) {
 }
 
 func TestPlaceOfAClaimThatIsGivenBackIsFree(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
 		f.put(mail())
 		f.put(mail())
 		f.lock()
@@ -258,7 +260,7 @@ func TestPlaceOfAClaimThatIsGivenBackIsFree(t *testing.T) {
 }
 
 func TestClockSetBackAnHour(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 2}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 2}}, func(t *testing.T, f *fixture) {
 		for range 3 {
 			f.put(mail())
 		}
@@ -286,7 +288,7 @@ func TestClockSetBackAnHour(t *testing.T) {
 }
 
 func TestClockSetBackWhileNobodyRan(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 1}}, func(t *testing.T, f *fixture) {
 		f.put(mail())
 		f.put(mail())
 		f.lock()
@@ -323,7 +325,7 @@ func TestWhatIsDueAtOnceDoesNotWaitForTheHourToComeAgain(t *testing.T) {
 // A message to more recipients than a transaction may have is several messages
 // to the server.
 func TestEachTransactionOfAMessageCounts(t *testing.T) {
-	conform(t, outbox.Options{Limits: outbox.Limits{PerMinute: 4}}, func(t *testing.T, f *fixture) {
+	conform(t, outbox.Options{Limits: mailbox.Limits{PerMinute: 4}}, func(t *testing.T, f *fixture) {
 		many := make([]string, 1000)
 		for i := range many {
 			many[i] = fmt.Sprintf("r%d@fabrikam.example", i)
@@ -348,7 +350,7 @@ func TestEachTransactionOfAMessageCounts(t *testing.T) {
 
 // The buckets of a faster time do not fill its windows exactly.
 func TestWindowsOfAFasterTimeAreWhole(t *testing.T) {
-	o := outbox.Options{Minute: 20 * time.Second, Day: 30 * time.Second, Limits: outbox.Limits{RecipientsPerDay: 2}}
+	o := outbox.Options{Minute: 20 * time.Second, Day: 30 * time.Second, Limits: mailbox.Limits{RecipientsPerDay: 2}}
 	conform(t, o, func(t *testing.T, f *fixture) {
 		const width = 208 // of a bucket of the day
 		f.clock.add(time.Duration(2*width-1-f.clock.Now().UnixMilli()%width) * time.Millisecond)

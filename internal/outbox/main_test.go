@@ -14,6 +14,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 )
 
 // childVariable makes the test program a process to be killed or watched.
@@ -83,13 +85,13 @@ func contentOf(p, i int) string {
 }
 
 // acknowledged reads the lines that produce wrote.
-func acknowledged(t *testing.T, out string) map[outbox.QID][2]int {
+func acknowledged(t *testing.T, out string) map[queueid.ID][2]int {
 	t.Helper()
 	lines := strings.SplitAfter(out, "\n")
-	taken := make(map[outbox.QID][2]int)
+	taken := make(map[queueid.ID][2]int)
 	for _, line := range lines {
 		var p, i int
-		var q outbox.QID
+		var q queueid.ID
 		if !strings.HasSuffix(line, "\n") {
 			break
 		}
@@ -103,7 +105,7 @@ func acknowledged(t *testing.T, out string) map[outbox.QID][2]int {
 
 // verify opens the outbox in dir as the next process would, and returns how many
 // of the messages are not there as they were taken, and what SQLite finds wrong.
-func verify(t *testing.T, dir string, taken map[outbox.QID][2]int) (lost int, integrity string) {
+func verify(t *testing.T, dir string, taken map[queueid.ID][2]int) (lost int, integrity string) {
 	t.Helper()
 	if len(taken) == 0 {
 		if _, err := os.Stat(filepath.Join(dir, "queue.db")); os.IsNotExist(err) {
@@ -115,12 +117,12 @@ func verify(t *testing.T, dir string, taken map[outbox.QID][2]int) (lost int, in
 		return len(taken), err.Error()
 	}
 	defer ob.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
-	list, err := ob.List(t.Context(), outbox.Filter{})
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
+	list, err := on(ob).List(t.Context(), operator.Filter{})
 	if err != nil {
 		return len(taken), err.Error()
 	}
-	found := make(map[outbox.QID]bool)
+	found := make(map[queueid.ID]bool)
 	for _, m := range list {
 		pi, ok := taken[m.QID]
 		if !ok {

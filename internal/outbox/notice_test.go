@@ -6,11 +6,14 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // listed are the notices that may go the road now.
-func (f *fixture) listed(road outbox.Road) []outbox.Notice {
+func (f *fixture) listed(road notice.Road) []notice.Notice {
 	f.t.Helper()
 	list, err := f.Notices(f.ctx, road, 10)
 	if err != nil {
@@ -34,27 +37,27 @@ func TestANoticeGoesEachRoad(t *testing.T) {
 		f.lock()
 		c := f.claim()
 		f.finish(c, refused(c))
-		list := f.listed(outbox.RoadCommand)
-		if len(list) != 1 || list[0].Kind != outbox.NoticeHeld || !list[0].Since.Equal(f.clock.Now()) || list[0].Next.Sub(f.clock.Now()) != 30*time.Minute || list[0].Wide {
+		list := f.listed(notice.RoadCommand)
+		if len(list) != 1 || list[0].Kind != notice.Held || !list[0].Since.Equal(f.clock.Now()) || list[0].Next.Sub(f.clock.Now()) != 30*time.Minute || list[0].Wide {
 			t.Fatalf("%+v", list)
 		}
 		for _, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
-			f.ok(f.NoticesLater(f.ctx, outbox.RoadCommand, f.listed(outbox.RoadCommand)))
+			f.ok(f.NoticesLater(f.ctx, notice.RoadCommand, f.listed(notice.RoadCommand)))
 			f.clock.add(want - time.Second)
-			if len(f.listed(outbox.RoadCommand)) != 0 {
+			if len(f.listed(notice.RoadCommand)) != 0 {
 				t.Errorf("listed again before %v", want)
 			}
 			f.clock.add(time.Second)
-			if len(f.listed(outbox.RoadCommand)) != 1 {
+			if len(f.listed(notice.RoadCommand)) != 1 {
 				t.Errorf("not listed again after %v", want)
 			}
 		}
-		f.ok(f.NoticesDone(f.ctx, outbox.RoadMail, f.listed(outbox.RoadMail)))
-		if len(f.listed(outbox.RoadMail)) != 0 || len(f.listed(outbox.RoadCommand)) != 1 {
+		f.ok(f.NoticesDone(f.ctx, notice.RoadMail, f.listed(notice.RoadMail)))
+		if len(f.listed(notice.RoadMail)) != 0 || len(f.listed(notice.RoadCommand)) != 1 {
 			t.Error("one road's end is not the other's")
 		}
-		f.ok(f.NoticesDone(f.ctx, outbox.RoadCommand, f.listed(outbox.RoadCommand)))
-		if len(f.listed(outbox.RoadCommand)) != 0 {
+		f.ok(f.NoticesDone(f.ctx, notice.RoadCommand, f.listed(notice.RoadCommand)))
+		if len(f.listed(notice.RoadCommand)) != 0 {
 			t.Error("listed after it was done")
 		}
 	})
@@ -70,12 +73,12 @@ func TestANoticeOutlivesWhatCarriesIt(t *testing.T) {
 		c := f.allowed()
 		f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
 		carrier := mail()
-		carrier.Notice, carrier.Priority = true, outbox.Urgent
-		carry := func() outbox.QID {
+		carrier.Notice, carrier.Priority = true, spool.Urgent
+		carry := func() queueid.ID {
 			t.Helper()
 			q := f.put(carrier)
-			f.ok(f.NoticesCarried(f.ctx, q, f.listed(outbox.RoadMail)))
-			if len(f.listed(outbox.RoadMail)) != 0 {
+			f.ok(f.NoticesCarried(f.ctx, q, f.listed(notice.RoadMail)))
+			if len(f.listed(notice.RoadMail)) != 0 {
 				t.Error("listed while it is on its way")
 			}
 			return q
@@ -86,7 +89,7 @@ func TestANoticeOutlivesWhatCarriesIt(t *testing.T) {
 		if s := f.finish(c, refused(c)); c.QID != q || s.State != outbox.Cancelled || s.Pause != "" || f.mailbox().Pause != "" {
 			t.Errorf("a notice stopped its mailbox: %+v", s)
 		}
-		if len(f.listed(outbox.RoadMail)) != 1 {
+		if len(f.listed(notice.RoadMail)) != 1 {
 			t.Error("the notice is lost")
 		}
 
@@ -100,8 +103,8 @@ func TestANoticeOutlivesWhatCarriesIt(t *testing.T) {
 		}
 		f.finish(first, outbox.Result{})
 		f.finish(other, refused(other))
-		if d := f.show(q); d.State != outbox.Cancelled || len(f.listed(outbox.RoadMail)) != 2 {
-			t.Errorf("%s, %d notices", d.State, len(f.listed(outbox.RoadMail)))
+		if d := f.show(q); d.State != outbox.Cancelled || len(f.listed(notice.RoadMail)) != 2 {
+			t.Errorf("%s, %d notices", d.State, len(f.listed(notice.RoadMail)))
 		}
 
 		f.ok(f.ReleaseMailbox(f.ctx, box))
@@ -109,8 +112,8 @@ func TestANoticeOutlivesWhatCarriesIt(t *testing.T) {
 		c = f.allowed()
 		f.finish(c, all(c, smtp.Accepted))
 		f.clock.add(time.Hour)
-		list := f.listed(outbox.RoadMail)
-		if c.QID != q || len(list) != 1 || list[0].Kind != outbox.NoticeResumed {
+		list := f.listed(notice.RoadMail)
+		if c.QID != q || len(list) != 1 || list[0].Kind != notice.Resumed {
 			t.Errorf("after the mail was accepted: %+v", list)
 		}
 	})
@@ -182,12 +185,12 @@ func TestAClockThatIsSetLosesNoNotice(t *testing.T) {
 				f.clock.add(time.Minute)
 				c = f.claim()
 				f.finish(c, refused(c))
-				f.ok(f.NoticesLater(f.ctx, outbox.RoadCommand, f.listed(outbox.RoadCommand)))
+				f.ok(f.NoticesLater(f.ctx, notice.RoadCommand, f.listed(notice.RoadCommand)))
 				f.clock.set(story.after)
 				_, err := f.sender.Purge(f.ctx)
 				f.ok(err)
 				f.clock.add(2 * time.Minute)
-				list := f.listed(outbox.RoadCommand)
+				list := f.listed(notice.RoadCommand)
 				if len(list) != 1 || story.after < 0 && (list[0].Since.After(f.clock.Now()) || list[0].Next.Sub(f.clock.Now()) > time.Hour) {
 					t.Fatalf("at %v: %+v", f.clock.Now(), list)
 				}
@@ -196,7 +199,7 @@ func TestAClockThatIsSetLosesNoNotice(t *testing.T) {
 					_, err := f.sender.Purge(f.ctx)
 					f.ok(err)
 				}
-				if list := f.listed(outbox.RoadCommand); len(list) != 0 {
+				if list := f.listed(notice.RoadCommand); len(list) != 0 {
 					t.Errorf("after a month: %+v", list)
 				}
 			})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 )
 
 // An outbox of an older version whose mailboxes are held goes on: what a sign-in
@@ -54,7 +55,7 @@ func TestAnOlderOutboxWithHeldMailboxes(t *testing.T) {
 			if _, err := sender.Purge(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if list, err := ob.Notices(t.Context(), outbox.RoadCommand, 9); err != nil || len(list) != 1 {
+			if list, err := on(ob).Notices(t.Context(), notice.RoadCommand, 9); err != nil || len(list) != 1 {
 				t.Errorf("notices %+v, %v", list, err)
 			}
 		})

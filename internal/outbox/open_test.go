@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -95,19 +98,19 @@ func TestReadOnlyDirectory(t *testing.T) {
 }
 
 func TestNetworkFileSystemIsRefused(t *testing.T) {
-	on := func(o outbox.Options, kind string, level int) outbox.Options {
-		return o.OnFileSystem(func() (string, int) { return kind, level })
+	on := func(o outbox.Options, kind string, level store.Trust) outbox.Options {
+		return o.OnFileSystem(func() (string, store.Trust) { return kind, level })
 	}
 	var warnings []string
 	warn := outbox.Options{Warn: func(s string) { warnings = append(warnings, s) }}
-	_, err := outbox.Open(t.Context(), t.TempDir(), on(warn, "NFS", outbox.Refused))
-	var refused *outbox.FileSystemError
+	_, err := outbox.Open(t.Context(), t.TempDir(), on(warn, "NFS", store.Refused))
+	var refused *store.FileSystemError
 	if !errors.As(err, &refused) || refused.Kind != "NFS" || len(warnings) != 0 {
 		t.Errorf("on NFS: %v, warnings %q", err, warnings)
 	}
 	for _, o := range []outbox.Options{
-		on(outbox.Options{Warn: warn.Warn, AnyFileSystem: true}, "NFS", outbox.Refused),
-		on(warn, "overlayfs", outbox.Doubtful),
+		on(outbox.Options{Warn: warn.Warn, AnyFileSystem: true}, "NFS", store.Refused),
+		on(warn, "overlayfs", store.Doubtful),
 	} {
 		warnings = nil
 		ob, err := outbox.Open(t.Context(), filepath.Join(t.TempDir(), "outbox"), o)
@@ -131,7 +134,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = outbox.Open(t.Context(), dir, outbox.Options{})
-	var newer *outbox.SchemaError
+	var newer *store.SchemaError
 	if !errors.As(err, &newer) || newer.Have != 99 {
 		t.Errorf("Open: %v", err)
 	}
@@ -160,12 +163,12 @@ func TestOutboxOfTheFirstVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 	if r := f.lock(); r != (outbox.Recovered{Again: 1, InDoubt: 1}) {
 		t.Errorf("recovered %+v", r)
 	}
 	states := make(map[outbox.State]int)
-	list, err := ob.List(t.Context(), outbox.Filter{})
+	list, err := on(ob).List(t.Context(), operator.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,12 +196,12 @@ func TestDamagedContentIsNoticed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := &fixture{t: t, ctx: t.Context(), queue: ob}
+		f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 		q := f.put(mail())
 		if _, err := outbox.Raw(t, dir).Exec(damage); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.read(q); !errors.Is(err, outbox.ErrDamaged) {
+		if _, err := f.read(q); !errors.Is(err, spool.ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 		_ = ob.Close()
@@ -222,7 +225,7 @@ func TestMigrationIsAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 	q := f.put(mail())
 	err = ob.Migrate(context.Background(), steps("ALTER TABLE mail ADD COLUMN colour TEXT NOT NULL DEFAULT ''; CREATE TABLE mail (id INTEGER);"))
 	if err == nil || !strings.Contains(err.Error(), "applying schema/9999.sql") {
@@ -235,7 +238,7 @@ func TestMigrationIsAllOrNothing(t *testing.T) {
 	if got, err := f.read(q); got != content || err != nil {
 		t.Errorf("after the migration: %q, %v", got, err)
 	}
-	var newer *outbox.SchemaError
+	var newer *store.SchemaError
 	if err := ob.Migrate(context.Background(), outbox.Schema); !errors.As(err, &newer) {
 		t.Errorf("the old program on the new schema: %v", err)
 	}
@@ -293,7 +296,7 @@ func TestOpeningDoesNotWaitForWhoWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	if _, err := ob.List(ctx, outbox.Filter{}); err != nil || ctx.Err() != nil {
+	if _, err := on(ob).List(ctx, operator.Filter{}); err != nil || ctx.Err() != nil {
 		t.Errorf("listing: %v, %v", err, ctx.Err())
 	}
 }
@@ -320,7 +323,7 @@ func TestDamagedFileIsTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ob, err = outbox.Open(t.Context(), dir, outbox.Options{}); !errors.Is(err, outbox.ErrCorrupt) {
+			if ob, err = outbox.Open(t.Context(), dir, outbox.Options{}); !errors.Is(err, store.ErrCorrupt) {
 				t.Errorf("Open: %v, want ErrCorrupt", err)
 			}
 			if err == nil {

@@ -1,12 +1,12 @@
 // Package outbox keeps mail objects until a server has taken them, in one
-// SQLite file that needs nothing installed. What happens to a message:
+// SQLite file that needs nothing installed. This package is the life of a message:
 //
 //  1. Accept writes envelope and content. It returns when the commit is on disk,
 //     and only then is the message taken. Up to 64 messages share a commit; a
 //     content of more than 1 MiB goes in piece by piece, so that small messages
 //     flow on beside it, and is taken with the last commit.
 //  2. One process at a time submits: Lock proves it by a lock file, and first
-//     settles what the last one left (7).
+//     puts in order what the last one left (7).
 //  3. Claim takes the most urgent due message of a mailbox, the oldest first, and
 //     writes the attempt ahead: trouble on our side cannot repeat it for nothing.
 //  4. AllowData, just before the content goes out, checks the limits (never more
@@ -35,9 +35,13 @@
 // again. Each such case has an event that says so.
 //
 // Limits, and what is remembered of messages that are over, count time that the
-// machine was seen running (clock.go): a clock that is set, however far, lets
+// machine was seen running (store/clock.go): a clock that is set, however far, lets
 // nothing go out too fast and nothing be forgotten. One that is set back moves due
 // times with it, so that nothing waits for the hour to come again.
+//
+// Each thing that an outbox is made of has a package: store the database, spool what
+// is on disk of a message, mailbox what lets one submit, notice what the operator has
+// to be told. Beside it are those who look: operator, mailmerge.
 //
 // An Outbox is safe for concurrent use, and any number of processes may have the
 // same one open.
@@ -47,51 +51,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/limits"
-	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
-// file and lockFile are all that the directory holds, with SQLite's own
-// companions of file.
-const (
-	file     = "queue.db"
-	lockFile = "lock"
-)
-
-// Doubt says what becomes of a message that is in doubt.
+// Doubt says what is done with a message that is in doubt.
 type Doubt string
 
-// The zero value submits it once more: a message twice is a smaller evil than a
-// message lost, for most.
+// The zero value submits it once more: for most, a message that arrives twice does
+// less harm than one that is lost.
 const (
 	DoubtAgain Doubt = ""
 	DoubtHold  Doubt = "hold"
 )
 
-// Limits bound one mailbox. A zero field is Exchange Online's own limit, and so is
-// one above it.
-type Limits struct {
-	PerMinute        int // messages in any 60 s
-	RecipientsPerDay int // recipients in any 24 h
-}
-
 // Options say how an outbox behaves. The zero value is the default of each.
 type Options struct {
-	Limits    Limits        // of a mailbox that has none of its own
-	InDoubt   Doubt         // again, once
-	GiveUp    time.Duration // sum of the waits after which a message is dead: 5 days (RFC 5321 4.5.4.1)
-	Retention time.Duration // how long what is finished is kept, in time that was seen running: 30 days; also how long a key is known, but of a row of a batch: a year more
-	KeepSent  bool          // keep the content of what was sent, too
-	MaxSize   int64         // octets of one message: limits.Message
-	Reserve   int64         // octets of disk that stay free: 256 MiB; negative: none
+	Limits    mailbox.Limits // of a mailbox that has none of its own
+	InDoubt   Doubt          // again, once
+	GiveUp    time.Duration  // sum of the waits after which a message is dead: 5 days (RFC 5321 4.5.4.1)
+	Retention time.Duration  // how long what is finished is kept, in time that was seen running: 30 days; also how long a key is known, but of a row of a batch: a year more
+	KeepSent  bool           // keep the content of what was sent, too
+	MaxSize   int64          // octets of one message: limits.Message
+	Reserve   int64          // octets of disk that stay free: 256 MiB; negative: none
 
 	// AnyFileSystem turns the refusal of a network file system into a warning.
 	AnyFileSystem bool
@@ -108,9 +100,7 @@ type Options struct {
 	// stand-in whose time runs faster: 60 s and 24 h. Waits shrink with Minute.
 	Minute, Day time.Duration
 
-	synchronous string                                      // tests: not FULL
-	checkpoint  int                                         // tests: pages of log between checkpoints
-	fileSystem  func(dir string) (kind string, level trust) // tests: another than dir's
+	tests func(*store.Options) // tests: changes what is otherwise made of these
 }
 
 func (o Options) withDefaults() Options {
@@ -122,193 +112,148 @@ func (o Options) withDefaults() Options {
 			*f.field = f.value
 		}
 	}
-	o.Limits = o.Limits.or(Limits{exchange.MessagesPerMinute, exchange.RecipientsPerDay})
+	o.Limits = o.Limits.Or(mailbox.Limits{PerMinute: exchange.MessagesPerMinute, RecipientsPerDay: exchange.RecipientsPerDay})
 	if o.MaxSize == 0 {
 		o.MaxSize = limits.Message
-	}
-	if o.Reserve == 0 {
-		o.Reserve = 256 << 20
-	}
-	if o.Warn == nil {
-		o.Warn = func(string) {}
-	}
-	if o.Clock == nil {
-		o.Clock = time.Now
 	}
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
 	}
-	if o.Steady == nil {
-		o.Steady = steady()
-	}
-	if o.fileSystem == nil {
-		o.fileSystem = fileSystem
-	}
 	return o
 }
 
-// or fills zero fields from other, and lowers what is above Exchange's limits.
-func (l Limits) or(other Limits) Limits {
-	if l.PerMinute == 0 {
-		l.PerMinute = other.PerMinute
+// store are the options of the database.
+func (o Options) store() store.Options {
+	s := store.Options{Reserve: o.Reserve, AnyFileSystem: o.AnyFileSystem, Warn: o.Warn, Clock: o.Clock, Steady: o.Steady}
+	if o.tests != nil {
+		o.tests(&s)
 	}
-	if l.RecipientsPerDay == 0 {
-		l.RecipientsPerDay = other.RecipientsPerDay
-	}
-	return Limits{min(l.PerMinute, exchange.MessagesPerMinute), min(l.RecipientsPerDay, exchange.RecipientsPerDay)}
+	return s
 }
 
 // Exists reports whether there is an outbox in dir, or something that keeps us
 // from knowing, of which Open says what it is.
-func Exists(dir string) bool {
-	_, err := os.Lstat(filepath.Join(dir, file))
-	return !errors.Is(err, fs.ErrNotExist)
-}
+func Exists(dir string) bool { return store.Exists(dir) }
 
 // Outbox is an open outbox.
 type Outbox struct {
-	dir string
-	o   Options
-	*store
-	tag  string // first part of every QID
-	wake chan struct{}
-
-	adds chan *add
-	quit chan struct{}
-	done sync.WaitGroup
-
-	boxes sync.Map // mailboxes that surely have a row
-
-	closed func() error // of one that was opened to read as it is: what is left to do
+	o         Options
+	db        *store.DB
+	tag       queueid.Tag
+	rules     mailbox.Rules
+	mailboxes *mailbox.Mailboxes
+	notices   *notice.Notices
+	spool     *spool.Spool
+	wake      chan struct{}
 }
 
-// Open opens the outbox in dir, which is made, with mode 0700, when it does not
-// exist. It brings an older schema up to date; a newer one is a *SchemaError. It
-// refuses network and FUSE file systems with *FileSystemError, and with
-// *ownfile.Error a directory of another user and links or files of others in it:
-// root has to become the directory's owner first.
+// Open opens the outbox in dir, which is made when it does not exist: store.Open
+// says how, and what is refused.
 func Open(ctx context.Context, dir string, o Options) (*Outbox, error) {
-	ob, err := open(ctx, dir, o.withDefaults())
-	return begun(dir, ob, err)
+	return open(ctx, dir, o, store.Open)
 }
 
-// begun is an outbox that was opened, or the error.
-func begun(dir string, ob *Outbox, err error) (*Outbox, error) {
+// OpenToRead is Open for those who only look, also where the disk cannot be written:
+// store.OpenToRead says how. Then what writes returns store.ErrReadOnly, and Close
+// store.ErrChanged when another program has written meanwhile.
+func OpenToRead(ctx context.Context, dir string, o Options) (*Outbox, error) {
+	return open(ctx, dir, o, store.OpenToRead)
+}
+
+func open(ctx context.Context, dir string, o Options, database func(context.Context, string, store.Schema, store.Options) (*store.DB, error)) (*Outbox, error) {
+	o = o.withDefaults()
+	db, err := database(ctx, dir, schema, o.store())
 	if err != nil {
 		return nil, fmt.Errorf("opening outbox %s: %w", dir, err)
 	}
-	ob.done.Go(ob.commitLoop)
+	tag, err := store.Meta(db.View(ctx), "tag")
+	if err != nil {
+		return nil, fmt.Errorf("opening outbox %s: %w", dir, errors.Join(err, db.Close()))
+	}
+	ob := &Outbox{
+		o: o, db: db, tag: queueid.Tag(tag), rules: mailbox.Rules{Limits: o.Limits, Minute: o.Minute, Day: o.Day, Jitter: o.Jitter},
+		wake: make(chan struct{}, 1),
+	}
+	ob.mailboxes = mailbox.New(db, ob.rules, ob.signal)
+	ob.notices = notice.New(db, ob.tag, func(tries int) int64 { return ob.rules.Jittered(backoff.Doubling(firstWait, longestWait, tries)) })
+	ob.spool = spool.New(db, o.MaxSize, mailbox.Ensure)
 	return ob, nil
-}
-
-func open(ctx context.Context, dir string, o Options) (*Outbox, error) {
-	dir, err := trustedDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkFileSystem(dir, o); err != nil {
-		return nil, err
-	}
-	if err := prepareFile(dir, o); err != nil {
-		return nil, err
-	}
-	s, err := openStore(ctx, filepath.Join(dir, file), o)
-	if err != nil {
-		return nil, err
-	}
-	ob := newOutbox(dir, o, s)
-	if err := ob.migrate(ctx, schemas); err != nil {
-		_ = s.close()
-		return nil, err
-	}
-	return ob, nil
-}
-
-func newOutbox(dir string, o Options, s *store) *Outbox {
-	return &Outbox{
-		dir: dir, o: o, store: s, wake: make(chan struct{}, 1),
-		adds: make(chan *add), quit: make(chan struct{}),
-	}
-}
-
-// trustedDir makes the directory when it does not exist. Where it is a link, the
-// lock and the space are those of its target: two names may lead to one outbox.
-func trustedDir(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	if err := ownfile.MakeTrustedDir(dir); err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(dir)
-}
-
-// prepareFile makes the file, with a mode that lets nobody else read mail, or
-// checks the one that is there: a link in its place is refused, because SQLite
-// would follow it. SQLite gives its other files the mode of the first.
-func prepareFile(dir string, o Options) error {
-	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o077 != 0 && modesMean {
-		o.Warn(fmt.Sprintf("%s may be read by others (mode %#o): mail waits there in plain text", dir, info.Mode().Perm()))
-	}
-	f, _, err := ownfile.OpenOrCreate(filepath.Join(dir, file))
-	if err != nil {
-		return err
-	}
-	if info, err := f.Stat(); err == nil && info.Mode().Perm() != 0o600 && modesMean {
-		_ = f.Chmod(0o600)
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := checkFiles(dir); err != nil {
-		return err
-	}
-	return ownfile.SyncDir(dir)
-}
-
-// SQLite's companions of file.
-const (
-	walFile = file + "-wal"
-	shmFile = file + "-shm"
-)
-
-// checkFiles looks whether what SQLite will open is ours.
-func checkFiles(dir string) error {
-	for _, name := range []string{file, walFile, shmFile, file + "-journal"} {
-		if err := ownfile.Check(filepath.Join(dir, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkFileSystem(dir string, o Options) error {
-	kind, level := o.fileSystem(dir)
-	switch {
-	case level == refused && !o.AnyFileSystem:
-		return &FileSystemError{dir, kind}
-	case level == refused:
-		o.Warn((&FileSystemError{dir, kind}).Error())
-	case level == doubtful:
-		o.Warn(fmt.Sprintf("%s is on %s: what waits there is gone with the container or at the next start of the machine", dir, kind))
-	}
-	return nil
 }
 
 // Close ends the outbox. What was taken stays. Calls that run meanwhile may
 // fail.
 func (ob *Outbox) Close() error {
-	close(ob.quit)
-	ob.done.Wait()
-	err := ob.close()
-	if ob.closed != nil {
-		err = errors.Join(err, ob.closed())
-	}
-	if err != nil {
+	ob.spool.Close()
+	if err := ob.db.Close(); err != nil {
 		return fmt.Errorf("closing outbox: %w", err)
 	}
 	return nil
+}
+
+// Mailboxes are those that submit, or would.
+func (ob *Outbox) Mailboxes() *mailbox.Mailboxes { return ob.mailboxes }
+
+// Notices are what the operator has still to be told.
+func (ob *Outbox) Notices() *notice.Notices { return ob.notices }
+
+// DB is the database, for those who read messages or count them.
+func (ob *Outbox) DB() *store.DB { return ob.db }
+
+// Tag is the first part of every queue id.
+func (ob *Outbox) Tag() queueid.Tag { return ob.tag }
+
+// Number is the message that a queue id names in the database. The error wraps
+// store.ErrNotFound when it can be none of this outbox.
+func (ob *Outbox) Number(id queueid.ID) (int64, error) {
+	n, ok := ob.tag.Number(id)
+	if !ok {
+		return 0, fmt.Errorf("%w: %.40q", store.ErrNotFound, string(id))
+	}
+	return n, nil
+}
+
+// Backup writes a copy of the outbox to a file that must not exist, mode 0600,
+// while everything goes on.
+func (ob *Outbox) Backup(ctx context.Context, name string) error {
+	if err := ob.db.Backup(ctx, name); err != nil {
+		return fmt.Errorf("backing up outbox: %w", err)
+	}
+	return nil
+}
+
+// Accept takes a message with the content that r gives up to its end: header
+// section and body with CRLF line ends. When it returns without error the
+// message is on disk. A key that is known already gives the queue id of its first
+// message, and known. Errors wrap store.ErrFull, store.ErrBroken, spool.ErrSize,
+// *spool.InputError, or what r said; then nothing was taken.
+func (ob *Outbox) Accept(ctx context.Context, m spool.Message, r io.Reader) (id queueid.ID, known bool, err error) {
+	return ob.AcceptContent(ctx, m, readerContent{r})
+}
+
+// readerContent lets a reader write itself.
+type readerContent struct{ r io.Reader }
+
+func (c readerContent) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, c.r) }
+
+// AcceptContent is Accept for a content that writes itself.
+func (ob *Outbox) AcceptContent(ctx context.Context, m spool.Message, c io.WriterTo) (id queueid.ID, known bool, err error) {
+	m.Mailbox = mailbox.Key(m.Mailbox)
+	n, known, err := ob.spool.Accept(ctx, m, c)
+	if err != nil {
+		return "", false, fmt.Errorf("taking a message: %w", err)
+	}
+	ob.signal()
+	return ob.tag.ID(n), known, nil
+}
+
+// Body reads the content of a message as it was taken; spool.Body says how, and which
+// errors there are.
+func (ob *Outbox) Body(ctx context.Context, id queueid.ID) (io.ReadCloser, error) {
+	n, err := ob.Number(id)
+	if err != nil {
+		return nil, err
+	}
+	return ob.spool.Body(ctx, n, string(id))
 }
 
 // Wake is sent to after something in this process made a message due sooner.
@@ -321,6 +266,3 @@ func (ob *Outbox) signal() {
 	default:
 	}
 }
-
-// errClosed is for calls after Close.
-var errClosed = errors.New("the outbox is closed")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -104,7 +105,7 @@ func TestTwoNamesOfADirectoryAreOneOutbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Release()
-	if err := openAndLockOnce(t.Context(), link); !errors.Is(err, outbox.ErrLocked) {
+	if err := openAndLockOnce(t.Context(), link); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("by the other name: %v, want ErrLocked", err)
 	}
 }

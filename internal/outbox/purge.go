@@ -2,17 +2,12 @@ package outbox
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"time"
 
-	"github.com/smtpsend/smtpsend/internal/ownfile"
-	"github.com/smtpsend/smtpsend/internal/until"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // some is how many messages one transaction handles: others write in between.
@@ -23,8 +18,8 @@ const some = 500
 // Options.Retention and contents that broke off, and gives space back. It
 // returns how many messages were removed. Call it now and then.
 func (s *Sender) Purge(ctx context.Context) (removed int, err error) {
-	if err = s.ob.write(ctx, func(t *tx) error { return t.look(0) }); err == nil {
-		_, err = s.ob.inPieces(ctx, s.ob.expireSome)
+	if err = s.ob.db.Write(ctx, func(t *store.Tx) error { return t.Look(0) }); err == nil {
+		_, err = s.ob.inPieces(ctx, expireSome)
 	}
 	if err == nil {
 		err = s.ob.sweep(ctx)
@@ -35,11 +30,8 @@ func (s *Sender) Purge(ctx context.Context) (removed int, err error) {
 	if err == nil {
 		_, err = s.ob.inPieces(ctx, s.ob.forgetSome)
 	}
-	if err == nil && s.ob.dialect.vacuum != "" {
-		err = s.ob.write(ctx, func(t *tx) error {
-			_, err := t.s.writer.ExecContext(t.ctx, t.s.dialect.vacuum)
-			return err
-		})
+	if err == nil {
+		err = s.ob.db.Vacuum(ctx)
 	}
 	if err != nil {
 		return removed, fmt.Errorf("purging outbox: %w", err)
@@ -49,9 +41,9 @@ func (s *Sender) Purge(ctx context.Context) (removed int, err error) {
 
 // inPieces calls do in one transaction after another until it handles less than
 // some rows, and returns how many all handled.
-func (ob *Outbox) inPieces(ctx context.Context, do func(*tx) (int, error)) (sum int, err error) {
+func (ob *Outbox) inPieces(ctx context.Context, do func(*store.Tx) (int, error)) (sum int, err error) {
 	for n := some; n == some && err == nil; sum += n {
-		err = ob.write(ctx, func(t *tx) (err error) {
+		err = ob.db.Write(ctx, func(t *store.Tx) (err error) {
 			n, err = do(t)
 			return err
 		})
@@ -59,19 +51,19 @@ func (ob *Outbox) inPieces(ctx context.Context, do func(*tx) (int, error)) (sum 
 	return sum, err
 }
 
-func (ob *Outbox) expireSome(t *tx) (int, error) {
-	ids, err := t.ids("SELECT id FROM mail WHERE expires_at > 0 AND expires_at <= ?1 AND (state = 'ready' OR state = 'held') LIMIT 500", t.now)
+func expireSome(t *store.Tx) (int, error) {
+	ids, err := readIDs(t, "SELECT id FROM mail WHERE expires_at > 0 AND expires_at <= ?1 AND (state = 'ready' OR state = 'held') LIMIT 500", t.Now)
 	for _, id := range ids {
 		if err == nil {
-			err = ob.expire(t, id)
+			err = expire(t, id)
 		}
 	}
 	return len(ids), err
 }
 
-// ids reads a column of ids.
-func (t *tx) ids(query string, args ...any) (ids []int64, err error) {
-	err = each(t, func(rows *sql.Rows) error {
+// readIDs reads a column of ids.
+func readIDs(t *store.Tx, query string, args ...any) (ids []int64, err error) {
+	err = store.Each(t, func(rows *sql.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
 		ids = append(ids, id)
@@ -84,21 +76,21 @@ func (t *tx) ids(query string, args ...any) (ids []int64, err error) {
 // were sent, and of those that never came in whole.
 func (ob *Outbox) sweep(ctx context.Context) error {
 	var done, broken []int64
-	err := ob.write(ctx, func(t *tx) (err error) {
-		if done, err = t.ids("SELECT id FROM mail WHERE body_left = 1"); err != nil {
+	err := ob.db.Write(ctx, func(t *store.Tx) (err error) {
+		if done, err = readIDs(t, "SELECT id FROM mail WHERE body_left = 1"); err != nil {
 			return err
 		}
-		broken, err = t.ids("SELECT id FROM mail WHERE state = 'receiving' AND lease_until < ?1", t.now)
+		broken, err = readIDs(t, "SELECT id FROM mail WHERE state = 'receiving' AND lease_until < ?1", t.Now)
 		return err
 	})
 	for _, id := range done {
 		if err == nil {
-			err = ob.dropBody(ctx, id)
+			err = ob.spool.Drop(ctx, id)
 		}
 	}
 	for _, id := range broken {
 		if err == nil {
-			err = ob.remove(ctx, id)
+			err = ob.spool.Remove(ctx, id)
 		}
 	}
 	return err
@@ -106,98 +98,31 @@ func (ob *Outbox) sweep(ctx context.Context) error {
 
 // purgeSome removes up to 500 old messages; recipients, events and contents go
 // with them.
-func (ob *Outbox) purgeSome(t *tx) (int, error) {
+func (ob *Outbox) purgeSome(t *store.Tx) (int, error) {
 	const chosen = "id IN (SELECT id FROM mail WHERE finished_own IS NOT NULL AND finished_own < ?1 ORDER BY finished_own LIMIT 500)"
-	now, err := t.own()
+	now, err := t.Own()
 	if err != nil {
 		return 0, err
 	}
 	old := now - ob.o.Retention.Milliseconds()
-	if err := t.remember(chosen, old); err != nil {
+	if err := spool.Remember(t, chosen, old); err != nil {
 		return 0, err
 	}
-	n, err := t.exec("DELETE FROM mail WHERE "+chosen, old)
+	n, err := t.Exec("DELETE FROM mail WHERE "+chosen, old)
 	if err == nil && n < some {
-		_, err = t.exec("DELETE FROM notice WHERE at_own < ?1", old) // that no road took
+		err = notice.Purge(t, old)
 	}
 	if err == nil && n < some {
-		_, err = t.exec("DELETE FROM usage WHERE span = ?1 AND bucket < ?2", ob.daySpan(), now/ob.daySpan()-2*dayBuckets)
+		err = ob.rules.PurgeUsage(t)
 	}
 	return int(n), err
 }
 
-// Backup writes a copy of the outbox to a file that must not exist, mode 0600,
-// while everything goes on. Where there is room beside the outbox, a copy is made
-// there first, which leaves out what is empty: SQLite opens a file by its name, and
-// in another directory that could be somebody else's by then.
-func (ob *Outbox) Backup(ctx context.Context, name string) error {
-	if err := ob.backup(ctx, name); err != nil {
-		return fmt.Errorf("backing up outbox: %w", named(err))
-	}
-	return nil
-}
-
-func (ob *Outbox) backup(ctx context.Context, name string) (err error) {
-	to, err := ownfile.Create(name)
+// forgetSome forgets up to 500 rows of batches.
+func (ob *Outbox) forgetSome(t *store.Tx) (int, error) {
+	now, err := t.Own()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer func() {
-		if err = errors.Join(err, to.Close()); err != nil {
-			_ = os.Remove(name)
-		}
-	}()
-	if err := ob.copyTo(ctx, to); err != nil {
-		return err
-	}
-	if err := to.Sync(); err != nil {
-		return err
-	}
-	info, err := to.Stat()
-	if err != nil {
-		return err
-	}
-	if now, err := os.Lstat(name); err != nil || !os.SameFile(now, info) {
-		return fmt.Errorf("%s was replaced meanwhile by another file", name)
-	}
-	return ownfile.SyncDir(filepath.Dir(name))
-}
-
-// copyTo writes the whole outbox to a file. Where there is no room for a copy beside
-// it, or nothing can be written, what goes out is the file as it is.
-func (ob *Outbox) copyTo(ctx context.Context, to io.Writer) error {
-	if ob.pool == nil {
-		return ob.copyPages(ctx, to)
-	}
-	ob.sweepCopies()
-	copied := filepath.Join(ob.dir, copyPrefix+rand.Text()) // 26 letters
-	from, err := ownfile.Create(copied)
-	if err == nil {
-		defer func() { _ = errors.Join(from.Close(), os.Remove(copied)) }()
-		// VACUUM INTO takes an empty file, whose mode stays.
-		_, err = ob.pool.ExecContext(ctx, "VACUUM INTO ?1", copied)
-	}
-	if isFull(named(err)) || isReadOnly(err) {
-		return ob.copyPages(ctx, to)
-	}
-	if err == nil {
-		_, err = io.Copy(to, until.Between(ctx, from))
-	}
-	return err
-}
-
-// copyPrefix begins the name of a copy that is being made, which copyPattern is.
-const (
-	copyPrefix  = ".smtpsend-copy-"
-	copyPattern = copyPrefix + "??????????????????????????"
-)
-
-// sweepCopies removes copies of processes that were killed.
-func (ob *Outbox) sweepCopies() {
-	names, _ := filepath.Glob(filepath.Join(ob.dir, copyPattern)) // an error is for a pattern in the directory's name
-	for _, name := range names {
-		if info, err := os.Lstat(name); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
-			_ = os.Remove(name)
-		}
-	}
+	return spool.ForgetSome(t, now-ob.o.Retention.Milliseconds())
 }

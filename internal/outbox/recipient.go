@@ -1,5 +1,7 @@
 package outbox
 
+import "github.com/smtpsend/smtpsend/internal/outbox/store"
+
 // RecipientState says how far a message has come for one recipient, over all its
 // attempts. It is made of the outcomes of the attempts: what is transient, in doubt
 // or not attempted leaves a recipient open.
@@ -21,12 +23,8 @@ const (
 	recipientUnsent   = "state = '" + string(RecipientUnsent) + "'"
 )
 
-// RecipientDetail is one recipient of a message with the server's last words about
-// it.
-type RecipientDetail struct {
-	ForwardPath string
-	State       RecipientState
-	Code        int
-	Enhanced    string
-	Text        string
+// closeRecipients is for a message that ends although some still wait.
+func closeRecipients(t *store.Tx, id int64) error {
+	_, err := t.Exec("UPDATE rcpt SET "+recipientUnsent+" WHERE mail_id = ?1 AND "+recipientOpen, id)
+	return err
 }

@@ -5,22 +5,24 @@ import (
 	"database/sql"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // left is a message that the last sender did not finish.
 type left struct {
-	id                       int64
-	mailbox, phase           string
-	open, attempts, inDoubts int
-	notice                   int
+	id                             int64
+	mailbox, phase                 string
+	recipients, attempts, inDoubts int
+	notice                         int
 }
 
-// recover settles, under the lock, what the last sender left: the lock proves
+// recover decides, under the lock, what the last sender left: the lock proves
 // that it is gone.
 func (s *Sender) recover(ctx context.Context) (r Recovered, err error) {
 	for more := true; more && err == nil; {
-		err = s.ob.write(ctx, func(t *tx) (err error) {
-			if err := t.look(0); err != nil {
+		err = s.ob.db.Write(ctx, func(t *store.Tx) (err error) {
+			if err := t.Look(0); err != nil {
 				return err
 			}
 			more, err = s.recoverSome(t, &r)
@@ -30,27 +32,27 @@ func (s *Sender) recover(ctx context.Context) (r Recovered, err error) {
 	if err != nil {
 		return r, err
 	}
-	if err := s.ob.write(ctx, dueAtOnce); err != nil {
+	if err := s.ob.db.Write(ctx, dueAtOnce); err != nil {
 		return r, err
 	}
 	return r, s.ob.sweep(ctx)
 }
 
-// dueAtOnce settles what the clock, set back while nobody submitted, would make
-// wait: nobody asked for a time for these, so they are due whatever it says.
-func dueAtOnce(t *tx) error {
-	_, err := t.exec(`UPDATE mail SET ready_at = ?1 WHERE mailbox IN (SELECT name FROM mailbox) AND prio IN (0, 1, 2, 3) AND state = 'ready'
-		AND ready_at > ?1 AND ready_at <= created_at AND attempts = 0`, t.now)
+// dueAtOnce makes due what the clock, set back while no process submitted, would make
+// wait: no one asked for a time for these, so they are due whatever it says.
+func dueAtOnce(t *store.Tx) error {
+	_, err := t.Exec(`UPDATE mail SET ready_at = ?1 WHERE mailbox IN (SELECT name FROM mailbox) AND prio IN (0, 1, 2, 3) AND state = 'ready'
+		AND ready_at > ?1 AND ready_at <= created_at AND attempts = 0`, t.Now)
 	return err
 }
 
-// recoverSome settles up to 500 messages; a mailbox has three under way at most,
+// recoverSome handles up to 500 messages; a mailbox has three under way at most,
 // but there may be many mailboxes.
-func (s *Sender) recoverSome(t *tx, r *Recovered) (more bool, err error) {
+func (s *Sender) recoverSome(t *store.Tx, r *Recovered) (more bool, err error) {
 	var list []left
-	err = each(t, func(rows *sql.Rows) error {
+	err = store.Each(t, func(rows *sql.Rows) error {
 		var l left
-		err := rows.Scan(&l.id, &l.mailbox, &l.phase, &l.open, &l.attempts, &l.inDoubts, &l.notice)
+		err := rows.Scan(&l.id, &l.mailbox, &l.phase, &l.recipients, &l.attempts, &l.inDoubts, &l.notice)
 		list = append(list, l)
 		return err
 	}, "SELECT id, mailbox, phase, rcpt_open, attempts, doubts, notice FROM mail WHERE state = 'sending' LIMIT 500")
@@ -68,21 +70,21 @@ func (s *Sender) recoverSome(t *tx, r *Recovered) (more bool, err error) {
 // again makes a message due that was surely not submitted: at once, but after a
 // second time with growing waits, because the message may be what ends the
 // process.
-func (s *Sender) again(t *tx, l left) error {
-	readyAt := t.now
+func (s *Sender) again(t *store.Tx, l left) error {
+	readyAt := t.Now
 	if l.attempts > 1 {
-		readyAt += s.ob.jittered(backoff.Doubling(firstWait, longestWait, l.attempts-1))
+		readyAt += s.ob.rules.Jittered(backoff.Doubling(firstWait, longestWait, l.attempts-1))
 	}
-	if _, err := t.exec("UPDATE mail SET state = 'ready', holder = '', ready_at = ?2 WHERE id = ?1", l.id, readyAt); err != nil {
+	if _, err := t.Exec("UPDATE mail SET state = 'ready', holder = '', ready_at = ?2 WHERE id = ?1", l.id, readyAt); err != nil {
 		return err
 	}
-	return t.event(l.id, Event{Kind: EventRecovered, Attempt: l.attempts, Text: "the process ended before the content went out"})
+	return addEvent(t, l.id, Event{Kind: EventRecovered, Attempt: l.attempts, Text: "the process ended before the content went out"})
 }
 
-// doubt settles a message that may have been submitted. It counts as submitted
+// doubt decides what is next for a message that may have been submitted. It counts as submitted
 // now, which errs on the safe side.
-func (s *Sender) doubt(t *tx, l left, r *Recovered) error {
-	if err := s.ob.count(t, l.mailbox, l.open); err != nil {
+func (s *Sender) doubt(t *store.Tx, l left, r *Recovered) error {
+	if err := s.ob.rules.Count(t, l.mailbox, l.recipients); err != nil {
 		return err
 	}
 	state, text := Ready, "the process ended while the content went out: submitted once more, with the same Message-ID"
@@ -90,16 +92,16 @@ func (s *Sender) doubt(t *tx, l left, r *Recovered) error {
 		state, text = Held, "the process ended while the content went out: held"
 		r.Held++
 		if l.notice == 0 {
-			if err := t.notice(Notice{Kind: NoticeInDoubt, Mailbox: l.mailbox, Text: text}, l.id); err != nil {
+			if err := notice.Add(t, notice.Notice{Kind: notice.InDoubt, Mailbox: l.mailbox, Text: text}, l.id); err != nil {
 				return err
 			}
 		}
 	} else {
 		r.InDoubt++
 	}
-	if _, err := t.exec("UPDATE mail SET state = ?2, holder = '', phase = '', ready_at = ?3, doubts = doubts + 1, last_text = ?4 WHERE id = ?1",
-		l.id, string(state), t.now, text); err != nil {
+	if _, err := t.Exec("UPDATE mail SET state = ?2, holder = '', phase = '', ready_at = ?3, doubts = doubts + 1, last_text = ?4 WHERE id = ?1",
+		l.id, string(state), t.Now, text); err != nil {
 		return err
 	}
-	return t.event(l.id, Event{Kind: EventInDoubt, Attempt: l.attempts, Text: text})
+	return addEvent(t, l.id, Event{Kind: EventInDoubt, Attempt: l.attempts, Text: text})
 }

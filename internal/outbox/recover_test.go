@@ -12,6 +12,10 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -98,7 +102,7 @@ func TestDoubtCountsAgainstTheLimit(t *testing.T) {
 		f.put(mail())
 		f.lock()
 		f.allowed()
-		f.crash(outbox.Options{Limits: outbox.Limits{PerMinute: 1}})
+		f.crash(outbox.Options{Limits: mailbox.Limits{PerMinute: 1}})
 		f.waits()
 	})
 }
@@ -115,25 +119,25 @@ func TestBrokenOffContentIsSweptAfterItsLease(t *testing.T) {
 			taken <- err
 		}()
 		<-reading // two pieces are on disk
-		list, err := f.List(f.ctx, outbox.Filter{States: []outbox.State{outbox.Receiving}})
-		if err != nil || len(list) != 1 || list[0].Reason != "its content is still coming in" {
+		list, err := f.List(f.ctx, operator.Filter{States: []outbox.State{outbox.Receiving}})
+		if err != nil || len(list) != 1 || list[0].Why != operator.WhyArriving {
 			t.Fatalf("%+v, %v", list, err)
 		}
 		if _, err := f.sender.Purge(f.ctx); err != nil {
 			t.Fatal(err)
 		}
-		if list, _ := f.List(f.ctx, outbox.Filter{}); len(list) != 1 {
+		if list, _ := f.List(f.ctx, operator.Filter{}); len(list) != 1 {
 			t.Error("a content that is coming in was swept")
 		}
 		f.clock.add(2 * time.Hour)
 		if _, err := f.sender.Purge(f.ctx); err != nil {
 			t.Fatal(err)
 		}
-		if list, _ := f.List(f.ctx, outbox.Filter{}); len(list) != 0 {
+		if list, _ := f.List(f.ctx, operator.Filter{}); len(list) != 0 {
 			t.Error("a content that broke off was not swept")
 		}
 		close(hanging)
-		if err := <-taken; !errors.Is(err, outbox.ErrLost) {
+		if err := <-taken; !errors.Is(err, store.ErrLost) {
 			t.Errorf("Accept of what was swept: %v, want ErrLost", err)
 		}
 	})
@@ -166,7 +170,7 @@ func TestTwoSendersOnOneOutboxAreRefused(t *testing.T) {
 		f.lock()
 		other := f.reopen(f.options)
 		_, _, err := other.Lock(f.ctx)
-		if !errors.Is(err, outbox.ErrLocked) || !strings.Contains(err.Error(), ": process ") {
+		if !errors.Is(err, store.ErrLocked) || !strings.Contains(err.Error(), ": process ") {
 			t.Errorf("second Lock: %v", err)
 		}
 		if err := f.sender.Release(); err != nil {
@@ -200,8 +204,8 @@ func TestPurge(t *testing.T) {
 		if n, err := f.sender.Purge(f.ctx); n != 2 || err != nil {
 			t.Errorf("removed %d, %v, want 2", n, err)
 		}
-		for _, q := range []outbox.QID{sent, dead} {
-			if _, err := f.Show(f.ctx, q); !errors.Is(err, outbox.ErrNotFound) {
+		for _, q := range []queueid.ID{sent, dead} {
+			if _, err := f.Show(f.ctx, q); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%s: %v, want ErrNotFound", q, err)
 			}
 		}
@@ -246,7 +250,7 @@ func TestBackupIsAWholeOutbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: again}
+	f := &fixture{t: t, ctx: t.Context(), queue: on(again)}
 	if got, err := f.read(q); got != content || err != nil {
 		t.Errorf("content in the copy: %q, %v", got, err)
 	}

@@ -5,14 +5,11 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -34,23 +31,16 @@ type Recovered struct {
 	Held    int // maybe submitted: held
 }
 
-// Lock makes this process the one that submits, and settles what the last one
-// left: that must be done before anything is claimed. The error wraps ErrLocked
+// Lock makes this process the one that submits, and puts in order what the last one
+// left: that must be done before anything is claimed. The error wraps store.ErrLocked
 // when another process has the lock; it ends with the process.
 func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
-	name := filepath.Join(ob.dir, lockFile)
-	lock, ok, err := ownfile.TryLock(name)
+	lock, err := ob.db.Lock()
 	if err != nil {
-		return nil, Recovered{}, fmt.Errorf("locking outbox: %w", err)
-	}
-	if !ok {
-		return nil, Recovered{}, fmt.Errorf("%w%s", ErrLocked, lockedBy(name))
-	}
-	if modesMean { // elsewhere a locked file cannot be written
-		_ = lock.Note(fmt.Sprintf("%d\n", os.Getpid()))
+		return nil, Recovered{}, err
 	}
 	s := &Sender{ob: ob, lock: lock, run: rand.Text()}
-	s.looked.Store(ob.now())
+	s.looked.Store(ob.db.Now())
 	r, err := s.recover(ctx)
 	if err != nil {
 		_ = lock.Unlock()
@@ -59,21 +49,24 @@ func (ob *Outbox) Lock(ctx context.Context) (*Sender, Recovered, error) {
 	return s, r, nil
 }
 
-// lockedBy names the other process when it has left its number.
-func lockedBy(name string) string {
-	f, err := ownfile.OpenPrivate(name)
-	if err != nil {
-		return ""
+// StartProbe begins a probe of a held mailbox: Mailboxes.StartProbe. The error is
+// ErrIdle when none is due.
+func (s *Sender) StartProbe(ctx context.Context, name string) (*mailbox.Probe, error) {
+	p, err := s.ob.mailboxes.StartProbe(ctx, name)
+	if err == nil && p == nil {
+		err = ErrIdle
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 20))
-	if pid, e := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && e == nil {
-		return fmt.Sprintf(": process %d", pid)
-	}
-	return ""
+	return p, err
 }
 
-// Release gives the lock back. What is still claimed is settled by the next
+// EndProbe records how a probe ended: Mailboxes.EndProbe.
+func (s *Sender) EndProbe(ctx context.Context, p *mailbox.Probe, accepted bool, v mailbox.Verdict) (out Settled, err error) {
+	w, err := s.ob.mailboxes.EndProbe(ctx, p, accepted, v)
+	out.mailbox(w)
+	return out, err
+}
+
+// Release gives the lock back. What is still claimed is put in order by the next
 // Lock, as after a crash: finish everything before.
 func (s *Sender) Release() error { return s.lock.Unlock() }
 
@@ -84,17 +77,17 @@ type Due struct {
 	Probe   bool      // it is held: StartProbe, and claim when that was accepted
 }
 
-// Due lists the mailboxes that have, or will have, something due without anybody
-// doing anything, the soonest first is not promised. It costs four index probes
+// Due lists the mailboxes that have, or will have, something due without an
+// operator, in no order. It costs four index probes
 // a mailbox, however long the backlog, and sees what other processes added: ask
 // once a second.
 func (s *Sender) Due(ctx context.Context) ([]Due, error) {
 	if err := s.watchClock(ctx); err != nil {
 		return nil, err
 	}
-	now := s.ob.now()
+	now := s.ob.db.Now()
 	var due []Due
-	err := each(view{ctx, s.ob.store}, func(rows *sql.Rows) error {
+	err := store.Each(s.ob.db.View(ctx), func(rows *sql.Rows) error {
 		var name string
 		var next, paused, probe int64
 		var first [4]sql.NullInt64
@@ -102,7 +95,7 @@ func (s *Sender) Due(ctx context.Context) ([]Due, error) {
 			return err
 		}
 		if at, ok := earliest(first); ok {
-			due = append(due, Due{name, moment(max(at, next, paused, probe, min(now, at))), probe > 0})
+			due = append(due, Due{name, store.Moment(max(at, next, paused, probe, min(now, at))), probe > 0})
 		}
 		return nil
 	}, dueQuery)
@@ -126,4 +119,23 @@ func earliest(times [4]sql.NullInt64) (at int64, ok bool) {
 		}
 	}
 	return at, ok
+}
+
+// lookEvery is how often a sender that has nothing to do looks.
+const lookEvery = time.Hour
+
+// watchClock looks when the clock was set back, and now and then. What is missed
+// then, because the disk is full, say, the next look makes up for.
+func (s *Sender) watchClock(ctx context.Context) error {
+	now := s.ob.db.Now()
+	last := s.seen.Swap(now)
+	isBack := store.IsBack(last, now)
+	if looked := s.looked.Load(); !isBack && now >= looked && now-looked < lookEvery.Milliseconds() {
+		return nil
+	}
+	s.looked.Store(now)
+	if err := s.ob.db.Write(ctx, func(t *store.Tx) error { return t.Look(last) }); isBack {
+		return err
+	}
+	return nil
 }

@@ -8,6 +8,11 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -41,7 +46,7 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 
 		state    outbox.State
 		wait     time.Duration // until the message is due
-		pause    outbox.Pause
+		pause    mailbox.Pause
 		pauses   time.Duration // how long the mailbox pauses; 0: until released
 		attempts int
 		story    string
@@ -57,31 +62,31 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 		{name: "connection lost before the dot", outcome: smtp.NotAttempted, class: diagnosis.ClassTransient, stage: smtp.StageData,
 			state: outbox.Ready, wait: time.Minute, attempts: 1, story: "attempt, deferred", content: true},
 		{name: "throttled", outcome: smtp.Transient, class: diagnosis.ClassThrottled, stage: smtp.StageContent, reply: throttled,
-			state: outbox.Ready, pause: outbox.PauseThrottled, pauses: 30 * time.Second, story: "attempt, throttled", content: true},
+			state: outbox.Ready, pause: mailbox.PauseThrottled, pauses: 30 * time.Second, story: "attempt, throttled", content: true},
 		{name: "throttled with a 5yz reply", outcome: smtp.Permanent, class: diagnosis.ClassThrottled, stage: smtp.StageContent, reply: unknown,
-			state: outbox.Ready, pause: outbox.PauseThrottled, pauses: 30 * time.Second, story: "attempt, throttled", content: true},
+			state: outbox.Ready, pause: mailbox.PauseThrottled, pauses: 30 * time.Second, story: "attempt, throttled", content: true},
 		{name: "not authorised", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageAuth, reply: denied,
-			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
+			state: outbox.Ready, pause: mailbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
 		{name: "send as denied after the dot", outcome: smtp.Permanent, class: diagnosis.ClassConfiguration, stage: smtp.StageContent, reply: denied,
-			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
+			state: outbox.Ready, pause: mailbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
 		{name: "token refused", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageToken,
-			state: outbox.Ready, pause: outbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
+			state: outbox.Ready, pause: mailbox.PauseConfiguration, story: "attempt, held", notices: "held", content: true},
 		{name: "5yz at connect", outcome: smtp.NotAttempted, class: diagnosis.ClassPermanent, stage: smtp.StageGreeting, reply: unknown,
-			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+			state: outbox.Ready, pause: mailbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
 		{name: "bad certificate", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageStartTLS, fault: smtp.FaultTLSExpired,
-			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+			state: outbox.Ready, pause: mailbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
 		{name: "bad certificate of the token endpoint", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageToken, fault: smtp.FaultTLSHostname,
-			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+			state: outbox.Ready, pause: mailbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
 		{name: "no reply to RCPT but nonsense", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageRcpt, fault: smtp.FaultNotSMTP,
-			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+			state: outbox.Ready, pause: mailbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
 		{name: "a reply that does not belong to AUTH", outcome: smtp.NotAttempted, class: diagnosis.ClassPermanent, stage: smtp.StageAuth, reply: taken,
-			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+			state: outbox.Ready, pause: mailbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
 		{name: "421 that a setting causes", outcome: smtp.NotAttempted, class: diagnosis.ClassConfiguration, stage: smtp.StageMail, reply: busy,
-			state: outbox.Ready, pause: outbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
+			state: outbox.Ready, pause: mailbox.PauseServer, pauses: time.Minute, story: "attempt, paused", content: true},
 		{name: "blocked", outcome: smtp.Permanent, class: diagnosis.ClassBlocked, stage: smtp.StageContent, reply: blocked,
-			state: outbox.Ready, pause: outbox.PauseBlocked, story: "attempt, held", notices: "held", content: true},
+			state: outbox.Ready, pause: mailbox.PauseBlocked, story: "attempt, held", notices: "held", content: true},
 		{name: "network down", outcome: smtp.NotAttempted, class: diagnosis.ClassTransient, stage: smtp.StageDial,
-			state: outbox.Ready, pause: outbox.PauseUnreachable, pauses: 30 * time.Second, story: "attempt, unreachable", content: true},
+			state: outbox.Ready, pause: mailbox.PauseUnreachable, pauses: 30 * time.Second, story: "attempt, unreachable", content: true},
 		{name: "in doubt", outcome: smtp.InDoubt, class: diagnosis.ClassTransient, stage: smtp.StageContent,
 			state: outbox.Ready, wait: time.Minute, attempts: 1, story: "attempt, in doubt", content: true},
 		{name: "given back", outcome: smtp.NotAttempted,
@@ -123,8 +128,8 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 				if w.Pause != tt.pause || (tt.pauses == 0) != w.Until.IsZero() || (tt.pauses != 0 && !w.Until.Equal(f.clock.Now().Add(tt.pauses))) {
 					t.Errorf("the mailbox waits: %+v", w)
 				}
-				if !strings.Contains(w.Reason, tt.reply.String()) {
-					t.Errorf("reason %q lacks the server's words", w.Reason)
+				if w.Text != tt.reply.String() {
+					t.Errorf("reason %q lacks the server's words", w.Text)
 				}
 			})
 		})
@@ -136,7 +141,7 @@ func TestRecipientsHaveOutcomesOfTheirOwn(t *testing.T) {
 		q := f.put(mail("ok@x.example", "later@x.example", "never@x.example"))
 		f.lock()
 		c := f.allowed()
-		f.finish(c, outbox.Result{Reply: taken, ServerID: "<1@contoso.example>", Recipients: []outbox.Recipient{
+		f.finish(c, outbox.Result{Verdict: mailbox.Verdict{Reply: taken}, ServerID: "<1@contoso.example>", Recipients: []outbox.Recipient{
 			{Recipient: smtp.Recipient{ForwardPath: "ok@x.example", Outcome: smtp.Accepted, Reply: taken}},
 			{Recipient: smtp.Recipient{ForwardPath: "later@x.example", Outcome: smtp.Transient, Reply: busy}, Class: diagnosis.ClassTransient},
 			{Recipient: smtp.Recipient{ForwardPath: "never@x.example", Outcome: smtp.Permanent, Reply: unknown}, Class: diagnosis.ClassPermanent},
@@ -161,7 +166,7 @@ func TestRecipientsHaveOutcomesOfTheirOwn(t *testing.T) {
 		if got, want := f.story(q), "attempt, transient(later@x.example), permanent(never@x.example), deferred, attempt, refused"; got != want {
 			t.Errorf("events: %s, want %s", got, want)
 		}
-		if n, err := f.Act(f.ctx, outbox.Retry, outbox.Filter{QIDs: []outbox.QID{q}}); n != 1 || err != nil {
+		if n, err := f.Act(f.ctx, outbox.Retry, operator.Filter{QIDs: []queueid.ID{q}}); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
 		if c := f.claim(); strings.Join(c.Envelope.ForwardPaths, " ") != "never@x.example" {
@@ -239,7 +244,7 @@ func TestPauseThatTheServerAsksFor(t *testing.T) {
 		r := failed(c, smtp.NotAttempted, diagnosis.ClassThrottled, smtp.StageToken, smtp.Reply{})
 		r.Pause, r.Text = 7*time.Minute, "token endpoint: 429"
 		f.finish(c, r)
-		if w := f.waits(); w.Until.Sub(f.clock.Now()) != 7*time.Minute || w.Reason != "the server asked for a pause: token endpoint: 429" {
+		if w := f.waits(); w.Until.Sub(f.clock.Now()) != 7*time.Minute || w.Pause != mailbox.PauseThrottled || w.Text != "token endpoint: 429" {
 			t.Errorf("%+v", w)
 		}
 	})
@@ -262,13 +267,13 @@ func TestFiveRefusalsOfOneKindPauseTheMailbox(t *testing.T) {
 				t.Fatalf("paused too early: %+v", s)
 			}
 		}
-		if s := refuse("b"); s.Pause != outbox.PauseRefusals {
+		if s := refuse("b"); s.Pause != mailbox.PauseRefusals {
 			t.Fatalf("after five: %+v", s)
 		}
 		for _, want := range []time.Duration{10 * time.Minute, 20 * time.Minute, 40 * time.Minute} {
 			w := f.waits()
-			if got := w.Until.Sub(f.clock.Now()); got != want || !strings.Contains(w.Reason, "in a row: 550 5.1.1 User unknown") {
-				t.Errorf("pause %v, want %v: %s", got, want, w.Reason)
+			if got := w.Until.Sub(f.clock.Now()); got != want || w.Pause != mailbox.PauseRefusals || w.Text != "550 5.1.1 User unknown" {
+				t.Errorf("pause %v, want %v: %s", got, want, w.Text)
 			}
 			f.clock.add(want)
 			refuse("b")
@@ -298,15 +303,15 @@ func TestHeldMailboxGoesOnWhenReleased(t *testing.T) {
 		if f.noticed() != "held" {
 			t.Errorf("notices: %q, want one", f.noticed())
 		}
-		var w *outbox.WaitError
-		if err := f.sender.AllowData(f.ctx, late); !errors.As(err, &w) || w.Pause != outbox.PauseConfiguration {
+		var w *mailbox.WaitError
+		if err := f.sender.AllowData(f.ctx, late); !errors.As(err, &w) || w.Pause != mailbox.PauseConfiguration {
 			t.Errorf("AllowData for a stopped mailbox: %v", err)
 		}
 		f.finish(late, outbox.Result{})
 		f.clock.add(1000 * time.Hour)
 		f.waits() // however long nobody does anything
-		if d := f.show(q); !strings.HasPrefix(d.Reason, "the mailbox waits: held: something has to be fixed first: 535 5.7.3") || !d.WaitsUntil.IsZero() {
-			t.Errorf("reason = %q until %v", d.Reason, d.WaitsUntil)
+		if d := f.show(q); d.Why != operator.WhyMailbox || d.MailboxWait.Pause != mailbox.PauseConfiguration || !strings.HasPrefix(d.MailboxWait.Text, "535 5.7.3") || !d.WaitsUntil.IsZero() {
+			t.Errorf("reason = %q until %v", d.Why, d.WaitsUntil)
 		}
 		if err := f.ReleaseMailbox(f.ctx, "APP@contoso.example"); err != nil {
 			t.Fatal(err)
@@ -314,7 +319,7 @@ func TestHeldMailboxGoesOnWhenReleased(t *testing.T) {
 		if c := f.claim(); c.QID != q || c.Attempt != 1 {
 			t.Errorf("after the release %s, attempt %d", c.QID, c.Attempt)
 		}
-		if err := f.ReleaseMailbox(f.ctx, "nobody@contoso.example"); !errors.Is(err, outbox.ErrNotFound) {
+		if err := f.ReleaseMailbox(f.ctx, "nobody@contoso.example"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("releasing an unknown mailbox: %v", err)
 		}
 	})
@@ -328,7 +333,7 @@ func TestPauseDoesNotEndAHold(t *testing.T) {
 		a, b := f.allowed(), f.allowed()
 		f.finish(a, failed(a, smtp.Permanent, diagnosis.ClassBlocked, smtp.StageContent, blocked))
 		f.finish(b, failed(b, smtp.Transient, diagnosis.ClassThrottled, smtp.StageContent, throttled))
-		if w := f.waits(); w.Pause != outbox.PauseBlocked || !w.Until.IsZero() {
+		if w := f.waits(); w.Pause != mailbox.PauseBlocked || !w.Until.IsZero() {
 			t.Errorf("%+v", w)
 		}
 	})
@@ -349,8 +354,8 @@ func TestInDoubtIsSubmittedOnceMoreOrHeld(t *testing.T) {
 		if s := doubt(f); s.State != outbox.Held || f.noticed() != "in doubt" {
 			t.Errorf("second doubt: %+v, notices %q", s, f.noticed())
 		}
-		if d := f.show(q); d.InDoubt != 2 || d.Reason != "held: in doubt, the server may have it" {
-			t.Errorf("%d doubts, %q", d.InDoubt, d.Reason)
+		if d := f.show(q); d.InDoubt != 2 || d.Why != operator.WhyInDoubt {
+			t.Errorf("%d doubts, %q", d.InDoubt, d.Why)
 		}
 	})
 	conform(t, outbox.Options{InDoubt: outbox.DoubtHold}, func(t *testing.T, f *fixture) {
@@ -389,11 +394,11 @@ func TestNoticesAreToldOnce(t *testing.T) {
 		f.lock()
 		c := f.allowed()
 		f.finish(c, failed(c, smtp.Permanent, diagnosis.ClassPermanent, smtp.StageContent, unknown))
-		list, err := f.Notices(f.ctx, outbox.RoadMail, 10)
+		list, err := f.Notices(f.ctx, notice.RoadMail, 10)
 		if err != nil || len(list) != 1 || list[0].QID != q || list[0].Text != "550 5.1.1 User unknown" || list[0].Code != "permanent-kind" || list[0].Mailbox != box {
 			t.Fatalf("%+v, %v", list, err)
 		}
-		if err := f.NoticesDone(f.ctx, outbox.RoadMail, list); err != nil || f.noticed() != "" {
+		if err := f.NoticesDone(f.ctx, notice.RoadMail, list); err != nil || f.noticed() != "" {
 			t.Errorf("after NoticesDone: %v, %q", err, f.noticed())
 		}
 	})
@@ -414,7 +419,7 @@ func TestExpiredMessagesAreNotSubmitted(t *testing.T) {
 			t.Errorf("%s %s: %s, notices %q", d.State, d.Kind, f.story(first), f.noticed())
 		}
 		held := f.put(m)
-		if _, err := f.Act(f.ctx, outbox.Hold, outbox.Filter{QIDs: []outbox.QID{held}}); err != nil {
+		if _, err := f.Act(f.ctx, outbox.Hold, operator.Filter{QIDs: []queueid.ID{held}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := f.sender.Purge(f.ctx); err != nil || f.show(held).State != outbox.Dead {
@@ -428,12 +433,12 @@ func TestAClaimEndsOnce(t *testing.T) {
 		f.put(mail())
 		f.lock()
 		c := f.allowed()
-		if err := f.sender.AllowData(f.ctx, c); !errors.Is(err, outbox.ErrLost) {
+		if err := f.sender.AllowData(f.ctx, c); !errors.Is(err, store.ErrLost) {
 			t.Errorf("second AllowData: %v, want ErrLost", err)
 		}
 		f.finish(c, outbox.Result{})
 		again := f.claim()
-		if _, err := f.sender.Finish(f.ctx, c, all(c, smtp.Accepted)); !errors.Is(err, outbox.ErrLost) {
+		if _, err := f.sender.Finish(f.ctx, c, all(c, smtp.Accepted)); !errors.Is(err, store.ErrLost) {
 			t.Errorf("Finish of an old claim: %v, want ErrLost", err)
 		}
 		if err := f.sender.AllowData(f.ctx, again); err != nil {

@@ -12,6 +12,12 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -23,35 +29,91 @@ type database struct {
 	open func(t *testing.T, o outbox.Options) (ob queue, reopen func(outbox.Options) queue)
 }
 
-// queue and sender are what the behaviour tests need of an outbox.
-type queue interface {
-	Accept(context.Context, outbox.Message, io.Reader) (outbox.QID, bool, error)
-	AcceptContent(context.Context, outbox.Message, io.WriterTo) (outbox.QID, bool, error)
-	Lock(context.Context) (*outbox.Sender, outbox.Recovered, error)
-	Body(context.Context, outbox.QID) (io.ReadCloser, error)
-	List(context.Context, outbox.Filter) ([]outbox.Mail, error)
-	History(context.Context, outbox.Filter) ([]outbox.Detail, error)
-	Show(context.Context, outbox.QID) (outbox.Detail, error)
-	Act(context.Context, outbox.Action, outbox.Filter) (int, error)
-	Mailbox(context.Context, string) (outbox.Mailbox, error)
-	Mailboxes(context.Context) ([]outbox.Mailbox, error)
-	Finished(context.Context, time.Time) (map[outbox.State]int, error)
-	SetLimits(context.Context, string, outbox.Limits) error
-	HoldMailbox(context.Context, string, string) error
-	ReleaseMailbox(context.Context, string) error
-	Notices(context.Context, outbox.Road, int) ([]outbox.Notice, error)
-	NoticesDone(context.Context, outbox.Road, []outbox.Notice) error
-	NoticesLater(context.Context, outbox.Road, []outbox.Notice) error
-	NoticesCarried(context.Context, outbox.QID, []outbox.Notice) error
-	Records(context.Context) ([]outbox.Record, error)
-	StartBatch(context.Context, string, string, int64) (outbox.Batch, outbox.Batch, error)
-	BatchCounts(context.Context, int64) (all, inDoubt map[outbox.State]int, err error)
-	BatchLeft(context.Context, int64) (map[string]outbox.Left, error)
-	DueBeside(context.Context, int64) (map[string]outbox.Left, error)
-	KnownRows(context.Context, outbox.Batch, []string) (map[string]bool, error)
-	PastRows(context.Context, int64, string, int) ([]outbox.PastRow, error)
-	Wake() <-chan struct{}
-	Close() error
+// queue is what the behaviour tests need of an outbox: its own methods, and as
+// methods what other packages do with it.
+type queue struct{ *outbox.Outbox }
+
+// on gives an outbox those methods.
+func on(ob *outbox.Outbox) queue { return queue{ob} }
+
+func (q queue) List(ctx context.Context, f operator.Filter) ([]operator.Mail, error) {
+	return operator.List(ctx, q.Outbox, f)
+}
+
+func (q queue) History(ctx context.Context, f operator.Filter) ([]operator.Detail, error) {
+	return operator.History(ctx, q.Outbox, f)
+}
+
+func (q queue) Show(ctx context.Context, id queueid.ID) (operator.Detail, error) {
+	return operator.Show(ctx, q.Outbox, id)
+}
+
+func (q queue) Act(ctx context.Context, a outbox.Action, f operator.Filter) (int, error) {
+	return operator.Act(ctx, q.Outbox, a, f)
+}
+
+func (q queue) Mailbox(ctx context.Context, name string) (operator.Mailbox, error) {
+	return operator.OneMailbox(ctx, q.Outbox, name)
+}
+
+func (q queue) Mailboxes(ctx context.Context) ([]operator.Mailbox, error) {
+	return operator.Mailboxes(ctx, q.Outbox)
+}
+
+func (q queue) Finished(ctx context.Context, since time.Time) (map[outbox.State]int, error) {
+	return operator.Finished(ctx, q.Outbox, since)
+}
+
+func (q queue) SetLimits(ctx context.Context, name string, l mailbox.Limits) error {
+	return q.Outbox.Mailboxes().SetLimits(ctx, name, l)
+}
+
+func (q queue) HoldMailbox(ctx context.Context, name, reason string) error {
+	return q.Outbox.Mailboxes().Hold(ctx, name, reason)
+}
+
+func (q queue) ReleaseMailbox(ctx context.Context, name string) error {
+	return q.Outbox.Mailboxes().Release(ctx, name)
+}
+
+func (q queue) Records(ctx context.Context) ([]mailbox.Record, error) {
+	return q.Outbox.Mailboxes().Records(ctx)
+}
+
+func (q queue) Notices(ctx context.Context, road notice.Road, limit int) ([]notice.Notice, error) {
+	return q.Outbox.Notices().List(ctx, road, limit)
+}
+
+func (q queue) NoticesDone(ctx context.Context, road notice.Road, list []notice.Notice) error {
+	return q.Outbox.Notices().Done(ctx, road, list)
+}
+
+func (q queue) NoticesLater(ctx context.Context, road notice.Road, list []notice.Notice) error {
+	return q.Outbox.Notices().Later(ctx, road, list)
+}
+
+func (q queue) StartBatch(ctx context.Context, name, sum string, total int64) (b, before mailmerge.Batch, err error) {
+	return mailmerge.Start(ctx, q.Outbox, name, sum, total)
+}
+
+func (q queue) BatchCounts(ctx context.Context, id int64) (all, inDoubt map[outbox.State]int, err error) {
+	return mailmerge.Counts(ctx, q.Outbox, id)
+}
+
+func (q queue) BatchLeft(ctx context.Context, id int64) (map[string]mailmerge.Left, error) {
+	return mailmerge.StillLeft(ctx, q.Outbox, id)
+}
+
+func (q queue) DueBeside(ctx context.Context, id int64) (map[string]mailmerge.Left, error) {
+	return mailmerge.DueBeside(ctx, q.Outbox, id)
+}
+
+func (q queue) KnownRows(ctx context.Context, b mailmerge.Batch, rows []string) (map[string]bool, error) {
+	return mailmerge.KnownRows(ctx, q.Outbox, b, rows)
+}
+
+func (q queue) PastRows(ctx context.Context, id int64, after string, limit int) ([]mailmerge.PastRow, error) {
+	return mailmerge.PastRows(ctx, q.Outbox, id, after, limit)
 }
 
 var databases = []database{{"sqlite", openSQLite}}
@@ -64,7 +126,7 @@ func openSQLite(t *testing.T, o outbox.Options) (queue, func(outbox.Options) que
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = ob.Close() })
-		return ob
+		return queue{ob}
 	}
 	return open(o), open
 }
@@ -139,11 +201,11 @@ type fixture struct {
 const box = "app@contoso.example"
 
 // mail is a message to the recipients, one if none are named.
-func mail(to ...string) outbox.Message {
+func mail(to ...string) spool.Message {
 	if len(to) == 0 {
 		to = []string{"kim@fabrikam.example"}
 	}
-	return outbox.Message{
+	return spool.Message{
 		Mailbox: box, MessageID: "<1@contoso.example>",
 		Envelope: mailobject.Envelope{ReversePath: box, ForwardPaths: to},
 	}
@@ -152,7 +214,7 @@ func mail(to ...string) outbox.Message {
 const content = "Subject: Report\r\n\r\nAll is well.\r\n"
 
 // put accepts m with the usual content.
-func (f *fixture) put(m outbox.Message) outbox.QID {
+func (f *fixture) put(m spool.Message) queueid.ID {
 	f.t.Helper()
 	q, dup, err := f.Accept(f.ctx, m, strings.NewReader(content))
 	if err != nil || dup {
@@ -210,17 +272,17 @@ func all(c *outbox.Claim, o smtp.Outcome) (r outbox.Result) {
 }
 
 // waits is the *WaitError that Claim gives.
-func (f *fixture) waits() *outbox.WaitError {
+func (f *fixture) waits() *mailbox.WaitError {
 	f.t.Helper()
 	_, err := f.sender.Claim(f.ctx, box)
-	var w *outbox.WaitError
+	var w *mailbox.WaitError
 	if !errors.As(err, &w) {
 		f.t.Fatalf("Claim: %v, want a *WaitError", err)
 	}
 	return w
 }
 
-func (f *fixture) show(q outbox.QID) outbox.Detail {
+func (f *fixture) show(q queueid.ID) operator.Detail {
 	f.t.Helper()
 	d, err := f.Show(f.ctx, q)
 	if err != nil {
@@ -230,7 +292,7 @@ func (f *fixture) show(q outbox.QID) outbox.Detail {
 }
 
 // story is the kinds of a message's events.
-func (f *fixture) story(q outbox.QID) string {
+func (f *fixture) story(q queueid.ID) string {
 	f.t.Helper()
 	var kinds []string
 	for _, e := range f.show(q).Events {
@@ -245,7 +307,7 @@ func (f *fixture) story(q outbox.QID) string {
 
 func (f *fixture) noticed() string {
 	f.t.Helper()
-	list, err := f.Notices(f.ctx, outbox.RoadMail, 100)
+	list, err := f.Notices(f.ctx, notice.RoadMail, 100)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -257,7 +319,7 @@ func (f *fixture) noticed() string {
 }
 
 // read is the whole stored content.
-func (f *fixture) read(q outbox.QID) (string, error) {
+func (f *fixture) read(q queueid.ID) (string, error) {
 	b, err := f.Body(f.ctx, q)
 	if err != nil {
 		return "", err

@@ -12,11 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
 // stopped is a disk with an outbox of two messages, of which SQLite's log has one,
 // as a process leaves it that was killed.
-func stopped(t *testing.T) (dir string, taken []outbox.QID) {
+func stopped(t *testing.T) (dir string, taken []queueid.ID) {
 	t.Helper()
 	dir = smallDisk(t, "size=8m")
 	live := t.TempDir()
@@ -24,7 +27,7 @@ func stopped(t *testing.T) (dir string, taken []outbox.QID) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 	taken = append(taken, f.put(mail()))
 	if err := ob.Close(); err != nil {
 		t.Fatal(err)
@@ -33,7 +36,7 @@ func stopped(t *testing.T) (dir string, taken []outbox.QID) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	f.queue = ob
+	f.queue = on(ob)
 	taken = append(taken, f.put(mail()))
 	for _, name := range []string{"queue.db", "queue.db-wal", "queue.db-shm"} {
 		data, err := os.ReadFile(filepath.Join(live, name))
@@ -151,7 +154,7 @@ func TestReadingWhereNothingCanBeWritten(t *testing.T) {
 			}
 			defer healed.Close()
 			holdsBoth(t, healed, taken)
-			(&fixture{t: t, ctx: t.Context(), queue: healed}).put(mail())
+			(&fixture{t: t, ctx: t.Context(), queue: on(healed)}).put(mail())
 		})
 	}
 }
@@ -183,8 +186,8 @@ func TestReadingBesideOneWhoWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	holdsBoth(t, ob, taken)
-	(&fixture{t: t, ctx: t.Context(), queue: live}).put(mail())
-	if list, err := ob.List(t.Context(), outbox.Filter{}); err != nil || len(list) != 3 {
+	(&fixture{t: t, ctx: t.Context(), queue: on(live)}).put(mail())
+	if list, err := on(ob).List(t.Context(), operator.Filter{}); err != nil || len(list) != 3 {
 		t.Errorf("%d messages, %v, want 3", len(list), err)
 	}
 	if err := ob.Close(); err != nil {
@@ -204,8 +207,8 @@ func TestWritingMeanwhileIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer live.Close()
-	(&fixture{t: t, ctx: t.Context(), queue: live}).put(mail())
-	if err := ob.Close(); !errors.Is(err, outbox.ErrChanged) {
+	(&fixture{t: t, ctx: t.Context(), queue: on(live)}).put(mail())
+	if err := ob.Close(); !errors.Is(err, store.ErrChanged) {
 		t.Errorf("Close: %v, want ErrChanged", err)
 	}
 }
@@ -234,7 +237,7 @@ func TestReadingAnOlderOutboxThatCannotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	if list, err := ob.List(t.Context(), outbox.Filter{}); err != nil || len(list) != 7 {
+	if list, err := on(ob).List(t.Context(), operator.Filter{}); err != nil || len(list) != 7 {
 		t.Errorf("%d messages, %v, want 7", len(list), err)
 	}
 }
@@ -248,19 +251,19 @@ func TestNothingToReadIsToldOf(t *testing.T) {
 }
 
 // holdsBoth looks in every way.
-func holdsBoth(t *testing.T, ob *outbox.Outbox, taken []outbox.QID) {
+func holdsBoth(t *testing.T, ob *outbox.Outbox, taken []queueid.ID) {
 	t.Helper()
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 	for _, q := range taken {
 		if got, err := f.read(q); got != content || err != nil {
 			t.Errorf("content of %s: %q, %v", q, got, err)
 		}
 	}
-	boxes, err := ob.Mailboxes(t.Context())
+	boxes, err := on(ob).Mailboxes(t.Context())
 	if err != nil || len(boxes) != 1 || boxes[0].Counts[outbox.Ready] != 2 {
 		t.Errorf("mailboxes: %+v, %v", boxes, err)
 	}
-	if list, err := ob.History(t.Context(), outbox.Filter{}); err != nil || len(list) != 2 {
+	if list, err := on(ob).History(t.Context(), operator.Filter{}); err != nil || len(list) != 2 {
 		t.Errorf("history: %d, %v", len(list), err)
 	}
 }
@@ -273,10 +276,10 @@ func TestNothingIsWrittenToWhatWasOpenedToRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	if _, _, err := ob.Accept(t.Context(), mail(), strings.NewReader(content)); !errors.Is(err, outbox.ErrReadOnly) {
+	if _, _, err := ob.Accept(t.Context(), mail(), strings.NewReader(content)); !errors.Is(err, store.ErrReadOnly) {
 		t.Errorf("Accept: %v", err)
 	}
-	if _, err := ob.Act(t.Context(), outbox.Cancel, outbox.Filter{All: true}); !errors.Is(err, outbox.ErrReadOnly) {
+	if _, err := on(ob).Act(t.Context(), outbox.Cancel, operator.Filter{All: true}); !errors.Is(err, store.ErrReadOnly) {
 		t.Errorf("Act: %v", err)
 	}
 }
@@ -290,7 +293,7 @@ func TestLookingForDueMailNeedsNoRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ob.Close()
-	f := &fixture{t: t, ctx: t.Context(), queue: ob}
+	f := &fixture{t: t, ctx: t.Context(), queue: queue{ob}}
 	f.put(mail())
 	f.lock()
 	full(t, dir)

@@ -115,6 +115,26 @@ func mayBeField(b []byte) bool {
 	return len(rest) == 0 || string(rest) == "\r"
 }
 
+// blankLines are the line ends before lines of blanks alone within fields. RFC 5322
+// 3.2.2 forbids to write such lines, since some programs take one for the end of the
+// header section. Without the line end the field says the same (2.2.3).
+func (msg *Message) blankLines() (edits []edit) {
+	head := make([]byte, msg.body)
+	if _, err := msg.spool.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil // what cannot be read fails when it is sent
+	}
+	for _, f := range msg.fields {
+		for pos := lineEnd(head, int(f.from)); pos < int(f.to); {
+			end := lineEnd(head, pos)
+			if len(bytes.TrimSpace(head[pos:end])) == 0 {
+				edits = append(edits, edit{from: int64(pos - len("\r\n")), to: int64(pos)})
+			}
+			pos = end
+		}
+	}
+	return edits
+}
+
 // Field returns the unfolded value of the first field of that name, as it
 // is in the message, and whether there is one.
 func (msg *Message) Field(name string) (value string, ok bool) {

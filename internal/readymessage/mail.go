@@ -20,6 +20,7 @@ type Changes struct {
 	From      address.Address // for a message without From; zero = refuse such a message
 	ForceFrom bool            // put From in the place of the message's own
 	KeepBcc   bool            // leave Bcc fields where they are: only a relay that was given the envelope does so
+	JoinBlank bool            // a line of blanks alone in a header field becomes the end of the line before it
 	Prepend   []Field         // trace fields on top, such as Received
 	Now       time.Time       // for a missing Date; zero = now
 }
@@ -84,6 +85,9 @@ func (msg *Message) edited(m *mailobject.Mail, c Changes) []mailobject.Segment {
 		if dropped(f.name, c) {
 			edits = append(edits, edit{from: f.from, to: f.to})
 		}
+	}
+	if c.JoinBlank && !msg.signed() {
+		edits = append(edits, msg.blankLines()...)
 	}
 	for _, e := range msg.plan.Edits {
 		if e.Put == nil {

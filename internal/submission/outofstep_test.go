@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/mailobject"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/transaction"
 )
 
 func TestMessageAfterARefusedResetIsNotSubmittedOnThatSession(t *testing.T) {
@@ -17,18 +19,19 @@ func TestMessageAfterARefusedResetIsNotSubmittedOnThatSession(t *testing.T) {
 			s := &server{sayOnce: map[string][]string{"data": {"451 4.3.0 later"}}, say: map[string]string{"rset": "502 5.5.1 no"}}
 			o := setup(t, s)
 			o.NoPipelining = noPipelining
-			session, err := submission.Open(t.Context(), o, time.Time{})
+			conn, err := session.Connect(t.Context(), o, time.Time{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer session.Close()
-			first := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example"), nil)
-			second := session.Submit(t.Context(), time.Time{}, compose(t, "b@contoso.example"), nil)
+			pipeline := transaction.NewPipeline(conn)
+			defer pipeline.Close()
+			first := pipeline.Transact(t.Context(), time.Time{}, compose(t, "a@contoso.example"), nil)
+			second := pipeline.Transact(t.Context(), time.Time{}, compose(t, "b@contoso.example"), nil)
 			if first.Recipients[0].Outcome != smtp.Transient || second.Recipients[0].Outcome != smtp.NotAttempted {
 				t.Errorf("first %+v, second %+v", first.Recipients, second.Recipients)
 			}
-			if session.Usable() || second.Err == nil || second.Err.Reply.Code != 502 || len(s.stored()) != 0 {
-				t.Errorf("usable %v, err %v, stored %+v", session.Usable(), second.Err, s.stored())
+			if pipeline.Usable() || second.Err == nil || second.Err.Reply.Code != 502 || len(s.stored()) != 0 {
+				t.Errorf("usable %v, err %v, stored %+v", pipeline.Usable(), second.Err, s.stored())
 			}
 		})
 	}
@@ -43,8 +46,8 @@ func TestSenderTakesANewSessionWhenTheOldOneIsSpent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sender := submission.NewSender(setup(t, s))
 			defer sender.Close()
-			sender.Submit(t.Context(), compose(t, "a@contoso.example"), once, nil)
-			r := sender.Submit(t.Context(), compose(t, "b@contoso.example"), once, nil)
+			sender.Submit(t.Context(), compose(t, "a@contoso.example"), once)
+			r := sender.Submit(t.Context(), compose(t, "b@contoso.example"), once)
 			if !r.AllAccepted() || s.conns != 2 {
 				t.Errorf("%+v after %d connections, err %v", r.Recipients, s.conns, r.Err())
 			}
@@ -63,14 +66,15 @@ func TestOneReplyTooManyLeavesNobodyRefused(t *testing.T) {
 
 func TestAcceptanceBehindARefusedMailEndsTheSession(t *testing.T) {
 	s := &server{sayOnce: map[string][]string{"mail": {"451 4.3.0 later\r\n250 2.1.0 stray"}}}
-	session, err := submission.Open(t.Context(), setup(t, s), time.Time{})
+	conn, err := session.Connect(t.Context(), setup(t, s), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer session.Close()
-	res := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example"), nil)
-	if res.Recipients[0].Outcome != smtp.Transient || session.Usable() {
-		t.Errorf("recipients %+v, usable %v", res.Recipients, session.Usable())
+	pipeline := transaction.NewPipeline(conn)
+	defer pipeline.Close()
+	res := pipeline.Transact(t.Context(), time.Time{}, compose(t, "a@contoso.example"), nil)
+	if res.Recipients[0].Outcome != smtp.Transient || pipeline.Usable() {
+		t.Errorf("recipients %+v, usable %v", res.Recipients, pipeline.Usable())
 	}
 }
 
@@ -86,17 +90,18 @@ func TestDeferredRecipientBehindARefusedOneIsTriedAgain(t *testing.T) {
 
 func TestRecipientsTooManyGoBeforeTheNextMessage(t *testing.T) {
 	s := &server{maxRcpt: 2}
-	session, err := submission.Open(t.Context(), setup(t, s), time.Time{})
+	conn, err := session.Connect(t.Context(), setup(t, s), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer session.Close()
+	pipeline := transaction.NewPipeline(conn)
+	defer pipeline.Close()
 	second := compose(t, "z@contoso.example")
-	res := session.Submit(t.Context(), time.Time{}, compose(t, "a@contoso.example", "b@contoso.example", "c@contoso.example"), func() *mailobject.Mail { return second })
+	res := pipeline.Transact(t.Context(), time.Time{}, compose(t, "a@contoso.example", "b@contoso.example", "c@contoso.example"), func() *mailobject.Mail { return second })
 	if res.Err != nil || res.Recipients[len(res.Recipients)-1].Outcome != smtp.Accepted {
 		t.Errorf("first message: %+v, err %v", res.Recipients, res.Err)
 	}
-	if res := session.Submit(t.Context(), time.Time{}, second, nil); res.Err != nil {
+	if res := pipeline.Transact(t.Context(), time.Time{}, second, nil); res.Err != nil {
 		t.Errorf("second message: %v", res.Err)
 	}
 	if got := len(s.stored()); got != 3 {

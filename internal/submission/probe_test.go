@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
-	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
 func soon() time.Time { return time.Now().Add(2 * time.Minute) }
@@ -19,36 +20,36 @@ func TestGreetStopsBeforeAuthAndGoesOn(t *testing.T) {
 	s := &server{}
 	o := setup(t, s)
 	o.Tokens = nil
-	session, err := submission.Greet(t.Context(), o, soon())
+	conn, err := session.Greet(t.Context(), o, soon())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer session.Close()
-	if got := stages(session.Steps()); got != "dial greeting ehlo starttls ehlo" {
+	defer conn.Close()
+	if got := stages(conn.Steps()); got != "dial greeting ehlo starttls ehlo" {
 		t.Errorf("steps %s", got)
 	}
 	if slices.ContainsFunc(s.commands(), func(l string) bool { return strings.HasPrefix(l, "AUTH") }) {
 		t.Errorf("AUTH was sent without a token: %q", s.commands())
 	}
-	if state, ok := session.TLS(); !ok || len(state.PeerCertificates) == 0 {
+	if state, ok := conn.TLS(); !ok || len(state.PeerCertificates) == 0 {
 		t.Errorf("TLS state %v, %v", ok, state.PeerCertificates)
 	}
-	if !session.Exchange() {
+	if !conn.Exchange() {
 		t.Error("Exchange's greeting was not recognised")
 	}
-	if err := session.Authenticate(t.Context(), submission.Token{Access: secret.New(accessToken)}, soon()); err != nil {
+	if err := conn.Authenticate(t.Context(), bearer.Token{Access: secret.New(accessToken)}, soon()); err != nil {
 		t.Fatal(err)
 	}
-	r, err := session.Command(t.Context(), smtp.StageMail, "MAIL FROM:<"+mailbox+">", soon())
+	r, err := conn.Command(t.Context(), smtp.StageMail, "MAIL FROM:<"+mailbox+">", soon())
 	if err != nil || r.Code != 250 {
 		t.Fatalf("MAIL: %v, %v", r, err)
 	}
-	if got := stages(session.Steps()); got != "dial greeting ehlo starttls ehlo auth mail" {
+	if got := stages(conn.Steps()); got != "dial greeting ehlo starttls ehlo auth mail" {
 		t.Errorf("steps %s", got)
 	}
 }
 
-func stages(steps []submission.Step) string {
+func stages(steps []session.Step) string {
 	var names []string
 	for _, s := range steps {
 		names = append(names, string(s.Stage))
@@ -68,8 +69,8 @@ func TestGreetNamesTheStageThatFails(t *testing.T) {
 		"no SMTP at all": {&server{banner: "SSH-2.0-OpenSSH_9.6"}, smtp.StageGreeting, smtp.FaultNotSMTP},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := submission.Greet(t.Context(), setup(t, c.server), soon())
-			var e *submission.Error
+			_, err := session.Greet(t.Context(), setup(t, c.server), soon())
+			var e *session.Error
 			if !errors.As(err, &e) || e.Stage != c.stage || e.Fault != c.fault {
 				t.Errorf("error %v, want stage %s and fault %s", err, c.stage, c.fault)
 			}
@@ -79,25 +80,25 @@ func TestGreetNamesTheStageThatFails(t *testing.T) {
 
 func TestCommandKeepsTheRefusalAndTheSession(t *testing.T) {
 	s := &server{rcpt: map[string]string{"b@contoso.example": "550 5.1.1 no such user"}}
-	session, err := submission.Greet(t.Context(), setup(t, s), soon())
+	conn, err := session.Greet(t.Context(), setup(t, s), soon())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer session.Close()
-	if err := session.Authenticate(t.Context(), submission.Token{Access: secret.New(accessToken)}, soon()); err != nil {
+	defer conn.Close()
+	if err := conn.Authenticate(t.Context(), bearer.Token{Access: secret.New(accessToken)}, soon()); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range []string{"MAIL FROM:<" + mailbox + ">", "RCPT TO:<a@contoso.example>"} {
-		if _, err := session.Command(t.Context(), smtp.StageMail, line, soon()); err != nil {
+		if _, err := conn.Command(t.Context(), smtp.StageMail, line, soon()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var e *submission.Error
-	_, err = session.Command(t.Context(), smtp.StageRcpt, "RCPT TO:<b@contoso.example>", soon())
+	var e *session.Error
+	_, err = conn.Command(t.Context(), smtp.StageRcpt, "RCPT TO:<b@contoso.example>", soon())
 	if !errors.As(err, &e) || e.Reply.Code != 550 || e.Stage != smtp.StageRcpt {
 		t.Errorf("error %v, want the 550", err)
 	}
-	if _, err := session.Command(t.Context(), smtp.StageRcpt, "RCPT TO:<x>\r\nDATA", soon()); err == nil {
+	if _, err := conn.Command(t.Context(), smtp.StageRcpt, "RCPT TO:<x>\r\nDATA", soon()); err == nil {
 		t.Error("a command broke out of its line")
 	}
 }
@@ -108,13 +109,13 @@ func TestGreetEndsWithItsDeadlineAndItsContext(t *testing.T) {
 	o := setup(t, &server{silentAt: "ehlo", silent: func() { reached <- struct{}{} }})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-reached; cancel() }()
-	_, err := submission.Greet(ctx, o, soon())
+	_, err := session.Greet(ctx, o, soon())
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 	o.Timeouts.Command = 2 * time.Second
-	_, err = submission.Greet(t.Context(), o, soon())
-	var e *submission.Error
+	_, err = session.Greet(t.Context(), o, soon())
+	var e *session.Error
 	if !errors.As(err, &e) || e.Fault != smtp.FaultConnectionTimeout || e.Stage != smtp.StageEHLO {
 		t.Errorf("error %v, want no answer to EHLO", err)
 	}

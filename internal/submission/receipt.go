@@ -6,9 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
+	"github.com/smtpsend/smtpsend/internal/transaction"
 )
 
 // Attempt is one session's, or one transaction's, try at a message.
@@ -16,11 +19,14 @@ type Attempt struct {
 	Started time.Time
 	Took    time.Duration
 	Waited  time.Duration // before it
-	Steps   []Step
-	Err     *Error // nil when the final dot was answered with 2yz
+	Steps   []session.Step
+	Err     *session.Error // nil when the final dot was answered with 2yz
 
 	cut bool // our time limit ended it
 }
+
+// silent reports that no more is known than that the try did not end well.
+func (a Attempt) silent() bool { return a.Err != nil && a.Err.Reply.IsZero() && !a.Err.InDoubt }
 
 // Receipt is the whole account of a submission.
 type Receipt struct {
@@ -36,17 +42,17 @@ type Receipt struct {
 	Attempts    []Attempt
 	Started     time.Time
 	Took        time.Duration
-	Token       Token    // that was used last
-	Notes       []string // oddities of the server worth reporting to its operator
+	Token       bearer.Token // that was used last
+	Notes       []string     // oddities of the server worth reporting to its operator
 
 	interrupted error // why the wait for a further attempt ended
 }
 
 // newReceipt has every recipient of m not attempted.
-func newReceipt(o Options, m *mailobject.Mail) *Receipt {
+func newReceipt(o session.Options, m *mailobject.Mail) *Receipt {
 	r := &Receipt{
 		MessageID: m.MessageID, Mailbox: o.Mailbox, ReversePath: m.Envelope.ReversePath,
-		Server: o.address(), Size: m.Content.Size(), Started: time.Now(),
+		Server: o.Address(), Size: m.Content.Size(), Started: time.Now(),
 	}
 	for _, to := range m.Envelope.ForwardPaths {
 		r.Recipients = append(r.Recipients, smtp.Recipient{ForwardPath: to, Outcome: smtp.NotAttempted})
@@ -58,7 +64,7 @@ func newReceipt(o Options, m *mailobject.Mail) *Receipt {
 // that our time limit ended it looks at the one before: what made another
 // attempt needed says more than that there was no time for it, unless it was a
 // token that is not believed.
-func (r *Receipt) Err() *Error {
+func (r *Receipt) Err() *session.Error {
 	n := len(r.Attempts) - 1
 	for n > 0 && r.Attempts[n].cut && !staleToken(r.Attempts[n-1].Err) {
 		n--
@@ -71,13 +77,13 @@ func (r *Receipt) Err() *Error {
 
 // Failure is what kept the message from anyone: Err, else what was said of the first
 // recipient that did not get it, who is to. It is nil when all have it.
-func (r *Receipt) Failure() (e *Error, to string) {
+func (r *Receipt) Failure() (e *session.Error, to string) {
 	if e := r.Err(); e != nil {
 		return e, ""
 	}
 	for _, rcpt := range r.Recipients {
 		if rcpt.Outcome != smtp.Accepted {
-			return &Error{Stage: rcpt.Stage, Reply: rcpt.Reply, Fault: rcpt.Fault, Server: r.Server}, rcpt.ForwardPath
+			return &session.Error{Stage: rcpt.Stage, Reply: rcpt.Reply, Fault: rcpt.Fault, Server: r.Server}, rcpt.ForwardPath
 		}
 	}
 	return nil, ""
@@ -120,9 +126,9 @@ func (r *Receipt) Open() []string {
 // recipient.
 func (r *Receipt) AllAccepted() bool { return r.Count(smtp.Accepted) == len(r.Recipients) }
 
-// take records outcomes of a transaction. One that did not come as far as a
-// recipient leaves the refusal before it standing.
-func (r *Receipt) take(res Result) {
+// record writes down the outcomes of a try. One that did not come as far as a
+// recipient leaves the refusal before it in place.
+func (r *Receipt) record(res transaction.Result) {
 	outcomes := make(map[string]smtp.Recipient, len(res.Recipients))
 	for _, rcpt := range res.Recipients {
 		outcomes[rcpt.ForwardPath] = rcpt

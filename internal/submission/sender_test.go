@@ -3,12 +3,15 @@ package submission_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -21,15 +24,41 @@ func submitAll(t *testing.T, s *submission.Sender, n int) []*submission.Receipt 
 		mails = append(mails, compose(t, "a@contoso.example"))
 	}
 	var receipts []*submission.Receipt
-	for i, m := range mails {
-		receipts = append(receipts, s.Submit(t.Context(), m, submission.Policy{FirstWait: time.Millisecond}, func() *mailobject.Mail {
-			if i+1 < n {
-				return mails[i+1]
-			}
-			return nil
-		}))
+	policy := func(*mailobject.Mail) submission.Policy { return submission.Policy{FirstWait: time.Millisecond} }
+	for m, r := range s.SubmitAll(t.Context(), slices.Values(mails), policy) {
+		if m != mails[len(receipts)] {
+			t.Errorf("message %d is not that of its receipt", len(receipts))
+		}
+		receipts = append(receipts, r)
 	}
 	return receipts
+}
+
+// A mail that was announced to the server and will not come leaves nothing there.
+func TestSubmitAllThatIsStoppedSubmitsNoMore(t *testing.T) {
+	s := &server{}
+	sender := submission.NewSender(setup(t, s))
+	defer sender.Close()
+	taken := 0
+	mails := func(yield func(*mailobject.Mail) bool) {
+		for range 3 {
+			taken++
+			if !yield(compose(t, "a@contoso.example")) {
+				return
+			}
+		}
+	}
+	for _, r := range sender.SubmitAll(t.Context(), mails, nil) {
+		allAccepted(t, []*submission.Receipt{r})
+		break
+	}
+	if taken != 2 || len(s.stored()) != 1 {
+		t.Errorf("%d mails taken, %d stored, want 2 and 1", taken, len(s.stored()))
+	}
+	allAccepted(t, submitAll(t, sender, 1))
+	if s.conns != 2 || len(s.stored()) != 2 {
+		t.Errorf("%d connections, %d stored, want 2 and 2", s.conns, len(s.stored()))
+	}
 }
 
 func allAccepted(t *testing.T, receipts []*submission.Receipt) {
@@ -52,16 +81,16 @@ func TestSenderUsesOneSessionAndOneTurnAMessage(t *testing.T) {
 }
 
 func TestSenderGoesOnAfterASessionThatEnds(t *testing.T) {
-	old := submission.Timeouts{Session: time.Nanosecond}
-	expired := &tokens{list: []submission.Token{{Access: secret.New(accessToken), Expires: time.Now().Add(time.Second)}}}
+	old := session.Timeouts{Session: time.Nanosecond}
+	expired := &tokens{list: []bearer.Token{{Access: secret.New(accessToken), Expires: time.Now().Add(time.Second)}}}
 	for name, tt := range map[string]struct {
 		server *server
-		change func(*submission.Options)
+		change func(*session.Options)
 		conns  int
 		stored int
 	}{
-		"ten minutes old":    {&server{}, func(o *submission.Options) { o.Timeouts = old }, 3, 3},
-		"token at its end":   {&server{}, func(o *submission.Options) { o.Tokens = expired }, 3, 3},
+		"ten minutes old":    {&server{}, func(o *session.Options) { o.Timeouts = old }, 3, 3},
+		"token at its end":   {&server{}, func(o *session.Options) { o.Tokens = expired }, 3, 3},
 		"421 to MAIL":        {&server{sayOnce: map[string][]string{"mail": {"250 ok", "421 4.4.1 Session too long"}}}, nil, 2, 3},
 		"421 to the dot":     {&server{sayOnce: map[string][]string{"dot": {"421 4.3.2 going away"}}}, nil, 2, 3},
 		"refused in between": {&server{sayOnce: map[string][]string{"dot": {"250 ok", "554 5.6.0 bad"}}}, nil, 1, 2},
@@ -132,11 +161,11 @@ func TestContentGoesOutOnlyWhenAllowed(t *testing.T) {
 		}
 		return nil
 	}}
-	r := sender.Submit(t.Context(), compose(t, "a@contoso.example"), policy, nil)
+	r := sender.Submit(t.Context(), compose(t, "a@contoso.example"), policy)
 	if !errors.Is(r.Err(), no) || r.Err().Stage != smtp.StageData || r.Count(smtp.NotAttempted) != 1 || len(s.stored()) != 0 {
 		t.Errorf("err %v, recipients %+v, %d stored", r.Err(), r.Recipients, len(s.stored()))
 	}
-	allAccepted(t, []*submission.Receipt{sender.Submit(t.Context(), compose(t, "a@contoso.example"), policy, nil)})
+	allAccepted(t, []*submission.Receipt{sender.Submit(t.Context(), compose(t, "a@contoso.example"), policy)})
 	if calls != 2 || len(s.stored()) != 1 {
 		t.Errorf("asked %d times, %d stored", calls, len(s.stored()))
 	}

@@ -32,7 +32,9 @@ type server struct {
 	challenge string            // JSON sent in a 334 before the refusal
 	afterTLS  string            // octets in clear behind the STARTTLS reply
 	closeAt   string            // verb at which the connection is closed instead of a reply
+	halfAt    string            // verb that gets half a reply
 	silentAt  string            // verb after which nothing is said any more
+	noBDAT    bool              // BDAT is an unknown command, and the content more of them
 	deaf      string            // said once content begins, which is not read then
 	maxRcpt   int               // RCPT beyond it get 452 4.5.3
 	onLine    func(line string)
@@ -58,7 +60,9 @@ type message struct {
 	content string
 }
 
-var exchangeExt = []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "STARTTLS", "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8"}
+// exchangeExt is what Exchange offers but for CHUNKING, so that a test without it
+// is about DATA.
+var exchangeExt = []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "STARTTLS", "8BITMIME", "BINARYMIME", "SMTPUTF8"}
 
 func replaceExt(from []string, old, with string) []string {
 	var out []string
@@ -120,8 +124,8 @@ func (s *server) start(t *testing.T) (host string, port int, roots *x509.CertPoo
 	return "127.0.0.1", addr.Port, roots
 }
 
-// session is one connection.
-type session struct {
+// dialogue is one connection.
+type dialogue struct {
 	*server
 	conn net.Conn
 	br   *bufio.Reader
@@ -132,7 +136,7 @@ type session struct {
 }
 
 func (s *server) serve(conn net.Conn) {
-	c := &session{server: s, conn: conn}
+	c := &dialogue{server: s, conn: conn}
 	c.use(conn)
 	if s.closeAt == "greeting" || !c.reply("greeting", s.banner) {
 		return
@@ -145,13 +149,13 @@ func (s *server) serve(conn net.Conn) {
 	}
 }
 
-func (c *session) use(conn net.Conn) {
+func (c *dialogue) use(conn net.Conn) {
 	c.conn, c.br, c.bw = conn, bufio.NewReaderSize(conn, 64<<10), bufio.NewWriter(conn)
 }
 
 // line reads a command; before it has to wait, what was said is sent and
 // counts as a turn of the client.
-func (c *session) line() (string, error) {
+func (c *dialogue) line() (string, error) {
 	if c.br.Buffered() == 0 {
 		if c.bw.Buffered() > 0 {
 			c.mu.Lock()
@@ -176,7 +180,7 @@ func (c *session) line() (string, error) {
 }
 
 // reply says text, or what the script has for the verb; false ends the session.
-func (c *session) reply(verb, text string) bool {
+func (c *dialogue) reply(verb, text string) bool {
 	c.mu.Lock()
 	if once := c.sayOnce[verb]; len(once) > 0 {
 		text = once[0]
@@ -187,6 +191,10 @@ func (c *session) reply(verb, text string) bool {
 	c.mu.Unlock()
 	switch verb {
 	case c.closeAt:
+		c.bw.Flush()
+		return false
+	case c.halfAt:
+		c.bw.WriteString(text[:2])
 		c.bw.Flush()
 		return false
 	case c.silentAt:
@@ -202,7 +210,7 @@ func (c *session) reply(verb, text string) bool {
 	return !strings.HasPrefix(text, "421") || c.bw.Flush() != nil
 }
 
-func (c *session) handle(line string) bool {
+func (c *dialogue) handle(line string) bool {
 	verb, arg, _ := strings.Cut(line, " ")
 	switch strings.ToUpper(verb) {
 	case "EHLO":
@@ -218,6 +226,8 @@ func (c *session) handle(line string) bool {
 		return c.recipient(path(arg))
 	case "DATA":
 		return c.data()
+	case "BDAT":
+		return c.bdat(arg)
 	case "RSET":
 		return c.reply("rset", "250 2.0.0 Resetting")
 	case "QUIT":
@@ -234,7 +244,7 @@ func path(arg string) string {
 	return p
 }
 
-func (c *session) ehlo() bool {
+func (c *dialogue) ehlo() bool {
 	ext, verb := c.ext, "ehlo"
 	if c.tls {
 		ext, verb = c.extTLS, "ehlo-tls"
@@ -250,7 +260,7 @@ func (c *session) ehlo() bool {
 	return c.reply(verb, text)
 }
 
-func (c *session) startTLS() bool {
+func (c *dialogue) startTLS() bool {
 	if !c.reply("starttls", "220 2.0.0 SMTP server ready") {
 		return false
 	}
@@ -268,7 +278,7 @@ func (c *session) startTLS() bool {
 	return true
 }
 
-func (c *session) auth(arg string) bool {
+func (c *dialogue) auth(arg string) bool {
 	_, response, oneLine := strings.Cut(arg, " ")
 	if oneLine && c.twoStep {
 		return c.reply("auth-line", "501 5.5.2 Line too long")
@@ -293,7 +303,7 @@ func (c *session) auth(arg string) bool {
 	return c.reply("auth", "235 2.7.0 Authentication successful")
 }
 
-func (c *session) recipient(to string) bool {
+func (c *dialogue) recipient(to string) bool {
 	text := "250 2.1.5 Recipient OK"
 	if refused, ok := c.rcpt[to]; ok {
 		text = refused
@@ -305,7 +315,7 @@ func (c *session) recipient(to string) bool {
 	return c.reply("rcpt", text)
 }
 
-func (c *session) data() bool {
+func (c *dialogue) data() bool {
 	if len(c.msg.to) == 0 && c.say["data"] == "" {
 		return c.reply("data", "503 5.5.2 Need rcpt command")
 	}
@@ -347,12 +357,35 @@ func (c *session) data() bool {
 	return c.dot()
 }
 
-func (c *session) dot() bool {
+// bdat takes one chunk with the whole content.
+func (c *dialogue) bdat(arg string) bool {
+	if c.noBDAT {
+		return c.reply("bdat", "500 5.5.1 Unrecognized command")
+	}
+	var size int
+	if _, err := fmt.Sscanf(arg, "%d LAST", &size); err != nil {
+		return c.reply("bdat", "501 5.5.4 Invalid arguments")
+	}
+	content := make([]byte, size)
+	if _, err := io.ReadFull(c.br, content); err != nil {
+		return false
+	}
+	if len(c.msg.to) == 0 {
+		return c.reply("bdat", "503 5.5.2 Need rcpt command")
+	}
+	c.msg.content = string(content)
+	return c.end("bdat")
+}
+
+func (c *dialogue) dot() bool { return c.end("dot") }
+
+// end answers the end of the content, and keeps it when it says yes.
+func (c *dialogue) end(verb string) bool {
 	c.said = ""
 	if c.beforeDot != nil {
 		c.beforeDot()
 	}
-	ok := c.reply("dot", fmt.Sprintf("250 2.0.0 OK <%d@lab> [Hostname=LAB.prod.outlook.com]", len(c.accepted)))
+	ok := c.reply(verb, fmt.Sprintf("250 2.0.0 OK <%d@lab> [Hostname=LAB.prod.outlook.com]", len(c.accepted)))
 	if strings.HasPrefix(c.said, "2") {
 		c.mu.Lock()
 		c.accepted = append(c.accepted, c.msg)

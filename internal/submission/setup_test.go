@@ -16,9 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -112,7 +114,7 @@ func TestErrorResultThatLooksLikeThePartOfATokenIsKept(t *testing.T) {
 	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"aud":"https://outlook.office365.com","iss":"https://sts.windows.net/x/"}`))
 	s := &server{challenge: `{"status":"401","schemes":"bearer mac","scope":"https://mail.google.com/"}`}
 	o := setup(t, s)
-	o.Tokens = &tokens{list: []submission.Token{{Access: secret.New("eyJ0eXAiOiJKV1QifQ." + claims + "." + claims)}}}
+	o.Tokens = &tokens{list: []bearer.Token{{Access: secret.New("eyJ0eXAiOiJKV1QifQ." + claims + "." + claims)}}}
 	for pad := range 3 { // each place in a base64 group
 		o.Mailbox = strings.Repeat("a", pad+1) + "@contoso.example"
 		e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
@@ -123,7 +125,7 @@ func TestErrorResultThatLooksLikeThePartOfATokenIsKept(t *testing.T) {
 }
 
 func TestTwoStepAUTH(t *testing.T) {
-	long := &tokens{list: []submission.Token{{Access: secret.New(strings.Repeat("x", 1500))}}}
+	long := &tokens{list: []bearer.Token{{Access: secret.New(strings.Repeat("x", 1500))}}}
 	for name, tt := range map[string]struct {
 		server *server
 		want   []string // AUTH lines, cut
@@ -152,17 +154,17 @@ func TestTwoStepAUTH(t *testing.T) {
 func TestCachedTokenIsReplacedOnceAfter535(t *testing.T) {
 	s := &server{sayOnce: map[string][]string{"auth": {"535 5.7.3 Authentication unsuccessful"}}}
 	o := setup(t, s)
-	stale, fresh := submission.Token{Access: secret.New("stale"), FromCache: true}, submission.Token{Access: secret.New("fresh")}
-	source := &tokens{list: []submission.Token{stale, fresh}}
+	stale, fresh := bearer.Token{Access: secret.New("stale"), FromCache: true}, bearer.Token{Access: secret.New("fresh")}
+	source := &tokens{list: []bearer.Token{stale, fresh}}
 	o.Tokens = source
 	r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
-	if !r.AllAccepted() || !reflect.DeepEqual(source.invalidated, []submission.Token{stale}) || len(r.Attempts) != 2 {
+	if !r.AllAccepted() || !reflect.DeepEqual(source.invalidated, []bearer.Token{stale}) || len(r.Attempts) != 2 {
 		t.Errorf("recipients %+v, invalidated %v, %d attempts", r.Recipients, source.invalidated, len(r.Attempts))
 	}
 
 	s = &server{say: map[string]string{"auth": "535 5.7.3 Authentication unsuccessful"}}
 	o = setup(t, s)
-	source = &tokens{list: []submission.Token{stale, {Access: secret.New("other"), FromCache: true}}}
+	source = &tokens{list: []bearer.Token{stale, {Access: secret.New("other"), FromCache: true}}}
 	o.Tokens = source
 	r = submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
 	if len(r.Attempts) != 2 || source.called != 2 || r.Err().Reply.Code != 535 {
@@ -260,11 +262,11 @@ func TestParametersOnlyWhereOfferedAndNeeded(t *testing.T) {
 
 func TestAuthRefusesWithoutTLS(t *testing.T) {
 	called := false
-	a := submission.NewAuth(mailbox, func(context.Context) (submission.Token, error) {
+	a := bearer.NewAuth(mailbox, func(context.Context) (bearer.Token, error) {
 		called = true
-		return submission.Token{Access: secret.New(accessToken)}, nil
+		return bearer.Token{Access: secret.New(accessToken)}, nil
 	})
-	if _, _, err := a.Start(t.Context(), false); !errors.Is(err, submission.ErrNoTLS) || called {
+	if _, _, err := a.Start(t.Context(), false); !errors.Is(err, bearer.ErrNoTLS) || called {
 		t.Errorf("err %v, token fetched: %v", err, called)
 	}
 	if mech, response, err := a.Start(t.Context(), true); mech != "XOAUTH2" || !strings.Contains(string(response), accessToken) || err != nil {
@@ -275,7 +277,7 @@ func TestAuthRefusesWithoutTLS(t *testing.T) {
 func TestPlaintextOnLoopbackByTheUsersOwnSetting(t *testing.T) {
 	s := &server{ext: []string{"AUTH XOAUTH2"}}
 	o := setup(t, s)
-	o.Security = submission.Plaintext
+	o.Security = session.Plaintext
 	if r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once); !r.AllAccepted() {
 		t.Errorf("err %v", r.Err())
 	}
@@ -326,7 +328,7 @@ func TestProxy(t *testing.T) {
 	}
 	// The proxy is at a loopback address, and what it connects to may be anywhere.
 	clear := setup(t, &server{ext: []string{"AUTH XOAUTH2"}})
-	clear.Proxy, clear.Security = o.Proxy, submission.Plaintext
+	clear.Proxy, clear.Security = o.Proxy, session.Plaintext
 	if r := submission.Submit(t.Context(), clear, compose(t, "a@contoso.example"), once); r.AllAccepted() || r.Err() == nil || r.Err().Stage != smtp.StageAuth {
 		t.Errorf("without TLS through the proxy: %v", r.Err())
 	}

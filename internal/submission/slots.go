@@ -11,18 +11,12 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/session"
 
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
-// Slots hands out the right to have a connection.
-type Slots interface {
-	// Acquire waits until mailbox may have one more connection, and returns what
-	// gives it back. Its error is that of ctx, or says why there are no slots.
-	Acquire(ctx context.Context, mailbox string) (release func(), err error)
-}
-
-// LockSlots are the slots of one host: a lock file each, shared by all
+// LockSlots are a session.Slots of one host: a lock file each, shared by all
 // processes that use the directory. The lock is the kernel's and ends with the
 // process. It is safe for concurrent use.
 type LockSlots struct {
@@ -45,24 +39,20 @@ func NewLockSlots(dir string, max int) *LockSlots {
 	return &LockSlots{dir: dir, max: max}
 }
 
-// ErrNoSlots is wrapped when the lock files cannot be used. Submission goes on
-// without them: Exchange has its own limit.
-var ErrNoSlots = errors.New("connection slots cannot be used")
-
 // slotPoll is how often a busy set of slots is looked at again. There is no
 // lock that waits for any of several files.
 const slotPoll = 50 * time.Millisecond
 
-// Acquire takes the first free slot of mailbox. The error wraps ErrNoSlots or
+// Acquire takes the first free slot of mailbox. The error wraps session.ErrNoSlots or
 // the cause of ctx's end.
 func (l *LockSlots) Acquire(ctx context.Context, mailbox string) (release func(), err error) {
 	defer func() {
-		if errors.Is(err, ErrNoSlots) && l.Unusable != nil {
+		if errors.Is(err, session.ErrNoSlots) && l.Unusable != nil {
 			l.Unusable(err)
 		}
 	}()
 	if err := ownfile.MakeDir(l.dir); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoSlots, err)
+		return nil, fmt.Errorf("%w: %w", session.ErrNoSlots, err)
 	}
 	tick := time.NewTicker(slotPoll)
 	defer tick.Stop()
@@ -88,7 +78,7 @@ func (l *LockSlots) try(mailbox string) (release func(), err error) {
 	for n := range l.max {
 		lock, ok, err := ownfile.TryLock(l.file(mailbox, n))
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNoSlots, err)
+			return nil, fmt.Errorf("%w: %w", session.ErrNoSlots, err)
 		}
 		if ok {
 			return func() { _ = lock.Unlock() }, nil

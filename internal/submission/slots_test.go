@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/session"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -82,7 +83,7 @@ func TestSlotsThatCannotBeUsedDoNotStopTheMail(t *testing.T) {
 	o := setup(t, &server{})
 	var notes []string
 	o.Slots, o.Trace = submission.NewLockSlots(filepath.Join(file, "x"), 0), func(l string) { notes = append(notes, l) }
-	if _, err := o.Slots.Acquire(t.Context(), mailbox); !errors.Is(err, submission.ErrNoSlots) {
+	if _, err := o.Slots.Acquire(t.Context(), mailbox); !errors.Is(err, session.ErrNoSlots) {
 		t.Errorf("err %v, want ErrNoSlots", err)
 	}
 	if r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once); !r.AllAccepted() {
@@ -181,7 +182,7 @@ func TestSlotsInADirectoryOfOthersAreNotUsed(t *testing.T) {
 				t.Fatal(err)
 			}
 			release, err := submission.NewLockSlots(slots, 0).Acquire(t.Context(), "a@contoso.example")
-			if !errors.Is(err, submission.ErrNoSlots) || release != nil {
+			if !errors.Is(err, session.ErrNoSlots) || release != nil {
 				t.Errorf("got %v, want ErrNoSlots", err)
 			}
 			if made, _ := filepath.Glob(filepath.Join(slots, "*")); len(made) > 0 {

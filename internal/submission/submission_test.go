@@ -17,12 +17,15 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/badinput"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	mail "github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/transaction"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,38 +37,38 @@ const (
 
 // tokens is a TokenSource of fixed tokens.
 type tokens struct {
-	list        []submission.Token // one a call, the last for ever
+	list        []bearer.Token // one a call, the last for ever
 	err         error
 	called      int
-	invalidated []submission.Token
+	invalidated []bearer.Token
 	before      func(ctx context.Context) error
 }
 
-func (s *tokens) Token(ctx context.Context) (submission.Token, error) {
+func (s *tokens) Token(ctx context.Context) (bearer.Token, error) {
 	if s.before != nil {
 		if err := s.before(ctx); err != nil {
-			return submission.Token{}, err
+			return bearer.Token{}, err
 		}
 	}
 	if s.err != nil {
-		return submission.Token{}, s.err
+		return bearer.Token{}, s.err
 	}
 	t := s.list[min(s.called, len(s.list)-1)]
 	s.called++
 	return t, nil
 }
 
-func (s *tokens) Invalidate(t submission.Token) { s.invalidated = append(s.invalidated, t) }
+func (s *tokens) Invalidate(t bearer.Token) { s.invalidated = append(s.invalidated, t) }
 
 func oneToken() *tokens {
-	return &tokens{list: []submission.Token{{Access: secret.New(accessToken)}}}
+	return &tokens{list: []bearer.Token{{Access: secret.New(accessToken)}}}
 }
 
 // setup starts s and returns options that lead to it.
-func setup(t *testing.T, s *server) submission.Options {
+func setup(t *testing.T, s *server) session.Options {
 	t.Helper()
 	host, port, roots := s.start(t)
-	return submission.Options{Host: host, Port: port, RootCAs: roots, Mailbox: mailbox, Tokens: oneToken(), EHLOName: "client.example"}
+	return session.Options{Host: host, Port: port, RootCAs: roots, Mailbox: mailbox, Tokens: oneToken(), EHLOName: "client.example"}
 }
 
 func compose(t *testing.T, to ...string) *mailobject.Mail {
@@ -227,7 +230,7 @@ func TestAllOrNone(t *testing.T) {
 	if got := outcomes(r.Recipients); !reflect.DeepEqual(got, want) || len(s.stored()) != 0 {
 		t.Errorf("outcomes %v, want %v; stored %d", got, want, len(s.stored()))
 	}
-	if !errors.Is(r.Err(), submission.ErrNotAll) {
+	if !errors.Is(r.Err(), transaction.ErrNotAll) {
 		t.Errorf("err %v, want ErrNotAll", r.Err())
 	}
 	ok := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
@@ -387,7 +390,7 @@ func TestStaleTokenIsNoRefusal(t *testing.T) {
 		}
 	}}
 	o := setup(t, s)
-	o.Tokens = &tokens{list: []submission.Token{{Access: secret.New("stale"), FromCache: true}, {Access: secret.New("fresh")}}}
+	o.Tokens = &tokens{list: []bearer.Token{{Access: secret.New("stale"), FromCache: true}, {Access: secret.New("fresh")}}}
 	t.Cleanup(func() { close(ended) })
 	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), submission.Policy{Deadline: time.Now().Add(3 * time.Second)}).Err()
 	if e == nil || !e.Reply.IsZero() || e.Stage != smtp.StageEHLO || e.Fault != smtp.FaultConnectionTimeout {
@@ -413,17 +416,18 @@ func TestPermanentRefusalIsNotTriedAgain(t *testing.T) {
 
 func TestManyMessagesOnOneSessionCostOneTurnEach(t *testing.T) {
 	s := &server{}
-	session, err := submission.Open(t.Context(), setup(t, s), time.Time{})
+	conn, err := session.Connect(t.Context(), setup(t, s), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer session.Close()
+	pipeline := transaction.NewPipeline(conn)
+	defer pipeline.Close()
 	var mails []*mailobject.Mail
 	for range 20 {
 		mails = append(mails, compose(t, "a@contoso.example"))
 	}
 	for i, m := range mails {
-		res := session.Submit(t.Context(), time.Time{}, m, func() *mailobject.Mail {
+		res := pipeline.Transact(t.Context(), time.Time{}, m, func() *mailobject.Mail {
 			if i+1 < len(mails) {
 				return mails[i+1]
 			}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -17,17 +18,17 @@ func TestAnErrorIsNamedByHostAndDoubt(t *testing.T) {
 	untrusted := &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{leaf}, Err: x509.UnknownAuthorityError{Cert: leaf}}
 	for _, tt := range []struct {
 		name string
-		err  submission.Error
+		err  session.Error
 		want smtp.Fault
 	}{
-		{"nobody else signs for Microsoft", submission.Error{Stage: smtp.StageStartTLS, Server: "smtp.office365.com:587", Fault: smtp.FaultTLSUntrusted, Err: untrusted},
+		{"nobody else signs for Microsoft", session.Error{Stage: smtp.StageStartTLS, Server: "smtp.office365.com:587", Fault: smtp.FaultTLSUntrusted, Err: untrusted},
 			smtp.FaultTLSIntercepted},
-		{"an authority of one's own", submission.Error{Stage: smtp.StageStartTLS, Server: "mail.contoso.example:587", Fault: smtp.FaultTLSUntrusted, Err: untrusted},
+		{"an authority of one's own", session.Error{Stage: smtp.StageStartTLS, Server: "mail.contoso.example:587", Fault: smtp.FaultTLSUntrusted, Err: untrusted},
 			smtp.FaultTLSUntrusted},
-		{"the token endpoint's, by the name in the certificate", submission.Error{Stage: smtp.StageToken, Server: "mail.contoso.example:587", Fault: smtp.FaultTLSUntrusted, Err: untrusted},
+		{"the token endpoint's, by the name in the certificate", session.Error{Stage: smtp.StageToken, Server: "mail.contoso.example:587", Fault: smtp.FaultTLSUntrusted, Err: untrusted},
 			smtp.FaultTLSIntercepted},
-		{"a connection that ends", submission.Error{Stage: smtp.StageContent, Fault: smtp.FaultConnectionClosed, Err: io.EOF}, smtp.FaultConnectionClosed},
-		{"the same after the final dot", submission.Error{Stage: smtp.StageContent, Fault: smtp.FaultConnectionClosed, Err: io.EOF, InDoubt: true},
+		{"a connection that ends", session.Error{Stage: smtp.StageContent, Fault: smtp.FaultConnectionClosed, Err: io.EOF}, smtp.FaultConnectionClosed},
+		{"the same after the final dot", session.Error{Stage: smtp.StageContent, Fault: smtp.FaultConnectionClosed, Err: io.EOF, InDoubt: true},
 			smtp.FaultInDoubt},
 	} {
 		if got := tt.err.Symptom().Fault; got != tt.want {
@@ -38,7 +39,7 @@ func TestAnErrorIsNamedByHostAndDoubt(t *testing.T) {
 
 func TestAReceiptTellsWhatKeptTheMessageFromAnyone(t *testing.T) {
 	later := smtp.Reply{Code: 451, Lines: []string{"4.3.0 later"}}
-	closed := &submission.Error{Stage: smtp.StageContent, Fault: smtp.FaultConnectionClosed}
+	closed := &session.Error{Stage: smtp.StageContent, Fault: smtp.FaultConnectionClosed}
 	a := smtp.Recipient{ForwardPath: "a@contoso.example", Outcome: smtp.Accepted}
 	b := smtp.Recipient{ForwardPath: "b@contoso.example", Outcome: smtp.Transient, Stage: smtp.StageRcpt, Reply: later}
 	large := smtp.Recipient{ForwardPath: "c@contoso.example", Outcome: smtp.Permanent, Stage: smtp.StageMail, Fault: "message-too-large"}
@@ -60,7 +61,7 @@ func TestAReceiptTellsWhatKeptTheMessageFromAnyone(t *testing.T) {
 			t.Errorf("%+v: %q to %q", tt.r.Recipients, code, to)
 		}
 	}
-	if f := diagnosis.Find(submission.SymptomOf(large), diagnosis.Facts{}); f.Class != diagnosis.ClassPermanent {
+	if f := diagnosis.Find(session.SymptomOf(large), diagnosis.Facts{}); f.Class != diagnosis.ClassPermanent {
 		t.Errorf("what is too large is %s", f.Class)
 	}
 }

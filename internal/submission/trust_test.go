@@ -7,37 +7,36 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
-func TestFirstRootsSpareTheOthersAndTrustNoMore(t *testing.T) {
+func TestServerIsTrustedByTheLoadedRootsAlone(t *testing.T) {
 	s := &server{}
 	o := setup(t, s)
 	right, none := o.RootCAs, x509.NewCertPool()
 	o.RootCAs = nil
 	for name, tt := range map[string]struct {
-		first, all *x509.CertPool
-		host       string
-		loads      int
-		fault      smtp.Fault // "": accepted
+		roots *x509.CertPool
+		host  string
+		fault smtp.Fault // "": accepted
 	}{
-		"the first are enough":       {right, none, o.Host, 0, ""},
-		"the others are needed":      {none, right, o.Host, 1, ""},
-		"neither knows the server":   {none, none, o.Host, 1, smtp.FaultTLSUntrusted},
-		"another name on the paper":  {right, right, "localhost", 1, smtp.FaultTLSHostname},
-		"another name, and unknown":  {none, none, "localhost", 1, smtp.FaultTLSHostname},
-		"the first alone, not known": {none, nil, o.Host, 1, smtp.FaultTLSUntrusted},
+		"the roots know the server": {right, o.Host, ""},
+		"they do not":               {none, o.Host, smtp.FaultTLSUntrusted},
+		"the system's do not":       {nil, o.Host, smtp.FaultTLSUntrusted},
+		"another name":              {right, "localhost", smtp.FaultTLSHostname},
+		"another name, and unknown": {none, "localhost", smtp.FaultTLSHostname},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(s.commands())
 			loads := 0
 			o := o
-			o.Host, o.FirstRoots, o.IPFamily = tt.host, tt.first, "ipv4"
-			o.LoadRoots = func() (*x509.CertPool, error) { loads++; return tt.all, nil }
+			o.Host, o.IPFamily = tt.host, "ipv4"
+			o.LoadRoots = func() (*x509.CertPool, error) { loads++; return tt.roots, nil }
 			r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
-			if loads != tt.loads {
-				t.Errorf("the other roots were loaded %d times, want %d", loads, tt.loads)
+			if loads != 1 {
+				t.Errorf("the roots were loaded %d times, want once", loads)
 			}
 			e := r.Err()
 			if tt.fault == "" {
@@ -59,9 +58,18 @@ func TestFirstRootsSpareTheOthersAndTrustNoMore(t *testing.T) {
 func TestRootsThatCannotBeLoadedEndTheSession(t *testing.T) {
 	o := setup(t, &server{})
 	unreadable := errors.New("no such directory")
-	o.FirstRoots, o.LoadRoots = x509.NewCertPool(), func() (*x509.CertPool, error) { return nil, unreadable }
+	o.LoadRoots = func() (*x509.CertPool, error) { return nil, unreadable }
 	e := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once).Err()
 	if e == nil || e.Stage != smtp.StageStartTLS || !errors.Is(e, unreadable) {
 		t.Errorf("err %v, want %v", e, unreadable)
 	}
+}
+
+// Plain text needs no roots, and waits for none.
+func TestRootsAreNotLoadedWithoutTLS(t *testing.T) {
+	s := &server{extTLS: exchangeExt, ext: replaceExt(exchangeExt, "STARTTLS", "AUTH XOAUTH2")}
+	o := setup(t, s)
+	o.Security = session.Plaintext
+	o.LoadRoots = func() (*x509.CertPool, error) { t.Error("the roots were loaded"); return nil, nil }
+	allAccepted(t, []*submission.Receipt{submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)})
 }

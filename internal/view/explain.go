@@ -52,3 +52,31 @@ func (v Explained) Print(p *stdio.Printer) {
 		Finding(p, f)
 	}
 }
+
+// Catalogue is the list of all failures that are known.
+type Catalogue []diagnosis.Entry
+
+// JSON is the list for --json.
+func (v Catalogue) JSON() map[string]any {
+	type item struct {
+		Code  string          `json:"code"`
+		Class diagnosis.Class `json:"class"`
+		Title string          `json:"title"`
+	}
+	var items []item
+	for _, e := range v {
+		items = append(items, item{e.Code, e.Class, e.Title})
+	}
+	return map[string]any{"entries": items, "exit_code": exit.OK}
+}
+
+// Print writes the list, an entry a line.
+func (v Catalogue) Print(p *stdio.Printer) {
+	width := 0
+	for _, e := range v {
+		width = max(width, len(e.Code))
+	}
+	for _, e := range v {
+		p.Printf("%-*s  %-13s  %s\n", width, e.Code, e.Class, e.Title)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -115,7 +116,7 @@ func newRecipient(r smtp.Recipient, f diagnosis.Facts, claims *diagnosis.Claims)
 	v := Recipient{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Stage: r.Stage, Reply: r.Reply.String()}
 	if r.Outcome != smtp.Accepted && (!r.Reply.IsZero() || r.Fault != "") {
 		f.Recipient = r.ForwardPath
-		symptom := submission.SymptomOf(r)
+		symptom := session.SymptomOf(r)
 		symptom.Claims = claims
 		finding := diagnosis.Find(symptom, f)
 		v.Finding = &finding
@@ -124,7 +125,7 @@ func newRecipient(r smtp.Recipient, f diagnosis.Facts, claims *diagnosis.Claims)
 }
 
 // Said is what follows "said:": the server's reply, else the cause.
-func Said(e *submission.Error) string {
+func Said(e *session.Error) string {
 	text := e.Reply.String()
 	if e.Reply.IsZero() && e.Err != nil {
 		text = e.Err.Error()

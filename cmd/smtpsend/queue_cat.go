@@ -1,0 +1,37 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+)
+
+func newQueueCat(g *application) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cat QUEUE-ID",
+		Short: "Print the content of a message as it will be, or was, submitted",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return exit.Usagef("%q takes one queue id", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error {
+				body, err := box.Body(cmd.Context(), queueid.ID(args[0]))
+				if err != nil {
+					return exit.Outbox(err)
+				}
+				err = g.Copy(body)
+				if err = errors.Join(err, body.Close()); err != nil {
+					return exit.With(exit.IO, err)
+				}
+				return nil
+			})
+		},
+	}
+}

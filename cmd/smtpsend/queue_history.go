@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+)
+
+func newQueueHistory(g *application) *cobra.Command {
+	var q queueFlags
+	cmd := &cobra.Command{
+		Use:     "history [flags]",
+		Short:   "What happened to the messages of a day, to or from an address",
+		Example: `  smtpsend queue history --to ann@contoso.com --on tuesday`,
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runQueueHistory(cmd.Context(), g, &q) },
+	}
+	q.define(cmd)
+	cmd.Flags().IntVarP(&q.limit, "limit", "n", 20, "at most `N` messages; 0 is all")
+	return cmd
+}
+
+func runQueueHistory(ctx context.Context, g *application, q *queueFlags) error {
+	return g.lookInto(ctx, func(box *outbox.Outbox) error {
+		f, err := q.filter(ctx, box, nil, time.Now())
+		if err != nil {
+			return err
+		}
+		details, more, err := limited(f, func(f operator.Filter) ([]operator.Detail, error) { return operator.History(ctx, box, f) })
+		if err != nil {
+			return exit.Outbox(err)
+		}
+		if len(details) == 0 && !g.json {
+			g.Printf("no messages\n")
+			return nil
+		}
+		return printDetails(g, details, more)
+	})
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/view"
+)
+
+func newQueueLs(g *application) *cobra.Command {
+	var q queueFlags
+	cmd := &cobra.Command{
+		Use:   "ls [flags]",
+		Short: "List messages, the newest first, and say in words why each waits and until when",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runQueueLs(cmd.Context(), g, &q) },
+	}
+	q.define(cmd)
+	cmd.Flags().BoolVar(&q.all, "all", false, "finished messages too")
+	cmd.Flags().IntVarP(&q.limit, "limit", "n", 50, "at most `N`; 0 is all")
+	return cmd
+}
+
+func runQueueLs(ctx context.Context, g *application, q *queueFlags) error {
+	return g.lookInto(ctx, func(box *outbox.Outbox) error {
+		f, err := q.filter(ctx, box, nil, time.Now())
+		if err != nil {
+			return err
+		}
+		if !q.all && len(f.States) == 0 && f.Since.IsZero() {
+			f.States = []outbox.State{outbox.Ready, outbox.Sending, outbox.Held, outbox.Dead}
+		}
+		f.All = false
+		list, more, err := limited(f, func(f operator.Filter) ([]operator.Mail, error) { return operator.List(ctx, box, f) })
+		if err != nil {
+			return exit.Outbox(err)
+		}
+		if g.json {
+			views := []view.Mail{}
+			for _, m := range list {
+				views = append(views, view.NewMail(m))
+			}
+			g.JSON(map[string]any{"messages": views, "more": more, "exit_code": exit.OK})
+			return nil
+		}
+		view.PrintMails(g.Printer, list)
+		view.More(g.Printer, more, len(list))
+		return nil
+	})
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/view"
+)
+
+func newQueueShow(g *application) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show QUEUE-ID...",
+		Short: "Show a message: envelope, outcome per recipient, and every attempt with the server's words",
+		Args:  someIDs,
+		RunE:  func(cmd *cobra.Command, args []string) error { return runQueueShow(cmd.Context(), g, args) },
+	}
+}
+
+func someIDs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return exit.Usagef("%q needs a queue id; see smtpsend queue ls", cmd.CommandPath())
+	}
+	return nil
+}
+
+func runQueueShow(ctx context.Context, g *application, ids []string) error {
+	return g.lookInto(ctx, func(box *outbox.Outbox) error {
+		var details []operator.Detail
+		for _, id := range ids {
+			d, err := operator.Show(ctx, box, queueid.ID(id))
+			if err != nil {
+				return exit.Outbox(fmt.Errorf("%s: %w", id, err))
+			}
+			details = append(details, d)
+		}
+		return printDetails(g, details, false)
+	})
+}
+
+// printDetails shows what is known of messages. more: there are others.
+func printDetails(g *application, details []operator.Detail, more bool) error {
+	if !g.json {
+		view.PrintDetails(g.Printer, details, more)
+		return nil
+	}
+	views := []view.Detail{}
+	for _, d := range details {
+		views = append(views, view.NewDetail(d))
+	}
+	g.JSON(map[string]any{"messages": views, "more": more, "exit_code": exit.OK})
+	return nil
+}

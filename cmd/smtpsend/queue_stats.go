@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/view"
+)
+
+func newQueueStats(g *application) *cobra.Command {
+	var span string
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Count what waits and what was finished",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error { return runQueueStats(cmd.Context(), g, box, span) })
+		},
+	}
+	cmd.Flags().StringVar(&span, "since", "24h", "count what was finished since `TIME`")
+	return cmd
+}
+
+func runQueueStats(ctx context.Context, g *application, box *outbox.Outbox, span string) error {
+	from, err := timeOf(span, time.Now())
+	if err != nil {
+		return err
+	}
+	finished, err := operator.Finished(ctx, box, from)
+	if err != nil {
+		return exit.Outbox(err)
+	}
+	mailboxes, err := operator.Mailboxes(ctx, box)
+	if err != nil {
+		return exit.Outbox(err)
+	}
+	stats := view.NewStats(mailboxes, finished, from)
+	if g.json {
+		g.JSON(stats.JSON())
+	} else {
+		stats.Print(g.Printer)
+	}
+	return nil
+}

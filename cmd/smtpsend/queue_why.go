@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/view"
+)
+
+func newQueueWhy(g *application) *cobra.Command {
+	return &cobra.Command{
+		Use:   "why [MAILBOX...]",
+		Short: "Say how each mailbox stands: what waits, what holds it, and until when",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error { return runQueueWhy(cmd.Context(), g, box, args) })
+		},
+	}
+}
+
+func runQueueWhy(ctx context.Context, g *application, box *outbox.Outbox, names []string) error {
+	list, err := operator.Mailboxes(ctx, box)
+	if len(names) > 0 {
+		list = nil
+		for _, name := range names {
+			m, e := operator.OneMailbox(ctx, box, name)
+			list, err = append(list, m), errors.Join(err, e)
+		}
+	}
+	if err != nil {
+		return exit.Outbox(err)
+	}
+	if g.json {
+		views := []view.Mailbox{}
+		for _, m := range list {
+			views = append(views, view.NewMailbox(m))
+		}
+		g.JSON(map[string]any{"mailboxes": views, "exit_code": exit.OK})
+		return nil
+	}
+	if len(list) == 0 {
+		g.Printf("no mailboxes\n")
+	}
+	for _, m := range list {
+		view.PrintMailbox(g.Printer, m)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/draft"
+	"github.com/smtpsend/smtpsend/internal/exchange"
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/view"
+)
+
+// submit submits the message, or puts it into the outbox.
+func (s *sendFlags) submit(ctx context.Context, g *application, cfg *config.Config, mail *draft.Made, at time.Time, budget *draft.Budget) (err error) {
+	if s.allOrNone {
+		if cfg, err = s.wholly(cfg, len(mail.Envelope.ForwardPaths)); err != nil {
+			return err
+		}
+	}
+	if s.queue || cfg.Queue == config.QueueAlways {
+		return queued(ctx, g, cfg, mail.Mail, spool.Message{Source: "send", Key: s.key, ReadyAt: at})
+	}
+	if s.key != "" || !at.IsZero() {
+		return exit.Usagef("a time (--at) and a --key are for the outbox: add --queue")
+	}
+	o, err := g.account(cfg).Session(mail.Envelope.ReversePath)
+	if err != nil {
+		return err
+	}
+	if s.Mailbox != "" {
+		o.Mailbox = mail.Envelope.ReversePath
+	}
+	o.NoPipelining, o.NoChunking, o.AllOrNone = s.noPipelining, s.noChunking, s.allOrNone
+	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{
+		Deadline: time.Now().Add(budget.Left()), Attempts: s.attempts, Waiting: g.waiting,
+	})
+	return conclusion(ctx, g, cfg, mail.Mail, mail.From, receipt)
+}
+
+// wholly refuses --all-or-none where it could not be kept, and gives settings
+// with which it is: the outbox serves each recipient as it can, and what one
+// transaction was accepted for cannot be taken back when the next is refused.
+func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, error) {
+	if s.queue || cfg.Queue == config.QueueAlways {
+		return nil, exit.Usagef("--all-or-none cannot be kept by the outbox, which serves each recipient as it can")
+	}
+	if recipients > exchange.RecipientsPerMessage {
+		return nil, exit.Usagef("--all-or-none cannot be kept for %d recipients: more than %d need several transactions", recipients, exchange.RecipientsPerMessage)
+	}
+	direct := *cfg
+	direct.Queue = config.QueueNever
+	return &direct, nil
+}
+
+// waiting says why nothing happens.
+func (g *application) waiting(wait time.Duration, because diagnosis.Finding) {
+	if g.Verbose || g.Watched() {
+		g.Line("waiting", "%v: %s", wait.Round(100*time.Millisecond), because.Title)
+	}
+}
+
+// conclusion shows the receipt and ends the verb with its exit code. What has to
+// be tried again goes into the outbox first, where the settings say so: then
+// nothing is lost, and the verb ends well.
+func conclusion(ctx context.Context, g *application, cfg *config.Config, m *mailobject.Mail, from string, r *submission.Receipt) error {
+	var known diagnosis.Facts
+	var claims *diagnosis.Claims
+	if e, _ := r.Failure(); e != nil { // nothing else is explained
+		known, claims = account.Known(cfg, r.Mailbox, from, r.Token)
+	}
+	shown := view.NewReceipt(r, known, claims)
+	g.fallBack(ctx, cfg, m, r, "send", &shown)
+	if g.json {
+		g.JSON(shown)
+	} else {
+		shown.Print(g.Printer)
+	}
+	if shown.ExitCode == exit.OK {
+		return nil
+	}
+	return &exit.Error{Code: shown.ExitCode, Err: errors.New(shown.Summary), Shown: true}
+}
+
+// notSubmitted says what would have been submitted, and why it was not.
+func notSubmitted(g *application, m *mailobject.Mail, dryRun bool) error {
+	why := "SMTPSEND_NO_MAILS=1"
+	if dryRun {
+		why = "--dry-run"
+	}
+	if g.json {
+		g.JSON(map[string]any{
+			"submitted": false, "reason": why, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
+			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exit.OK,
+		})
+		return nil
+	}
+	g.Printf("not submitted: %s\n", why)
+	for _, path := range m.Envelope.ForwardPaths {
+		g.Printf("recipient:  %s\n", path)
+	}
+	g.Printf("mailbox:    %s\nmessage-id: %s\nsize:       %d octets\n", m.Envelope.ReversePath, m.MessageID, m.Content.Size())
+	return nil
+}

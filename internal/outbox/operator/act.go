@@ -1,0 +1,45 @@
+package operator
+
+import (
+	"context"
+
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
+)
+
+// some is how many messages one transaction handles: others write in between.
+const some = 500
+
+// Act does the action to the messages that f names, and returns to how many it
+// applied. Large numbers go in several transactions, so that others write in
+// between. ErrNoFilter is returned for a filter without bounds, unless it says
+// All.
+func Act(ctx context.Context, box *outbox.Outbox, a outbox.Action, f Filter) (n int, err error) {
+	if !f.bounded() {
+		return 0, ErrNoFilter
+	}
+	limit := f.Limit
+	f.Oldest = false
+	for {
+		f.Limit = some
+		if limit > 0 {
+			f.Limit = min(some, limit)
+		}
+		found, last := 0, queueid.ID("")
+		done, err := box.Act(ctx, a, func(t *store.Tx) ([]int64, error) {
+			messages, ids, err := list(t, box, f)
+			if found = len(ids); found > 0 {
+				last = messages[found-1].QID
+			}
+			return ids, err
+		})
+		if n += done; err != nil {
+			return n, err
+		}
+		if limit -= found; found < f.Limit || limit == 0 {
+			return n, nil
+		}
+		f.Before = last
+	}
+}

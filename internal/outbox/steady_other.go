@@ -1,9 +1,0 @@
-//go:build !linux
-
-package outbox
-
-import "time"
-
-// sinceBoot is the running of this process: what else is known differs from
-// system to system.
-func sinceBoot() (era string, at func() time.Duration) { return sinceStart() }

@@ -1,8 +1,0 @@
-//go:build !unix
-
-package submission
-
-import "net"
-
-// arrived cannot be told here; only what came together with the 354 is noticed.
-func arrived(net.Conn) bool { return false }

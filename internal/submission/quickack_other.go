@@ -1,8 +1,0 @@
-//go:build !linux
-
-package submission
-
-import "net"
-
-// quickAck is for Linux, whose delayed acknowledgement it avoids.
-func quickAck(conn net.Conn) net.Conn { return conn }

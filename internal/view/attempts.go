@@ -1,0 +1,124 @@
+package view
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/courier"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/submission"
+	"github.com/smtpsend/smtpsend/internal/tally"
+)
+
+// Attempts shows the attempts of a courier one after another, and why mailboxes
+// pause or are held. It is for tally.Options, which calls it once at a time.
+type Attempts struct {
+	Printer *stdio.Printer
+	Lines   bool // a line for each attempt
+	Waits   bool // the run waits for pauses to end
+	Batch   bool // the run is one of a batch, which shows pauses beside its rows
+}
+
+// Print shows an attempt.
+func (v Attempts) Print(a tally.Attempt) {
+	name, s, now := a.Claim.Mailbox, a.Settled, time.Now()
+	switch {
+	case a.NewlyHeld:
+		if v.explain(a) {
+			v.Printer.Line("note", "mailbox %s is held, and no message is lost; %s", name, goesOn(name, s.Until, s.Probe, now))
+		}
+	case s.Pause != "" && !s.Held():
+		if a.FirstOfServer {
+			v.explain(a)
+		}
+		batchOfServer := v.Batch && s.Pause == mailbox.PauseServer
+		if v.Waits || batchOfServer { // a batch shows the others beside its rows
+			v.Printer.Line("note", "mailbox %s pauses; %s", name, goesOn(name, s.Until, s.Probe, now))
+		}
+	}
+	if v.Lines {
+		v.Printer.Printf("%s  %-12s%s%s\n", a.Claim.QID, s.Event, name, AtMost(printable.Line(Tail(lastWords(a.Claim, a.Receipt))), 140))
+	}
+}
+
+// explain says what the catalogue knows of the failure of an attempt.
+func (v Attempts) explain(a tally.Attempt) bool {
+	if a.Receipt == nil || a.Receipt.Err() == nil {
+		return false
+	}
+	Failure(v.Printer, a.Finding, AtMost(Said(a.Receipt.Err()), 400))
+	return true
+}
+
+// Probed tells how a held mailbox was tried.
+func (v Attempts) Probed(p courier.Probed) {
+	switch {
+	case p.Settled.Pause == "":
+		v.Printer.Line("note", "mailbox %s, which was held, signs in again and goes on", p.Mailbox)
+	case p.Err != nil:
+		v.Printer.Line("note", "mailbox %s was tried by a sign-in and is still held: %s", p.Mailbox, AtMost(Said(p.Err), 200))
+	}
+}
+
+// lastWords is what the server said last, or why it said nothing.
+func lastWords(c *outbox.Claim, r *submission.Receipt) string {
+	if r == nil {
+		return ""
+	}
+	e := r.Err()
+	if e == nil {
+		return r.Reply.String()
+	}
+	var wait *mailbox.WaitError
+	if errors.As(e, &wait) {
+		return fmt.Sprintf("allowing the content of %s: %s waits: %s", c.QID, wait.Mailbox, MailboxReason(wait))
+	}
+	return Said(e)
+}
+
+// Stopped says which mailboxes have mail that is not submitted: those of
+// tally.Stopped.
+func Stopped(p *stdio.Printer, list []operator.Mailbox) {
+	now := time.Now()
+	for _, m := range list {
+		n := m.Counts[outbox.Ready]
+		wait := fmt.Sprintf("%s for mailbox %s, which", Plural(n, "1 message waits", fmt.Sprint(n)+" messages wait"), m.Name)
+		switch {
+		case m.Pause == mailbox.PauseOperator:
+			p.Line("note", "%s is held: %s", wait, courier.ReleaseCommand(m.Name))
+		case m.Stopped():
+			p.Line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+		default:
+			p.Line("note", "%s pauses: %s; %s", wait, AtMost(diagnosis.Short(MailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+		}
+	}
+}
+
+// Pauses says what a run that waits for pauses will wait for.
+func Pauses(p *stdio.Printer, list []operator.Mailbox) {
+	now := time.Now()
+	for _, m := range list {
+		if m.Pause != "" && !m.Held() && m.Counts[outbox.Ready] > 0 {
+			p.Line("note", "mailbox %s pauses: %s; %s", m.Name, AtMost(diagnosis.Short(MailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+		}
+	}
+}
+
+// LastRun says what the process that submitted before has left.
+func LastRun(p *stdio.Printer, left outbox.Recovered) {
+	if left.Again > 0 {
+		p.Warningf("the last run ended with %d %s on the way, surely not submitted: due again", left.Again, Plural(left.Again, "message", "messages"))
+	}
+	if left.InDoubt > 0 {
+		p.Warningf("the last run left %d %s in doubt: submitted once more, with the same Message-ID", left.InDoubt, Plural(left.InDoubt, "message", "messages"))
+	}
+	if left.Held > 0 {
+		p.Warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, Plural(left.Held, "message", "messages"))
+	}
+}

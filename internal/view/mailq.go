@@ -1,0 +1,52 @@
+package view
+
+import (
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/stdio"
+)
+
+// Mailq is what waits in the outbox, in the form of Postfix's mailq, which programs
+// read.
+type Mailq []MailqMessage
+
+// MailqMessage is a message that waits.
+type MailqMessage struct {
+	QID         queueid.ID
+	State       outbox.State
+	Size        int64
+	Arrived     time.Time
+	ReversePath string
+	Why         string   // it waits; "" for a first attempt
+	Open        []string // the forward-paths of those who do not have it yet
+}
+
+// Print writes the list to standard output, or that it is empty.
+func (q Mailq) Print(p *stdio.Printer) {
+	if len(q) == 0 {
+		p.Printf("Mail queue is empty\n")
+		return
+	}
+	p.Printf("-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n")
+	var octets int64
+	for _, m := range q {
+		octets += m.Size
+		m.print(p)
+	}
+	p.Printf("-- %d Kbytes in %d %s.\n", (octets+1023)/1024, len(q), Plural(len(q), "Request", "Requests"))
+}
+
+func (m MailqMessage) print(p *stdio.Printer) {
+	mark := map[outbox.State]string{outbox.Sending: "*", outbox.Held: "!"}[m.State]
+	p.Printf("%-11s %8d %s  %s\n", string(m.QID)+mark, m.Size, m.Arrived.Local().Format("Mon Jan _2 15:04:05"), m.ReversePath)
+	if m.Why != "" {
+		p.Printf("(%s)\n", printable.Line(m.Why))
+	}
+	for _, path := range m.Open {
+		p.Printf("%41s%s\n", "", path)
+	}
+	p.Printf("\n")
+}

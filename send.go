@@ -1,0 +1,214 @@
+package smtpsend
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
+	"github.com/smtpsend/smtpsend/internal/mimetext"
+	"github.com/smtpsend/smtpsend/internal/readymessage"
+	"github.com/smtpsend/smtpsend/internal/session"
+	"github.com/smtpsend/smtpsend/internal/submission"
+)
+
+// ErrNoMails is wrapped by the Error of a Client whose settings say
+// SMTPSEND_NO_MAILS=1: the message was composed and checked, no connection was made,
+// and no one was sent anything.
+var ErrNoMails = errors.New("the settings say that no mail is submitted")
+
+// outgoing is a mail object on its way.
+type outgoing struct {
+	*mailobject.Mail
+	from string // who wrote it, for the findings
+}
+
+// Send composes m and submits it in a session of its own. The error is nil only when
+// every recipient was accepted. It is an *Error beside the Receipt, or, with nil in
+// place of the Receipt, a *MessageError or what an Attachment's Reader or ctx said.
+func (c *Client) Send(ctx context.Context, m *Message) (*Receipt, error) {
+	out, err := c.compose(ctx, m)
+	return c.sendOne(ctx, out, err)
+}
+
+// SendMsg submits a message of go-mail in a session of its own. The recipients are
+// those of To, Cc and Bcc, the author the one of From. Without a Mailbox of the
+// Client, EnvelopeFrom signs in when the message has one.
+//
+// go-mail writes the message, and what Exchange Online or a strict parser would
+// misread of it is written in another way that says the same: text in 8 bits, raw
+// octets in header fields, lines that are too long, lines of blanks alone. What is
+// signed (S/MIME, PGP) leaves as it was signed. An embedded file whose name is not
+// ASCII is refused, unless it has a Content-ID of its own (WithFileContentID): no
+// reader would find it. Results are as those of Send; an error of go-mail's own is
+// wrapped.
+func (c *Client) SendMsg(ctx context.Context, m *gomail.Msg) (*Receipt, error) {
+	out, err := c.read(ctx, m)
+	return c.sendOne(ctx, out, err)
+}
+
+// SendRaw submits a message in the form of RFC 5322, with any line ends, in a
+// session of its own. from, when not empty, is the author, who signs in unless the
+// Client has a Mailbox; a From field of the message is left as it is. Fields of Bcc
+// are left out, a missing From, Date or Message-ID is put in, and content is
+// re-encoded as SendMsg says. r is read to its end first, beyond 1 MiB into a
+// temporary file. Results are as those of Send; an error of r is wrapped.
+func (c *Client) SendRaw(ctx context.Context, from string, to []string, r io.Reader) (*Receipt, error) {
+	out, err := c.ready(ctx, from, to, r, readymessage.Changes{})
+	return c.sendOne(ctx, out, err)
+}
+
+// SendAll submits messages one after another, as long as the sequence and its
+// consumer go on, over one session for all messages in a row from one mailbox. For
+// each it yields what Send would return, in the order of the messages; one that
+// fails does not keep the next from being sent. The first error after the end of ctx
+// is the last result. SendAll asks for the next message when the result of the one
+// before has been yielded, so a sequence may wait for its messages: a session that
+// waits for 90 s is closed, and another one made.
+func (c *Client) SendAll(ctx context.Context, messages iter.Seq[*Message]) iter.Seq2[*Receipt, error] {
+	return func(yield func(*Receipt, error) bool) {
+		var s *sender
+		defer func() { s.close() }()
+		for m := range messages {
+			out, err := c.compose(ctx, m)
+			var receipt *Receipt
+			if err == nil {
+				receipt, err = c.submit(ctx, &s, out)
+			}
+			cancelled := err != nil && ctx.Err() != nil
+			if !yield(receipt, err) || cancelled {
+				return
+			}
+		}
+	}
+}
+
+func (c *Client) sendOne(ctx context.Context, out *outgoing, err error) (*Receipt, error) {
+	if err != nil {
+		return nil, err
+	}
+	var s *sender
+	defer func() { s.close() }()
+	return c.submit(ctx, &s, out)
+}
+
+// read has go-mail write its message.
+func (c *Client) read(ctx context.Context, m *gomail.Msg) (*outgoing, error) {
+	sender, err := m.GetSender(false)
+	if errors.Is(err, gomail.ErrNoFromAddress) && !c.from.IsZero() {
+		sender, err = "", nil
+	}
+	if err != nil {
+		return nil, messageError(err)
+	}
+	to, err := m.GetRecipients()
+	if err != nil {
+		return nil, messageError(err)
+	}
+	for _, f := range m.GetEmbeds() {
+		if id := cmp.Or(f.Header.Get("Content-ID"), f.Name); !mimetext.IsASCII(id) {
+			return nil, messageError(badinput.Field("embedded file", f.Name, "its name would be its Content-ID, which must be ASCII: give it one by WithFileContentID"))
+		}
+	}
+	r, w := io.Pipe()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_, err := m.WriteTo(w)
+		_ = w.CloseWithError(err)
+	}()
+	out, err := c.ready(ctx, sender, to, r, readymessage.Changes{JoinBlank: true})
+	_ = r.Close()
+	<-written // go-mail's Msg is the caller's again
+	return out, err
+}
+
+// ready makes a mail object of a message that is written already.
+func (c *Client) ready(ctx context.Context, from string, to []string, r io.Reader, changes readymessage.Changes) (out *outgoing, err error) {
+	author, mailbox := c.from, c.mailbox
+	if from != "" {
+		if author, err = address.Parse("from", from); err != nil {
+			return nil, messageError(err)
+		}
+	}
+	if mailbox.IsZero() {
+		mailbox = author
+	}
+	if mailbox.IsZero() {
+		return nil, messageError(badinput.Field("from", "", "missing, and the Client has none"))
+	}
+	var recipients []address.Address
+	for _, value := range to {
+		a, err := address.Parse("to", value)
+		if err != nil {
+			return nil, messageError(err)
+		}
+		recipients = append(recipients, a)
+	}
+	changes.From = author
+	raw, err := readymessage.Read(ctx, r, readymessage.Options{Reencode: readymessage.Reencode(c.cfg.Reencode)})
+	if err != nil {
+		return nil, messageError(err)
+	}
+	m, err := raw.Mail(mailbox, recipients, mailobject.DSN{}, changes)
+	if err != nil {
+		_ = raw.Close()
+		return nil, messageError(err)
+	}
+	if list, err := raw.From(); err == nil && len(list) > 0 {
+		author = list[0]
+	}
+	return &outgoing{m, author.Addr()}, nil
+}
+
+// sender is one of internal/submission for one mailbox.
+type sender struct {
+	*submission.Sender
+	mailbox string
+	options session.Options
+}
+
+func (s *sender) close() {
+	if s != nil {
+		s.Close()
+	}
+}
+
+// submit submits out on *s, or on a new session that it puts there, and closes out.
+func (c *Client) submit(ctx context.Context, s **sender, out *outgoing) (*Receipt, error) {
+	defer out.Close()
+	if c.cfg.NoMails {
+		return c.notSubmitted(out)
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	mailbox := out.Envelope.ReversePath
+	if *s == nil || (*s).mailbox != mailbox {
+		o, err := c.account.Session(mailbox)
+		if err != nil {
+			return nil, &SettingsError{[]string{err.Error()}}
+		}
+		(*s).close()
+		*s = &sender{submission.NewSender(o), mailbox, o}
+	}
+	deadline := time.Now().Add(c.o.Timeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	r := (*s).Submit(ctx, out.Mail, submission.Policy{
+		Deadline: deadline, Attempts: c.o.Attempts,
+		Waiting: func(wait time.Duration, because diagnosis.Finding) {
+			c.o.Logger.Info("waiting for another attempt", "wait", wait, "finding", because.Code, "mail_id", out.MessageID)
+		},
+	})
+	return c.result(ctx, r, out.from)
+}
