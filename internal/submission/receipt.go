@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
@@ -145,34 +146,56 @@ func (r *Receipt) record(res transaction.Result) {
 	}
 }
 
-var (
-	hostname = lazyregexp.New(`\[Hostname=([^\]\s]+)\]`)
-	queuedAs = lazyregexp.New(`(?i)\bqueued as ([^\s;,]+)`)
-	okID     = lazyregexp.New(`(?i)\bOK\s+(<[^>\s]+>)`)
-)
+var queuedAs = lazyregexp.New(`(?i)\bqueued as ([^\s;,]+)`)
 
 // identify reads from the reply to the final dot under which name and where
 // the server keeps the message: "2.0.0 OK <id> [Hostname=host]" is Exchange's
-// form, "2.0.0 Ok: queued as id" Postfix's.
+// form, "2.0.0 Ok: queued as id" Postfix's. Exchange's is read without expressions,
+// because every send would compile them.
 func identify(r smtp.Reply) (queueID, host string) {
 	text := r.Text()
-	// An expression is compiled, which takes longer than all else here, only for a text
-	// that has its words.
-	if strings.Contains(text, "[Hostname=") {
-		if m := hostname.Get().FindStringSubmatch(text); m != nil {
-			host = m[1]
-		}
+	words := strings.Fields(text)
+	for i := 0; i < len(words) && host == ""; i++ {
+		host = hostname(words[i])
 	}
-	folded := strings.ToLower(text)
-	if strings.Contains(folded, "queued as") {
+	if strings.Contains(strings.ToLower(text), "queued as") {
 		if m := queuedAs.Get().FindStringSubmatch(text); m != nil {
 			return m[1], host
 		}
 	}
-	if strings.Contains(folded, "ok") {
-		if m := okID.Get().FindStringSubmatch(text); m != nil {
-			return m[1], host
+	for i, word := range words[min(1, len(words)):] {
+		id, _, closed := strings.Cut(word, ">")
+		if closed && len(id) > 1 && id[0] == '<' && endsInOK(words[i]) {
+			return id + ">", host
 		}
 	}
 	return "", host
+}
+
+// hostname is the name in "[Hostname=name]", "" when there is none.
+func hostname(word string) string {
+	for {
+		_, rest, found := strings.Cut(word, "[Hostname=")
+		if !found {
+			return ""
+		}
+		if name, _, closed := strings.Cut(rest, "]"); closed && name != "" {
+			return name
+		}
+		word = rest
+	}
+}
+
+// endsInOK reports a word that is OK, or has it after punctuation.
+func endsInOK(word string) bool {
+	before, found := strings.CutSuffix(strings.ToUpper(word), "OK")
+	last, _ := utf8.DecodeLastRuneInString(before)
+	return found && (before == "" || isPunctuation(last))
+}
+
+// isPunctuation reports what does not belong to a word.
+func isPunctuation(r rune) bool {
+	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	digit := r >= '0' && r <= '9'
+	return !letter && !digit && r != '_'
 }
