@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -83,7 +84,7 @@ func (w *Wire) Read() (smtp.Reply, error) {
 		if i == len(r.Lines)-1 {
 			sep = " "
 		}
-		w.trace(fmt.Sprintf("S: %d%s%s", r.Code, sep, line))
+		w.trace("S: " + strconv.Itoa(int(r.Code)) + sep + line)
 	}
 	return r, nil
 }
