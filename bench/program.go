@@ -118,11 +118,13 @@ func ours(ctx context.Context, built map[string]string) program {
 	return p
 }
 
-// settings are those of the sandbox, at the job's distance.
+// settings are those of the sandbox, at the job's distance. Its certificate is all that
+// the system trusts here: the peers are told of no other either, and with
+// SMTPSEND_CA_FILE the system's are read too, which takes more than all else of a send.
 func (j job) settings(cache string) []string {
 	host, port := j.hostPort()
 	return append(j.box.Env(), "SMTPSEND_MAIL_SERVER="+host, "SMTPSEND_SMTP_PORT="+port,
-		"SMTPSEND_OFFICE_TOKEN_ENDPOINT="+j.tokenURL, "SMTPSEND_CA_FILE="+j.path("ca.pem"), "SMTPSEND_CACHE_DIR="+cache)
+		"SMTPSEND_OFFICE_TOKEN_ENDPOINT="+j.tokenURL, "SSL_CERT_FILE="+j.path("ca.pem"), "SSL_CERT_DIR="+j.path("none"), "SMTPSEND_CACHE_DIR="+cache)
 }
 
 // primeToken fetches the warm token: into our cache, and into the file from
