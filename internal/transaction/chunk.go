@@ -254,7 +254,13 @@ func suspect(r smtp.Reply) bool {
 // submit something: no command but DATA, BDAT and BURL (RFC 4468) does. Such
 // content, a mail about SMTP or an attack, waits for the reply to DATA.
 func holdsSMTP(content []byte) bool {
-	for line := range bytes.FieldsFuncSeq(content, func(r rune) bool { return r == '\r' || r == '\n' }) {
+	for rest := content; len(rest) > 0; {
+		line := rest
+		if end := bytes.IndexAny(rest, "\r\n"); end >= 0 {
+			line, rest = rest[:end], rest[end+1:]
+		} else {
+			rest = nil
+		}
 		line = bytes.TrimLeft(line, " \t")
 		verb := line[:min(len(line), len("DATA"))] // some servers look no further
 		for _, submits := range []string{"DATA", "BDAT", "BURL"} {
