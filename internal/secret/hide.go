@@ -49,13 +49,11 @@ type word struct {
 func NewWords(values ...string) Words {
 	w := Words{folded: make([]word, len(values))}
 	for i, value := range values {
-		f := &w.folded[i]
-		folded := []byte(value)
-		for j, c := range folded {
-			c = small(c)
-			folded[j], f.octets[c] = c, true
+		f := word{text: fold(value)}
+		for _, c := range []byte(f.text) {
+			f.octets[c] = true
 		}
-		f.text = string(folded)
+		w.folded[i] = f
 	}
 	return w
 }
@@ -143,14 +141,9 @@ func runAround(text, value string, floor, from, to int) (start, end int) {
 func fold(s string) string {
 	b := []byte(s)
 	for i, c := range b {
-		b[i] = small(c)
+		if c-'A' < 26 {
+			b[i] = c + 'a' - 'A'
+		}
 	}
 	return string(b)
-}
-
-func small(c byte) byte {
-	if c-'A' < 26 {
-		c += 'a' - 'A'
-	}
-	return c
 }
