@@ -28,11 +28,11 @@ func (t target) verdict() string {
 // targets holds the figures against what was promised.
 func (r *result) targets() []target {
 	return append([]target{
-		r.againstBest("1 message, warm token, 40 ms: wall at most 0.82 of the best peer's", warmFar, 0.82),
-		r.againstBest("1 message, cold token (answered after 90 ms), 40 ms: wall at most 0.60 of the best peer's", coldFar, 0.60),
+		r.againstBest("1 message, warm token, 40 ms: wall at most 0.75 of the best peer's", warmFar, 0.75),
+		r.againstBest("1 message, cold token (answered after 90 ms), 40 ms: wall at most 0.50 of the best peer's", coldFar, 0.50),
 		r.coldLikeWarm(),
-		r.turnsAtMost("1 message in at most 8 turns", warmFar, 8),
-		r.turnsAtMost("20 messages on one session in at most 28 turns", twentyFar, 28),
+		r.turnsAtMost("1 message in at most 7 turns", warmFar, 7),
+		r.turnsAtMost("20 messages on one session in at most 26 turns", twentyFar, 26),
 		r.memoryOfHundred(),
 		r.againstNodemailer("100 MB attached: wall not above nodemailer's", (*cell).wall),
 		r.againstNodemailer("100 MB attached: CPU not above nodemailer's", (*cell).cpu),

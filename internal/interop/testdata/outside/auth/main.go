@@ -5,9 +5,8 @@ import (
 	"errors"
 	"log"
 
-	"github.com/wneessen/go-mail"
-
 	"github.com/smtpsend/smtpsend"
+	"github.com/wneessen/go-mail"
 )
 
 func main() {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/emersion/go-smtp"
-
 	"github.com/smtpsend/smtpsend"
 	"github.com/smtpsend/smtpsend/xoauth2"
 )

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/wneessen/go-mail"
-
 	"github.com/smtpsend/smtpsend"
+	"github.com/wneessen/go-mail"
 )
 
 func main() {
