@@ -286,7 +286,7 @@ func (s *Sender) attempt(ctx context.Context, r *Receipt, m *mailobject.Mail, p 
 		}
 		c.BeforeContent = p.BeforeContent
 		res := c.Transact(ctx, p.Deadline, m, next)
-		if reused && transaction.NeverBegan(res.Err) {
+		if reused && res.NeverBegan() {
 			s.drop()
 			return res.Err, true
 		}

@@ -34,6 +34,7 @@ type server struct {
 	closeAt   string            // verb at which the connection is closed instead of a reply
 	halfAt    string            // verb that gets half a reply
 	silentAt  string            // verb after which nothing is said any more
+	stays     bool              // 421 does not end the connection
 	noBDAT    bool              // BDAT is an unknown command, and the content more of them
 	deaf      string            // said once content begins, which is not read then
 	maxRcpt   int               // RCPT beyond it get 452 4.5.3
@@ -207,7 +208,7 @@ func (c *dialogue) reply(verb, text string) bool {
 	}
 	c.said = text
 	c.bw.WriteString(text + "\r\n")
-	return !strings.HasPrefix(text, "421") || c.bw.Flush() != nil
+	return c.stays || !strings.HasPrefix(text, "421") || c.bw.Flush() != nil
 }
 
 func (c *dialogue) handle(line string) bool {

@@ -89,10 +89,11 @@ func (c *chunk) replies(writing time.Duration) error {
 }
 
 // taken reports whether err leaves open that the server has the content: it does
-// not when the server is leaving (421) or did not take BDAT.
+// not when the server is leaving (421) or did not take BDAT. Replies out of step
+// say neither.
 func (c *chunk) taken(err error) bool {
 	var e *session.Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || errors.Is(e.Err, errOutOfStep) || errors.Is(e.Err, errUnsolicited) {
 		return true
 	}
 	return e.Reply.Code != 421 && !errors.Is(e.Err, ErrChunking)
@@ -175,22 +176,17 @@ func (c *chunk) finalReply() error {
 	case err != nil:
 		c.p.o.Chunking.Fail() // it may be BDAT that the server, or what is before it, trips over
 		return c.e.brokenAfter(smtp.StageContent, err)
-	case refused != nil && !r.Negative():
-		c.t.expect()
-		c.t.res.Notes = append(c.t.res.Notes, "server accepted content after it refused every recipient: "+r.String())
-		return c.p.session.Fail(smtp.StageContent, &session.Error{Reply: r, Err: errOutOfStep})
+	}
+	more := c.p.further()
+	unfit := unknownCommand(r) || suspect(r)
+	switch {
 	case refused != nil:
-		c.p.reset = true
-		c.p.leaveIfUnknown(r)
-		if r.Code == 421 {
-			c.p.session.Break()
-		}
-		return c.p.session.Refused(refused)
-	case unknownCommand(r) || suspect(r):
+		return c.refusedAll(refused, r, more)
+	case unfit && !more.Positive(): // a server that takes content for commands says more, and refuses its first line
 		return c.unfit(r)
 	case !r.Positive() && !r.Negative():
 		return c.p.session.Fail(smtp.StageContent, session.Unexpected(r))
-	case c.p.saysMore(): // whose replies those were that came before cannot be known either
+	case !more.IsZero() && more.Code != 421: // whose replies those were that came before cannot be known either
 		c.t.expect()
 		return c.p.session.Fail(smtp.StageContent, &session.Error{Reply: r, Err: errUnsolicited})
 	}
@@ -201,6 +197,27 @@ func (c *chunk) finalReply() error {
 	}
 	c.p.reset = true // RFC 3030 2: after a BDAT that failed
 	return c.p.session.Refused(&session.Error{Stage: smtp.StageContent, Reply: r})
+}
+
+// refusedAll ends a transaction in which every RCPT was refused. r is the reply to
+// BDAT, which had to be refused then, and more what came after it: when one of them
+// accepts something, a reply came too many.
+func (c *chunk) refusedAll(refused *session.Error, r, more smtp.Reply) error {
+	accepted := r
+	if r.Negative() {
+		accepted = more
+	}
+	if accepted.Positive() || accepted.Intermediate() {
+		c.t.expect()
+		c.t.res.Notes = append(c.t.res.Notes, "server accepted content after it refused every recipient: "+accepted.String())
+		return c.p.session.Fail(smtp.StageContent, &session.Error{Reply: r, Err: errOutOfStep})
+	}
+	c.p.reset = true
+	c.p.leaveIfUnknown(r)
+	if r.Code == 421 {
+		c.p.session.Break()
+	}
+	return c.p.session.Refused(refused)
 }
 
 // unfit ends a transaction whose BDAT the server did not take as such. It may take
@@ -220,19 +237,22 @@ func (p *Pipeline) leaveIfUnknown(r smtp.Reply) {
 	}
 }
 
-// saysMore reports whether the server said more than the reply that was read: one
-// of its replies came too many, and it is not known which. A 421 may come at any
-// time.
-func (p *Pipeline) saysMore() bool {
+// further returns a reply that came after the one that was read, zero when there is
+// none: one of the server's replies came too many then, and it is not known which,
+// unless it is a 421, which may come at any time. Nothing is waited for.
+func (p *Pipeline) further() smtp.Reply {
 	if !p.wire.Audible() {
-		return false
+		return smtp.Reply{}
 	}
 	p.session.Break()
 	if p.wire.Limit(pendingTime) != nil {
-		return false
+		return smtp.Reply{}
 	}
 	r, err := p.wire.Read()
-	return err == nil && r.Code != 421
+	if err != nil {
+		return smtp.Reply{}
+	}
+	return r
 }
 
 // unknownCommand reports a reply of a server that does not know BDAT, whatever its

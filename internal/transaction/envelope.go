@@ -166,11 +166,23 @@ func (e *envelope) replies(mail, rcpt func() (smtp.Reply, error)) error {
 			return e.fail(smtp.StageRcpt, session.Unexpected(r))
 		}
 		e.t.res.Recipients[i] = smtp.Recipient{ForwardPath: e.t.to[i], Outcome: outcome, Stage: smtp.StageRcpt, Reply: r}
-		if r.Code == 421 { // no reply is due after it
+		if r.Code == 421 && e.leaves() { // no reply is due after it
 			return e.p.session.Refused(&session.Error{Stage: smtp.StageRcpt, Reply: r})
 		}
 	}
 	return nil
+}
+
+// leaves reports whether a server that said 421 closes the connection, as it has to
+// (RFC 5321 3.8). One that stays may take content that it has already, so its other
+// replies are due.
+func (e *envelope) leaves() bool {
+	if !e.chunked {
+		return true
+	}
+	e.p.session.Break()
+	w := e.p.wire
+	return w.Limit(pendingTime) != nil || !w.Heard() || w.Unread() == 0
 }
 
 // errNotReset is the cause when RSET was refused. The transaction before may
@@ -198,7 +210,8 @@ func (e *envelope) mailRefused(r smtp.Reply) error {
 	}
 	e.t.decide(smtp.NotAttempted, smtp.StageMail, r)
 	e.t.decide(provisional, smtp.StageMail, r)
-	if !e.p.grouped() || r.Code == 421 {
+	ended := r.Code == 421 && e.leaves()
+	if !e.p.grouped() || ended {
 		e.p.reset = true // so that a reply too many is noticed in the next transaction
 		return e.p.session.Refused(refusal)
 	}

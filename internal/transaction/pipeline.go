@@ -37,7 +37,8 @@
 //     that of the others. All refused: BDAT has to fail, and what it says does not
 //     matter. Does the server accept it all the same, a reply came too many, it is
 //     not known which, and all is in doubt.
-//   - 421 to MAIL, RCPT or BDAT: the server leaves and takes nothing.
+//   - 421 to MAIL, RCPT or BDAT: the server leaves and takes nothing. When it says
+//     more after a 421 to MAIL or RCPT, it did not leave, and its replies are read on.
 //   - 4yz or 5yz to BDAT: as to the final dot. RSET is due (RFC 3030 2).
 //   - 500, 502 or 504 to BDAT: the server does not know the command and may take
 //     the content for commands. The connection is cut, and the message goes by DATA
@@ -47,7 +48,9 @@
 //     have said it of BDAT.
 //   - No reply, half of one or one that makes no sense: in doubt. Later mail goes by
 //     DATA when it was the reply to BDAT.
-//   - Something more after the reply to BDAT: in doubt, but for a 421.
+//   - Something more after the reply to BDAT: in doubt, but for a 421. After a reply
+//     that says that BDAT was not taken, or that all RCPT were refused, only a 2yz makes
+//     doubt: a server that takes the content for commands refuses its first line.
 //
 // DATA it is, too, when replies decide whether the content goes out (AllOrNone);
 // when RSET is due, because a server that refuses RSET would add the recipients

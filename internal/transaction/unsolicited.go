@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/session"
@@ -77,11 +78,17 @@ func (p *Pipeline) trace(line string) {
 // NeverBegan reports that the session had come to its end before the mail object:
 // the server closed it while it was idle, says 421 to MAIL, could not reset it, or
 // said what it was not asked. It has nothing of the message then, and another
-// session may take it at once.
-func NeverBegan(e *session.Error) bool {
+// session may take it at once. It did begin when one of several transactions
+// brought a recipient an outcome.
+func (r *Result) NeverBegan() bool {
+	e := r.Err
 	if e == nil || e.Stage != smtp.StageMail || e.InDoubt {
 		return false
 	}
+	begun := slices.ContainsFunc(r.Recipients, func(rcpt smtp.Recipient) bool {
+		return rcpt.Outcome != smtp.NotAttempted && rcpt.Stage != smtp.StageMail
+	})
 	silent := e.Reply.IsZero() && e.Fault == smtp.FaultConnectionClosed
-	return silent || e.Reply.Code == 421 || errors.Is(e.Err, errNotReset) || errors.Is(e.Err, errUnsolicited)
+	ended := silent || e.Reply.Code == 421 || errors.Is(e.Err, errNotReset) || errors.Is(e.Err, errUnsolicited)
+	return ended && !begun
 }
