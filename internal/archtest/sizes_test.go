@@ -28,7 +28,6 @@ var (
 		"cmd/smtpsend.runBatch": 62,
 	}
 	largeTypes = map[string]int{
-		"internal/courier.courier":    35,
 		"internal/doctor.examination": 41,
 		"internal/paste.paste":        41,
 		"internal/sevenbit.walker":    26,
