@@ -1,6 +1,7 @@
 // Package archtest holds the rules of the house that a machine can check: which
-// package may import which, how long files and functions may be, that every
-// package says what it is for, what the public packages export, and that go.mod
+// package may import which, how large packages, files, functions and method sets may
+// be, which package alone makes exit codes and which alone writes to people, that
+// every package says what it is for, what the public packages export, and that go.mod
 // has no replace.
 package archtest_test
 
@@ -141,78 +142,6 @@ func TestEveryPackageHasOneComment(t *testing.T) {
 		hasCode := slices.ContainsFunc(files, func(f file) bool { return !strings.HasSuffix(f.name, "_test.go") })
 		if hasCode && len(with) != 1 {
 			t.Errorf("%s has %d package comments (%v), want one", dir, len(with), with)
-		}
-	}
-}
-
-// The size limits; 60 and 500 lines are the aim, these the end.
-const (
-	maxFunction, maxFile, maxTestFile = 100, 800, 1000
-	softFunction, softFile            = 60, 500
-	softPackage                       = 2000 // source lines, without tests
-)
-
-func TestSizes(t *testing.T) {
-	functions, long := 0, 0
-	for dir, files := range goFiles(t) {
-		size := 0
-		for _, f := range files {
-			test := strings.HasSuffix(f.name, "_test.go")
-			if !test {
-				size += f.lines
-			}
-			if f.lines > maxTestFile || (!test && f.lines > maxFile) {
-				t.Errorf("%s has %d lines", f.name, f.lines)
-			}
-			if !test && f.lines > softFile {
-				t.Logf("%s has %d lines, more than %d", f.name, f.lines, softFile)
-			}
-			for _, d := range f.ast.Decls {
-				fn, ok := d.(*ast.FuncDecl)
-				if !ok || test {
-					continue
-				}
-				functions++
-				n := f.set.Position(fn.End()).Line - f.set.Position(fn.Pos()).Line + 1
-				if n > softFunction {
-					long++
-					t.Logf("%s: %s has %d lines, more than %d", f.name, fn.Name, n, softFunction)
-				}
-				if n > maxFunction {
-					t.Errorf("%s: %s has %d lines", f.name, fn.Name, n)
-				}
-			}
-		}
-		if size > softPackage {
-			t.Logf("%s has %d source lines, more than %d", dir, size, softPackage)
-		}
-	}
-	t.Logf("%d functions, %d of them over %d lines", functions, long, softFunction)
-}
-
-// maxVerb is how many lines a file of the command may have: it builds, validates and
-// runs a verb, and all else has a package. maxMethods is of a type of the command.
-const maxVerb, maxMethods = 150, 25
-
-func TestTheCommandIsVerbsAlone(t *testing.T) {
-	methods := make(map[string]int)
-	for _, f := range goFiles(t)["cmd/smtpsend"] {
-		if strings.HasSuffix(f.name, "_test.go") {
-			continue
-		}
-		sendmail := strings.HasPrefix(path.Base(f.name), "sendmail") // which becomes a package
-		if f.lines > maxVerb && !sendmail {
-			t.Errorf("%s has %d lines, more than %d", f.name, f.lines, maxVerb)
-		}
-		for _, d := range f.ast.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil {
-				methods[receiver(fn)]++
-			}
-		}
-	}
-	for name, n := range methods {
-		if n > maxMethods && name != "sendmail" {
-			t.Errorf("%s has %d methods, more than %d", name, n, maxMethods)
 		}
 	}
 }

@@ -19,18 +19,18 @@ import (
 // rest tried again, so that every problem is found. It finds a field by its name in
 // capitals, so the underscores of the setting's go: to put them into the name it would
 // take 90 searches by regular expressions, a twentieth of what one send computes.
-func (l *loader) fill(cfg *Config) {
+func fill(cfg *Config, found *findings) {
 	prefix := "SMTPSEND" + rand.Text() // letters and digits, so no name of ours
 	lent := make(map[string]string)    // names of settings
 	for _, s := range setting.All() {
-		e, ok := l.values[s.Name]
-		if !ok || s.Secret || s.Name == "PROXY" || s.Name == setting.NotifyCommand || l.bad[s.Name] {
+		e, ok := found.values[s.Name]
+		if !ok || s.Secret || s.Name == "PROXY" || s.Name == setting.NotifyCommand || found.bad[s.Name] {
 			continue
 		}
 		key := prefix + "_" + strings.ReplaceAll(s.Name, "_", "")
 		lent[key] = s.Name
 		if err := os.Setenv(key, e.text.Reveal()); err != nil {
-			l.problem(SeverityError, s.Name, "cannot be an environment variable")
+			found.problem(SeverityError, s.Name, "cannot be an environment variable")
 			continue
 		}
 		defer os.Unsetenv(key)
@@ -41,12 +41,12 @@ func (l *loader) fill(cfg *Config) {
 		if !errors.As(err, &parse) {
 			break
 		}
-		l.problem(SeverityError, lent[parse.KeyName], parseReason(parse))
+		found.problem(SeverityError, lent[parse.KeyName], parseReason(parse))
 		if os.Unsetenv(parse.KeyName) != nil {
 			break
 		}
 	}
-	cfg.Proxy = l.values["PROXY"].text
+	cfg.Proxy = found.values["PROXY"].text
 }
 
 // parseReason says why a value was refused. Only the errors of our own types

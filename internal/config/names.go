@@ -11,9 +11,9 @@ import (
 
 // checkNames warns of names that nothing reads, and refuses flags that cannot
 // be: a secret on the command line is seen by every user of the machine.
-func (l *loader) checkNames() {
+func checkNames(from *sources, found *findings) {
 	known := setting.Names()
-	for _, layer := range l.layers {
+	for _, layer := range from.layers {
 		for _, name := range slices.Sorted(maps.Keys(layer.values)) {
 			e := layer.values[name]
 			_, isSetting := setting.Named(name)
@@ -21,18 +21,14 @@ func (l *loader) checkNames() {
 			switch {
 			case layer.source == SourceFlag && isNoFlag:
 				delete(layer.values, name)
-				l.nameProblem(Prefix+name, SeverityError, "cannot be given as a flag", e.origin)
+				found.add(Problem{Variable: Prefix + name, Severity: SeverityError, Text: "cannot be given as a flag", Source: e.origin})
 			case layer.source == SourceEnvFile && name == setting.EnvFile:
-				l.nameProblem(Prefix+name, SeverityWarning, "has no effect in an env file", e.origin)
+				found.add(Problem{Variable: Prefix + name, Severity: SeverityWarning, Text: "has no effect in an env file", Source: e.origin})
 			case !slices.Contains(known, name):
-				l.nameProblem(Prefix+name, SeverityWarning, unknownText(name), e.origin)
+				found.add(Problem{Variable: Prefix + name, Severity: SeverityWarning, Text: unknownText(name), Source: e.origin})
 			}
 		}
 	}
-}
-
-func (l *loader) nameProblem(variable string, severity Severity, text string, origin Origin) {
-	l.problems = append(l.problems, Problem{Variable: variable, Text: text, Severity: severity, Source: origin})
 }
 
 func unknownText(name string) string {
@@ -44,7 +40,7 @@ func unknownText(name string) string {
 
 // foreignName warns of a name in the env file that is nearly one of ours. Other
 // names are left alone, since the file may be shared with another program.
-func (l *loader) foreignName(name string, origin Origin) {
+func foreignName(found *findings, name string, origin Origin) {
 	upper := strings.ToUpper(name)
 	short, prefixed := strings.CutPrefix(upper, Prefix)
 	i := strings.IndexByte(upper, '_')
@@ -57,7 +53,7 @@ func (l *loader) foreignName(name string, origin Origin) {
 		return
 	}
 	if near := nearest(short); near != "" {
-		l.nameProblem(name, SeverityWarning, "is not read: is "+Prefix+near+" meant?", origin)
+		found.add(Problem{Variable: name, Severity: SeverityWarning, Text: "is not read: is " + Prefix + near + " meant?", Source: origin})
 	}
 }
 

@@ -15,17 +15,17 @@ import (
 const maxNotified = 4 << 10
 
 // findNotifyCommand splits the setting, and refuses what cannot be split.
-func (l *loader) findNotifyCommand(cfg *Config) {
-	cfg.NotifyCommand = l.values[setting.NotifyCommand].text
-	if cfg.NotifyCommand.IsZero() || !l.good(setting.NotifyCommand) {
+func findNotifyCommand(cfg *Config, found *findings, o Options) {
+	cfg.NotifyCommand = found.values[setting.NotifyCommand].text
+	if cfg.NotifyCommand.IsZero() || !found.good(setting.NotifyCommand) {
 		return
 	}
 	words, err := program.Split(cfg.NotifyCommand.Reveal())
 	if err != nil {
-		l.problem(SeverityError, setting.NotifyCommand, err.Error())
+		found.problem(SeverityError, setting.NotifyCommand, err.Error())
 		return
 	}
-	cfg.notify = program.Program{Words: words, Environ: withoutSecrets(l.o.Environ), Timeout: l.o.CommandTimeout, Silent: l.o.SilentCommands}
+	cfg.notify = program.Program{Words: words, Environ: withoutSecrets(o.Environ), Timeout: o.CommandTimeout, Silent: o.SilentCommands}
 }
 
 // Notify runs NOTIFY_COMMAND with input as its standard input, as a secret's

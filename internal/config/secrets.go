@@ -30,22 +30,29 @@ type unreadSecret struct {
 	way     way
 }
 
-// findSecrets finds each secret, and takes those that are in the clear. A
+// secretSearch finds the secrets and reads them.
+type secretSearch struct {
+	o     Options
+	from  *sources
+	found *findings
+}
+
+// find finds each secret, and takes those that are in the clear. A
 // source of higher precedence hides the lower ones; two ways within one source
 // contradict each other and are refused. It returns the secrets that a file, a
 // command or the identity has to give.
-func (l *loader) findSecrets() (waiting []unreadSecret) {
+func (search secretSearch) find() (waiting []unreadSecret) {
 	for _, s := range setting.All() {
 		if !s.Secret {
 			continue
 		}
-		switch ways := l.waysOf(s); {
+		switch ways := search.waysOf(s); {
 		case len(ways) > 1:
-			l.twoWays(s, ways)
+			search.twoWays(s, ways)
 		case len(ways) == 1 && ways[0].inClear:
-			l.keepSecret(s, ways[0], ways[0].e)
+			search.keep(s, ways[0], ways[0].e)
 		case len(ways) == 1:
-			l.values[s.Name] = entry{origin: ways[0].e.origin}
+			search.found.values[s.Name] = entry{origin: ways[0].e.origin}
 			waiting = append(waiting, unreadSecret{s, ways[0]})
 		}
 	}
@@ -53,33 +60,33 @@ func (l *loader) findSecrets() (waiting []unreadSecret) {
 }
 
 // waysOf returns the ways of the first source that has one.
-func (l *loader) waysOf(s setting.Setting) []way {
-	for _, layer := range l.layers {
-		ways := l.waysIn(layer, s)
+func (search secretSearch) waysOf(s setting.Setting) []way {
+	for _, layer := range search.from.layers {
+		ways := search.waysIn(layer, s)
 		if layer.source == SourceEnvironment {
-			ways = append(ways, l.credentialOf(s)...)
+			ways = append(ways, search.credentialOf(s)...)
 		}
 		if len(ways) > 0 {
 			return ways
 		}
 	}
-	if value := l.environ[s.Azure]; s.Azure != "" && value != "" {
+	if value := search.from.environ[s.Azure]; s.Azure != "" && value != "" {
 		e := entry{secret.New(value), Origin{Source: SourceAzure, Name: s.Azure}}
 		return []way{plain(s.Azure, e)}
 	}
 	return nil
 }
 
-func (l *loader) waysIn(layer layer, s setting.Setting) []way {
+func (search secretSearch) waysIn(layer layer, s setting.Setting) []way {
 	var ways []way
 	if e, ok := layer.values[s.Name]; ok {
 		ways = append(ways, plain(s.Variable(), e))
 	}
 	if e, ok := layer.values[s.Name+"_FILE"]; ok {
-		ways = append(ways, way{s.Variable() + "_FILE", e, false, func(ctx context.Context) (string, error) { return l.secretFile(ctx, e) }})
+		ways = append(ways, way{s.Variable() + "_FILE", e, false, func(ctx context.Context) (string, error) { return search.fromFile(ctx, e) }})
 	}
 	if e, ok := layer.values[s.Name+"_COMMAND"]; ok {
-		ways = append(ways, way{s.Variable() + "_COMMAND", e, false, func(ctx context.Context) (string, error) { return l.secretCommand(ctx, e) }})
+		ways = append(ways, way{s.Variable() + "_COMMAND", e, false, func(ctx context.Context) (string, error) { return search.fromCommand(ctx, e) }})
 	}
 	return ways
 }
@@ -91,58 +98,58 @@ func plain(name string, e entry) way {
 }
 
 // credentialOf returns the systemd credential for a setting, if there is one.
-func (l *loader) credentialOf(s setting.Setting) []way {
+func (search secretSearch) credentialOf(s setting.Setting) []way {
 	name := setting.CredentialPrefix + strings.ToLower(s.Name)
-	path, found := secretfile.Credential(l.environ["CREDENTIALS_DIRECTORY"], name)
+	path, found := secretfile.Credential(search.from.environ["CREDENTIALS_DIRECTORY"], name)
 	if !found {
 		return nil
 	}
 	e := entry{secret.New(path), Origin{Source: SourceCredential, Name: name}}
-	return []way{{"systemd credential " + name, e, false, func(ctx context.Context) (string, error) { return l.secretFile(ctx, e) }}}
+	return []way{{"systemd credential " + name, e, false, func(ctx context.Context) (string, error) { return search.fromFile(ctx, e) }}}
 }
 
-func (l *loader) twoWays(s setting.Setting, ways []way) {
+func (search secretSearch) twoWays(s setting.Setting, ways []way) {
 	var names []string
 	for _, w := range ways {
 		names = append(names, w.name)
 	}
 	slices.Sort(names)
-	l.problem(SeverityError, s.Name, "is given in several ways, keep one: "+strings.Join(names, ", "))
+	search.found.problem(SeverityError, s.Name, "is given in several ways, keep one: "+strings.Join(names, ", "))
 }
 
-// readSecret takes the secret from where it is, and opens it if it is sealed.
-func (l *loader) readSecret(ctx context.Context, s setting.Setting, w way, identityFile string) {
+// read takes the secret from where it is, and opens it if it is sealed.
+func (search secretSearch) read(ctx context.Context, s setting.Setting, w way, identityFile string) {
 	text, err := w.read(ctx)
 	if err != nil {
-		l.secretProblem(s, w, err)
+		search.problem(s, w, err)
 		return
 	}
 	e := entry{secret.New(text), w.e.origin}
 	if strings.HasPrefix(text, sealedPrefix) {
-		if e.text, err = l.unseal(ctx, identityFile, text); err != nil {
-			l.secretProblem(s, w, err)
+		if e.text, err = search.unseal(ctx, identityFile, text); err != nil {
+			search.problem(s, w, err)
 			return
 		}
 	}
-	l.keepSecret(s, w, e)
+	search.keep(s, w, e)
 }
 
-// keepSecret keeps a secret when it is usable.
-func (l *loader) keepSecret(s setting.Setting, w way, e entry) {
-	l.values[s.Name] = e
-	if !e.text.IsZero() && !l.wellFormed(s, &e) {
-		l.values[s.Name] = entry{origin: e.origin}
-		if p := &l.problems[len(l.problems)-1]; w.name != s.Variable() {
+// keep keeps a secret when it is usable.
+func (search secretSearch) keep(s setting.Setting, w way, e entry) {
+	search.found.values[s.Name] = e
+	if !e.text.IsZero() && !search.found.wellFormed(s, &e) {
+		search.found.values[s.Name] = entry{origin: e.origin}
+		if p := &search.found.problems[len(search.found.problems)-1]; w.name != s.Variable() {
 			p.Variable, p.Text = w.variable(s), "gives a secret that "+p.Text
 		}
 	}
 }
 
-func (l *loader) unseal(ctx context.Context, identityFile, sealed string) (secret.String, error) {
-	if l.o.Unseal == nil {
+func (search secretSearch) unseal(ctx context.Context, identityFile, sealed string) (secret.String, error) {
+	if search.o.Unseal == nil {
 		return secret.String{}, errors.New("is sealed and cannot be opened here")
 	}
-	opened, err := l.o.Unseal(ctx, identityFile, sealed)
+	opened, err := search.o.Unseal(ctx, identityFile, sealed)
 	if err != nil {
 		return secret.String{}, fmt.Errorf("cannot be opened: %w", err)
 	}
@@ -157,25 +164,25 @@ func (w way) variable(s setting.Setting) string {
 	return w.name
 }
 
-// secretProblem notes why a secret cannot be had.
-func (l *loader) secretProblem(s setting.Setting, w way, err error) {
-	l.bad[s.Name] = true
-	l.problems = append(l.problems, Problem{Variable: w.variable(s), Text: err.Error(), Severity: SeverityError, Source: w.e.origin})
+// problem notes why a secret cannot be had.
+func (search secretSearch) problem(s setting.Setting, w way, err error) {
+	search.found.bad[s.Name] = true
+	search.found.add(Problem{Variable: w.variable(s), Text: err.Error(), Severity: SeverityError, Source: w.e.origin})
 }
 
-// secretFile reads a secret from the file that e names, "-" for standard input.
-func (l *loader) secretFile(ctx context.Context, e entry) (string, error) {
+// fromFile reads a secret from the file that e names, "-" for standard input.
+func (search secretSearch) fromFile(ctx context.Context, e entry) (string, error) {
 	name := e.text.Reveal()
 	var text string
 	var err error
 	switch {
 	case name != "-":
 		text, err = secretfile.Read(ctx, name)
-	case l.o.Stdin == nil:
+	case search.o.Stdin == nil:
 		return "", errors.New("is -, but standard input is not to be read here")
 	default:
 		name = "standard input"
-		text, err = secretfile.ReadFrom(l.o.Stdin)
+		text, err = secretfile.ReadFrom(search.o.Stdin)
 	}
 	if unusable, ok := errors.AsType[*secretfile.Error](err); ok {
 		return "", fmt.Errorf("names %s, which %w", name, unusable)
@@ -183,14 +190,14 @@ func (l *loader) secretFile(ctx context.Context, e entry) (string, error) {
 	return text, err
 }
 
-// secretCommand runs the command of a secret and returns what it prints. Standard
+// fromCommand runs the command of a secret and returns what it prints. Standard
 // input is empty.
-func (l *loader) secretCommand(ctx context.Context, e entry) (string, error) {
+func (search secretSearch) fromCommand(ctx context.Context, e entry) (string, error) {
 	words, err := program.Split(e.text.Reveal())
 	if err != nil {
 		return "", err
 	}
-	p := program.Program{Words: words, Environ: l.o.Environ, Timeout: l.o.CommandTimeout, Silent: l.o.SilentCommands}
+	p := program.Program{Words: words, Environ: search.o.Environ, Timeout: search.o.CommandTimeout, Silent: search.o.SilentCommands}
 	printed, err := p.Run(ctx, nil, secretfile.MaxSize)
 	switch {
 	case err != nil:

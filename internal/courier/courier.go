@@ -22,16 +22,13 @@ package courier
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox"
-	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
@@ -111,65 +108,59 @@ func (o Options) withDefaults() Options {
 
 // courier is one run.
 type courier struct {
-	o      Options
-	box    *outbox.Outbox
-	sender *outbox.Sender
-	work   context.Context // ends Grace after ctx
-	done   chan string     // a mailbox whose worker has stood back
-	askAt  time.Time       // when to ask Until again
-
-	told      chan told // how Notify ended
-	telling   bool      // Notify runs
-	count     int       // how often it ran
-	tellAfter time.Time // and not before
-
-	mu      sync.Mutex
-	senders map[string]*submission.Sender // sessions that stay between quanta
-	failed  error                         // of the outbox: nothing more can be recorded
-	warned  bool                          // Trouble was called
+	o        Options
+	box      *outbox.Outbox
+	ring     *ring
+	notifier *notifier
+	failures *failures
+	askAt    time.Time // when to ask Until again
 }
 
 // Run submits until ctx ends, or as Options.Drain and Due say. Its error is
 // that of the outbox; that messages were refused is none.
 func Run(ctx context.Context, box *outbox.Outbox, sender *outbox.Sender, o Options) error {
+	o = o.withDefaults()
 	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
-	c := &courier{
-		o: o.withDefaults(), box: box, sender: sender, work: work,
-		done: make(chan string), told: make(chan told), senders: make(map[string]*submission.Sender),
+	failures := &failures{trouble: o.Trouble}
+	sessions := &sessions{connection: o.Connection, senders: make(map[string]*submission.Sender)}
+	defer sessions.close()
+	serve := func(ctx context.Context, due outbox.Due) {
+		w := &worker{
+			mailbox: due.Mailbox, o: o, box: box, sender: sender, work: work, sessions: sessions, failures: failures,
+			recorder: recorder{sender: sender, work: work, failures: failures},
+		}
+		w.serve(ctx, due.Probe)
 	}
-	defer c.closeSessions()
+	c := &courier{
+		o: o, box: box, ring: newRing(sender, o.Mailboxes, serve), failures: failures,
+		notifier: &notifier{o: o, box: box, told: make(chan told)},
+	}
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(c.o.Grace, func() { cut(context.Canceled) })
+		timer := time.AfterFunc(o.Grace, func() { cut(context.Canceled) })
 		context.AfterFunc(work, func() { timer.Stop() })
 	})
 	defer stop()
 	return c.loop(ctx)
 }
 
-// loop keeps the ring of mailboxes and starts workers.
+// loop keeps the ring going and tells the operator.
 func (c *courier) loop(ctx context.Context) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	active := make(map[string]bool)
-	var ring []outbox.Due
 	timer := time.NewTimer(c.o.Poll)
 	defer timer.Stop()
 	stoodBack := false // a worker, since the last look
 	for {
 		var wait time.Time
-		if ctx.Err() == nil && c.err() == nil {
-			err := c.notify(ctx)
-			c.failUnlessPassing(err)
-			if ring, wait, err = c.look(ctx, ring, active); err != nil {
-				c.fail(err)
-			}
-			ring = c.start(ctx, ring, active)
+		if ctx.Err() == nil && c.failures.first() == nil {
+			wait = c.turn(ctx)
 		}
-		if len(active) == 0 && !c.telling && (ctx.Err() != nil || c.err() != nil || c.finished(ring, wait)) {
-			return c.err()
+		telling := c.notifier.telling
+		if !c.ring.busy() && !telling && (ctx.Err() != nil || c.failures.first() != nil || c.finished(wait)) {
+			return c.failures.first()
 		}
-		idle := stoodBack && !c.telling && len(active)+len(ring) == 0 && wait.IsZero() // what Until waits for may just have ended
+		idle := stoodBack && !telling && c.ring.empty() && wait.IsZero() // what Until waits for may just have ended
 		if ctx.Err() == nil && c.over(ctx, idle) {
 			end()
 			continue
@@ -177,17 +168,28 @@ func (c *courier) loop(ctx context.Context) error {
 		stoodBack = false
 		timer.Reset(c.pause(wait))
 		select {
-		case mailbox := <-c.done:
-			delete(active, mailbox)
+		case mailbox := <-c.ring.done:
+			c.ring.leave(mailbox)
 			stoodBack = true
-		case t := <-c.told:
-			c.failUnlessPassing(c.heard(ctx, t))
+		case t := <-c.notifier.told:
+			c.failures.addUnlessPassing(c.notifier.heard(ctx, t))
 			stoodBack = true
 		case <-c.box.Wake():
 		case <-timer.C:
-		case <-c.ended(ctx, len(active) > 0 || c.telling):
+		case <-c.ended(ctx):
 		}
 	}
+}
+
+// turn sees to the notices and to what is due, and returns when the next will be.
+func (c *courier) turn(ctx context.Context) time.Time {
+	c.failures.addUnlessPassing(c.notifier.notify(ctx))
+	wait, err := c.ring.look(ctx)
+	if err != nil {
+		c.failures.add(err)
+	}
+	c.ring.start(ctx)
+	return wait
 }
 
 // over asks Until: now, or once a Poll, but for no more than a twentieth of the
@@ -199,7 +201,7 @@ func (c *courier) over(ctx context.Context, now bool) bool {
 	start := time.Now()
 	over, err := c.o.Until(ctx)
 	c.askAt = time.Now().Add(max(c.o.Poll, 20*time.Since(start)))
-	c.fail(err)
+	c.failures.add(err)
 	return over
 }
 
@@ -214,121 +216,17 @@ func (c *courier) pause(wait time.Time) time.Duration {
 }
 
 // ended is ctx's end while nothing runs; else the loop waits for what does.
-func (c *courier) ended(ctx context.Context, running bool) <-chan struct{} {
-	if running {
+func (c *courier) ended(ctx context.Context) <-chan struct{} {
+	if c.ring.busy() || c.notifier.telling {
 		return nil
 	}
 	return ctx.Done()
 }
 
-// look appends the mailboxes that have become due to the ring. wait is when the
-// next will be due, zero when none will; a probe, which is hours away, is not
-// waited for.
-func (c *courier) look(ctx context.Context, ring []outbox.Due, active map[string]bool) ([]outbox.Due, time.Time, error) {
-	due, err := c.sender.Due(ctx)
-	if err != nil && ctx.Err() != nil {
-		return ring, time.Time{}, nil
-	}
-	if err != nil {
-		return ring, time.Time{}, err
-	}
-	waiting := make(map[string]bool, len(ring))
-	for _, d := range ring {
-		waiting[d.Mailbox] = true
-	}
-	now := time.Now()
-	var wait time.Time
-	for _, d := range due {
-		switch {
-		case d.At.After(now):
-			if !d.Probe && (wait.IsZero() || d.At.Before(wait)) {
-				wait = d.At
-			}
-		case !waiting[d.Mailbox] && !active[d.Mailbox]:
-			ring = append(ring, d)
-		}
-	}
-	return ring, wait, nil
-}
-
-// start serves as many mailboxes of the ring as may be served at once.
-func (c *courier) start(ctx context.Context, ring []outbox.Due, active map[string]bool) []outbox.Due {
-	for len(ring) > 0 && len(active) < c.o.Mailboxes {
-		due := ring[0]
-		ring = ring[1:]
-		active[due.Mailbox] = true
-		go func() {
-			c.serve(ctx, due)
-			c.done <- due.Mailbox
-		}()
-	}
-	return ring
-}
-
 // finished reports that Run has done what it was asked for.
-func (c *courier) finished(ring []outbox.Due, wait time.Time) bool {
-	if len(ring) > 0 {
+func (c *courier) finished(wait time.Time) bool {
+	if len(c.ring.waiting) > 0 {
 		return false
 	}
 	return c.o.Due || (c.o.Drain && wait.IsZero())
-}
-
-func (c *courier) err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.failed
-}
-
-// fail remembers the first error of the outbox.
-func (c *courier) fail(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.failed == nil && err != nil && !errors.Is(err, store.ErrLost) && !errors.Is(err, context.Canceled) {
-		c.failed = err
-	}
-}
-
-// failUnlessPassing is for what is done at a later look, or by the next run, when
-// another program has the outbox locked or there is no room for a notice.
-func (c *courier) failUnlessPassing(err error) {
-	switch {
-	case errors.Is(err, store.ErrFull):
-		c.trouble(err)
-	case !errors.Is(err, store.ErrBusy):
-		c.fail(err)
-	}
-}
-
-// trouble tells, once, that the outbox cannot be written just now.
-func (c *courier) trouble(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.warned && c.o.Trouble != nil {
-		c.o.Trouble(err)
-	}
-	c.warned = true
-}
-
-// submitter returns the Sender of a mailbox, made at its first message.
-func (c *courier) submitter(mailbox string) (*submission.Sender, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s, ok := c.senders[mailbox]; ok {
-		return s, nil
-	}
-	o, err := c.o.Connection(mailbox)
-	if err != nil {
-		return nil, err
-	}
-	s := submission.NewSender(o)
-	c.senders[mailbox] = s
-	return s, nil
-}
-
-func (c *courier) closeSessions() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, s := range c.senders {
-		s.Close()
-	}
 }

@@ -47,62 +47,62 @@ const maxTold = 100
 
 // tell runs Notify for the oldest notice that has not gone this road, beside
 // everything else: submitting never waits for it.
-func (c *courier) tell(ctx context.Context) error {
-	if c.telling || time.Now().Before(c.tellAfter) || (c.o.Due && c.count >= maxTold) {
+func (n *notifier) tell(ctx context.Context) error {
+	if n.telling || time.Now().Before(n.tellAfter) || (n.o.Due && n.count >= maxTold) {
 		return nil
 	}
-	notices, err := c.box.Notices().List(ctx, notice.RoadCommand, maxNotices)
+	notices, err := n.box.Notices().List(ctx, notice.RoadCommand, maxNotices)
 	if err != nil || len(notices) == 0 {
 		return err
 	}
-	if c.o.Notify == nil {
-		return c.box.Notices().Done(ctx, notice.RoadCommand, notices)
+	if n.o.Notify == nil {
+		return n.box.Notices().Done(ctx, notice.RoadCommand, notices)
 	}
-	incident, err := c.incident(ctx, notices[0])
+	incident, err := n.incident(ctx, notices[0])
 	if err != nil {
 		return err
 	}
-	c.telling = true
-	c.count++
-	go func() { c.told <- told{notices[0], c.o.Notify(ctx, incident)} }()
+	n.telling = true
+	n.count++
+	go func() { n.told <- told{notices[0], n.o.Notify(ctx, incident)} }()
 	return nil
 }
 
 // heard records how Notify ended. What our own end cut off is told by the next run.
-func (c *courier) heard(ctx context.Context, t told) error {
-	c.telling = false
+func (n *notifier) heard(ctx context.Context, t told) error {
+	n.telling = false
 	list := []notice.Notice{t.notice}
 	switch {
 	case t.err == nil:
-		err := c.box.Notices().Done(context.WithoutCancel(ctx), notice.RoadCommand, list)
+		err := n.box.Notices().Done(context.WithoutCancel(ctx), notice.RoadCommand, list)
 		if err != nil {
-			c.tellAfter = time.Now().Add(notifyPause) // it would be told again at once
+			n.tellAfter = time.Now().Add(notifyPause) // it would be told again at once
 		}
 		return err
 	case ctx.Err() != nil:
 		return nil
 	}
-	c.tellAfter = time.Now().Add(notifyPause)
-	if c.o.Unnotified != nil {
-		c.o.Unnotified(t.err)
+	n.tellAfter = time.Now().Add(notifyPause)
+	if n.o.Unnotified != nil {
+		n.o.Unnotified(t.err)
 	}
-	return c.box.Notices().Later(ctx, notice.RoadCommand, list)
+	return n.box.Notices().Later(ctx, notice.RoadCommand, list)
 }
 
 // incident is a notice with what the catalogue knows of it.
-func (c *courier) incident(ctx context.Context, n notice.Notice) (Incident, error) {
+func (n *notifier) incident(ctx context.Context, of notice.Notice) (Incident, error) {
 	i := Incident{
-		SchemaVersion: 1, Kind: strings.ReplaceAll(string(n.Kind), " ", "_"), Summary: summary(n), At: n.At, Mailbox: n.Mailbox,
-		QueueID: string(n.QID), Since: orNil(n.Since), NextTry: orNil(n.Next), Code: n.Code, Said: printable.Line(n.Text),
+		SchemaVersion: 1, Kind: strings.ReplaceAll(string(of.Kind), " ", "_"), Summary: summary(of), At: of.At, Mailbox: of.Mailbox,
+		QueueID: string(of.QID), Since: orNil(of.Since), NextTry: orNil(of.Next), Code: of.Code, Said: printable.Line(of.Text),
 	}
-	if n.Kind == notice.Held || n.Kind == notice.Paused {
-		i.Release = ReleaseCommand(n.Mailbox)
+	if of.Kind == notice.Held || of.Kind == notice.Paused {
+		i.Release = ReleaseCommand(of.Mailbox)
 	}
-	if f, known := c.finding(n); known {
+	if f, known := n.finding(of); known {
 		i.Title, i.Cause, i.Fixes = f.Title, f.Cause, f.Fixes
 	}
-	waiting, err := c.box.Waiting(ctx, n.Mailbox)
-	i.Waiting = waiting[n.Mailbox].Counts[outbox.Ready]
+	waiting, err := n.box.Waiting(ctx, of.Mailbox)
+	i.Waiting = waiting[of.Mailbox].Counts[outbox.Ready]
 	return i, err
 }
 

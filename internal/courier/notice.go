@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/message"
+	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/printable"
@@ -21,36 +22,47 @@ const maxNotices = 50
 // for one that works.
 const recent = 7 * 24 * time.Hour
 
+// notifier tells the operator, by a program and by mail. It is for one goroutine.
+type notifier struct {
+	o   Options
+	box *outbox.Outbox
+
+	told      chan told // how Notify ended
+	telling   bool      // Notify runs
+	count     int       // how often it ran
+	tellAfter time.Time // and not before
+}
+
 // notify sees to the notices of which the operator has not been told yet, by each
 // road that there is.
-func (c *courier) notify(ctx context.Context) error {
-	mail := !c.o.Operator.IsZero() && !c.o.From.IsZero()
-	if !mail && c.o.Notify == nil {
+func (n *notifier) notify(ctx context.Context) error {
+	mail := !n.o.Operator.IsZero() && !n.o.From.IsZero()
+	if !mail && n.o.Notify == nil {
 		return nil // Purge forgets them
 	}
-	if err := c.tell(ctx); err != nil {
+	if err := n.tell(ctx); err != nil {
 		return err
 	}
-	notices, err := c.box.Notices().List(ctx, notice.RoadMail, maxNotices)
+	notices, err := n.box.Notices().List(ctx, notice.RoadMail, maxNotices)
 	if err != nil || len(notices) == 0 {
 		return err
 	}
 	if !mail {
-		return c.box.Notices().Done(ctx, notice.RoadMail, notices)
+		return n.box.Notices().Done(ctx, notice.RoadMail, notices)
 	}
-	return c.mail(ctx, notices)
+	return n.mail(ctx, notices)
 }
 
 // mail puts notices into one mail of the outbox itself, from a mailbox that works;
 // without one they wait. Auto-Submitted (RFC 3834) keeps auto-responders quiet;
 // about the mail itself there is never a notice.
-func (c *courier) mail(ctx context.Context, notices []notice.Notice) error {
-	from, mailbox, ok, err := c.carrier(ctx, notices)
+func (n *notifier) mail(ctx context.Context, notices []notice.Notice) error {
+	from, mailbox, ok, err := n.carrier(ctx, notices)
 	if err != nil || !ok {
 		return err
 	}
 	m, err := message.Compose(ctx, message.Draft{
-		From: from, Mailbox: mailbox, To: []address.Address{c.o.Operator}, Subject: subject(notices), Text: c.text(notices),
+		From: from, Mailbox: mailbox, To: []address.Address{n.o.Operator}, Subject: subject(notices), Text: n.text(notices),
 		Headers: []message.Header{{Name: "Auto-Submitted", Value: "auto-generated"}},
 	})
 	if err != nil {
@@ -58,14 +70,14 @@ func (c *courier) mail(ctx context.Context, notices []notice.Notice) error {
 	}
 	defer m.Close()
 	last := notices[len(notices)-1]
-	qid, _, err := c.box.AcceptContent(ctx, spool.Message{
+	qid, _, err := n.box.AcceptContent(ctx, spool.Message{
 		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
 		Key: fmt.Sprintf("notice/%d/%d", last.ID, last.Tries), Priority: spool.Urgent, Source: "notice", Notice: true,
 	}, m.Content)
 	if err != nil {
 		return err
 	}
-	return c.box.NoticesCarried(ctx, qid, notices)
+	return n.box.NoticesCarried(ctx, qid, notices)
 }
 
 // carrier finds who sends a mail with the notices: From, unless its mailbox is
@@ -73,22 +85,22 @@ func (c *courier) mail(ctx context.Context, notices []notice.Notice) error {
 // mailbox would meet as well, such as a server that is down, only a mailbox
 // can tell that has submitted since. Each time that one was refused the next takes
 // its turn.
-func (c *courier) carrier(ctx context.Context, notices []notice.Notice) (from, mailbox address.Address, ok bool, err error) {
-	records, err := c.box.Mailboxes().Records(ctx)
+func (n *notifier) carrier(ctx context.Context, notices []notice.Notice) (from, mailbox address.Address, ok bool, err error) {
+	records, err := n.box.Mailboxes().Records(ctx)
 	if err != nil {
 		return from, mailbox, false, err
 	}
 	var broken time.Time // since when a mailbox must have submitted
 	tries := 0
-	for _, n := range notices {
-		if (n.Wide || c.o.OneUser) && n.Since.After(broken) {
-			broken = n.Since
+	for _, about := range notices {
+		if (about.Wide || n.o.OneUser) && about.Since.After(broken) {
+			broken = about.Since
 		}
-		tries = max(tries, n.Tries)
+		tries = max(tries, about.Tries)
 	}
-	own := c.o.Mailbox
+	own := n.o.Mailbox
 	if own.IsZero() {
-		own = c.o.From
+		own = n.o.From
 	}
 	ownWorks := broken.IsZero()
 	var list []address.Address
@@ -103,7 +115,7 @@ func (c *courier) carrier(ctx context.Context, notices []notice.Notice) (from, m
 		}
 	}
 	if ownWorks && (tries%(len(list)+1) == 0) {
-		return c.o.From, c.o.Mailbox, true, nil
+		return n.o.From, n.o.Mailbox, true, nil
 	}
 	if len(list) == 0 {
 		return from, mailbox, false, nil
@@ -132,43 +144,43 @@ func summary(first notice.Notice) string {
 }
 
 // text says of each notice what happened, why, and what to do.
-func (c *courier) text(notices []notice.Notice) string {
+func (n *notifier) text(notices []notice.Notice) string {
 	var b strings.Builder
-	for _, n := range notices {
-		fmt.Fprintf(&b, "%s  %s", n.At.Format(time.RFC3339), n.Kind)
-		if n.Mailbox != "" {
-			fmt.Fprintf(&b, "  mailbox %s", n.Mailbox)
+	for _, about := range notices {
+		fmt.Fprintf(&b, "%s  %s", about.At.Format(time.RFC3339), about.Kind)
+		if about.Mailbox != "" {
+			fmt.Fprintf(&b, "  mailbox %s", about.Mailbox)
 		}
-		if n.QID != "" {
-			fmt.Fprintf(&b, "  message %s", n.QID)
+		if about.QID != "" {
+			fmt.Fprintf(&b, "  message %s", about.QID)
 		}
 		b.WriteByte('\n')
-		if n.Text != "" {
-			fmt.Fprintf(&b, "    said: %s\n", printable.Line(diagnosis.Short(n.Text)))
+		if about.Text != "" {
+			fmt.Fprintf(&b, "    said: %s\n", printable.Line(diagnosis.Short(about.Text)))
 		}
-		c.explain(&b, n)
+		n.explain(&b, about)
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
 
 // explain adds what the catalogue knows, and how it goes on.
-func (c *courier) explain(b *strings.Builder, n notice.Notice) {
-	if f, known := c.finding(n); known {
+func (n *notifier) explain(b *strings.Builder, about notice.Notice) {
+	if f, known := n.finding(about); known {
 		fmt.Fprintf(b, "    %s: %s\n    more: smtpsend explain %s\n", f.Title, f.Cause, f.Code)
 	}
-	next := n.Next.Format(time.RFC3339)
-	switch n.Kind {
+	next := about.Next.Format(time.RFC3339)
+	switch about.Kind {
 	case notice.Held:
-		fmt.Fprintf(b, "    It is tried again by itself, by a sign-in, from %s on. When it is fixed, at once: %s\n", next, ReleaseCommand(n.Mailbox))
+		fmt.Fprintf(b, "    It is tried again by itself, by a sign-in, from %s on. When it is fixed, at once: %s\n", next, ReleaseCommand(about.Mailbox))
 	case notice.Paused:
-		fmt.Fprintf(b, "    It goes on by itself at %s. At once: %s\n", next, ReleaseCommand(n.Mailbox))
+		fmt.Fprintf(b, "    It goes on by itself at %s. At once: %s\n", next, ReleaseCommand(about.Mailbox))
 	case notice.Resumed:
 		fmt.Fprintf(b, "    A message was accepted: nothing is left to do.\n")
 	case notice.Dead:
-		fmt.Fprintf(b, "    Its content is kept: smtpsend queue show %s\n", n.QID)
+		fmt.Fprintf(b, "    Its content is kept: smtpsend queue show %s\n", about.QID)
 	case notice.InDoubt:
-		fmt.Fprintf(b, "    Look whether it arrived: smtpsend queue show %s\n", n.QID)
+		fmt.Fprintf(b, "    Look whether it arrived: smtpsend queue show %s\n", about.QID)
 	}
 }
 
@@ -181,14 +193,14 @@ func ReleaseCommand(mailbox string) string {
 }
 
 // finding is what the catalogue says of a notice.
-func (c *courier) finding(n notice.Notice) (diagnosis.Finding, bool) {
-	entry, known := diagnosis.Lookup(n.Code)
+func (n *notifier) finding(about notice.Notice) (diagnosis.Finding, bool) {
+	entry, known := diagnosis.Lookup(about.Code)
 	if !known {
 		return diagnosis.Finding{}, false
 	}
-	facts := diagnosis.Facts{Mailbox: n.Mailbox}
-	if c.o.Facts != nil {
-		facts = c.o.Facts(n.Mailbox)
+	facts := diagnosis.Facts{Mailbox: about.Mailbox}
+	if n.o.Facts != nil {
+		facts = n.o.Facts(about.Mailbox)
 	}
 	return diagnosis.Describe(entry, diagnosis.Symptom{}, facts), true
 }

@@ -25,50 +25,50 @@ type Probed struct {
 	Settled outbox.Settled
 }
 
-// probe tries a held mailbox by a sign-in, without a message. It reports whether
+// probe tries the held mailbox by a sign-in, without a message. It reports whether
 // the mailbox goes on; then the session is kept for its first message.
-func (c *courier) probe(ctx context.Context, mailbox string) bool {
+func (w *worker) probe(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	p, err := c.sender.StartProbe(ctx, mailbox)
+	p, err := w.sender.StartProbe(ctx, w.mailbox)
 	switch {
 	case errors.Is(err, outbox.ErrIdle), ctx.Err() != nil:
 		return false
 	case errors.Is(err, store.ErrBusy):
-		c.trouble(err)
+		w.failures.passing(err)
 		return false
 	case err != nil:
-		c.fail(err)
+		w.failures.add(err)
 		return false
 	}
-	end := Probed{Mailbox: mailbox}
-	accepted, result := c.signIn(&end)
-	end.Settled, err = c.persist(func(ctx context.Context) (outbox.Settled, error) { return c.sender.EndProbe(ctx, p, accepted, result) })
+	end := Probed{Mailbox: w.mailbox}
+	accepted, result := w.signIn(&end)
+	end.Settled, err = w.recorder.write(func(ctx context.Context) (outbox.Settled, error) { return w.sender.EndProbe(ctx, p, accepted, result) })
 	if err != nil {
-		c.fail(err)
+		w.failures.add(err)
 		return false
 	}
-	c.o.Logger.Info("mailbox probed", "mailbox", mailbox, "accepted", accepted, "stage", result.Stage, "reply_code", result.Reply.Code,
+	w.o.Logger.Info("mailbox probed", "mailbox", w.mailbox, "accepted", accepted, "stage", result.Stage, "reply_code", result.Reply.Code,
 		"enhanced", result.Reply.Enhanced.String())
-	if c.o.Probed != nil {
-		c.o.Probed(end)
+	if w.o.Probed != nil {
+		w.o.Probed(end)
 	}
 	return end.Settled.Pause == ""
 }
 
 // signIn is the probe itself. What ends for our own sake has a zero verdict.
-func (c *courier) signIn(end *Probed) (accepted bool, result mailbox.Verdict) {
-	sender, err := c.submitter(end.Mailbox)
+func (w *worker) signIn(end *Probed) (accepted bool, result mailbox.Verdict) {
+	sender, err := w.sessions.of(w.mailbox)
 	if err != nil {
 		return false, settingVerdict(err)
 	}
-	end.Token, end.Err = sender.SignIn(c.work, time.Now().Add(probeTime))
+	end.Token, end.Err = sender.SignIn(w.work, time.Now().Add(probeTime))
 	if end.Err == nil {
 		return true, result
 	}
-	if c.work.Err() == nil || !end.Err.Interrupted() { // what our own end cut off is given back
-		c.blame(&result, end.Err, "", end.Token)
+	if w.work.Err() == nil || !end.Err.Interrupted() { // what our own end cut off is given back
+		w.blame(&result, end.Err, "", end.Token)
 	}
 	return false, result
 }
