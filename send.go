@@ -53,8 +53,8 @@ func (c *Client) Send(ctx context.Context, m *Message) (*Receipt, error) {
 // signed (S/MIME, PGP) leaves as it was signed. An embedded file whose name is not
 // ASCII is refused, unless it has a Content-ID of its own (WithFileContentID): no
 // reader would find it. So is a file whose media type or header has a line break. A
-// function in m that panics does so in the goroutine of the caller. Results are as those of Send; an error of go-mail's own is
-// wrapped.
+// function in m that panics does so in the goroutine of the caller. Results are as
+// those of Send; an error of go-mail's own is wrapped.
 func (c *Client) SendMsg(ctx context.Context, m *gomail.Msg) (*Receipt, error) {
 	out, err := c.read(ctx, m)
 	return c.sendOne(ctx, out, err)
