@@ -86,6 +86,46 @@ func TestSendMsgRefusesWhatLacksAnAddress(t *testing.T) {
 	}
 }
 
+func TestSendMsgRefusesAFileThatAddsHeaderFields(t *testing.T) {
+	t.Parallel()
+	srv := sandboxtest.Start(t)
+	client := newClient(t, srv, smtpsend.Options{})
+	for name, option := range map[string]gomail.FileOption{
+		"content type": gomail.WithFileContentType("text/plain\r\nEvil: yes"),
+		"content ID":   gomail.WithFileContentID("a\nEvil: yes"),
+	} {
+		for kind, add := range map[string]func(*gomail.Msg) error{
+			"attached": func(m *gomail.Msg) error { return m.AttachReader("a.txt", strings.NewReader("x"), option) },
+			"embedded": func(m *gomail.Msg) error { return m.EmbedReader("a.txt", strings.NewReader("x"), option) },
+		} {
+			receipt, err := client.SendMsg(t.Context(), msg(t, add))
+			if _, ok := errors.AsType[*smtpsend.MessageError](err); !ok || receipt != nil {
+				t.Errorf("%s, %s: %v, %v", name, kind, receipt, err)
+			}
+		}
+	}
+	if got := srv.Messages(); len(got) != 0 {
+		t.Errorf("%d messages left", len(got))
+	}
+}
+
+// A panic belongs to the goroutine of the caller, who may recover from it, as net/http
+// does.
+func TestSendMsgPanicsWhereTheCallerCanRecover(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, sandboxtest.Start(t), smtpsend.Options{})
+	defer func() {
+		if got := recover(); got != "disk on fire" {
+			t.Errorf("recovered %v", got)
+		}
+	}()
+	receipt, err := client.SendMsg(t.Context(), msg(t, func(m *gomail.Msg) error {
+		m.SetBodyWriter(gomail.TypeTextPlain, func(io.Writer) (int64, error) { panic("disk on fire") })
+		return nil
+	}))
+	t.Errorf("no panic: %v, %v", receipt, err)
+}
+
 func TestSendMsgRefusesAnImageThatNoReaderWouldFind(t *testing.T) {
 	t.Parallel()
 	srv := sandboxtest.Start(t)

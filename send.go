@@ -6,6 +6,10 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -48,8 +52,9 @@ func (c *Client) Send(ctx context.Context, m *Message) (*Receipt, error) {
 // octets in header fields, lines that are too long, lines of blanks alone. What is
 // signed (S/MIME, PGP) leaves as it was signed. An embedded file whose name is not
 // ASCII is refused, unless it has a Content-ID of its own (WithFileContentID): no
-// reader would find it. Results are as those of Send; an error of go-mail's own is
-// wrapped.
+// reader would find it. So is a file whose media type or header has a line break. A
+// function in m that panics does so in the goroutine of the caller. Results are as
+// those of Send; an error of go-mail's own is wrapped.
 func (c *Client) SendMsg(ctx context.Context, m *gomail.Msg) (*Receipt, error) {
 	out, err := c.read(ctx, m)
 	return c.sendOne(ctx, out, err)
@@ -113,22 +118,58 @@ func (c *Client) read(ctx context.Context, m *gomail.Msg) (*outgoing, error) {
 	if err != nil {
 		return nil, messageError(err)
 	}
+	for _, f := range slices.Concat(m.GetAttachments(), m.GetEmbeds()) {
+		if field, value := unsafeField(f); field != "" {
+			return nil, messageError(badinput.Field("file "+strconv.Quote(f.Name), value, field+" holds a line break or NUL, which go-mail would write into the header"))
+		}
+	}
 	for _, f := range m.GetEmbeds() {
 		if id := cmp.Or(f.Header.Get("Content-ID"), f.Name); !mimetext.IsASCII(id) {
 			return nil, messageError(badinput.Field("embedded file", f.Name, "its name would be its Content-ID, which must be ASCII: give it one by WithFileContentID"))
 		}
 	}
-	r, w := io.Pipe()
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		_, err := m.WriteTo(w)
-		_ = w.CloseWithError(err)
-	}()
+	r, ended := written(m)
 	out, err := c.ready(ctx, sender, to, r, readymessage.Changes{JoinBlank: true})
 	_ = r.Close()
-	<-written // go-mail's Msg is the caller's again
+	if panicked := ended(); panicked != nil { // in the caller's goroutine, where the caller may recover
+		if out != nil {
+			_ = out.Close()
+		}
+		panic(panicked)
+	}
 	return out, err
+}
+
+// unsafeField is a header field of a file that would add fields of its own, because
+// go-mail writes it as it is; "" when there is none.
+func unsafeField(f *gomail.File) (name, value string) {
+	fields := map[string][]string{"Content-Type": {string(f.ContentType)}}
+	maps.Copy(fields, f.Header)
+	for name, values := range fields {
+		for _, value := range values {
+			if strings.ContainsAny(name+value, "\r\n\x00") {
+				return name, value
+			}
+		}
+	}
+	return "", ""
+}
+
+// written is what go-mail writes of m. ended waits until go-mail is done with m, which
+// is the caller's again then, and returns what a function in m has panicked with.
+func written(m *gomail.Msg) (r *io.PipeReader, ended func() (panicked any)) {
+	r, w := io.Pipe()
+	done := make(chan any, 1)
+	go func() {
+		err := errors.New("writing the message panicked")
+		defer func() {
+			panicked := recover()
+			_ = w.CloseWithError(err)
+			done <- panicked
+		}()
+		_, err = m.WriteTo(w)
+	}()
+	return r, func() any { return <-done }
 }
 
 // ready makes a mail object of a message that is written already.

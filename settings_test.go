@@ -1,7 +1,9 @@
 package smtpsend_test
 
 import (
+	"bytes"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -92,6 +94,25 @@ func TestAPrintedClientHoldsNoSecret(t *testing.T) {
 		if text := fmt.Sprintf("%v %+v %#v", client, client, *client); strings.Contains(text, srv.ClientSecret) {
 			t.Error(text)
 		}
+	}
+}
+
+func TestPrintedOptionsHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	o := smtpsend.Options{
+		TenantID: "contoso.example", ClientSecret: "hush-hush",
+		Settings: []string{"SMTPSEND_OFFICE_CLIENT_SECRET=hush-hush", "SMTPSEND_PROXY=http://me:hush-hush@proxy:3128", "hush-hush"},
+	}
+	var b bytes.Buffer
+	slog.New(slog.NewTextHandler(&b, nil)).Info("options", "value", o, "pointer", &o)
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("options", "value", o, "pointer", &o)
+	encoded, err := json.Marshal(o)
+	text := fmt.Sprintf("%v %+v %#v %v %s %s", o, o, o, &o, encoded, b.String())
+	if err != nil || strings.Contains(text, "hush") || strings.Count(text, "contoso.example") != 9 || !strings.Contains(text, "SMTPSEND_PROXY=") {
+		t.Errorf("%s, %v", text, err)
+	}
+	if o.ClientSecret != "hush-hush" || o.Settings[2] != "hush-hush" {
+		t.Errorf("printing changed the options: %q %q", o.ClientSecret, o.Settings)
 	}
 }
 

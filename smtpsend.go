@@ -78,9 +78,12 @@ package smtpsend
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,6 +134,33 @@ type Options struct {
 	Logger *slog.Logger
 
 	usualEnvFile bool
+}
+
+// Format writes the options without the client secret and the values of Settings, for
+// every verb: options in a log shall not give them away.
+func (o Options) Format(f fmt.State, verb rune) {
+	fmt.Fprintf(f, fmt.FormatString(f, verb), plainOptions(o.withoutSecrets()))
+}
+
+// MarshalJSON leaves out what Format does.
+func (o Options) MarshalJSON() ([]byte, error) { return json.Marshal(plainOptions(o.withoutSecrets())) }
+
+// plainOptions are Options without their methods.
+type plainOptions Options
+
+func (o Options) withoutSecrets() Options {
+	if o.ClientSecret != "" {
+		o.ClientSecret = secret.Redacted
+	}
+	o.Settings = slices.Clone(o.Settings)
+	for i, setting := range o.Settings { // the secret again, the password of a proxy, and what is not ours
+		name, _, named := strings.Cut(setting, "=")
+		o.Settings[i] = secret.Redacted
+		if named {
+			o.Settings[i] = name + "=" + secret.Redacted
+		}
+	}
+	return o
 }
 
 // Client submits mail for one application. It is safe for use by several goroutines.
