@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/mail"
 	"path/filepath"
 	"slices"
@@ -207,12 +208,28 @@ func TestTheContextEndsASubmission(t *testing.T) {
 	if receipt, err := client.Send(ctx, simple("ada@contoso.example")); !errors.Is(err, context.Canceled) || receipt != nil {
 		t.Errorf("got %v, %v", receipt, err)
 	}
-	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
+	client = newClient(t, srv, smtpsend.Options{Logger: slog.New(onWaiting{slog.DiscardHandler, cancel})})
 	receipt, err := client.Send(ctx, simple("ada@contoso.example"))
 	if e, ok := errors.AsType[*smtpsend.Error](err); !ok || e.Reply.Code != 432 || receipt == nil {
 		t.Errorf("got %v, %v", receipt, err)
 	}
+}
+
+// onWaiting calls ends when a wait for another attempt is logged.
+type onWaiting struct {
+	slog.Handler
+	ends func()
+}
+
+func (h onWaiting) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h onWaiting) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "waiting for another attempt" {
+		h.ends()
+	}
+	return nil
 }
 
 func TestGoroutinesShareTokenAndPlaces(t *testing.T) {
