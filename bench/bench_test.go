@@ -69,8 +69,8 @@ func TestTargetsAreHeldAgainstTheBestPeer(t *testing.T) {
 		ours time.Duration
 		want string
 	}{
-		"met":    {82 * time.Millisecond, "met"},
-		"missed": {83 * time.Millisecond, "missed"},
+		"met":    {75 * time.Millisecond, "met"},
+		"missed": {76 * time.Millisecond, "missed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			walls := map[string]time.Duration{ourName: c.ours, "slow": 300 * time.Millisecond, "best": 100 * time.Millisecond}
