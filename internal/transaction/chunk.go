@@ -59,6 +59,9 @@ func (p *Pipeline) byChunk(bounded context.Context, stop func() bool, t *transac
 	if err := p.mayBegin(bounded); err != nil {
 		return false, err
 	}
+	if err := p.silence(); err != nil { // the caller may have taken its time
+		return false, err
+	}
 	if !stop() {
 		return false, p.session.Fail(smtp.StageMail, context.Cause(bounded))
 	}
