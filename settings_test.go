@@ -38,6 +38,17 @@ func TestNewSaysAllThatIsWrong(t *testing.T) {
 	}
 }
 
+func TestNewRefusesNegativeLimits(t *testing.T) {
+	t.Parallel()
+	srv := sandboxtest.Start(t)
+	for _, o := range []smtpsend.Options{{Timeout: -1}, {Attempts: -1}} {
+		o.Settings = srv.Environ()
+		if _, err := smtpsend.New(o); err == nil || !strings.Contains(err.Error(), "negative") {
+			t.Errorf("%v, %d: %v", o.Timeout, o.Attempts, err)
+		}
+	}
+}
+
 func TestFieldsComeBeforeSettingsAndSettingsBeforeTheFile(t *testing.T) {
 	t.Parallel()
 	srv := sandboxtest.Start(t)

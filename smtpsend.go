@@ -185,6 +185,9 @@ func (e *SettingsError) Error() string { return "smtpsend: " + strings.Join(e.Pr
 // comes from the environment; what Go itself reads there for every program, such as
 // the user's directories and HTTPS_PROXY, counts. Its error is a *SettingsError.
 func New(o Options) (*Client, error) {
+	if o.Timeout < 0 || o.Attempts < 0 { // nothing would be tried, and no one would know why
+		return nil, &SettingsError{[]string{"Timeout or Attempts is negative"}}
+	}
 	o.Timeout, o.Logger = cmp.Or(o.Timeout, DefaultTimeout), cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	cfg, err := config.Load(context.Background(), config.Options{
 		Environ: o.environ(), EnvFile: o.EnvFile, NoEnvFile: !o.usualEnvFile,

@@ -240,7 +240,9 @@ func TestGoroutinesShareTokenAndPlaces(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
-				receipt, err := client.Send(t.Context(), simple(fmt.Sprintf("u%d@contoso.example", i)))
+				m := simple(fmt.Sprintf("u%d@contoso.example", i))
+				m.From = []string{"noreply@contoso.example", "NoReply@contoso.example"}[i%2] // one mailbox
+				receipt, err := client.Send(t.Context(), m)
 				if err != nil || receipt.Attempts != 1 {
 					t.Errorf("%d attempts, %v", receipt.Attempts, err)
 				}

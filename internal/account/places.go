@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
@@ -25,7 +26,9 @@ func (p *places) Acquire(ctx context.Context, mailbox string) (release func(), e
 	}
 }
 
+// of is the places of a mailbox. Exchange compares addresses without case.
 func (p *places) of(mailbox string) chan struct{} {
+	mailbox = strings.ToLower(mailbox)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.byMailbox == nil {

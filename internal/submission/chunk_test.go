@@ -332,13 +332,19 @@ func TestDeadlineThatPassesBeforeBDATMakesNoDoubt(t *testing.T) {
 func TestWriteThatFailsMakesNoDoubt(t *testing.T) {
 	for range 50 {
 		s := chunking(&server{})
-		reset := func(context.Context) error {
+		o := setup(t, s)
+		o.Trace = func(line string) {
+			if !strings.HasPrefix(line, "C: [content") { // which is said just before it is written
+				return
+			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			c := s.raw[len(s.raw)-1].(*net.TCPConn)
-			return errors.Join(c.SetLinger(0), c.Close())
+			if err := errors.Join(c.SetLinger(0), c.Close()); err != nil {
+				t.Error(err)
+			}
 		}
-		r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), submission.Policy{Attempts: 1, BeforeContent: reset})
+		r := submission.Submit(t.Context(), o, compose(t, "a@contoso.example"), once)
 		if len(s.stored()) != 0 || r.Err() == nil || r.Err().Fault != smtp.FaultConnectionClosed {
 			t.Fatalf("recipients %+v, err %v", r.Recipients, r.Err())
 		}
@@ -347,6 +353,24 @@ func TestWriteThatFailsMakesNoDoubt(t *testing.T) {
 		}
 	}
 	t.Error("no write failed without doubt")
+}
+
+// Asking the caller may take long, and the server may leave meanwhile: what is written
+// then would be in doubt.
+func TestServerThatLeftBeforeBDATMakesNoDoubt(t *testing.T) {
+	for range 50 {
+		s := chunking(&server{})
+		leave := func(context.Context) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.raw[len(s.raw)-1].Close()
+		}
+		r := submission.Submit(t.Context(), setup(t, s), compose(t, "a@contoso.example"), submission.Policy{Attempts: 1, BeforeContent: leave})
+		if r.Count(smtp.NotAttempted) == 1 && !r.Err().InDoubt && r.Err().Fault == smtp.FaultConnectionClosed {
+			return
+		}
+	}
+	t.Error("it was in doubt each time")
 }
 
 func TestManyRecipientsGoInSeveralChunks(t *testing.T) {

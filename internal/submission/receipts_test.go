@@ -42,6 +42,7 @@ func TestRepliesOutOfStepMakeNoDuplicateWithBDAT(t *testing.T) {
 	for name, s := range map[string]*server{
 		"503 too many before":           {sayOnce: map[string][]string{"rcpt": {"250 2.1.5 ok", "250 2.1.5 ok\r\n503 5.5.1 stray"}}},
 		"500 too many before":           {sayOnce: map[string][]string{"rcpt": {"250 2.1.5 ok", "250 2.1.5 ok\r\n500 5.5.1 stray"}}},
+		"503 too many, half a reply":    {halfAt: "bdat", sayOnce: map[string][]string{"rcpt": {"250 2.1.5 ok\r\n503 5.5.1 stray"}}},
 		"two refusals too many before":  {sayOnce: map[string][]string{"mail": {"250 2.1.0 ok\r\n451 stray\r\n451 stray\r\n451 stray"}}},
 		"421 after RCPT, then more":     {sayOnce: map[string][]string{"rcpt": {"250 2.1.5 ok", "250 2.1.5 ok\r\n421 4.3.2 leaving"}}},
 		"421 to a RCPT, then more":      {stays: true, rcpt: map[string]string{b: "421 4.3.2 wait"}},

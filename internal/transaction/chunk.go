@@ -59,6 +59,9 @@ func (p *Pipeline) byChunk(bounded context.Context, stop func() bool, t *transac
 	if err := p.mayBegin(bounded); err != nil {
 		return false, err
 	}
+	if err := p.silence(); err != nil { // the caller may have taken its time
+		return false, err
+	}
 	if !stop() {
 		return false, p.session.Fail(smtp.StageMail, context.Cause(bounded))
 	}
@@ -177,7 +180,7 @@ func (c *chunk) finalReply() error {
 		c.p.o.Chunking.Fail() // it may be BDAT that the server, or what is before it, trips over
 		return c.e.brokenAfter(smtp.StageContent, err)
 	}
-	more := c.p.further()
+	more, said := c.p.further()
 	unfit := unknownCommand(r) || suspect(r)
 	switch {
 	case refused != nil:
@@ -186,7 +189,7 @@ func (c *chunk) finalReply() error {
 		return c.unfit(r)
 	case !r.Positive() && !r.Negative():
 		return c.p.session.Fail(smtp.StageContent, session.Unexpected(r))
-	case !more.IsZero() && more.Code != 421: // whose replies those were that came before cannot be known either
+	case said && more.Code != 421: // whose replies those were that came before cannot be known either
 		c.t.expect()
 		return c.p.session.Fail(smtp.StageContent, &session.Error{Reply: r, Err: errUnsolicited})
 	}
@@ -237,22 +240,21 @@ func (p *Pipeline) leaveIfUnknown(r smtp.Reply) {
 	}
 }
 
-// further returns a reply that came after the one that was read, zero when there is
-// none: one of the server's replies came too many then, and it is not known which,
-// unless it is a 421, which may come at any time. Nothing is waited for.
-func (p *Pipeline) further() smtp.Reply {
+// further is a reply that came after the one that was read. said reports that one
+// began to come, which may have been cut or have made no sense: one of the server's
+// replies came too many then, and it is not known which, unless it is a 421, which may
+// come at any time. What has not begun to come is not waited for.
+func (p *Pipeline) further() (r smtp.Reply, said bool) {
 	if !p.wire.Audible() {
-		return smtp.Reply{}
+		return r, false
 	}
 	p.session.Break()
+	said = p.wire.Unread() > 0 // and not the end alone
 	if p.wire.Limit(pendingTime) != nil {
-		return smtp.Reply{}
+		return r, said
 	}
-	r, err := p.wire.Read()
-	if err != nil {
-		return smtp.Reply{}
-	}
-	return r
+	r, _ = p.wire.Read()
+	return r, said
 }
 
 // unknownCommand reports a reply of a server that does not know BDAT, whatever its

@@ -25,7 +25,8 @@
 // silence is doubt up to that write. What follows for the receipt:
 //
 //   - The content is read whole before anything is written. When it fails, nothing
-//     goes out. The caller is asked (BeforeContent) at the same moment.
+//     goes out. The caller is asked (BeforeContent) at the same moment. A server that
+//     spoke or left meanwhile gets nothing.
 //   - A write that fails makes no doubt: its last octets have not left, octets are
 //     counted, and a TLS record that is not whole cannot be read. What the server
 //     said meanwhile is read. Once the write is whole, no failure of ours, the
