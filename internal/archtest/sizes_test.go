@@ -28,7 +28,6 @@ var (
 		"cmd/smtpsend.runBatch": 62,
 	}
 	largeTypes = map[string]int{
-		"internal/paste.paste":     41,
 		"internal/sevenbit.walker": 26,
 		"internal/smtpserver.conn": 29,
 	}
