@@ -29,7 +29,6 @@ var (
 	}
 	largeTypes = map[string]int{
 		"internal/sevenbit.walker": 26,
-		"internal/smtpserver.conn": 29,
 	}
 )
 
