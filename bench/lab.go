@@ -174,7 +174,7 @@ func noise(n int) []byte {
 
 // job is what one run of one program has to do, and where.
 type job struct {
-	*lab
+	lab *lab
 	scenario
 	smtpAddr, tokenURL string
 	scratch            string // directory of this run alone
@@ -198,17 +198,17 @@ func (l *lab) tokenURL(base string) string {
 func (j job) environ() []string {
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + j.scratch, "LANG=C.UTF-8",
-		"BENCH_SMTP=" + j.smtpAddr, "BENCH_CA=" + j.path("ca.pem"), "BENCH_USER=" + j.box.MailSender(), "BENCH_TO=" + recipient,
-		"BENCH_TEXT=" + j.path("text"), fmt.Sprintf("BENCH_MESSAGES=%d", j.messages),
+		"BENCH_SMTP=" + j.smtpAddr, "BENCH_CA=" + j.lab.path("ca.pem"), "BENCH_USER=" + j.lab.box.MailSender(), "BENCH_TO=" + recipient,
+		"BENCH_TEXT=" + j.lab.path("text"), fmt.Sprintf("BENCH_MESSAGES=%d", j.messages),
 	}
 	if j.attach > 0 {
-		env = append(env, "BENCH_ATTACH="+j.attachment[j.attach])
+		env = append(env, "BENCH_ATTACH="+j.lab.attachment[j.attach])
 	}
 	if !j.cold {
-		return append(env, "BENCH_TOKEN="+j.path("token"))
+		return append(env, "BENCH_TOKEN="+j.lab.path("token"))
 	}
 	return append(env, "BENCH_TOKEN_URL="+j.tokenURL, "BENCH_SCOPE="+scope,
-		"BENCH_CLIENT_ID="+j.box.ClientID(), "BENCH_CLIENT_SECRET="+j.box.ClientSecret())
+		"BENCH_CLIENT_ID="+j.lab.box.ClientID(), "BENCH_CLIENT_SECRET="+j.lab.box.ClientSecret())
 }
 
 // host and port are those of the SMTP server.

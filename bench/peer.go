@@ -22,15 +22,15 @@ var smtplibScript string
 // tokenScript is how a shell gets a token.
 func (j job) tokenScript() (string, error) {
 	form := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {j.box.ClientID()},
-		"client_secret": {j.box.ClientSecret()}, "scope": {scope},
+		"grant_type": {"client_credentials"}, "client_id": {j.lab.box.ClientID()},
+		"client_secret": {j.lab.box.ClientSecret()}, "scope": {scope},
 	}
 	file, err := j.write("form", form.Encode())
 	if err != nil {
 		return "", err
 	}
 	return fmt.Sprintf(`curl -s --cacert %s -d @%s %s | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p'`,
-		j.path("ca.pem"), file, j.tokenURL), nil
+		j.lab.path("ca.pem"), file, j.tokenURL), nil
 }
 
 func findMsmtp(ctx context.Context) program {
@@ -40,7 +40,7 @@ func findMsmtp(ctx context.Context) program {
 		if j.messages > 1 {
 			return invocation{}, unable("one message per process")
 		}
-		passwordeval := "cat " + j.path("token")
+		passwordeval := "cat " + j.lab.path("token")
 		if j.cold {
 			script, err := j.tokenScript()
 			if err != nil {
@@ -54,9 +54,9 @@ func findMsmtp(ctx context.Context) program {
 		}
 		host, port := j.hostPort()
 		config, err := j.write("msmtprc", "account default", "host "+host, "port "+port, "tls on", "tls_starttls on",
-			"tls_trust_file "+j.path("ca.pem"), "auth xoauth2", "user "+j.box.MailSender(), "from "+j.box.MailSender(),
+			"tls_trust_file "+j.lab.path("ca.pem"), "auth xoauth2", "user "+j.lab.box.MailSender(), "from "+j.lab.box.MailSender(),
 			`passwordeval "`+passwordeval+`"`)
-		return invocation{args: []string{"msmtp", "-C", config, recipient}, stdin: j.ready[j.attach]}, err
+		return invocation{args: []string{"msmtp", "-C", config, recipient}, stdin: j.lab.ready[j.attach]}, err
 	}
 	return p
 }
@@ -65,7 +65,7 @@ func findCurl(ctx context.Context) program {
 	p := program{name: "curl"}
 	p.version, p.missing = version(ctx, "curl", "--version")
 	p.command = func(j job) (invocation, error) {
-		token, err := os.ReadFile(j.path("token"))
+		token, err := os.ReadFile(j.lab.path("token"))
 		if err != nil {
 			return invocation{}, err
 		}
@@ -99,16 +99,16 @@ func findCurl(ctx context.Context) program {
 func (j job) curlTransfer() []string {
 	lines := []string{
 		"silent", "show-error", "ssl-reqd", "sasl-ir", `login-options = "AUTH=XOAUTH2"`,
-		fmt.Sprintf("url = %q", "smtp://"+j.smtpAddr), fmt.Sprintf("cacert = %q", j.path("ca.pem")),
-		fmt.Sprintf("user = %q", j.box.MailSender()+":"), fmt.Sprintf("mail-from = %q", j.box.MailSender()),
+		fmt.Sprintf("url = %q", "smtp://"+j.smtpAddr), fmt.Sprintf("cacert = %q", j.lab.path("ca.pem")),
+		fmt.Sprintf("user = %q", j.lab.box.MailSender()+":"), fmt.Sprintf("mail-from = %q", j.lab.box.MailSender()),
 		fmt.Sprintf("mail-rcpt = %q", recipient),
 	}
 	if j.attach == 0 {
-		return append(lines, fmt.Sprintf("upload-file = %q", j.ready[0]))
+		return append(lines, fmt.Sprintf("upload-file = %q", j.lab.ready[0]))
 	}
-	return append(lines, fmt.Sprintf("header = %q", "From: "+j.box.MailSender()), fmt.Sprintf("header = %q", "To: "+recipient),
+	return append(lines, fmt.Sprintf("header = %q", "From: "+j.lab.box.MailSender()), fmt.Sprintf("header = %q", "To: "+recipient),
 		`header = "Subject: Report 1"`, `form = "=See the attachment."`,
-		fmt.Sprintf("form = %q", "file=@"+j.attachment[j.attach]+";encoder=base64"))
+		fmt.Sprintf("form = %q", "file=@"+j.lab.attachment[j.attach]+";encoder=base64"))
 }
 
 // findNodemailer looks where scripts/peers installs it.
@@ -135,7 +135,7 @@ func findNodemailer(ctx context.Context) program {
 		script, err := j.write("nodemailer.js", nodemailerScript)
 		return invocation{
 			args: []string{node, script},
-			env:  []string{"NODE_PATH=" + modules, "NODE_EXTRA_CA_CERTS=" + j.path("ca.pem")},
+			env:  []string{"NODE_PATH=" + modules, "NODE_EXTRA_CA_CERTS=" + j.lab.path("ca.pem")},
 		}, err
 	}
 	return p

@@ -105,13 +105,13 @@ func ours(ctx context.Context, built map[string]string) program {
 		if j.messages > 1 {
 			return invocation{args: []string{built["session"]}}, nil
 		}
-		cache := j.path("cache")
+		cache := j.lab.path("cache")
 		if j.cold {
 			cache = filepath.Join(j.scratch, "cache")
 		}
-		args := []string{built["smtpsend"], "send", "--to", recipient, "--subject", "Report 1", "--text-file", j.path("text")}
+		args := []string{built["smtpsend"], "send", "--to", recipient, "--subject", "Report 1", "--text-file", j.lab.path("text")}
 		if j.attach > 0 {
-			args = append(args, "--attach", j.attachment[j.attach])
+			args = append(args, "--attach", j.lab.attachment[j.attach])
 		}
 		return invocation{args: args, env: j.settings(cache)}, nil
 	}
@@ -123,8 +123,8 @@ func ours(ctx context.Context, built map[string]string) program {
 // SMTPSEND_CA_FILE the system's are read too, which takes more than all else of a send.
 func (j job) settings(cache string) []string {
 	host, port := j.hostPort()
-	return append(j.box.Env(), "SMTPSEND_MAIL_SERVER="+host, "SMTPSEND_SMTP_PORT="+port,
-		"SMTPSEND_OFFICE_TOKEN_ENDPOINT="+j.tokenURL, "SSL_CERT_FILE="+j.path("ca.pem"), "SSL_CERT_DIR="+j.path("none"), "SMTPSEND_CACHE_DIR="+cache)
+	return append(j.lab.box.Env(), "SMTPSEND_MAIL_SERVER="+host, "SMTPSEND_SMTP_PORT="+port,
+		"SMTPSEND_OFFICE_TOKEN_ENDPOINT="+j.tokenURL, "SSL_CERT_FILE="+j.lab.path("ca.pem"), "SSL_CERT_DIR="+j.lab.path("none"), "SMTPSEND_CACHE_DIR="+cache)
 }
 
 // primeToken fetches the warm token: into our cache, and into the file from

@@ -14,20 +14,20 @@ var guid = lazyregexp.New(`^(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$`)
 
 // readClaims looks at what the token says about itself. Nothing in it is a
 // failure: only AUTH decides, and a token without roles is right for App RBAC.
-func (e *examination) readClaims(context.Context) {
-	if e.blocked(nameClaims, nameToken) {
+func (e *endpoint) readClaims(context.Context) {
+	if e.record.blocked(nameClaims, nameToken) {
 		return
 	}
 	c := Check{Name: nameClaims, Status: OK}
-	claims, err := diagnosis.ReadClaims(e.token.Reveal())
+	claims, err := diagnosis.ReadClaims(e.access.Reveal())
 	if err != nil {
 		c.Status, c.Seen = Warn, "not to be read: "+err.Error()
-		e.add(c)
+		e.record.add(c)
 		return
 	}
 	claims.Wanted = diagnosis.Resource(e.o.Token.Scopes)
-	e.claims = &claims
-	e.o.Facts.ObjectID = claims.ObjectID
+	e.record.claims = &claims
+	e.record.facts.ObjectID = claims.ObjectID
 	roles := "no roles"
 	if len(claims.Roles) > 0 {
 		roles = "roles " + strings.Join(claims.Roles, ", ")
@@ -42,13 +42,13 @@ func (e *examination) readClaims(context.Context) {
 	if note := credentialNote(claims.AppIDACR); note != "" {
 		c.Notes = append(c.Notes, note)
 	}
-	if odd := e.oddClaims(claims); len(odd) > 0 {
+	if odd := oddClaims(e.o, claims); len(odd) > 0 {
 		c.Status = Warn
 		c.Notes = append(c.Notes, odd...)
 	} else {
 		c.Notes = append(c.Notes, wayNote(claims))
 	}
-	e.add(c)
+	e.record.add(c)
 }
 
 func credentialNote(acr string) string {
@@ -72,19 +72,19 @@ func wayNote(c diagnosis.Claims) string {
 	return "SMTP.SendAsApp is not among the roles: right for App RBAC only. The classic way needs it, with admin consent; High Volume Email needs Mail.Send"
 }
 
-// oddClaims are the signs of a token that Exchange will refuse.
-func (e *examination) oddClaims(c diagnosis.Claims) []string {
+// oddClaims are the signs of a token that Exchange will refuse, by the settings in o.
+func oddClaims(o Options, c diagnosis.Claims) []string {
 	var odd []string
 	if !c.ForExchange() {
 		odd = append(odd, "the token is for "+c.Audience+", not for Exchange Online")
 	} else if c.OtherCloud() {
 		odd = append(odd, "the token is for "+c.Audience+", although "+c.Wanted+" was asked for: that is another cloud's Exchange Online")
 	}
-	if t := e.o.TenantID; guid.Get().MatchString(t) && c.TenantID != "" && !strings.EqualFold(t, c.TenantID) {
+	if t := o.TenantID; guid.Get().MatchString(t) && c.TenantID != "" && !strings.EqualFold(t, c.TenantID) {
 		odd = append(odd, "the token is of tenant "+c.TenantID+", the settings say "+t)
 	}
-	if c.AppID != "" && !strings.EqualFold(c.AppID, e.o.Token.ClientID) {
-		odd = append(odd, "the token is of application "+c.AppID+", the settings say "+e.o.Token.ClientID)
+	if c.AppID != "" && !strings.EqualFold(c.AppID, o.Token.ClientID) {
+		odd = append(odd, "the token is of application "+c.AppID+", the settings say "+o.Token.ClientID)
 	}
 	if c.Scopes != "" {
 		odd = append(odd, "the token carries scp ("+c.Scopes+"): it is a user's, and opens that user's mailbox only")

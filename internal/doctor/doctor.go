@@ -29,7 +29,6 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
-	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -154,86 +153,33 @@ func (o Options) withDefaults() Options {
 // Examine goes through all checks. It ends early when ctx does; the checks that
 // were not reached are then missing from the report.
 func Examine(ctx context.Context, o Options) *Report {
-	e := &examination{o: o.withDefaults(), report: &Report{Started: time.Now()}, state: map[string]Status{}}
-	e.add(e.o.Settings)
+	o = o.withDefaults()
+	report := &Report{Started: time.Now()}
+	record := &record{each: o.Each, facts: o.Facts, report: report, state: map[string]Status{}}
+	record.add(o.Settings)
+	route, endpoint, dialogue := newRoute(o, record), newEndpoint(o, record), &dialogue{o: o, record: record}
+	authenticate := func(ctx context.Context) {
+		cause := dialogue.authenticate(ctx, endpoint.access)
+		if isRefusal(cause) && record.claims != nil && len(record.claims.Roles) == 0 {
+			endpoint.askGraph(ctx)
+		}
+	}
 	for _, step := range []func(context.Context){
-		e.proxies, e.names, e.connections, e.endpointTLS, e.greet,
-		e.fetchToken, e.clock, e.readClaims, e.authenticate, e.envelope, e.testMessage,
+		route.proxies, route.names, route.connections, endpoint.handshake, dialogue.greet,
+		endpoint.fetchToken, endpoint.compareClocks, endpoint.readClaims, authenticate, dialogue.envelope, dialogue.testMessage,
 	} {
 		if ctx.Err() != nil {
 			break
 		}
 		step(ctx)
 	}
-	if e.session != nil {
-		e.session.Close()
+	if dialogue.session != nil {
+		dialogue.session.Close()
 	}
-	e.conclude(ctx)
-	return e.report
-}
-
-// examination is one run of the checks.
-type examination struct {
-	o      Options
-	report *Report
-	state  map[string]Status // by name; a check that a failure blocks counts as failed
-
-	tokenHost, tokenPort string
-	tokenProxy           bool
-	families             map[string]families // by host: which addresses there are
-
-	date    time.Time // the endpoint's, by its last answer
-	dateAt  time.Time // ours when it came
-	ahead   time.Duration
-	token   secret.String
-	claims  *diagnosis.Claims
-	session *session.Session
-	unreset error // of RSET, after which no message can be tried
-	lines   transcript
-	graph   []string // roles of the application in Microsoft Graph, when it was asked for
-}
-
-// add ends a check: it goes into the report and to whoever listens.
-func (e *examination) add(c Check) {
-	c.Seen = clean(c.Seen)
-	e.state[c.Name] = c.Status
-	if c.Needs != "" {
-		e.state[c.Name] = Failed // for those that need it
-	}
-	e.report.Checks = append(e.report.Checks, c)
-	if e.o.Each != nil {
-		e.o.Each(c)
-	}
-}
-
-// blocked skips the check when one of those that it needs failed, and says so.
-func (e *examination) blocked(name string, needs ...string) bool {
-	for _, need := range needs {
-		if e.state[need] == Failed {
-			e.add(Check{Name: name, Status: Skipped, Seen: "needs " + need, Needs: need})
-			return true
-		}
-	}
-	return false
-}
-
-// broke is a failed check with the cause's name in the catalogue.
-func (e *examination) broke(c Check, cause *session.Error) Check {
-	c.Status, c.cause, c.symptom = Failed, cause, cause.Symptom()
-	c.symptom.Claims = e.claims
-	finding := diagnosis.Find(c.symptom, e.o.Facts)
-	c.finding, c.Code = &finding, finding.Code
-	if c.Seen == "" {
-		c.Seen = said(cause)
-	}
-	return c
-}
-
-// warned gives a check a warning by its name in the catalogue.
-func (e *examination) warned(c Check, s diagnosis.Symptom) Check {
-	finding := diagnosis.Find(s, e.o.Facts)
-	c.Status, c.symptom, c.finding, c.Code = Warn, s, &finding, finding.Code
-	return c
+	report.Dialogue = dialogue.lines.lines
+	verdict := verdict{o: o, record: record, clock: &endpoint.clock, graph: endpoint.graph}
+	verdict.conclude(ctx)
+	return report
 }
 
 // said is the server's reply, else the cause. The kilobytes of Exchange's store
@@ -259,9 +205,9 @@ func failure(stage smtp.Stage, err error) *session.Error {
 }
 
 // transport is the one of the token endpoint's client.
-func (e *examination) transport() *http.Transport {
-	if e.o.Token.HTTPClient != nil {
-		if t, ok := e.o.Token.HTTPClient.Transport.(*http.Transport); ok {
+func transport(o entra.Options) *http.Transport {
+	if o.HTTPClient != nil {
+		if t, ok := o.HTTPClient.Transport.(*http.Transport); ok {
 			return t
 		}
 	}

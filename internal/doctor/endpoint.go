@@ -23,14 +23,30 @@ import (
 // maxPage is how much of an answer is read that is looked at for its header.
 const maxPage = 64 << 10
 
-// endpointTLS makes one request that asks for nothing, for the certificate and
+// endpoint is the token endpoint: its certificate, a token and its clock.
+type endpoint struct {
+	o      Options
+	record *record
+
+	host   string
+	clock  clock
+	access secret.String // the token
+	graph  []string      // roles of the application in Microsoft Graph, when it was asked for
+}
+
+func newEndpoint(o Options, record *record) *endpoint {
+	host, _ := hostAndPort(o.Token.TokenURL)
+	return &endpoint{o: o, record: record, host: host}
+}
+
+// handshake makes one request that asks for nothing, for the certificate and
 // the Date.
-func (e *examination) endpointTLS(ctx context.Context) {
-	if e.blocked(nameTLSToken, nameTCPToken) {
+func (e *endpoint) handshake(ctx context.Context) {
+	if e.record.blocked(nameTLSToken, nameTCPToken) {
 		return
 	}
 	c := Check{Name: nameTLSToken, Status: OK, Limit: e.o.Limit}
-	t := e.transport().Clone()
+	t := transport(e.o.Token).Clone()
 	started := time.Now()
 	state, err := e.get(ctx, t)
 	c.Took = time.Since(started)
@@ -39,8 +55,8 @@ func (e *examination) endpointTLS(ctx context.Context) {
 		if leaf := diagnosis.Presented(err); leaf != nil {
 			c.Seen = fmt.Sprintf("%s (%v)", describe(leaf), err)
 		}
-		c = e.broke(c, cause)
-		e.add(c)
+		c = e.record.broke(c, cause)
+		e.record.add(c)
 		if cause.Fault == smtp.FaultTLSExpired {
 			e.dateOfUnverified(ctx)
 		}
@@ -49,16 +65,16 @@ func (e *examination) endpointTLS(ctx context.Context) {
 	c.Seen = "none: plain HTTP to this machine"
 	if state != nil {
 		c.Seen = describeTLS(*state)
-		if c.Notes = certificateNotes(e.tokenHost, state.PeerCertificates[0]); len(c.Notes) > 0 {
+		if c.Notes = certificateNotes(e.host, state.PeerCertificates[0]); len(c.Notes) > 0 {
 			c.Status = Warn
 		}
 	}
-	e.add(c)
+	e.record.add(c)
 }
 
 // get asks for the endpoint's page, which says no more than that it wants a
 // POST, and keeps the Date.
-func (e *examination) get(ctx context.Context, t *http.Transport) (*tls.ConnectionState, error) {
+func (e *endpoint) get(ctx context.Context, t *http.Transport) (*tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.o.Limit)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.o.Token.TokenURL, nil)
@@ -70,23 +86,17 @@ func (e *examination) get(ctx context.Context, t *http.Transport) (*tls.Connecti
 		return nil, err
 	}
 	defer response.Body.Close()
-	e.keepDate(response.Header)
+	e.clock.keep(response.Header)
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxPage))
 	return response.TLS, nil
-}
-
-func (e *examination) keepDate(h http.Header) {
-	if at, err := http.ParseTime(h.Get("Date")); err == nil {
-		e.date, e.dateAt = at, time.Now()
-	}
 }
 
 // dateOfUnverified asks for the Date alone when a certificate is out of its
 // time: whether the certificate is old or this machine's clock is wrong is told
 // by nothing else. Nothing is sent that is worth reading, and nothing is
 // believed but the Date, which decides what is printed and no more.
-func (e *examination) dateOfUnverified(ctx context.Context) {
-	t := e.transport().Clone()
+func (e *endpoint) dateOfUnverified(ctx context.Context) {
+	t := transport(e.o.Token).Clone()
 	if t.TLSClientConfig == nil {
 		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
@@ -112,8 +122,8 @@ func (d *dater) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // fetchToken asks for a new token, past every cache.
-func (e *examination) fetchToken(ctx context.Context) {
-	if e.blocked(nameToken, nameTLSToken) {
+func (e *endpoint) fetchToken(ctx context.Context) {
+	if e.record.blocked(nameToken, nameTLSToken) {
 		return
 	}
 	c := Check{Name: nameToken, Status: OK, Limit: e.o.TokenLimit}
@@ -121,21 +131,21 @@ func (e *examination) fetchToken(ctx context.Context) {
 	token, life, err := e.ask(ctx, e.o.Token.Scopes, e.o.TokenLimit)
 	c.Took = time.Since(started)
 	if err != nil {
-		e.add(e.broke(c, failure(smtp.StageToken, err)))
+		e.record.add(e.record.broke(c, failure(smtp.StageToken, err)))
 		return
 	}
-	e.token = token
+	e.access = token
 	c.Seen = fmt.Sprintf("fetched for %s, good for %s", strings.Join(e.o.Token.Scopes, " "), minutes(life))
-	e.add(c)
+	e.record.add(c)
 }
 
 // ask is one request for a token, of which the endpoint's Date is kept.
-func (e *examination) ask(ctx context.Context, scopes []string, limit time.Duration) (secret.String, time.Duration, error) {
+func (e *endpoint) ask(ctx context.Context, scopes []string, limit time.Duration) (secret.String, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	o := e.o.Token
 	o.Scopes = scopes
-	o.HTTPClient = &http.Client{Transport: &dater{base: e.transport(), keep: e.keepDate}}
+	o.HTTPClient = &http.Client{Transport: &dater{base: transport(e.o.Token), keep: e.clock.keep}}
 	token, err := entra.New(o).Token(lastCall{ctx, time.Now().Add(limit / 2)})
 	if err != nil {
 		return secret.String{}, 0, err
@@ -155,44 +165,6 @@ type lastCall struct {
 // Deadline returns when the last attempt may begin.
 func (c lastCall) Deadline() (time.Time, bool) { return c.at, true }
 
-// Clocks that differ by less are good enough: Entra and Exchange allow five
-// minutes.
-const maxSkew = 5 * time.Minute
-
-// clock compares this machine's clock with the endpoint's.
-func (e *examination) clock(context.Context) {
-	if e.date.IsZero() && e.blocked(nameClock, nameTLSToken) {
-		return
-	}
-	c := Check{Name: nameClock, Status: OK}
-	if e.date.IsZero() {
-		c.Status, c.Seen = Skipped, "the token endpoint told no date"
-		e.add(c)
-		return
-	}
-	// Date is cut to seconds.
-	e.ahead = e.dateAt.Sub(e.date.Add(500 * time.Millisecond)).Round(time.Second)
-	switch diff := e.ahead.Abs(); {
-	case diff <= 2*time.Second:
-		c.Seen = "agrees with " + e.tokenHost
-	default:
-		c.Seen = fmt.Sprintf("this machine is %s %s %s", diff, aheadOrBehind(e.ahead), e.tokenHost)
-	}
-	if e.skewed() {
-		c = e.warned(c, diagnosis.Symptom{Stage: smtp.StageToken, Fault: smtp.FaultClockSkew})
-	}
-	e.add(c)
-}
-
-func (e *examination) skewed() bool { return e.ahead.Abs() > maxSkew }
-
-func aheadOrBehind(d time.Duration) string {
-	if d > 0 {
-		return "ahead of"
-	}
-	return "behind"
-}
-
 // minutes prints a life.
 func minutes(d time.Duration) string {
 	return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
@@ -202,7 +174,7 @@ func minutes(d time.Duration) string {
 // when its token for Exchange shows none: Mail.Send of Graph in place of
 // SMTP.SendAsApp of Exchange is the most frequent slip of the classic way, and
 // only a token for Graph shows it. The token is read and dropped.
-func (e *examination) askGraph(ctx context.Context) {
+func (e *endpoint) askGraph(ctx context.Context) {
 	if len(e.o.Token.Scopes) != 1 {
 		return
 	}

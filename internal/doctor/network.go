@@ -40,46 +40,60 @@ const (
 // families are the addresses of a host by family.
 type families struct{ v4, v6 []netip.Addr }
 
+// route is the way to both hosts: proxies, names and TCP connections.
+type route struct {
+	o      Options
+	record *record
+
+	tokenHost, tokenPort string
+	tokenProxy           bool
+	families             map[string]families // by host: which addresses there are
+}
+
+func newRoute(o Options, record *record) *route {
+	host, port := hostAndPort(o.Token.TokenURL)
+	return &route{o: o, record: record, tokenHost: host, tokenPort: port, families: map[string]families{}}
+}
+
 // proxies looks at the way out: which proxy, if any, is used for which host,
 // and whether it answers.
-func (e *examination) proxies(ctx context.Context) {
-	e.splitTokenURL()
-	if e.state[nameSettings] == Failed {
+func (r *route) proxies(ctx context.Context) {
+	if r.record.failed(nameSettings) {
 		return // nothing is known of a proxy
 	}
-	forToken := e.proxyOfToken()
-	forSMTP := e.o.Session.Proxy
-	e.tokenProxy = forToken != nil
+	forToken := r.proxyOfToken()
+	forSMTP := r.o.Session.Proxy
+	r.tokenProxy = forToken != nil
 	if forToken == nil && forSMTP == nil {
 		return
 	}
-	c := Check{Name: nameProxy, Status: OK, Limit: e.o.Limit}
+	c := Check{Name: nameProxy, Status: OK, Limit: r.o.Limit}
 	started := time.Now()
 	var seen []string
 	for _, way := range []struct {
 		host  string
 		proxy *url.URL
 		stage smtp.Stage
-	}{{e.tokenHost, forToken, smtp.StageToken}, {e.o.Session.Host, forSMTP, smtp.StageDial}} {
+	}{{r.tokenHost, forToken, smtp.StageToken}, {r.o.Session.Host, forSMTP, smtp.StageDial}} {
 		if way.proxy == nil {
 			seen = append(seen, way.host+" without a proxy")
 			continue
 		}
 		seen = append(seen, fmt.Sprintf("%s by %s", way.host, way.proxy.Redacted()))
-		if err := e.reach(ctx, proxyAddress(way.proxy)); err != nil {
+		if err := r.reach(ctx, proxyAddress(way.proxy)); err != nil {
 			c.Seen = fmt.Sprintf("%s: %v", way.proxy.Redacted(), err)
 			c.Took = time.Since(started)
-			e.add(e.broke(c, failure(way.stage, err)))
+			r.record.add(r.record.broke(c, failure(way.stage, err)))
 			return
 		}
 	}
 	c.Seen, c.Took = strings.Join(seen, ", "), time.Since(started)
-	e.add(c)
+	r.record.add(c)
 }
 
 // reach makes a TCP connection and closes it.
-func (e *examination) reach(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, e.o.Limit)
+func (r *route) reach(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, r.o.Limit)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -88,25 +102,27 @@ func (e *examination) reach(ctx context.Context, address string) error {
 	return conn.Close()
 }
 
-func (e *examination) splitTokenURL() {
-	u, err := url.Parse(e.o.Token.TokenURL)
+// hostAndPort are those of the token endpoint's URL.
+func hostAndPort(tokenURL string) (host, port string) {
+	u, err := url.Parse(tokenURL)
 	if err != nil {
-		return // the settings' check has reported it
+		return "", "" // the settings' check has reported it
 	}
-	e.tokenHost, e.tokenPort = u.Hostname(), u.Port()
-	if e.tokenPort == "" {
-		e.tokenPort = map[string]string{"http": "80"}[u.Scheme]
+	host, port = u.Hostname(), u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80"}[u.Scheme]
 	}
-	if e.tokenPort == "" {
-		e.tokenPort = "443"
+	if port == "" {
+		port = "443"
 	}
+	return host, port
 }
 
 // proxyOfToken is the one that requests to the endpoint go by: the settings',
 // else the environment's.
-func (e *examination) proxyOfToken() *url.URL {
-	t := e.transport()
-	request, err := http.NewRequest(http.MethodGet, e.o.Token.TokenURL, nil)
+func (r *route) proxyOfToken() *url.URL {
+	t := transport(r.o.Token)
+	request, err := http.NewRequest(http.MethodGet, r.o.Token.TokenURL, nil)
 	if t.Proxy == nil || err != nil {
 		return nil
 	}
@@ -129,40 +145,39 @@ func proxyAddress(u *url.URL) string {
 }
 
 // names looks both hosts up, unless a proxy does that.
-func (e *examination) names(ctx context.Context) {
-	e.families = map[string]families{}
-	e.lookUp(ctx, nameDNSToken, e.tokenHost, smtp.StageToken, e.tokenProxy)
-	e.lookUp(ctx, nameDNSSMTP, e.o.Session.Host, smtp.StageDial, e.o.Session.Proxy != nil)
+func (r *route) names(ctx context.Context) {
+	r.lookUp(ctx, nameDNSToken, r.tokenHost, smtp.StageToken, r.tokenProxy)
+	r.lookUp(ctx, nameDNSSMTP, r.o.Session.Host, smtp.StageDial, r.o.Session.Proxy != nil)
 }
 
-func (e *examination) lookUp(ctx context.Context, name, host string, stage smtp.Stage, proxied bool) {
-	if e.blocked(name, nameSettings, nameProxy) {
+func (r *route) lookUp(ctx context.Context, name, host string, stage smtp.Stage, proxied bool) {
+	if r.record.blocked(name, nameSettings, nameProxy) {
 		return
 	}
 	if proxied {
-		e.add(Check{Name: name, Status: Skipped, Seen: "the proxy looks " + host + " up"})
+		r.record.add(Check{Name: name, Status: Skipped, Seen: "the proxy looks " + host + " up"})
 		return
 	}
-	c := Check{Name: name, Status: OK, Limit: e.o.Limit}
+	c := Check{Name: name, Status: OK, Limit: r.o.Limit}
 	if a, err := netip.ParseAddr(host); err == nil {
-		e.families[host] = sorted([]netip.Addr{a})
+		r.families[host] = sorted([]netip.Addr{a})
 		c.Seen = host + " is an address"
-		e.add(c)
+		r.record.add(c)
 		return
 	}
 	started := time.Now()
-	within, cancel := context.WithTimeout(ctx, e.o.Limit)
+	within, cancel := context.WithTimeout(ctx, r.o.Limit)
 	defer cancel()
 	addrs, err := net.DefaultResolver.LookupNetIP(within, "ip", host)
 	c.Took = time.Since(started)
 	if err != nil {
-		e.add(e.broke(c, failure(stage, err)))
+		r.record.add(r.record.broke(c, failure(stage, err)))
 		return
 	}
 	f := sorted(addrs)
-	e.families[host] = f
+	r.families[host] = f
 	c.Seen = fmt.Sprintf("%s: %s", host, f)
-	e.add(c)
+	r.record.add(c)
 }
 
 func sorted(addrs []netip.Addr) families {
@@ -194,12 +209,12 @@ func (f families) String() string {
 }
 
 // connections makes TCP connections to both hosts, unless a proxy does that.
-func (e *examination) connections(ctx context.Context) {
-	e.connect(ctx, nameTCPToken, e.tokenHost, e.tokenPort, "", smtp.StageToken, nameDNSToken, e.tokenProxy)
-	if e.o.Session.Proxy != nil && e.state[nameDNSSMTP] != Failed {
+func (r *route) connections(ctx context.Context) {
+	r.connect(ctx, nameTCPToken, r.tokenHost, r.tokenPort, "", smtp.StageToken, nameDNSToken, r.tokenProxy)
+	if r.o.Session.Proxy != nil && r.record.state[nameDNSSMTP] != Failed {
 		return // the session's dial goes by the proxy, and is the check
 	}
-	e.connect(ctx, nameTCPSMTP, e.o.Session.Host, strconv.Itoa(e.o.Session.Port), e.o.Session.IPFamily, smtp.StageDial, nameDNSSMTP, false)
+	r.connect(ctx, nameTCPSMTP, r.o.Session.Host, strconv.Itoa(r.o.Session.Port), r.o.Session.IPFamily, smtp.StageDial, nameDNSSMTP, false)
 }
 
 // attempt is a connection by one family.
@@ -233,17 +248,17 @@ func plainFault(err error) string {
 	}
 }
 
-func (e *examination) connect(ctx context.Context, name, host, port, family string, stage smtp.Stage, dns string, proxied bool) {
-	if e.blocked(name, dns) {
+func (r *route) connect(ctx context.Context, name, host, port, family string, stage smtp.Stage, dns string, proxied bool) {
+	if r.record.blocked(name, dns) {
 		return
 	}
 	if proxied {
-		e.add(Check{Name: name, Status: Skipped, Seen: "the proxy connects to " + net.JoinHostPort(host, port)})
+		r.record.add(Check{Name: name, Status: Skipped, Seen: "the proxy connects to " + net.JoinHostPort(host, port)})
 		return
 	}
-	c := Check{Name: name, Status: OK, Limit: e.o.Limit}
+	c := Check{Name: name, Status: OK, Limit: r.o.Limit}
 	started := time.Now()
-	attempts := e.dialFamilies(ctx, host, port, family)
+	attempts := r.dialFamilies(ctx, host, port, family)
 	c.Took = time.Since(started)
 	var seen []string
 	var reached bool
@@ -260,23 +275,23 @@ func (e *examination) connect(ctx context.Context, name, host, port, family stri
 	case len(attempts) == 0:
 		failed = &net.DNSError{Err: "no address of the family that the settings ask for", Name: host, IsNotFound: true}
 		c.Seen = failed.Error()
-		e.add(e.broke(c, failure(stage, failed)))
+		r.record.add(r.record.broke(c, failure(stage, failed)))
 	case !reached:
-		e.add(e.broke(c, failure(stage, failed)))
+		r.record.add(r.record.broke(c, failure(stage, failed)))
 	case failed != nil && diagnosis.FaultOf(failed) == smtp.FaultConnectionTimeout:
-		c = e.warned(c, diagnosis.Symptom{Stage: stage, Fault: smtp.FaultNetworkUnreachable})
+		c = r.record.warned(c, diagnosis.Symptom{Stage: stage, Fault: smtp.FaultNetworkUnreachable})
 		c.Notes = []string{"one family of addresses gets no answer: connections begin slowly, or hang; SMTPSEND_IP_FAMILY chooses the other one"}
-		e.add(c)
+		r.record.add(c)
 	default:
-		e.add(c)
+		r.record.add(c)
 	}
 }
 
 // dialFamilies tries IPv4 and IPv6 at the same time.
-func (e *examination) dialFamilies(ctx context.Context, host, port, family string) []attempt {
-	ctx, cancel := context.WithTimeout(ctx, e.o.Limit)
+func (r *route) dialFamilies(ctx context.Context, host, port, family string) []attempt {
+	ctx, cancel := context.WithTimeout(ctx, r.o.Limit)
 	defer cancel()
-	f := e.families[host]
+	f := r.families[host]
 	results := make(chan attempt)
 	var networks []string
 	for _, n := range []struct {

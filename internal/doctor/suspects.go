@@ -11,20 +11,20 @@ import (
 // without a reason, the likeliest first. The token's claims give the order: the
 // role SMTP.SendAsApp belongs to the classic way, its absence to App RBAC, or
 // to a classic way without consent.
-func (e *examination) suspects() []Suspect {
+func (v verdict) suspects() []Suspect {
 	var c diagnosis.Claims
 	var list []Suspect
-	if e.claims != nil {
-		c = *e.claims
-		for _, odd := range e.oddClaims(c) {
+	if v.record.claims != nil {
+		c = *v.record.claims
+		for _, odd := range oddClaims(v.o, c) {
 			list = append(list, oddToken(odd))
 		}
 	}
-	s := suspicion{client: e.o.Token.ClientID, object: c.ObjectID, tenant: cmp.Or(e.o.TenantID, c.TenantID), mailbox: e.o.Session.Mailbox, graph: e.graph}
+	s := suspicion{client: v.o.Token.ClientID, object: c.ObjectID, tenant: cmp.Or(v.o.TenantID, c.TenantID), mailbox: v.o.Session.Mailbox, graph: v.graph}
 	switch {
 	case c.HasRole("SMTP.SendAsApp"):
 		return append(list, s.pointer(), s.noRight(), s.roleInTheWay(), s.mailboxName(), s.tooSoon())
-	case len(c.Roles) > 0, len(e.graph) > 0:
+	case len(c.Roles) > 0, len(v.graph) > 0:
 		return append(list, s.consent(), s.pointer(), s.scope(), s.mailboxName(), s.tooSoon())
 	}
 	return append(list, s.pointer(), s.scope(), s.consent(), s.mailboxName(), s.tooSoon())

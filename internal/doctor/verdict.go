@@ -9,23 +9,30 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
+// verdict is what the checks mean together.
+type verdict struct {
+	o      Options
+	record *record
+	clock  *clock
+	graph  []string // roles of the application in Microsoft Graph
+}
+
 // conclude names the one cause: that of the first failed check, unless an
 // earlier warning explains it.
-func (e *examination) conclude(ctx context.Context) {
-	r := e.report
-	r.Dialogue = e.lines.lines
+func (v verdict) conclude(ctx context.Context) {
+	r := v.record.report
 	i := slices.IndexFunc(r.Checks, func(c Check) bool { return c.Status == Failed })
 	r.Healthy = i < 0 && ctx.Err() == nil
 	root := ""
 	if i >= 0 {
-		c := e.root(r.Checks[i])
+		c := v.root(r.Checks[i])
 		root = c.Name
 		r.Broken, r.Proof, r.Finding, r.cause = c.Name, c.Seen, c.finding, r.Checks[i].cause
 		if c.Name == nameSettings && len(c.Notes) > 0 {
 			r.Proof = clean(strings.Join(c.Notes, "; "))
 		}
 		if r.Finding != nil && entryOf(r.Finding.Code).GivesNoReason() {
-			r.Suspects = e.suspects()
+			r.Suspects = v.suspects()
 		}
 	}
 	for _, c := range r.Checks {
@@ -43,47 +50,39 @@ func entryOf(code string) diagnosis.Entry {
 
 // root is the check to explain when c failed: c itself, or one before it whose
 // warning is the reason.
-func (e *examination) root(c Check) Check {
-	if e.skewed() && e.clockExplains(c) {
-		return e.check(nameClock)
+func (v verdict) root(c Check) Check {
+	if v.clock.skewed() && v.clockExplains(c) {
+		return v.record.check(nameClock)
 	}
-	if greeting := e.check(nameGreeting); greeting.Code == string(smtp.FaultNotExchange) && needsExchange(c) {
+	if greeting := v.record.check(nameGreeting); greeting.Code == string(smtp.FaultNotExchange) && needsExchange(c) {
 		greeting.Seen += "; " + c.Name + ": " + c.Seen
 		return greeting
 	}
-	if c.Name == nameAuth && e.claims != nil {
-		c.Seen = strings.Join(append([]string{c.Seen}, e.oddClaims(*e.claims)...), "; ")
+	if c.Name == nameAuth && v.record.claims != nil {
+		c.Seen = strings.Join(append([]string{c.Seen}, oddClaims(v.o, *v.record.claims)...), "; ")
 	}
 	return c
-}
-
-func (e *examination) check(name string) Check {
-	i := slices.IndexFunc(e.report.Checks, func(c Check) bool { return c.Name == name })
-	if i < 0 {
-		return Check{}
-	}
-	return e.report.Checks[i]
 }
 
 // clockExplains reports a failure that a wrong clock causes: a certificate out
 // of its time, an assertion out of its time, or a refused token that by this
 // machine's clock is not valid now. (A token that was fetched with a client
 // secret and looks right does not depend on the clock here.)
-func (e *examination) clockExplains(c Check) bool {
+func (v verdict) clockExplains(c Check) bool {
 	entry := entryOf(c.Code)
 	if entry.GivesNoReason() {
-		return e.tokenLooksInvalid()
+		return v.tokenLooksInvalid()
 	}
 	return entry.Clock
 }
 
 // tokenLooksInvalid reports whether by this machine's clock the token was not yet or no
 // longer valid when the endpoint's date came.
-func (e *examination) tokenLooksInvalid() bool {
-	if e.claims == nil || e.dateAt.IsZero() {
+func (v verdict) tokenLooksInvalid() bool {
+	if v.record.claims == nil || v.clock.at.IsZero() {
 		return false
 	}
-	return e.dateAt.Before(e.claims.NotBefore) || e.dateAt.After(e.claims.Expires)
+	return v.clock.at.Before(v.record.claims.NotBefore) || v.clock.at.After(v.record.claims.Expires)
 }
 
 // needsExchange reports a refusal for which another server than Exchange is

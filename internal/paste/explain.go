@@ -84,10 +84,10 @@ func (p *paste) numberHits() []hit {
 // unknownHits takes replies that Exchange surely gave and the catalogue lacks.
 func (p *paste) unknownHits() []hit {
 	for _, q := range p.replies {
-		if q.code >= 400 && q.enhanced != "" && p.spokenByMicrosoft(q.start) {
+		if q.code >= 400 && q.enhanced != "" && p.speakers.spokenByMicrosoft(q.start) {
 			e := diagnosis.Unknown(diagnosis.Symptom{Code: q.code})
 			at := region{q.start, q.end}
-			return []hit{{entry: e, at: at, words: []string{p.quote(at, e)}}}
+			return []hit{{entry: e, at: at, words: []string{p.src.quote(at, e)}}}
 		}
 	}
 	return nil
@@ -96,7 +96,7 @@ func (p *paste) unknownHits() []hit {
 // findings turns hits into findings, with the part of the text that each is about.
 func (p *paste) findings(hits []hit, f diagnosis.Facts) []diagnosis.Finding {
 	cuts := p.boundaries()
-	claims := p.claims()
+	claims := claimsOf(p.tokens)
 	var out []diagnosis.Finding
 	for _, h := range hits {
 		s := diagnosis.Symptom{Stage: h.entry.Stages[0], Text: p.part(h, cuts)}
@@ -107,7 +107,7 @@ func (p *paste) findings(hits []hit, f diagnosis.Facts) []diagnosis.Finding {
 		if e.GivesNoReason() {
 			s.Claims, e = claims, e.WithClaims(claims)
 		}
-		finding := diagnosis.Describe(e, s, p.factsOf(f, s.Text))
+		finding := diagnosis.Describe(e, s, factsOf(f, s.Text))
 		// What was pasted is not given back: it may hold what no one else may see.
 		finding.Matched, finding.Text = h.words, ""
 		out = append(out, finding)
@@ -118,12 +118,12 @@ func (p *paste) findings(hits []hit, f diagnosis.Facts) []diagnosis.Finding {
 // part is the text from the hit, or the reply code in front of it, up to the
 // next error, at most 8 KiB.
 func (p *paste) part(h hit, cuts []int) string {
-	start, end := h.at.start, min(len(p.text), h.at.start+8<<10)
+	start, end := h.at.start, min(len(p.src.text), h.at.start+8<<10)
 	if i := sort.SearchInts(cuts, start+1) - 1; i >= 0 && start-cuts[i] < 300 {
 		start = cuts[i]
 	}
 	if i := sort.SearchInts(cuts, h.at.end); i < len(cuts) && cuts[i] < end {
 		end = cuts[i]
 	}
-	return strings.TrimSpace(strings.ToValidUTF8(p.text[start:max(end, h.at.end)], ""))
+	return strings.TrimSpace(strings.ToValidUTF8(p.src.text[start:max(end, h.at.end)], ""))
 }

@@ -16,7 +16,7 @@ var (
 )
 
 // factsOf adds the ids that the endpoint names in its own words.
-func (p *paste) factsOf(f diagnosis.Facts, text string) diagnosis.Facts {
+func factsOf(f diagnosis.Facts, text string) diagnosis.Facts {
 	text = whitespace.Get().ReplaceAllString(text, " ")
 	if m := appInText.Get().FindStringSubmatch(text); m != nil {
 		f.ClientID = cmp.Or(f.ClientID, m[1])
@@ -27,10 +27,10 @@ func (p *paste) factsOf(f diagnosis.Facts, text string) diagnosis.Facts {
 	return f
 }
 
-// claims reads the token of a transcript that shows one. When it was used is
+// claimsOf reads the token of a transcript that shows one. When it was used is
 // not known, so its expiry says nothing.
-func (p *paste) claims() *diagnosis.Claims {
-	for _, token := range p.tokens {
+func claimsOf(tokens []string) *diagnosis.Claims {
+	for _, token := range tokens {
 		if c, err := diagnosis.ReadClaims(token); err == nil && c.Audience != "" {
 			c.Expires = time.Time{}
 			for _, id := range []*string{&c.AppID, &c.ObjectID, &c.TenantID} {

@@ -2,10 +2,8 @@ package paste
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -19,8 +17,8 @@ func (p *paste) networkHits(replies []hit) []hit {
 			if !r.Network {
 				continue
 			}
-			for _, at := range p.words(r.Words) {
-				h := hit{entry: e, at: at, score: r.Weight(), words: []string{p.quote(at, e)}}
+			for _, at := range p.src.words(r.Words) {
+				h := hit{entry: e, at: at, score: r.Weight(), words: []string{p.src.quote(at, e)}}
 				if e.Vague {
 					h.score = 1
 				}
@@ -37,27 +35,14 @@ func (p *paste) networkHits(replies []hit) []hit {
 // their own.
 func (p *paste) saysFailure(r diagnosis.Rule, at region, replies []hit) bool {
 	moot := r.Generic && len(replies) > 0 // "no connection", and yet a server replied
-	otherWords := r.Solid && p.severalWords(at)
-	return !moot && !otherWords && !p.isSetting(at) && !p.partOfReply(at, replies)
+	otherWords := r.Solid && p.src.severalWords(at)
+	return !moot && !otherWords && !p.src.isSetting(at) && !p.partOfReply(at, replies)
 }
-
-// severalWords reports whether what looks like a name is several words ("file
-// not found" holds "ENOTFOUND"), and not one that a line end has cut.
-func (p *paste) severalWords(at region) bool {
-	return strings.Contains(p.text[at.start:at.end], " ") && !strings.Contains(p.text[at.start:at.end], "\n")
-}
-
-// isSetting reports whether the words are the name of a setting ("timeout=300").
-func (p *paste) isSetting(at region) bool {
-	return settingValue.Get().MatchString(p.around(region{at.end, at.end}, 0, 16))
-}
-
-var settingValue = lazyregexp.New(`^(?:["'\]] ?(?:=>?|:)| ?=>?) ?["']?\d`)
 
 // partOfReply reports whether the words at this place belong to a reply: one follows
 // them at once, or they are in or after one on its line.
 func (p *paste) partOfReply(at region, replies []hit) bool {
-	line := p.line(at.start)
+	line := p.src.line(at.start)
 	follows := func(q pastedReply) bool {
 		onLine := q.start >= line.start && q.start < line.end
 		return q.code >= 400 && q.enhanced != "" && onLine && q.start-at.end < 60
@@ -74,17 +59,17 @@ func (p *paste) partOfReply(at region, replies []hit) bool {
 // and tells the machine itself from it.
 func (p *paste) connects(h *hit) bool {
 	if h.entry.Local != "" {
-		if local, mailPort := p.onLoopback(h.at); local {
+		if local, mailPort := p.speakers.onLoopback(h.at); local {
 			h.entry, _ = diagnosis.Lookup(h.entry.Local)
-			return mailPort && p.microsofts(h.at, true)
+			return mailPort && p.speakers.microsofts(h.at, true)
 		}
 	}
-	if h.entry.Inspected != "" && p.inspected(h.at) {
+	if h.entry.Inspected != "" && p.speakers.inspected(h.at) {
 		h.entry, _ = diagnosis.Lookup(h.entry.Inspected)
 	}
 	proxys := h.entry.Fault == smtp.FaultProxyRefused || h.entry.Fault == smtp.FaultProxySignIn
-	if p.dialsPrivate(h.at) && !proxys { // a proxy may well have a private address
+	if p.speakers.dialsPrivate(h.at) && !proxys { // a proxy may well have a private address
 		return false
 	}
-	return p.namesMicrosoftHost(h.at)
+	return p.speakers.namesMicrosoftHost(h.at)
 }

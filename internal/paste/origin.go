@@ -75,6 +75,19 @@ var (
 	}
 )
 
+// speakers are what tells whose server speaks at a place of the text.
+type speakers struct {
+	src          *source
+	marks, hosts []mark
+}
+
+func newSpeakers(src *source) *speakers {
+	w := &speakers{src: src}
+	w.marks, w.hosts = findMarks(src.text, src.lower)
+	w.marks = append(w.marks, src.wrappedMarks()...)
+	return w
+}
+
 const maxMarks = 2000
 
 // clientHosts are those of Microsoft's that send, and never answer.
@@ -175,29 +188,6 @@ var (
 	ownLog = lazyregexp.New(`(?i)/smtpd\[|\bNOQUEUE:|\brejected (?:RCPT|MAIL|EHLO|HELO|after DATA|connection)\b|dovecot: `)
 )
 
-// wrappedMarks are Exchange's host names with a line end inside.
-func (p *paste) wrappedMarks() []mark {
-	var out []mark
-	for _, name := range []string{"prodoutlookcom", "prodprotectionoutlookcom", "prodexchangelabscom", "office365com"} {
-		for _, at := range p.words([]string{name}) {
-			if strings.Contains(p.text[at.start:at.end], "\n") {
-				out = append(out, mark{start: at.start, end: at.end, microsoft: true})
-			}
-		}
-	}
-	return out
-}
-
-func asciiLower(text string) string {
-	b := []byte(text)
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
-}
-
 const maxOfOneWord = 100
 
 // wordStarts are the places where a word begins with w.
@@ -272,8 +262,8 @@ func ofPerson(text string, start int) bool {
 // A weak one, which others word alike, needs a mark of Microsoft's nearer than
 // one of another's; a strong one is doubted only beside another's mark with
 // none of Microsoft's in the whole text.
-func (p *paste) microsofts(at region, weak bool) bool {
-	mine, known, answering := p.nearest(at)
+func (w *speakers) microsofts(at region, weak bool) bool {
+	mine, known, answering := w.nearest(at)
 	switch {
 	case !weak && mine >= 0:
 		return true
@@ -282,22 +272,22 @@ func (p *paste) microsofts(at region, weak bool) bool {
 	case mine < 0, known >= 0 && known < mine, answering >= 0 && answering < mine:
 		return false
 	}
-	line := p.line(at.start)
-	return !ownLog.Get().MatchString(p.text[line.start:min(line.end, at.end)])
+	line := w.src.line(at.start)
+	return !ownLog.Get().MatchString(w.src.text[line.start:min(line.end, at.end)])
 }
 
 // nearest returns the distances to the nearest marks of Microsoft, of another
 // known one, and of a host that answers, -1 for none. What is on another
 // line counts as farther.
-func (p *paste) nearest(at region) (mine, known, answering int) {
+func (w *speakers) nearest(at region) (mine, known, answering int) {
 	mine, known, answering = -1, -1, -1
 	nearer := func(best *int, d int) {
 		if *best < 0 || d < *best {
 			*best = d
 		}
 	}
-	line := p.line(at.start)
-	for _, m := range p.marks {
+	line := w.src.line(at.start)
+	for _, m := range w.marks {
 		d := at.distance(region{m.start, m.end})
 		if m.start < line.start || m.start > max(line.end, at.end) {
 			d += 200
@@ -318,10 +308,10 @@ func (p *paste) nearest(at region) (mine, known, answering int) {
 // is one to Microsoft's: a host of Microsoft's on the same line says so, else
 // the nearest host decides, and where no host and no private address is named,
 // words such as "Office 365".
-func (p *paste) namesMicrosoftHost(at region) bool {
-	line := p.line(at.start)
+func (w *speakers) namesMicrosoftHost(at region) bool {
+	line := w.src.line(at.start)
 	best, mine := -1, false
-	for _, h := range p.hosts {
+	for _, h := range w.hosts {
 		d := at.distance(region{h.start, h.end})
 		if h.start < line.start || h.start > line.end {
 			d += 1000
@@ -337,22 +327,22 @@ func (p *paste) namesMicrosoftHost(at region) bool {
 	if best >= 0 {
 		return mine
 	}
-	return !privateAddress.Get().MatchString(p.text[line.start:line.end]) && p.microsofts(at, true)
+	return !privateAddress.Get().MatchString(w.src.text[line.start:line.end]) && w.microsofts(at, true)
 }
 
 // onPremises reports whether an Exchange server that is not Microsoft's own
 // speaks before this place. It words a refused sign-in as Exchange Online does,
 // and for other reasons.
-func (p *paste) onPremises(at region) bool {
-	for _, h := range p.hosts {
+func (w *speakers) onPremises(at region) bool {
+	for _, h := range w.hosts {
 		if h.microsoft {
 			return false
 		}
 	}
-	if !slices.ContainsFunc(ownExchangeWords, func(w string) bool { return strings.Contains(p.text, w) }) {
+	if !slices.ContainsFunc(ownExchangeWords, func(word string) bool { return strings.Contains(w.src.text, word) }) {
 		return false
 	}
-	return ownExchange.Get().MatchString(p.around(at, 4000, 400))
+	return ownExchange.Get().MatchString(w.src.around(at, 4000, 400))
 }
 
 // What Exchange Online does not offer, and the words to look for first.
@@ -365,17 +355,17 @@ var privateAddress = lazyregexp.New(`\b(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[
 
 // dialsPrivate reports whether the line says that a private address was dialled,
 // whatever other host it names.
-func (p *paste) dialsPrivate(at region) bool {
-	line := p.line(at.start)
-	return privateTarget.Get().MatchString(p.text[line.start:line.end])
+func (w *speakers) dialsPrivate(at region) bool {
+	line := w.src.line(at.start)
+	return privateTarget.Get().MatchString(w.src.text[line.start:line.end])
 }
 
 var privateTarget = lazyregexp.New(`(?i)(?:dial tcp|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|connect to|connecting to|trying) \[?(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+\b`)
 
 // inspected reports whether a product that opens TLS is named near the place, or an
 // authority made for it as the issuer.
-func (p *paste) inspected(at region) bool {
-	near := p.around(at, 1000, 1000)
+func (w *speakers) inspected(at region) bool {
+	near := w.src.around(at, 1000, 1000)
 	if m := issuedBy.Get().FindStringSubmatch(near); m != nil && exchange.Inspects(m[1]) {
 		return true
 	}
@@ -387,11 +377,11 @@ var issuedBy = lazyregexp.New(`\(issued by ([^)\n]{1,120})\)`)
 
 // onLoopback reports whether the line, or the exception around it, names the machine itself, and whether
 // the port, where one is named, is one of mail.
-func (p *paste) onLoopback(at region) (local, mailPort bool) {
-	line := p.line(at.start)
-	m := loopback.Get().FindStringSubmatch(p.text[line.start:line.end])
+func (w *speakers) onLoopback(at region) (local, mailPort bool) {
+	line := w.src.line(at.start)
+	m := loopback.Get().FindStringSubmatch(w.src.text[line.start:line.end])
 	if m == nil { // JavaMail names the host two lines before
-		m = loopbackBefore.Get().FindStringSubmatch(p.text[max(0, line.start-120):line.start])
+		m = loopbackBefore.Get().FindStringSubmatch(w.src.text[max(0, line.start-120):line.start])
 	}
 	if m == nil {
 		return false, false
@@ -407,10 +397,16 @@ var (
 
 // spokenByMicrosoft reports whether the line itself bears a sign of an Exchange
 // server, as needed to call a reply Exchange's that the catalogue lacks.
-func (p *paste) spokenByMicrosoft(at int) bool {
-	line := p.line(at)
-	l := p.text[line.start:line.end]
+func (w *speakers) spokenByMicrosoft(at int) bool {
+	line := w.src.line(at)
+	l := w.src.text[line.start:line.end]
 	return exchangesOwn.Get().MatchString(l) || bracketed.Get().MatchString(l)
 }
 
 var bracketed = lazyregexp.New(`(?i)\[[^\]]*\.(?:prod|protection)\.(?:outlook|exchangelabs)\.com|\bHostname=\w+\.\w+\.prod\.`)
+
+// lineNamesMicrosoft reports whether a host of Microsoft's is named on the line.
+func (w *speakers) lineNamesMicrosoft(at int) bool {
+	line := w.src.line(at)
+	return slices.ContainsFunc(w.hosts, func(h mark) bool { return h.microsoft && h.start >= line.start && h.end <= line.end })
+}

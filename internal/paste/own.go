@@ -15,8 +15,8 @@ var ownName = lazyregexp.New(`\bmore:\s+smtpsend explain ([a-z0-9-]{3,60})`)
 // the claims of a token, a reply that did not come.
 func (p *paste) ownHits() []hit {
 	var hits []hit
-	for _, m := range ownName.Get().FindAllStringSubmatchIndex(p.text, maxOccurrences) {
-		e, known := diagnosis.Lookup(p.text[m[2]:m[3]])
+	for _, m := range ownName.Get().FindAllStringSubmatchIndex(p.src.text, maxOccurrences) {
+		e, known := diagnosis.Lookup(p.src.text[m[2]:m[3]])
 		if known && !slices.ContainsFunc(hits, func(h hit) bool { return h.entry.Code == e.Code }) {
 			hits = append(hits, hit{entry: e, at: region{m[0], m[1]}, words: []string{"smtpsend explain " + e.Code}})
 		}

@@ -12,10 +12,10 @@ import (
 // of the text those of the catalogue, as they are written there; for all else an
 // ellipsis. So nothing comes back that only the text knew, such as a password
 // between two words, or its marks and capitals.
-func (p *paste) quote(at region, e diagnosis.Entry) string {
+func (s *source) quote(at region, e diagnosis.Entry) string {
 	known := sampleWords(e)
 	var out []string
-	for _, word := range strings.Fields(p.text[at.start:min(at.end, at.start+maxQuoted)]) {
+	for _, word := range strings.Fields(s.text[at.start:min(at.end, at.start+maxQuoted)]) {
 		ours := known[bare(word)]
 		if ours == "" {
 			ours = phraseIn(e, word)

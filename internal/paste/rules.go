@@ -2,7 +2,6 @@ package paste
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
@@ -19,8 +18,8 @@ func (p *paste) ruleHits() []hit {
 			for _, at := range p.places(r) {
 				if p.means(e, r, at) {
 					hits = append(hits, hit{
-						entry: e, at: at, line: p.line(at.start), score: r.Weight(),
-						worded: r.Code == 0 && r.Enhanced == "", words: []string{p.quote(at, e)},
+						entry: e, at: at, line: p.src.line(at.start), score: r.Weight(),
+						worded: r.Code == 0 && r.Enhanced == "", words: []string{p.src.quote(at, e)},
 					})
 				}
 			}
@@ -32,25 +31,25 @@ func (p *paste) ruleHits() []hit {
 // means reports whether what a rule found at this place is the entry's failure, and
 // not another server's, or another sign-in than one for mail.
 func (p *paste) means(e diagnosis.Entry, r diagnosis.Rule, at region) bool {
-	if e.OnlineOnly && p.onPremises(at) {
+	if e.OnlineOnly && p.speakers.onPremises(at) {
 		return false
 	}
 	generalWords := r.Generic && len(r.Words) > 0
-	if generalWords && !p.nearMail(at) {
+	if generalWords && !p.src.nearMail(at) {
 		return false
 	}
-	return p.microsofts(at, r.Weak)
+	return p.speakers.microsofts(at, r.Weak)
 }
 
 // places are where everything that the rule names is found together.
 func (p *paste) places(r diagnosis.Rule) []region {
 	if r.Code == 0 && r.Enhanced == "" {
-		return p.words(r.Words)
+		return p.src.words(r.Words)
 	}
 	var out []region
 	var spots []region
 	if len(r.Words) > 0 {
-		spots = p.words(r.Words)
+		spots = p.src.words(r.Words)
 	}
 	for _, q := range p.replies {
 		if !q.fits(r) {
@@ -74,11 +73,11 @@ func (p *paste) places(r diagnosis.Rule) []region {
 // a number of another kind.
 func (p *paste) isReply(q pastedReply) bool {
 	withReplyCode := q.code != 0 && !p.saysElse(q)
-	spokenOf := q.led && (q.threeDigits() || p.aboutMail(q))
-	if withReplyCode || spokenOf || p.alone(q) {
+	spokenOf := q.led && (q.threeDigits() || p.src.aboutMail(q))
+	if withReplyCode || spokenOf || p.src.alone(q) {
 		return true
 	}
-	return q.credible && q.threeDigits() && p.microsofts(q.region(), true)
+	return q.credible && q.threeDigits() && p.speakers.microsofts(q.region(), true)
 }
 
 // fits compares the codes. A tool may have taken the reply code away, which is
@@ -93,39 +92,12 @@ func (q pastedReply) fits(r diagnosis.Rule) bool {
 	return r.HasEnhanced(q.enhanced) && (codeFits || codeLost)
 }
 
-// alone reports whether the text is nothing but this code, as people type it.
-func (p *paste) alone(q pastedReply) bool {
-	return strings.TrimSpace(p.text) == p.text[q.start:q.end]
-}
-
 // saysElse reports whether a reply code without enhanced code comes with a
 // reply's words. Exchange puts an enhanced code before all its words, so they
 // are another server's; what a program says about a code is not meant.
 func (p *paste) saysElse(q pastedReply) bool {
-	next := p.around(region{q.end, q.end}, 0, 40)
-	return q.enhanced == "" && replyWords.Get().MatchString(next) && !p.lineNamesMicrosoft(q.start)
-}
-
-func (p *paste) lineNamesMicrosoft(at int) bool {
-	line := p.line(at)
-	return slices.ContainsFunc(p.hosts, func(h mark) bool { return h.microsoft && h.start >= line.start && h.end <= line.end })
-}
-
-// nearMail reports whether mail, and not just any sign-in, is spoken of nearby.
-func (p *paste) nearMail(at region) bool {
-	near := p.lower[max(0, at.start-600):min(len(p.lower), at.end+600)]
-	return slices.ContainsFunc(mailServices, func(w string) bool { return strings.Contains(near, w) })
-}
-
-var mailServices = []string{
-	"smtp", "mail", "exchange", "outlook", "office365", "office 365", "o365", "m365", "storedrv",
+	next := p.src.around(region{q.end, q.end}, 0, 40)
+	return q.enhanced == "" && replyWords.Get().MatchString(next) && !p.speakers.lineNamesMicrosoft(q.start)
 }
 
 var replyWords = lazyregexp.New(`^[ -:]{1,2}["']?(?i:authentication |auth |incorrect|invalid|error: |login|sorry|bad |username|user |password|account|access)`)
-
-// aboutMail reports whether mail is spoken of near the code.
-func (p *paste) aboutMail(q pastedReply) bool {
-	return mailWords.Get().MatchString(p.around(q.region(), 200, 200))
-}
-
-var mailWords = lazyregexp.New(`(?i)smtp|mail|auth|recipient|sender|delivery|exchange|outlook|submi|ndr\b|dsn\b|office ?365`)

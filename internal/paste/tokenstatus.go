@@ -18,9 +18,9 @@ const maxStatusLines = 200
 // statusHits are the answers of the token endpoint of which a program prints
 // the HTTP status and the URL, and nothing of what the endpoint said.
 func (p *paste) statusHits() []hit {
-	for _, m := range exchange.TokenHosts(p.text, maxStatusLines) {
-		line := p.line(m[0])
-		s := httpStatus.Get().FindStringSubmatchIndex(p.text[line.start:line.end])
+	for _, m := range exchange.TokenHosts(p.src.text, maxStatusLines) {
+		line := p.src.line(m[0])
+		s := httpStatus.Get().FindStringSubmatchIndex(p.src.text[line.start:line.end])
 		if s == nil {
 			continue
 		}
@@ -29,7 +29,7 @@ func (p *paste) statusHits() []hit {
 		if digits[0] < 0 {
 			digits = s[4:6]
 		}
-		status, _ := strconv.Atoi(p.text[line.start+digits[0] : line.start+digits[1]])
+		status, _ := strconv.Atoi(p.src.text[line.start+digits[0] : line.start+digits[1]])
 		if status == 407 { // the proxy's
 			continue
 		}
@@ -37,7 +37,7 @@ func (p *paste) statusHits() []hit {
 		if score == 0 {
 			e = diagnosis.Unknown(diagnosis.Symptom{HTTPStatus: status})
 		}
-		return []hit{{entry: e, at: at, score: diagnosis.Ordinary, words: []string{p.quote(at, e)}}}
+		return []hit{{entry: e, at: at, score: diagnosis.Ordinary, words: []string{p.src.quote(at, e)}}}
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ var ellipses = []string{"...", "…", "(truncated", "[truncated", "[cut"}
 // tenant nor the mailbox.
 func (p *paste) truncatedHits(found []hit) []hit {
 	var hits []hit
-	for _, cut := range p.truncations() {
+	for _, cut := range p.src.truncations() {
 		if h, ok := p.truncatedAt(cut); ok && !covered(h, found) {
 			hits = append(hits, h)
 		}
@@ -30,12 +30,12 @@ func (p *paste) truncatedHits(found []hit) []hit {
 }
 
 // truncations are the numbers of letters before each cut.
-func (p *paste) truncations() []int {
-	letters := p.views[0]
+func (s *source) truncations() []int {
+	letters := s.views[0]
 	cuts := []int{len(letters.letters)}
 	for _, e := range ellipses {
 		for from := 0; len(cuts) <= maxCuts; {
-			i := strings.Index(p.text[from:], e)
+			i := strings.Index(s.text[from:], e)
 			if i < 0 {
 				break
 			}
@@ -60,7 +60,7 @@ func (v view) before(at int) int {
 }
 
 func (p *paste) truncatedAt(cut int) (hit, bool) {
-	letters := p.views[0].letters[:cut]
+	letters := p.src.views[0].letters[:cut]
 	var best hit
 	for _, e := range p.entries {
 		for _, r := range e.Rules {
@@ -71,14 +71,14 @@ func (p *paste) truncatedAt(cut int) (hit, bool) {
 			if n == 0 {
 				continue
 			}
-			at := region{int(p.views[0].at[cut-n]), int(p.views[0].at[cut-1]) + 1}
-			if !p.microsofts(at, r.Weak) {
+			at := region{int(p.src.views[0].at[cut-n]), int(p.src.views[0].at[cut-1]) + 1}
+			if !p.speakers.microsofts(at, r.Weak) {
 				continue
 			}
 			if best.score > 0 && best.entry.Code != e.Code {
 				return hit{}, false
 			}
-			best = hit{entry: e, at: at, line: p.line(at.start), score: diagnosis.Ordinary + n, worded: true, words: []string{p.quote(at, e)}}
+			best = hit{entry: e, at: at, line: p.src.line(at.start), score: diagnosis.Ordinary + n, worded: true, words: []string{p.src.quote(at, e)}}
 		}
 	}
 	return best, best.score > 0

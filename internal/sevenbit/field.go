@@ -106,7 +106,7 @@ func (w *walker) fieldEdit(f field, p part) error {
 	}
 	if p.guarded || f.name == "" {
 		if bad.fault != "" {
-			return w.refuse(bad.offset, bad.fault, reasonOf(p))
+			return refusal(bad.offset, bad.fault, reasonOf(p))
 		}
 		w.left()
 		return nil
@@ -123,9 +123,9 @@ func (w *walker) fieldEdit(f field, p part) error {
 	text, ok := headerfield.Fold(text, headerfield.IsStructured(f.name))
 	switch {
 	case strings.Contains(text, "\x00"):
-		return w.refuse(bad.offset, bad.fault, "the field is not free text")
+		return refusal(bad.offset, bad.fault, "the field is not free text")
 	case !ok && bad.fault != "":
-		return w.refuse(bad.offset, bad.fault, "a header field has no blank to fold it at")
+		return refusal(bad.offset, bad.fault, "a header field has no blank to fold it at")
 	case !ok:
 		w.left()
 		return nil
@@ -205,7 +205,7 @@ func (w *walker) bodyField(f field) error {
 	isFit := bad.fault == "" && mayStay
 	if f.name == "" || isFit {
 		if bad.fault != "" {
-			return w.refuse(bad.offset, bad.fault, "it is in a report")
+			return refusal(bad.offset, bad.fault, "it is in a report")
 		}
 		if high > 0 {
 			w.left()
@@ -215,7 +215,7 @@ func (w *walker) bodyField(f field) error {
 	text, ok := headerfield.Fold(headerfield.Text(f.raw, w.part.raw), false)
 	switch {
 	case !ok && bad.fault != "":
-		return w.refuse(bad.offset, bad.fault, "it is in a report")
+		return refusal(bad.offset, bad.fault, "it is in a report")
 	case !ok:
 		w.left()
 		return nil

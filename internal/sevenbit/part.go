@@ -72,16 +72,16 @@ func (w *walker) endHeader(fields, body int64) error {
 	h.end()
 	w.inHeader = false
 	at := h.insertAt(fields)
-	if at == w.m.Body && !w.m.Blank && len(w.levels) > 0 {
+	if at == w.m.Body && !w.m.Blank && len(w.nesting.levels) > 0 {
 		at = fields // no empty line parts it from the header of the message
 	}
 	p := part{fields: at, body: body, header: h.fields, message: h.message, media: "text/plain"}
 	if h.message && h.signed() {
-		w.protect(len(w.levels) - 1) // a message has a level of its own, but for the outermost
+		w.nesting.protect(len(w.nesting.levels) - 1) // a message has a level of its own, but for the outermost
 	}
-	p.guarded = w.guarded()
+	p.guarded = w.nesting.guarded()
 	var params []headerfield.Parameter
-	if len(w.levels) > 0 && w.levels[len(w.levels)-1].digest && !h.message {
+	if len(w.nesting.levels) > 0 && w.nesting.levels[len(w.nesting.levels)-1].digest && !h.message {
 		p.media = "message/rfc822"
 	}
 	for i, f := range h.all("content-type") {
@@ -99,7 +99,7 @@ func (w *walker) endHeader(fields, body int64) error {
 	p.encoding = encodingOf(label.value())
 	w.first = w.first.Or(headerfield.NewCharset(p.charset))
 	p.raw = headerfield.NewCharset(p.charset).Or(w.first)
-	if h.message && len(w.levels) == 0 {
+	if h.message && len(w.nesting.levels) == 0 {
 		w.root = p // until it is known what charset its texts are in
 	} else if err := w.fieldEdits(p); err != nil {
 		return err
@@ -133,10 +133,10 @@ func (w *walker) open(p part, params []headerfield.Parameter, label field) error
 			label = field{}
 		}
 		if p.sealed {
-			w.protect(len(w.levels)) // which is opened here
+			w.nesting.protect(len(w.nesting.levels)) // which is opened here
 		}
-		w.part = part{kind: kindOutside, body: p.body, guarded: w.guarded()}
-		return w.push(level{boundary: strings.TrimRight(boundary, " \t"), digest: media == "multipart/digest", label: identityLabel(label)})
+		w.part = part{kind: kindOutside, body: p.body, guarded: w.nesting.guarded()}
+		return w.nesting.push(level{boundary: strings.TrimRight(boundary, " \t"), digest: media == "multipart/digest", label: identityLabel(label)})
 	case media == "message/rfc822" && p.encoding == "":
 		if p.guarded {
 			label = field{}
@@ -145,10 +145,10 @@ func (w *walker) open(p part, params []headerfield.Parameter, label field) error
 			return err
 		}
 		if p.sealed {
-			w.protect(len(w.levels))
+			w.nesting.protect(len(w.nesting.levels))
 		}
 		w.inHeader, w.header = true, partHeader{message: true}
-		return w.push(level{label: identityLabel(label)})
+		return w.nesting.push(level{label: identityLabel(label)})
 	case strings.HasPrefix(media, "text/") || media == "text" || media == "":
 		p.kind = kindText
 	case media == "message/delivery-status" || media == "message/disposition-notification" || media == "message/feedback-report":
@@ -198,7 +198,7 @@ func (w *walker) body(end int64, last bool) error {
 	case p.guarded || p.sealed:
 		return w.keep(reasonSigned)
 	case p.kind == kindOutside:
-		if in := len(w.levels) - 1; in >= 0 && !w.levels[in].seen && !p.after {
+		if in := len(w.nesting.levels) - 1; in >= 0 && !w.nesting.levels[in].seen && !p.after {
 			return w.keep("the boundary of its multipart does not occur")
 		}
 		w.edit(p.body, end, newPlain(stretch{w.m.Octets, p.body, end - p.body}, w.o.EightBit))
@@ -214,7 +214,7 @@ func (w *walker) body(end int64, last bool) error {
 func (w *walker) keep(reason string) error {
 	o := &w.part.octets
 	if bad := o.worst(); bad.fault != "" {
-		return w.refuse(bad.offset, bad.fault, reason)
+		return refusal(bad.offset, bad.fault, reason)
 	}
 	if o.high > 0 {
 		w.left()

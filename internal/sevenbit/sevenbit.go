@@ -85,7 +85,7 @@ func (r *Refusal) Error() string {
 // or the cause of ctx. The limits are Parts, PartNesting, PartHeader, Fields
 // and HeaderSection of package limits; a message over them is refused.
 func Make(ctx context.Context, m Message, o Options) (Plan, error) {
-	w := &walker{m: m, o: o, names: map[string]int{}, guard: noGuard}
+	w := &walker{m: m, o: o, nesting: newNesting()}
 	if err := w.rootHeader(); err != nil {
 		return Plan{}, err
 	}

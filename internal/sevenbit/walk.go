@@ -10,13 +10,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/limits"
 )
 
-// noGuard means that what is read is neither signed nor encrypted; guardAll that
-// the whole message is.
-const (
-	noGuard  = -1
-	guardAll = -2
-)
-
 // walker reads the lines of a message and keeps track of its MIME
 // structure (RFC 2046 5.1), as far as it is needed to know which part a line
 // belongs to.
@@ -25,28 +18,16 @@ type walker struct {
 	o    Options
 	plan Plan
 
-	levels []level        // what is open around the line, outermost first
-	names  map[string]int // the innermost level, from 1, at which each boundary is
-	guard  int            // the level with which what is signed or encrypted ends
-	parts  int
-	held   int                 // octets of fields that are written again
-	first  headerfield.Charset // that of the first text that says one
-	root   part                // the header of the message
+	nesting nesting // what is open around the line
+	parts   int
+	held    int                 // octets of fields that are written again
+	first   headerfield.Charset // that of the first text that says one
+	root    part                // the header of the message
 
 	off      int64 // of the line
 	inHeader bool
 	header   partHeader
 	part     part
-}
-
-// level is a multipart, or a message within the message (which has no boundary of
-// its own and ends with the part that it is in).
-type level struct {
-	boundary string
-	digest   bool  // its parts are messages where nothing else is said (RFC 2046 5.1.5)
-	seen     bool  // a part of it began
-	label    field // its Content-Transfer-Encoding
-	raw      bool  // octets above 127 are left in it
 }
 
 // readLine takes one line, in pieces when it is long.
@@ -62,7 +43,7 @@ func (w *walker) readLine(br *bufio.Reader) error {
 		return w.headerLine(br, piece, whole, start)
 	}
 	if whole && len(piece) > 2 && piece[0] == '-' && piece[1] == '-' {
-		if i, closing, ok := w.boundary(string(piece)); ok {
+		if i, closing, ok := w.nesting.boundary(string(piece)); ok {
 			return w.next(i, closing, start)
 		}
 	}
@@ -97,7 +78,7 @@ func (w *walker) headerLine(br *bufio.Reader, piece []byte, whole bool, start in
 		line += string(next)
 	}
 	if whole && strings.HasPrefix(line, "--") {
-		if i, closing, ok := w.boundary(line); ok {
+		if i, closing, ok := w.nesting.boundary(line); ok {
 			if err := w.endHeader(start, start); err != nil { // a part without a body
 				return err
 			}
@@ -108,20 +89,9 @@ func (w *walker) headerLine(br *bufio.Reader, piece []byte, whole bool, start in
 		return w.endHeader(start, w.off)
 	}
 	if w.header.add(line, start, w.off); w.header.octets > most {
-		return w.refuse(-1, "", fmt.Sprintf("the header of a part has more than %d octets", most))
+		return refusal(-1, "", fmt.Sprintf("the header of a part has more than %d octets", most))
 	}
 	return nil
-}
-
-// boundary reports whether line is a delimiter line, and of which multipart: the
-// innermost, where several would fit.
-func (w *walker) boundary(line string) (index int, closing, ok bool) {
-	text := strings.TrimRight(line, " \t\r\n")[2:]
-	at := w.names[text]
-	if before, found := strings.CutSuffix(text, "--"); found && w.names[before] > at {
-		at, closing = w.names[before], true
-	}
-	return at - 1, closing, at > 0
 }
 
 // next ends a part at a delimiter line that begins at start.
@@ -130,16 +100,16 @@ func (w *walker) next(index int, closing bool, start int64) error {
 	if closing { // alone, it begins no part
 		keep = index
 	} else {
-		w.levels[index].seen = true
+		w.nesting.levels[index].seen = true
 	}
 	if err := w.endPart(max(w.part.body, start-2), false); err != nil {
 		return err
 	}
 	w.pop(keep)
 	w.inHeader, w.header = !closing, partHeader{}
-	w.part = part{kind: kindOutside, body: w.off, guarded: w.guarded(), after: true}
+	w.part = part{kind: kindOutside, body: w.off, guarded: w.nesting.guarded(), after: true}
 	if w.parts++; w.parts > limits.Parts {
-		return w.refuse(-1, "", fmt.Sprintf("it has more than %d parts", limits.Parts))
+		return refusal(-1, "", fmt.Sprintf("it has more than %d parts", limits.Parts))
 	}
 	return nil
 }
@@ -159,61 +129,20 @@ func (w *walker) close() error {
 	return w.fieldEdits(w.root)
 }
 
-// push opens a level.
-func (w *walker) push(l level) error {
-	w.levels = append(w.levels, l)
-	if l.boundary != "" {
-		w.names[l.boundary] = len(w.levels)
-	}
-	if len(w.levels) > limits.PartNesting {
-		return w.refuse(-1, "", fmt.Sprintf("its parts are nested more than %d deep", limits.PartNesting))
-	}
-	return nil
-}
-
 // pop closes all levels but keep. What said that it holds 8 bits says 7 when no
 // octet above 127 is left in it.
 func (w *walker) pop(keep int) {
-	for i := len(w.levels) - 1; i >= keep; i-- {
-		l := w.levels[i]
-		if w.o.EightBit && !l.raw && l.label.to > l.label.from && !w.guarded() {
-			w.edit(l.label.from, l.label.to, literal("Content-Transfer-Encoding: 7bit\r\n"))
+	for _, label := range w.nesting.pop(keep) {
+		if w.o.EightBit {
+			w.edit(label.from, label.to, literal("Content-Transfer-Encoding: 7bit\r\n"))
 		}
-		if i == w.guard {
-			w.guard = noGuard
-		}
-	}
-	if keep >= len(w.levels) {
-		return
-	}
-	w.levels = w.levels[:keep]
-	clear(w.names)
-	for i, l := range w.levels {
-		if l.boundary != "" {
-			w.names[l.boundary] = i + 1
-		}
-	}
-}
-
-func (w *walker) guarded() bool { return w.guard != noGuard }
-
-// protect marks all from here on to the end of a level, counted from 0, as signed
-// or encrypted; the outermost one ends with the message.
-func (w *walker) protect(level int) {
-	if w.guard != noGuard {
-		return
-	}
-	if w.guard = level; level <= 0 {
-		w.guard = guardAll
 	}
 }
 
 // left notes that octets above 127 stay.
 func (w *walker) left() {
 	w.plan.EightBit = true
-	for i := range w.levels {
-		w.levels[i].raw = true
-	}
+	w.nesting.markRaw()
 }
 
 func (w *walker) edit(from, to int64, put Segment) {
@@ -224,11 +153,12 @@ func (w *walker) edit(from, to int64, put Segment) {
 func (w *walker) editField(f field, text string) error {
 	w.edit(f.from, f.to, literal(text))
 	if w.held += len(text); w.held > limits.Fields {
-		return w.refuse(-1, "", fmt.Sprintf("its header fields would be more than %d octets", limits.Fields))
+		return refusal(-1, "", fmt.Sprintf("its header fields would be more than %d octets", limits.Fields))
 	}
 	return nil
 }
 
-func (w *walker) refuse(offset int64, fault, reason string) error {
+// refusal is the error of a message that cannot be changed.
+func refusal(offset int64, fault, reason string) error {
 	return &Refusal{Offset: offset, Fault: fault, Reason: reason}
 }

@@ -17,11 +17,11 @@ func (c *conn) auth(ctx context.Context, arg string) bool {
 	mechanism, text, hasInitial := strings.Cut(arg, " ")
 	switch {
 	case c.helloName == "":
-		return c.send(c.refuse(helloFirst))
+		return c.wire.send(c.refuse(helloFirst))
 	case c.authenticated || c.tx != nil:
-		return c.send(c.refuse(badSequence))
+		return c.wire.send(c.refuse(badSequence))
 	case mechanism == "":
-		return c.send(c.refuse(invalidArguments))
+		return c.wire.send(c.refuse(invalidArguments))
 	}
 	var initial []byte
 	var unread, failure error
@@ -47,22 +47,23 @@ func (c *conn) auth(ctx context.Context, arg string) bool {
 func (c *conn) authDone(r Reply, failure error) bool {
 	switch {
 	case errors.Is(failure, errCancelled):
-		return c.send(c.refuse(cancelled))
+		return c.wire.send(c.refuse(cancelled))
 	case errors.Is(failure, errBase64):
-		return c.send(c.refuse(invalidBase64))
+		return c.wire.send(c.refuse(invalidBase64))
 	case errors.Is(failure, errLineTooLong):
-		return c.send(c.refuse(lineTooLong))
+		return c.wire.send(c.refuse(lineTooLong))
 	case errors.Is(failure, errBareLineEnd):
-		return c.send(c.refuse(bareLineEnd))
+		return c.wire.send(c.refuse(bareLineEnd))
 	case failure != nil:
-		return c.lost(failure)
+		return c.wire.lost(failure)
 	case r.Code == 235:
-		c.authenticated, c.trusted = true, true
-		return c.send(r)
+		c.authenticated = true
+		c.trust()
+		return c.wire.send(r)
 	case r.Code/100 == 5 && !r.ends():
-		return c.send(c.count(r))
+		return c.wire.send(c.count(r))
 	}
-	return c.send(r)
+	return c.wire.send(r)
 }
 
 // challenge sends a 334 and reads the response.
@@ -70,10 +71,10 @@ func (c *conn) challenge(text []byte) ([]byte, error) {
 	// An empty challenge is "334 " with the blank (RFC 4954 4), which clients
 	// split at.
 	line := "334 " + base64.StdEncoding.EncodeToString(text) + "\r\n"
-	if !c.send(Reply{Raw: []byte(line)}) {
+	if !c.wire.send(Reply{Raw: []byte(line)}) {
 		return nil, errShutdown
 	}
-	response, err := c.readLine(c.opts.MaxResponse)
+	response, err := c.wire.readLine(c.opts.MaxResponse)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func (c *conn) bdat(ctx context.Context, arg string) bool {
 	size, last, ok := parseChunk(arg)
 	if !ok {
 		// The octets that follow cannot be told from commands.
-		return c.send(fixed(invalidArguments).ThenClose())
+		return c.wire.send(fixed(invalidArguments).ThenClose())
 	}
 	refusal := Reply{Code: 354}
 	switch {
@@ -33,7 +33,7 @@ func (c *conn) bdat(ctx context.Context, arg string) bool {
 	more := c.content(ctx, chunks)
 	switch {
 	case chunks.invalid:
-		return c.send(fixed(invalidArguments).ThenClose())
+		return c.wire.send(fixed(invalidArguments).ThenClose())
 	case chunks.verb != "":
 		return c.dispatch(ctx, chunks.verb, chunks.arg)
 	}
@@ -45,12 +45,12 @@ func (c *conn) refuseChunk(chunks *chunkReader, r Reply) bool {
 	if !r.ends() {
 		if err := chunks.discard(c.opts.MaxMessageBytes); err != nil {
 			if errors.Is(err, errEndless) {
-				return c.send(fixed(tooLarge).ThenClose())
+				return c.wire.send(fixed(tooLarge).ThenClose())
 			}
-			return c.lost(err)
+			return c.wire.lost(err)
 		}
 	}
-	return c.send(r)
+	return c.wire.send(r)
 }
 
 func parseChunk(arg string) (size int64, last, ok bool) {
@@ -82,7 +82,7 @@ func (r *chunkReader) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	n, err := r.c.r.Read(p[:min(int64(len(p)), r.left)])
+	n, err := r.c.wire.r.Read(p[:min(int64(len(p)), r.left)])
 	r.left -= int64(n)
 	r.taken += int64(n)
 	return n, noEOF(err, 1)
@@ -92,10 +92,10 @@ func (r *chunkReader) Read(p []byte) (int, error) {
 func (r *chunkReader) nextChunk() error {
 	said := Say(250, fmt.Sprintf("2.6.0 CHUNK received OK, %d octets", r.taken))
 	for {
-		if !r.c.send(said) {
+		if !r.c.wire.send(said) {
 			return io.ErrUnexpectedEOF
 		}
-		line, err := r.c.readLine(r.c.opts.MaxLine)
+		line, err := r.c.wire.readLine(r.c.opts.MaxLine)
 		if err != nil {
 			return noEOF(err, 1)
 		}
@@ -126,7 +126,7 @@ func (r *chunkReader) discard(limit int64) error {
 	if r.left > limit {
 		return errEndless
 	}
-	_, err := io.CopyN(io.Discard, r.c.r, r.left)
+	_, err := io.CopyN(io.Discard, r.c.wire.r, r.left)
 	r.left = 0
 	return noEOF(err, 1)
 }

@@ -9,33 +9,33 @@ import (
 func (c *conn) dispatch(ctx context.Context, verb, arg string) bool {
 	switch verb {
 	case "EHLO", "HELO":
-		return c.send(c.hello(ctx, arg, verb == "EHLO"))
+		return c.wire.send(c.hello(ctx, arg, verb == "EHLO"))
 	case "STARTTLS":
 		return c.startTLS(ctx, arg)
 	case "AUTH":
 		return c.auth(ctx, arg)
 	case "MAIL":
-		return c.send(c.mail(ctx, arg))
+		return c.wire.send(c.mail(ctx, arg))
 	case "RCPT":
-		return c.send(c.rcpt(ctx, arg))
+		return c.wire.send(c.rcpt(ctx, arg))
 	case "DATA":
 		return c.data(ctx, arg)
 	case "BDAT":
 		return c.bdat(ctx, arg)
 	case "RSET":
 		c.reset()
-		return c.send(Say(250, "2.0.0 Resetting"))
+		return c.wire.send(Say(250, "2.0.0 Resetting"))
 	case "NOOP":
-		return c.send(Say(250, "2.0.0 OK"))
+		return c.wire.send(Say(250, "2.0.0 OK"))
 	case "VRFY":
-		return c.send(Say(252, "2.1.5 Cannot VRFY user"))
+		return c.wire.send(Say(252, "2.1.5 Cannot VRFY user"))
 	case "HELP":
-		return c.send(Say(214, "This server supports the following commands:",
+		return c.wire.send(Say(214, "This server supports the following commands:",
 			"HELO EHLO STARTTLS RCPT DATA RSET MAIL QUIT HELP AUTH BDAT"))
 	case "QUIT":
-		return c.send(c.session.Quit(ctx).ThenClose())
+		return c.wire.send(c.session.Quit(ctx).ThenClose())
 	}
-	return c.send(c.refuse(unrecognized))
+	return c.wire.send(c.refuse(unrecognized))
 }
 
 func (c *conn) hello(ctx context.Context, name string, extended bool) Reply {
@@ -61,21 +61,21 @@ func (c *conn) reset() {
 func (c *conn) startTLS(ctx context.Context, arg string) bool {
 	switch {
 	case c.opts.TLSConfig == nil:
-		return c.send(c.refuse(unrecognized))
+		return c.wire.send(c.refuse(unrecognized))
 	case arg != "":
-		return c.send(c.refuse(invalidArguments))
-	case c.stream != c.tcp:
-		return c.send(c.refuse(badSequence))
+		return c.wire.send(c.refuse(invalidArguments))
+	case c.wire.stream != c.wire.tcp:
+		return c.wire.send(c.refuse(badSequence))
 	case c.helloName == "":
-		return c.send(c.refuse(helloFirst))
-	case c.r.Buffered() > 0:
-		return c.send(fixed(injected).ThenClose())
+		return c.wire.send(c.refuse(helloFirst))
+	case c.wire.r.Buffered() > 0:
+		return c.wire.send(fixed(injected).ThenClose())
 	}
 	r := c.session.StartTLS(ctx)
-	if !c.send(r) || r.Code != 220 {
+	if !c.wire.send(r) || r.Code != 220 {
 		return !r.ends()
 	}
-	if c.w.Flush() != nil || !c.handshake(ctx) {
+	if c.wire.w.Flush() != nil || !c.wire.handshake(ctx) {
 		return false
 	}
 	c.helloName = ""
@@ -100,7 +100,7 @@ func (c *conn) mail(ctx context.Context, arg string) Reply {
 	r := c.session.Mail(ctx, m)
 	if r.positive() {
 		c.tx = &transaction{mail: m}
-		c.trusted = true
+		c.trust()
 	}
 	return r
 }

@@ -12,19 +12,19 @@ import (
 func (c *conn) data(ctx context.Context, arg string) bool {
 	switch {
 	case arg != "":
-		return c.send(c.refuse(invalidArguments))
+		return c.wire.send(c.refuse(invalidArguments))
 	case c.tx == nil:
-		return c.send(c.refuse(needMail))
+		return c.wire.send(c.refuse(needMail))
 	case c.tx.recipients == 0:
-		return c.send(c.refuse(needRcpt))
+		return c.wire.send(c.refuse(needRcpt))
 	case c.tx.mail.Body == "BINARYMIME": // RFC 3030 3: only with BDAT
-		return c.send(c.refuse(badSequence))
+		return c.wire.send(c.refuse(badSequence))
 	}
 	r := c.session.Data(ctx)
-	if !c.send(r) || r.Code != 354 {
+	if !c.wire.send(r) || r.Code != 354 {
 		return !r.ends()
 	}
-	return c.content(ctx, &dotReader{r: c.r, lineStart: true})
+	return c.content(ctx, &dotReader{r: c.wire.r, lineStart: true})
 }
 
 // content lets the session read framed and sends its reply. The only way on
@@ -37,19 +37,19 @@ func (c *conn) content(ctx context.Context, framed io.Reader) bool {
 	r := c.session.Content(ctx, in)
 	c.reset()
 	if r.ends() && in.err == nil {
-		return c.send(r)
+		return c.wire.send(r)
 	}
 	switch err := in.finish(c.opts.MaxMessageBytes); {
 	case err == nil:
-		return c.send(r)
+		return c.wire.send(r)
 	case errors.Is(err, errEndless):
-		return c.send(fixed(tooLarge).ThenClose())
+		return c.wire.send(fixed(tooLarge).ThenClose())
 	case errors.Is(err, ErrTooLarge):
-		return c.send(fixed(tooLarge))
+		return c.wire.send(fixed(tooLarge))
 	case errors.Is(err, ErrBareLines):
-		return c.send(fixed(bareInContent))
+		return c.wire.send(fixed(bareInContent))
 	default:
-		return c.lost(err)
+		return c.wire.lost(err)
 	}
 }
 

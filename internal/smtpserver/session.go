@@ -72,11 +72,11 @@ type Rcpt struct {
 type Peer struct{ conn *conn }
 
 // RemoteAddr is the client's address.
-func (p *Peer) RemoteAddr() net.Addr { return p.conn.tcp.RemoteAddr() }
+func (p *Peer) RemoteAddr() net.Addr { return p.conn.wire.tcp.RemoteAddr() }
 
 // TLS returns the state of TLS, nil while the connection is in clear.
 func (p *Peer) TLS() *tls.ConnectionState {
-	t, ok := p.conn.stream.(*tls.Conn)
+	t, ok := p.conn.wire.stream.(*tls.Conn)
 	if !ok {
 		return nil
 	}

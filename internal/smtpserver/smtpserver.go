@@ -152,7 +152,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener) error {
 }
 
 func (s *Server) start(ctx context.Context, nc net.Conn) {
-	c := newConn(s, nc)
+	c := newConn(&s.opts, nc)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
@@ -197,7 +197,7 @@ func (s *Server) isClosing() bool {
 // returns when all are gone, or does as Close and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	for _, c := range s.stop() {
-		c.interrupt()
+		c.wire.interrupt()
 	}
 	gone := make(chan struct{})
 	go func() {
@@ -231,7 +231,7 @@ func (s *Server) cut() {
 		cancel()
 	}
 	for _, c := range conns {
-		_ = c.tcp.Close()
+		_ = c.wire.tcp.Close()
 	}
 }
 
