@@ -101,13 +101,10 @@ func runBatch(ctx context.Context, g *application, b *batchFlags, name string) e
 	if err != nil {
 		return err
 	}
-	if !g.json {
-		g.Printf("%s\n", forecast)
+	if b.check || !g.json {
+		g.show(view.NewForecast(forecast))
 	}
 	switch {
-	case b.check && g.json:
-		g.JSON(view.Forecast(forecast))
-		return nil
 	case b.check:
 		return nil
 	case b.dryRun != "":

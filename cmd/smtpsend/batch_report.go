@@ -67,10 +67,6 @@ func (b *batchFlags) runDry(ctx context.Context, g *application, f *rows.File, p
 		return exit.With(exit.CannotCreate, err)
 	}
 	index := filepath.Join(b.dryRun, "index.html")
-	if g.json {
-		g.JSON(map[string]any{"submitted": false, "messages": n, "index": index, "exit_code": exit.OK})
-		return nil
-	}
-	g.Printf("not submitted: --dry-run; %d %s written, to be looked through in %s\n", n, view.Plural(n, "message", "messages"), index)
+	g.show(view.BatchPreview{Messages: n, Index: index, ExitCode: exit.OK})
 	return nil
 }

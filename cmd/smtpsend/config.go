@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -35,31 +34,19 @@ func newConfigCheck(g *application) *cobra.Command {
 
 func runConfigCheck(ctx context.Context, g *application) error {
 	cfg, err := config.Load(ctx, g.options())
-	problems := cfg.Warnings()
-	var all *config.Problems
-	if errors.As(err, &all) {
-		problems = all.List
-	}
-	switch {
-	case g.json:
-		g.JSON(map[string]any{"problems": append([]config.Problem{}, problems...), "env_file": cfg.EnvFile(), "exit_code": exit.Of(err)})
-	case err != nil:
+	if err != nil && !g.json {
 		return err
-	default:
-		g.warnings(problems)
-		g.Printf("no error in the settings%s\n", from(cfg.EnvFile()))
 	}
-	if err != nil {
-		return &exit.Error{Code: exit.Config, Err: err, Shown: true}
-	}
-	return nil
+	g.show(view.NewSettingsCheck(cfg, err))
+	return toldOf(err)
 }
 
-func from(file string) string {
-	if file == "" {
-		return ""
+// toldOf ends a verb that has shown what is wrong with the settings.
+func toldOf(err error) error {
+	if err == nil {
+		return nil
 	}
-	return " of the environment and " + file
+	return exit.Told(exit.Config, err)
 }
 
 func newConfigExample(g *application) *cobra.Command {
@@ -87,22 +74,12 @@ func newConfigShow(g *application) *cobra.Command {
 // that is when people look.
 func runConfigShow(ctx context.Context, g *application) error {
 	cfg, err := config.Load(ctx, g.options())
-	shown := cfg.Show()
+	g.show(view.NewSettings(cfg, err))
 	if g.json {
-		all := map[string]any{"settings": shown, "env_file": cfg.EnvFile(), "problems": cfg.Warnings(), "exit_code": exit.Of(err)}
-		var problems *config.Problems
-		if errors.As(err, &problems) {
-			all["problems"] = problems.List
-		}
-		g.JSON(all)
-		if err != nil {
-			return &exit.Error{Code: exit.Config, Err: err, Shown: true}
-		}
-		return nil
+		return toldOf(err)
 	}
-	view.Settings(g.Printer, shown)
 	if err == nil {
-		g.warnings(cfg.Warnings())
+		view.Warnings(g.Printer, cfg.Warnings())
 	}
 	return err
 }

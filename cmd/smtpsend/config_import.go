@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/textfile"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newConfigImport(g *application) *cobra.Command {
@@ -58,7 +59,7 @@ func runConfigImport(ctx context.Context, g *application, name, output string, f
 	if err != nil {
 		return exit.With(exit.Data, &badinput.FileError{Path: name, Err: err})
 	}
-	g.warnings(in.Problems)
+	view.Warnings(g.Printer, in.Problems)
 	if output == "" {
 		g.Exactly(in.EnvFile())
 		return nil

@@ -57,16 +57,15 @@ func (g *application) lookInto(ctx context.Context, do func(*outbox.Outbox) erro
 type queueAction struct {
 	action      outbox.Action
 	verb, short string
-	past        string
 	long        string // "" = short says all
 }
 
 var queueActions = []queueAction{
-	{outbox.Retry, "retry", "Make waiting, held and refused messages due now; recipients that were accepted stay so", "due now", ""},
-	{outbox.Hold, "hold", "Keep waiting messages until they are released; with --mailbox alone, the mailbox", "held", ""},
-	{outbox.Free, "release", "Release held messages; with --mailbox alone, the mailbox", "released", ""},
-	{outbox.Cancel, "cancel", "Never submit waiting and held messages; their history stays", "cancelled", ""},
-	{outbox.Discard, "rm", "Remove messages and their history from the outbox", "removed", `Remove messages and their history from the outbox.
+	{outbox.Retry, "retry", "Make waiting, held and refused messages due now; recipients that were accepted stay so", ""},
+	{outbox.Hold, "hold", "Keep waiting messages until they are released; with --mailbox alone, the mailbox", ""},
+	{outbox.Free, "release", "Release held messages; with --mailbox alone, the mailbox", ""},
+	{outbox.Cancel, "cancel", "Never submit waiting and held messages; their history stays", ""},
+	{outbox.Discard, "rm", "Remove messages and their history from the outbox", `Remove messages and their history from the outbox.
 
 A message that waits, or is held, is then never sent. So rm asks before it removes
 one; where there is no terminal to ask at, it needs --yes and removes nothing

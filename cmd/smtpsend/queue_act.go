@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
+	"github.com/smtpsend/smtpsend/internal/progress"
 	"github.com/smtpsend/smtpsend/internal/tally"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -27,7 +27,7 @@ func newQueueAct(g *application, a queueAction) *cobra.Command {
 		Long:  a.long,
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runQueueAct(cmd.Context(), g, &q, a.action, a.past, args)
+			return runQueueAct(cmd.Context(), g, &q, a.action, args)
 		},
 	}
 	q.define(cmd)
@@ -38,7 +38,7 @@ func newQueueAct(g *application, a queueAction) *cobra.Command {
 	return cmd
 }
 
-func runQueueAct(ctx context.Context, g *application, q *queueFlags, action outbox.Action, past string, args []string) error {
+func runQueueAct(ctx context.Context, g *application, q *queueFlags, action outbox.Action, args []string) error {
 	return withOutbox(ctx, g, func(box *outbox.Outbox) error {
 		ofMailbox := action == outbox.Hold || action == outbox.Free
 		if ofMailbox && q.mailboxAlone(args) {
@@ -61,30 +61,10 @@ func runQueueAct(ctx context.Context, g *application, q *queueFlags, action outb
 		if err := noteOthers(ctx, g, box, action, named); err != nil {
 			return exit.Outbox(err)
 		}
-		return tellActed(g, action, past, n, notDone)
+		acted := view.NewActed(action, n, notDone)
+		g.show(acted)
+		return exit.Told(acted.ExitCode, errors.New(acted.Text()))
 	})
-}
-
-// tellActed says to how many messages the action was done, and to which it was not.
-func tellActed(g *application, action outbox.Action, past string, n int, notDone []string) error {
-	code := exit.OK
-	if len(notDone) > 0 {
-		code = exit.NoInput
-	}
-	if g.json {
-		g.JSON(map[string]any{"action": action, "messages": n, "not_done": notDone, "exit_code": code})
-	} else if n > 0 || len(notDone) == 0 {
-		g.Printf("%d %s %s\n", n, view.Plural(n, "message", "messages"), past)
-	}
-	for _, text := range notDone {
-		if !g.json {
-			g.Errorf("%s", text)
-		}
-	}
-	if code == exit.OK {
-		return nil
-	}
-	return &exit.Error{Code: code, Err: errors.New(strings.Join(notDone, "; ")), Shown: true}
 }
 
 // noteOthers says what the action has left as it was.
@@ -93,7 +73,7 @@ func noteOthers(ctx context.Context, g *application, box *outbox.Outbox, action 
 		return noteSending(ctx, g, box, action, f)
 	}
 	stopped, err := tally.New(tally.Options{}).Stopped(ctx, box)
-	view.Stopped(g.Printer, stopped)
+	progress.Stopped(g.Printer, stopped)
 	return err
 }
 
@@ -115,7 +95,6 @@ func noteSending(ctx context.Context, g *application, box *outbox.Outbox, action
 // act does the action to what f names. Messages that are named one by one are
 // handled one by one: of each it says why nothing was done to it.
 func act(ctx context.Context, box *outbox.Outbox, action outbox.Action, f operator.Filter) (n int, notDone []string, err error) {
-	notDone = []string{}
 	if len(f.QIDs) == 0 {
 		n, err = operator.Act(ctx, box, action, f)
 		return n, notDone, err

@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newQueueHistory(g *application) *cobra.Command {
@@ -35,10 +36,7 @@ func runQueueHistory(ctx context.Context, g *application, q *queueFlags) error {
 		if err != nil {
 			return exit.Outbox(err)
 		}
-		if len(details) == 0 && !g.json {
-			g.Printf("no messages\n")
-			return nil
-		}
-		return printDetails(g, details, more)
+		g.show(view.NewDetails(details, more))
+		return nil
 	})
 }

@@ -40,16 +40,7 @@ func runQueueLs(ctx context.Context, g *application, q *queueFlags) error {
 		if err != nil {
 			return exit.Outbox(err)
 		}
-		if g.json {
-			views := []view.Mail{}
-			for _, m := range list {
-				views = append(views, view.NewMail(m))
-			}
-			g.JSON(map[string]any{"messages": views, "more": more, "exit_code": exit.OK})
-			return nil
-		}
-		view.PrintMails(g.Printer, list)
-		view.More(g.Printer, more, len(list))
+		g.show(view.NewMails(list, more))
 		return nil
 	})
 }

@@ -39,11 +39,6 @@ func runQueueStats(ctx context.Context, g *application, box *outbox.Outbox, span
 	if err != nil {
 		return exit.Outbox(err)
 	}
-	stats := view.NewStats(mailboxes, finished, from)
-	if g.json {
-		g.JSON(stats.JSON())
-	} else {
-		stats.Print(g.Printer)
-	}
+	g.show(view.NewStats(mailboxes, finished, from))
 	return nil
 }

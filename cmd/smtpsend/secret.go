@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/seal"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newSecret(g *application) *cobra.Command {
@@ -101,11 +102,6 @@ func runSecretCheck(ctx context.Context, g *application) error {
 	if cfg.OfficeClientSecret.IsZero() {
 		return exit.With(exit.Config, fmt.Errorf("%sOFFICE_CLIENT_SECRET is not set", config.Prefix))
 	}
-	origin := cfg.Origin("OFFICE_CLIENT_SECRET")
-	if g.json {
-		g.JSON(map[string]any{"origin": origin, "length": len(cfg.OfficeClientSecret.Reveal()), "exit_code": exit.OK})
-		return nil
-	}
-	g.Printf("the client secret opens: %d octets, from %s\n", len(cfg.OfficeClientSecret.Reveal()), origin)
+	g.show(view.SecretCheck{Origin: cfg.Origin("OFFICE_CLIENT_SECRET"), Length: len(cfg.OfficeClientSecret.Reveal()), ExitCode: exit.OK})
 	return nil
 }

@@ -111,7 +111,7 @@ func printToken(g *application, t *tokenFlags, mailbox string, entry tokencache.
 	token := entry.Token.AccessToken
 	switch {
 	case g.json:
-		g.JSON(view.NewToken(entry))
+		g.JSON(view.NewToken(entry, time.Now()))
 	case t.xoauth2:
 		response, err := xoauth2.InitialResponse(mailbox, token)
 		if err != nil {
@@ -134,7 +134,7 @@ func noToken(g *application, cfg *config.Config, mailbox string, err error) erro
 	finding := diagnosis.Find(e.Symptom(), known)
 	code := exit.FailureCode(e, finding)
 	if g.json {
-		g.JSON(map[string]any{"error": err.Error(), "exit_code": code, "finding": finding})
+		g.JSON(view.Failed{Error: err.Error(), ExitCode: code, Finding: &finding})
 	} else {
 		view.Failure(g.Printer, finding, err.Error())
 	}
