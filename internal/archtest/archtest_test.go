@@ -217,6 +217,47 @@ func TestTheCommandIsVerbsAlone(t *testing.T) {
 	}
 }
 
+// TestObjectsAreTypesOfView: what --json prints is declared in one room, with its
+// members in their order and schema_version as the first. Printer.JSON takes nothing
+// that does not embed stdio.Schema.
+func TestObjectsAreTypesOfView(t *testing.T) {
+	for dir, files := range goFiles(t) {
+		for _, f := range files {
+			if strings.HasSuffix(f.name, "_test.go") {
+				continue
+			}
+			ast.Inspect(f.ast, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.StructType:
+					at := embedded(n, "stdio", "Schema")
+					if at > 0 || at == 0 && filepath.ToSlash(dir) != "internal/view" {
+						t.Errorf("%s: stdio.Schema is the first field of types of internal/view alone", f.set.Position(n.Pos()))
+					}
+				case *ast.MapType:
+					prints := slices.Contains([]string{"cmd/smtpsend", "internal/view", "internal/progress"}, filepath.ToSlash(dir))
+					if value, ok := n.Value.(*ast.Ident); ok && prints && value.Name == "any" {
+						t.Errorf("%s: a map to any: make it a type of internal/view", f.set.Position(n.Pos()))
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// embedded is the place of the field that embeds a type of another package, -1 when
+// there is none.
+func embedded(s *ast.StructType, pkg, name string) int {
+	return slices.IndexFunc(s.Fields.List, func(f *ast.Field) bool {
+		typ, ok := f.Type.(*ast.SelectorExpr)
+		if !ok || len(f.Names) > 0 || typ.Sel.Name != name {
+			return false
+		}
+		from, ok := typ.X.(*ast.Ident)
+		return ok && from.Name == pkg
+	})
+}
+
 // receiver is the name of a method's type.
 func receiver(d *ast.FuncDecl) string {
 	typ := d.Recv.List[0].Type
