@@ -32,7 +32,7 @@ func runQueueHistory(ctx context.Context, g *application, q *queueFlags) error {
 		if err != nil {
 			return err
 		}
-		details, more, err := limited(f, func(f operator.Filter) ([]operator.Detail, error) { return operator.History(ctx, box, f) })
+		details, more, err := operator.Limited(f, func(f operator.Filter) ([]operator.Detail, error) { return operator.History(ctx, box, f) })
 		if err != nil {
 			return exit.Outbox(err)
 		}

@@ -36,7 +36,7 @@ func runQueueLs(ctx context.Context, g *application, q *queueFlags) error {
 			f.States = []outbox.State{outbox.Ready, outbox.Sending, outbox.Held, outbox.Dead}
 		}
 		f.All = false
-		list, more, err := limited(f, func(f operator.Filter) ([]operator.Mail, error) { return operator.List(ctx, box, f) })
+		list, more, err := operator.Limited(f, func(f operator.Filter) ([]operator.Mail, error) { return operator.List(ctx, box, f) })
 		if err != nil {
 			return exit.Outbox(err)
 		}

@@ -27,9 +27,9 @@ func newQueueStats(g *application) *cobra.Command {
 }
 
 func runQueueStats(ctx context.Context, g *application, box *outbox.Outbox, span string) error {
-	from, err := timeOf(span, time.Now())
+	from, err := operator.ParseTime(span, time.Now())
 	if err != nil {
-		return err
+		return exit.With(exit.Usage, err)
 	}
 	finished, err := operator.Finished(ctx, box, from)
 	if err != nil {

@@ -127,3 +127,11 @@ func LastRun(p *stdio.Printer, left outbox.Recovered) {
 		p.Warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, view.Plural(left.Held, "message", "messages"))
 	}
 }
+
+// UnderWay says that n messages are being submitted, to which an action does not
+// apply.
+func UnderWay(p *stdio.Printer, a outbox.Action, n int) {
+	if n > 0 {
+		p.Line("note", "%s being submitted: %s does not apply to what is under way", view.Plural(n, "1 more is", fmt.Sprint(n)+" more are"), a)
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/tally"
 )
@@ -36,12 +37,16 @@ type Acted struct {
 	NotDone  []string      `json:"not_done"` // why, of those that were named one by one
 }
 
-// NewActed is the view of an action that was done to n messages, and why it was not
-// to others.
-func NewActed(a outbox.Action, n int, notDone []string) Acted {
-	v := Acted{Action: a, Messages: n, NotDone: append([]string{}, notDone...), ExitCode: exit.OK}
-	if len(notDone) > 0 {
-		v.ExitCode = exit.NoInput
+// NewActed is the view of an action that was done to n messages, and not to those that
+// are left.
+func NewActed(a outbox.Action, n int, left []operator.Left) Acted {
+	v := Acted{Action: a, Messages: n, NotDone: []string{}, ExitCode: exit.OK}
+	for _, m := range left {
+		text := fmt.Sprintf("%s is %s: %s does not apply", m.QID, m.State, a)
+		if m.State == "" {
+			text = fmt.Sprintf("%s: no such message", m.QID)
+		}
+		v.NotDone, v.ExitCode = append(v.NotDone, text), exit.NoInput
 	}
 	return v
 }

@@ -68,7 +68,7 @@ func objects() map[string]stdio.Object {
 		"secretcheck":    view.SecretCheck{Length: 40, Origin: config.Origin{Source: config.SourceEnvFile, Name: "SMTPSEND_OFFICE_CLIENT_SECRET", File: "e.env", Line: 3}},
 		"backup":         view.Backup{File: "copy.db"},
 		"acted":          view.NewActed(outbox.Retry, 2, nil),
-		"acted-not":      view.NewActed(outbox.Hold, 0, []string{"abc-1: no such message"}),
+		"acted-not":      view.NewActed(outbox.Hold, 0, []operator.Left{{QID: "abc-1"}, {QID: "abc-2", State: outbox.Sent}}),
 		"mailboxacted":   view.MailboxActed{Action: outbox.Hold, Mailbox: "app@contoso.example"},
 		"queuerun":       view.NewQueueRun(tally.Sum{Accepted: 1, Deferred: 2, Refused: 3, InDoubt: 4, StoppedMailboxes: 5, PausedMailboxes: 6, Ending: exit.Ending{InDoubt: 4}}),
 		"mails-none":     view.NewMails(nil, false),
