@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 
@@ -25,7 +24,7 @@ type batchFlags struct {
 	charset             string
 	check, yes, addOnly bool
 
-	reportFile *os.File // open from before the first message on
+	reportFile *batch.ReportFile
 }
 
 func newBatch(g *application) *cobra.Command {

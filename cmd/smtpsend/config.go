@@ -8,6 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/setting"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -16,7 +17,7 @@ func newConfig(g *application) *cobra.Command {
 		Use:     "config",
 		GroupID: groupSetUp,
 		Short:   "Check, show and import the settings",
-		Args:    noArguments,
+		Args:    usage.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newConfigCheck(g), newConfigShow(g), newConfigExample(g), newConfigImport(g))
@@ -27,7 +28,7 @@ func newConfigCheck(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Check the settings without any network; every problem at once, exit code 78",
-		Args:  noArguments,
+		Args:  usage.NoArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runConfigCheck(cmd.Context(), g) },
 	}
 }
@@ -53,7 +54,7 @@ func newConfigExample(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "example",
 		Short: "Print an env file with every setting, to fill in",
-		Args:  noArguments,
+		Args:  usage.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			g.Exactly(setting.Example())
 			return nil
@@ -65,7 +66,7 @@ func newConfigShow(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show",
 		Short: "Show each setting, where its value comes from, and what is wrong with it; secrets are masked",
-		Args:  noArguments,
+		Args:  usage.NoArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runConfigShow(cmd.Context(), g) },
 	}
 }

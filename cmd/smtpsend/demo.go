@@ -13,6 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -24,7 +25,7 @@ func newDemo(g *application) *cobra.Command {
 		Long: `Start the sandbox in this process and submit a message with an HTML body and an
 attachment the whole way: token by HTTPS, STARTTLS, XOAUTH2, DATA. Shows the receipt
 and the message as the server stored it. Needs no settings and no network.`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), g) },
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/progress"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -38,7 +39,7 @@ submitted without --send-to, and no check takes longer than its limit.
 		Example: `  smtpsend doctor
   smtpsend doctor --send-to me@contoso.com
   smtpsend --json doctor > for-support.json     # no secret and no token in it`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), g, &d) },
 	}
 	f := cmd.Flags()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/usage"
 )
 
 func newQueue(g *application) *cobra.Command {
@@ -19,7 +20,7 @@ submits from it: "smtpsend queue run", or a batch. Everything else may be done
 meanwhile.
 
 ` + exit.Help,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newQueueLs(g), newQueueShow(g), newQueueWhy(g), newQueueHistory(g), newQueueStats(g), newQueueRun(g),

@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -18,7 +19,7 @@ func newQueueHistory(g *application) *cobra.Command {
 		Use:     "history [flags]",
 		Short:   "What happened to the messages of a day, to or from an address",
 		Example: `  smtpsend queue history --to ann@contoso.com --on tuesday`,
-		Args:    noArguments,
+		Args:    usage.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runQueueHistory(cmd.Context(), g, &q) },
 	}
 	q.define(cmd)

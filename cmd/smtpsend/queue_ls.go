@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -17,7 +18,7 @@ func newQueueLs(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls [flags]",
 		Short: "List messages, the newest first, and say in words why each waits and until when",
-		Args:  noArguments,
+		Args:  usage.NoArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runQueueLs(cmd.Context(), g, &q) },
 	}
 	q.define(cmd)

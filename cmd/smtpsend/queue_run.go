@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/progress"
 	"github.com/smtpsend/smtpsend/internal/tally"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -29,7 +30,7 @@ Exit codes: 0 what was due was submitted, within the limits; 4 in doubt; 3 some
 were submitted and others refused. Else the reason why mail waits or was refused,
 as send has it: 75 time fixes it, 76 TLS or protocol, 77 a refused sign-in, 69 a
 refusal.`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runQueueRun(cmd.Context(), g, drain) },
 	}
 	cmd.Flags().BoolVar(&drain, "drain", false, "wait for what is due later, until nothing is left but what is held")

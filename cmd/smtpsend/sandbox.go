@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/textfile"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ every other verb works against it:
   smtpsend --env-file e.env send --to a@contoso.example --subject hi --text hi
 
 Ends on SIGINT and SIGTERM.`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd.Context(), g, &s) },
 	}
 	f := cmd.Flags()

@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/seal"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -23,7 +24,7 @@ func newSecret(g *application) *cobra.Command {
 		Use:     "secret",
 		GroupID: groupSetUp,
 		Short:   "Seal the client secret, and prove that it opens",
-		Args:    noArguments,
+		Args:    usage.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(&cobra.Command{
@@ -35,12 +36,12 @@ at the first use, readable by this user alone: run this as the user who will sub
 A sealed secret protects against an env file that leaks or is committed, not against
 somebody who can read the identity file. Where systemd is at hand, its credentials
 do better.`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSecretSeal(cmd.Context(), g) },
 	}, &cobra.Command{
 		Use:   "check",
 		Short: "Prove that the client secret of the settings can be had, without showing it",
-		Args:  noArguments,
+		Args:  usage.NoArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runSecretCheck(cmd.Context(), g) },
 	})
 	return cmd

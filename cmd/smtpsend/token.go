@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 	"github.com/smtpsend/smtpsend/tokencache"
 	"github.com/smtpsend/smtpsend/xoauth2"
@@ -40,7 +41,7 @@ password for the mailboxes of the application: do not let it into a log.
 ` + exit.Help,
 		Example: `  curl --oauth2-bearer "$(smtpsend token)" --user noreply@contoso.com ...
   passwordeval "smtpsend --env-file /home/me/smtpsend.env token"      # in ~/.msmtprc, with: auth xoauth2`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runToken(cmd.Context(), g, &t) },
 	}
 	f := cmd.Flags()

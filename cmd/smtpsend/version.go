@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/notices"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -21,7 +22,7 @@ func newVersion(g *application) *cobra.Command {
 		Use:     "version [--notices]",
 		GroupID: groupTry,
 		Short:   "Print the version, or the notices of the third parties whose code is in smtpsend",
-		Args:    noArguments,
+		Args:    usage.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if withNotices {
 				return runNotices(g)
