@@ -1,13 +1,13 @@
 package view
 
 import (
+	"time"
+
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/stdio"
-
-	"time"
 )
 
 // Result is what a verb came to: an object for --json, and a text for people.
