@@ -72,6 +72,8 @@ func sendmailAdvice(err error) string {
 			"or set " + config.Prefix + "ENV_FILE in the environment"
 	case noAuthor:
 		return ": set " + config.Prefix + "MAIL_SENDER"
+	case errors.Is(err, sendmail.ErrTaken):
+		return ": --force replaces it"
 	case errors.Is(err, sendmail.ErrLocalName):
 		return ": set " + config.Prefix + "DEFAULT_DOMAIN, or an alias in " + sendmail.SystemAliases
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // conclude tells people of the error that ended a verb, unless they were told, and
@@ -23,9 +24,9 @@ func (g *application) conclude(err error) int {
 	var problems *config.Problems
 	switch {
 	case g.json:
-		g.JSON(map[string]any{"error": err.Error(), "exit_code": code})
+		g.JSON(view.Failed{Error: err.Error(), ExitCode: code})
 	case errors.As(err, &problems):
-		printProblems(g, problems)
+		view.Problems(g.Printer, problems)
 	case code == exit.Interrupted:
 		g.Errorf("interrupted")
 	case code == exit.Bug:
@@ -36,18 +37,12 @@ func (g *application) conclude(err error) int {
 	return code
 }
 
-// printProblems prints what is wrong with the settings, a line each. An env file that
-// cannot be read is a warning, and the cause of the errors after it.
-func printProblems(g *application, p *config.Problems) {
-	g.warnings(p.Warnings())
-	for _, problem := range p.Errors() {
-		g.Errorf("%s", problem)
-	}
-}
-
-func (g *application) warnings(list []config.Problem) {
-	for _, problem := range list {
-		g.Warningf("%s", problem)
+// show prints the result of a verb, with --json as an object.
+func (g *application) show(result view.Result) {
+	if g.json {
+		g.JSON(result)
+	} else {
+		result.Print(g.Printer)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 
@@ -25,7 +24,7 @@ type batchFlags struct {
 	charset             string
 	check, yes, addOnly bool
 
-	reportFile *os.File // open from before the first message on
+	reportFile *batch.ReportFile
 }
 
 func newBatch(g *application) *cobra.Command {
@@ -101,13 +100,10 @@ func runBatch(ctx context.Context, g *application, b *batchFlags, name string) e
 	if err != nil {
 		return err
 	}
-	if !g.json {
-		g.Printf("%s\n", forecast)
+	if b.check || !g.json {
+		g.show(view.NewForecast(forecast))
 	}
 	switch {
-	case b.check && g.json:
-		g.JSON(view.Forecast(forecast))
-		return nil
 	case b.check:
 		return nil
 	case b.dryRun != "":

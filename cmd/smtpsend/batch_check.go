@@ -66,11 +66,7 @@ func (b *batchFlags) checkAll(ctx context.Context, g *application, f *rows.File,
 	case checked.Bad == 0:
 		return checked, nil
 	}
-	bad := view.BadRows{Name: f.Name(), Checked: checked, Worded: advised}
-	if g.json {
-		g.JSON(bad.JSON())
-	} else {
-		bad.Print(g.Printer)
-	}
-	return checked, &exit.Error{Code: exit.Data, Err: errors.New(bad.Text()), Shown: g.json}
+	bad := view.NewBadRows(f.Name(), checked, advised)
+	g.show(bad)
+	return checked, &exit.Error{Code: exit.Data, Err: errors.New(bad.Error), Shown: g.json}
 }

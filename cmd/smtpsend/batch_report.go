@@ -9,26 +9,17 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
-	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-// openReport finds out before the first message that the report cannot be
-// written. It stays open: root may be another user by the end.
+// openReport opens the file of --report.
 func (b *batchFlags) openReport(ctx context.Context, in *rows.File) (err error) {
 	if b.report == "" {
 		return nil
 	}
-	if b.reportFile, err = ownfile.Writable(ctx, b.report); err != nil {
-		return exit.With(exit.CannotCreate, err)
-	}
-	info, err := b.reportFile.Stat()
-	if err != nil {
-		return nil // writing will tell
-	}
-	same, err := in.SameAs(info)
-	if same {
+	b.reportFile, err = batch.OpenReport(ctx, b.report, in)
+	if errors.Is(err, batch.ErrOwnRows) {
 		return exit.Usagef("--report %s is the file of rows", b.report)
 	}
 	return err
@@ -36,21 +27,10 @@ func (b *batchFlags) openReport(ctx context.Context, in *rows.File) (err error) 
 
 // writeReport writes the CSV file of --report.
 func (b *batchFlags) writeReport(ctx context.Context, box *outbox.Outbox, entry mailmerge.Batch) error {
-	if b.report == "" {
+	if b.reportFile == nil {
 		return nil
 	}
-	f := b.reportFile
-	info, err := f.Stat()
-	if err == nil && info.Mode().IsRegular() {
-		err = f.Truncate(0)
-	}
-	if err == nil {
-		err = batch.Report(ctx, f, box, entry, view.MailReason)
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return exit.With(exit.IO, err)
-	}
-	return nil
+	return b.reportFile.Write(ctx, box, entry, view.MailReason)
 }
 
 // runDry writes the messages and a page of them.
@@ -67,10 +47,6 @@ func (b *batchFlags) runDry(ctx context.Context, g *application, f *rows.File, p
 		return exit.With(exit.CannotCreate, err)
 	}
 	index := filepath.Join(b.dryRun, "index.html")
-	if g.json {
-		g.JSON(map[string]any{"submitted": false, "messages": n, "index": index, "exit_code": exit.OK})
-		return nil
-	}
-	g.Printf("not submitted: --dry-run; %d %s written, to be looked through in %s\n", n, view.Plural(n, "message", "messages"), index)
+	g.show(view.BatchPreview{Messages: n, Index: index, ExitCode: exit.OK})
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
+	"github.com/smtpsend/smtpsend/internal/progress"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/tally"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -29,7 +30,7 @@ func (b *batchFlags) start(ctx context.Context, g *application, cfg *config.Conf
 		Name: b.batchName(f.Name()), Keyed: b.key != "", File: f, Plan: plan, Checked: checked, Box: box, AddOnly: b.addOnly,
 		Courier: func() (courier.Options, error) { return g.courierOptions(cfg) }, Lock: g.lock,
 		Tally: func(entry mailmerge.Batch) *tally.Tally { return newBatchTally(g, cfg, entry) },
-		Tell:  view.BatchEvents{Printer: g.Printer, Quiet: g.json, File: f.Name()}.Print,
+		Tell:  progress.Batch{Printer: g.Printer, Quiet: g.json, File: f.Name()}.Print,
 	}
 	switch {
 	case g.json:
@@ -47,38 +48,22 @@ func (b *batchFlags) start(ctx context.Context, g *application, cfg *config.Conf
 	if err != nil {
 		return err
 	}
-	shown := view.BatchEnd{
-		Name: run.Batch().Name, Rows: checked.Rows, End: end, Failed: textOf(failed), AddOnly: b.addOnly, Interrupted: interrupted,
-	}
-	if g.json {
-		g.JSON(shown.JSON())
-	} else {
-		shown.Print(g.Printer)
-	}
+	g.show(view.NewBatchEnd(view.BatchRun{
+		Name: run.Batch().Name, Rows: checked.Rows, Failed: advised(failed), AddOnly: b.addOnly, Interrupted: interrupted,
+	}, end))
 	if err := b.writeReport(context.WithoutCancel(ctx), box, run.Batch()); err != nil {
 		return err
 	}
 	code := end.Ending.Code()
-	switch {
-	case failed != nil:
+	if failed != nil {
 		return &exit.Error{Code: code, Err: failed, Shown: g.json}
-	case code == exit.OK:
-		return nil
 	}
-	return &exit.Error{Code: code, Err: errors.New(end.Account.String()), Shown: true}
+	return exit.Told(code, errors.New(end.Account.String()))
 }
 
 // newBatchTally counts the attempts of a batch, and says why its mailboxes pause or
 // are held.
 func newBatchTally(g *application, cfg *config.Config, entry mailmerge.Batch) *tally.Tally {
-	shown := view.Attempts{Printer: g.Printer, Batch: true}
+	shown := progress.Attempts{Printer: g.Printer, Batch: true}
 	return tally.New(tally.Options{Config: cfg, Batch: entry.ID, Attempt: shown.Print, Probed: shown.Probed})
-}
-
-// textOf is an error's text, nil when there is none.
-func textOf(err error) any {
-	if err == nil {
-		return nil
-	}
-	return advised(err).Error()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/textfile"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newConfigImport(g *application) *cobra.Command {
@@ -58,7 +58,7 @@ func runConfigImport(ctx context.Context, g *application, name, output string, f
 	if err != nil {
 		return exit.With(exit.Data, &badinput.FileError{Path: name, Err: err})
 	}
-	g.warnings(in.Problems)
+	view.Warnings(g.Printer, in.Problems)
 	if output == "" {
 		g.Exactly(in.EnvFile())
 		return nil
@@ -66,26 +66,13 @@ func runConfigImport(ctx context.Context, g *application, name, output string, f
 	if force {
 		err = ownfile.Replace(output, []byte(in.EnvFile()), 0o600)
 	} else {
-		err = writeNew(output, []byte(in.EnvFile()))
+		err = ownfile.WriteNew(output, []byte(in.EnvFile()))
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = fmt.Errorf("%s exists, and may hold what you have entered: --force replaces it", output)
 	}
 	if err != nil {
 		return exit.With(exit.CannotCreate, err)
 	}
 	return nil
-}
-
-// writeNew writes a file that did not exist. What is not whole is not left there.
-func writeNew(name string, data []byte) error {
-	f, err := ownfile.Create(name)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists, and may hold what you have entered: --force replaces it", name)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err != nil {
-		_ = os.Remove(name)
-	}
-	return err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // settingsButSecrets are the settings as far as they can be read, and nothing is
@@ -39,7 +40,7 @@ func (g *application) load(ctx context.Context, o config.Options) (*config.Confi
 	if err != nil {
 		return cfg, err
 	}
-	g.warnings(cfg.Warnings())
+	view.Warnings(g.Printer, cfg.Warnings())
 	if file := cfg.EnvFile(); file != "" {
 		g.Verbosef("settings from %s", file)
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,6 +13,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
+	"github.com/smtpsend/smtpsend/internal/usage"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newDemo(g *application) *cobra.Command {
@@ -25,7 +25,7 @@ func newDemo(g *application) *cobra.Command {
 		Long: `Start the sandbox in this process and submit a message with an HTML body and an
 attachment the whole way: token by HTTPS, STARTTLS, XOAUTH2, DATA. Shows the receipt
 and the message as the server stored it. Needs no settings and no network.`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), g) },
 	}
 }
@@ -76,32 +76,10 @@ func runDemo(ctx context.Context, g *application) error {
 		g.Text(receipt.String())
 		return err
 	}
-	return showArrived(g, box, receipt.Bytes())
-}
-
-// arrived is a message as the sandbox stored it.
-type arrived struct {
-	ID  string `json:"id"`
-	Raw string `json:"raw"`
-}
-
-// showArrived prints the messages in the sandbox, in JSON beside the receipt.
-func showArrived(g *application, box *sandbox.Sandbox, receipt json.RawMessage) error {
-	var all []arrived
-	for _, m := range box.Messages() {
-		raw, ok := box.Raw(m.ID)
-		if !ok {
-			return fmt.Errorf("message %s is gone from the sandbox", m.ID)
-		}
-		all = append(all, arrived{m.ID, string(raw)})
+	shown, err := view.NewDemo(box, receipt.Bytes())
+	if err != nil {
+		return err
 	}
-	if g.json {
-		g.JSON(map[string]any{"exit_code": 0, "smtp": box.SMTPAddr(), "url": box.URL(), "receipt": receipt, "arrived": all})
-		return nil
-	}
-	for _, m := range all {
-		g.Printf("\narrived in the sandbox as message %s:\n\n", m.ID)
-		g.Text(m.Raw + "\n")
-	}
+	g.show(shown)
 	return nil
 }

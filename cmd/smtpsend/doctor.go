@@ -11,6 +11,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/progress"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -37,7 +39,7 @@ submitted without --send-to, and no check takes longer than its limit.
 		Example: `  smtpsend doctor
   smtpsend doctor --send-to me@contoso.com
   smtpsend --json doctor > for-support.json     # no secret and no token in it`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), g, &d) },
 	}
 	f := cmd.Flags()
@@ -100,7 +102,7 @@ func examine(ctx context.Context, g *application, d *doctorFlags) error {
 	if err != nil {
 		return err
 	}
-	checks := view.NewChecks(g.Printer)
+	checks := progress.NewChecks(g.Printer)
 	if !g.json {
 		o.Each = checks.Print
 	}
@@ -109,31 +111,13 @@ func examine(ctx context.Context, g *application, d *doctorFlags) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	code := reportCode(report)
-	if g.json {
-		version, _ := buildVersion()
-		g.JSON(view.NewReport(report, o, cfg, version, code))
-	} else {
-		view.Verdict(g.Printer, report)
+	version, _ := buildVersion()
+	shown := view.NewReport(report, o, cfg, version)
+	g.show(shown)
+	if report.Healthy {
+		return nil
 	}
-	if code != exit.OK {
-		return &exit.Error{Code: code, Err: fmt.Errorf("%s: %s", report.Broken, report.Finding.Title), Shown: true}
-	}
-	return nil
-}
-
-// reportCode is the exit code that send would end with.
-func reportCode(r *doctor.Report) int {
-	if r.Healthy {
-		return exit.OK
-	}
-	e := exit.Ending{Open: 1, Failures: []int{exit.Config}}
-	if r.InDoubt {
-		e = exit.Ending{InDoubt: 1}
-	} else if cause := r.Cause(); cause != nil {
-		e.Failures = []int{exit.FailureCode(cause, *r.Finding)}
-	}
-	return e.Code()
+	return exit.Told(shown.ExitCode, fmt.Errorf("%s: %s", report.Broken, report.Finding.Title))
 }
 
 // examination is what doctor looks at. With settings that cannot be used it is their

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/smtpsend/smtpsend/internal/config"
-	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -19,24 +17,10 @@ func queued(ctx context.Context, g *application, cfg *config.Config, m *mailobje
 	if err != nil {
 		return err
 	}
-	if g.json && known { // what else was said of it may be otherwise in the outbox
-		g.JSON(map[string]any{"queued": false, "known": true, "queue_id": qid, "exit_code": exit.OK})
-		return nil
-	}
-	if g.json {
-		g.JSON(map[string]any{
-			"queued": true, "known": false, "ready_at": view.OrNil(as.ReadyAt), "queue_id": qid, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
-			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exit.OK,
-		})
-		return nil
-	}
-	switch {
-	case known:
-		g.Printf("not queued: the key is known, and its message is %s\n", qid)
-	case as.ReadyAt.After(time.Now()):
-		g.Printf("queued as %s; smtpsend queue run submits it from %s on\n", qid, as.ReadyAt.Local().Format("2006-01-02 15:04:05 -0700"))
-	default:
-		g.Printf("queued as %s; smtpsend queue run submits it\n", qid)
+	if known {
+		g.show(view.NewQueuedBefore(qid))
+	} else {
+		g.show(view.NewQueued(qid, m, as.ReadyAt))
 	}
 	return nil
 }

@@ -68,15 +68,8 @@ func runExplain(ctx context.Context, g *application, args []string) error {
 		return err
 	}
 	explained := view.NewExplained(findings)
-	if g.json {
-		g.JSON(explained)
-	} else {
-		explained.Print(g.Printer)
-	}
-	if len(findings) == 0 {
-		return &exit.Error{Code: exit.Data, Err: errors.New("not recognised"), Shown: true}
-	}
-	return nil
+	g.show(explained)
+	return exit.Told(explained.ExitCode, errors.New("not recognised"))
 }
 
 // pasted is the text to explain: of standard input, of a file, or the arguments
@@ -137,11 +130,6 @@ func runExplainList(g *application, args []string) error {
 	if len(args) > 0 {
 		return exit.Usagef("--list takes no argument")
 	}
-	list := view.Catalogue(diagnosis.Entries())
-	if g.json {
-		g.JSON(list.JSON())
-	} else {
-		list.Print(g.Printer)
-	}
+	g.show(view.NewCatalogue(diagnosis.Entries()))
 	return nil
 }

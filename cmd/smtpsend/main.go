@@ -21,6 +21,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/nodump"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/sendmail"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
@@ -31,7 +32,7 @@ func main() {
 	setZone()
 	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	log.SetOutput(printable.NewWriter(os.Stderr)) // net/http quotes servers there
-	args := byName(os.Args[0], os.Args[1:])
+	args := sendmail.ByName(os.Args[0], os.Args[1:])
 	ctx := context.Background()
 	if verb := verbNamed(args); verb == nil || !verb.immediate {
 		ctx = notified()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/usage"
 )
 
 func newQueue(g *application) *cobra.Command {
@@ -19,7 +20,7 @@ submits from it: "smtpsend queue run", or a batch. Everything else may be done
 meanwhile.
 
 ` + exit.Help,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newQueueLs(g), newQueueShow(g), newQueueWhy(g), newQueueHistory(g), newQueueStats(g), newQueueRun(g),
@@ -57,16 +58,15 @@ func (g *application) lookInto(ctx context.Context, do func(*outbox.Outbox) erro
 type queueAction struct {
 	action      outbox.Action
 	verb, short string
-	past        string
 	long        string // "" = short says all
 }
 
 var queueActions = []queueAction{
-	{outbox.Retry, "retry", "Make waiting, held and refused messages due now; recipients that were accepted stay so", "due now", ""},
-	{outbox.Hold, "hold", "Keep waiting messages until they are released; with --mailbox alone, the mailbox", "held", ""},
-	{outbox.Free, "release", "Release held messages; with --mailbox alone, the mailbox", "released", ""},
-	{outbox.Cancel, "cancel", "Never submit waiting and held messages; their history stays", "cancelled", ""},
-	{outbox.Discard, "rm", "Remove messages and their history from the outbox", "removed", `Remove messages and their history from the outbox.
+	{outbox.Retry, "retry", "Make waiting, held and refused messages due now; recipients that were accepted stay so", ""},
+	{outbox.Hold, "hold", "Keep waiting messages until they are released; with --mailbox alone, the mailbox", ""},
+	{outbox.Free, "release", "Release held messages; with --mailbox alone, the mailbox", ""},
+	{outbox.Cancel, "cancel", "Never submit waiting and held messages; their history stays", ""},
+	{outbox.Discard, "rm", "Remove messages and their history from the outbox", `Remove messages and their history from the outbox.
 
 A message that waits, or is held, is then never sent. So rm asks before it removes
 one; where there is no terminal to ask at, it needs --yes and removes nothing

@@ -5,6 +5,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newQueueBackup(g *application) *cobra.Command {
@@ -22,11 +23,7 @@ func newQueueBackup(g *application) *cobra.Command {
 				if err := box.Backup(cmd.Context(), args[0]); err != nil {
 					return exit.With(exit.CannotCreate, err)
 				}
-				if g.json {
-					g.JSON(map[string]any{"file": args[0], "exit_code": exit.OK})
-				} else {
-					g.Printf("copied to %s\n", args[0])
-				}
+				g.show(view.Backup{File: args[0], ExitCode: exit.OK})
 				return nil
 			})
 		},

@@ -71,28 +71,18 @@ func (q *queueFlags) span(now time.Time) (since, until time.Time, err error) {
 		return since, until, exit.Usagef("--since and --on exclude each other")
 	}
 	if q.on != "" {
-		day, err := dayOf(q.on, now)
+		day, err := operator.ParseDay(q.on, now)
 		if err != nil {
-			return since, until, err
+			return since, until, exit.With(exit.Usage, err)
 		}
 		return day, day.AddDate(0, 0, 1), nil
 	}
 	if q.since != "" {
-		since, err = timeOf(q.since, now)
+		if since, err = operator.ParseTime(q.since, now); err != nil {
+			err = exit.With(exit.Usage, err)
+		}
 	}
 	return since, until, err
-}
-
-// limited lists no more than the filter's limit, and says whether there is more.
-func limited[T any](f operator.Filter, list func(operator.Filter) ([]T, error)) (found []T, more bool, err error) {
-	limit := f.Limit
-	if limit > 0 {
-		f.Limit++
-	}
-	if found, err = list(f); err != nil || limit <= 0 || len(found) <= limit {
-		return found, false, err
-	}
-	return found[:limit], true, nil
 }
 
 // mailboxAlone reports that nothing but a mailbox was named.

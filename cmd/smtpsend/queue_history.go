@@ -9,6 +9,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/usage"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newQueueHistory(g *application) *cobra.Command {
@@ -17,7 +19,7 @@ func newQueueHistory(g *application) *cobra.Command {
 		Use:     "history [flags]",
 		Short:   "What happened to the messages of a day, to or from an address",
 		Example: `  smtpsend queue history --to ann@contoso.com --on tuesday`,
-		Args:    noArguments,
+		Args:    usage.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runQueueHistory(cmd.Context(), g, &q) },
 	}
 	q.define(cmd)
@@ -31,14 +33,11 @@ func runQueueHistory(ctx context.Context, g *application, q *queueFlags) error {
 		if err != nil {
 			return err
 		}
-		details, more, err := limited(f, func(f operator.Filter) ([]operator.Detail, error) { return operator.History(ctx, box, f) })
+		details, more, err := operator.Limited(f, func(f operator.Filter) ([]operator.Detail, error) { return operator.History(ctx, box, f) })
 		if err != nil {
 			return exit.Outbox(err)
 		}
-		if len(details) == 0 && !g.json {
-			g.Printf("no messages\n")
-			return nil
-		}
-		return printDetails(g, details, more)
+		g.show(view.NewDetails(details, more))
+		return nil
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -17,7 +18,7 @@ func newQueueLs(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls [flags]",
 		Short: "List messages, the newest first, and say in words why each waits and until when",
-		Args:  noArguments,
+		Args:  usage.NoArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runQueueLs(cmd.Context(), g, &q) },
 	}
 	q.define(cmd)
@@ -36,20 +37,11 @@ func runQueueLs(ctx context.Context, g *application, q *queueFlags) error {
 			f.States = []outbox.State{outbox.Ready, outbox.Sending, outbox.Held, outbox.Dead}
 		}
 		f.All = false
-		list, more, err := limited(f, func(f operator.Filter) ([]operator.Mail, error) { return operator.List(ctx, box, f) })
+		list, more, err := operator.Limited(f, func(f operator.Filter) ([]operator.Mail, error) { return operator.List(ctx, box, f) })
 		if err != nil {
 			return exit.Outbox(err)
 		}
-		if g.json {
-			views := []view.Mail{}
-			for _, m := range list {
-				views = append(views, view.NewMail(m))
-			}
-			g.JSON(map[string]any{"messages": views, "more": more, "exit_code": exit.OK})
-			return nil
-		}
-		view.PrintMails(g.Printer, list)
-		view.More(g.Printer, more, len(list))
+		g.show(view.NewMails(list, more))
 		return nil
 	})
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +10,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/progress"
 	"github.com/smtpsend/smtpsend/internal/tally"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -29,7 +30,7 @@ Exit codes: 0 what was due was submitted, within the limits; 4 in doubt; 3 some
 were submitted and others refused. Else the reason why mail waits or was refused,
 as send has it: 75 time fixes it, 76 TLS or protocol, 77 a refused sign-in, 69 a
 refusal.`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runQueueRun(cmd.Context(), g, drain) },
 	}
 	cmd.Flags().BoolVar(&drain, "drain", false, "wait for what is due later, until nothing is left but what is held")
@@ -59,7 +60,7 @@ func runQueueRun(ctx context.Context, g *application, drain bool) error {
 	if err != nil {
 		return err
 	}
-	shown := view.Attempts{Printer: g.Printer, Lines: !g.json, Waits: drain}
+	shown := progress.Attempts{Printer: g.Printer, Lines: !g.json, Waits: drain}
 	t := tally.New(tally.Options{Config: cfg, Attempt: shown.Print, Probed: shown.Probed})
 	o.Drain, o.Due, o.Settled, o.Probed = drain, !drain, t.Settled, t.Probed
 	if drain {
@@ -67,7 +68,7 @@ func runQueueRun(ctx context.Context, g *application, drain bool) error {
 		if err != nil {
 			return exit.Outbox(err)
 		}
-		view.Pauses(g.Printer, list)
+		progress.Pauses(g.Printer, list)
 	}
 	if err := courier.Run(ctx, box, sender, o); err != nil {
 		return exit.Outbox(err)
@@ -79,7 +80,7 @@ func runQueueRun(ctx context.Context, g *application, drain bool) error {
 	if err != nil {
 		return exit.Outbox(err)
 	}
-	view.Stopped(g.Printer, stopped)
+	progress.Stopped(g.Printer, stopped)
 	return concludeRun(ctx, g, t.Sum())
 }
 
@@ -90,7 +91,7 @@ func (g *application) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sen
 	if err != nil {
 		return nil, exit.Outbox(err)
 	}
-	view.LastRun(g.Printer, left)
+	progress.LastRun(g.Printer, left)
 	return sender, nil
 }
 
@@ -99,18 +100,7 @@ func concludeRun(ctx context.Context, g *application, sum tally.Sum) error {
 	if ctx.Err() != nil {
 		sum.Ending.Broken = exit.Interrupted
 	}
-	code := sum.Ending.Code()
-	text := fmt.Sprintf("%d accepted, %d deferred, %d refused, %d in doubt", sum.Accepted, sum.Deferred, sum.Refused, sum.InDoubt)
-	if g.json {
-		g.JSON(map[string]any{
-			"accepted": sum.Accepted, "deferred": sum.Deferred, "refused": sum.Refused, "in_doubt": sum.InDoubt,
-			"stopped_mailboxes": sum.StoppedMailboxes, "paused_mailboxes": sum.PausedMailboxes, "exit_code": code,
-		})
-	} else {
-		g.Printf("%s\n", text)
-	}
-	if code == exit.OK {
-		return nil
-	}
-	return &exit.Error{Code: code, Err: errors.New(text), Shown: true}
+	run := view.NewQueueRun(sum)
+	g.show(run)
+	return exit.Told(run.ExitCode, errors.New(run.Text()))
 }

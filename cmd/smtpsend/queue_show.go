@@ -39,20 +39,7 @@ func runQueueShow(ctx context.Context, g *application, ids []string) error {
 			}
 			details = append(details, d)
 		}
-		return printDetails(g, details, false)
-	})
-}
-
-// printDetails shows what is known of messages. more: there are others.
-func printDetails(g *application, details []operator.Detail, more bool) error {
-	if !g.json {
-		view.PrintDetails(g.Printer, details, more)
+		g.show(view.NewDetails(details, false))
 		return nil
-	}
-	views := []view.Detail{}
-	for _, d := range details {
-		views = append(views, view.NewDetail(d))
-	}
-	g.JSON(map[string]any{"messages": views, "more": more, "exit_code": exit.OK})
-	return nil
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -17,7 +18,7 @@ func newQueueStats(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Count what waits and what was finished",
-		Args:  noArguments,
+		Args:  usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error { return runQueueStats(cmd.Context(), g, box, span) })
 		},
@@ -27,9 +28,9 @@ func newQueueStats(g *application) *cobra.Command {
 }
 
 func runQueueStats(ctx context.Context, g *application, box *outbox.Outbox, span string) error {
-	from, err := timeOf(span, time.Now())
+	from, err := operator.ParseTime(span, time.Now())
 	if err != nil {
-		return err
+		return exit.With(exit.Usage, err)
 	}
 	finished, err := operator.Finished(ctx, box, from)
 	if err != nil {
@@ -39,11 +40,6 @@ func runQueueStats(ctx context.Context, g *application, box *outbox.Outbox, span
 	if err != nil {
 		return exit.Outbox(err)
 	}
-	stats := view.NewStats(mailboxes, finished, from)
-	if g.json {
-		g.JSON(stats.JSON())
-	} else {
-		stats.Print(g.Printer)
-	}
+	g.show(view.NewStats(mailboxes, finished, from))
 	return nil
 }

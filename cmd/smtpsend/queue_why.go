@@ -34,19 +34,6 @@ func runQueueWhy(ctx context.Context, g *application, box *outbox.Outbox, names 
 	if err != nil {
 		return exit.Outbox(err)
 	}
-	if g.json {
-		views := []view.Mailbox{}
-		for _, m := range list {
-			views = append(views, view.NewMailbox(m))
-		}
-		g.JSON(map[string]any{"mailboxes": views, "exit_code": exit.OK})
-		return nil
-	}
-	if len(list) == 0 {
-		g.Printf("no mailboxes\n")
-	}
-	for _, m := range list {
-		view.PrintMailbox(g.Printer, m)
-	}
+	g.show(view.NewMailboxes(list))
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/owner"
 	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
@@ -57,7 +58,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 		SilenceErrors:    true,
 		SilenceUsage:     true,
 		TraverseChildren: true,
-		Args:             noArguments,
+		Args:             usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if askedVersion {
 				return runVersion(g)
@@ -78,7 +79,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 	root.SetIn(p.stdin)
 	root.SetOut(g.Help())
 	root.SetErr(g.Remarks())
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(usage.WrongFlag)
 	g.define(root.PersistentFlags())
 	root.Flags().BoolVar(&askedVersion, "version", false, "print the version")
 	root.AddGroup(

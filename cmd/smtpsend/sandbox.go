@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/textfile"
+	"github.com/smtpsend/smtpsend/internal/usage"
+	"github.com/smtpsend/smtpsend/internal/view"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,7 @@ every other verb works against it:
   smtpsend --env-file e.env send --to a@contoso.example --subject hi --text hi
 
 Ends on SIGINT and SIGTERM.`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd.Context(), g, &s) },
 	}
 	f := cmd.Flags()
@@ -79,7 +80,7 @@ func readScenario(ctx context.Context, name string) (*tenant.Scenario, error) {
 
 func runSandbox(ctx context.Context, g *application, s *sandboxFlags) error {
 	if s.listFaults {
-		listFaults(g)
+		g.show(view.NewFaults())
 		return nil
 	}
 	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.Logger()}
@@ -116,14 +117,7 @@ func runSandbox(ctx context.Context, g *application, s *sandboxFlags) error {
 			return exit.With(exit.CannotCreate, err)
 		}
 	}
-	if g.json {
-		g.JSON(map[string]any{"smtp": box.SMTPAddr(), "url": box.URL(), "env_file": s.writeEnv})
-	} else {
-		g.Printf("smtp:     %s\ntokens:   %s\ninbox:    %s/\n", box.SMTPAddr(), box.URL(), strings.Replace(box.URL(), "https:", "http:", 1))
-		if s.writeEnv != "" {
-			g.Printf("settings: %s\n", s.writeEnv)
-		}
-	}
+	g.show(view.NewSandbox(box, s.writeEnv))
 	<-ctx.Done()
 	return nil
 }

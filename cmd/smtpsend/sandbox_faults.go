@@ -26,23 +26,3 @@ func unknownFault(text string, err error) error {
 	}
 	return exit.Usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults has them all", text, near)
 }
-
-// listFaults prints the name of each fault and what it does.
-func listFaults(g *application) {
-	names := fault.Names()
-	if g.json {
-		about := make(map[string]string, len(names))
-		for _, name := range names {
-			about[name] = fault.About(name)
-		}
-		g.JSON(map[string]any{"faults": about})
-		return
-	}
-	width := 0
-	for _, name := range names {
-		width = max(width, len(name))
-	}
-	for _, name := range names {
-		g.Printf("%-*s  %s\n", width, name, fault.About(name))
-	}
-}

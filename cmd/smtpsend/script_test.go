@@ -26,6 +26,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
+	"github.com/smtpsend/smtpsend/internal/sendmail"
 )
 
 // outputDir gets, in tests, a copy of everything that smtpsend prints, so that
@@ -70,7 +71,7 @@ func mainForTest() {
 	if slices.Contains(os.Args, "token") {
 		p.stdout = os.Stdout // prints a token because it was asked to
 	}
-	os.Exit(run(notified(), p, byName(os.Args[0], os.Args[1:])))
+	os.Exit(run(notified(), p, sendmail.ByName(os.Args[0], os.Args[1:])))
 }
 
 // scriptsRun guards against a test that runs no script.

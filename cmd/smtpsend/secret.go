@@ -15,6 +15,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/seal"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/usage"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newSecret(g *application) *cobra.Command {
@@ -22,7 +24,7 @@ func newSecret(g *application) *cobra.Command {
 		Use:     "secret",
 		GroupID: groupSetUp,
 		Short:   "Seal the client secret, and prove that it opens",
-		Args:    noArguments,
+		Args:    usage.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(&cobra.Command{
@@ -34,12 +36,12 @@ at the first use, readable by this user alone: run this as the user who will sub
 A sealed secret protects against an env file that leaks or is committed, not against
 somebody who can read the identity file. Where systemd is at hand, its credentials
 do better.`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSecretSeal(cmd.Context(), g) },
 	}, &cobra.Command{
 		Use:   "check",
 		Short: "Prove that the client secret of the settings can be had, without showing it",
-		Args:  noArguments,
+		Args:  usage.NoArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runSecretCheck(cmd.Context(), g) },
 	})
 	return cmd
@@ -101,11 +103,6 @@ func runSecretCheck(ctx context.Context, g *application) error {
 	if cfg.OfficeClientSecret.IsZero() {
 		return exit.With(exit.Config, fmt.Errorf("%sOFFICE_CLIENT_SECRET is not set", config.Prefix))
 	}
-	origin := cfg.Origin("OFFICE_CLIENT_SECRET")
-	if g.json {
-		g.JSON(map[string]any{"origin": origin, "length": len(cfg.OfficeClientSecret.Reveal()), "exit_code": exit.OK})
-		return nil
-	}
-	g.Printf("the client secret opens: %d octets, from %s\n", len(cfg.OfficeClientSecret.Reveal()), origin)
+	g.show(view.SecretCheck{Origin: cfg.Origin("OFFICE_CLIENT_SECRET"), Length: len(cfg.OfficeClientSecret.Reveal()), ExitCode: exit.OK})
 	return nil
 }

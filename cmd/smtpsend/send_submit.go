@@ -77,15 +77,8 @@ func conclusion(ctx context.Context, g *application, cfg *config.Config, m *mail
 	}
 	shown := view.NewReceipt(r, known, claims)
 	g.fallBack(ctx, cfg, m, r, "send", &shown)
-	if g.json {
-		g.JSON(shown)
-	} else {
-		shown.Print(g.Printer)
-	}
-	if shown.ExitCode == exit.OK {
-		return nil
-	}
-	return &exit.Error{Code: shown.ExitCode, Err: errors.New(shown.Summary), Shown: true}
+	g.show(shown)
+	return exit.Told(shown.ExitCode, errors.New(shown.Summary))
 }
 
 // notSubmitted says what would have been submitted, and why it was not.
@@ -94,17 +87,6 @@ func notSubmitted(g *application, m *mailobject.Mail, dryRun bool) error {
 	if dryRun {
 		why = "--dry-run"
 	}
-	if g.json {
-		g.JSON(map[string]any{
-			"submitted": false, "reason": why, "message_id": m.MessageID, "mailbox": m.Envelope.ReversePath,
-			"recipients": m.Envelope.ForwardPaths, "size": m.Content.Size(), "exit_code": exit.OK,
-		})
-		return nil
-	}
-	g.Printf("not submitted: %s\n", why)
-	for _, path := range m.Envelope.ForwardPaths {
-		g.Printf("recipient:  %s\n", path)
-	}
-	g.Printf("mailbox:    %s\nmessage-id: %s\nsize:       %d octets\n", m.Envelope.ReversePath, m.MessageID, m.Content.Size())
+	g.show(view.NewNotSubmitted(m, why))
 	return nil
 }

@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"os/signal"
-	"path/filepath"
-	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -65,26 +62,6 @@ func newSendmail(g *application) *cobra.Command {
 			return runSendmail(cmd.Context(), &mailer{application: g, args: a}, args)
 		},
 	}
-}
-
-// sendmailNames are the names by which the program is sendmail, with the
-// arguments that the name stands for.
-var sendmailNames = [...]struct {
-	name string
-	args []string
-}{
-	{"sendmail", []string{"sendmail"}}, {"mailq", []string{"sendmail", "-bp"}}, {"newaliases", []string{"sendmail", "-bi"}},
-}
-
-// byName puts in front of args what the program's name means.
-func byName(program string, args []string) []string {
-	name := strings.TrimSuffix(filepath.Base(program), ".exe")
-	for _, n := range sendmailNames {
-		if n.name == name {
-			return append(slices.Clone(n.args), args...)
-		}
-	}
-	return args
 }
 
 func runSendmail(ctx context.Context, m *mailer, given []string) error {

@@ -2,18 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/sendmail"
 )
 
 func newLinkSendmail(g *application) *cobra.Command {
@@ -42,55 +37,9 @@ func runLinkSendmail(ctx context.Context, g *application, dir string, force bool
 	if err != nil {
 		return exit.With(exit.NoInput, fmt.Errorf("finding this program: %w", err))
 	}
-	for _, name := range []string{"sendmail", "mailq", "newaliases"} {
-		path := filepath.Join(dir, name)
-		if err := linkTo(ctx, self, path, force); err != nil {
-			return exit.With(exit.CannotCreate, err)
-		}
-		g.Printf("%s -> %s\n", path, self)
+	err = sendmail.Link(ctx, self, dir, force, func(path string) { g.Printf("%s -> %s\n", path, self) })
+	if err != nil {
+		return exit.With(exit.CannotCreate, err)
 	}
 	return nil
-}
-
-func linkTo(ctx context.Context, self, path string, force bool) error {
-	if runtime.GOOS == "windows" {
-		return copyTo(ctx, self, path+".exe", force)
-	}
-	target, err := os.Readlink(path)
-	switch {
-	case err == nil && target == self:
-		return nil
-	case errors.Is(err, fs.ErrNotExist):
-	case !force:
-		return fmt.Errorf("%s exists and is no link to this program: --force replaces it", path)
-	default:
-		if err := os.Remove(path); err != nil {
-			return err
-		}
-	}
-	return os.Symlink(self, path)
-}
-
-// copyTo is for Windows, where links need a right that users lack.
-func copyTo(ctx context.Context, self, path string, force bool) error {
-	create := ownfile.Create
-	if force {
-		create = func(name string) (*os.File, error) { return ownfile.Output(ctx, name) }
-	}
-	in, err := ownfile.Open(self)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := create(path)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists: --force replaces it", path)
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		return errors.Join(err, out.Close())
-	}
-	return out.Close()
 }

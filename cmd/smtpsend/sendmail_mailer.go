@@ -43,7 +43,7 @@ func (m *mailer) Settings(ctx context.Context) (*config.Config, error) {
 	o.Offline, o.Flags, o.Stdin = m.args.DryRun, m.args.Settings, nil
 	cfg, err := config.Load(ctx, o)
 	if m.cfg = cfg; err == nil {
-		m.warnings(cfg.Warnings())
+		view.Warnings(m.Printer, cfg.Warnings())
 	}
 	return cfg, err
 }

@@ -36,38 +36,12 @@ func (m *mailer) listQueue(ctx context.Context) error {
 		return nil
 	}
 	return m.readOutbox(ctx, cfg, func(box *outbox.Outbox) error {
-		waiting, err := waitingIn(ctx, box)
+		waiting, err := operator.History(ctx, box, operator.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
 		if err == nil {
-			waiting.Print(m.Printer)
+			view.NewMailq(waiting, time.Now()).Print(m.Printer)
 		}
 		return exit.Outbox(err)
 	})
-}
-
-// waitingIn is what waits in the outbox, the oldest first.
-func waitingIn(ctx context.Context, box *outbox.Outbox) (view.Mailq, error) {
-	list, err := operator.List(ctx, box, operator.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	var waiting view.Mailq
-	for _, mail := range list {
-		d, err := operator.Show(ctx, box, mail.QID)
-		if err != nil {
-			return nil, err
-		}
-		shown := view.MailqMessage{
-			QID: mail.QID, State: mail.State, Size: mail.Size, Arrived: mail.CreatedAt, ReversePath: mail.ReversePath, Why: view.Why(mail, now, view.InTable),
-		}
-		for _, r := range d.RecipientStates {
-			if r.State == outbox.RecipientOpen {
-				shown.Open = append(shown.Open, r.ForwardPath)
-			}
-		}
-		waiting = append(waiting, shown)
-	}
-	return waiting, nil
 }
 
 // flush is -q: submit what is due now, as queue run does.

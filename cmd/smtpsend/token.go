@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 	"github.com/smtpsend/smtpsend/tokencache"
 	"github.com/smtpsend/smtpsend/xoauth2"
@@ -40,7 +41,7 @@ password for the mailboxes of the application: do not let it into a log.
 ` + exit.Help,
 		Example: `  curl --oauth2-bearer "$(smtpsend token)" --user noreply@contoso.com ...
   passwordeval "smtpsend --env-file /home/me/smtpsend.env token"      # in ~/.msmtprc, with: auth xoauth2`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runToken(cmd.Context(), g, &t) },
 	}
 	f := cmd.Flags()
@@ -111,7 +112,7 @@ func printToken(g *application, t *tokenFlags, mailbox string, entry tokencache.
 	token := entry.Token.AccessToken
 	switch {
 	case g.json:
-		g.JSON(view.NewToken(entry))
+		g.JSON(view.NewToken(entry, time.Now()))
 	case t.xoauth2:
 		response, err := xoauth2.InitialResponse(mailbox, token)
 		if err != nil {
@@ -134,7 +135,7 @@ func noToken(g *application, cfg *config.Config, mailbox string, err error) erro
 	finding := diagnosis.Find(e.Symptom(), known)
 	code := exit.FailureCode(e, finding)
 	if g.json {
-		g.JSON(map[string]any{"error": err.Error(), "exit_code": code, "finding": finding})
+		g.JSON(view.Failed{Error: err.Error(), ExitCode: code, Finding: &finding})
 	} else {
 		view.Failure(g.Printer, finding, err.Error())
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/notices"
+	"github.com/smtpsend/smtpsend/internal/usage"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // version is set at link time by a release; otherwise the build says what it
@@ -20,7 +22,7 @@ func newVersion(g *application) *cobra.Command {
 		Use:     "version [--notices]",
 		GroupID: groupTry,
 		Short:   "Print the version, or the notices of the third parties whose code is in smtpsend",
-		Args:    noArguments,
+		Args:    usage.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if withNotices {
 				return runNotices(g)
@@ -34,11 +36,7 @@ func newVersion(g *application) *cobra.Command {
 
 func runVersion(g *application) error {
 	v, revision := buildVersion()
-	if g.json {
-		g.JSON(map[string]any{"version": v, "revision": revision, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
-		return nil
-	}
-	g.Printf("smtpsend %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	g.show(view.Version{Version: v, Revision: revision, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH})
 	return nil
 }
 
@@ -47,11 +45,7 @@ func runNotices(g *application) error {
 	if err != nil {
 		return fmt.Errorf("reading the notices in this program: %w", err)
 	}
-	if g.json {
-		g.JSON(map[string]any{"notices": text})
-		return nil
-	}
-	g.Text(text)
+	g.show(view.Notices{Notices: text})
 	return nil
 }
 

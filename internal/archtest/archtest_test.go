@@ -40,7 +40,7 @@ var ranks = map[string]int{
 	"internal/submission": 4, "internal/outbox": 3, "internal/mailtemplate": 3,
 	"internal/account": 5,
 	"internal/courier": 6, ".": 6,
-	"internal/stdio": 1, "internal/exit": 7, "internal/doctor": 7, "internal/rows": 9, "internal/batch": 10, "internal/tally": 8, "internal/view": 11, "internal/textfile": 8, "internal/attach": 8, "internal/draft": 9,
+	"internal/stdio": 1, "internal/exit": 7, "internal/doctor": 7, "internal/rows": 9, "internal/batch": 10, "internal/tally": 8, "internal/view": 11, "internal/progress": 12, "internal/textfile": 8, "internal/usage": 8, "internal/attach": 8, "internal/draft": 9,
 	"internal/deadletter": 12, "internal/sendmail": 13,
 	"cmd/smtpsend":     14,
 	"internal/testrun": 15,
@@ -144,6 +144,47 @@ func TestEveryPackageHasOneComment(t *testing.T) {
 			t.Errorf("%s has %d package comments (%v), want one", dir, len(with), with)
 		}
 	}
+}
+
+// TestObjectsAreTypesOfView: what --json prints is declared in one room, with its
+// members in their order and schema_version as the first. Printer.JSON takes nothing
+// that does not embed stdio.Schema.
+func TestObjectsAreTypesOfView(t *testing.T) {
+	for dir, files := range goFiles(t) {
+		for _, f := range files {
+			if strings.HasSuffix(f.name, "_test.go") {
+				continue
+			}
+			ast.Inspect(f.ast, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.StructType:
+					at := embedded(n, "stdio", "Schema")
+					if at > 0 || at == 0 && filepath.ToSlash(dir) != "internal/view" {
+						t.Errorf("%s: stdio.Schema is the first field of types of internal/view alone", f.set.Position(n.Pos()))
+					}
+				case *ast.MapType:
+					prints := slices.Contains([]string{"cmd/smtpsend", "internal/view", "internal/progress"}, filepath.ToSlash(dir))
+					if value, ok := n.Value.(*ast.Ident); ok && prints && value.Name == "any" {
+						t.Errorf("%s: a map to any: make it a type of internal/view", f.set.Position(n.Pos()))
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// embedded is the place of the field that embeds a type of another package, -1 when
+// there is none.
+func embedded(s *ast.StructType, pkg, name string) int {
+	return slices.IndexFunc(s.Fields.List, func(f *ast.Field) bool {
+		typ, ok := f.Type.(*ast.SelectorExpr)
+		if !ok || len(f.Names) > 0 || typ.Sel.Name != name {
+			return false
+		}
+		from, ok := typ.X.(*ast.Ident)
+		return ok && from.Name == pkg
+	})
 }
 
 // receiver is the name of a method's type.

@@ -24,7 +24,7 @@ var openers = map[string][]string{
 // mayOpen are the files outside of package ownfile that may call openers, each
 // with the reason.
 var mayOpen = map[string]string{
-	"cmd/smtpsend/sendmail_link.go": "makes links and opens nothing by them",
+	"internal/sendmail/link.go": "makes links and opens nothing by them",
 }
 
 func TestOnlyOwnfileOpensFiles(t *testing.T) {

@@ -23,7 +23,7 @@ const (
 // over a limit is cut into the things that it is.
 var (
 	largePackages = map[string]int{
-		"cmd/smtpsend": 4050, // it has a file for each verb; 3,500 is the aim
+		"cmd/smtpsend": 3500, // it has a file for each verb
 	}
 	longFunctions = map[string]int{
 		"cmd/smtpsend.runBatch": 62,

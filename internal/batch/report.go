@@ -3,17 +3,62 @@ package batch
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/printable"
+	"github.com/smtpsend/smtpsend/internal/rows"
 )
+
+// ErrOwnRows is the reason of OpenReport for a report over the rows themselves.
+var ErrOwnRows = errors.New("the report is the file of rows")
+
+// ReportFile is a file for the report of a batch. It stays open from before the first
+// message on: root may be another user by the end.
+type ReportFile struct{ f *os.File }
+
+// OpenReport opens a file, so that the first message is not taken when it cannot be
+// written. The error is ErrOwnRows when in is that file.
+func OpenReport(ctx context.Context, name string, in *rows.File) (*ReportFile, error) {
+	f, err := ownfile.Writable(ctx, name)
+	if err != nil {
+		return nil, exit.With(exit.CannotCreate, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return &ReportFile{f}, nil // writing will tell
+	}
+	same, err := in.SameAs(info)
+	if same {
+		err = ErrOwnRows
+	}
+	return &ReportFile{f}, err
+}
+
+// Write writes the report, as Report, in the place of what the file has, and closes it.
+func (r *ReportFile) Write(ctx context.Context, box *outbox.Outbox, b mailmerge.Batch, reason func(operator.Mail) string) error {
+	info, err := r.f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = r.f.Truncate(0)
+	}
+	if err == nil {
+		err = Report(ctx, r.f, box, b, reason)
+	}
+	if err := errors.Join(err, r.f.Close()); err != nil {
+		return exit.With(exit.IO, err)
+	}
+	return nil
+}
 
 // Report writes a CSV file with a line for each row of the batch: its key, the
 // recipients, what became of it, the server's last words, the queue id, the

@@ -68,6 +68,15 @@ func (e *Error) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Told is the end of a verb whose result people were shown: err with the exit code,
+// nil when that is OK.
+func Told(code int, err error) error {
+	if code == OK {
+		return nil
+	}
+	return &Error{Code: code, Err: err, Shown: true}
+}
+
 // Usagef is an error in the command line.
 func Usagef(format string, args ...any) error {
 	return &Error{Code: Usage, Err: fmt.Errorf(format, args...)}

@@ -2,6 +2,7 @@ package ownfile
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -63,3 +64,17 @@ func SyncDir(dir string) error {
 
 // syncPlace is in dir itself, not in the one above it.
 func syncPlace(dir string) (*place, error) { return find(dir+string(filepath.Separator)+".", false) }
+
+// WriteNew writes a file that did not exist, which its owner alone can read. What is
+// not whole is not left there. The error is fs.ErrExist when it exists.
+func WriteNew(name string, data []byte) error {
+	f, err := Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(name)
+	}
+	return err
+}

@@ -230,10 +230,7 @@ func (r *run) report(shown view.Receipt) error {
 	case shown.OutboxID != "":
 		shown.PrintQueued(r.Printer)
 	}
-	if shown.ExitCode == exit.OK {
-		return nil
-	}
-	return &exit.Error{Code: shown.ExitCode, Err: errors.New(shown.Summary), Shown: true}
+	return exit.Told(shown.ExitCode, errors.New(shown.Summary))
 }
 
 // keep puts the message, as it came, where it is not lost, and says where. arguments

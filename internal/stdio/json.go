@@ -3,8 +3,7 @@ package stdio
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
+	"strconv"
 
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
@@ -13,8 +12,26 @@ import (
 // when a member changes its meaning or goes; new members do not count.
 const SchemaVersion = 1
 
-// JSON writes an object with the schema version in front.
-func (p *Printer) JSON(object any) {
+// Object is what Printer.JSON prints: a struct that embeds Schema as its first field.
+type Object interface{ schema() }
+
+// Schema is the schema_version of an object. Its zero value is SchemaVersion, so that
+// no constructor can forget it.
+type Schema struct {
+	SchemaVersion schemaVersion `json:"schema_version"`
+}
+
+func (Schema) schema() {}
+
+type schemaVersion struct{}
+
+// MarshalJSON is SchemaVersion.
+func (schemaVersion) MarshalJSON() ([]byte, error) {
+	return strconv.AppendInt(nil, SchemaVersion, 10), nil
+}
+
+// JSON writes an object to standard output, in which nothing steers a terminal.
+func (p *Printer) JSON(object Object) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
@@ -23,10 +40,5 @@ func (p *Printer) JSON(object any) {
 		p.Errorf("encoding JSON: %v", err)
 		return
 	}
-	body := bytes.TrimSpace(b.Bytes())
-	head := fmt.Sprintf("{\n  \"schema_version\": %d", SchemaVersion)
-	if len(body) > 2 {
-		head += ","
-	}
-	_, _ = io.WriteString(results{p}, head+printable.JSON(string(body[1:]))+"\n")
+	_, _ = results{p}.Write([]byte(printable.JSON(b.String())))
 }

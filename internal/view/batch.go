@@ -5,18 +5,50 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/batch"
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
-// Forecast is a forecast as JSON.
-func Forecast(f batch.Forecast) map[string]any {
-	return map[string]any{
-		"messages": f.Messages, "recipients": f.Recipients, "mailboxes": f.Mailboxes, "days": f.Days, "done": f.Done,
-		"recipients_used": f.Used, "ahead": f.Ahead, "last_at": OrNil(f.Last), "takes_s": f.Takes.Seconds(), "exit_code": exit.OK,
+// Forecast is how long a batch will take.
+type Forecast struct {
+	stdio.Schema
+	Ahead          int        `json:"ahead"`
+	Days           int        `json:"days"`
+	Done           int        `json:"done"`
+	ExitCode       int        `json:"exit_code"`
+	LastAt         *time.Time `json:"last_at"` // null when no row asks for a time
+	Mailboxes      int        `json:"mailboxes"`
+	Messages       int        `json:"messages"`
+	Recipients     int        `json:"recipients"`
+	RecipientsUsed int        `json:"recipients_used"`
+	Takes          float64    `json:"takes_s"`
+
+	text string
+}
+
+// NewForecast is the view of a forecast.
+func NewForecast(f batch.Forecast) Forecast {
+	return Forecast{
+		Messages: f.Messages, Recipients: f.Recipients, Mailboxes: f.Mailboxes, Days: f.Days, Done: f.Done,
+		RecipientsUsed: f.Used, Ahead: f.Ahead, LastAt: OrNil(f.Last), Takes: f.Takes.Seconds(), ExitCode: exit.OK, text: f.String(),
 	}
+}
+
+// Print writes the forecast in a line.
+func (v Forecast) Print(p *stdio.Printer) { p.Printf("%s\n", v.text) }
+
+// BatchPreview is what batch --dry-run has written.
+type BatchPreview struct {
+	stdio.Schema
+	ExitCode  int    `json:"exit_code"`
+	Index     string `json:"index"` // the page to look through the messages
+	Messages  int    `json:"messages"`
+	Submitted bool   `json:"submitted"`
+}
+
+// Print writes where the page is.
+func (v BatchPreview) Print(p *stdio.Printer) {
+	p.Printf("not submitted: --dry-run; %d %s written, to be looked through in %s\n", v.Messages, Plural(v.Messages, "message", "messages"), v.Index)
 }
 
 // Rows warns of what is odd about rows that were checked, in the file of that name.
@@ -34,148 +66,117 @@ func Rows(p *stdio.Printer, name string, c batch.Checked) {
 
 // BadRows are rows that cannot be used.
 type BadRows struct {
-	Name    string // of the file
-	Checked batch.Checked
-	Worded  func(error) error // adds what helps to the reason of a row
+	stdio.Schema
+	Bad      int       `json:"bad_rows"`
+	Error    string    `json:"error"`
+	ExitCode int       `json:"exit_code"`
+	Problems []Problem `json:"problems"` // of the first batch.MaxProblems
+	Unread   bool      `json:"unread"`   // there were so many that the rest was not looked at
+
+	lines []error
+}
+
+// Problem is what is wrong with a row.
+type Problem struct {
+	Line    int    `json:"line"`
+	Problem string `json:"problem"`
+	Row     int    `json:"row"`
+}
+
+// NewBadRows is the view of the wrong rows of the file of that name. worded adds what
+// helps to the reason of a row.
+func NewBadRows(name string, c batch.Checked, worded func(error) error) BadRows {
+	v := BadRows{Bad: c.Bad, Problems: []Problem{}, Unread: c.Unread, ExitCode: exit.Data}
+	v.Error = fmt.Sprintf("%s: %d of %d rows cannot be used; nothing was submitted", name, c.Bad, c.Bad+c.Rows)
+	if c.Unread {
+		v.Error = fmt.Sprintf("%s: %d rows cannot be used, and more were not looked at; nothing was submitted", name, c.Bad)
+	}
+	for _, p := range c.Problems {
+		v.Problems = append(v.Problems, Problem{Row: p.N, Line: p.Line, Problem: worded(p.Err).Error()})
+		v.lines = append(v.lines, worded(&p))
+	}
+	return v
 }
 
 // shownProblems is how many wrong rows people are shown; --json has more.
 const shownProblems = 20
 
-// Text says how many there are.
-func (v BadRows) Text() string {
-	c := v.Checked
-	if c.Unread {
-		return fmt.Sprintf("%s: %d rows cannot be used, and more were not looked at; nothing was submitted", v.Name, c.Bad)
-	}
-	return fmt.Sprintf("%s: %d of %d rows cannot be used; nothing was submitted", v.Name, c.Bad, c.Bad+c.Rows)
-}
-
-// JSON lists them for --json.
-func (v BadRows) JSON() map[string]any {
-	problems := []map[string]any{}
-	for _, p := range v.Checked.Problems {
-		problems = append(problems, map[string]any{"row": p.N, "line": p.Line, "problem": v.Worded(p.Err).Error()})
-	}
-	return map[string]any{"error": v.Text(), "bad_rows": v.Checked.Bad, "unread": v.Checked.Unread, "problems": problems, "exit_code": exit.Data}
-}
-
-// Print lists them on standard error, but for Text.
+// Print lists them on standard error, but for Error.
 func (v BadRows) Print(p *stdio.Printer) {
-	c := v.Checked
-	for _, problem := range c.Problems[:min(len(c.Problems), shownProblems)] {
-		p.Errorf("%v", v.Worded(&problem))
+	for _, line := range v.lines[:min(len(v.lines), shownProblems)] {
+		p.Errorf("%v", line)
 	}
-	if more := max(c.Bad, len(c.Problems)) - shownProblems; more > 0 {
+	if more := max(v.Bad, len(v.lines)) - shownProblems; more > 0 {
 		p.Errorf("and %d more", more)
 	}
 }
 
-// BatchEvents says what happens to a batch.
-type BatchEvents struct {
-	Printer *stdio.Printer
-	Quiet   bool   // with --json: notes alone
-	File    string // the name of the file of rows
-}
-
-// Print says what an event tells. It is for batch.RunOptions.Tell.
-func (v BatchEvents) Print(event batch.Event) {
-	switch e := event.(type) {
-	case batch.SourceChanged:
-		v.Printer.Line("note", "%s is not what it was at the last start; %s whose key is known %s as taken then",
-			v.File, Counted(e.Known, "row"), Plural(e.Known, "stays", "stay"))
-	case batch.TriedAgain:
-		word := "paused"
-		if e.Mailbox.Held() {
-			word = "was held"
-		}
-		v.Printer.Line("note", "mailbox %s %s (%s): tried again", e.Mailbox.Name, word, e.Mailbox.Code)
-	case batch.OtherSender:
-		v.Printer.Line("note", "another process submits from this outbox, these rows too; when it ends, this one goes on")
-	default:
-		if !v.Quiet {
-			v.printProgress(event)
-		}
-	}
-}
-
-func (v BatchEvents) printProgress(event batch.Event) {
-	switch e := event.(type) {
-	case batch.GoesOn:
-		v.Printer.Printf("batch %q goes on; begun %s: %s\n", e.Batch.Name, e.Batch.CreatedAt.Local().Format("2006-01-02 15:04"), e.Before)
-	case batch.Stuck:
-		v.Printer.Warningf("no further rows are taken: %v", e.Err)
-	case batch.Progress:
-		v.Printer.Progress(progressText(e) + pauseText(e))
-	case batch.ProgressEnds:
-		v.Printer.Progress("")
-	}
-}
-
-// progressText says what is done, how fast, and how long the rest will take.
-func progressText(p batch.Progress) string {
-	text := fmt.Sprintf("%d of %s done, %d refused, %d in doubt", p.Done, Counted(p.Rows, "row"), p.Account.Refused, p.Account.InDoubt)
-	if p.Here > 0 && p.Elapsed > time.Second {
-		perMinute := float64(p.Here) / p.Elapsed.Minutes()
-		left := time.Duration(float64(p.Rows-p.Done) / perMinute * float64(time.Minute))
-		text += fmt.Sprintf(", %.0f a minute, %s left", perMinute, left.Round(time.Second))
-	}
-	return text
-}
-
-// pauseText says why and until when a mailbox submits nothing, or that a row asks
-// for a later time, "" when neither is so.
-func pauseText(p batch.Progress) string {
-	now := time.Now()
-	if m := p.Waits; m.Name != "" {
-		return fmt.Sprintf("; %s waits until %s: %s", m.Name, Clock(m.WaitsUntil, now), AtMost(printable.Line(diagnosis.Short(MailboxReason(m.Wait))), InTable))
-	}
-	if !p.Last.IsZero() {
-		return "; the last row is due at " + Clock(p.Last, now)
-	}
-	return ""
-}
-
 // BatchEnd is how a run of a batch ended.
 type BatchEnd struct {
+	stdio.Schema
+	Accepted  int     `json:"accepted"`
+	Added     int     `json:"added"`
+	Batch     string  `json:"batch"`
+	Cancelled int     `json:"cancelled"`
+	Doubts    int     `json:"doubts"`
+	Error     *string `json:"error"` // null for none
+	ExitCode  int     `json:"exit_code"`
+	InDoubt   int     `json:"in_doubt"`
+	Known     int     `json:"known"`
+	NotTaken  int     `json:"not_taken"`
+	Refused   int     `json:"refused"`
+	Rows      int     `json:"rows"` // of the file, that can be used
+	Waiting   int     `json:"waiting"`
+
+	account     batch.Account
+	addOnly     bool
+	interrupted bool
+}
+
+// BatchRun is a run of a batch, as far as its end is told by it.
+type BatchRun struct {
 	Name        string
-	Rows        int // of the file, that can be used
-	End         batch.End
-	Failed      any // the text of an error, nil for none
+	Rows        int   // of the file, that can be used
+	Failed      error // in words for people, nil for none
 	AddOnly     bool
 	Interrupted bool
 }
 
-// JSON is the account for --json.
-func (v BatchEnd) JSON() map[string]any {
-	a := v.End.Account
-	return map[string]any{
-		"error": v.Failed, "batch": v.Name, "rows": v.Rows, "added": v.End.Added.New, "known": v.End.Added.Known,
-		"accepted": a.Accepted, "refused": a.Refused, "in_doubt": a.InDoubt, "waiting": a.Waiting,
-		"cancelled": a.Other, "not_taken": v.End.NotTaken, "doubts": a.Doubts, "exit_code": v.End.Ending.Code(),
+// NewBatchEnd is the view of the end of a run.
+func NewBatchEnd(run BatchRun, end batch.End) BatchEnd {
+	a := end.Account
+	v := BatchEnd{
+		Batch: run.Name, Rows: run.Rows, Added: end.Added.New, Known: end.Added.Known,
+		Accepted: a.Accepted, Refused: a.Refused, InDoubt: a.InDoubt, Waiting: a.Waiting,
+		Cancelled: a.Other, NotTaken: end.NotTaken, Doubts: a.Doubts, ExitCode: end.Ending.Code(),
+		account: a, addOnly: run.AddOnly, interrupted: run.Interrupted,
 	}
+	if run.Failed != nil {
+		v.Error = new(run.Failed.Error())
+	}
+	return v
 }
 
 // Print shows the account, and how what is left gets done.
 func (v BatchEnd) Print(p *stdio.Printer) {
-	a := v.End.Account
+	a := v.account
 	text := a.String()
-	if v.End.NotTaken > 0 {
-		text += fmt.Sprintf("; %s not taken yet", Counted(v.End.NotTaken, "row"))
+	if v.NotTaken > 0 {
+		text += fmt.Sprintf("; %s not taken yet", Counted(v.NotTaken, "row"))
 	}
 	p.Printf("%s\n", text)
 	if again := a.Doubts - a.InDoubt; again > 0 {
 		p.Line("note", "%d accepted %s in doubt once and submitted again: a duplicate is possible; see smtpsend queue ls --all --batch %q",
-			again, Plural(again, "row was", "rows were"), v.Name)
+			again, Plural(again, "row was", "rows were"), v.Batch)
 	}
 	switch {
-	case v.Interrupted && v.End.NotTaken > 0:
+	case v.interrupted && v.NotTaken > 0:
 		p.Line("note", "interrupted; the same command goes on where it stopped")
-	case v.End.NotTaken > 0:
+	case v.NotTaken > 0:
 		p.Line("note", "when it is fixed, the same command goes on where it stopped")
-	case v.Interrupted && a.Waiting > 0:
+	case v.interrupted && a.Waiting > 0:
 		p.Line("note", "interrupted; the same command, or smtpsend queue run --drain, goes on where it stopped")
-	case a.Waiting > 0 && v.AddOnly:
+	case a.Waiting > 0 && v.addOnly:
 		p.Line("note", "smtpsend queue run submits what is due")
 	case a.Waiting > 0:
 		p.Line("note", "%d %s; smtpsend queue why says for what. When it is fixed, the same command goes on",

@@ -5,73 +5,19 @@ import (
 	"runtime"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
-// The columns of a check: status, name, what was seen, time.
-const (
-	statusWidth = 9
-	nameWidth   = 11
-	seenWidth   = 76
-	maxSeen     = 240 // of what was seen where something is wrong; --json has the whole
-)
-
-// Checks shows each check of doctor as soon as it ends. Those that a failure keeps
-// from being made are gathered into one line.
-type Checks struct {
-	p       *stdio.Printer
-	skipped []string
-	failed  bool
-}
-
-// NewChecks shows checks on standard output.
-func NewChecks(p *stdio.Printer) *Checks { return &Checks{p: p} }
-
-// Print shows a check.
-func (s *Checks) Print(c doctor.Check) {
-	if c.Needs != "" {
-		s.skipped = append(s.skipped, c.Name)
-		return
-	}
-	s.Flush()
-	width := maxSeen
-	if c.Status == doctor.OK {
-		width = seenWidth
-	}
-	seen := AtMost(printable.Line(c.Seen), width)
-	line := fmt.Sprintf("%-*s%-*s%s", statusWidth, c.Status, nameWidth, c.Name, seen)
-	if c.Took >= time.Millisecond/2 {
-		pad := max(0, seenWidth-utf8.RuneCountInString(seen))
-		line += fmt.Sprintf("%s %6d ms", strings.Repeat(" ", pad), c.Took.Round(time.Millisecond).Milliseconds())
-	}
-	s.p.Printf("%s\n", line)
-	if s.failed && c.Status != doctor.Failed {
-		return // the cause is elsewhere: nothing is explained below it
-	}
-	s.failed = s.failed || c.Status == doctor.Failed
-	for _, note := range c.Notes {
-		s.p.Text(wrapped(note, strings.Repeat(" ", statusWidth+nameWidth+2)))
-	}
-}
-
-// Flush shows what was gathered.
-func (s *Checks) Flush() {
-	if len(s.skipped) > 0 {
-		text := wrapped(strings.Join(s.skipped, ", "), strings.Repeat(" ", statusWidth))
-		s.p.Printf("%-*s", statusWidth, doctor.Skipped)
-		s.p.Text(strings.TrimLeft(text, " "))
-		s.skipped = nil
-	}
-}
-
-// Verdict explains the one cause, or says that there is none.
-func Verdict(p *stdio.Printer, r *doctor.Report) {
+// Print explains the one cause, or says that there is none. The checks were shown
+// before.
+func (v Report) Print(p *stdio.Printer) {
+	r := v.report
 	p.Printf("\n")
 	for _, w := range r.Warnings {
 		p.Printf("note: %s  (%s)\n", w.Title, w.Code)
@@ -117,11 +63,11 @@ func healthyText(r *doctor.Report) string {
 
 // printSuspects lists the causes that the server's answer leaves.
 func printSuspects(p *stdio.Printer, list []doctor.Suspect) {
-	p.Text("\n" + wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
+	p.Text("\n" + Wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
 		"They stand in the order of likelihood, as far as the token's claims tell it; begin at the top.", len(list)), "  "))
 	for i, s := range list {
 		p.Printf("\n  %d. ", i+1)
-		p.Text(strings.TrimLeft(wrapped(s.Cause, "     "), " "))
+		p.Text(strings.TrimLeft(Wrapped(s.Cause, "     "), " "))
 		if len(s.Look) > 0 {
 			p.Text(labelled("   to tell", "Run:"))
 			printCommands(p, s.Look)
@@ -131,11 +77,12 @@ func printSuspects(p *stdio.Printer, list []doctor.Suspect) {
 		}
 		printFix(p, "   fix", s.Fix)
 	}
-	p.Text("\n" + wrapped("After a change wait 30 minutes without a sign-in (smtpsend doctor --wait does).", "  "))
+	p.Text("\n" + Wrapped("After a change wait 30 minutes without a sign-in (smtpsend doctor --wait does).", "  "))
 }
 
 // Report is the report of doctor for --json, meant for a support case.
 type Report struct {
+	stdio.Schema
 	Healthy  bool                `json:"healthy"`
 	InDoubt  bool                `json:"in_doubt,omitempty"`
 	ExitCode int                 `json:"exit_code"`
@@ -150,6 +97,8 @@ type Report struct {
 	Suspects []doctor.Suspect    `json:"suspects,omitempty"`
 	Warnings []diagnosis.Finding `json:"warnings,omitempty"`
 	Dialogue []string            `json:"dialogue,omitempty"`
+
+	report *doctor.Report
 }
 
 // Setup is whom and where was asked; no secret is among it.
@@ -170,19 +119,35 @@ type TimedCheck struct {
 	Limit float64 `json:"limit_ms,omitempty"`
 }
 
-// NewReport makes the report of a program of that version.
-func NewReport(r *doctor.Report, o doctor.Options, cfg *config.Config, version string, code int) Report {
+// NewReport makes the report of a program of that version. Its exit code is that of
+// send.
+func NewReport(r *doctor.Report, o doctor.Options, cfg *config.Config, version string) Report {
 	view := Report{
-		Healthy: r.Healthy, InDoubt: r.InDoubt, ExitCode: code, Version: version, Started: r.Started,
+		Healthy: r.Healthy, InDoubt: r.InDoubt, ExitCode: doctorCode(r), Version: version, Started: r.Started,
 		System: runtime.GOOS + "/" + runtime.GOARCH + " " + runtime.Version(),
 		Setup: Setup{
 			Mailbox: o.Session.Mailbox, From: o.From, Server: cfg.Addr(), Token: cfg.TokenURL(),
 			ClientID: cfg.OfficeClientID, TenantID: cfg.OfficeTenantID, Scopes: cfg.OfficeAccessScopes,
 		},
 		Broken: r.Broken, Proof: r.Proof, Finding: r.Finding, Suspects: r.Suspects, Warnings: r.Warnings, Dialogue: r.Dialogue,
+		report: r,
 	}
 	for _, c := range r.Checks {
 		view.Checks = append(view.Checks, TimedCheck{c, Milliseconds(c.Took), Milliseconds(c.Limit)})
 	}
 	return view
+}
+
+// doctorCode is the exit code that send would end with.
+func doctorCode(r *doctor.Report) int {
+	if r.Healthy {
+		return exit.OK
+	}
+	e := exit.Ending{Open: 1, Failures: []int{exit.Config}}
+	if r.InDoubt {
+		e = exit.Ending{InDoubt: 1}
+	} else if cause := r.Cause(); cause != nil {
+		e.Failures = []int{exit.FailureCode(cause, *r.Finding)}
+	}
+	return e.Code()
 }

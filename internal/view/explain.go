@@ -8,6 +8,7 @@ import (
 
 // Explained is what --json prints: the root cause in front, and all findings.
 type Explained struct {
+	stdio.Schema
 	Code      string              `json:"code"` // of the first finding, "unknown" when there is none
 	Class     diagnosis.Class     `json:"class,omitempty"`
 	Transient bool                `json:"transient"`
@@ -37,7 +38,7 @@ func NewExplained(findings []diagnosis.Finding) Explained {
 func (v Explained) Print(p *stdio.Printer) {
 	findings := v.Findings
 	if len(findings) == 0 {
-		p.Text("not recognised\n\n" + wrapped("No error of Exchange Online or Entra ID is in this text, as far as smtpsend knows. "+
+		p.Text("not recognised\n\n" + Wrapped("No error of Exchange Online or Entra ID is in this text, as far as smtpsend knows. "+
 			"Paste more of it: the line with the number (such as 535 5.7.3, 5.2.252 or AADSTS7000215) and the words after it. "+
 			"Other mail servers use some of the same numbers with another meaning, so they are not guessed at.", "  "))
 		return
@@ -54,29 +55,35 @@ func (v Explained) Print(p *stdio.Printer) {
 }
 
 // Catalogue is the list of all failures that are known.
-type Catalogue []diagnosis.Entry
+type Catalogue struct {
+	stdio.Schema
+	Entries  []Entry `json:"entries"`
+	ExitCode int     `json:"exit_code"`
+}
 
-// JSON is the list for --json.
-func (v Catalogue) JSON() map[string]any {
-	type item struct {
-		Code  string          `json:"code"`
-		Class diagnosis.Class `json:"class"`
-		Title string          `json:"title"`
+// Entry is a failure of the catalogue.
+type Entry struct {
+	Code  string          `json:"code"`
+	Class diagnosis.Class `json:"class"`
+	Title string          `json:"title"`
+}
+
+// NewCatalogue is the view of the entries.
+func NewCatalogue(entries []diagnosis.Entry) Catalogue {
+	v := Catalogue{ExitCode: exit.OK}
+	for _, e := range entries {
+		v.Entries = append(v.Entries, Entry{e.Code, e.Class, e.Title})
 	}
-	var items []item
-	for _, e := range v {
-		items = append(items, item{e.Code, e.Class, e.Title})
-	}
-	return map[string]any{"entries": items, "exit_code": exit.OK}
+	return v
 }
 
 // Print writes the list, an entry a line.
 func (v Catalogue) Print(p *stdio.Printer) {
 	width := 0
-	for _, e := range v {
+	for _, e := range v.Entries {
 		width = max(width, len(e.Code))
 	}
-	for _, e := range v {
+	for _, e := range v.Entries {
 		p.Printf("%-*s  %-13s  %s\n", width, e.Code, e.Class, e.Title)
 	}
 }

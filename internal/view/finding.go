@@ -58,12 +58,12 @@ const labelWidth = 15
 
 // labelled is a sentence after its label, wrapped.
 func labelled(label, text string) string {
-	body := wrapped(text, strings.Repeat(" ", labelWidth+2))
+	body := Wrapped(text, strings.Repeat(" ", labelWidth+2))
 	return "  " + label + strings.Repeat(" ", labelWidth-len(label)) + strings.TrimLeft(body, " ")
 }
 
-// wrapped breaks a text at blanks into lines that begin with indent.
-func wrapped(text, indent string) string {
+// Wrapped breaks a text at blanks into lines that begin with indent.
+func Wrapped(text, indent string) string {
 	var b strings.Builder
 	line := ""
 	for _, word := range strings.Fields(printable.Line(text)) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
@@ -22,6 +23,23 @@ type MailqMessage struct {
 	ReversePath string
 	Why         string   // it waits; "" for a first attempt
 	Open        []string // the forward-paths of those who do not have it yet
+}
+
+// NewMailq is the view of messages that wait, at a time.
+func NewMailq(list []operator.Detail, now time.Time) Mailq {
+	var q Mailq
+	for _, d := range list {
+		m := MailqMessage{
+			QID: d.QID, State: d.State, Size: d.Size, Arrived: d.CreatedAt, ReversePath: d.ReversePath, Why: Why(d.Mail, now, InTable),
+		}
+		for _, r := range d.RecipientStates {
+			if r.State == outbox.RecipientOpen {
+				m.Open = append(m.Open, r.ForwardPath)
+			}
+		}
+		q = append(q, m)
+	}
+	return q
 }
 
 // Print writes the list to standard output, or that it is empty.

@@ -3,10 +3,12 @@ package view
 import (
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
 // Mail is a message of the outbox for --json.
@@ -32,6 +34,25 @@ type Mail struct {
 	ServerID    string       `json:"server_id,omitempty"`
 	CreatedAt   time.Time    `json:"created_at"`
 	FinishedAt  *time.Time   `json:"finished_at,omitempty"`
+}
+
+// Mails is a list of messages of the outbox.
+type Mails struct {
+	stdio.Schema
+	ExitCode int    `json:"exit_code"`
+	Messages []Mail `json:"messages"`
+	More     bool   `json:"more"` // the list was cut
+
+	list []operator.Mail
+}
+
+// NewMails is the view of a list. more: there are others.
+func NewMails(list []operator.Mail, more bool) Mails {
+	v := Mails{Messages: []Mail{}, More: more, ExitCode: exit.OK, list: list}
+	for _, m := range list {
+		v.Messages = append(v.Messages, NewMail(m))
+	}
+	return v
 }
 
 // NewMail is the view of a message.
@@ -71,6 +92,25 @@ type Event struct {
 	Took      float64          `json:"took_ms,omitempty"`
 }
 
+// Details are messages with all that is known about them.
+type Details struct {
+	stdio.Schema
+	ExitCode int      `json:"exit_code"`
+	Messages []Detail `json:"messages"`
+	More     bool     `json:"more"` // the list was cut
+
+	list []operator.Detail
+}
+
+// NewDetails is the view of messages and their histories. more: there are others.
+func NewDetails(list []operator.Detail, more bool) Details {
+	v := Details{Messages: []Detail{}, More: more, ExitCode: exit.OK, list: list}
+	for _, d := range list {
+		v.Messages = append(v.Messages, NewDetail(d))
+	}
+	return v
+}
+
 // NewDetail is the view of a message and its history.
 func NewDetail(d operator.Detail) Detail {
 	v := Detail{Mail: NewMail(d.Mail)}
@@ -99,6 +139,24 @@ type Mailbox struct {
 	Reason        string               `json:"reason,omitempty"`
 	WaitsUntil    *time.Time           `json:"waits_until,omitempty"`
 	OldestDueFrom *time.Time           `json:"oldest_due,omitempty"`
+}
+
+// Mailboxes are mailboxes of the outbox.
+type Mailboxes struct {
+	stdio.Schema
+	ExitCode  int       `json:"exit_code"`
+	Mailboxes []Mailbox `json:"mailboxes"`
+
+	list []operator.Mailbox
+}
+
+// NewMailboxes is the view of mailboxes.
+func NewMailboxes(list []operator.Mailbox) Mailboxes {
+	v := Mailboxes{Mailboxes: []Mailbox{}, ExitCode: exit.OK, list: list}
+	for _, m := range list {
+		v.Mailboxes = append(v.Mailboxes, NewMailbox(m))
+	}
+	return v
 }
 
 // NewMailbox is the view of a mailbox.

@@ -14,20 +14,21 @@ import (
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
-// PrintMails writes a table that fits the terminal: the last column, which is
-// the longest, is cut.
-func PrintMails(p *stdio.Printer, list []operator.Mail) {
-	if len(list) == 0 {
+// Print writes a table that fits the terminal: the last column, which is the longest,
+// is cut.
+func (v Mails) Print(p *stdio.Printer) {
+	if len(v.list) == 0 {
 		p.Printf("no messages\n")
 		return
 	}
 	t := stdio.NewTable(p, "QUEUE ID", "STATE", "MAILBOX", "TO", "SIZE", "TRIES", "AGE", "WHY IT WAITS")
 	now := time.Now()
-	for _, m := range list {
+	for _, m := range v.list {
 		t.Row(string(m.QID), string(m.State), m.Mailbox, fmt.Sprint(m.Recipients), size(m.Size), fmt.Sprint(m.Attempts),
 			Age(m.CreatedAt, now), Why(m, now, InTable))
 	}
 	t.Flush()
+	printMore(p, v.More, len(v.list))
 }
 
 // InTable is how many characters of a reason a list has, where that of a mailbox is
@@ -61,19 +62,23 @@ func size(n int64) string {
 	return fmt.Sprintf("%dM", n/1_000_000)
 }
 
-// PrintDetails writes all that is known of each message. more: there are others.
-func PrintDetails(p *stdio.Printer, details []operator.Detail, more bool) {
-	for i, d := range details {
+// Print writes all that is known of each message.
+func (v Details) Print(p *stdio.Printer) {
+	if len(v.list) == 0 {
+		p.Printf("no messages\n")
+		return
+	}
+	for i, d := range v.list {
 		if i > 0 {
 			p.Printf("\n")
 		}
 		printDetail(p, d)
 	}
-	More(p, more, len(details))
+	printMore(p, v.More, len(v.list))
 }
 
-// More says that a list was cut.
-func More(p *stdio.Printer, more bool, shown int) {
+// printMore says that a list was cut.
+func printMore(p *stdio.Printer, more bool, shown int) {
 	if more {
 		p.Line("note", "there are more than these %d; --limit 0 shows all", shown)
 	}
@@ -106,8 +111,17 @@ func codeText(code int, text string) string {
 	return fmt.Sprintf("%d %s", code, text)
 }
 
-// PrintMailbox says how a mailbox is: what waits, what holds it, and until when.
-func PrintMailbox(p *stdio.Printer, m operator.Mailbox) {
+// Print says of each mailbox what waits, what holds it, and until when.
+func (v Mailboxes) Print(p *stdio.Printer) {
+	if len(v.list) == 0 {
+		p.Printf("no mailboxes\n")
+	}
+	for _, m := range v.list {
+		printMailbox(p, m)
+	}
+}
+
+func printMailbox(p *stdio.Printer, m operator.Mailbox) {
 	p.Printf("%s: %d ready, %d sending, %d held; %d of %d messages in the last minute, %d of %d recipients in the last 24 hours\n",
 		m.Name, m.Counts[outbox.Ready], m.Counts[outbox.Sending], m.Counts[outbox.Held],
 		m.Messages, m.Limits.PerMinute, m.Recipients, m.Limits.RecipientsPerDay)
@@ -118,7 +132,7 @@ func PrintMailbox(p *stdio.Printer, m operator.Mailbox) {
 	case m.Wait == nil:
 		p.Printf("    nothing holds it: smtpsend queue run submits what is due\n")
 	case m.Held():
-		p.Printf("    %s\n    %s\n", printable.Line(diagnosis.Short(MailboxReason(m.Wait))), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+		p.Printf("    %s\n    %s\n", printable.Line(diagnosis.Short(MailboxReason(m.Wait))), GoesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 	default:
 		p.Printf("    %s, until %s\n", printable.Line(diagnosis.Short(MailboxReason(m.Wait))), Clock(m.WaitsUntil, now))
 	}
@@ -130,9 +144,9 @@ func PrintMailbox(p *stdio.Printer, m operator.Mailbox) {
 	}
 }
 
-// goesOn says when a mailbox that pauses or is held goes on, and how it does at
+// GoesOn says when a mailbox that pauses or is held goes on, and how it does at
 // once.
-func goesOn(mailbox string, until, probe, now time.Time) string {
+func GoesOn(mailbox string, until, probe, now time.Time) string {
 	release := courier.ReleaseCommand(mailbox)
 	switch {
 	case !until.IsZero():

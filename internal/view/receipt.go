@@ -17,6 +17,7 @@ import (
 
 // Receipt is a receipt as it is shown, the same for people and for --json.
 type Receipt struct {
+	stdio.Schema
 	Summary     string             `json:"summary"`
 	ExitCode    int                `json:"exit_code"`
 	MessageID   string             `json:"message_id"`

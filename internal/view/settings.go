@@ -1,19 +1,44 @@
 package view
 
 import (
+	"errors"
+
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
 
-// Settings writes each setting as a line of an env file, with where its value comes
-// from.
-func Settings(p *stdio.Printer, shown []config.Shown) {
+// Settings are all settings, each with where its value comes from, and what is wrong
+// with them.
+type Settings struct {
+	stdio.Schema
+	EnvFile  string           `json:"env_file"`
+	ExitCode int              `json:"exit_code"`
+	Problems []config.Problem `json:"problems"` // null when there are none
+	Settings []config.Shown   `json:"settings"`
+}
+
+// NewSettings is the view of what config.Load returned.
+func NewSettings(cfg *config.Config, err error) Settings {
+	return Settings{Settings: cfg.Show(), EnvFile: cfg.EnvFile(), Problems: problemsOf(cfg, err), ExitCode: exit.Of(err)}
+}
+
+// problemsOf are the problems of settings: of an error all, else the warnings.
+func problemsOf(cfg *config.Config, err error) []config.Problem {
+	if all, ok := errors.AsType[*config.Problems](err); ok {
+		return all.List
+	}
+	return cfg.Warnings()
+}
+
+// Print writes each setting as a line of an env file.
+func (v Settings) Print(p *stdio.Printer) {
 	width := 0
-	for _, s := range shown {
+	for _, s := range v.Settings {
 		width = max(width, len(s.Variable)+1+len(s.Value))
 	}
-	for _, s := range shown {
+	for _, s := range v.Settings {
 		p.Printf("%-*s  %s\n", min(width, 90), s.Variable+"="+printable.Line(s.Value), origin(s))
 	}
 }
@@ -23,4 +48,56 @@ func origin(s config.Shown) string {
 		return "# unset"
 	}
 	return "# " + s.Origin
+}
+
+// SettingsCheck is what is wrong with the settings.
+type SettingsCheck struct {
+	stdio.Schema
+	EnvFile  string           `json:"env_file"`
+	ExitCode int              `json:"exit_code"`
+	Problems []config.Problem `json:"problems"`
+}
+
+// NewSettingsCheck is the view of what config.Load returned.
+func NewSettingsCheck(cfg *config.Config, err error) SettingsCheck {
+	return SettingsCheck{Problems: append([]config.Problem{}, problemsOf(cfg, err)...), EnvFile: cfg.EnvFile(), ExitCode: exit.Of(err)}
+}
+
+// Print writes the warnings, and that there is no error.
+func (v SettingsCheck) Print(p *stdio.Printer) {
+	Warnings(p, v.Problems)
+	from := ""
+	if v.EnvFile != "" {
+		from = " of the environment and " + v.EnvFile
+	}
+	p.Printf("no error in the settings%s\n", from)
+}
+
+// Warnings warns of problems of settings, a line each.
+func Warnings(p *stdio.Printer, list []config.Problem) {
+	for _, problem := range list {
+		p.Warningf("%s", problem)
+	}
+}
+
+// Problems says what is wrong with the settings, a line each. An env file that cannot
+// be read is a warning, and the cause of the errors after it.
+func Problems(p *stdio.Printer, all *config.Problems) {
+	Warnings(p, all.Warnings())
+	for _, problem := range all.Errors() {
+		p.Errorf("%s", problem)
+	}
+}
+
+// SecretCheck proves that the client secret opens.
+type SecretCheck struct {
+	stdio.Schema
+	ExitCode int           `json:"exit_code"`
+	Length   int           `json:"length"` // in octets
+	Origin   config.Origin `json:"origin"`
+}
+
+// Print writes the length and where the secret comes from.
+func (v SecretCheck) Print(p *stdio.Printer) {
+	p.Printf("the client secret opens: %d octets, from %s\n", v.Length, v.Origin)
 }

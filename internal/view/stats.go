@@ -11,14 +11,19 @@ import (
 
 // Stats counts what is in the outbox.
 type Stats struct {
-	Waiting, Finished       map[outbox.State]int
-	Since                   time.Time // of Finished
-	Mailboxes, Held, Paused int
+	stdio.Schema
+	ExitCode  int                  `json:"exit_code"`
+	Finished  map[outbox.State]int `json:"finished"`
+	Held      int                  `json:"held_mailboxes"`
+	Mailboxes int                  `json:"mailboxes"`
+	Paused    int                  `json:"paused_mailboxes"`
+	Since     time.Time            `json:"since"` // of Finished
+	Waiting   map[outbox.State]int `json:"waiting"`
 }
 
 // NewStats counts what waits for mailboxes, beside what was finished since a time.
 func NewStats(list []operator.Mailbox, finished map[outbox.State]int, since time.Time) Stats {
-	v := Stats{Waiting: make(map[outbox.State]int), Finished: finished, Since: since, Mailboxes: len(list)}
+	v := Stats{Waiting: make(map[outbox.State]int), Finished: finished, Since: since, Mailboxes: len(list), ExitCode: exit.OK}
 	for _, m := range list {
 		switch {
 		case m.Held():
@@ -31,12 +36,6 @@ func NewStats(list []operator.Mailbox, finished map[outbox.State]int, since time
 		}
 	}
 	return v
-}
-
-// JSON is the view for --json.
-func (v Stats) JSON() map[string]any {
-	return map[string]any{"waiting": v.Waiting, "finished": v.Finished, "since": v.Since, "mailboxes": v.Mailboxes,
-		"held_mailboxes": v.Held, "paused_mailboxes": v.Paused, "exit_code": exit.OK}
 }
 
 // Print writes the counts.

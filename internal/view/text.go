@@ -1,7 +1,7 @@
-// Package view is what people and programs are shown: for each result a type that
-// is the JSON of --json, and its text. Nothing here decides anything: outcomes come
-// from submission, outbox and doctor, names from the catalogue, exit codes from
-// package exit. Text goes out by an internal/stdio.Printer.
+// Package view is what a verb came to, for people and programs: for each result a type
+// that is the JSON of --json, its members in the order of the fields, and its text.
+// Nothing here decides anything: outcomes come from submission, outbox and doctor, names
+// from the catalogue, exit codes from package exit. Text goes out by an internal/stdio.Printer.
 package view
 
 import (

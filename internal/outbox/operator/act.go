@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
@@ -10,6 +11,36 @@ import (
 
 // some is how many messages one transaction handles: others write in between.
 const some = 500
+
+// Left is a message to which an action was not done.
+type Left struct {
+	QID   queueid.ID
+	State outbox.State // in which it stays; "" when there is no such message
+}
+
+// ActOnEach is Act, but that messages that are named one by one are handled one by
+// one: left are those to which the action does not apply.
+func ActOnEach(ctx context.Context, box *outbox.Outbox, a outbox.Action, f Filter) (n int, left []Left, err error) {
+	if len(f.QIDs) == 0 {
+		n, err = Act(ctx, box, a, f)
+		return n, nil, err
+	}
+	for _, one := range f.each() {
+		done, err := Act(ctx, box, a, one)
+		if n += done; done > 0 {
+			continue
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return n, left, err
+		}
+		d, err := Show(ctx, box, one.QIDs[0])
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return n, left, err
+		}
+		left = append(left, Left{QID: one.QIDs[0], State: d.State})
+	}
+	return n, left, nil
+}
 
 // Act does the action to the messages that f names, and returns to how many it
 // applied. Large numbers go in several transactions, so that others write in

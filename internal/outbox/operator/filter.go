@@ -2,6 +2,7 @@ package operator
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,28 @@ type Filter struct {
 func (f Filter) bounded() bool {
 	return f.All || len(f.QIDs) > 0 || f.Mailbox != "" || len(f.States) > 0 || f.To != "" || f.From != "" || f.Key != "" ||
 		f.Batch != 0 || f.Row != "" || !f.Since.IsZero() || !f.Until.IsZero()
+}
+
+// each has a filter for each of the ids.
+func (f Filter) each() []Filter {
+	list := make([]Filter, len(f.QIDs))
+	for i, qid := range f.QIDs {
+		list[i] = f
+		list[i].QIDs = []queueid.ID{qid}
+	}
+	return list
+}
+
+// Within narrows the filter to messages in one of the states.
+func (f Filter) Within(states ...outbox.State) Filter {
+	if len(f.States) > 0 {
+		states = slices.DeleteFunc(slices.Clone(states), func(s outbox.State) bool { return !slices.Contains(f.States, s) })
+	}
+	if len(states) == 0 {
+		states = []outbox.State{""} // which no message has
+	}
+	f.States = states
+	return f
 }
 
 func (f Filter) order() string {

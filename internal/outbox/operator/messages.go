@@ -5,7 +5,9 @@ package operator
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -142,6 +144,45 @@ func Count(ctx context.Context, box *outbox.Outbox, f Filter) (n int, err error)
 		return 0, fmt.Errorf("counting messages: %w", err)
 	}
 	return n, nil
+}
+
+// CountNamed is Count, but that ids that are not known count for nothing.
+func CountNamed(ctx context.Context, box *outbox.Outbox, f Filter) (n int, err error) {
+	if len(f.QIDs) == 0 {
+		return Count(ctx, box, f)
+	}
+	for _, one := range f.each() {
+		some, err := Count(ctx, box, one)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return 0, err
+		}
+		n += some
+	}
+	return n, nil
+}
+
+// UnderWay counts the messages that f names by anything but ids, and that are being
+// submitted: no action applies to them.
+func UnderWay(ctx context.Context, box *outbox.Outbox, f Filter) (int, error) {
+	otherStates := len(f.States) > 0 && !slices.Contains(f.States, outbox.Sending)
+	if len(f.QIDs) > 0 || otherStates {
+		return 0, nil
+	}
+	f.States = []outbox.State{outbox.Sending}
+	list, err := List(ctx, box, f)
+	return len(list), err
+}
+
+// Limited lists no more than the filter's limit, and says whether there is more.
+func Limited[T any](f Filter, list func(Filter) ([]T, error)) (found []T, more bool, err error) {
+	limit := f.Limit
+	if limit > 0 {
+		f.Limit++
+	}
+	if found, err = list(f); err != nil || limit <= 0 || len(found) <= limit {
+		return found, false, err
+	}
+	return found[:limit], true, nil
 }
 
 // List returns the messages that f names, without their history, the newest

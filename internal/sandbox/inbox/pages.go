@@ -28,9 +28,16 @@ func (box *Inbox) Routes(smtpAddr string) map[string]http.HandlerFunc {
 	}
 }
 
+// listing is what the API lists.
+type listing struct {
+	SchemaVersion int       `json:"schema_version"`
+	Messages      []Message `json:"messages"`
+	Total         int       `json:"total"`
+}
+
 func (box *Inbox) serveList(w http.ResponseWriter, _ *http.Request) {
 	list := box.Messages()
-	writeJSON(w, map[string]any{"schema_version": schemaVersion, "total": len(list), "messages": list})
+	writeJSON(w, listing{schemaVersion, list, len(list)})
 }
 
 func (box *Inbox) serveClear(w http.ResponseWriter, _ *http.Request) {

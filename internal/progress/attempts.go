@@ -1,4 +1,8 @@
-package view
+// Package progress tells people what happens while a verb runs: attempts as they end,
+// mailboxes that pause or are held, the rows of a batch, the checks of doctor. What a
+// verb came to in the end is in internal/view. Text goes out by an
+// internal/stdio.Printer.
+package progress
 
 import (
 	"errors"
@@ -14,6 +18,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/tally"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // Attempts shows the attempts of a courier one after another, and why mailboxes
@@ -31,7 +36,7 @@ func (v Attempts) Print(a tally.Attempt) {
 	switch {
 	case a.NewlyHeld:
 		if v.explain(a) {
-			v.Printer.Line("note", "mailbox %s is held, and no message is lost; %s", name, goesOn(name, s.Until, s.Probe, now))
+			v.Printer.Line("note", "mailbox %s is held, and no message is lost; %s", name, view.GoesOn(name, s.Until, s.Probe, now))
 		}
 	case s.Pause != "" && !s.Held():
 		if a.FirstOfServer {
@@ -39,11 +44,11 @@ func (v Attempts) Print(a tally.Attempt) {
 		}
 		batchOfServer := v.Batch && s.Pause == mailbox.PauseServer
 		if v.Waits || batchOfServer { // a batch shows the others beside its rows
-			v.Printer.Line("note", "mailbox %s pauses; %s", name, goesOn(name, s.Until, s.Probe, now))
+			v.Printer.Line("note", "mailbox %s pauses; %s", name, view.GoesOn(name, s.Until, s.Probe, now))
 		}
 	}
 	if v.Lines {
-		v.Printer.Printf("%s  %-12s%s%s\n", a.Claim.QID, s.Event, name, AtMost(printable.Line(Tail(lastWords(a.Claim, a.Receipt))), 140))
+		v.Printer.Printf("%s  %-12s%s%s\n", a.Claim.QID, s.Event, name, view.AtMost(printable.Line(view.Tail(lastWords(a.Claim, a.Receipt))), 140))
 	}
 }
 
@@ -52,7 +57,7 @@ func (v Attempts) explain(a tally.Attempt) bool {
 	if a.Receipt == nil || a.Receipt.Err() == nil {
 		return false
 	}
-	Failure(v.Printer, a.Finding, AtMost(Said(a.Receipt.Err()), 400))
+	view.Failure(v.Printer, a.Finding, view.AtMost(view.Said(a.Receipt.Err()), 400))
 	return true
 }
 
@@ -62,7 +67,7 @@ func (v Attempts) Probed(p courier.Probed) {
 	case p.Settled.Pause == "":
 		v.Printer.Line("note", "mailbox %s, which was held, signs in again and goes on", p.Mailbox)
 	case p.Err != nil:
-		v.Printer.Line("note", "mailbox %s was tried by a sign-in and is still held: %s", p.Mailbox, AtMost(Said(p.Err), 200))
+		v.Printer.Line("note", "mailbox %s was tried by a sign-in and is still held: %s", p.Mailbox, view.AtMost(view.Said(p.Err), 200))
 	}
 }
 
@@ -77,9 +82,9 @@ func lastWords(c *outbox.Claim, r *submission.Receipt) string {
 	}
 	var wait *mailbox.WaitError
 	if errors.As(e, &wait) {
-		return fmt.Sprintf("allowing the content of %s: %s waits: %s", c.QID, wait.Mailbox, MailboxReason(wait))
+		return fmt.Sprintf("allowing the content of %s: %s waits: %s", c.QID, wait.Mailbox, view.MailboxReason(wait))
 	}
-	return Said(e)
+	return view.Said(e)
 }
 
 // Stopped says which mailboxes have mail that is not submitted: those of
@@ -88,14 +93,14 @@ func Stopped(p *stdio.Printer, list []operator.Mailbox) {
 	now := time.Now()
 	for _, m := range list {
 		n := m.Counts[outbox.Ready]
-		wait := fmt.Sprintf("%s for mailbox %s, which", Plural(n, "1 message waits", fmt.Sprint(n)+" messages wait"), m.Name)
+		wait := fmt.Sprintf("%s for mailbox %s, which", view.Plural(n, "1 message waits", fmt.Sprint(n)+" messages wait"), m.Name)
 		switch {
 		case m.Pause == mailbox.PauseOperator:
 			p.Line("note", "%s is held: %s", wait, courier.ReleaseCommand(m.Name))
 		case m.Stopped():
-			p.Line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			p.Line("note", "%s is held (%s); %s", wait, m.Code, view.GoesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		default:
-			p.Line("note", "%s pauses: %s; %s", wait, AtMost(diagnosis.Short(MailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			p.Line("note", "%s pauses: %s; %s", wait, view.AtMost(diagnosis.Short(view.MailboxReason(m.Wait)), 200), view.GoesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 }
@@ -105,7 +110,7 @@ func Pauses(p *stdio.Printer, list []operator.Mailbox) {
 	now := time.Now()
 	for _, m := range list {
 		if m.Pause != "" && !m.Held() && m.Counts[outbox.Ready] > 0 {
-			p.Line("note", "mailbox %s pauses: %s; %s", m.Name, AtMost(diagnosis.Short(MailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			p.Line("note", "mailbox %s pauses: %s; %s", m.Name, view.AtMost(diagnosis.Short(view.MailboxReason(m.Wait)), 200), view.GoesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 }
@@ -113,12 +118,20 @@ func Pauses(p *stdio.Printer, list []operator.Mailbox) {
 // LastRun says what the process that submitted before has left.
 func LastRun(p *stdio.Printer, left outbox.Recovered) {
 	if left.Again > 0 {
-		p.Warningf("the last run ended with %d %s on the way, surely not submitted: due again", left.Again, Plural(left.Again, "message", "messages"))
+		p.Warningf("the last run ended with %d %s on the way, surely not submitted: due again", left.Again, view.Plural(left.Again, "message", "messages"))
 	}
 	if left.InDoubt > 0 {
-		p.Warningf("the last run left %d %s in doubt: submitted once more, with the same Message-ID", left.InDoubt, Plural(left.InDoubt, "message", "messages"))
+		p.Warningf("the last run left %d %s in doubt: submitted once more, with the same Message-ID", left.InDoubt, view.Plural(left.InDoubt, "message", "messages"))
 	}
 	if left.Held > 0 {
-		p.Warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, Plural(left.Held, "message", "messages"))
+		p.Warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, view.Plural(left.Held, "message", "messages"))
+	}
+}
+
+// UnderWay says that n messages are being submitted, to which an action does not
+// apply.
+func UnderWay(p *stdio.Printer, a outbox.Action, n int) {
+	if n > 0 {
+		p.Line("note", "%s being submitted: %s does not apply to what is under way", view.Plural(n, "1 more is", fmt.Sprint(n)+" more are"), a)
 	}
 }

@@ -1,14 +1,15 @@
-package main
+package operator
 
 import (
+	"fmt"
 	"strings"
 	"time"
-
-	"github.com/smtpsend/smtpsend/internal/exit"
 )
 
-// timeOf reads a time, or how long ago it was.
-func timeOf(text string, now time.Time) (time.Time, error) {
+// ParseTime reads a time as a person writes it: RFC 3339, a date with or without a
+// time of day, how long ago it was (2h), or a day as ParseDay has it. What names no
+// zone is in that of now.
+func ParseTime(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil {
 		return now.Add(-ago), nil
 	}
@@ -17,11 +18,12 @@ func timeOf(text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return dayOf(text, now)
+	return ParseDay(text, now)
 }
 
-// dayOf reads a day: a date, today, yesterday, or the last day of that name.
-func dayOf(text string, now time.Time) (time.Time, error) {
+// ParseDay reads a day: a date, today, yesterday, or the last day of that name. It
+// returns the day's begin in the zone of now.
+func ParseDay(text string, now time.Time) (time.Time, error) {
 	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
 	switch word := strings.ToLower(text); word {
 	case "today":
@@ -40,7 +42,7 @@ func dayOf(text string, now time.Time) (time.Time, error) {
 	}
 	day, err := time.ParseInLocation("2006-01-02", text, now.Location())
 	if err != nil {
-		return day, exit.Usagef("%q is not a day such as 2026-11-17, yesterday or tuesday", text)
+		return day, fmt.Errorf("%q is not a day such as 2026-11-17, yesterday or tuesday", text)
 	}
 	return day, nil
 }
