@@ -24,15 +24,15 @@ func (g *application) conclude(err error) int {
 	var problems *config.Problems
 	switch {
 	case g.json:
-		g.JSON(view.Failed{Error: err.Error(), ExitCode: code})
+		g.out.JSON(view.Failed{Error: err.Error(), ExitCode: code})
 	case errors.As(err, &problems):
-		view.Problems(g.Printer, problems)
+		view.Problems(g.out, problems)
 	case code == exit.Interrupted:
-		g.Errorf("interrupted")
+		g.out.Errorf("interrupted")
 	case code == exit.Bug:
-		g.Errorf("%v (a bug in smtpsend, or an error that it does not know)", err)
+		g.out.Errorf("%v (a bug in smtpsend, or an error that it does not know)", err)
 	default:
-		g.Errorf("%v", err)
+		g.out.Errorf("%v", err)
 	}
 	return code
 }
@@ -40,9 +40,9 @@ func (g *application) conclude(err error) int {
 // show prints the result of a verb, with --json as an object.
 func (g *application) show(result view.Result) {
 	if g.json {
-		g.JSON(result)
+		g.out.JSON(result)
 	} else {
-		result.Print(g.Printer)
+		result.Print(g.out)
 	}
 }
 
@@ -51,7 +51,7 @@ func (g *application) within(environ []string, out io.Writer) *application {
 	p, inside := *g.process, *g
 	p.environ = environ
 	if out != nil {
-		inside.Printer = g.To(out)
+		inside.out = g.out.To(out)
 	}
 	inside.process = &p
 	return &inside
@@ -61,7 +61,7 @@ func (g *application) within(environ []string, out io.Writer) *application {
 // program that called.
 func (g *application) toStderr() *application {
 	inside := *g
-	inside.Printer = g.ToStderr()
+	inside.out = g.out.ToStderr()
 	return &inside
 }
 
@@ -69,13 +69,13 @@ func (g *application) toStderr() *application {
 // the failure, but for verbs that submit, whose code says what became of mail.
 func (g *application) written(cmd *cobra.Command, code int) int {
 	switch {
-	case g.Unwritten() == nil:
+	case g.out.Unwritten() == nil:
 		return code
 	case code != exit.OK || submits(cmd):
-		g.Warningf("writing to standard output: %v", g.Unwritten())
+		g.out.Warningf("writing to standard output: %v", g.out.Unwritten())
 		return code
 	}
-	g.Errorf("writing to standard output: %v", g.Unwritten())
+	g.out.Errorf("writing to standard output: %v", g.out.Unwritten())
 	return exit.IO
 }
 

@@ -70,12 +70,12 @@ func runBatch(ctx context.Context, g *application, b *batchFlags, name string) e
 	if batch.IsTemplate(b.key) {
 		return exit.Usagef("--key %q: write the name of the column alone", b.key)
 	}
-	texts := textfile.Reader{CharsetBy: "--charset", Warn: g.Warningf}
+	texts := textfile.Reader{CharsetBy: "--charset", Warn: g.out.Warningf}
 	if err := texts.ParseCharset(b.charset); err != nil {
 		return err
 	}
 	files := attach.Finder{
-		Warn: g.Warningf, Limited: draft.NewBudget(g.timeout, "--timeout").Run, AttachBy: "--attach",
+		Warn: g.out.Warningf, Limited: draft.NewBudget(g.timeout, "--timeout").Run, AttachBy: "--attach",
 	}
 	defer files.Close()
 	offline := b.check || b.dryRun != "" || b.addOnly
@@ -109,7 +109,7 @@ func runBatch(ctx context.Context, g *application, b *batchFlags, name string) e
 	case b.dryRun != "":
 		return b.runDry(ctx, g, file, plan)
 	case cfg.NoMails:
-		g.Printf("not submitted: SMTPSEND_NO_MAILS=1\n")
+		g.out.Printf("not submitted: SMTPSEND_NO_MAILS=1\n")
 		return nil
 	case forecast.Days > 1 && !b.yes:
 		return exit.Usagef("the limits spread the batch over %d days: start it with --yes", forecast.Days)

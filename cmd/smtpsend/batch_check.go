@@ -59,7 +59,7 @@ func (b *batchFlags) checkAll(ctx context.Context, g *application, f *rows.File,
 	if err != nil {
 		return checked, err
 	}
-	view.Rows(g.Printer, f.Name(), checked)
+	view.Rows(g.out, f.Name(), checked)
 	switch {
 	case checked.Bad == 0 && checked.Rows == 0:
 		return checked, exit.With(exit.Data, fmt.Errorf("%s: no rows", f.Name()))

@@ -30,12 +30,12 @@ func (b *batchFlags) start(ctx context.Context, g *application, cfg *config.Conf
 		Name: b.batchName(f.Name()), Keyed: b.key != "", File: f, Plan: plan, Checked: checked, Box: box, AddOnly: b.addOnly,
 		Courier: func() (courier.Options, error) { return g.courierOptions(cfg) }, Lock: g.lock,
 		Tally: func(entry mailmerge.Batch) *tally.Tally { return newBatchTally(g, cfg, entry) },
-		Tell:  progress.Batch{Printer: g.Printer, Quiet: g.json, File: f.Name()}.Print,
+		Tell:  progress.Batch{Printer: g.out, Quiet: g.json, File: f.Name()}.Print,
 	}
 	switch {
 	case g.json:
 		o.Every = -1
-	case !g.Watched():
+	case !g.out.Watched():
 		o.Every = progressLines
 	}
 	run, err := batch.Start(ctx, o)
@@ -64,6 +64,6 @@ func (b *batchFlags) start(ctx context.Context, g *application, cfg *config.Conf
 // newBatchTally counts the attempts of a batch, and says why its mailboxes pause or
 // are held.
 func newBatchTally(g *application, cfg *config.Config, entry mailmerge.Batch) *tally.Tally {
-	shown := progress.Attempts{Printer: g.Printer, Batch: true}
+	shown := progress.Attempts{Printer: g.out, Batch: true}
 	return tally.New(tally.Options{Config: cfg, Batch: entry.ID, Attempt: shown.Print, Probed: shown.Probed})
 }

@@ -56,7 +56,7 @@ func newConfigExample(g *application) *cobra.Command {
 		Short: "Print an env file with every setting, to fill in",
 		Args:  usage.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
-			g.Exactly(setting.Example())
+			g.out.Exactly(setting.Example())
 			return nil
 		},
 	}
@@ -80,7 +80,7 @@ func runConfigShow(ctx context.Context, g *application) error {
 		return toldOf(err)
 	}
 	if err == nil {
-		view.Warnings(g.Printer, cfg.Warnings())
+		view.Warnings(g.out, cfg.Warnings())
 	}
 	return err
 }

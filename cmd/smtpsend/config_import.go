@@ -58,9 +58,9 @@ func runConfigImport(ctx context.Context, g *application, name, output string, f
 	if err != nil {
 		return exit.With(exit.Data, &badinput.FileError{Path: name, Err: err})
 	}
-	view.Warnings(g.Printer, in.Problems)
+	view.Warnings(g.out, in.Problems)
 	if output == "" {
-		g.Exactly(in.EnvFile())
+		g.out.Exactly(in.EnvFile())
 		return nil
 	}
 	if force {

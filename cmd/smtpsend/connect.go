@@ -40,9 +40,9 @@ func (g *application) load(ctx context.Context, o config.Options) (*config.Confi
 	if err != nil {
 		return cfg, err
 	}
-	view.Warnings(g.Printer, cfg.Warnings())
+	view.Warnings(g.out, cfg.Warnings())
 	if file := cfg.EnvFile(); file != "" {
-		g.Verbosef("settings from %s", file)
+		g.out.Verbosef("settings from %s", file)
 	}
 	return cfg, nil
 }
@@ -50,14 +50,14 @@ func (g *application) load(ctx context.Context, o config.Options) (*config.Confi
 // account is the settings in use, which tells people here what it meets.
 func (g *application) account(cfg *config.Config) *account.Account {
 	o := account.Options{
-		CacheDir: g.cacheDir(cfg), Logger: g.Logger(), Waiting: g.waitingForSlot,
-		Warn: func(err error) { g.Warningf("%v", err) },
+		CacheDir: g.cacheDir(cfg), Logger: g.out.Logger(), Waiting: g.waitingForSlot,
+		Warn: func(err error) { g.out.Warningf("%v", err) },
 		Unlimited: func(err error) {
-			g.Warningf("more than %d connections of a mailbox at once are possible: %v", exchange.Connections, err)
+			g.out.Warningf("more than %d connections of a mailbox at once are possible: %v", exchange.Connections, err)
 		},
 	}
 	if g.trace {
-		o.Trace = func(line string) { g.Plainf("%s", line) }
+		o.Trace = func(line string) { g.out.Plainf("%s", line) }
 	}
 	return account.New(cfg, o)
 }
@@ -76,7 +76,7 @@ func (g *application) cacheDir(cfg *config.Config) string {
 
 // waitingForSlot says why nothing happens.
 func (g *application) waitingForSlot(mailbox string) {
-	if g.Verbose || g.Watched() {
-		g.Line("waiting", "Exchange allows %d connections per mailbox, and %s has them", exchange.Connections, mailbox)
+	if g.out.Verbose || g.out.Watched() {
+		g.out.Line("waiting", "Exchange allows %d connections per mailbox, and %s has them", exchange.Connections, mailbox)
 	}
 }

@@ -47,7 +47,7 @@ func runDemo(ctx context.Context, g *application) error {
 	if err := ownfile.Replace(attachment, []byte(demoCSV), 0o600); err != nil {
 		return exit.With(exit.CannotCreate, err)
 	}
-	box, err := sandbox.Start(ctx, sandbox.Options{Logger: g.Logger()})
+	box, err := sandbox.Start(ctx, sandbox.Options{Logger: g.out.Logger()})
 	if err != nil {
 		return err
 	}
@@ -70,10 +70,10 @@ func runDemo(ctx context.Context, g *application) error {
 		Given: func(field string) bool { return given[field] }, Name: flagName,
 	}}
 	if !g.json {
-		g.Printf("submitted to the sandbox (SMTP at %s, tokens from %s):\n\n", box.SMTPAddr(), box.URL())
+		g.out.Printf("submitted to the sandbox (SMTP at %s, tokens from %s):\n\n", box.SMTPAddr(), box.URL())
 	}
 	if err := runSend(ctx, here, &s); err != nil {
-		g.Text(receipt.String())
+		g.out.Text(receipt.String())
 		return err
 	}
 	shown, err := view.NewDemo(box, receipt.Bytes())

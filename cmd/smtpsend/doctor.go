@@ -85,12 +85,12 @@ func runDoctor(ctx context.Context, g *application, d *doctorFlags) error {
 func countDown(g *application, left time.Duration) {
 	text := fmt.Sprintf("next examination in %02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
 	switch {
-	case g.Watched() && left > 0:
-		g.Progress(text)
-	case g.Watched():
-		g.Progress("")
+	case g.out.Watched() && left > 0:
+		g.out.Progress(text)
+	case g.out.Watched():
+		g.out.Progress("")
 	case left > 0 && left%doctor.Pace == 0:
-		g.Line("waiting", "%s", text)
+		g.out.Line("waiting", "%s", text)
 	}
 }
 
@@ -102,7 +102,7 @@ func examine(ctx context.Context, g *application, d *doctorFlags) error {
 	if err != nil {
 		return err
 	}
-	checks := progress.NewChecks(g.Printer)
+	checks := progress.NewChecks(g.out)
 	if !g.json {
 		o.Each = checks.Print
 	}

@@ -37,7 +37,7 @@ func (g *application) fallBack(ctx context.Context, cfg *config.Config, m *mailo
 	rest.Envelope.ForwardPaths = r.Open()
 	qid, _, err := g.enqueue(context.WithoutCancel(ctx), cfg, &rest, spool.Message{Mailbox: r.Mailbox, Source: source})
 	if err != nil {
-		g.Errorf("queueing: %v", err)
+		g.out.Errorf("queueing: %v", err)
 		return
 	}
 	shown.Queued, shown.OutboxID = len(rest.Envelope.ForwardPaths), string(qid)

@@ -45,7 +45,7 @@ func openOutboxBy(ctx context.Context, g *application, cfg *config.Config, open 
 	o := outbox.Options{
 		Limits: mailbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
 		Minute: time.Minute / time.Duration(cfg.TimeScale), Day: 24 * time.Hour / time.Duration(cfg.TimeScale),
-		Warn: func(text string) { g.Warningf("%s", text) },
+		Warn: func(text string) { g.out.Warningf("%s", text) },
 	}
 	if cfg.InDoubt == config.InDoubtHold {
 		o.InDoubt = outbox.DoubtHold
@@ -62,7 +62,7 @@ func becomeOwnerOf(g *application, dir string) error {
 	who, err := owner.Become(dir)
 	if err == nil && who.Name != "" {
 		*g.became = who
-		g.Verbosef("going on as %s, to whom %s belongs", who.Name, dir)
+		g.out.Verbosef("going on as %s, to whom %s belongs", who.Name, dir)
 	}
 	return err
 }
@@ -86,9 +86,9 @@ func (g *application) courierOptions(cfg *config.Config) (courier.Options, error
 	if err != nil {
 		return o, exit.With(exit.Config, err)
 	}
-	o.Logger = g.Logger()
-	o.Trouble = func(err error) { g.Warningf("tried again: %v", err) }
-	o.Unnotified = func(err error) { g.Warningf("nobody was told; tried again later: %v", err) }
+	o.Logger = g.out.Logger()
+	o.Trouble = func(err error) { g.out.Warningf("tried again: %v", err) }
+	o.Unnotified = func(err error) { g.out.Warningf("nobody was told; tried again later: %v", err) }
 	if g.timeoutGiven {
 		o.Timeout = g.timeout
 	}

@@ -67,10 +67,10 @@ func runQueueAct(ctx context.Context, g *application, q *queueFlags, action outb
 func noteOthers(ctx context.Context, g *application, box *outbox.Outbox, action outbox.Action, f operator.Filter) error {
 	if action != outbox.Retry && action != outbox.Free {
 		n, err := operator.UnderWay(ctx, box, f)
-		progress.UnderWay(g.Printer, action, n)
+		progress.UnderWay(g.out, action, n)
 		return err
 	}
 	stopped, err := tally.New(tally.Options{}).Stopped(ctx, box)
-	progress.Stopped(g.Printer, stopped)
+	progress.Stopped(g.out, stopped)
 	return err
 }

@@ -26,7 +26,7 @@ func newQueueCat(g *application) *cobra.Command {
 				if err != nil {
 					return exit.Outbox(err)
 				}
-				err = g.Copy(body)
+				err = g.out.Copy(body)
 				if err = errors.Join(err, body.Close()); err != nil {
 					return exit.With(exit.IO, err)
 				}

@@ -33,7 +33,7 @@ func toRemove(ctx context.Context, g *application, box *outbox.Outbox, f operato
 	if !stdio.IsTerminal(g.stdin) || g.json {
 		return f, exit.Usagef("%s; nothing was removed: --yes removes, and queue cancel keeps the history", what)
 	}
-	agreed, err := g.Agreed(g.stdin, what+". Remove? [y/N] ")
+	agreed, err := g.out.Agreed(g.stdin, what+". Remove? [y/N] ")
 	if err == nil && !agreed {
 		err = exit.Usagef("nothing was removed")
 	}

@@ -43,7 +43,7 @@ func runQueueRun(ctx context.Context, g *application, drain bool) error {
 		return err
 	}
 	if cfg.NoMails {
-		g.Printf("not submitted: SMTPSEND_NO_MAILS=1\n")
+		g.out.Printf("not submitted: SMTPSEND_NO_MAILS=1\n")
 		return nil
 	}
 	box, err := g.openOutbox(ctx, cfg)
@@ -60,7 +60,7 @@ func runQueueRun(ctx context.Context, g *application, drain bool) error {
 	if err != nil {
 		return err
 	}
-	shown := progress.Attempts{Printer: g.Printer, Lines: !g.json, Waits: drain}
+	shown := progress.Attempts{Printer: g.out, Lines: !g.json, Waits: drain}
 	t := tally.New(tally.Options{Config: cfg, Attempt: shown.Print, Probed: shown.Probed})
 	o.Drain, o.Due, o.Settled, o.Probed = drain, !drain, t.Settled, t.Probed
 	if drain {
@@ -68,7 +68,7 @@ func runQueueRun(ctx context.Context, g *application, drain bool) error {
 		if err != nil {
 			return exit.Outbox(err)
 		}
-		progress.Pauses(g.Printer, list)
+		progress.Pauses(g.out, list)
 	}
 	if err := courier.Run(ctx, box, sender, o); err != nil {
 		return exit.Outbox(err)
@@ -80,7 +80,7 @@ func runQueueRun(ctx context.Context, g *application, drain bool) error {
 	if err != nil {
 		return exit.Outbox(err)
 	}
-	progress.Stopped(g.Printer, stopped)
+	progress.Stopped(g.out, stopped)
 	return concludeRun(ctx, g, t.Sum())
 }
 
@@ -91,7 +91,7 @@ func (g *application) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sen
 	if err != nil {
 		return nil, exit.Outbox(err)
 	}
-	progress.LastRun(g.Printer, left)
+	progress.LastRun(g.out, left)
 	return sender, nil
 }
 

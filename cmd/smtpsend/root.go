@@ -18,7 +18,7 @@ import (
 // printer. What one verb alone needs is a function in the file of that verb.
 type application struct {
 	*process
-	*stdio.Printer
+	out     *stdio.Printer // writes to people and programs
 	envFile string
 	profile string
 	json    bool
@@ -46,7 +46,7 @@ const (
 // one.
 func newRoot(p *process, args []string) (*cobra.Command, *application) {
 	var askedVersion bool
-	g := &application{process: p, Printer: p.printer(), became: new(owner.User)}
+	g := &application{process: p, out: p.printer(), became: new(owner.User)}
 	root := &cobra.Command{
 		Use:   "smtpsend",
 		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",
@@ -71,14 +71,14 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 				return exit.Usagef("--timeout must be positive, got %v", g.timeout)
 			}
 			if err := zone.Trouble(); err != nil && tellsTime(cmd) {
-				g.Warningf("%v: times are in UTC", err)
+				g.out.Warningf("%v: times are in UTC", err)
 			}
 			return nil
 		},
 	}
 	root.SetIn(p.stdin)
-	root.SetOut(g.Help())
-	root.SetErr(g.Remarks())
+	root.SetOut(g.out.Help())
+	root.SetErr(g.out.Remarks())
 	root.SetFlagErrorFunc(usage.WrongFlag)
 	g.define(root.PersistentFlags())
 	root.Flags().BoolVar(&askedVersion, "version", false, "print the version")
@@ -106,7 +106,7 @@ func (g *application) define(f *pflag.FlagSet) {
 	f.StringVar(&g.envFile, "env-file", "", "read settings from `FILE` (KEY=VALUE lines)")
 	f.StringVar(&g.profile, "profile", "", "read settings from `NAME`.env in the configuration directory")
 	f.BoolVar(&g.json, "json", false, "print the result as JSON")
-	f.BoolVarP(&g.Verbose, "verbose", "v", false, "say on standard error what happens")
+	f.BoolVarP(&g.out.Verbose, "verbose", "v", false, "say on standard error what happens")
 	f.BoolVar(&g.trace, "trace", false, "print the SMTP dialogue on standard error, without credentials and content")
 	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, as a `DURATION` such as 90s or 5m")
 }

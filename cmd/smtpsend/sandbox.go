@@ -83,7 +83,7 @@ func runSandbox(ctx context.Context, g *application, s *sandboxFlags) error {
 		g.show(view.NewFaults())
 		return nil
 	}
-	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.Logger()}
+	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.out.Logger()}
 	if s.timeScale < 1 {
 		return exit.Usagef("--time-scale %d is not positive", s.timeScale)
 	}

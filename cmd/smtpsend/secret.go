@@ -64,7 +64,7 @@ func runSecretSeal(ctx context.Context, g *application) error {
 	if err != nil {
 		return exit.With(exit.CannotCreate, err)
 	}
-	g.Printf("%sOFFICE_CLIENT_SECRET=%s\n", config.Prefix, sealed)
+	g.out.Printf("%sOFFICE_CLIENT_SECRET=%s\n", config.Prefix, sealed)
 	return nil
 }
 
@@ -73,7 +73,7 @@ func readSecret(g *application) (secret.String, error) {
 	var text string
 	var err error
 	if tty, ok := stdio.Terminal(g.stdin); ok {
-		text, err = g.Password(tty, g.stdin, "client secret (not shown): ")
+		text, err = g.out.Password(tty, g.stdin, "client secret (not shown): ")
 	} else {
 		var data []byte
 		data, err = io.ReadAll(io.LimitReader(g.stdin, 2*(seal.MaxSecret+4))) // of UTF-16

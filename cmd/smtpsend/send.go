@@ -61,7 +61,7 @@ func runSend(ctx context.Context, g *application, s *sendFlags) error {
 	}
 	budget := draft.NewBudget(g.timeout, "--timeout")
 	composer, err := draft.New(s.Options, draft.Environment{
-		Stdin: g.stdin, Budget: budget, Warn: g.Warningf, Reading: func(what string) { g.Reading(what, g.stdin) },
+		Stdin: g.stdin, Budget: budget, Warn: g.out.Warningf, Reading: func(what string) { g.out.Reading(what, g.stdin) },
 	})
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func runSend(ctx context.Context, g *application, s *sendFlags) error {
 func (s *sendFlags) compose(ctx context.Context, g *application, composer *draft.Composer, cfg *config.Config) (*draft.Made, error) {
 	mail, err := composer.Compose(ctx, cfg)
 	if errors.Is(err, draft.ErrEmpty) {
-		g.Printf("not submitted: %v (--skip-empty)\n", err)
+		g.out.Printf("not submitted: %v (--skip-empty)\n", err)
 		return nil, nil
 	}
 	if refused, ok := errors.AsType[*draft.RefusedError](err); ok {
@@ -100,9 +100,9 @@ func (s *sendFlags) compose(ctx context.Context, g *application, composer *draft
 		return nil, err
 	}
 	if mail.Composed != nil {
-		view.Doubts(g.Printer, mail.Composed)
+		view.Doubts(g.out, mail.Composed)
 	} else {
-		view.SizeDoubt(g.Printer, mail.Size)
+		view.SizeDoubt(g.out, mail.Size)
 	}
 	if err := mail.Keep(ctx); err != nil {
 		return nil, errors.Join(err, mail.Close())

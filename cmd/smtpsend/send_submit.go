@@ -61,8 +61,8 @@ func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, 
 
 // waiting says why nothing happens.
 func (g *application) waiting(wait time.Duration, because diagnosis.Finding) {
-	if g.Verbose || g.Watched() {
-		g.Line("waiting", "%v: %s", wait.Round(100*time.Millisecond), because.Title)
+	if g.out.Verbose || g.out.Watched() {
+		g.out.Line("waiting", "%v: %s", wait.Round(100*time.Millisecond), because.Title)
 	}
 }
 

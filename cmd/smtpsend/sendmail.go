@@ -59,7 +59,7 @@ func newSendmail(g *application) *cobra.Command {
 			if a.Help {
 				return cmd.Help()
 			}
-			return runSendmail(cmd.Context(), &mailer{application: g, args: a}, args)
+			return runSendmail(cmd.Context(), &mailer{app: g, args: a}, args)
 		},
 	}
 }
@@ -69,8 +69,8 @@ func runSendmail(ctx context.Context, m *mailer, given []string) error {
 	signal.Ignore(syscall.SIGPIPE)
 	m.adopt()
 	o := sendmail.Options{
-		Arguments: m.args, Given: given, Stdin: m.stdin, Backend: m, Printer: m.Printer, JSON: m.json,
-		Home: m.home, Advise: advised, Conclude: m.conclude,
+		Arguments: m.args, Given: given, Stdin: m.app.stdin, Backend: m, Printer: m.app.out, JSON: m.app.json,
+		Home: m.home, Advise: advised, Conclude: m.app.conclude,
 	}
 	nothing := len(m.args.Recipients) == 0 && !m.args.RecipientsFromHeader
 	switch m.args.Mode {

@@ -37,7 +37,7 @@ func runLinkSendmail(ctx context.Context, g *application, dir string, force bool
 	if err != nil {
 		return exit.With(exit.NoInput, fmt.Errorf("finding this program: %w", err))
 	}
-	err = sendmail.Link(ctx, self, dir, force, func(path string) { g.Printf("%s -> %s\n", path, self) })
+	err = sendmail.Link(ctx, self, dir, force, func(path string) { g.out.Printf("%s -> %s\n", path, self) })
 	if err != nil {
 		return exit.With(exit.CannotCreate, err)
 	}

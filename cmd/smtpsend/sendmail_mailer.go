@@ -19,64 +19,64 @@ import (
 
 // mailer is the settings, the server and the outbox of one run of sendmail.
 type mailer struct {
-	*application
+	app  *application
 	args *sendmail.Arguments
 	cfg  *config.Config
 }
 
 // adopt puts the options into the global ones of the same meaning.
 func (m *mailer) adopt() {
-	a, g := m.args, m.application
-	g.Verbose, g.trace = g.Verbose || a.Verbose, g.trace || a.Trace
+	a, g := m.args, m.app
+	g.out.Verbose, g.trace = g.out.Verbose || a.Verbose, g.trace || a.Trace
 	if a.Timeout != 0 {
 		g.timeout, g.timeoutGiven = a.Timeout, true
 	}
 	g.silentCommands = true
 	for _, w := range a.Warnings {
-		g.Warningf("%s", w)
+		g.out.Warningf("%s", w)
 	}
 }
 
 // Settings loads the configuration.
 func (m *mailer) Settings(ctx context.Context) (*config.Config, error) {
-	o := m.options()
+	o := m.app.options()
 	o.Offline, o.Flags, o.Stdin = m.args.DryRun, m.args.Settings, nil
 	cfg, err := config.Load(ctx, o)
 	if m.cfg = cfg; err == nil {
-		view.Warnings(m.Printer, cfg.Warnings())
+		view.Warnings(m.app.out, cfg.Warnings())
 	}
 	return cfg, err
 }
 
 // Submit submits, and falls back to the outbox where the settings say so.
 func (m *mailer) Submit(ctx context.Context, mail *sendmail.Mail) (view.Receipt, *submission.Receipt, error) {
-	o, err := m.account(m.cfg).Session(mail.Mailbox)
+	o, err := m.app.account(m.cfg).Session(mail.Mailbox)
 	if err != nil {
 		return view.Receipt{}, nil, err
 	}
-	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(m.timeout), Waiting: m.waiting})
+	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(m.app.timeout), Waiting: m.app.waiting})
 	known, claims := account.Known(m.cfg, receipt.Mailbox, mail.From, receipt.Token)
 	shown := view.NewReceipt(receipt, known, claims)
-	m.toStderr().fallBack(ctx, m.cfg, mail.Mail, receipt, "sendmail", &shown)
+	m.app.toStderr().fallBack(ctx, m.cfg, mail.Mail, receipt, "sendmail", &shown)
 	return shown, receipt, nil
 }
 
 // Queue puts a message into the outbox.
 func (m *mailer) Queue(ctx context.Context, mail *sendmail.Mail) (queueid.ID, error) {
-	qid, _, err := m.enqueue(ctx, m.cfg, mail.Mail, spool.Message{Mailbox: mail.Mailbox, Source: "sendmail"})
+	qid, _, err := m.app.enqueue(ctx, m.cfg, mail.Mail, spool.Message{Mailbox: mail.Mailbox, Source: "sendmail"})
 	return qid, err
 }
 
 // Preview says what would have been submitted.
 func (m *mailer) Preview(mail *sendmail.Mail) error {
-	return notSubmitted(m.toStderr(), mail.Mail, m.args.DryRun)
+	return notSubmitted(m.app.toStderr(), mail.Mail, m.args.DryRun)
 }
 
 // home is $HOME, else what the system knows of the user; "" when neither is known,
 // as in a container. For a user that root's process has become it is that user's.
 func (m *mailer) home() string {
-	if m.became.Name != "" {
-		return m.became.Home
+	if m.app.became.Name != "" {
+		return m.app.became.Home
 	}
 	if dir := m.variable("HOME"); dir != "" {
 		return dir
@@ -89,7 +89,7 @@ func (m *mailer) home() string {
 
 // variable is the value of a variable of the environment, "" when it is not set.
 func (m *mailer) variable(name string) string {
-	for _, kv := range m.environ {
+	for _, kv := range m.app.environ {
 		if value, ok := strings.CutPrefix(kv, name+"="); ok && value != "" {
 			return value
 		}

@@ -17,7 +17,7 @@ import (
 // outboxSettings are those that say where the outbox is, and whether it was ever
 // used.
 func (m *mailer) outboxSettings(ctx context.Context) (cfg *config.Config, used bool, err error) {
-	o := m.options()
+	o := m.app.options()
 	o.Offline, o.NoSecrets, o.Stdin = true, true, nil
 	if cfg, err = config.Load(ctx, o); err != nil {
 		return nil, false, err
@@ -32,13 +32,13 @@ func (m *mailer) listQueue(ctx context.Context) error {
 		return err
 	}
 	if !used {
-		view.Mailq{}.Print(m.Printer)
+		view.Mailq{}.Print(m.app.out)
 		return nil
 	}
-	return m.readOutbox(ctx, cfg, func(box *outbox.Outbox) error {
+	return m.app.readOutbox(ctx, cfg, func(box *outbox.Outbox) error {
 		waiting, err := operator.History(ctx, box, operator.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
 		if err == nil {
-			view.NewMailq(waiting, time.Now()).Print(m.Printer)
+			view.NewMailq(waiting, time.Now()).Print(m.app.out)
 		}
 		return exit.Outbox(err)
 	})
@@ -53,7 +53,7 @@ func (m *mailer) flush(ctx context.Context) error {
 		return exit.With(exit.NotAuthorised, errors.New("sendmail: -q: the outbox is another user's, and who starts its run could also end it in the middle, "+
 			"so that mail goes out twice; smtpsend queue run (the unit smtpsend-queue.timer) submits what waits"))
 	}
-	return runQueueRun(ctx, m.toStderr(), false)
+	return runQueueRun(ctx, m.app.toStderr(), false)
 }
 
 // calledByAnother reports that sudo runs this for a user who is neither root nor

@@ -36,7 +36,7 @@ func newToken(g *application) *cobra.Command {
 		Short:   "Print an access token, for other programs",
 		Long: `Print an access token, from the cache or from Entra ID: for msmtp's passwordeval,
 curl's --oauth2-bearer and everything else that asks for one. The token is a
-password for the mailboxes of the application: do not let it into a log.
+password for the mailboxes of the app: do not let it into a log.
 
 ` + exit.Help,
 		Example: `  curl --oauth2-bearer "$(smtpsend token)" --user noreply@contoso.com ...
@@ -84,7 +84,7 @@ func runToken(ctx context.Context, g *application, t *tokenFlags) error {
 		return noToken(g, cfg, mailbox, err)
 	}
 	if life := time.Until(entry.Token.Expiry).Round(time.Second); t.minLife > 0 && life < t.minLife {
-		g.Warningf("the token lives %v, not %v: no longer one is given", life, t.minLife)
+		g.out.Warningf("the token lives %v, not %v: no longer one is given", life, t.minLife)
 	}
 	return printToken(g, t, mailbox, entry)
 }
@@ -112,15 +112,15 @@ func printToken(g *application, t *tokenFlags, mailbox string, entry tokencache.
 	token := entry.Token.AccessToken
 	switch {
 	case g.json:
-		g.JSON(view.NewToken(entry, time.Now()))
+		g.out.JSON(view.NewToken(entry, time.Now()))
 	case t.xoauth2:
 		response, err := xoauth2.InitialResponse(mailbox, token)
 		if err != nil {
 			return exit.With(exit.Protocol, err)
 		}
-		g.Exactly(base64.StdEncoding.EncodeToString(response) + "\n")
+		g.out.Exactly(base64.StdEncoding.EncodeToString(response) + "\n")
 	default:
-		g.Exactly(token + "\n")
+		g.out.Exactly(token + "\n")
 	}
 	return nil
 }
@@ -135,9 +135,9 @@ func noToken(g *application, cfg *config.Config, mailbox string, err error) erro
 	finding := diagnosis.Find(e.Symptom(), known)
 	code := exit.FailureCode(e, finding)
 	if g.json {
-		g.JSON(view.Failed{Error: err.Error(), ExitCode: code, Finding: &finding})
+		g.out.JSON(view.Failed{Error: err.Error(), ExitCode: code, Finding: &finding})
 	} else {
-		view.Failure(g.Printer, finding, err.Error())
+		view.Failure(g.out, finding, err.Error())
 	}
 	return &exit.Error{Code: code, Err: err, Shown: true}
 }
