@@ -33,7 +33,7 @@ type waiter struct {
 }
 
 // errUnwanted ends a search that nobody waits for.
-var errUnwanted = errors.New("tokencache: nobody waits for the token any more")
+var errUnwanted = errors.New("tokencache: no caller waits for the token any more")
 
 // flightContext ends when the last waiter leaves. Its deadline is that of the
 // waiter who waits longest, so that a source can tell that a pause it is asked

@@ -68,7 +68,7 @@ func runBatch(ctx context.Context, g *application, b *batchFlags, name string) e
 	// of them are checked in less than 100 MB.
 	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	if batch.IsTemplate(b.name) {
-		return exit.Usagef("--name %q: a batch has one name, which no row fills in", b.name)
+		return exit.Usagef("--name %q: a batch has one name, so no row can fill it in", b.name)
 	}
 	if batch.IsTemplate(b.key) {
 		return exit.Usagef("--key %q: write the name of the column alone", b.key)

@@ -93,7 +93,7 @@ func pasted(ctx context.Context, g *application, args []string) (string, error) 
 		case err == nil && info.IsDir():
 			return "", exit.With(exit.NoInput, fmt.Errorf("%s is a directory", args[0]))
 		case errors.Is(err, fs.ErrNotExist) && fileName.Get().MatchString(args[0]):
-			return "", exit.With(exit.NoInput, errors.New("the argument looks like the name of a file, and there is no such file; - reads the text from standard input"))
+			return "", exit.With(exit.NoInput, errors.New("the argument looks like a file name, and that file does not exist; - reads the text from standard input"))
 		case err == nil: // a pipe of the shell's <(command) too
 			f, err := ownfile.OpenContext(ctx, args[0])
 			if ctx.Err() != nil {

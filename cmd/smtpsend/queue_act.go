@@ -107,7 +107,7 @@ func noteSending(ctx context.Context, g *application, box *outbox.Outbox, action
 	f.States = []outbox.State{outbox.Sending}
 	list, err := operator.List(ctx, box, f)
 	if err == nil && len(list) > 0 {
-		g.Line("note", "%s being submitted: %s does not apply to what is under way", view.Plural(len(list), "1 more is", fmt.Sprint(len(list))+" more are"), action)
+		g.Line("note", "%s being submitted: %s does not apply to them now", view.Plural(len(list), "1 more is", fmt.Sprint(len(list))+" more are"), action)
 	}
 	return err
 }

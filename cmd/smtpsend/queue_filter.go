@@ -48,7 +48,7 @@ func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []stri
 		case outbox.Ready, outbox.Sending, outbox.Held, outbox.Sent, outbox.Dead, outbox.Cancelled:
 			f.States = append(f.States, state)
 		default:
-			return f, exit.Usagef("--state %q: is none of ready, sending, held, sent, dead, cancelled", s)
+			return f, exit.Usagef("--state %q: is not one of ready, sending, held, sent, dead, cancelled", s)
 		}
 	}
 	if q.batch != "" {

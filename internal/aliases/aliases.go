@@ -206,7 +206,7 @@ func (x *expansion) follow(target string, depth int) error {
 		}
 	}
 	if len(x.results) == 0 && depth == 0 {
-		return &Error{x.asked, e.line, "leads to nobody"}
+		return &Error{x.asked, e.line, "leads to no address"}
 	}
 	return nil
 }

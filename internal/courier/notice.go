@@ -124,7 +124,7 @@ func subject(notices []notice.Notice) string {
 func summary(first notice.Notice) string {
 	return map[notice.Kind]string{
 		notice.Held:    "mailbox " + first.Mailbox + " is held",
-		notice.Paused:  "mailbox " + first.Mailbox + " pauses",
+		notice.Paused:  "mailbox " + first.Mailbox + " is paused",
 		notice.Resumed: "mailbox " + first.Mailbox + " submits again",
 		notice.Dead:    "message " + string(first.QID) + " was given up",
 		notice.InDoubt: "message " + string(first.QID) + " is in doubt",
@@ -160,15 +160,15 @@ func (c *courier) explain(b *strings.Builder, n notice.Notice) {
 	next := n.Next.Format(time.RFC3339)
 	switch n.Kind {
 	case notice.Held:
-		fmt.Fprintf(b, "    It is tried again by itself, by a sign-in, from %s on. When it is fixed, at once: %s\n", next, ReleaseCommand(n.Mailbox))
+		fmt.Fprintf(b, "    A sign-in is tried from %s on. When the cause is fixed, continue at once with: %s\n", next, ReleaseCommand(n.Mailbox))
 	case notice.Paused:
-		fmt.Fprintf(b, "    It goes on by itself at %s. At once: %s\n", next, ReleaseCommand(n.Mailbox))
+		fmt.Fprintf(b, "    It continues by itself at %s, or at once with: %s\n", next, ReleaseCommand(n.Mailbox))
 	case notice.Resumed:
-		fmt.Fprintf(b, "    A message was accepted: nothing is left to do.\n")
+		fmt.Fprintf(b, "    A message was accepted. You do not have to do anything.\n")
 	case notice.Dead:
 		fmt.Fprintf(b, "    Its content is kept: smtpsend queue show %s\n", n.QID)
 	case notice.InDoubt:
-		fmt.Fprintf(b, "    Look whether it arrived: smtpsend queue show %s\n", n.QID)
+		fmt.Fprintf(b, "    Check whether it arrived: smtpsend queue show %s\n", n.QID)
 	}
 }
 

@@ -255,7 +255,7 @@ func (e *examination) testMessage(ctx context.Context) {
 		c = e.broke(c, result.Err)
 		if result.Recipients[0].Outcome == smtp.InDoubt {
 			e.report.InDoubt = true
-			c.Notes = []string{"the final dot was sent and no reply came: the test message may arrive all the same"}
+			c.Notes = []string{"the final dot was sent and no reply came: the test message may nevertheless arrive"}
 		}
 	}
 	e.add(c)

@@ -166,7 +166,7 @@ func (e *examination) clock(context.Context) {
 	}
 	c := Check{Name: nameClock, Status: OK}
 	if e.date.IsZero() {
-		c.Status, c.Seen = Skipped, "the token endpoint told no date"
+		c.Status, c.Seen = Skipped, "the token endpoint sent no date"
 		e.add(c)
 		return
 	}

@@ -140,7 +140,7 @@ func (e *examination) lookUp(ctx context.Context, name, host string, stage smtp.
 		return
 	}
 	if proxied {
-		e.add(Check{Name: name, Status: Skipped, Seen: "the proxy looks " + host + " up"})
+		e.add(Check{Name: name, Status: Skipped, Seen: "the proxy looks up " + host})
 		return
 	}
 	c := Check{Name: name, Status: OK, Limit: e.o.Limit}

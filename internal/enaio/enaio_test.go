@@ -248,7 +248,7 @@ func TestDifferentValuesForOneSettingAreReported(t *testing.T) {
 	if want := "SMTPSEND_MAIL_SERVER=one\n# Encrypted in that file, so that only enaio can read it. Enter it here: Client secret: its Value, not its Secret ID\nSMTPSEND_OFFICE_CLIENT_SECRET=\n"; body(in) != want {
 		t.Errorf("got %s", body(in))
 	}
-	if want := "MailServer stands there more than once with different values: the first one was taken\n" +
+	if want := "MailServer occurs more than once with different values: the first one was taken\n" +
 		"OfficeClientSecret is encrypted, and only enaio can read it: left empty, so that it has to be entered anew as SMTPSEND_OFFICE_CLIENT_SECRET"; lines(in) != want {
 		t.Errorf("problems\n%s\nwant\n%s", lines(in), want)
 	}
@@ -258,7 +258,7 @@ func TestDifferentValuesForOneSettingAreReported(t *testing.T) {
 func TestLastOfTwoPropertiesHolds(t *testing.T) {
 	in, err := enaio.Import(t.Context(), "mail.properties", []byte("smtpServer=old.example\nsmtpServer=new.example\n"))
 	if err != nil || in.Value("MAIL_SERVER").Reveal() != "new.example" || len(in.Problems) != 1 ||
-		in.Problems[0].String() != "smtpServer stands there more than once with different values: the last one was taken" {
+		in.Problems[0].String() != "smtpServer occurs more than once with different values: the last one was taken" {
 		t.Errorf("%v, problems %v, err %v", in.Value("MAIL_SERVER").Reveal(), in.Problems, err)
 	}
 }

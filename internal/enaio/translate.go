@@ -118,10 +118,10 @@ func (in *Imported) takePair(s setting.Setting, p pair) {
 		in.warn(key, err.Error()+": left out")
 	case value == "":
 	case !before.IsZero() && before.Reveal() != value && in.Format != FormatProperties: // where Java takes the last
-		in.warn(key, "stands there more than once with different values: the first one was taken")
+		in.warn(key, "occurs more than once with different values: the first one was taken")
 	default:
 		if !before.IsZero() && before.Reveal() != value {
-			in.warn(key, "stands there more than once with different values: the last one was taken")
+			in.warn(key, "occurs more than once with different values: the last one was taken")
 		}
 		in.values[s.Name] = secret.New(value)
 	}

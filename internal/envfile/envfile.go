@@ -196,7 +196,7 @@ func doubleQuoted(s string) (value, rest string, ok bool) {
 func Format(name, value string) (string, error) {
 	switch {
 	case !isName(name):
-		return "", fmt.Errorf("writing env file: %q is no variable name", name)
+		return "", fmt.Errorf("writing env file: %q is not a variable name", name)
 	case strings.ContainsFunc(value, isControl) || !utf8.ValidString(value):
 		return "", fmt.Errorf("writing env file: the value of %s has a control character or is not UTF-8", name)
 	case !needsQuotes(value):

@@ -42,7 +42,7 @@ func Writable(ctx context.Context, name string) (*os.File, error) {
 const readerLook = 20 * time.Millisecond
 
 // errReader is the cause of the context that ends after pipeWait.
-var errReader error = pipeError("nobody read it for 30s")
+var errReader error = pipeError("no program read it for 30s")
 
 // openFileNames are names for what a process has open already, such as /dev/stdout.
 var openFileNames = lazyregexp.New(`^/(?:dev/(?:std(?:in|out|err)|fd/\d+)|proc/(?:self|thread-self|\d+)/fd/\d+)$`)

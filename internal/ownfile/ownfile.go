@@ -241,7 +241,7 @@ func MakeTrustedDir(name string) error {
 	case !rootOrUs(uid):
 		return refused(name, fmt.Sprintf("belongs to user %d, neither to you nor to root", uid))
 	case info.Mode().Perm()&0o002 != 0:
-		return refused(name, "may be written by everybody: name a directory in it, which is made with mode 0700")
+		return refused(name, "may be written by every user: name a directory in it, which is made with mode 0700")
 	case groupMayLead(info):
 		return refused(name, "may be written by a group, whose members could lead root elsewhere: chmod g-w it, or give it to a user of its own")
 	}

@@ -139,7 +139,7 @@ func (w *walk) judge() error {
 		return refused(w.name, fmt.Sprintf("is below %s, which belongs to user %d, neither to you nor to root", w.path, st.Uid))
 	case mode&unix.S_ISVTX != 0:
 	case mode&0o002 != 0:
-		return refused(w.name, "is below "+w.path+", which everybody may write")
+		return refused(w.name, "is below "+w.path+", which every user may write")
 	case mode&0o020 != 0 && st.Gid != 0 && os.Geteuid() == 0:
 		return refused(w.name, "is below "+w.path+", which a group may write, whose members could lead root elsewhere")
 	}

@@ -203,7 +203,7 @@ func TestNoCallerRunsTheOutbox(t *testing.T) {
 		t.Fatalf("queueing: %v", r)
 	}
 	for _, command := range []string{"sendmail -q", "(ulimit -f 60; sendmail -q)", "sendmail -qIx", "sendmail -v -qSx", "SUDO_UID=0 sendmail -q"} {
-		if r := h.eve(t, command); r.code != 77 || !strings.Contains(r.stderr, "the outbox is another user's") {
+		if r := h.eve(t, command); r.code != 77 || !strings.Contains(r.stderr, "the outbox belongs to another user") {
 			t.Errorf("%s: %v", command, r)
 		}
 	}

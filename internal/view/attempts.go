@@ -39,7 +39,7 @@ func (v Attempts) Print(a tally.Attempt) {
 		}
 		batchOfServer := v.Batch && s.Pause == mailbox.PauseServer
 		if v.Waits || batchOfServer { // a batch shows the others beside its rows
-			v.Printer.Line("note", "mailbox %s pauses; %s", name, goesOn(name, s.Until, s.Probe, now))
+			v.Printer.Line("note", "mailbox %s is paused; %s", name, goesOn(name, s.Until, s.Probe, now))
 		}
 	}
 	if v.Lines {
@@ -60,9 +60,9 @@ func (v Attempts) explain(a tally.Attempt) bool {
 func (v Attempts) Probed(p courier.Probed) {
 	switch {
 	case p.Settled.Pause == "":
-		v.Printer.Line("note", "mailbox %s, which was held, signs in again and goes on", p.Mailbox)
+		v.Printer.Line("note", "mailbox %s was held; its sign-in is accepted again and it continues", p.Mailbox)
 	case p.Err != nil:
-		v.Printer.Line("note", "mailbox %s was tried by a sign-in and is still held: %s", p.Mailbox, AtMost(Said(p.Err), 200))
+		v.Printer.Line("note", "a sign-in was tried for mailbox %s, which is still held: %s", p.Mailbox, AtMost(Said(p.Err), 200))
 	}
 }
 
@@ -95,7 +95,7 @@ func Stopped(p *stdio.Printer, list []operator.Mailbox) {
 		case m.Stopped():
 			p.Line("note", "%s is held (%s); %s", wait, m.Code, goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		default:
-			p.Line("note", "%s pauses: %s; %s", wait, AtMost(diagnosis.Short(MailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			p.Line("note", "%s is paused: %s; %s", wait, AtMost(diagnosis.Short(MailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 }
@@ -105,7 +105,7 @@ func Pauses(p *stdio.Printer, list []operator.Mailbox) {
 	now := time.Now()
 	for _, m := range list {
 		if m.Pause != "" && !m.Held() && m.Counts[outbox.Ready] > 0 {
-			p.Line("note", "mailbox %s pauses: %s; %s", m.Name, AtMost(diagnosis.Short(MailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			p.Line("note", "mailbox %s is paused: %s; %s", m.Name, AtMost(diagnosis.Short(MailboxReason(m.Wait)), 200), goesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 }
@@ -113,10 +113,10 @@ func Pauses(p *stdio.Printer, list []operator.Mailbox) {
 // LastRun says what the process that submitted before has left.
 func LastRun(p *stdio.Printer, left outbox.Recovered) {
 	if left.Again > 0 {
-		p.Warningf("the last run ended with %d %s on the way, surely not submitted: due again", left.Again, Plural(left.Again, "message", "messages"))
+		p.Warningf("the last run ended with %d %s on the way that did not leave: due again", left.Again, Plural(left.Again, "message", "messages"))
 	}
 	if left.InDoubt > 0 {
-		p.Warningf("the last run left %d %s in doubt: submitted once more, with the same Message-ID", left.InDoubt, Plural(left.InDoubt, "message", "messages"))
+		p.Warningf("the last run left %d %s in doubt: sent again with the same Message-ID", left.InDoubt, Plural(left.InDoubt, "message", "messages"))
 	}
 	if left.Held > 0 {
 		p.Warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, Plural(left.Held, "message", "messages"))
