@@ -40,7 +40,7 @@ func manualBlocks(t *testing.T) (pinning, wrapper, sudoers string) {
 		t.Fatal(err)
 	}
 	_, section, ok := strings.Cut(string(text), "\nWith the wrapper callers can submit")
-	section, _, ended := strings.Cut(section, "\nsudo takes the callers'")
+	section, _, ended := strings.Cut(section, "\nsudo removes the callers'")
 	if !ok || !ended {
 		t.Fatal("the manual has no section about the wrapper")
 	}
