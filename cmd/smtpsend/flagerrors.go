@@ -137,7 +137,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return noCommand(cmd, args[0])
 }
 
-// noCommand is the error for a word that is no verb.
+// noCommand is the error for a word that is not a verb.
 func noCommand(parent *cobra.Command, word string) error {
 	var known []string
 	for _, c := range parent.Commands() {

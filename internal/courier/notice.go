@@ -173,7 +173,7 @@ func (c *courier) explain(b *strings.Builder, n notice.Notice) {
 }
 
 // ReleaseCommand is the command that makes a mailbox go on at once, such that it can
-// be pasted into a shell: the mailbox is what somebody wrote into From, and
+// be pasted into a shell: the mailbox is what someone wrote into From, and
 // "`reboot`@contoso.example" is an address (RFC 5322 3.2.3). What cannot be quoted in
 // every shell is left out.
 func ReleaseCommand(mailbox string) string {

@@ -142,7 +142,7 @@ func (c *courier) allow(ctx context.Context, j *job) error {
 	return err
 }
 
-// recordTime is how long writing down what became of an attempt is tried, every
+// recordTime is how long writing down the outcome of an attempt is tried, every
 // recordAgain, while the disk is full or another program has the outbox locked:
 // what is not written down is in doubt, although it is known.
 const (
@@ -150,7 +150,7 @@ const (
 	recordAgain = time.Second
 )
 
-// record writes down what became of an attempt.
+// record writes down the outcome of an attempt.
 func (c *courier) record(j *job, result outbox.Result) (outbox.Settled, error) {
 	return c.persist(func(ctx context.Context) (outbox.Settled, error) { return c.sender.Finish(ctx, j.claim, result) })
 }
