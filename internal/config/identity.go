@@ -59,7 +59,7 @@ func (l *loader) checkScopes(cfg *Config) {
 }
 
 // checkAuthorityHost warns where the environment names another cloud than
-// CLOUD does, or one whose server and scope nobody has set.
+// CLOUD does, or one whose server and scope no one has set.
 func (l *loader) checkAuthorityHost(host string) {
 	azure := l.environ[variableAuthorityHost]
 	if azure == "" {

@@ -63,7 +63,7 @@ type Options struct {
 // of a secret is read and nothing sealed is opened after an error in the env file
 // or in any setting.
 //
-// While it runs, the values other than secrets stand in the process's
+// While it runs, the values other than secrets are in the process's
 // environment under a random prefix, because envconfig reads them from there
 // and nowhere else; no variable of the environment itself is touched.
 func Load(ctx context.Context, o Options) (*Config, error) {
@@ -106,7 +106,7 @@ type loader struct {
 	layers   []layer // flags, environment, env file
 	envFile  string
 	unread   bool     // an env file that was asked for could not be read
-	looked   []string // for the env file that nobody named, when there is none
+	looked   []string // for the env file that no one named, when there is none
 	cloud    preset
 	values   map[string]entry // by the setting's name; absent = unset
 	bad      map[string]bool  // settings whose value is wrong by itself

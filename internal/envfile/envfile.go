@@ -2,9 +2,9 @@
 // and compose have them.
 //
 // The language is what these agree on: one assignment a line, comments from # at
-// the start of a line or behind a blank, an optional "export ", values bare, in
+// the start of a line or after a blank, an optional "export ", values bare, in
 // single quotes (taken as they are) or in double quotes, where a backslash
-// stands before ", \, $ and ` as in a shell. Nothing is interpolated and no value
+// is written before ", \, $ and ` as in a shell. Nothing is interpolated and no value
 // spans lines. CRLF, a byte order mark and UTF-16, which PowerShell writes, are
 // understood.
 //

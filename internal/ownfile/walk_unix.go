@@ -123,7 +123,7 @@ func (w *walk) look(e string) (*unix.Stat_t, error) {
 
 // judge refuses, where strict, a directory in which others could put something in
 // the place of what is in it. A volume of a container is often open to all, who are
-// those in the container; what is mounted to be read only changes for nobody.
+// those in the container; what is mounted to be read only changes for no one.
 func (w *walk) judge() error {
 	if !w.strict {
 		return nil

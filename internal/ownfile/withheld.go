@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// ErrWithheld is wrapped when a file that somebody else chose is one that this
+// ErrWithheld is wrapped when a file that someone else chose is one that this
 // process has its settings or a secret from.
 var ErrWithheld = errors.New("holds settings or a secret of smtpsend, which are never sent")
 
