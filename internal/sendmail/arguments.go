@@ -193,7 +193,7 @@ func (a *Arguments) setMode(text string) error {
 }
 
 // flush is -q: alone it delivers the queue, with an interval (-q30m) it is a
-// daemon's setting, which may stand beside a message.
+// daemon's setting, which may come with a message.
 func (a *Arguments) flush(text string) {
 	if text == "" || strings.ContainsRune("IRS", rune(text[0])) {
 		a.Mode = ModeFlush
