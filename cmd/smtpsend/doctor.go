@@ -81,7 +81,7 @@ func runDoctor(ctx context.Context, g *application, d *doctorFlags) error {
 // countDown says how long nothing will happen: each second on a terminal, once
 // elsewhere.
 func countDown(g *application, left time.Duration) {
-	text := fmt.Sprintf("next examination in %02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
+	text := fmt.Sprintf("next check in %02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
 	switch {
 	case g.Watched() && left > 0:
 		g.Progress(text)

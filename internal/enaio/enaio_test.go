@@ -207,7 +207,7 @@ func TestProperties(t *testing.T) {
 
 func TestValuesAreCarriedOverWithTheirMeaning(t *testing.T) {
 	const line = "featureSwitches.sendEmail.smtpServer: mx.example\n"
-	const encrypted = "featureSwitches.sendEmail.oAuthClientSecret is encrypted, and only enaio can read it: left empty, so that it has to be entered anew as SMTPSEND_OFFICE_CLIENT_SECRET"
+	const encrypted = "featureSwitches.sendEmail.oAuthClientSecret is encrypted, and only enaio can read it: left empty: enter it again as SMTPSEND_OFFICE_CLIENT_SECRET"
 	const leftEmpty = "# Encrypted in that file, so that only enaio can read it. Enter it here: Client secret: its Value, not its Secret ID\nSMTPSEND_OFFICE_CLIENT_SECRET="
 	for _, tt := range []struct{ in, want, problems string }{
 		{"smtpEncryption: NONE", "SMTPSEND_SMTP_SECURITY=0", "SMTPSEND_SMTP_SECURITY is 0 (no encryption), but SMTPSEND_MAIL_SERVER is not this machine: the token would travel in the clear"},
@@ -249,7 +249,7 @@ func TestDifferentValuesForOneSettingAreReported(t *testing.T) {
 		t.Errorf("got %s", body(in))
 	}
 	if want := "MailServer occurs more than once with different values: the first one was taken\n" +
-		"OfficeClientSecret is encrypted, and only enaio can read it: left empty, so that it has to be entered anew as SMTPSEND_OFFICE_CLIENT_SECRET"; lines(in) != want {
+		"OfficeClientSecret is encrypted, and only enaio can read it: left empty: enter it again as SMTPSEND_OFFICE_CLIENT_SECRET"; lines(in) != want {
 		t.Errorf("problems\n%s\nwant\n%s", lines(in), want)
 	}
 }

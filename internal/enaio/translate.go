@@ -113,7 +113,7 @@ func (in *Imported) takePair(s setting.Setting, p pair) {
 	switch before := in.values[s.Name]; {
 	case errors.Is(err, errEncrypted):
 		in.encrypted[s.Name] = true
-		in.warn(key, err.Error()+": left empty, so that it has to be entered anew as "+s.Variable())
+		in.warn(key, err.Error()+": left empty: enter it again as "+s.Variable())
 	case err != nil:
 		in.warn(key, err.Error()+": left out")
 	case value == "":

@@ -172,7 +172,7 @@ func closed(value, rest string, ok bool) (string, string) {
 	case tail == "" || tail[0] == '#' && tail != rest:
 		return value, ""
 	}
-	return "", "goes on after the closing quote"
+	return "", "continues after the closing quote"
 }
 
 func doubleQuoted(s string) (value, rest string, ok bool) {

@@ -102,7 +102,7 @@ func (v BatchEvents) Print(event batch.Event) {
 func (v BatchEvents) printProgress(event batch.Event) {
 	switch e := event.(type) {
 	case batch.GoesOn:
-		v.Printer.Printf("batch %q goes on; begun %s: %s\n", e.Batch.Name, e.Batch.CreatedAt.Local().Format("2006-01-02 15:04"), e.Before)
+		v.Printer.Printf("batch %q continues; begun %s: %s\n", e.Batch.Name, e.Batch.CreatedAt.Local().Format("2006-01-02 15:04"), e.Before)
 	case batch.Stuck:
 		v.Printer.Warningf("no further rows are taken: %v", e.Err)
 	case batch.Progress:
