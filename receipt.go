@@ -15,7 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/submission"
 )
 
-// Outcome is what became of a message for one recipient.
+// Outcome is what happened to a message for one recipient.
 type Outcome string
 
 // The outcomes. Accepted and InDoubt must not be sent again without thought; of the

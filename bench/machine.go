@@ -13,7 +13,7 @@ import (
 	"strconv"
 )
 
-// machine is where the figures are from. Its name is nobody's business.
+// machine is where the figures are from. Its name is not published.
 type machine struct{ processor, cores, memory, kernel, golang string }
 
 // load is how many processes wanted a processor in the last minute, on average:

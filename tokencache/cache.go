@@ -38,7 +38,7 @@ type Options struct {
 	// such as 20 min for servers that refuse tokens near their end. It is not
 	// cut: a token that has less when new is handed out once.
 	MinLife time.Duration
-	// Warn is told of the first trouble with Store; nil means nobody is. It
+	// Warn is told of the first trouble with Store; nil means no one is. It
 	// may be called from any goroutine.
 	Warn func(error)
 	// Restore makes the error again that a source returned for a refusal, from
@@ -172,7 +172,7 @@ func (c *Cache) load() *Record {
 }
 
 // warn passes on the first trouble only: in a relay that runs for months, or a
-// report of a thousand mails, the same sentence a thousand times helps nobody.
+// report of a thousand mails, the same sentence a thousand times helps no one.
 func (c *Cache) warn(err error) {
 	if c.o.Warn != nil {
 		c.warned.Do(func() { c.o.Warn(err) })

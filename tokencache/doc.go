@@ -15,7 +15,7 @@
 //
 //  1. In memory, when it lives longer than the grace time (and MinLife).
 //  2. Otherwise one goroutine goes on and the others wait for it. A caller
-//     whose context ends leaves; what goes on ends when nobody waits any more.
+//     whose context ends leaves; what goes on ends when no one waits any more.
 //  3. In the store, which is read without a lock.
 //  4. Under the store's lock, so that of many processes one asks and the
 //     others find its token. The lock is waited for at most 10 s: a process

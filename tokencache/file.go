@@ -96,6 +96,6 @@ func (s *FileStore) TryLock(key Key) (unlock func(), locked bool, err error) {
 	if err != nil || !locked {
 		return nil, false, err
 	}
-	// Closing is all that unlocking takes, and cannot be repeated or mended.
+	// Closing is all that unlocking takes, and cannot be repeated or fixed.
 	return func() { _ = lock.Unlock() }, true, nil
 }

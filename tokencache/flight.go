@@ -32,13 +32,13 @@ type waiter struct {
 	bounded  bool // deadline is one
 }
 
-// errUnwanted ends a search that nobody waits for.
-var errUnwanted = errors.New("tokencache: nobody waits for the token any more")
+// errUnwanted ends a search that no one waits for.
+var errUnwanted = errors.New("tokencache: no caller waits for the token any more")
 
 // flightContext ends when the last waiter leaves. Its deadline is that of the
 // waiter who waits longest, so that a source can tell that a pause it is asked
 // for will not fit, and say why there is no token in place of "deadline
-// exceeded". It grows when somebody joins.
+// exceeded". It grows when someone joins.
 type flightContext struct {
 	context.Context
 	cache  *Cache
@@ -95,7 +95,7 @@ func (c *Cache) board(ctx context.Context, q query) (*flight, *waiter) {
 	return f, w
 }
 
-// leave takes a caller out, and ends a search that nobody waits for.
+// leave takes a caller out, and ends a search that no one waits for.
 func (c *Cache) leave(f *flight, w *waiter) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

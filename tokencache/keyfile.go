@@ -24,7 +24,7 @@ const keyFileLook = 10 * time.Millisecond
 // KeyFile returns the 32 random octets in the file name, for NewKey where a
 // credential has no secret that stays the same, as with a managed identity or
 // a federated credential. On first use it makes the file with mode 0600, and
-// its directory with 0700 (one that exists must be ours and writable by nobody
+// its directory with 0700 (one that exists must be ours and writable by no one
 // else); processes that do so at once get the same octets.
 // On Unix a file of someone else, or that others may read, is an error, and so
 // is one of another size everywhere. Whoever can read this file and the store

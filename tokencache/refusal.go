@@ -12,7 +12,7 @@ import (
 )
 
 // refusalMemory is for how long a refusal is not asked for again: long enough
-// for processes that start together, short enough for someone who mends a
+// for processes that start together, short enough for someone who fixes a
 // setting and tries again.
 const refusalMemory = 10 * time.Second
 

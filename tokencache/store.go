@@ -14,7 +14,7 @@ type Store interface {
 	Save(key Key, r *Record) error
 
 	// TryLock takes the lock of key, which is not needed for Load and Save,
-	// or returns false at once when somebody else has it. A lock ends with
+	// or returns false at once when someone else has it. A lock ends with
 	// unlock, and with the process that holds it.
 	TryLock(key Key) (unlock func(), locked bool, err error)
 }

@@ -22,7 +22,7 @@ var (
 	strayName  = lazyregexp.New(`^\.[0-9a-f]{32}\.token\.tmp[0-9]+$`)
 )
 
-// sweep removes what nobody will read, when something new is written. Locks
+// sweep removes what no one will read, when something new is written. Locks
 // stay: one that is removed while it is held would be no lock for the next. No
 // error matters, the next Save tries again.
 func (s *FileStore) sweep() {

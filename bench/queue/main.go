@@ -172,7 +172,7 @@ func fill(ctx context.Context, box *outbox.Outbox, producers, n int) error {
 	return errors.Join(errs...)
 }
 
-// drain submits n messages to nobody.
+// drain submits n messages to no one.
 func drain(ctx context.Context, box *outbox.Outbox, n int) error {
 	sender, _, err := box.Lock(ctx)
 	if err != nil {

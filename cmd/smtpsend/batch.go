@@ -33,15 +33,17 @@ func newBatch(g *application) *cobra.Command {
 		Use:     "batch [flags] ROWS",
 		GroupID: groupSubmit,
 		Short:   "Mail merge: a message for each row of a CSV or JSONL file",
-		Long: `Make a message of each row and a template, and submit them as fast as Exchange's
-limits allow. ROWS is CSV with a line of column names, or JSON objects one a line;
-- is standard input. All rows are checked before the first message is taken.
+		Long: `Make a message from a template for each row, and submit the messages as fast as
+Exchange's limits allow. ROWS is a CSV file with a line of column names, or a file
+with one JSON object on each line; - is standard input. All rows are checked before
+the first message is put into the outbox.
 
-A batch is its name plus the key of each row: the same command again goes on
-exactly where it stopped, also after kill -9, also with rows added; a row twice is
-one message. For a new mailing of the same file give another --name.
+The name of the batch and the key of a row identify a message. Run the same command
+again, and it continues exactly where it stopped, even after kill -9 or with rows
+added. A row that occurs twice is one message. To send a new mailing from the same
+file, give another --name.
 
-Texts of flags are templates too: --to '{{.email}}' --subject 'For {{.name}}'.
+The values of flags are templates too: --to '{{.email}}' --subject 'For {{.name}}'.
 
 ` + exit.Help,
 		Example: `  smtpsend batch --template invoice.md --name invoices-2026-11 customers.csv
@@ -65,7 +67,7 @@ func runBatch(ctx context.Context, g *application, b *batchFlags, name string) e
 	// of them are checked in less than 100 MB.
 	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	if batch.IsTemplate(b.name) {
-		return exit.Usagef("--name %q: a batch has one name, which no row fills in", b.name)
+		return exit.Usagef("--name %q: a batch has one name, so no row can fill it in", b.name)
 	}
 	if batch.IsTemplate(b.key) {
 		return exit.Usagef("--key %q: write the name of the column alone", b.key)

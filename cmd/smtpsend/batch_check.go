@@ -41,7 +41,7 @@ func (b *batchFlags) checkBeside(ctx context.Context, g *application, f *rows.Fi
 		if other.Key != "" {
 			by = "with --key " + other.Key
 		}
-		return checked, used, exit.Usagef("batch %q was started %s, by which its rows are known: do so again, or give another --name", other.Batch, by)
+		return checked, used, exit.Usagef("batch %q was started %s, which identifies its rows: use the same again, or give another --name", other.Batch, by)
 	}
 	if err != nil {
 		return checked, used, err

@@ -6,11 +6,11 @@ import "github.com/spf13/cobra"
 func (b *batchFlags) define(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&b.Template, "template", "", "body, and subject and recipients in its front matter, from a template `FILE`")
+	f.StringVar(&b.Template, "template", "", "template `FILE` with the body, and with subject and recipients in its front matter")
 	f.StringVarP(&b.Subject, "subject", "s", "", "subject `TEMPLATE`")
 	f.StringArrayVar(&b.To, "to", nil, "recipient `TEMPLATE`; repeatable (default '{{.email}}' when nothing names a recipient)")
 	f.StringArrayVarP(&b.Cc, "cc", "c", nil, "Cc `TEMPLATE`; repeatable")
-	f.StringArrayVarP(&b.Bcc, "bcc", "b", nil, "`TEMPLATE` of a recipient that no header field shows; repeatable")
+	f.StringArrayVarP(&b.Bcc, "bcc", "b", nil, "Bcc `TEMPLATE`: a recipient whom no other recipient sees; repeatable")
 	f.StringVarP(&b.From, "from", "r", "", "From `TEMPLATE` (default SMTPSEND_MAIL_SENDER)")
 	f.StringVar(&b.Mailbox, "mailbox", "", "`TEMPLATE` of the mailbox to submit as (default SMTPSEND_SMTP_USER_NAME, else From)")
 	f.StringVar(&b.TextFile, "text-file", "", "plain text body template from `FILE`")
@@ -23,9 +23,9 @@ func (b *batchFlags) define(cmd *cobra.Command) {
 	f.StringVar(&b.At, "at", "", "`TEMPLATE` of the time to submit at, such as '{{.when}}' or '2026-12-24 08:00'")
 	f.StringVar(&b.name, "name", "", "`NAME` of the batch (default: the name of the file of rows)")
 	f.StringVar(&b.key, "key", "", "`COLUMN` that names a row (default: a hash of the row)")
-	f.BoolVar(&b.check, "check", false, "check all rows and forecast, but take none")
-	f.StringVar(&b.dryRun, "dry-run", "", "write the messages and a page to look through them into `DIR`, but take none")
-	f.BoolVar(&b.addOnly, "add-only", false, "put the messages into the outbox and leave submitting to queue run")
-	f.BoolVar(&b.yes, "yes", false, "start even when the limits spread the batch over more than a day")
-	f.StringVar(&b.report, "report", "", "at the end write outcome, reply, queue id and time of each row into `FILE`.csv")
+	f.BoolVar(&b.check, "check", false, "check all rows and print the forecast, but submit nothing")
+	f.StringVar(&b.dryRun, "dry-run", "", "write the messages and a page that lists them into `DIR`, but submit nothing")
+	f.BoolVar(&b.addOnly, "add-only", false, "put the messages into the outbox only; queue run submits them")
+	f.BoolVar(&b.yes, "yes", false, "start even when the limits make the batch last more than a day")
+	f.StringVar(&b.report, "report", "", "at the end, write the outcome, reply, queue id and time of each row to `FILE`.csv")
 }

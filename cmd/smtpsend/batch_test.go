@@ -46,7 +46,7 @@ func TestWhatChangesBetweenCheckAndStart(t *testing.T) {
 			if code != tt.code || !strings.HasSuffix(out.String(), tt.out) || !strings.Contains(errs.String(), tt.errs) {
 				t.Errorf("exit code %d, want %d\n%s%s", code, tt.code, out.String(), &errs)
 			}
-			if !strings.Contains(errs.String(), "note: when it is fixed, the same command goes on where it stopped\n") {
+			if !strings.Contains(errs.String(), "note: when the cause is fixed, the same command continues where it stopped\n") {
 				t.Errorf("it is not said how to go on: %s", &errs)
 			}
 		})

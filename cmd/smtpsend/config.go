@@ -27,7 +27,7 @@ func newConfig(g *application) *cobra.Command {
 func newConfigCheck(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
-		Short: "Check the settings without any network; every problem at once, exit code 78",
+		Short: "Check the settings offline and list every problem; exit code 78 if there is one",
 		Args:  usage.NoArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runConfigCheck(cmd.Context(), g) },
 	}

@@ -23,11 +23,11 @@ func newConfigImport(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import [-o FILE] FILE",
 		Short: "Turn enaio's settings into an env file",
-		Long: `Turn enaio's settings into an env file: webclient's osweb-prod.yml, an export of
-the server's registry entries (.reg), or a properties file. The env file goes to
-standard output, or with -o into a new file that only you can read; one that
-exists is replaced with --force alone. A value that enaio has encrypted is left
-empty. Keys that mean nothing here are listed as warnings.`,
+		Long: `Turn enaio's settings into an env file. FILE is webclient's osweb-prod.yml, an
+export of the server's registry entries (.reg), or a properties file. The env file
+is printed, or written with -o to a new file that only you can read; --force
+replaces a file that exists. A value that enaio has encrypted is left empty. Keys
+that smtpsend does not know are listed as warnings.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return exit.Usagef("config import takes one file, got %d arguments", len(args))

@@ -23,8 +23,8 @@ func newDemo(g *application) *cobra.Command {
 		GroupID: groupTry,
 		Short:   "Submit a message to the sandbox, in this process, and show what arrived",
 		Long: `Start the sandbox in this process and submit a message with an HTML body and an
-attachment the whole way: token by HTTPS, STARTTLS, XOAUTH2, DATA. Shows the receipt
-and the message as the server stored it. Needs no settings and no network.`,
+attachment to it, by every step: token by HTTPS, STARTTLS, XOAUTH2, DATA. Show the
+receipt and the message as the server stored it. Needs no settings and no network.`,
 		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), g) },
 	}

@@ -28,12 +28,12 @@ func newDoctor(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "doctor [flags]",
 		GroupID: groupExplain,
-		Short:   "Look at everything that a submission needs, and name what is wrong",
-		Long: `Look at everything that a submission needs, one thing after another: settings,
-names, connections, certificates, token, claims, sign-in. Names one cause, with
-proof and fix; where Exchange's answer cannot tell, the causes that remain, and how
-to tell them apart. The token is fetched anew, whatever is in the cache. No mail is
-submitted without --send-to, and no check takes longer than its limit.
+		Short:   "Check everything that a submission needs, and name what is wrong",
+		Long: `Check everything that a submission needs, one thing after another: settings, names,
+connections, certificates, token, claims, sign-in. doctor names one cause, with its
+proof and its fix. When Exchange's answer can have several causes, it lists them and
+says how to tell them apart. It always fetches a new token. It submits mail only
+with --send-to. Each check has a time limit.
 
 ` + exit.Help,
 		Example: `  smtpsend doctor
@@ -46,9 +46,9 @@ submitted without --send-to, and no check takes longer than its limit.
 	f.SortFlags = false
 	f.StringVar(&d.Mailbox, "mailbox", "", "sign in as the mailbox `ADDRESS` (default SMTPSEND_SMTP_USER_NAME, else From)")
 	f.StringVarP(&d.From, "from", "r", "", "`ADDRESS` in From of the test message (default SMTPSEND_MAIL_SENDER)")
-	f.StringVar(&d.SendTo, "send-to", "", "submit a test message to `ADDRESS`: Exchange decides about Send As, size and quota only then")
-	f.BoolVar(&d.wait, "wait", false, "repeat every 30 minutes until all is well: at a faster pace Exchange would keep its old answer")
-	f.DurationVar(&d.Limit, "limit", 0, "limit of each check, such as 5s (default 20s, of the token 30s, of the test message 2m)")
+	f.StringVar(&d.SendTo, "send-to", "", "also submit a test message to `ADDRESS`: only then does Exchange check Send As, size and quota")
+	f.BoolVar(&d.wait, "wait", false, "repeat every 30 minutes until all checks pass; after more frequent sign-ins Exchange keeps its old answer longer")
+	f.DurationVar(&d.Limit, "limit", 0, "time limit of each check, such as 5s (default 20s; token 30s; test message 2m)")
 	return cmd
 }
 
@@ -83,7 +83,7 @@ func runDoctor(ctx context.Context, g *application, d *doctorFlags) error {
 // countDown says how long nothing will happen: each second on a terminal, once
 // elsewhere.
 func countDown(g *application, left time.Duration) {
-	text := fmt.Sprintf("next examination in %02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
+	text := fmt.Sprintf("next check in %02d:%02d", int(left.Minutes()), int(left.Seconds())%60)
 	switch {
 	case g.out.Watched() && left > 0:
 		g.out.Progress(text)

@@ -32,7 +32,7 @@ func TestWaitGoesOnUntilItIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var out bytes.Buffer
-	errs := &watch{text: "next examination in 30:00", seen: cancel}
+	errs := &watch{text: "next check in 30:00", seen: cancel}
 	p := &process{stdin: strings.NewReader(""), stdout: &out, stderr: errs, environ: settings}
 	if code := run(ctx, p, []string{"doctor", "--wait"}); code != exit.Interrupted {
 		t.Errorf("exit code %d, want %d", code, exit.Interrupted)

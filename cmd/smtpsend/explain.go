@@ -30,13 +30,13 @@ func newExplain(g *application) *cobra.Command {
 		Use:     "explain [TEXT...|FILE|-|CODE]",
 		GroupID: groupExplain,
 		Short:   "Say what an error of Exchange Online or Entra ID means and how to fix it, offline",
-		Long: `Say what an error of Exchange Online or Entra ID means and how to fix it. The
-text may come from any program, with all that stands around it: give it as
-arguments, as a file, or as - (or nothing) on standard input. Nothing is sent
-anywhere. Ids and mailbox in the commands come from the settings, where there are
-any. What is not an error of Exchange or Entra is not recognised, rather than guessed.
+		Long: `Say what an error of Exchange Online or Entra ID means and how to fix it. The text
+may come from any program, with other text around it. Give it as arguments, as a
+file, or on standard input with - or no argument. Nothing is sent anywhere. If there
+are settings, the commands contain your ids and your mailbox. An error of another
+service is not recognised: explain does not guess.
 
-A code from smtpsend's own output is explained in full; --list shows them all.
+You can also give a code from smtpsend's own output; --list shows all codes.
 
 Exit codes: 0 something was recognised; 64 usage; 65 nothing was recognised;
 66 the file cannot be read.`,
@@ -50,7 +50,7 @@ Exit codes: 0 something was recognised; 64 usage; 65 nothing was recognised;
 			return runExplain(cmd.Context(), g, args)
 		},
 	}
-	cmd.Flags().BoolVar(&list, "list", false, "list the codes of all failures that are known")
+	cmd.Flags().BoolVar(&list, "list", false, "list the codes of all known failures")
 	cmd.SetFlagErrorFunc(func(*cobra.Command, error) error { // which repeats the argument, and that may be a password
 		return exit.Usagef("a word of the text begins with a hyphen and is taken for a flag: put -- before the text, or give it on standard input")
 	})
@@ -86,7 +86,7 @@ func pasted(ctx context.Context, g *application, args []string) (string, error) 
 		case err == nil && info.IsDir():
 			return "", exit.With(exit.NoInput, fmt.Errorf("%s is a directory", args[0]))
 		case errors.Is(err, fs.ErrNotExist) && fileName.Get().MatchString(args[0]):
-			return "", exit.With(exit.NoInput, errors.New("the argument looks like the name of a file, and there is no such file; - reads the text from standard input"))
+			return "", exit.With(exit.NoInput, errors.New("the argument looks like a file name, and that file does not exist; - reads the text from standard input"))
 		case err == nil: // a pipe of the shell's <(command) too
 			f, err := ownfile.OpenContext(ctx, args[0])
 			if ctx.Err() != nil {

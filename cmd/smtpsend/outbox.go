@@ -88,7 +88,7 @@ func (g *application) courierOptions(cfg *config.Config) (courier.Options, error
 	}
 	o.Logger = g.out.Logger()
 	o.Trouble = func(err error) { g.out.Warningf("tried again: %v", err) }
-	o.Unnotified = func(err error) { g.out.Warningf("nobody was told; tried again later: %v", err) }
+	o.Unnotified = func(err error) { g.out.Warningf("the notice could not be sent; it is tried again later: %v", err) }
 	if g.timeoutGiven {
 		o.Timeout = g.timeout
 	}

@@ -274,7 +274,7 @@ func TestARunThatFindsAPauseSaysSo(t *testing.T) {
 			t.Errorf("ends with %d\n%s", r.code, r.out)
 		}
 	}
-	if r := runVerb(t, environ, "", "queue", "run"); !strings.Contains(r.report, "which pauses: ") {
+	if r := runVerb(t, environ, "", "queue", "run"); !strings.Contains(r.report, "which is paused: ") {
 		t.Error(r.report)
 	}
 	runVerb(t, environ, "", "queue", "hold", "--all")

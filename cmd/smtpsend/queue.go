@@ -14,10 +14,10 @@ func newQueue(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "queue",
 		GroupID: groupSubmit,
-		Short:   "Look into the outbox, change what waits there, and submit what is due",
+		Short:   "Show the outbox, change messages that wait, and submit what is due",
 		Long: `The outbox keeps messages until Exchange has taken them. One process at a time
-submits from it: "smtpsend queue run", or a batch. Everything else may be done
-meanwhile.
+submits from it: "smtpsend queue run", or a batch. All other commands can run at
+the same time.
 
 ` + exit.Help,
 		Args: usage.NoArguments,
@@ -62,15 +62,15 @@ type queueAction struct {
 }
 
 var queueActions = []queueAction{
-	{outbox.Retry, "retry", "Make waiting, held and refused messages due now; recipients that were accepted stay so", ""},
-	{outbox.Hold, "hold", "Keep waiting messages until they are released; with --mailbox alone, the mailbox", ""},
-	{outbox.Free, "release", "Release held messages; with --mailbox alone, the mailbox", ""},
-	{outbox.Cancel, "cancel", "Never submit waiting and held messages; their history stays", ""},
+	{outbox.Retry, "retry", "Make waiting, held, refused and expired messages due now; accepted recipients get no second copy", ""},
+	{outbox.Hold, "hold", "Hold waiting messages until you release them; with only --mailbox, the mailbox", ""},
+	{outbox.Free, "release", "Release held messages; with only --mailbox, the mailbox", ""},
+	{outbox.Cancel, "cancel", "Cancel waiting and held messages: they are never submitted; their history is kept", ""},
 	{outbox.Discard, "rm", "Remove messages and their history from the outbox", `Remove messages and their history from the outbox.
 
-A message that waits, or is held, is then never sent. So rm asks before it removes
-one; where there is no terminal to ask at, it needs --yes and removes nothing
-without it. "queue cancel" stops a message and keeps its history.
+A waiting or held message that is removed is never sent. So rm asks before it removes
+one. Without a terminal it cannot ask: then it removes waiting and held messages only
+with --yes. To stop a message and keep its history, use "queue cancel".
 
 The rows of a batch stay known: the same batch does not send them again.`},
 }

@@ -29,7 +29,7 @@ func newQueueAct(g *application, a queueAction) *cobra.Command {
 	q.define(cmd)
 	cmd.Flags().BoolVar(&q.all, "all", false, "every message")
 	if a.action == outbox.Discard {
-		cmd.Flags().BoolVar(&q.yes, "yes", false, "remove messages that wait, without a question")
+		cmd.Flags().BoolVar(&q.yes, "yes", false, "remove waiting and held messages without asking")
 	}
 	return cmd
 }

@@ -11,7 +11,7 @@ import (
 func newQueueBackup(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Write a copy of the outbox into a new file while everything goes on",
+		Short: "Write a copy of the outbox to a new file; other commands may run meanwhile",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return exit.Usagef("%q takes one file", cmd.CommandPath())

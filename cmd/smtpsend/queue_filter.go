@@ -27,14 +27,14 @@ type queueFlags struct {
 func (q *queueFlags) define(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&q.mailbox, "mailbox", "", "of the mailbox `ADDRESS`")
-	f.StringVar(&q.state, "state", "", "in one of these states: ready, sending, held, sent, dead, cancelled")
-	f.StringVar(&q.to, "to", "", "to the recipient `ADDRESS`, or @DOMAIN")
-	f.StringVar(&q.from, "from", "", "from the reverse-path `ADDRESS`, or @DOMAIN")
-	f.StringVar(&q.batch, "batch", "", "of the batch `NAME`")
-	f.StringVar(&q.row, "row", "", "of the batch's row `KEY`")
-	f.StringVar(&q.since, "since", "", "that were in the outbox since `TIME`, such as 2h, 2026-11-17 or \"2026-11-17 08:00\"")
-	f.StringVar(&q.on, "on", "", "that were in the outbox on `DAY`, such as 2026-11-17, yesterday or tuesday")
+	f.StringVar(&q.mailbox, "mailbox", "", "messages of the mailbox `ADDRESS`")
+	f.StringVar(&q.state, "state", "", "messages in one of these states: ready (waiting), sending, held, sent, dead (refused or expired), cancelled")
+	f.StringVar(&q.to, "to", "", "messages to the recipient `ADDRESS`, or @DOMAIN")
+	f.StringVar(&q.from, "from", "", "messages from the reverse-path `ADDRESS`, or @DOMAIN")
+	f.StringVar(&q.batch, "batch", "", "messages of the batch `NAME`")
+	f.StringVar(&q.row, "row", "", "messages of the row `KEY` of the batch")
+	f.StringVar(&q.since, "since", "", "messages that were in the outbox since `TIME`, such as 2h, 2026-11-17 or \"2026-11-17 08:00\"")
+	f.StringVar(&q.on, "on", "", "messages that were in the outbox on `DAY`, such as 2026-11-17, yesterday or tuesday")
 }
 
 // filter is what the flags and arguments name.
@@ -48,7 +48,7 @@ func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []stri
 		case outbox.Ready, outbox.Sending, outbox.Held, outbox.Sent, outbox.Dead, outbox.Cancelled:
 			f.States = append(f.States, state)
 		default:
-			return f, exit.Usagef("--state %q: is none of ready, sending, held, sent, dead, cancelled", s)
+			return f, exit.Usagef("--state %q: is not one of ready, sending, held, sent, dead, cancelled", s)
 		}
 	}
 	if q.batch != "" {

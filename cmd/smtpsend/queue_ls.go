@@ -17,7 +17,7 @@ func newQueueLs(g *application) *cobra.Command {
 	var q queueFlags
 	cmd := &cobra.Command{
 		Use:   "ls [flags]",
-		Short: "List messages, the newest first, and say in words why each waits and until when",
+		Short: "List messages, newest first, with the reason why each one waits, and until when",
 		Args:  usage.NoArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runQueueLs(cmd.Context(), g, &q) },
 	}

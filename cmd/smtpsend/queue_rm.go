@@ -31,7 +31,7 @@ func toRemove(ctx context.Context, g *application, box *outbox.Outbox, f operato
 	}
 	what := fmt.Sprintf("%d %s and would never be sent", waiting, view.Plural(waiting, "message waits", "messages wait"))
 	if !stdio.IsTerminal(g.stdin) || g.json {
-		return f, exit.Usagef("%s; nothing was removed: --yes removes, and queue cancel keeps the history", what)
+		return f, exit.Usagef("%s; nothing was removed: use --yes to remove, or queue cancel to keep the history", what)
 	}
 	agreed, err := g.out.Agreed(g.stdin, what+". Remove? [y/N] ")
 	if err == nil && !agreed {

@@ -20,20 +20,20 @@ func newQueueRun(g *application) *cobra.Command {
 	var drain bool
 	cmd := &cobra.Command{
 		Use:   "run [--drain]",
-		Short: "Submit what is due; with --drain until nothing is left that could be submitted",
-		Long: `Submit what is due. A mailbox that pauses goes on by itself at the time that is
-said. One that is held is tried by a sign-in when its time has come, and goes on
-when that is accepted; --drain does not wait for it. Both say in a line why, and
-how the mailbox goes on at once.
+		Short: "Submit what is due; with --drain, continue until only held messages are left",
+		Long: `Submit what is due. A paused mailbox continues by itself at a known time. A held
+mailbox is tried from time to time with a sign-in, and continues when the sign-in is
+accepted; --drain does not wait for it. For each of them one line says why it is
+paused or held, and which command makes it continue at once.
 
-Exit codes: 0 what was due was submitted, within the limits; 4 in doubt; 3 some
-were submitted and others refused. Else the reason why mail waits or was refused,
-as send has it: 75 time fixes it, 76 TLS or protocol, 77 a refused sign-in, 69 a
-refusal.`,
+Exit codes: 0 all that was due was submitted, within the limits; 4 in doubt; 3 some
+were submitted and others refused. Otherwise the code says why messages wait or were
+refused, as with send: 75 try again later, 76 TLS or protocol, 77 sign-in refused,
+69 refused for good.`,
 		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runQueueRun(cmd.Context(), g, drain) },
 	}
-	cmd.Flags().BoolVar(&drain, "drain", false, "wait for what is due later, until nothing is left but what is held")
+	cmd.Flags().BoolVar(&drain, "drain", false, "also wait for messages that are due later, until only held ones are left")
 	return cmd
 }
 

@@ -16,7 +16,7 @@ import (
 func newQueueShow(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show QUEUE-ID...",
-		Short: "Show a message: envelope, outcome per recipient, and every attempt with the server's words",
+		Short: "Show a message: envelope, outcome for each recipient, and every attempt with the server's reply",
 		Args:  someIDs,
 		RunE:  func(cmd *cobra.Command, args []string) error { return runQueueShow(cmd.Context(), g, args) },
 	}

@@ -17,13 +17,13 @@ func newQueueStats(g *application) *cobra.Command {
 	var span string
 	cmd := &cobra.Command{
 		Use:   "stats",
-		Short: "Count what waits and what was finished",
+		Short: "Count waiting and finished messages",
 		Args:  usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error { return runQueueStats(cmd.Context(), g, box, span) })
 		},
 	}
-	cmd.Flags().StringVar(&span, "since", "24h", "count what was finished since `TIME`")
+	cmd.Flags().StringVar(&span, "since", "24h", "count messages that finished since `TIME`")
 	return cmd
 }
 

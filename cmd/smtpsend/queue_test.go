@@ -42,7 +42,7 @@ func TestWhatIsUnderWayIsToldOf(t *testing.T) {
 	if code := run(t.Context(), p, []string{"queue", "cancel", "--all"}); code != exit.OK || out.String() != "2 messages cancelled\n" {
 		t.Errorf("exit code %d: %s", code, &out)
 	}
-	if want := "smtpsend: note: 1 more is being submitted: cancel does not apply to what is under way\n"; errs.String() != want {
+	if want := "smtpsend: note: 1 more is being submitted: cancel does not apply to them now\n"; errs.String() != want {
 		t.Errorf("standard error %q, want %q", &errs, want)
 	}
 }

@@ -15,7 +15,7 @@ import (
 func newQueueWhy(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "why [MAILBOX...]",
-		Short: "Say how each mailbox stands: what waits, what holds it, and until when",
+		Short: "Show for each mailbox how many messages wait, why it is paused or held, and until when",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error { return runQueueWhy(cmd.Context(), g, box, args) })
 		},

@@ -106,9 +106,9 @@ func (g *application) define(f *pflag.FlagSet) {
 	f.StringVar(&g.envFile, "env-file", "", "read settings from `FILE` (KEY=VALUE lines)")
 	f.StringVar(&g.profile, "profile", "", "read settings from `NAME`.env in the configuration directory")
 	f.BoolVar(&g.json, "json", false, "print the result as JSON")
-	f.BoolVarP(&g.out.Verbose, "verbose", "v", false, "say on standard error what happens")
+	f.BoolVarP(&g.out.Verbose, "verbose", "v", false, "print each step on standard error")
 	f.BoolVar(&g.trace, "trace", false, "print the SMTP dialogue on standard error, without credentials and content")
-	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "limit for everything up to the final dot, as a `DURATION` such as 90s or 5m")
+	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "time limit for everything up to the final dot: a `DURATION` such as 90s or 5m")
 }
 
 // tellsTime reports a verb that writes a time into a message, or shows one.

@@ -38,8 +38,8 @@ func newSandbox(g *application) *cobra.Command {
 		Short:   "Run a stand-in for Entra ID and Exchange Online on this host",
 		Long: `Run a stand-in for Microsoft Entra ID and Exchange Online on loopback: a token
 endpoint, an SMTP server that takes XOAUTH2, and an inbox that shows what arrived.
-Keys, ids and the secret are made anew at each start. With the file of --write-env
-every other verb works against it:
+Keys, ids and the secret are new at each start. With the file of --write-env all
+other verbs work with it:
 
   smtpsend sandbox --write-env e.env &
   smtpsend --env-file e.env send --to a@contoso.example --subject hi --text hi
@@ -52,11 +52,11 @@ Ends on SIGINT and SIGTERM.`,
 	f.SortFlags = false
 	f.StringVar(&s.listenSMTP, "listen-smtp", "", "`ADDRESS` for SMTP, loopback only (default 127.0.0.1 and a free port)")
 	f.StringVar(&s.listenHTTP, "listen-http", "", "`ADDRESS` for the token endpoint, the inbox and its API (default as above)")
-	f.StringVar(&s.writeEnv, "write-env", "", "write the settings to `FILE` as soon as both addresses accept connections")
-	f.StringVar(&s.scenario, "scenario", "", "set up tenant, mailboxes, applications and their rights as the JSON in `FILE` says")
-	f.StringArrayVar(&s.faults, "fault", nil, "fail as `NAME[,OPTION=VALUE...]` says, OPTION one of stage, mailbox, after, times, share and delay; repeatable")
-	f.StringArrayVar(&s.without, "without", nil, "do not do `NAME`, which it does unless told: garbles-8bit; repeatable")
-	f.BoolVar(&s.listFaults, "list-faults", false, "list the names for --fault, with one line about each")
+	f.StringVar(&s.writeEnv, "write-env", "", "write the settings to `FILE` when both addresses accept connections")
+	f.StringVar(&s.scenario, "scenario", "", "JSON `FILE` with the tenant, its mailboxes, its applications and their rights")
+	f.StringArrayVar(&s.faults, "fault", nil, "make the failure `NAME[,OPTION=VALUE...]` happen; OPTION is stage, mailbox, after, times, share or delay; repeatable")
+	f.StringArrayVar(&s.without, "without", nil, "switch off `NAME`, a failure that is on by default: garbles-8bit; repeatable")
+	f.BoolVar(&s.listFaults, "list-faults", false, "list the names for --fault, each with one line about it")
 	f.BoolVar(&s.limits, "limits", false, "keep Exchange's limits: 30 messages a minute (the excess is delayed) and 10,000 recipients a day")
 	f.IntVar(&s.timeScale, "time-scale", 1, "make the minutes and days of the limits `N` times shorter, in the settings of --write-env too")
 	return cmd

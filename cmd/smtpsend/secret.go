@@ -23,7 +23,7 @@ func newSecret(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "secret",
 		GroupID: groupSetUp,
-		Short:   "Seal the client secret, and prove that it opens",
+		Short:   "Seal the client secret, and check that it can be opened",
 		Args:    usage.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -31,16 +31,16 @@ func newSecret(g *application) *cobra.Command {
 		Use:   "seal",
 		Short: "Read the client secret and print it sealed, as a line for the env file",
 		Long: `Read the client secret from the terminal, without echo, or from standard input, and
-print it encrypted, as a line for the env file. The identity that opens it is made
-at the first use, readable by this user alone: run this as the user who will submit.
-A sealed secret protects against an env file that leaks or is committed, not against
-somebody who can read the identity file. Where systemd is at hand, its credentials
-do better.`,
+print it encrypted, as a line for the env file. The identity file, which opens it,
+is created at the first use, and only this user can read it: run this as the user
+who will submit. A sealed secret is safe when the env file leaks or is committed. It
+is not safe from a user who can read the identity file. If you have systemd, its
+credentials are better.`,
 		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSecretSeal(cmd.Context(), g) },
 	}, &cobra.Command{
 		Use:   "check",
-		Short: "Prove that the client secret of the settings can be had, without showing it",
+		Short: "Check that the client secret of the settings can be read, without showing it",
 		Args:  usage.NoArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runSecretCheck(cmd.Context(), g) },
 	})

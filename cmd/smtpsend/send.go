@@ -29,10 +29,10 @@ func newSend(g *application) *cobra.Command {
 		Use:     "send [flags] [RECIPIENT...]",
 		GroupID: groupSubmit,
 		Short:   "Compose a message and submit it",
-		Long: `Compose a message and submit it, to the recipients of --to, --cc and --bcc and to
-those given as arguments. Without a body among the flags the text is read from
-standard input. Ends with a receipt: what became of the message for each
-recipient, in the server's words.
+		Long: `Compose a message and submit it to the recipients of --to, --cc and --bcc and to
+those given as arguments. When no flag gives a body, the text is read from standard
+input. At the end send prints a receipt: the outcome for each recipient, with the
+server's reply.
 
 ` + exit.Help,
 		Example: `  smtpsend send --to a@contoso.com --subject "Nightly report" --attach report.pdf < report.txt

@@ -49,10 +49,10 @@ func (s *sendFlags) submit(ctx context.Context, g *application, cfg *config.Conf
 // transaction was accepted for cannot be taken back when the next is refused.
 func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, error) {
 	if s.queue || cfg.Queue == config.QueueAlways {
-		return nil, exit.Usagef("--all-or-none cannot be kept by the outbox, which serves each recipient as it can")
+		return nil, exit.Usagef("--all-or-none does not work with the outbox, which sends to each recipient when it can")
 	}
 	if recipients > exchange.RecipientsPerMessage {
-		return nil, exit.Usagef("--all-or-none cannot be kept for %d recipients: more than %d need several transactions", recipients, exchange.RecipientsPerMessage)
+		return nil, exit.Usagef("--all-or-none does not work for %d recipients: more than %d need several transactions", recipients, exchange.RecipientsPerMessage)
 	}
 	direct := *cfg
 	direct.Queue = config.QueueNever

@@ -11,11 +11,12 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sendmail"
 )
 
-const sendmailHelp = `Submit a message as /usr/sbin/sendmail does: read it from standard input, print
-nothing on standard output. Meant for programs that call sendmail; by the names
-sendmail, mailq and newaliases it is what they expect (smtpsend link-sendmail).
+const sendmailHelp = `Submit a message as /usr/sbin/sendmail does: read it from standard input and print
+nothing on standard output. It is for programs that call sendmail. Under the names
+sendmail, mailq and newaliases smtpsend does what they expect (see smtpsend
+link-sendmail).
 
-  -t                recipients from To, Cc and Bcc, beside those given as arguments
+  -t                recipients from To, Cc and Bcc, and those given as arguments
   -f, -r ADDRESS    reverse-path (default: the mailbox)
   -F NAME           display name for a message without From
   -i, -oi           a line with only a dot does not end the message
@@ -32,12 +33,11 @@ sendmail, mailq and newaliases it is what they expect (smtpsend link-sendmail).
   --dry-run                 compose and check, but open no connection
   --timeout, --trace, --verbose     as everywhere
 
-No option names a file, a directory or settings: whoever calls sendmail may be a
-web form or another user. --env-file and --profile go before the verb:
+No option names a file, a directory or settings, because the caller may be a web
+form or another user. Write --env-file and --profile before the verb:
 smtpsend --profile NAME sendmail ... Sendmail's other options are accepted and
-ignored; the manual lists each. What
-cannot be submitted is kept in SMTPSEND_DEAD_LETTER_DIR, else in dead.letter in
-the home directory.
+ignored; the manual lists them. A message that cannot be submitted is kept in
+SMTPSEND_DEAD_LETTER_DIR, or else in dead.letter in the home directory.
 
 ` + exit.Help
 

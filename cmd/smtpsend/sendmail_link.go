@@ -16,10 +16,10 @@ func newLinkSendmail(g *application) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "link-sendmail DIR",
 		GroupID: groupSetUp,
-		Short:   "Make sendmail, mailq and newaliases in a directory, links to this program",
-		Long: `Make the links sendmail, mailq and newaliases in DIR, for programs that call
-/usr/sbin/sendmail. Files of these names that are not links to smtpsend are left
-alone, unless --force says otherwise. On Windows they are copies.`,
+		Short:   "Create the links sendmail, mailq and newaliases to this program in a directory",
+		Long: `Create the links sendmail, mailq and newaliases in DIR, for programs that call
+/usr/sbin/sendmail. Files with these names that are not links to smtpsend are not
+replaced, unless you give --force. On Windows the links are copies.`,
 		Example: "  sudo smtpsend link-sendmail /usr/local/sbin",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -28,7 +28,7 @@ alone, unless --force says otherwise. On Windows they are copies.`,
 			return runLinkSendmail(cmd.Context(), g, args[0], force)
 		},
 	}
-	cmd.Flags().BoolVar(&force, "force", false, "replace what has these names")
+	cmd.Flags().BoolVar(&force, "force", false, "replace files that have these names")
 	return cmd
 }
 

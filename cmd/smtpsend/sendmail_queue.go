@@ -50,8 +50,8 @@ func (m *mailer) flush(ctx context.Context) error {
 		return err
 	}
 	if m.calledByAnother() {
-		return exit.With(exit.NotAuthorised, errors.New("sendmail: -q: the outbox is another user's, and who starts its run could also end it in the middle, "+
-			"so that mail goes out twice; smtpsend queue run (the unit smtpsend-queue.timer) submits what waits"))
+		return exit.With(exit.NotAuthorised, errors.New("sendmail: -q: the outbox belongs to another user. Whoever starts its run could also end it in the middle, "+
+			"and then mail is sent twice; smtpsend queue run (the unit smtpsend-queue.timer) submits what waits"))
 	}
 	return runQueueRun(ctx, m.app.toStderr(), false)
 }

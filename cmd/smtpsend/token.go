@@ -34,9 +34,9 @@ func newToken(g *application) *cobra.Command {
 		Use:     "token [flags]",
 		GroupID: groupSubmit,
 		Short:   "Print an access token, for other programs",
-		Long: `Print an access token, from the cache or from Entra ID: for msmtp's passwordeval,
-curl's --oauth2-bearer and everything else that asks for one. The token is a
-password for the mailboxes of the app: do not let it into a log.
+		Long: `Print an access token, from the cache or from Entra ID, for msmtp's passwordeval,
+curl's --oauth2-bearer and other programs. The token is a password for the mailboxes
+of the app: keep it out of logs.
 
 ` + exit.Help,
 		Example: `  curl --oauth2-bearer "$(smtpsend token)" --user noreply@contoso.com ...
@@ -46,11 +46,11 @@ password for the mailboxes of the app: do not let it into a log.
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.BoolVar(&t.raw, "raw", false, "print the token alone (the default)")
+	f.BoolVar(&t.raw, "raw", false, "print only the token (the default)")
 	f.BoolVar(&t.xoauth2, "xoauth2", false, "print the base64 response for AUTH XOAUTH2")
 	f.StringVar(&t.mailbox, "mailbox", "", "the mailbox `ADDRESS` in that response (default SMTPSEND_SMTP_USER_NAME, else SMTPSEND_MAIL_SENDER)")
-	f.DurationVar(&t.minLife, "min-life", 0, "a token that lives at least `DURATION`, such as 20m")
-	f.BoolVar(&t.refresh, "refresh", false, "a new token, whatever is in the cache")
+	f.DurationVar(&t.minLife, "min-life", 0, "print a token that is valid for at least `DURATION`, such as 20m")
+	f.BoolVar(&t.refresh, "refresh", false, "fetch a new token, even if the cache has one")
 	return cmd
 }
 
@@ -84,7 +84,7 @@ func runToken(ctx context.Context, g *application, t *tokenFlags) error {
 		return noToken(g, cfg, mailbox, err)
 	}
 	if life := time.Until(entry.Token.Expiry).Round(time.Second); t.minLife > 0 && life < t.minLife {
-		g.out.Warningf("the token lives %v, not %v: no longer one is given", life, t.minLife)
+		g.out.Warningf("the token is valid for %v, not %v: Entra ID issues none that is valid longer", life, t.minLife)
 	}
 	return printToken(g, t, mailbox, entry)
 }

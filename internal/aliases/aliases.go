@@ -6,7 +6,7 @@
 //	www:     root
 //	    # a line that begins with a blank continues the one before
 //
-// A name is found without regard to case. What stands behind the colon are
+// A name is found without regard to case. After the colon come
 // addresses and further names. Nothing is ever run, written or included: a
 // command (|program), a file (/path) or a list (:include:) is refused when a
 // message goes there, and not before, so that a file made for another program
@@ -206,7 +206,7 @@ func (x *expansion) follow(target string, depth int) error {
 		}
 	}
 	if len(x.results) == 0 && depth == 0 {
-		return &Error{x.asked, e.line, "leads to nobody"}
+		return &Error{x.asked, e.line, "leads to no address"}
 	}
 	return nil
 }

@@ -65,8 +65,8 @@ func TestExpand(t *testing.T) {
 		{"tofile", `alias "tofile" (line 19): goes to a file, and smtpsend writes none: it submits mail to addresses`},
 		{"list", `alias "list" (line 20): goes to a list of :include:, which is not read: put the addresses into the alias`},
 		{"mixed", `alias "mixed" (line 17): goes to a command, and smtpsend runs none: it submits mail to addresses`},
-		{"loop", `alias "loop" (line 15): leads to nobody`},
-		{"empty", `alias "empty" (line 22): leads to nobody`},
+		{"loop", `alias "loop" (line 15): leads to no address`},
+		{"empty", `alias "empty" (line 22): leads to no address`},
 	} {
 		var e *aliases.Error
 		if got, err := m.Expand(tt.name); !errors.As(err, &e) || err.Error() != tt.want {
@@ -175,7 +175,7 @@ func FuzzExpand(f *testing.F) {
 			seen[a] = true
 		}
 		if err == nil && len(got) == 0 {
-			t.Errorf("%q leads to nobody, without an error", name)
+			t.Errorf("%q leads to no address, without an error", name)
 		}
 	})
 }

@@ -143,7 +143,7 @@ func stored(m *mailobject.Mail, row rows.Row) spool.Message {
 	}
 }
 
-// Account is what became of the rows of a batch.
+// Account counts the outcomes of the rows of a batch.
 type Account struct {
 	Accepted int // by the server
 	Refused  int // dead, for any reason

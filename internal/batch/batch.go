@@ -8,7 +8,7 @@
 //  3. Add: every row becomes a message in the outbox, named by the batch's name
 //     and the row's key, so that a row is one message however often this is run.
 //  4. The courier submits what is due; Account and Report read from the outbox
-//     what became of every row.
+//     the outcome of every row.
 //
 // Run does 3 and 4 at the same time, tells what happens as Events, and ends with
 // the account and why rows were not accepted.

@@ -10,7 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/tally"
 )
 
-// End is what became of the batch, as far as this run can say.
+// End is the outcome of the batch, as far as this run can say.
 type End struct {
 	Account  Account
 	Added    Added

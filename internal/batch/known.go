@@ -23,9 +23,9 @@ type OtherKeyError struct {
 // Error says by which key the rows are known.
 func (e *OtherKeyError) Error() string {
 	if e.Key == "" {
-		return fmt.Sprintf("batch %q: its rows are known without a key", e.Batch)
+		return fmt.Sprintf("batch %q: its rows are identified without a key", e.Batch)
 	}
-	return fmt.Sprintf("batch %q: its rows are known by the key %s", e.Batch, e.Key)
+	return fmt.Sprintf("batch %q: its rows are identified by the key %s", e.Batch, e.Key)
 }
 
 // KnownIn returns what the outbox knows of the batch of that name: nil and a zero

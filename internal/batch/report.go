@@ -61,7 +61,7 @@ func (r *ReportFile) Write(ctx context.Context, box *outbox.Outbox, b mailmerge.
 }
 
 // Report writes a CSV file with a line for each row of the batch: its key, the
-// recipients, what became of it, the server's last words, the queue id, the
+// recipients, its outcome, the server's last words, the queue id, the
 // Message-ID, attempts and time. Rows are in the order in which they were
 // taken, the newest first; after them those whose messages were removed. A cell
 // that a spreadsheet would run as a formula begins with an apostrophe. reason says in

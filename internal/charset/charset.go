@@ -2,14 +2,14 @@
 // people, Windows and old programs write.
 //
 // A byte order mark decides: of UTF-8, as Excel and Notepad write it, or of
-// UTF-16, as PowerShell 5.1 redirects to a file. It is no part of the text, and
+// UTF-16, as PowerShell 5.1 redirects to a file. It is not part of the text, and
 // neither is the Ctrl-Z that DOS programs put at the end of a file. Without a
 // mark there are three ways to read a file:
 //
 //   - [Strict] is for what has to be exact, such as settings: UTF-8 alone.
 //   - [Guess] is for what has to arrive all the same, such as the text of a
 //     message. It says what it took, for a warning.
-//   - [Charset] reads what somebody has named.
+//   - [Charset] reads what someone has named.
 package charset
 
 import (
@@ -142,7 +142,7 @@ func (t Taken) String() string {
 // Guess returns text in UTF-8, and what it took it for: UTF-16 without a byte
 // order mark, or octets that are not UTF-8, each of which is read as
 // Windows-1252. Output of old programs comes that way, and to lose a report
-// because of one umlaut helps nobody. A text may be UTF-8 for the rest.
+// because of one umlaut helps no one. A text may be UTF-8 for the rest.
 func Guess(text string) (string, Taken) {
 	text, known := marked(text)
 	if known {

@@ -16,7 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/lazy"
 )
 
-// Charset is a charset that somebody has named. The zero value is none.
+// Charset is a charset that someone has named. The zero value is none.
 type Charset struct {
 	name     string
 	encoding encoding.Encoding

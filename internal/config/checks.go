@@ -226,7 +226,7 @@ func (c checks) proxy() {
 	case err != nil || u.Host == "" || u.Hostname() == "":
 		c.found.problem(SeverityError, "PROXY", "is not a URL such as http://proxy.contoso.example:3128")
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5":
-		c.found.problem(SeverityError, "PROXY", "has a scheme that is none of http, https, socks5")
+		c.found.problem(SeverityError, "PROXY", "has a scheme that is not one of http, https, socks5")
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		c.found.problem(SeverityError, "PROXY", "has more than scheme, user, host and port")
 	}

@@ -29,7 +29,7 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		{"SMTP_PORT='587'", "is in quotes that were taken for part of the value: write it without them"},
 		{"SMTP_PORT= 587", "begins or ends with a blank or line end"},
 		{"NO_MAILS=perhaps", "is neither 0 nor 1"},
-		{"SMTP_SECURITY=3", "is none of 0 (none), 1 (SSL: TLS from the start), 2 (TLS: STARTTLS)"},
+		{"SMTP_SECURITY=3", "is not one of 0 (none), 1 (SSL: TLS from the start), 2 (TLS: STARTTLS)"},
 		{"SMTP_SECURITY=0", "is 0 (no encryption), but SMTPSEND_MAIL_SERVER is not this machine: the token would travel in the clear"},
 		{"SMTP_AUTHENTICATING=1", "is not 3 (MS_OAUTH): smtpsend logs in with an OAuth token only, user name and password are what Exchange Online is switching off"},
 		{"MAIL_SERVER=smtp.office365.com:587", "is not a host name or IP address: no scheme, no path, and the port goes into SMTPSEND_SMTP_PORT"},
@@ -62,14 +62,14 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		{"OFFICE_ACCESS_SCOPES=,", "names no scope"},
 		{"OFFICE_TOKEN_GRACE_TIME_IN_SECONDS=-1", "is not between 0 and 86400"},
 		{"OFFICE_TOKEN_GRACE_TIME_IN_SECONDS=30s", "is not a whole number"},
-		{"CLOUD=germany", "is none of public, usgov, usgov-dod, china"},
+		{"CLOUD=germany", "is not one of public, usgov, usgov-dod, china"},
 		{"PROXY=proxy:3128", "is not a URL such as http://proxy.contoso.example:3128"},
-		{"PROXY=ftp://proxy:3128", "has a scheme that is none of http, https, socks5"},
+		{"PROXY=ftp://proxy:3128", "has a scheme that is not one of http, https, socks5"},
 		{"PROXY=http://proxy:3128/path", "has more than scheme, user, host and port"},
 		{"PROXY=http://" + hidden + ":x y@%zz", unescaped},
 		{`PROXY=http://CONTOSO\user:` + hidden + "@proxy:3128", unescaped},
 		{"EHLO_NAME=a b", "is neither a host name nor an address in brackets (RFC 5321 4.1.3)"},
-		{"IP_FAMILY=5", "is none of any, ipv4, ipv6"},
+		{"IP_FAMILY=5", "is not one of any, ipv4, ipv6"},
 	} {
 		t.Run(tt.set, func(t *testing.T) {
 			variable := "SMTPSEND_" + tt.set[:strings.IndexByte(tt.set, '=')]

@@ -24,7 +24,7 @@ const (
 func (c *Cloud) UnmarshalText(text []byte) error {
 	cloud := Cloud(strings.ToLower(string(text)))
 	if _, ok := presetOf(cloud); !ok {
-		return errors.New("is none of public, usgov, usgov-dod, china")
+		return errors.New("is not one of public, usgov, usgov-dod, china")
 	}
 	*c = cloud
 	return nil

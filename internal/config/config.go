@@ -41,7 +41,7 @@ const Prefix = setting.Prefix
 
 // Config is the configuration of one run. It has a field for each setting of
 // Settings, under the name that envconfig splits into the variable's. Secrets
-// are not for envconfig: they would have to stand in the environment for it.
+// are not for envconfig: they would have to be in the environment for it.
 type Config struct {
 	MailSender string // From address when a message names none; may hold a display name
 	NoMails    bool   // compose and check, but open no connection
@@ -105,7 +105,7 @@ func replaceTenant(endpoint, tenant string) string {
 	return endpoint[:i] + tenant + endpoint[i+len(setting.TenantPlaceholder):]
 }
 
-// PlainUser is SMTP_USER_NAME when it is no address but a name, as some servers
+// PlainUser is SMTP_USER_NAME when it is not an address but a name, as some servers
 // other than Exchange have it, and "" otherwise. It says who signs in, and not
 // from where mail comes.
 func (c *Config) PlainUser() string {
@@ -168,7 +168,7 @@ func (c *Config) RootCAs() *x509.CertPool {
 // EnvFile returns the path of the env file that was read, "" when there is none.
 func (c *Config) EnvFile() string { return c.envFile }
 
-// Warnings returns what is suspicious but does not stand in the way.
+// Warnings returns what is suspicious but prevents nothing.
 func (c *Config) Warnings() []Problem { return append([]Problem(nil), c.warnings...) }
 
 // Origin returns where the value of a setting came from, by its name with or

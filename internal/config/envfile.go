@@ -75,7 +75,7 @@ func (s *envFileSearch) addEnvFile(name string, read settingsfile.File) {
 		origin := Origin{Source: SourceEnvFile, Name: a.Name, File: name, Line: a.Line}
 		if before := lines[a.Name]; before > 0 {
 			s.fileProblem(name, a.Line, SeverityWarning,
-				fmt.Sprintf("sets %s again, which line %d does too: the last one holds", a.Name, before))
+				fmt.Sprintf("sets %s again, which line %d also does: the last one counts", a.Name, before))
 		}
 		lines[a.Name] = a.Line
 		short, ok := strings.CutPrefix(a.Name, Prefix)

@@ -152,7 +152,7 @@ func TestBadLinesAreReportedAndTheRestIsRead(t *testing.T) {
 	wantLines(t, got,
 		"error: env file "+o.EnvFile+" line 1 is not KEY=VALUE",
 		"error: env file "+o.EnvFile+" line 4 has an opening quote without a closing one",
-		"warning: env file "+o.EnvFile+" line 3 sets SMTPSEND_EHLO_NAME again, which line 2 does too: the last one holds")
+		"warning: env file "+o.EnvFile+" line 3 sets SMTPSEND_EHLO_NAME again, which line 2 also does: the last one counts")
 	if cfg, _ := config.Load(t.Context(), o); cfg.EHLOName != "two" {
 		t.Errorf("EHLO_NAME is %q", cfg.EHLOName)
 	}

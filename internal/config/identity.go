@@ -59,7 +59,7 @@ func (c checks) scopes() {
 }
 
 // authorityHost warns where the environment names another cloud than
-// CLOUD does, or one whose server and scope nobody has set.
+// CLOUD does, or one whose server and scope no one has set.
 func (c checks) authorityHost(host string) {
 	azure := c.from.environ[variableAuthorityHost]
 	if azure == "" {

@@ -20,7 +20,7 @@ type Problem struct {
 	Variable string   `json:"variable"`        // such as "SMTPSEND_SMTP_PORT"; "" when it is about a file
 	Text     string   `json:"text"`            // a predicate of Variable, such as "is not a whole number"
 	Severity Severity `json:"severity"`        // error or warning
-	Source   Origin   `json:"source,omitzero"` // where the value stands; zero when there is none
+	Source   Origin   `json:"source,omitzero"` // where the value is; zero when there is none
 }
 
 // String returns variable, text and source on one line.
@@ -41,7 +41,7 @@ func (p Problem) String() string {
 // order of the table of settings.
 type Problems struct{ List []Problem }
 
-// Error returns the errors, not the warnings, one behind the other.
+// Error returns the errors, not the warnings, one after the other.
 func (p *Problems) Error() string {
 	var texts []string
 	for _, problem := range p.Errors() {

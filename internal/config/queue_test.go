@@ -9,8 +9,8 @@ import (
 
 func TestQueueSettingsAreChecked(t *testing.T) {
 	for env, want := range map[string]string{
-		"SMTPSEND_QUEUE=sometimes":            "SMTPSEND_QUEUE is none of never, fallback, always",
-		"SMTPSEND_IN_DOUBT=maybe":             "SMTPSEND_IN_DOUBT is none of resend, hold",
+		"SMTPSEND_QUEUE=sometimes":            "SMTPSEND_QUEUE is not one of never, fallback, always",
+		"SMTPSEND_IN_DOUBT=maybe":             "SMTPSEND_IN_DOUBT is not one of resend, hold",
 		"SMTPSEND_MESSAGES_PER_MINUTE=31":     "SMTPSEND_MESSAGES_PER_MINUTE is not between 1 and 30",
 		"SMTPSEND_MESSAGES_PER_MINUTE=0":      "SMTPSEND_MESSAGES_PER_MINUTE is not between 1 and 30",
 		"SMTPSEND_RECIPIENTS_PER_DAY=10001":   "SMTPSEND_RECIPIENTS_PER_DAY is not between 1 and 10000",

@@ -27,7 +27,7 @@ func (s *Security) UnmarshalText(text []byte) error {
 	case "2", "TLS", "STARTTLS":
 		*s = SecuritySTARTTLS
 	default:
-		return errors.New("is none of 0 (none), 1 (SSL: TLS from the start), 2 (TLS: STARTTLS)")
+		return errors.New("is not one of 0 (none), 1 (SSL: TLS from the start), 2 (TLS: STARTTLS)")
 	}
 	return nil
 }
@@ -83,7 +83,7 @@ func (f *IPFamily) UnmarshalText(text []byte) error {
 	case "ipv6", "6":
 		*f = IPv6
 	default:
-		return errors.New("is none of any, ipv4, ipv6")
+		return errors.New("is not one of any, ipv4, ipv6")
 	}
 	return nil
 }
@@ -157,5 +157,5 @@ func choose[T ~string](into *T, text []byte, all ...T) error {
 	for i, one := range all {
 		names[i] = string(one)
 	}
-	return errors.New("is none of " + strings.Join(names, ", "))
+	return errors.New("is not one of " + strings.Join(names, ", "))
 }

@@ -5,7 +5,7 @@
 //     Options.Mailboxes of them are served at once, each by one worker with one
 //     connection, which takes up to Quantum messages and then goes to the
 //     end of the ring: a mailbox with a backlog of days does not make others wait.
-//  2. A worker claims a message, submits it and records what became of it, in
+//  2. A worker claims a message, submits it and records its outcome, in
 //     the server's words. While a large message is on its way the next is
 //     claimed, so that its MAIL group goes with the final dot.
 //  3. Just before a content goes out, with MAIL or after DATA, the outbox is asked,
@@ -48,14 +48,14 @@ type Options struct {
 	Timeout   time.Duration // of one message up to its final dot: 10 min, and 1 s more for each 32 KiB
 	Grace     time.Duration // for what is under way when ctx ends: 30 s
 	Poll      time.Duration // how often other processes' messages are looked for: 1 s
-	Drain     bool          // return when nothing is left that could be submitted without anybody's doing
+	Drain     bool          // return when nothing is left that could be submitted without anyone's doing
 	Due       bool          // return when nothing is due now
 
 	// Until, when set, is asked once a Poll and when nothing is left to do, and
 	// ends the run when it says so.
 	Until func(context.Context) (bool, error)
 
-	// Operator gets a notice of what somebody has to know: a mailbox that is held,
+	// Operator gets a notice of what an operator has to know: a mailbox that is held,
 	// or pauses for long, and when it submits again; a message that is given up. It is
 	// a mail from From, submitted as Mailbox (zero: as From), or when that one is
 	// paused or held as another mailbox that works. Zero: no such mail.
@@ -72,7 +72,7 @@ type Options struct {
 	// Facts, when set, fill the commands in notices about a mailbox.
 	Facts func(mailbox string) diagnosis.Facts
 
-	// Settled, when set, is told what became of each attempt. It is called from
+	// Settled, when set, is told the outcome of each attempt. It is called from
 	// several goroutines.
 	Settled func(*outbox.Claim, *submission.Receipt, outbox.Settled)
 	// Probed, when set, is told how each probe of a held mailbox ended. It is called

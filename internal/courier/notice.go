@@ -136,7 +136,7 @@ func subject(notices []notice.Notice) string {
 func summary(first notice.Notice) string {
 	return map[notice.Kind]string{
 		notice.Held:    "mailbox " + first.Mailbox + " is held",
-		notice.Paused:  "mailbox " + first.Mailbox + " pauses",
+		notice.Paused:  "mailbox " + first.Mailbox + " is paused",
 		notice.Resumed: "mailbox " + first.Mailbox + " submits again",
 		notice.Dead:    "message " + string(first.QID) + " was given up",
 		notice.InDoubt: "message " + string(first.QID) + " is in doubt",
@@ -172,20 +172,20 @@ func (n *notifier) explain(b *strings.Builder, about notice.Notice) {
 	next := about.Next.Format(time.RFC3339)
 	switch about.Kind {
 	case notice.Held:
-		fmt.Fprintf(b, "    It is tried again by itself, by a sign-in, from %s on. When it is fixed, at once: %s\n", next, ReleaseCommand(about.Mailbox))
+		fmt.Fprintf(b, "    A sign-in is tried from %s on. When the cause is fixed, continue at once with: %s\n", next, ReleaseCommand(about.Mailbox))
 	case notice.Paused:
-		fmt.Fprintf(b, "    It goes on by itself at %s. At once: %s\n", next, ReleaseCommand(about.Mailbox))
+		fmt.Fprintf(b, "    It continues by itself at %s, or at once with: %s\n", next, ReleaseCommand(about.Mailbox))
 	case notice.Resumed:
-		fmt.Fprintf(b, "    A message was accepted: nothing is left to do.\n")
+		fmt.Fprintf(b, "    A message was accepted. You do not have to do anything.\n")
 	case notice.Dead:
 		fmt.Fprintf(b, "    Its content is kept: smtpsend queue show %s\n", about.QID)
 	case notice.InDoubt:
-		fmt.Fprintf(b, "    Look whether it arrived: smtpsend queue show %s\n", about.QID)
+		fmt.Fprintf(b, "    Check whether it arrived: smtpsend queue show %s\n", about.QID)
 	}
 }
 
 // ReleaseCommand is the command that makes a mailbox go on at once, such that it can
-// be pasted into a shell: the mailbox is what somebody wrote into From, and
+// be pasted into a shell: the mailbox is what someone wrote into From, and
 // "`reboot`@contoso.example" is an address (RFC 5322 3.2.3). What cannot be quoted in
 // every shell is left out.
 func ReleaseCommand(mailbox string) string {

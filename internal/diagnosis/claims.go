@@ -19,7 +19,7 @@ const MaxToken = 64 << 10
 
 // ErrNotJWT says that a token is not three parts joined by dots, as access
 // tokens for Exchange are. The token itself is never part of an error.
-var ErrNotJWT = errors.New("token is no JWT")
+var ErrNotJWT = errors.New("token is not a JWT")
 
 // ReadClaims reads the claims of an access token without verifying it: the
 // token is for the server, and Microsoft asks clients not to depend on what is

@@ -56,7 +56,7 @@ type Symptom struct {
 	Code     int    // SMTP reply code
 	Enhanced string // enhanced status code as sent, such as "5.7.139"
 	// Text holds the lines of the reply joined by "\n", without reply codes; for
-	// a token endpoint its error_description, or the start of a body that is no JSON.
+	// a token endpoint its error_description, or the start of a body that is not JSON.
 	Text string
 
 	HTTPStatus int    // status of the token endpoint

@@ -21,7 +21,7 @@ const (
 // TokenSample is how a token endpoint refuses: the parts of its JSON.
 type TokenSample struct {
 	HTTPStatus int
-	Error      string // "invalid_client"; "" when the body is no JSON
+	Error      string // "invalid_client"; "" when the body is not JSON
 	AADSTS     int    // the number in "error_codes", 0 when there is none
 }
 

@@ -24,7 +24,7 @@ func FaultOf(err error) smtp.Fault {
 		return ""
 	}
 	// TLS before the net errors that wrap it, names before timeouts, because a
-	// slow name server is no slow SMTP server.
+	// slow name server is not a slow SMTP server.
 	for _, classify := range []func(error) smtp.Fault{proxyFault, certificateFault, tlsFault, dnsFault, syscallFault, endFault} {
 		if f := classify(err); f != "" {
 			return f

@@ -208,9 +208,9 @@ func claimsNote(e Entry, c *Claims) string {
 	}
 	switch {
 	case conditionHolds("smtp-role", c):
-		return "The token carries the role SMTP.SendAsApp: the classic way is meant, and with it Exchange also asks for a right on the mailbox."
+		return "The token has the role SMTP.SendAsApp: this is the classic way, in which Exchange also asks for a right on the mailbox."
 	case conditionHolds("no-role", c):
-		return "The token carries no roles, which is right for App RBAC and wrong for the classic way."
+		return "The token has no roles: that is right for App RBAC and wrong for the classic way."
 	case conditionHolds("other-role", c):
 		return "The token carries roles (" + strings.Join(c.Roles, ", ") + ") but not SMTP.SendAsApp."
 	}

@@ -185,9 +185,9 @@ func proxyNote(e Entry, s Symptom) string {
 	sent := signedIn || strings.Contains(text, Squeeze("; user and password were sent)"))
 	switch {
 	case strings.Contains(text, Squeeze(socksNoWay)):
-		notes = append(notes, "It takes none of the ways that were offered to it: no sign-in at all, and user and password where its setting has them.")
+		notes = append(notes, "It accepts none of the ways that were offered: no sign-in, and user and password if its setting has them.")
 	case withoutBasic(s):
-		notes = append(notes, "smtpsend speaks Basic alone, so that no user and password can help.")
+		notes = append(notes, "smtpsend supports only Basic, so a user and a password do not help.")
 	case sent && !strings.Contains(text, "nouserandpasswordweresent"), strings.Contains(text, Squeeze(socksRefused)):
 		notes = append(notes, "User and password were sent, and it refused them.")
 	case s.Proxy != nil, strings.Contains(text, "nouserandpasswordweresent"):

@@ -52,8 +52,8 @@ const manualHead = `# Errors
 
 This chapter is written by the program from its own catalogue (` + "`smtpsend explain --list`" + `).
 Each section has the name of its code as anchor. ` + "`smtpsend explain CODE`" + ` shows it in a terminal, and
-` + "`smtpsend explain \"TEXT\"`" + ` finds it from any error that you paste. What stands in <angle brackets>
-is yours to fill in; smtpsend fills in what it knows.
+` + "`smtpsend explain \"TEXT\"`" + ` finds it from any error that you paste. Replace what is in <angle brackets>;
+smtpsend fills in what it knows.
 
 What the classes mean:
 

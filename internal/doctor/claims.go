@@ -21,7 +21,7 @@ func (e *endpoint) readClaims(context.Context) {
 	c := Check{Name: nameClaims, Status: OK}
 	claims, err := diagnosis.ReadClaims(e.access.Reveal())
 	if err != nil {
-		c.Status, c.Seen = Warn, "not to be read: "+err.Error()
+		c.Status, c.Seen = Warn, "cannot be read: "+err.Error()
 		e.record.add(c)
 		return
 	}
@@ -65,7 +65,7 @@ func credentialNote(acr string) string {
 func wayNote(c diagnosis.Claims) string {
 	switch {
 	case c.HasRole("SMTP.SendAsApp"):
-		return "SMTP.SendAsApp: the classic way. Exchange then also asks for FullAccess on the mailbox (Add-MailboxPermission); for App RBAC the role would have to go"
+		return "SMTP.SendAsApp: the classic way. Exchange then also asks for FullAccess on the mailbox (Add-MailboxPermission); for App RBAC, remove the role"
 	case len(c.Roles) == 0:
 		return "no roles: right for App RBAC (Application SMTP.SendAsApp, given in Exchange), wrong for the classic way, which needs SMTP.SendAsApp with admin consent"
 	}

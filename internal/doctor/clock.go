@@ -42,7 +42,7 @@ func (e *endpoint) compareClocks(context.Context) {
 	}
 	c := Check{Name: nameClock, Status: OK}
 	if e.clock.date.IsZero() {
-		c.Status, c.Seen = Skipped, "the token endpoint told no date"
+		c.Status, c.Seen = Skipped, "the token endpoint sent no date"
 		e.record.add(c)
 		return
 	}

@@ -155,7 +155,7 @@ func (r *route) lookUp(ctx context.Context, name, host string, stage smtp.Stage,
 		return
 	}
 	if proxied {
-		r.record.add(Check{Name: name, Status: Skipped, Seen: "the proxy looks " + host + " up"})
+		r.record.add(Check{Name: name, Status: Skipped, Seen: "the proxy looks up " + host})
 		return
 	}
 	c := Check{Name: name, Status: OK, Limit: r.o.Limit}

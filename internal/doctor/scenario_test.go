@@ -83,7 +83,7 @@ func TestTenCausesOfARefusedSignIn(t *testing.T) {
 // short names a suspect by a word of its sentence.
 func short(cause string) string {
 	for _, word := range [][2]string{
-		{"does not know the application", "pointer"}, {"no right on the mailbox", "right"}, {"in its way", "role in the way"},
+		{"does not know the application", "pointer"}, {"no right on the mailbox", "right"}, {"prevents it", "role in the way"},
 		{"does not cover the mailbox", "scope"}, {"was not granted", "consent"}, {"is not a mailbox", "mailbox"}, {"less than two hours", "wait"},
 		{"the settings say", "odd token"},
 	} {

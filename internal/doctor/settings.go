@@ -89,8 +89,8 @@ func BadSettings(cfg *config.Config, p *config.Problems) Check {
 	}
 	f := diagnosis.Finding{
 		Code: "settings", Class: diagnosis.ClassConfiguration, Title: "The settings cannot be used",
-		Cause: "Something is missing, or has a form that cannot be right; nothing was asked of any server.",
-		Fixes: []diagnosis.Fix{{Text: "Mend what is listed; smtpsend config show tells where each value comes from.", Commands: []string{"smtpsend config show"}, Who: "you"}},
+		Cause: "A setting is missing or malformed; no server was contacted.",
+		Fixes: []diagnosis.Fix{{Text: "Fix what is listed; smtpsend config show says where each value comes from.", Commands: []string{"smtpsend config show"}, Who: "you"}},
 	}
 	if found := paste.Explain(strings.Join(texts, "\n"), account.Facts(cfg, "", "")); len(found) > 0 {
 		f = found[0]

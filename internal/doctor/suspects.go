@@ -34,9 +34,9 @@ func (v verdict) suspects() []Suspect {
 func oddToken(odd string) Suspect {
 	return Suspect{
 		Cause: odd,
-		Tell:  "The token shows it: fix this first, whatever else there may be.",
+		Tell:  "The token shows it: fix this first.",
 		Fix: diagnosis.Fix{
-			Text:     "Have the token come from the tenant and for the application of the settings; an endpoint without #TenantID# names its own tenant.",
+			Text:     "Get the token from the tenant of the settings and for their application; an endpoint without #TenantID# names its own tenant.",
 			Commands: []string{"smtpsend config show"}, Who: "you",
 		},
 	}
@@ -56,12 +56,12 @@ func (s suspicion) pointer() Suspect {
 		object = "the enterprise application's object id"
 	}
 	return Suspect{
-		Cause: "Exchange does not know the application, or knows it by another object id",
+		Cause: "Exchange does not know the application, or knows it with another object id",
 		Look:  s.commands("Connect-ExchangeOnline -Organization {tenant-id}", "Get-ServicePrincipal -Identity {client-id} | Format-List AppId,ObjectId"),
 		Tell: "Nothing found: it was never registered. An ObjectId that is not " + object +
-			": it was registered with the id of the page App registrations, remove it first (Remove-ServicePrincipal). That very ObjectId: this is not it.",
+			": it was registered with the id of the page App registrations; remove it first (Remove-ServicePrincipal). The same ObjectId: this is not the cause.",
 		Fix: diagnosis.Fix{
-			Text:     "Register the application by the object id of the enterprise application.",
+			Text:     "Register the application with the object id of the enterprise application.",
 			Commands: s.commands("Remove-ServicePrincipal -Identity {client-id}   # only if another ObjectId is shown", `New-ServicePrincipal -AppId {client-id} -ObjectId {object-id} -DisplayName "smtpsend"`),
 			Who:      exchangeAdmin,
 		},
@@ -72,7 +72,7 @@ func (s suspicion) noRight() Suspect {
 	return Suspect{
 		Cause: "the application has no right on the mailbox (classic way)",
 		Look:  s.commands("$sp = Get-ServicePrincipal -Identity {client-id}", "Get-MailboxPermission -Identity {mailbox} -User $sp.Identity | Format-List AccessRights"),
-		Tell:  "No FullAccess: this is it.",
+		Tell:  "No FullAccess: this is the cause.",
 		Fix: diagnosis.Fix{
 			Text:     "Give the application FullAccess on the mailbox.",
 			Commands: s.commands("$sp = Get-ServicePrincipal -Identity {client-id}", "Add-MailboxPermission -Identity {mailbox} -User $sp.Identity -AccessRights FullAccess"),
@@ -83,11 +83,11 @@ func (s suspicion) noRight() Suspect {
 
 func (s suspicion) roleInTheWay() Suspect {
 	return Suspect{
-		Cause: "App RBAC is meant, and the role SMTP.SendAsApp in Entra is in its way",
+		Cause: "you use App RBAC, and the role SMTP.SendAsApp in Entra prevents it",
 		Look:  s.commands("Test-ServicePrincipalAuthorization -Identity {client-id} -Resource {mailbox} | Format-Table RoleName,InScope"),
 		Tell:  "Application SMTP.SendAsApp with InScope True: App RBAC is right, but the role makes Exchange ask for FullAccess as well.",
 		Fix: diagnosis.Fix{
-			Text: "Take SMTP.SendAsApp away from the application in Entra: Enterprise applications, the application, Permissions, and in App registrations, API permissions. A new token is needed then.",
+			Text: "Remove SMTP.SendAsApp from the application in Entra: Enterprise applications, the application, Permissions, and in App registrations, API permissions. Then fetch a new token.",
 			Who:  "Application administrator in Entra",
 		},
 	}
@@ -97,9 +97,9 @@ func (s suspicion) scope() Suspect {
 	return Suspect{
 		Cause: "App RBAC does not cover the mailbox",
 		Look:  s.commands("Test-ServicePrincipalAuthorization -Identity {client-id} -Resource {mailbox} | Format-Table RoleName,AllowedResourceScope,ScopeType,InScope"),
-		Tell:  "No line with Application SMTP.SendAsApp: there is no assignment. InScope False: the mailbox is no direct member of the group, or outside the scope otherwise.",
+		Tell:  "No line with Application SMTP.SendAsApp: there is no assignment. InScope False: the mailbox is not a direct member of the group, or it is outside the scope for another reason.",
 		Fix: diagnosis.Fix{
-			Text: "With an assignment, put the mailbox into the group of its scope (the first command); without one, make group and assignment (the others).",
+			Text: "If there is an assignment, add the mailbox to the group of its scope (the first command). If there is none, create the group and the assignment (the other commands).",
 			Commands: s.commands(`Add-DistributionGroupMember -Identity "smtpsend senders" -Member {mailbox}`,
 				`New-DistributionGroup -Name "smtpsend senders" -Type Security -Members {mailbox}`,
 				`New-ManagementRoleAssignment -Name "smtpsend" -App {client-id} -Role "Application SMTP.SendAsApp" -RecipientGroupScope "smtpsend senders"`),
@@ -109,8 +109,8 @@ func (s suspicion) scope() Suspect {
 }
 
 func (s suspicion) consent() Suspect {
-	cause := "the classic way is meant, and SMTP.SendAsApp was not granted"
-	tell := "SMTP.SendAsApp is not in the list under Office 365 Exchange Online, or has no tick in the column Status: this is it. After the grant the mailbox has to allow the application as well (Add-MailboxPermission)."
+	cause := "you use the classic way, and SMTP.SendAsApp was not granted"
+	tell := "SMTP.SendAsApp is not in the list under Office 365 Exchange Online, or has no tick in the column Status: this is the cause. After the grant the mailbox must also allow the application (Add-MailboxPermission)."
 	if g := s.graph; len(g) > 0 {
 		cause += "; the application has permissions of Microsoft Graph instead (" + strings.Join(g, ", ") + "), which SMTP does not take"
 	}
@@ -131,14 +131,14 @@ func (s suspicion) mailboxName() Suspect {
 		Cause: s.mailbox + " is not a mailbox of this tenant, or not its primary address",
 		Look:  s.commands("Get-EXOMailbox -Identity {mailbox} | Format-List PrimarySmtpAddress,RecipientTypeDetails"),
 		Tell:  "Nothing found: it is a group, a contact, does not exist, or belongs to another tenant, whose ids the settings then need. Another PrimarySmtpAddress: use that one.",
-		Fix:   diagnosis.Fix{Text: "Name the mailbox by its primary address.", Commands: []string{"smtpsend doctor --mailbox ADDRESS"}, Who: "you"},
+		Fix:   diagnosis.Fix{Text: "Use the primary address of the mailbox.", Commands: []string{"smtpsend doctor --mailbox ADDRESS"}, Who: "you"},
 	}
 }
 
 func (s suspicion) tooSoon() Suspect {
 	return Suspect{
 		Cause: "something was changed less than two hours ago",
-		Tell:  "Exchange keeps what it knows of an application for 30 minutes when nobody signs in, for up to two hours when somebody tries again and again.",
+		Tell:  "Exchange keeps what it knows of an application for 30 minutes when there are no sign-ins, and for up to two hours when sign-ins go on.",
 		Fix:   diagnosis.Fix{Text: "Wait, and let nothing else sign in as the application.", Commands: []string{"smtpsend doctor --wait"}, Who: "you"},
 	}
 }

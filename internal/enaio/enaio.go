@@ -5,7 +5,7 @@
 // A file is read in two steps. A reader per format finds pairs of key and text;
 // then the pairs whose key is enaio's name for one of our settings are carried
 // over with their meaning, and checked as config.Load would check them. Keys
-// that are enaio's but mean nothing here are reported; so is what stands beside
+// that are enaio's but mean nothing here are reported; so is what is beside
 // them.
 //
 // A file holds a secret: no problem and no error quotes a value.
@@ -92,7 +92,7 @@ func importData(ctx context.Context, name string, data []byte) (Imported, error)
 	return in, nil
 }
 
-// decode reads what carries no mark and is no UTF-8 as ISO 8859-1: properties
+// decode reads what carries no mark and is not UTF-8 as ISO 8859-1: properties
 // files were that before Java 9, and REGEDIT4 exports are close to it.
 func decode(data []byte) (string, error) {
 	text, err := charset.Strict(data)

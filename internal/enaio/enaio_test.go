@@ -207,7 +207,7 @@ func TestProperties(t *testing.T) {
 
 func TestValuesAreCarriedOverWithTheirMeaning(t *testing.T) {
 	const line = "featureSwitches.sendEmail.smtpServer: mx.example\n"
-	const encrypted = "featureSwitches.sendEmail.oAuthClientSecret is encrypted, and only enaio can read it: left empty, so that it has to be entered anew as SMTPSEND_OFFICE_CLIENT_SECRET"
+	const encrypted = "featureSwitches.sendEmail.oAuthClientSecret is encrypted, and only enaio can read it: left empty: enter it again as SMTPSEND_OFFICE_CLIENT_SECRET"
 	const leftEmpty = "# Encrypted in that file, so that only enaio can read it. Enter it here: Client secret: its Value, not its Secret ID\nSMTPSEND_OFFICE_CLIENT_SECRET="
 	for _, tt := range []struct{ in, want, problems string }{
 		{"smtpEncryption: NONE", "SMTPSEND_SMTP_SECURITY=0", "SMTPSEND_SMTP_SECURITY is 0 (no encryption), but SMTPSEND_MAIL_SERVER is not this machine: the token would travel in the clear"},
@@ -248,8 +248,8 @@ func TestDifferentValuesForOneSettingAreReported(t *testing.T) {
 	if want := "SMTPSEND_MAIL_SERVER=one\n# Encrypted in that file, so that only enaio can read it. Enter it here: Client secret: its Value, not its Secret ID\nSMTPSEND_OFFICE_CLIENT_SECRET=\n"; body(in) != want {
 		t.Errorf("got %s", body(in))
 	}
-	if want := "MailServer stands there more than once with different values: the first one was taken\n" +
-		"OfficeClientSecret is encrypted, and only enaio can read it: left empty, so that it has to be entered anew as SMTPSEND_OFFICE_CLIENT_SECRET"; lines(in) != want {
+	if want := "MailServer occurs more than once with different values: the first one was taken\n" +
+		"OfficeClientSecret is encrypted, and only enaio can read it: left empty: enter it again as SMTPSEND_OFFICE_CLIENT_SECRET"; lines(in) != want {
 		t.Errorf("problems\n%s\nwant\n%s", lines(in), want)
 	}
 }
@@ -258,7 +258,7 @@ func TestDifferentValuesForOneSettingAreReported(t *testing.T) {
 func TestLastOfTwoPropertiesHolds(t *testing.T) {
 	in, err := enaio.Import(t.Context(), "mail.properties", []byte("smtpServer=old.example\nsmtpServer=new.example\n"))
 	if err != nil || in.Value("MAIL_SERVER").Reveal() != "new.example" || len(in.Problems) != 1 ||
-		in.Problems[0].String() != "smtpServer stands there more than once with different values: the last one was taken" {
+		in.Problems[0].String() != "smtpServer occurs more than once with different values: the last one was taken" {
 		t.Errorf("%v, problems %v, err %v", in.Value("MAIL_SERVER").Reveal(), in.Problems, err)
 	}
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // readProperties reads Java's format (java.util.Properties.load): comments from
-// # or !, keys that end at =, : or a blank, lines that go on behind a backslash,
-// and the escapes \t \n \r \f \uXXXX; any other character behind a backslash
+// # or !, keys that end at =, : or a blank, lines that go on after a backslash,
+// and the escapes \t \n \r \f \uXXXX; any other character after a backslash
 // stands for itself.
 func readProperties(text string) ([]pair, error) {
 	var pairs pairs
@@ -48,7 +48,7 @@ func goesOn(line string) bool {
 }
 
 // splitProperty finds the end of the key: the first =, : or blank that is not
-// escaped. Blanks and one = or : behind it belong to neither part.
+// escaped. Blanks and one = or : after it belong to neither part.
 func splitProperty(line string) (key, value string) {
 	end := len(line)
 	for i := 0; i < len(line); i++ {

@@ -8,7 +8,7 @@ import (
 )
 
 // readRegistry reads an export of regedit: version 5 (UTF-16, or UTF-8 after an
-// editor) and REGEDIT4. Values that are no text or number, and what the file
+// editor) and REGEDIT4. Values that are neither text nor number, and what the file
 // would delete, are left out; so are default values (@), which have no name.
 func readRegistry(text string) ([]pair, error) {
 	var pairs pairs
@@ -113,7 +113,7 @@ func registryString(s string) (value, rest string, ok bool) {
 	return "", "", false
 }
 
-// registryValue reads what stands behind the =. known is false for kinds that
+// registryValue reads what is after the =. known is false for kinds that
 // hold no setting: binary data, lists, deletions.
 func registryValue(data string, wide bool) (value string, known, ok bool) {
 	kind, digits, _ := strings.Cut(data, ":")

@@ -113,15 +113,15 @@ func (in *Imported) takePair(s setting.Setting, p pair) {
 	switch before := in.values[s.Name]; {
 	case errors.Is(err, errEncrypted):
 		in.encrypted[s.Name] = true
-		in.warn(key, err.Error()+": left empty, so that it has to be entered anew as "+s.Variable())
+		in.warn(key, err.Error()+": left empty: enter it again as "+s.Variable())
 	case err != nil:
 		in.warn(key, err.Error()+": left out")
 	case value == "":
 	case !before.IsZero() && before.Reveal() != value && in.Format != FormatProperties: // where Java takes the last
-		in.warn(key, "stands there more than once with different values: the first one was taken")
+		in.warn(key, "occurs more than once with different values: the first one was taken")
 	default:
 		if !before.IsZero() && before.Reveal() != value {
-			in.warn(key, "stands there more than once with different values: the last one was taken")
+			in.warn(key, "occurs more than once with different values: the last one was taken")
 		}
 		in.values[s.Name] = secret.New(value)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // readYAML reads all documents of a file and gives each scalar its path with
-// dots, which makes nested and dotted keys the same. A key that stands in
+// dots, which makes nested and dotted keys the same. A key that is in
 // several documents (Spring's profiles) comes out several times. The parser's
 // own words are left out of the error: it quotes an unquoted value that begins
 // with * as the name of an anchor.
@@ -105,7 +105,7 @@ func (w *yamlWalk) walkMapping(n *yaml.Node, path string, depth int, overridden 
 	return nil
 }
 
-// merge walks what stands behind "<<": a mapping, mostly by its alias, or several.
+// merge walks what is after "<<": a mapping, mostly by its alias, or several.
 func (w *yamlWalk) merge(n *yaml.Node, path string, depth int, overridden map[string]bool) error {
 	if err := w.step(n, depth); err != nil {
 		return err

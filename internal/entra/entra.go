@@ -129,7 +129,7 @@ func (s *Source) check() error {
 	u, err := url.Parse(s.tokenURL)
 	switch {
 	case err != nil || u.Host == "":
-		return errors.New("entra: token endpoint is no URL with a host")
+		return errors.New("entra: token endpoint is not a URL with a host")
 	case s.credential == nil:
 		return errors.New("entra: no client credential")
 	case u.Scheme == "https", u.Scheme == "http" && loopback.Host(u.Hostname()):

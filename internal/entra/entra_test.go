@@ -316,8 +316,8 @@ func TestSecretIsNotSentInTheClear(t *testing.T) {
 	for url, want := range map[string]string{
 		"http://login.example/t/token": "entra: token endpoint at login.example is not reached by https",
 		"ftp://login.example/t":        "entra: token endpoint at login.example is not reached by https",
-		"login.example":                "entra: token endpoint is no URL with a host",
-		"https://%zz/":                 "entra: token endpoint is no URL with a host",
+		"login.example":                "entra: token endpoint is not a URL with a host",
+		"https://%zz/":                 "entra: token endpoint is not a URL with a host",
 	} {
 		s := entra.New(entra.Options{TokenURL: url, Credential: entra.Secret(secret.New(clientSecret))})
 		if _, err := s.Token(t.Context()); err == nil || err.Error() != want {

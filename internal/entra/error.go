@@ -36,7 +36,7 @@ type Error struct {
 	Body          string        `json:"body,omitempty"`      // start of an answer that is no OAuth error, as one line
 	Err           error         `json:"-"`                   // the network's error, nil when an answer came
 
-	kind string // what an answer is that is no OAuth error, such as "text/html"
+	kind string // what an answer is that is not an OAuth error, such as "text/html"
 	json bool   // the answer is JSON all the same
 	told bool   // Retry-After was sent
 
@@ -226,7 +226,7 @@ func (e *Error) Throttled() bool {
 }
 
 // Transient reports that a later request may succeed: no answer, 408, 429,
-// 5xx, an answer of somebody in between (a page, nothing), or one that says so
+// 5xx, an answer of someone in between (a page, nothing), or one that says so
 // by itself. A certificate that cannot be verified, a TLS version without an
 // overlap and a proxy that wants another sign-in stay that way, and so does what an endpoint answers in JSON of its own.
 func (e *Error) Transient() bool {

@@ -107,7 +107,7 @@ func TestProxyThatWantsASignInIsAskedOnce(t *testing.T) {
 	}{
 		{nil, []string{`Basic realm="a, NTLM"`}, "(it offers Basic; no user and password were sent)", "It offers Basic. No user and password were sent: the proxy's setting has none."},
 		{url.UserPassword("u", "p4ssw0rd"), []string{`Basic realm="x", Digest nonce="y", realm = "z"`}, "(it offers Basic, Digest; user and password were sent)", "User and password were sent, and it refused them."},
-		{nil, []string{"NTLM", "negotiate TlRMTVNTUAAC==", "ntlm"}, "(it offers NTLM, Negotiate; no user and password were sent)", "It offers NTLM, Negotiate. smtpsend speaks Basic alone, so that no user and password can help."},
+		{nil, []string{"NTLM", "negotiate TlRMTVNTUAAC==", "ntlm"}, "(it offers NTLM, Negotiate; no user and password were sent)", "It offers NTLM, Negotiate. smtpsend supports only Basic, so a user and a password do not help."},
 		{url.UserPassword("u", "p4ssw0rd"), nil, "(user and password were sent)", "User and password were sent, and it refused them."},
 	} {
 		var requests atomic.Int32
@@ -141,7 +141,7 @@ func TestProxyThatWantsASignInIsAskedOnce(t *testing.T) {
 // TestSOCKSProxyThatWantsASignInIsAskedOnce: net/http has its own code for SOCKS.
 func TestSOCKSProxyThatWantsASignInIsAskedOnce(t *testing.T) {
 	for answers, note := range map[string]string{
-		"\x05\xff":         "It takes none of the ways that were offered to it",
+		"\x05\xff":         "It accepts none of the ways that were offered",
 		"\x05\x02\x01\x01": "User and password were sent, and it refused them.",
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

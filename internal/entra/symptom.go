@@ -23,7 +23,7 @@ func (e *Error) Symptom() diagnosis.Symptom {
 	case e.Code == "":
 		s.Text = e.Body
 		// Throttling answers in plain text, and a 5xx often comes from a proxy
-		// of Entra itself; a page in place of a token comes from somebody else, and
+		// of Entra itself; a page in place of a token comes from someone else, and
 		// so does JSON that is granted and holds no token.
 		if e.HTTPStatus != http.StatusTooManyRequests && e.HTTPStatus < 500 && (!e.json || e.HTTPStatus < 300) {
 			s.Fault = smtp.FaultTokenNotJSON

@@ -2,9 +2,9 @@
 // and compose have them.
 //
 // The language is what these agree on: one assignment a line, comments from # at
-// the start of a line or behind a blank, an optional "export ", values bare, in
+// the start of a line or after a blank, an optional "export ", values bare, in
 // single quotes (taken as they are) or in double quotes, where a backslash
-// stands before ", \, $ and ` as in a shell. Nothing is interpolated and no value
+// is written before ", \, $ and ` as in a shell. Nothing is interpolated and no value
 // spans lines. CRLF, a byte order mark and UTF-16, which PowerShell writes, are
 // understood.
 //
@@ -172,7 +172,7 @@ func closed(value, rest string, ok bool) (string, string) {
 	case tail == "" || tail[0] == '#' && tail != rest:
 		return value, ""
 	}
-	return "", "goes on after the closing quote"
+	return "", "continues after the closing quote"
 }
 
 func doubleQuoted(s string) (value, rest string, ok bool) {
@@ -196,7 +196,7 @@ func doubleQuoted(s string) (value, rest string, ok bool) {
 func Format(name, value string) (string, error) {
 	switch {
 	case !isName(name):
-		return "", fmt.Errorf("writing env file: %q is no variable name", name)
+		return "", fmt.Errorf("writing env file: %q is not a variable name", name)
 	case strings.ContainsFunc(value, isControl) || !utf8.ValidString(value):
 		return "", fmt.Errorf("writing env file: the value of %s has a control character or is not UTF-8", name)
 	case !needsQuotes(value):

@@ -67,7 +67,7 @@ func TestReadNamesEveryBadLineAndNoValue(t *testing.T) {
 		"line 5: has no variable name before the = (letters, digits and _, no blank)",
 		"line 6: has an opening quote without a closing one",
 		"line 7: has an opening quote without a closing one",
-		"line 8: goes on after the closing quote",
+		"line 8: continues after the closing quote",
 		"line 9: has a control character in its value",
 	}
 	var got []string

@@ -78,7 +78,7 @@ func unescapeHTML(text string) string {
 }
 
 // tagNames are the elements that tools wrap messages in. Others, such as an
-// address in angle brackets, are no tags.
+// address in angle brackets, are not tags.
 var tagNames = lazyregexp.New(`(?i)^</?(?:a|abbr|b|body|br|center|code|dd|div|dl|dt|em|font|h[1-6]|head|hr|html|i|img|li|meta|o:p|ol|p|pre|s|small|span|strong|style|sub|table|tbody|td|th|thead|title|tr|tt|u|ul|wbr|string|message|error|cause|exception)[\s/>]`)
 
 const maxTag = 400 // octets of one tag

@@ -146,7 +146,7 @@ func Outbox(err error) error {
 	return With(CannotCreate, err)
 }
 
-// Ending is what became of all the mail of a verb, as far as its exit code says
+// Ending is the outcome of all the mail of a verb, as far as its exit code says
 // it. It counts recipients, messages or rows, whichever the verb deals in.
 type Ending struct {
 	Accepted int // the server has them
@@ -207,7 +207,7 @@ func (e Ending) Worst() int {
 	return OK
 }
 
-// EndingOf is what became of one submission. found is the finding of r.Failure.
+// EndingOf is the outcome of one submission. found is the finding of r.Failure.
 func EndingOf(r *submission.Receipt, found diagnosis.Finding) Ending {
 	e := Ending{
 		Accepted: r.Count(smtp.Accepted), Refused: r.Count(smtp.Permanent), InDoubt: r.Count(smtp.InDoubt),

@@ -44,7 +44,7 @@ func endOfString(text string, i int) int {
 
 // YAML returns how many values text could hold, counted by the signs that can
 // begin one: ends of lines, commas, brackets, and colons, dashes and question
-// marks with a blank behind them. A parser makes at most twice as many of it.
+// marks with a blank after them. A parser makes at most twice as many of it.
 // Signs in quoted texts and in texts of several lines count, too, because what is
 // such a text only the parser knows. A directive, such as %TAG, counts as many: the
 // parser compares each with all before it, and each tag with all of them.
@@ -83,7 +83,7 @@ func beginsLine(before string) bool {
 	return false
 }
 
-// ends reports whether rest is behind the end of a word. YAML has blanks beyond
+// ends reports whether rest is after the end of a word. YAML has blanks beyond
 // ASCII, too.
 func ends(rest string) bool {
 	return rest == "" || rest[0] >= 0x80 || strings.IndexByte(" \t\r\n,[]{}\"'", rest[0]) >= 0

@@ -3,7 +3,7 @@
 // in columns, lists with their marks, and preformatted text as it is. Nothing is
 // fetched.
 //
-// The HTML may be anybody's. The parser lets elements nest 512 deep, which bounds
+// The HTML may be anyone's. The parser lets elements nest 512 deep, which bounds
 // the recursion; indentation ends at half of a line; and what has too many tags,
 // or becomes much longer than it was, is not laid out but read as running text.
 package htmltext
@@ -200,7 +200,7 @@ func (w *writer) word(s string) {
 	w.line.WriteString(strings.ReplaceAll(s, "\u00a0", " "))
 }
 
-// link keeps the target behind the text, unless the text is the target.
+// link keeps the target after the text, unless the text is the target.
 func (w *writer) link(n *html.Node) {
 	before := w.line.Len()
 	w.children(n)
@@ -236,7 +236,7 @@ func (w *writer) heading(n *html.Node) {
 	})
 }
 
-// list sets a list off only from what stands around the outermost one.
+// list sets a list off only from what is around the outermost one.
 func (w *writer) list(n *html.Node) {
 	start := -1
 	if n.DataAtom == atom.Ol {
@@ -266,7 +266,7 @@ func (w *writer) item(n *html.Node) {
 	w.mark = ""
 }
 
-// indented writes n behind by, unless half of the line is taken already: each
+// indented writes n after by, unless half of the line is taken already: each
 // line that is nested deeper would only become longer.
 func (w *writer) indented(by string, n *html.Node) {
 	before := w.indent

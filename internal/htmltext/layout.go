@@ -24,7 +24,7 @@ func (w *writer) endLine() {
 	w.wrap(text, room)
 }
 
-// put writes one line behind the indentation, and the empty line that is due.
+// put writes one line after the indentation, and the empty line that is due.
 func (w *writer) put(line string) {
 	if w.most > 0 && w.out.Len()+len(line) > w.most || w.ctx.Err() != nil {
 		w.full = true

@@ -42,14 +42,14 @@ func TestAMailboxComesBackBesideNodemailerServer(t *testing.T) {
 		code  int // of the run that meets it first
 		words string
 	}{
-		"no service at connect": {`{"at":"connect","code":554,"message":"5.3.2 no service now"}`, 69, "which pauses: the server cannot be used: 554 5.3.2 no service now"},
-		"busy at connect":       {`{"at":"connect","code":421,"message":"4.3.2 busy"}`, 75, "which pauses: the server cannot be reached: 421 4.3.2 busy"},
-		"another certificate":   {`{"cert":"other"}`, 76, "which pauses: the server cannot be used: "},
-		"no STARTTLS":           {`{"hide":"STARTTLS"}`, 76, "which pauses: the server cannot be used: "},
-		"no AUTH":               {`{"hide":"AUTH"}`, 76, "which pauses: the server cannot be used: "},
-		"nonsense to RCPT":      {`{"at":"rcpt","code":666,"message":"what"}`, 76, "which pauses: the server cannot be used: "},
+		"no service at connect": {`{"at":"connect","code":554,"message":"5.3.2 no service now"}`, 69, "which is paused: the server cannot be used: 554 5.3.2 no service now"},
+		"busy at connect":       {`{"at":"connect","code":421,"message":"4.3.2 busy"}`, 75, "which is paused: the server cannot be reached: 421 4.3.2 busy"},
+		"another certificate":   {`{"cert":"other"}`, 76, "which is paused: the server cannot be used: "},
+		"no STARTTLS":           {`{"hide":"STARTTLS"}`, 76, "which is paused: the server cannot be used: "},
+		"no AUTH":               {`{"hide":"AUTH"}`, 76, "which is paused: the server cannot be used: "},
+		"nonsense to RCPT":      {`{"at":"rcpt","code":666,"message":"what"}`, 76, "which is paused: the server cannot be used: "},
 		"sign-in refused":       {`{"at":"auth","code":535,"message":"5.7.8 no"}`, 77, "is held, and no message is lost"},
-		"sign-in put off":       {`{"at":"auth","code":454,"message":"4.7.0 later"}`, 75, "which pauses: the server cannot be reached"},
+		"sign-in put off":       {`{"at":"auth","code":454,"message":"4.7.0 later"}`, 75, "which is paused: the server cannot be reached"},
 		"sender not allowed":    {`{"at":"mail","code":550,"message":"5.7.60 SMTP; Client does not have permissions to send as this sender"}`, 77, "is held, and no message is lost"},
 		"deferred at the end":   {`{"at":"data","code":451,"message":"4.3.0 later"}`, 75, "deferred"},
 	} {

@@ -12,7 +12,7 @@ package limits
 // Of a message. A size is in octets, as everywhere here.
 const (
 	Message       = 150 << 20 // a ready message, and what is composed: what Exchange Online says in SIZE, 150 MiB
-	MessageRead   = 300 << 20 // what is read of a ready message, with CRs that are left out; sendmail reads so much of one that is refused, lest its sender meet a closed pipe, and keeps it; after a signal it keeps as much as a message may have
+	MessageRead   = 300 << 20 // what is read of a ready message, with CRs that are left out; sendmail reads this much of a refused message and keeps it, so that the caller does not get a closed pipe; after a signal it keeps as much as a message may have
 	HeaderSection = 1 << 20   // the header section of a ready message, and of one within it where that is re-encoded
 	Fields        = 16 << 20  // all header fields that are written again, where a message is re-encoded; those of a digest with 10,000 messages have a tenth of it
 	PartHeader    = 100 << 10 // the header of one MIME part, where a message is re-encoded; Postfix's header_size_limit
@@ -36,7 +36,7 @@ const (
 	MarkdownSource  = 2 << 20     // the source
 	MarkdownNodes   = 200_000     // paragraphs and their lines, list items, table cells, links, emphases ...
 	MarkdownNesting = 100         // quotations and lists within each other
-	MarkdownWork    = 100_000_000 // comparisons of brackets and other marks with each other, which grow with the square of those that nothing closes
+	MarkdownWork    = 100_000_000 // comparisons of brackets and other marks with each other; they grow with the square of the marks that are not closed
 	MarkdownHTML    = 6 << 20     // the HTML made from it
 	HTMLTags        = 50_000      // tags and comments of an HTML body that is laid out as text; of one with more, the text is taken as it comes
 )
@@ -53,7 +53,7 @@ const (
 	TemplateParts     = 1000      // fields of it that hold an action; each address and each header is one
 	TemplateCalls     = 100       // templates that call each other, or themselves, at one time
 	TemplateSteps     = 1_000_000 // steps of one message, all its parts together: an action each time it is executed
-	TemplateHTML      = 200_000   // actions of an HTML body that the library looks at to find where each stands: in a range twice, in a range within it four times, and in a template for each call of it
+	TemplateHTML      = 200_000   // actions of an HTML body that the library looks at to find the place of each: in a range twice, in a range within it four times, and in a template for each call of it
 	TemplateText      = 16 << 20  // what functions such as printf make while one message is filled in
 	TemplateResult    = 16 << 20  // the bodies of a message that are filled in, text and HTML together
 	TemplateValue     = 4 << 20   // one value that is written into HTML, which escaping makes up to six times as long

@@ -292,7 +292,7 @@ func TestYAMLGivesTheSameAsJSON(t *testing.T) {
 		"a: 1\na: 2":          `line 2: mapping key "a" already defined at line 1`,
 		"a: {b: 1, b: 2}":     `line 1: mapping key "b" already defined at line 1`,
 		"? [a]\n: b":          `line 1: a key is a list or a mapping, not a text`,
-		"a: 1\nb:\n  <<: 7\n": `line 3: << stands before something that is not a mapping`,
+		"a: 1\nb:\n  <<: 7\n": `line 3: << is before something that is not a mapping`,
 	} {
 		if _, err := mailtemplate.ParseData(t.Context(), "d.yaml", source); err == nil || err.Error() != "data d.yaml: "+want {
 			t.Errorf("%q: %v, want %s", source, err, want)

@@ -42,7 +42,7 @@ func ParseTime(field, text string) (time.Time, error) {
 		wall, _ := time.Parse(layout, text)
 		movedOn := wall.Hour() != at.Hour() || wall.Minute() != at.Minute() // a date alone means the day's first moment
 		if movedOn && len(layout) > len(time.DateOnly) {
-			return time.Time{}, refused(field, text, "is a time that is left out that day, when the clocks are put forward")
+			return time.Time{}, refused(field, text, "does not exist on that day, because the clocks go forward")
 		}
 		return at, nil
 	}

@@ -172,7 +172,7 @@ func (d *yamlDecoder) merge(into map[string]any, from *yaml.Node, depth int) err
 	for _, item := range list {
 		m, ok := item.(map[string]any)
 		if !ok {
-			return fmt.Errorf("line %d: << stands before something that is not a mapping", from.Line)
+			return fmt.Errorf("line %d: << is before something that is not a mapping", from.Line)
 		}
 		for name, v := range m {
 			if _, own := into[name]; !own {

@@ -116,7 +116,7 @@ type paragraph struct {
 	*guard
 }
 
-// Transform counts the definitions, each of which moves all lines behind it, and
+// Transform counts the definitions, each of which moves all lines after it, and
 // the cells, of which goldmark adds those that a row lacks.
 func (p *paragraph) Transform(node *ast.Paragraph, reader text.Reader, pc parser.Context) {
 	p.alive()

@@ -36,7 +36,7 @@ func (c *counted) Parse(parent ast.Node, block text.Reader, pc parser.Context) a
 	line, segment := block.PeekLine()
 	node := c.InlineParser.Parse(parent, block, pc)
 	if node == nil {
-		if line[0] == '<' { // what is no HTML takes memory nevertheless
+		if line[0] == '<' { // what is not HTML takes memory nevertheless
 			c.grow(1)
 		}
 		return nil

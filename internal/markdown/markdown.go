@@ -1,4 +1,4 @@
-// Package markdown renders Markdown of anybody as HTML: CommonMark with tables,
+// Package markdown renders Markdown of anyone as HTML: CommonMark with tables,
 // strikethrough, task lists and bare links as on GitHub. HTML in the source is
 // left out, and so are links that run scripts.
 //

@@ -39,7 +39,7 @@ var refusedFields = &lazy.Value[map[string]string]{Make: func() map[string]strin
 		"reply-to":       ownField,
 		"subject":        ownField,
 		"date":           "is set to the time of composing",
-		"message-id":     "is made anew for each message",
+		"message-id":     "is new for each message",
 		"mime-version":   "is set by the composer",
 		"return-path":    returnPath,
 		"received":       "is written by servers only",

@@ -22,7 +22,7 @@ const (
 // possible, else in encoded words (RFC 2047). Runs of blanks are encoded too,
 // because folding within them would make a line of blanks only, which some
 // programs take for the end of the header. The first encoded word is made to
-// fit behind the name: Python's parser takes a fold there for a blank that
+// fit after the name: Python's parser takes a fold there for a blank that
 // belongs to the text.
 func Field(name, value string) string {
 	value = ToUTF8(value)
@@ -32,7 +32,7 @@ func Field(name, value string) string {
 	return Fold(name, value, false)
 }
 
-// IsPlain reports whether s can stand in a header field as it is: printable
+// IsPlain reports whether s can be in a header field as it is: printable
 // ASCII, single blanks, no word that could not be folded, and nothing that looks
 // like an encoded word.
 func IsPlain(s string) bool {
@@ -112,7 +112,7 @@ func qEncode(s string) string {
 // 5 rule 3).
 func isQSafe(c byte) bool { return isAlnum(c) || strings.IndexByte("!*+-/", c) >= 0 }
 
-// Fold renders one field, folded at blanks; behind the colon only when
+// Fold renders one field, folded at blanks; after the colon only when
 // foldFirst says so.
 func Fold(name, value string, foldFirst bool) string {
 	var b strings.Builder

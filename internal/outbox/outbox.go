@@ -13,7 +13,7 @@
 //     than 30 messages in any 60 s and 10,000 recipients in any 24 h, or less) and
 //     marks the message as maybe submitted, in one transaction. Until Finish, and
 //     for 60 s after it, the message counts.
-//  5. Finish records what became of it. Accepted by all: sent. A recipient refused
+//  5. Finish records its outcome. Accepted by all: sent. A recipient refused
 //     for good: dead, with its content kept. Transient: again after 1, 2, 4 ...
 //     minutes, at most 4 hours, until the waits add up to 5 days. Throttled: the
 //     mailbox pauses, and no attempt counts. The server cannot be used (a refusal

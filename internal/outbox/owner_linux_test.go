@@ -37,8 +37,8 @@ func TestPlantedFilesAreRefused(t *testing.T) {
 		}, "queue.db-wal belongs to user 65534", true},
 		"a directory with the sticky bit that is not empty": {func(dir, _ string) error {
 			return errors.Join(os.WriteFile(filepath.Join(dir, "x"), nil, 0o600), os.Chmod(dir, 0o777|fs.ModeSticky))
-		}, "may be written by everybody", false},
-		"a directory that all may write": {func(dir, _ string) error { return os.Chmod(dir, 0o777) }, "may be written by everybody", false},
+		}, "may be written by every user", false},
+		"a directory that all may write": {func(dir, _ string) error { return os.Chmod(dir, 0o777) }, "may be written by every user", false},
 		"a directory of another user":    {func(dir, _ string) error { return os.Chown(dir, nobody, nobody) }, "belongs to user 65534", true},
 		"a database of another user": {func(dir, _ string) error {
 			name := filepath.Join(dir, "queue.db")

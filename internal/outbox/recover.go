@@ -78,7 +78,7 @@ func (s *Sender) again(t *store.Tx, l left) error {
 	if _, err := t.Exec("UPDATE mail SET state = 'ready', holder = '', ready_at = ?2 WHERE id = ?1", l.id, readyAt); err != nil {
 		return err
 	}
-	return addEvent(t, l.id, Event{Kind: EventRecovered, Attempt: l.attempts, Text: "the process ended before the content went out"})
+	return addEvent(t, l.id, Event{Kind: EventRecovered, Attempt: l.attempts, Text: "the process ended before the content was sent"})
 }
 
 // doubt decides what is next for a message that may have been submitted. It counts as submitted
@@ -87,9 +87,9 @@ func (s *Sender) doubt(t *store.Tx, l left, r *Recovered) error {
 	if err := s.ob.rules.Count(t, l.mailbox, l.recipients); err != nil {
 		return err
 	}
-	state, text := Ready, "the process ended while the content went out: submitted once more, with the same Message-ID"
+	state, text := Ready, "the process ended while the content was sent: sent again with the same Message-ID"
 	if s.ob.o.InDoubt == DoubtHold || l.inDoubts > 0 {
-		state, text = Held, "the process ended while the content went out: held"
+		state, text = Held, "the process ended while the content was sent: held"
 		r.Held++
 		if l.notice == 0 {
 			if err := notice.Add(t, notice.Notice{Kind: notice.InDoubt, Mailbox: l.mailbox, Text: text}, l.id); err != nil {

@@ -19,7 +19,7 @@ var schema = store.Schema{
 
 // setBack ends pauses and due times that were written in the future as if the clock,
 // which was set back by so many ms, had gone on: nothing waits for the hour to come
-// again. Times that somebody asked for (Message.ReadyAt, ExpiresAt) stay.
+// again. Times that someone asked for (Message.ReadyAt, ExpiresAt) stay.
 func setBack(t *store.Tx, by int64) error {
 	for table, columns := range map[string][]string{
 		"mailbox": {"next_at", "paused_until", "probe_at", "since", "accepted_at"},

@@ -16,7 +16,7 @@ type Lock struct{ file *flock.Flock }
 
 // TryLock takes the lock on a file, which is made with mode 0600 when it does not
 // exist. locked is false when another process, or another Lock of this one, has
-// it. A file of somebody else, one that others may open, and a link are refused
+// it. A file of someone else, one that others may open, and a link are refused
 // with *Error: whoever can open a lock's file can hold it.
 func TryLock(name string) (l *Lock, locked bool, err error) {
 	file := flock.New(name, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow))
@@ -87,7 +87,7 @@ func sameFile(f *os.File, lock *flock.Flock) error {
 var errReplaced = errors.New("the lock's file was replaced")
 
 // Note replaces what the file of a lock that is held says, for people. Windows
-// lets nobody write a locked file.
+// lets no one write a locked file.
 func (l *Lock) Note(text string) error {
 	f, err := private(l.file.Path(), os.O_WRONLY, 0o077)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // 0600 when it does not exist; what it holds stays. One that exists belongs to
 // this user. It is reached by trusted links alone: in a directory that others may
 // write, a link could lead to any file of this user, or to a device. Pipes and
-// devices are written as they are, such as /dev/stdout; a pipe that nobody reads
+// devices are written as they are, such as /dev/stdout; a pipe that no one reads
 // is waited for until ctx ends, whose cause is returned then, and 30 s at most, then
 // with os.ErrDeadlineExceeded.
 func Writable(ctx context.Context, name string) (*os.File, error) {
@@ -42,7 +42,7 @@ func Writable(ctx context.Context, name string) (*os.File, error) {
 const readerLook = 20 * time.Millisecond
 
 // errReader is the cause of the context that ends after pipeWait.
-var errReader error = pipeError("nobody read it for 30s")
+var errReader error = pipeError("no program read it for 30s")
 
 // openFileNames are names for what a process has open already, such as /dev/stdout.
 var openFileNames = lazyregexp.New(`^/(?:dev/(?:std(?:in|out|err)|fd/\d+)|proc/(?:self|thread-self|\d+)/fd/\d+)$`)
@@ -100,7 +100,7 @@ func Output(ctx context.Context, name string) (*os.File, error) {
 }
 
 // OutputDir makes a directory that the user named, and those above it, with mode
-// 0700 when it does not exist. It may be anybody's: files in it are to be opened
+// 0700 when it does not exist. It may be anyone's: files in it are to be opened
 // by Output.
 func OutputDir(name string) error {
 	_, err := toDir(name, true, false)

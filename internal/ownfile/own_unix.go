@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// noFollow: a link may lead to a file that somebody else chose, and opening a
+// noFollow: a link may lead to a file that someone else chose, and opening a
 // pipe would wait.
 const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
@@ -102,7 +102,7 @@ var errOpenFile = errors.New("is not a file on a disk: its content comes from th
 
 // toDir goes to a directory and says what it is. With missing it makes what does
 // not exist of it. Of the links on the way it refuses only those in directories
-// that everybody may write: homes that a group may write are common. Where strict,
+// that everyone may write: homes that a group may write are common. Where strict,
 // it refuses directories on the way in which others could exchange the next one.
 func toDir(name string, missing, strict bool) (fs.FileInfo, error) {
 	w, err := newWalk(name, 0o002, strict)

@@ -79,7 +79,7 @@ func trusted(who, us *windows.SID) bool {
 		who.IsWellKnown(windows.WinCreatorOwnerSid) || who.IsWellKnown(windows.WinCreatorOwnerRightsSid) || who.String() == installer
 }
 
-// othersMayWrite reports an entry of the list that lets anybody else change the
+// othersMayWrite reports an entry of the list that lets anyone else change the
 // file or its rights.
 func othersMayWrite(list *windows.ACL, us *windows.SID) bool {
 	const write = windows.FILE_WRITE_DATA | windows.FILE_APPEND_DATA | windows.WRITE_DAC | windows.WRITE_OWNER |

@@ -1,11 +1,11 @@
 // Package ownfile opens files. It is the only package that does, so that a look
-// at it shows what a file that somebody else has planted can do.
+// at it shows what a file that someone else has planted can do.
 //
 // There are four kinds of files:
 //
 //   - What decides what this program does, such as an env file or a key:
-//     [OpenTrusted]. Nobody but root and this user could have written it, and
-//     nobody else chose it by a link. OpenBelow never opens it.
+//     [OpenTrusted]. No one but root and this user could have written it, and
+//     no one else chose it by a link. OpenBelow never opens it.
 //   - What is this user's alone, such as a cached token, a lock or the outbox:
 //     [OpenPrivate], [OpenOrCreate], [Append], [TryLock], in a directory of
 //     [MakeDir]. A link in their place is refused, not followed.
@@ -13,14 +13,14 @@
 //     opened, so nothing that was planted is written through.
 //   - What the user named to be read or written: [Open], [ReadAll], [Output].
 //     These follow links, because the user chose the name; Output never writes
-//     through a link that somebody else could have put there.
+//     through a link that someone else could have put there.
 //
 // A link is trusted when it belongs to root or to this user, and is in a
 // directory that only they may write, or where the sticky bit keeps others from
 // replacing it. Links that Kubernetes makes for mounted secrets are.
 //
 // On Windows the owner decides: SYSTEM, the administrators or this user; and
-// nobody else may have a right to write.
+// no one else may have a right to write.
 //
 // All functions may be called concurrently. A file that is not used for its
 // owner, mode or kind gives an *Error; other errors are those of package os.
@@ -56,7 +56,7 @@ func refused(path, reason string) error { return &Error{Path: path, Reason: reas
 // OpenTrusted opens a file to read that decides what this program does. It is a
 // regular file with one link, on a file system that keeps files (not /proc or
 // /sys, whose files others can fill), belongs to root or to this user, and
-// nobody else may write it. Links on the way to it must be trusted.
+// no one else may write it. Links on the way to it must be trusted.
 func OpenTrusted(name string) (*os.File, error) {
 	f, err := openTrusted(name)
 	if err != nil {
@@ -84,7 +84,7 @@ func OpenPrivate(name string) (*os.File, error) {
 // OpenOrCreate opens a file to read and write, and makes it with mode 0600 when
 // it does not exist. One that exists is regular, has one link and belongs to
 // this user. Others may be able to read it: what an older version made stays
-// usable, and created says that nobody can have looked into it before.
+// usable, and created says that no one can have looked into it before.
 func OpenOrCreate(name string) (f *os.File, created bool, err error) {
 	f, err = private(name, os.O_RDWR, 0o022)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -106,7 +106,7 @@ func Append(name string) (*os.File, error) {
 
 // Check reports whether a file that another program will open is, if it exists,
 // one that OpenOrCreate would take: for a library that opens files by itself, in a
-// directory where nobody can replace them.
+// directory where no one can replace them.
 func Check(name string) error {
 	info, err := os.Lstat(name)
 	switch {
@@ -241,7 +241,7 @@ func MakeTrustedDir(name string) error {
 	case !rootOrUs(uid):
 		return refused(name, fmt.Sprintf("belongs to user %d, neither to you nor to root", uid))
 	case info.Mode().Perm()&0o002 != 0:
-		return refused(name, "may be written by everybody: name a directory in it, which is made with mode 0700")
+		return refused(name, "may be written by every user: name a directory in it, which is made with mode 0700")
 	case groupMayLead(info):
 		return refused(name, "may be written by a group, whose members could lead root elsewhere: chmod g-w it, or give it to a user of its own")
 	}

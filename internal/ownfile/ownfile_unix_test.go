@@ -334,7 +334,7 @@ func TestMakeDirMakesAllWithMode0700(t *testing.T) {
 	open := dirOf(t, dir+"/open", 0o777)
 	wantRefused(t, ownfile.MakeDir(open), "has mode 0777, which lets others in")
 	must(t, os.Symlink(dir+"/real", open+"/l"))
-	wantRefused(t, ownfile.MakeDir(open+"/l/made"), "is below "+open+", which everybody may write")
+	wantRefused(t, ownfile.MakeDir(open+"/l/made"), "is below "+open+", which every user may write")
 	wantRefused(t, ownfile.OutputDir(open+"/l/made"), "is reached by a link (l)")
 	if _, err := os.Stat(dir + "/real/made"); err == nil {
 		t.Error("a directory was made through the link")

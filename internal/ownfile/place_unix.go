@@ -90,7 +90,7 @@ func (p *place) isPipe() bool {
 	return unix.Fstatat(p.walk.dir, p.last, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && uint32(st.Mode)&unix.S_IFMT == unix.S_IFIFO
 }
 
-// waitsForReader reports that err says that nobody has opened the pipe to read it.
+// waitsForReader reports that err says that no one has opened the pipe to read it.
 // A device says the same when there is none, as /dev/tty does.
 func (p *place) waitsForReader(err error) bool {
 	return errors.Is(err, unix.ENXIO) && p.isPipe()

@@ -98,7 +98,7 @@ func TestDirectoriesThatOthersCanExchange(t *testing.T) {
 	for name, use := range map[string]func(string) error{
 		"MakeDir": ownfile.MakeDir, "MakeTrustedDir": ownfile.MakeTrustedDir, "CheckDir": ownfile.CheckDir,
 	} {
-		wantRefused(t, use(dir+"/open/below"), "is below "+dir+"/open, which everybody may write")
+		wantRefused(t, use(dir+"/open/below"), "is below "+dir+"/open, which every user may write")
 		must(t, os.MkdirAll(dir+"/sticky/below", 0o700))
 		if err := use(dir + "/sticky/below"); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -128,7 +128,7 @@ func TestDirectoriesThatOthersCanExchange(t *testing.T) {
 func TestTrustedFilesAreChosenByNobodyElse(t *testing.T) {
 	dir := tree(t)
 	put(t, dirOf(t, dir+"/open", 0o777)+"/f", 0o600)
-	wantRefused(t, closed(ownfile.OpenTrusted(dir+"/open/f")), "is below "+dir+"/open, which everybody may write")
+	wantRefused(t, closed(ownfile.OpenTrusted(dir+"/open/f")), "is below "+dir+"/open, which every user may write")
 	if err := closed(ownfile.OpenTrusted(dir + "/mine/")); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("a slash after a file: %v", err)
 	}
@@ -186,7 +186,7 @@ func TestAnEmptyDirectoryIsMadeOurs(t *testing.T) {
 	must(t, ownfile.MakeTrustedDir(dir))
 	put(t, dir+"/x", 0o600)
 	must(t, os.Chmod(dir, 0o777|fs.ModeSticky))
-	wantRefused(t, ownfile.MakeTrustedDir(dir), "may be written by everybody")
+	wantRefused(t, ownfile.MakeTrustedDir(dir), "may be written by every user")
 }
 
 func TestSyncDirSyncsTheDirectoryItself(t *testing.T) {

@@ -26,7 +26,7 @@ func OpenRegular(name string) (*os.File, error) {
 	return stillRegular(f, err)
 }
 
-// OpenBelow is OpenRegular for a name relative to dir that somebody else chose:
+// OpenBelow is OpenRegular for a name relative to dir that someone else chose:
 // a link that leads out of dir is not followed; see os.Root. A file that this
 // process has its settings or a secret from is ErrWithheld.
 func OpenBelow(dir, name string) (*os.File, error) {

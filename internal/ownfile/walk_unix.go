@@ -123,7 +123,7 @@ func (w *walk) look(e string) (*unix.Stat_t, error) {
 
 // judge refuses, where strict, a directory in which others could put something in
 // the place of what is in it. A volume of a container is often open to all, who are
-// those in the container; what is mounted to be read only changes for nobody.
+// those in the container; what is mounted to be read only changes for no one.
 func (w *walk) judge() error {
 	if !w.strict {
 		return nil
@@ -139,7 +139,7 @@ func (w *walk) judge() error {
 		return refused(w.name, fmt.Sprintf("is below %s, which belongs to user %d, neither to you nor to root", w.path, st.Uid))
 	case mode&unix.S_ISVTX != 0:
 	case mode&0o002 != 0:
-		return refused(w.name, "is below "+w.path+", which everybody may write")
+		return refused(w.name, "is below "+w.path+", which every user may write")
 	case mode&0o020 != 0 && st.Gid != 0 && os.Geteuid() == 0:
 		return refused(w.name, "is below "+w.path+", which a group may write, whose members could lead root elsewhere")
 	}

@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// ErrWithheld is wrapped when a file that somebody else chose is one that this
+// ErrWithheld is wrapped when a file that someone else chose is one that this
 // process has its settings or a secret from.
-var ErrWithheld = errors.New("holds settings or a secret of smtpsend, which are not given to anybody")
+var ErrWithheld = errors.New("holds settings or a secret of smtpsend, which are never sent")
 
 // withheld are the files that OpenTrusted and ReadSecret have opened: OpenBelow
 // gives none of them out, wherever they are and by whatever name.

@@ -44,7 +44,7 @@ func (v Attempts) Print(a tally.Attempt) {
 		}
 		batchOfServer := v.Batch && s.Pause == mailbox.PauseServer
 		if v.Waits || batchOfServer { // a batch shows the others beside its rows
-			v.Printer.Line("note", "mailbox %s pauses; %s", name, view.GoesOn(name, s.Until, s.Probe, now))
+			v.Printer.Line("note", "mailbox %s is paused; %s", name, view.GoesOn(name, s.Until, s.Probe, now))
 		}
 	}
 	if v.Lines {
@@ -65,9 +65,9 @@ func (v Attempts) explain(a tally.Attempt) bool {
 func (v Attempts) Probed(p courier.Probed) {
 	switch {
 	case p.Settled.Pause == "":
-		v.Printer.Line("note", "mailbox %s, which was held, signs in again and goes on", p.Mailbox)
+		v.Printer.Line("note", "mailbox %s was held; its sign-in is accepted again and it continues", p.Mailbox)
 	case p.Err != nil:
-		v.Printer.Line("note", "mailbox %s was tried by a sign-in and is still held: %s", p.Mailbox, view.AtMost(view.Said(p.Err), 200))
+		v.Printer.Line("note", "a sign-in was tried for mailbox %s, which is still held: %s", p.Mailbox, view.AtMost(view.Said(p.Err), 200))
 	}
 }
 
@@ -100,7 +100,7 @@ func Stopped(p *stdio.Printer, list []operator.Mailbox) {
 		case m.Stopped():
 			p.Line("note", "%s is held (%s); %s", wait, m.Code, view.GoesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		default:
-			p.Line("note", "%s pauses: %s; %s", wait, view.AtMost(diagnosis.Short(view.MailboxReason(m.Wait)), 200), view.GoesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			p.Line("note", "%s is paused: %s; %s", wait, view.AtMost(diagnosis.Short(view.MailboxReason(m.Wait)), 200), view.GoesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 }
@@ -110,7 +110,7 @@ func Pauses(p *stdio.Printer, list []operator.Mailbox) {
 	now := time.Now()
 	for _, m := range list {
 		if m.Pause != "" && !m.Held() && m.Counts[outbox.Ready] > 0 {
-			p.Line("note", "mailbox %s pauses: %s; %s", m.Name, view.AtMost(diagnosis.Short(view.MailboxReason(m.Wait)), 200), view.GoesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
+			p.Line("note", "mailbox %s is paused: %s; %s", m.Name, view.AtMost(diagnosis.Short(view.MailboxReason(m.Wait)), 200), view.GoesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 		}
 	}
 }
@@ -118,10 +118,10 @@ func Pauses(p *stdio.Printer, list []operator.Mailbox) {
 // LastRun says what the process that submitted before has left.
 func LastRun(p *stdio.Printer, left outbox.Recovered) {
 	if left.Again > 0 {
-		p.Warningf("the last run ended with %d %s on the way, surely not submitted: due again", left.Again, view.Plural(left.Again, "message", "messages"))
+		p.Warningf("the last run ended with %d %s on the way that did not leave: due again", left.Again, view.Plural(left.Again, "message", "messages"))
 	}
 	if left.InDoubt > 0 {
-		p.Warningf("the last run left %d %s in doubt: submitted once more, with the same Message-ID", left.InDoubt, view.Plural(left.InDoubt, "message", "messages"))
+		p.Warningf("the last run left %d %s in doubt: sent again with the same Message-ID", left.InDoubt, view.Plural(left.InDoubt, "message", "messages"))
 	}
 	if left.Held > 0 {
 		p.Warningf("the last run left %d %s in doubt: held; see smtpsend queue ls --state held", left.Held, view.Plural(left.Held, "message", "messages"))
@@ -132,6 +132,6 @@ func LastRun(p *stdio.Printer, left outbox.Recovered) {
 // apply.
 func UnderWay(p *stdio.Printer, a outbox.Action, n int) {
 	if n > 0 {
-		p.Line("note", "%s being submitted: %s does not apply to what is under way", view.Plural(n, "1 more is", fmt.Sprint(n)+" more are"), a)
+		p.Line("note", "%s being submitted: %s does not apply to them now", view.Plural(n, "1 more is", fmt.Sprint(n)+" more are"), a)
 	}
 }

@@ -31,7 +31,7 @@ func (v Batch) Print(event batch.Event) {
 		}
 		v.Printer.Line("note", "mailbox %s %s (%s): tried again", e.Mailbox.Name, word, e.Mailbox.Code)
 	case batch.OtherSender:
-		v.Printer.Line("note", "another process submits from this outbox, these rows too; when it ends, this one goes on")
+		v.Printer.Line("note", "another process submits from this outbox, including these rows; when it ends, this one continues")
 	default:
 		if !v.Quiet {
 			v.printProgress(event)
@@ -42,7 +42,7 @@ func (v Batch) Print(event batch.Event) {
 func (v Batch) printProgress(event batch.Event) {
 	switch e := event.(type) {
 	case batch.GoesOn:
-		v.Printer.Printf("batch %q goes on; begun %s: %s\n", e.Batch.Name, e.Batch.CreatedAt.Local().Format("2006-01-02 15:04"), e.Before)
+		v.Printer.Printf("batch %q continues; begun %s: %s\n", e.Batch.Name, e.Batch.CreatedAt.Local().Format("2006-01-02 15:04"), e.Before)
 	case batch.Stuck:
 		v.Printer.Warningf("no further rows are taken: %v", e.Err)
 	case batch.Progress:

@@ -40,7 +40,7 @@ func manualBlocks(t *testing.T) (pinning, wrapper, sudoers string) {
 		t.Fatal(err)
 	}
 	_, section, ok := strings.Cut(string(text), "\nWith the wrapper callers can submit")
-	section, _, ended := strings.Cut(section, "\nsudo takes the callers'")
+	section, _, ended := strings.Cut(section, "\nsudo removes the callers'")
 	if !ok || !ended {
 		t.Fatal("the manual has no section about the wrapper")
 	}
@@ -203,7 +203,7 @@ func TestNoCallerRunsTheOutbox(t *testing.T) {
 		t.Fatalf("queueing: %v", r)
 	}
 	for _, command := range []string{"sendmail -q", "(ulimit -f 60; sendmail -q)", "sendmail -qIx", "sendmail -v -qSx", "SUDO_UID=0 sendmail -q"} {
-		if r := h.eve(t, command); r.code != 77 || !strings.Contains(r.stderr, "the outbox is another user's") {
+		if r := h.eve(t, command); r.code != 77 || !strings.Contains(r.stderr, "the outbox belongs to another user") {
 			t.Errorf("%s: %v", command, r)
 		}
 	}

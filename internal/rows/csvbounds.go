@@ -44,7 +44,7 @@ func (b *boundedCSV) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// take counts one octet. Quotes that are no part of CSV end the reading anyhow, so
+// take counts one octet. Quotes that are not part of CSV end the reading anyhow, so
 // that each of them may begin or end what is quoted.
 func (b *boundedCSV) take(c byte) {
 	if b.record == 0 {

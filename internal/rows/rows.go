@@ -67,7 +67,7 @@ type Reader struct {
 
 // NewReader reads rows from r: JSON objects, one a line, when name ends in .jsonl
 // or .ndjson or the first octet is "{"; else CSV with a line of column names. A
-// byte order mark is dropped (UTF-16 is read by it), and a line that is no UTF-8
+// byte order mark is dropped (UTF-16 is read by it), and a line that is not UTF-8
 // is read as Windows-1252, which Excel writes. Of CSV the delimiter (comma,
 // semicolon, tab) is found in the line of names. key names the column that names the row.
 func NewReader(name string, r io.Reader, key string) (*Reader, error) {

@@ -79,7 +79,7 @@ func hide(text string, w *word, shortest int) string {
 	}
 	folded := fold(text)
 	var b strings.Builder
-	kept := 0 // what stands before it is in b
+	kept := 0 // what is before it is in b
 	for at := 0; at+block <= len(folded); {
 		isPart := w.has(folded[at : at+block])
 		if !isPart || w.around(folded, kept, at, at+block, shortest) < shortest {

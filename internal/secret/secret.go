@@ -9,7 +9,7 @@ import (
 	"log/slog"
 )
 
-// Redacted is what stands in place of a secret wherever one is printed.
+// Redacted is written in place of a secret wherever one is printed.
 const Redacted = "[redacted]"
 
 // String is a secret. The zero value is the absent secret. The value sits

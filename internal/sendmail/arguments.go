@@ -92,7 +92,7 @@ func Parse(args []string) (*Arguments, error) {
 	}
 	for _, r := range args {
 		if len(r) > 1 && r[0] == '-' {
-			return nil, exit.Usagef("sendmail: %q stands after a recipient: options go before it, and -- before a recipient that begins with a hyphen", r)
+			return nil, exit.Usagef("sendmail: %q comes after a recipient: write options before it, and -- before a recipient that begins with a hyphen", r)
 		}
 	}
 	a.Recipients = args
@@ -193,7 +193,7 @@ func (a *Arguments) setMode(text string) error {
 }
 
 // flush is -q: alone it delivers the queue, with an interval (-q30m) it is a
-// daemon's setting, which may stand beside a message.
+// daemon's setting, which may come with a message.
 func (a *Arguments) flush(text string) {
 	if text == "" || strings.ContainsRune("IRS", rune(text[0])) {
 		a.Mode = ModeFlush
@@ -240,7 +240,7 @@ type OptionError struct {
 
 // Error names the option.
 func (e *OptionError) Error() string {
-	return "sendmail: " + e.Option + " is not taken from whoever calls sendmail"
+	return "sendmail: " + e.Option + " is not accepted from a caller of sendmail"
 }
 
 // refused is the error for an option that is one of settingOptions under name.

@@ -62,7 +62,7 @@ func linkTo(ctx context.Context, self, path string, force bool) error {
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 	case !force:
-		return fmt.Errorf("%s %w and is no link to this program", path, ErrTaken)
+		return fmt.Errorf("%s %w and is not a link to this program", path, ErrTaken)
 	default:
 		if err := os.Remove(path); err != nil {
 			return err

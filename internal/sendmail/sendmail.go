@@ -45,7 +45,7 @@ type Backend interface {
 	// error: they say where the message is kept.
 	Settings(ctx context.Context) (*config.Config, error)
 	// Submit submits m, and puts into the outbox what can be tried again, where the
-	// settings say so. It returns what became of m, and how that is shown. After an
+	// settings say so. It returns the outcome of m, and how that is shown. After an
 	// error no attempt was made.
 	Submit(ctx context.Context, m *Mail) (view.Receipt, *submission.Receipt, error)
 	// Queue puts m into the outbox instead.

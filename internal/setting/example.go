@@ -15,7 +15,7 @@ const exampleWidth = 96
 func Example() string {
 	var b strings.Builder
 	b.WriteString("# Settings of smtpsend. KEY=VALUE lines; # begins a comment, also after a blank; quote a value\n" +
-		"# that has blanks. Keep this file to yourself: chmod 600. Beside \"enaio\" stand the\n" +
+		"# that has blanks. Let no one else read this file: chmod 600. \"enaio\" names the\n" +
 		"# registry entry and the key below featureSwitches.sendEmail in osweb-prod.yml.\n")
 	group := ""
 	for _, s := range table() {

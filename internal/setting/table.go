@@ -30,25 +30,25 @@ func mailSettings() []Setting {
 	return []Setting{{
 		Name: "MAIL_SENDER", Registry: "MailSender", Group: groupMail,
 		Default: "(SMTP_USER_NAME)",
-		Comment: "Address in From when a message names none.",
+		Comment: "Address in From for a message that has none.",
 		Example: "reports@contoso.example",
 	}, {
 		Name: "NO_MAILS", Registry: "NoMails", Group: groupMail,
 		Default: "0",
-		Comment: "1 = compose and check every message, but submit none and open no connection.",
+		Comment: "1 = compose and check every message, but submit nothing and open no connection.",
 		Example: "1",
 	}, {
 		Name: "REENCODE", Group: groupMail,
 		Default: "always",
-		Comment: "What of a ready message (sendmail, send --message) is written in another way that says the same: " +
-			"always = text and header fields with octets above 127, which Exchange Online is reported to garble, and what no server takes; " +
-			"long = only the latter: lines over 998 octets, and text with NUL; never = nothing, such a message is refused. " +
+		Comment: "What is re-encoded in a ready message (sendmail, send --message), without a change of meaning: " +
+			"always = text and header fields with octets above 127, which Exchange Online is reported to garble, and what no server accepts; " +
+			"long = only what no server accepts: lines over 998 octets, and text with NUL; never = nothing: such a message is refused. " +
 			"Signed and encrypted parts never change.",
 		Example: "never",
 	}, {
 		Name: "REENCODE_LONG_LINES", Group: groupMail,
 		Default: "0",
-		Comment: "Older setting, still read. SMTPSEND_REENCODE does what it did, and more, unless told otherwise.",
+		Comment: "Older setting, still read. By default SMTPSEND_REENCODE does the same and more.",
 		Example: "1",
 	}}
 }
@@ -77,7 +77,7 @@ func serverSettings() []Setting {
 	}, {
 		Name: "SMTP_USER_NAME", Registry: "SMTPUserName", YAML: "smtpUsername", Group: groupServer,
 		Default: "(the address in From)",
-		Comment: "Mailbox that is logged in to. Set it to send for others from one mailbox, which then needs the Send As right; leave it unset to log in to the mailbox of each From.",
+		Comment: "Mailbox that signs in. Set it to send for others from one mailbox, which then needs the Send As right. Leave it unset to sign in as the mailbox in each From.",
 		Example: "reports@contoso.example",
 	}}
 }
@@ -107,12 +107,12 @@ func tokenSettings() []Setting {
 	}, {
 		Name: "OFFICE_TOKEN_ENDPOINT", Registry: "OfficeTokenEndpoint", Group: groupToken,
 		Default: entraEndpoint,
-		Comment: "Where the token is fetched. #TenantID# is replaced by the tenant. AZURE_AUTHORITY_HOST, when set, replaces the host of the default by another one of Microsoft's.",
+		Comment: "Where the token is fetched. #TenantID# is replaced by the tenant. AZURE_AUTHORITY_HOST, when set, replaces the host of the default with another one of Microsoft's.",
 		Example: entraEndpoint,
 	}, {
 		Name: "OFFICE_ACCESS_SCOPES", Registry: "OfficeAccessScopes", Group: groupToken,
 		Default: exchange.Worldwide.Scope(),
-		Comment: "Scopes of the token, with blanks or commas between them.",
+		Comment: "Scopes of the token, separated by blanks or commas.",
 		Example: exchange.Worldwide.Scope(),
 	}, {
 		Name: "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS", Registry: "OfficeTokenGraceTimeInSeconds", Group: groupToken,
@@ -122,7 +122,7 @@ func tokenSettings() []Setting {
 	}, {
 		Name: "CLOUD", Group: groupToken,
 		Default: "public",
-		Comment: "public, usgov, usgov-dod or china: sets token endpoint, scope and server together, each still overridable. " +
+		Comment: "public, usgov, usgov-dod or china: sets token endpoint, scope and server together; each can still be set. " +
 			"Scope and server of all but public, and both servers known for usgov-dod, are second-hand: check them against your tenant.",
 		Example: "public",
 	}}
@@ -131,11 +131,11 @@ func tokenSettings() []Setting {
 func localSettings() []Setting {
 	return []Setting{{
 		Name: "CA_FILE", Group: groupLocal, Path: true,
-		Comment: "File with further root certificates, for the token endpoint and the SMTP server: PEM, or one certificate in DER. One that cannot be read is an error.",
+		Comment: "File with additional root certificates, for the token endpoint and the SMTP server: PEM, or one certificate in DER. A certificate that cannot be read is an error.",
 		Example: "/etc/smtpsend/ca.pem",
 	}, {
 		Name: "PROXY", Group: groupLocal,
-		Comment: "Proxy for both: http:// or https:// (CONNECT), socks5:// (names resolved by the proxy). A password in it is masked when shown.",
+		Comment: "Proxy for the token endpoint and the SMTP server: http:// or https:// (CONNECT), socks5:// (names resolved by the proxy). A password in it is masked when shown.",
 		Example: "http://proxy.contoso.example:3128",
 	}, {
 		Name: "EHLO_NAME", Group: groupLocal,
@@ -150,7 +150,7 @@ func localSettings() []Setting {
 	}, {
 		Name: "CACHE_DIR", Group: groupLocal, Path: true,
 		Default: "(smtpsend in the user's cache directory)",
-		Comment: "Directory for the encrypted token and for the locks that keep a mailbox to its connections.",
+		Comment: "Directory for the encrypted token and for the locks that limit the connections of a mailbox.",
 		Example: "/var/cache/smtpsend",
 	}, {
 		Name: "IDENTITY_FILE", Group: groupLocal, Path: true,
@@ -163,7 +163,7 @@ func localSettings() []Setting {
 func sendmailSettings() []Setting {
 	return []Setting{{
 		Name: "DEFAULT_DOMAIN", Group: groupLink,
-		Comment: "Domain for recipients without one that have no alias, such as root.",
+		Comment: "Domain for recipients that have no domain and no alias, such as root.",
 		Example: "contoso.example",
 	}, {
 		Name: "ALIASES_FILE", Group: groupLink, Path: true,
@@ -173,12 +173,12 @@ func sendmailSettings() []Setting {
 	}, {
 		Name: "DEAD_LETTER_DIR", Group: groupLink, Path: true,
 		Default: "(dead.letter in the home directory)",
-		Comment: "Directory that keeps what could not be submitted: each message in a file, and beside it why, and for whom. It must exist.",
+		Comment: "Directory for messages that could not be submitted: each in a file, with a second file that says why and for whom. It must exist.",
 		Example: "/var/spool/smtpsend/dead",
 	}, {
 		Name: "FORCE_FROM", Group: groupLink,
 		Default: "0",
-		Comment: "1 = SMTPSEND_MAIL_SENDER stands in From and in MAIL whatever a program says, for a host whose programs insist on addresses that the mailbox may not send as.",
+		Comment: "1 = always use SMTPSEND_MAIL_SENDER in From and in MAIL, for a host whose programs insist on addresses that the mailbox may not send as.",
 		Example: "1",
 	}}
 }
@@ -187,7 +187,7 @@ func queueSettings() []Setting {
 	return []Setting{{
 		Name: "QUEUE", Group: groupQueue,
 		Default: "never",
-		Comment: "What send and sendmail do: never = submit at once, and fail when that fails; fallback = put the message into the outbox when it could not be submitted now; always = put every message there, for queue run to submit.",
+		Comment: "What send and sendmail do: never = submit at once, and fail if that fails; fallback = put the message into the outbox if it could not be submitted now; always = put every message into the outbox, and queue run submits it.",
 		Example: "fallback",
 	}, {
 		Name: "STATE_DIR", Group: groupQueue, Path: true,
@@ -197,15 +197,15 @@ func queueSettings() []Setting {
 	}, {
 		Name: "IN_DOUBT", Group: groupQueue,
 		Default: "resend",
-		Comment: "What the outbox does with a message whose final dot was sent and not answered: resend = submit it once more, with the same Message-ID, and record that; hold = keep it for somebody to decide.",
+		Comment: "What the outbox does with a message whose final dot was sent and not answered: resend = send it again with the same Message-ID, and record that; hold = hold it until you decide.",
 		Example: "hold",
 	}, {
 		Name: "OPERATOR", Group: groupQueue,
-		Comment: "Address that gets a notice when a message is given up, or a mailbox is held, pauses for long, and submits again. It goes by a mailbox that works.",
+		Comment: "Address that gets a notice when a message is refused or expired, and when a mailbox is held, is paused for long, or submits again. The notice is sent from a mailbox that works.",
 		Example: "postmaster@contoso.example",
 	}, {
 		Name: NotifyCommand, Group: groupQueue,
-		Comment: "Program that gets the same as JSON on standard input, so that no mail has to work for it (run without a shell, 30 seconds at most).",
+		Comment: "Program that gets the same notices as JSON on standard input, so that they do not depend on mail (run without a shell, 30 seconds at most).",
 		Example: "/usr/local/lib/smtpsend/page-on-call",
 	}, {
 		Name: "MESSAGES_PER_MINUTE", Group: groupQueue,
@@ -221,7 +221,7 @@ func queueSettings() []Setting {
 	}, {
 		Name: "TIME_SCALE", Group: groupQueue,
 		Default: "1",
-		Comment: "Beside a sandbox whose time runs that many times faster: so do the outbox's minutes and days. Refused unless the server is loopback.",
+		Comment: "For tests with a sandbox: the outbox's minutes and days run this many times faster, as the sandbox's do. Refused unless the server is loopback.",
 		Example: "60",
 	}}
 }

@@ -127,7 +127,7 @@ func (q *quoter) text(p []byte) (err error) {
 }
 
 // octet writes one, encoded or as it is. A hyphen that would come first after a
-// soft line end is encoded, lest a delimiter begin there.
+// soft line end is encoded, so that a delimiter does not begin there.
 func (q *quoter) octet(c byte, encode bool) error {
 	isFull := q.column == lineRoom-1
 	isFullForEncoded := encode && q.column >= lineRoom-3
@@ -209,7 +209,7 @@ func (r *repairer) long(piece []byte, last bool) (err error) {
 	return err
 }
 
-// softEnd counts the blanks that p begins with, which are no text at the end of a
+// softEnd counts the blanks that p begins with, which are not text at the end of a
 // line (RFC 2045 6.7 rule 3), and reports whether the line ends after them.
 func softEnd(p []byte, last bool) (blanks int, ends bool) {
 	for blanks < min(len(p), limits.Line) && (p[blanks] == ' ' || p[blanks] == '\t') {

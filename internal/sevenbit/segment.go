@@ -130,7 +130,7 @@ func newPlain(s stretch, eightBit bool) Segment {
 					column = 0
 				}
 				if column > limits.Line {
-					_, _ = w.WriteString("\r\n ") // a blank, lest a delimiter begin there
+					_, _ = w.WriteString("\r\n ") // a blank, so that a delimiter does not begin there
 					column = 2
 				}
 				isHigh := eightBit && c >= 0x80

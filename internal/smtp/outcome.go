@@ -1,6 +1,6 @@
 package smtp
 
-// Outcome is what became of a message for one recipient.
+// Outcome is what happened to a message for one recipient.
 type Outcome string
 
 // The outcomes. Only Accepted means that the server took responsibility (RFC

@@ -28,7 +28,7 @@ func (c *conn) data(ctx context.Context, arg string) bool {
 }
 
 // content lets the session read framed and sends its reply. The only way on
-// from here is a stream that stands exactly behind the content.
+// from here is a stream that is exactly after the content.
 func (c *conn) content(ctx context.Context, framed io.Reader) bool {
 	in := &contentReader{src: framed, left: c.opts.MaxMessageBytes, policy: c.opts.LineEnds}
 	if c.tx.mail.Body == "BINARYMIME" {

@@ -87,7 +87,7 @@ func setParam(params *map[string]string, name, value string) (refusal string) {
 	return ""
 }
 
-// cutPath takes "FROM:<path> rest" apart. A blank after the colon is no part of
+// cutPath takes "FROM:<path> rest" apart. A blank after the colon is not part of
 // the grammar, but Exchange and nearly all others take it. A source route is
 // dropped (RFC 5321 appendix C).
 func cutPath(arg, prefix string) (path, rest string, ok bool) {
@@ -132,8 +132,8 @@ func pathEnd(s string) int {
 
 // validPath refuses what could not be written into a command again: control
 // characters, blanks and brackets outside quotes, and octets above ASCII that
-// were not asked for by SMTPUTF8 or are no UTF-8. Whether it is an address of
-// somebody is the session's question.
+// were not asked for by SMTPUTF8 or are not UTF-8. Whether it is an address of
+// someone is the session's question.
 func validPath(path string, allowUTF8 bool) bool {
 	if !utf8.ValidString(path) || strings.HasPrefix(path, "@") || strings.HasSuffix(path, "@") {
 		return false

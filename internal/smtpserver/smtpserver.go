@@ -41,7 +41,7 @@ import (
 // context.
 var ErrServerClosed = errors.New("smtpserver: server closed")
 
-// LineEnds says what becomes of a CR or LF that stands alone.
+// LineEnds says what becomes of a CR or LF that is alone.
 type LineEnds int
 
 // None of these makes a lone CR or LF end the content.

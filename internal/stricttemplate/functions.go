@@ -147,7 +147,7 @@ func (m *meter) url(v any) (htmltemplate.URL, error) {
 		return "", fmt.Errorf("the link %.60q has a control character", text)
 	}
 	if scheme := schemeOf(text); forbiddenScheme(scheme, text) {
-		return "", fmt.Errorf("the link %.60q begins with %s:, which is never let through", text, scheme)
+		return "", fmt.Errorf("the link %.60q begins with %s:, which is never allowed", text, scheme)
 	}
 	if strings.HasPrefix(text, `\\`) || drive.Get().MatchString(text) {
 		return "", fmt.Errorf("the value %s", notLink(text))

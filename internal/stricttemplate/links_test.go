@@ -30,11 +30,11 @@ func TestLinksOfDataAreThatOrAnError(t *testing.T) {
 		}
 	}
 	for source, want := range map[string]string{
-		`<a href="{{.tel}}">`: `line 1: "tel" is the link "tel:+49301234567": of data only http:, https: and mailto: are links; {{url ...}} lets tel: through where it is meant`,
-		`<a href="{{.app}}">`: `lets archive: through`, "\n<a href=\"{{.file}}\">": `line 2: "file" is the link "file://server/share/Bericht März.pdf"`, `<img src="{{.cid}}">`: `lets cid: through`, `<td background="{{.cid}}">`: `lets cid: through`,
-		`<p style="background:url({{.cid}})">`: `lets cid: through`, `<p style="background:url('{{.cid}}')">`: `lets cid: through`, `<img srcset="{{.web}} 1x, {{.cid}} 2x">`: `lets cid: through`, `<img srcset="{{.tel}}, {{.web}}">`: `lets tel: through`,
-		`<a href={{.tel}}>`: `lets tel: through`, `{{define "l"}}{{.tel}}{{end}}<a href="{{template "l" .}}">`: `"tel" is the link`, `{{range .}}<a href="{{$.tel}}">{{end}}`: `"tel" is the link`,
-		`<a href="{{.js}}">`: `"js" is the link "JavaScript:alert(1)", and javascript: is never let through`, `<a href="{{url .js}}">`: `begins with javascript:, which is never let through`, `<a href="{{url .js2}}">`: `never let through`,
+		`<a href="{{.tel}}">`: `line 1: "tel" is the link "tel:+49301234567": of data only http:, https: and mailto: are links; {{url ...}} allows tel:`,
+		`<a href="{{.app}}">`: `allows archive:`, "\n<a href=\"{{.file}}\">": `line 2: "file" is the link "file://server/share/Bericht März.pdf"`, `<img src="{{.cid}}">`: `allows cid:`, `<td background="{{.cid}}">`: `allows cid:`,
+		`<p style="background:url({{.cid}})">`: `allows cid:`, `<p style="background:url('{{.cid}}')">`: `allows cid:`, `<img srcset="{{.web}} 1x, {{.cid}} 2x">`: `allows cid:`, `<img srcset="{{.tel}}, {{.web}}">`: `allows tel:`,
+		`<a href={{.tel}}>`: `allows tel:`, `{{define "l"}}{{.tel}}{{end}}<a href="{{template "l" .}}">`: `"tel" is the link`, `{{range .}}<a href="{{$.tel}}">{{end}}`: `"tel" is the link`,
+		`<a href="{{.js}}">`: `"js" is the link "JavaScript:alert(1)", and javascript: is never allowed`, `<a href="{{url .js}}">`: `begins with javascript:, which is never allowed`, `<a href="{{url .js2}}">`: `never allowed`,
 		`<a href="{{url .js3}}">`: `control character`, `<a href="{{url .vb}}">`: `vbscript:, which is never`, `<img src="{{url .svg}}">`: `data:, which is never`, `<a href="{{url .unc}}">`: `a path and not a link`, `<a href="{{url .drive}}">`: `a path and not a link`,
 		`<a href="{{.drive}}">`: `"drive" is the link`, `<a href="{{.odd}}">`: `"odd" is the link "a b:c"`, `<a href="{{.colon}}">`: `"colon" is the link "1:2"`, `<a href="{{.unc}}">`: `a path and not a link`,
 		`<a href="https://x.example/?{{.q}}">`: `line 1: "q" is "_al=tok&b=1", whose signs would be encoded: {{url ...}} writes it as it is, {{urlquery ...}} as one value`, `<a href="https://x.example/?a=b&{{.q}}">`: `"q" is`,

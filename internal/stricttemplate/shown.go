@@ -162,11 +162,11 @@ func (a *action) link() string {
 		case scheme == "" || scheme == "http" || scheme == "https" || scheme == "mailto":
 			continue
 		case forbiddenScheme(scheme, link):
-			return fmt.Sprintf("is the link %.60q, and %s: is never let through", link, scheme)
+			return fmt.Sprintf("is the link %.60q, and %s: is never allowed", link, scheme)
 		}
-		return fmt.Sprintf("is the link %.60q: of data only http:, https: and mailto: are links; {{url ...}} lets %s: through where it is meant", link, scheme)
+		return fmt.Sprintf("is the link %.60q: of data only http:, https: and mailto: are links; {{url ...}} allows %s:", link, scheme)
 	}
-	return fmt.Sprintf("is the link %.60q, which is not let through: {{url ...}} does so where it is meant", a.text)
+	return fmt.Sprintf("is the link %.60q, which is not allowed: {{url ...}} allows it", a.text)
 }
 
 // isQuery reports a value at the beginning of a query or a fragment that is more than

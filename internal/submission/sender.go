@@ -2,7 +2,7 @@
 // (RFC 6409), as a mailbox that an access token belongs to. A Sender makes sessions
 // as needed (package session), takes each mail object through its transactions
 // (package transaction), tries again what deserves it (Policy), and says in a
-// Receipt what became of it for each recipient. Nothing in doubt is submitted
+// Receipt what happened for each recipient. Nothing in doubt is submitted
 // again: the server may have it.
 package submission
 

@@ -1,4 +1,4 @@
-// Package tally counts what became of the attempts of one run of the courier: how
+// Package tally counts the outcomes of the attempts of one run of the courier: how
 // many messages were accepted, deferred and refused, which mailboxes are held or
 // pause, and what all that ends with as an exit code (internal/exit). It prints
 // nothing: Options.Attempt gets each attempt with what is new about its mailbox.
@@ -37,7 +37,7 @@ type Options struct {
 	Probed func(courier.Probed)
 }
 
-// Attempt is what became of one attempt.
+// Attempt is the outcome of one attempt.
 type Attempt struct {
 	Claim   *outbox.Claim
 	Receipt *submission.Receipt // nil when the settings allow no connection
@@ -175,7 +175,7 @@ func LostCode(m operator.Mail) int { return lostCode(exit.RememberedCode(m.Kind,
 // Stopped counts the mailboxes that have mail which is not submitted because they are
 // held, or pause although mail is due, so that a run that had nothing to do does not
 // look well. It returns those that no attempt has told of, and those that an operator
-// held, which are no failure.
+// held, which are not failures.
 func (t *Tally) Stopped(ctx context.Context, box *outbox.Outbox) (list []operator.Mailbox, err error) {
 	all, err := operator.Mailboxes(ctx, box)
 	if err != nil {
@@ -231,7 +231,7 @@ func (t *Tally) Failures() (waiting, lost []int) {
 	return slices.Collect(maps.Values(t.waiting)), slices.Clone(t.lost)
 }
 
-// Sum is what a tally has counted: attempts by what became of them, and mailboxes.
+// Sum is what a tally has counted: attempts by their outcomes, and mailboxes.
 type Sum struct {
 	Accepted, Deferred, Refused, InDoubt int
 	StoppedMailboxes, PausedMailboxes    int

@@ -35,7 +35,7 @@ func (r *Result) has(path string) bool {
 }
 
 // transaction is MAIL, RCPT and DATA for some recipients of one mail object
-// (RFC 5321 3.3), and what became of them so far.
+// (RFC 5321 3.3), and their outcomes so far.
 type transaction struct {
 	mail  *mailobject.Mail
 	to    []string

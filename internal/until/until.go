@@ -12,7 +12,7 @@ import (
 // no writer, or a library that takes no context, cannot be stopped from outside.
 // To leave it behind is right for a program that now tells why it ends, and ends;
 // it would not be in one that goes on. So f must not touch what the caller uses
-// afterwards, and nothing that f returns late is used by anybody. With a ctx that
+// afterwards, and nothing that f returns late is used by anyone. With a ctx that
 // never ends, f runs in the caller's goroutine.
 func Do[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	if ctx.Done() == nil {
@@ -40,7 +40,7 @@ func Do[T any](ctx context.Context, f func() (T, error)) (T, error) {
 }
 
 // Reader is r, but its Read returns the cause of ctx as soon as that has ended,
-// also while r waits: a pipe that nobody writes to, or a terminal. What a read
+// also while r waits: a pipe that no one writes to, or a terminal. What a read
 // that is left behind brings is lost; see Do. It is for one goroutine at a time.
 func Reader(ctx context.Context, r io.Reader) io.Reader {
 	return &reader{ctx: ctx, in: r, got: make(chan arrival, 1)}

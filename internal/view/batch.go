@@ -57,10 +57,10 @@ func Rows(p *stdio.Printer, name string, c batch.Checked) {
 		p.Warningf("%s: line %d is not UTF-8: read as Windows-1252; --charset says what it is in, such as cp850", name, c.Legacy)
 	}
 	if c.Twice > 0 {
-		p.Warningf("%s: %d %s in the file before: one message for both", name, c.Twice, Plural(c.Twice, "row stands", "rows stand"))
+		p.Warningf("%s: %d %s earlier in the file: one message for both", name, c.Twice, Plural(c.Twice, "row occurs", "rows occur"))
 	}
 	if c.Bad == 0 && c.Rows > 0 {
-		Unsent(p, c.Unsent, "batch sends no images along: name one of the web, by https:")
+		Unsent(p, c.Unsent, "batch includes no images: use one on the web, with https:")
 	}
 }
 
@@ -89,7 +89,7 @@ func NewBadRows(name string, c batch.Checked, worded func(error) error) BadRows 
 	v := BadRows{Bad: c.Bad, Problems: []Problem{}, Unread: c.Unread, ExitCode: exit.Data}
 	v.Error = fmt.Sprintf("%s: %d of %d rows cannot be used; nothing was submitted", name, c.Bad, c.Bad+c.Rows)
 	if c.Unread {
-		v.Error = fmt.Sprintf("%s: %d rows cannot be used, and more were not looked at; nothing was submitted", name, c.Bad)
+		v.Error = fmt.Sprintf("%s: %d rows cannot be used, and later ones were not checked; nothing was submitted", name, c.Bad)
 	}
 	for _, p := range c.Problems {
 		v.Problems = append(v.Problems, Problem{Row: p.N, Line: p.Line, Problem: worded(p.Err).Error()})
@@ -166,20 +166,20 @@ func (v BatchEnd) Print(p *stdio.Printer) {
 	}
 	p.Printf("%s\n", text)
 	if again := a.Doubts - a.InDoubt; again > 0 {
-		p.Line("note", "%d accepted %s in doubt once and submitted again: a duplicate is possible; see smtpsend queue ls --all --batch %q",
+		p.Line("note", "%d accepted %s in doubt once and sent again: a duplicate is possible; see smtpsend queue ls --all --batch %q",
 			again, Plural(again, "row was", "rows were"), v.Batch)
 	}
 	switch {
 	case v.interrupted && v.NotTaken > 0:
-		p.Line("note", "interrupted; the same command goes on where it stopped")
+		p.Line("note", "interrupted; the same command continues where it stopped")
 	case v.NotTaken > 0:
-		p.Line("note", "when it is fixed, the same command goes on where it stopped")
+		p.Line("note", "when the cause is fixed, the same command continues where it stopped")
 	case v.interrupted && a.Waiting > 0:
-		p.Line("note", "interrupted; the same command, or smtpsend queue run --drain, goes on where it stopped")
+		p.Line("note", "interrupted; the same command, or smtpsend queue run --drain, continues where it stopped")
 	case a.Waiting > 0 && v.addOnly:
 		p.Line("note", "smtpsend queue run submits what is due")
 	case a.Waiting > 0:
-		p.Line("note", "%d %s; smtpsend queue why says for what. When it is fixed, the same command goes on",
+		p.Line("note", "%d %s; smtpsend queue why says why. When the cause is fixed, the same command continues",
 			a.Waiting, Plural(a.Waiting, "row waits", "rows wait"))
 	}
 }

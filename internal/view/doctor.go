@@ -64,7 +64,7 @@ func healthyText(r *doctor.Report) string {
 // printSuspects lists the causes that the server's answer leaves.
 func printSuspects(p *stdio.Printer, list []doctor.Suspect) {
 	p.Text("\n" + Wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
-		"They stand in the order of likelihood, as far as the token's claims tell it; begin at the top.", len(list)), "  "))
+		"The most likely one, judged by the token's claims, comes first; begin at the top.", len(list)), "  "))
 	for i, s := range list {
 		p.Printf("\n  %d. ", i+1)
 		p.Text(strings.TrimLeft(Wrapped(s.Cause, "     "), " "))

@@ -53,13 +53,13 @@ func Unsent(p *stdio.Printer, images []message.Unsent, advice string) {
 func unsentWhy(image message.Unsent, address string) (why, helps string) {
 	switch image.Why {
 	case message.UnsentFile:
-		return "which the message does not carry", "--embed sends the images of local files along"
+		return "which the message does not carry", "--embed includes the images of local files"
 	case message.UnsentCID:
-		return "which the message does not carry", fmt.Sprintf("--inline %s=FILE sends it along", strings.TrimPrefix(address, "cid:"))
+		return "which the message does not carry", fmt.Sprintf("--inline %s=FILE includes it", strings.TrimPrefix(address, "cid:"))
 	case message.UnsentPath:
-		return "a path of this machine, which its reader does not have", "--embed sends it along when its name is relative to the HTML file"
+		return "a path of this machine, which the recipient does not have", "--embed includes it when its name is relative to the HTML file"
 	case message.UnsentData:
-		return "an image within the HTML, which Outlook and Gmail do not show", "--embed sends the images of local files along"
+		return "an image within the HTML, which Outlook and Gmail do not show", "--embed includes the images of local files"
 	}
 	return "which mail programs do not show", ""
 }

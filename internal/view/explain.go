@@ -39,8 +39,8 @@ func (v Explained) Print(p *stdio.Printer) {
 	findings := v.Findings
 	if len(findings) == 0 {
 		p.Text("not recognised\n\n" + Wrapped("No error of Exchange Online or Entra ID is in this text, as far as smtpsend knows. "+
-			"Paste more of it: the line with the number (such as 535 5.7.3, 5.2.252 or AADSTS7000215) and the words after it. "+
-			"Other mail servers use some of the same numbers with another meaning, so they are not guessed at.", "  "))
+			"Paste more of the text: the line with the number (such as 535 5.7.3, 5.2.252 or AADSTS7000215) and the words after it. "+
+			"Other mail servers use some of the same numbers with another meaning, so smtpsend does not guess.", "  "))
 		return
 	}
 	for i, f := range findings {

@@ -72,7 +72,7 @@ type Detail struct {
 	Events          []Event          `json:"events"`
 }
 
-// RecipientState is what became of a message for one recipient.
+// RecipientState is what happened to a message for one recipient.
 type RecipientState struct {
 	ForwardPath string                `json:"forward_path"`
 	State       outbox.RecipientState `json:"state"`

@@ -150,11 +150,11 @@ func GoesOn(mailbox string, until, probe, now time.Time) string {
 	release := courier.ReleaseCommand(mailbox)
 	switch {
 	case !until.IsZero():
-		return fmt.Sprintf("it goes on by itself at %s, at once by: %s", Clock(until, now), release)
+		return fmt.Sprintf("it continues by itself at %s, or at once with: %s", Clock(until, now), release)
 	case probe.IsZero():
-		return "it goes on by: " + release
+		return "to continue, run: " + release
 	case !probe.After(now):
-		return "the next queue run tries it by a sign-in; when it is fixed, at once by: " + release
+		return "the next queue run tries a sign-in; when the cause is fixed, continue at once with: " + release
 	}
-	return fmt.Sprintf("tried again by itself, by a sign-in, at %s; when it is fixed, at once by: %s", Clock(probe, now), release)
+	return fmt.Sprintf("a sign-in is tried at %s; when the cause is fixed, continue at once with: %s", Clock(probe, now), release)
 }

@@ -19,7 +19,7 @@ func MailReason(m operator.Mail) string {
 	case operator.WhyHeld:
 		return "held by the operator"
 	case operator.WhyMailbox:
-		return "the mailbox waits: " + MailboxReason(m.MailboxWait)
+		return mailboxState(m.MailboxWait) + MailboxReason(m.MailboxWait)
 	case operator.WhyDue:
 		return "is due"
 	case operator.WhyDeferred:
@@ -28,6 +28,18 @@ func MailReason(m operator.Mail) string {
 		return "scheduled"
 	}
 	return ""
+}
+
+// mailboxState begins a reason with what the mailbox is. Texts of held mailboxes
+// say it themselves.
+func mailboxState(w *mailbox.WaitError) string {
+	switch {
+	case w != nil && w.Held():
+		return "the mailbox is "
+	case w != nil && w.Pause != "":
+		return "the mailbox is paused: "
+	}
+	return "the mailbox waits: "
 }
 
 // MailboxReason says in words why a mailbox waits, "" when it does not.

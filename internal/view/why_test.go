@@ -35,6 +35,12 @@ func TestEveryWaitHasItsWords(t *testing.T) {
 		"held: in doubt, the server may have it": {Why: operator.WhyInDoubt},
 		"held by the operator":                   {Why: operator.WhyHeld},
 		"the mailbox waits: limit reached: 3 recipients in 24h0m0s": {Why: operator.WhyMailbox, MailboxWait: wait},
+		"the mailbox is paused: the server asked for a pause": {
+			Why: operator.WhyMailbox, MailboxWait: &mailbox.WaitError{Until: later, Pause: mailbox.PauseThrottled},
+		},
+		"the mailbox is held: the server has blocked the mailbox": {
+			Why: operator.WhyMailbox, MailboxWait: &mailbox.WaitError{Pause: mailbox.PauseBlocked},
+		},
 		"is due":              {Why: operator.WhyDue},
 		"deferred: 451 4.3.0": {Why: operator.WhyDeferred, Text: "451 4.3.0"},
 		"scheduled":           {Why: operator.WhyScheduled},

@@ -47,7 +47,7 @@ func Set(tz string, isSet bool) error {
 	return trouble
 }
 
-// Trouble is the *Error of Set: a time for which somebody gave no zone must not be
+// Trouble is the *Error of Set: a time for which someone gave no zone must not be
 // read then.
 func Trouble() error { return trouble }
 
@@ -82,7 +82,7 @@ func unknown(tz string) error {
 
 // file is the zone of a file, which Go reads by itself: it does so when time.Local is
 // first asked for, and gives the zone the file's name when it could. A pipe would be
-// read for ever, and a device may be somebody's terminal.
+// read for ever, and a device may be someone's terminal.
 func file(tz, name string) (*time.Location, error) {
 	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
 		return nil, &Error{tz, "is not a file with a time zone"}

@@ -59,7 +59,7 @@ func (p *Proxy) carry(ctx context.Context, client *net.TCPConn, t *trip) {
 }
 
 // receive reads from c until its end and queues each piece for delay later. It
-// closes the queue behind the end.
+// closes the queue after the end.
 func receive(c *net.TCPConn, queue chan<- piece, delay func(n int) time.Duration) {
 	defer close(queue)
 	for {
@@ -76,7 +76,7 @@ func receive(c *net.TCPConn, queue chan<- piece, delay func(n int) time.Duration
 }
 
 // deliver writes each piece to c when it is due, after telling before. It
-// returns behind the end of the queue, or when c takes no more.
+// returns after the end of the queue, or when c takes no more.
 func deliver(c *net.TCPConn, queue <-chan piece, before func(n int)) {
 	for p := range queue {
 		sleepUntil(p.due)

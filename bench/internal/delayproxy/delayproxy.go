@@ -16,7 +16,7 @@
 //
 // A turn is a change from hearing to speaking: the client sends after the server
 // has been heard since the client's last octet. That is how often the client had
-// to wait for the server before it could go on. A reply that nobody waits for,
+// to wait for the server before it could go on. A reply that no one waits for,
 // such as the one to a last QUIT, is none. The count is exact as long as the
 // client speaks without delay; one that dawdles for more than R while the server
 // sends something unasked (TLS tickets) is charged a turn too many, never one too

@@ -85,7 +85,7 @@ func (x *session) Hello(ctx context.Context, _ string, extended bool) smtpserver
 	})
 }
 
-// keywords are in Exchange's order; after TLS, AUTH stands where STARTTLS was.
+// keywords are in Exchange's order; after TLS, AUTH is where STARTTLS was.
 func (x *session) keywords() []string {
 	offer, point, missing := "STARTTLS", fault.PointHelloClear, ""
 	if x.peer.TLS() != nil {

@@ -163,7 +163,7 @@ func (t *Tenant) Authorize(c accesstoken.Claims, address string, now time.Time) 
 	case app == nil:
 		return nil, "unknown application"
 	case now.Before(t.effective(app)):
-		return nil, "set up too short a time ago"
+		return nil, "set up only recently"
 	case app.RegisteredObjectID == registeredNone:
 		return nil, "application has no service principal in Exchange"
 	case app.RegisteredObjectID != c.ObjectID:
