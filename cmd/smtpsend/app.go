@@ -66,7 +66,7 @@ func (g *application) toStderr() *application {
 }
 
 // written is code, unless the result of cmd could not be written: then that is
-// the failure, but for verbs that submit, whose code says what became of mail.
+// the failure, but for verbs that submit, whose code says the outcome of the mail.
 func (g *application) written(cmd *cobra.Command, code int) int {
 	switch {
 	case g.out.Unwritten() == nil:

@@ -87,7 +87,7 @@ type Backup struct {
 // Print writes where it is.
 func (v Backup) Print(p *stdio.Printer) { p.Printf("copied to %s\n", v.File) }
 
-// QueueRun is what became of the attempts of a run.
+// QueueRun tells the outcomes of the attempts of a run.
 type QueueRun struct {
 	stdio.Schema
 	Accepted int `json:"accepted"`

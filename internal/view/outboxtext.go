@@ -144,7 +144,7 @@ func printMailbox(p *stdio.Printer, m operator.Mailbox) {
 	}
 }
 
-// GoesOn says when a mailbox that pauses or is held goes on, and how it does at
+// GoesOn says when a mailbox that is paused or held continues, and how it does so at
 // once.
 func GoesOn(mailbox string, until, probe, now time.Time) string {
 	release := courier.ReleaseCommand(mailbox)
