@@ -40,6 +40,16 @@ func (a Address) Domain() string { return a.domain }
 // IsZero reports whether there is no address.
 func (a Address) IsZero() bool { return a.local == "" && a.domain == "" }
 
+// IsLocalName reports an address that means nothing on another host: one without a
+// domain, or at localhost.
+func (a Address) IsLocalName() bool {
+	switch strings.ToLower(a.domain) {
+	case "", "localhost", "localhost.localdomain":
+		return !a.IsZero()
+	}
+	return false
+}
+
 // Addr returns the addr-spec as MAIL and RCPT take it: local part quoted when
 // it must be, no display name, no angle brackets.
 func (a Address) Addr() string {

@@ -290,3 +290,18 @@ func TestCheckGlobalRefusesWhatOnlyThisHostKnows(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestLocalNamesMeanNothingOnAnotherHost(t *testing.T) {
+	list, err := address.ParseLenient("From", "root, root@LocalHost, root@localhost.localdomain, root@nas, root@b.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, true, true, false, false} {
+		if list[i].IsLocalName() != want {
+			t.Errorf("%s: %v", list[i], !want)
+		}
+	}
+	if (address.Address{}).IsLocalName() {
+		t.Error("no address is taken for a local name")
+	}
+}

@@ -128,7 +128,7 @@ func (w *rewriter) author(m *readymessage.Message, r request, given address.Addr
 		}
 		return candidate, readymessage.Changes{From: candidate, ForceFrom: true}, nil
 	}
-	if !written.IsZero() && !isBare(written) && !w.cfg.ForceFrom {
+	if !written.IsZero() && !written.IsLocalName() && !w.cfg.ForceFrom {
 		return written, readymessage.Changes{}, nil // a server that is not Exchange may know this host
 	}
 	reason := "the message has no From address"

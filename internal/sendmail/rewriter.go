@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/aliases"
@@ -64,16 +63,7 @@ func newRewriter(ctx context.Context, cfg *config.Config) (*rewriter, error) {
 // isLocal reports an address that only this host could know: one without a
 // domain, at localhost, or at a name of this host.
 func (w *rewriter) isLocal(a address.Address) bool {
-	return isBare(a) || w.host.has(a.Domain())
-}
-
-// isBare reports an address that means nothing on another host.
-func isBare(a address.Address) bool {
-	switch strings.ToLower(a.Domain()) {
-	case "", "localhost", "localhost.localdomain":
-		return !a.IsZero()
-	}
-	return false
+	return a.IsLocalName() || w.host.has(a.Domain())
 }
 
 // resolve turns recipients into those that a server may know.
@@ -114,12 +104,12 @@ func (w *rewriter) expand(a address.Address) ([]address.Address, error) {
 		}
 		to := list[0]
 		switch {
-		case !isBare(to):
+		case !to.IsLocalName():
 		case w.cfg.DefaultDomain != "":
 			if to, err = to.At("alias", w.cfg.DefaultDomain); err != nil {
 				return nil, err
 			}
-		case !isBare(a):
+		case !a.IsLocalName():
 			return []address.Address{a}, nil
 		default:
 			return nil, &badinput.FieldError{Field: "recipient", Value: to.Local(), Reason: ErrLocalName.Error(), Err: ErrLocalName}
