@@ -89,3 +89,14 @@ const (
 	PasteRead     = 1 << 30 // a text for explain that is read
 	Paste         = 1 << 20 // what is looked at of it: the first and the last half of this
 )
+
+// Of the relay's settings file.
+const (
+	RelayFile      = 2 << 20 // the file
+	RelayValues    = 100_000 // values in it, keys and comments included, and each value that an alias repeats
+	RelayValue     = 1_000   // octets of a value
+	RelayListeners = 64      // listeners
+	RelayClients   = 5_000   // clients, and rules for senders
+	RelayList      = 1_000   // networks, uids, senders or domains of a client
+	RelayProblems  = 1_000   // problems that are named, and warnings
+)
