@@ -87,3 +87,13 @@ func unquoted(s string) (text string, ok bool) {
 	}
 	return b.String(), !quoted
 }
+
+// NameAlone is a From that has a display name and no address, as scripts write "From:
+// Backup Server"; "" for another From.
+func NameAlone(value string) string {
+	value = strings.Trim(value, `" `)
+	if strings.ContainsAny(value, "@<>\"():") {
+		return ""
+	}
+	return mimetext.CleanName(mimetext.DecodeWords(value))
+}

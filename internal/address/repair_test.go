@@ -109,3 +109,14 @@ func FuzzAuthors(f *testing.F) {
 		}
 	})
 }
+
+func TestANameAloneIsNotAnAddress(t *testing.T) {
+	for value, want := range map[string]string{
+		"Backup Server": "Backup Server", `"Backup Server"`: "Backup Server", "=?utf-8?q?J=C3=B6rg?=": "Jörg", "": "",
+		"Ann <a@b.example>": "", "a@b.example": "", "Backup (nightly)": "", "Team: x;": "",
+	} {
+		if got := address.NameAlone(value); got != want {
+			t.Errorf("%q: %q", value, got)
+		}
+	}
+}

@@ -11,7 +11,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
-	"github.com/smtpsend/smtpsend/internal/mimetext"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 )
 
@@ -104,7 +103,8 @@ func (e *AuthorError) Error() string { return e.Reason }
 // error has an *AuthorError when there is no such address.
 func (w *rewriter) author(m *readymessage.Message, r request, given address.Address) (address.Address, readymessage.Changes, error) {
 	written, err := w.readAuthor(m)
-	if name := nameWithoutAddress(m); err != nil && name != "" {
+	field, _ := m.Field("From")
+	if name := address.NameAlone(field); err != nil && name != "" {
 		written, err = address.Address{Name: name}, nil
 	}
 	fixedEnvelope := strings.Contains(w.cfg.SMTPUserName, "@") && !w.cfg.ForceFrom && !r.senderFromHeader
@@ -168,17 +168,6 @@ func (w *rewriter) readAuthor(m *readymessage.Message) (address.Address, error) 
 func severalAuthors(m *readymessage.Message) bool {
 	text, _ := m.Field("From")
 	return strings.ContainsAny(text, ",;")
-}
-
-// nameWithoutAddress is a From that has a display name and no address, as scripts
-// write "From: Backup Server"; "" for another From.
-func nameWithoutAddress(m *readymessage.Message) string {
-	text, _ := m.Field("From")
-	text = strings.Trim(text, `" `)
-	if strings.ContainsAny(text, "@<>\"():") {
-		return ""
-	}
-	return mimetext.CleanName(mimetext.DecodeWords(text))
 }
 
 // candidates are the addresses that may take the place of a From that is local or
