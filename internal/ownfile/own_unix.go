@@ -50,6 +50,22 @@ func groupMayLead(info fs.FileInfo) bool {
 // rootOrUs reports an owner that may decide for us.
 func rootOrUs(uid int) bool { return uid == 0 || uid == os.Geteuid() }
 
+// giveLike gives a new file the owner and the group of info, which is of the file name.
+func giveLike(f *os.File, name string, info fs.FileInfo) error {
+	like, ok := info.Sys().(*syscall.Stat_t)
+	own, err := f.Stat()
+	if err != nil || !ok {
+		return err
+	}
+	if st, ok := own.Sys().(*syscall.Stat_t); ok && st.Uid == like.Uid && st.Gid == like.Gid {
+		return nil
+	}
+	if err := f.Chown(int(like.Uid), int(like.Gid)); err != nil {
+		return refused(name, fmt.Sprintf("belongs to user %d and group %d: change it as that user, or as root", like.Uid, like.Gid))
+	}
+	return nil
+}
+
 // checkOwn refuses what belongs to someone else, or gives others a right in
 // forbidden.
 func checkOwn(name string, info fs.FileInfo, forbidden fs.FileMode) error {

@@ -16,7 +16,29 @@ import (
 // gets mode perm, whatever it had before; the umask does not widen or narrow it.
 // The temporary file is removed when anything fails. Concurrent writers of one
 // name are safe: one of them is last.
-func Replace(name string, data []byte, perm os.FileMode) (err error) {
+func Replace(name string, data []byte, perm os.FileMode) error {
+	return replace(name, data, perm, func(*os.File) error { return nil })
+}
+
+// ReplaceLike is Replace for a file that exists, is regular and no link: the new one
+// has its mode, owner and group, so that a service still reads what root has changed.
+// Only root can give it to another user; the error is an *Error then.
+func ReplaceLike(name string, data []byte) error {
+	info, err := os.Lstat(name)
+	switch {
+	case err != nil:
+		return err
+	case info.Mode()&os.ModeSymlink != 0:
+		return refused(name, "is a link")
+	}
+	if err := checkKind(name, info); err != nil {
+		return err
+	}
+	return replace(name, data, info.Mode().Perm(), func(f *os.File) error { return giveLike(f, name, info) })
+}
+
+// replace calls prepare for the new file while that is empty.
+func replace(name string, data []byte, perm os.FileMode, prepare func(*os.File) error) (err error) {
 	target, err := find(name, false)
 	if err != nil {
 		return err
@@ -33,6 +55,9 @@ func Replace(name string, data []byte, perm os.FileMode) (err error) {
 			_ = temporary.remove()
 		}
 	}()
+	if err := prepare(f); err != nil {
+		return err
+	}
 	if err := f.Chmod(perm); err != nil && runtime.GOOS != "windows" {
 		return fmt.Errorf("setting mode: %w", err)
 	}

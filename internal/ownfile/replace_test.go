@@ -1,8 +1,12 @@
 package ownfile_test
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"testing"
 
@@ -42,5 +46,48 @@ func TestReplaceThatFailsLeavesNothingBehind(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left in the directory: %v, %v, want only %q", entries, err, "d")
+	}
+}
+
+func TestReplaceLikeKeepsModeAndOwner(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	if err := ownfile.ReplaceLike(name, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v for no file", err)
+	}
+	if err := os.WriteFile(name, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such modes")
+	}
+	if err := os.Chmod(name, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	root := os.Geteuid() == 0
+	if root {
+		if err := os.Chown(name, 1234, 2345); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ownfile.ReplaceLike(name, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if root {
+		st := reflect.Indirect(reflect.ValueOf(info.Sys())) // another type on each system
+		if got := fmt.Sprint(st.FieldByName("Uid"), " ", st.FieldByName("Gid")); got != "1234 2345" {
+			t.Errorf("owner %s", got)
+		}
+	}
+	link := name + "-link"
+	if err := os.Symlink(name, link); err != nil {
+		t.Fatal(err)
+	}
+	var unsafe *ownfile.Error
+	if err := ownfile.ReplaceLike(link, nil); !errors.As(err, &unsafe) {
+		t.Errorf("got %v for a link", err)
 	}
 }

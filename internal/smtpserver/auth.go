@@ -16,9 +16,9 @@ var (
 func (c *conn) auth(ctx context.Context, arg string) bool {
 	mechanism, text, hasInitial := strings.Cut(arg, " ")
 	switch {
-	case c.helloName == "":
+	case !c.greeted:
 		return c.wire.send(c.refuse(helloFirst))
-	case c.authenticated || c.tx != nil:
+	case c.tx != nil, c.authenticated && !c.wire.grammar.allow(QuirkAuthAgain):
 		return c.wire.send(c.refuse(badSequence))
 	case mechanism == "":
 		return c.wire.send(c.refuse(invalidArguments))
@@ -26,8 +26,12 @@ func (c *conn) auth(ctx context.Context, arg string) bool {
 	var initial []byte
 	var unread, failure error
 	if hasInitial {
-		initial, unread = decodeInitial(text)
+		initial, unread = c.wire.grammar.decodeInitial(text)
+		if strings.EqualFold(mechanism, "LOGIN") {
+			c.wire.grammar.quirks |= QuirkAuthLogin
+		}
 	}
+	c.authenticated = false // until the session says so again
 	r := c.session.Auth(ctx, strings.ToUpper(mechanism), initial, func(challenge []byte) ([]byte, error) {
 		// An initial response that is not base64 matters only to a session that
 		// has a use for it: one that refuses the mechanism does not look at it.
@@ -81,23 +85,29 @@ func (c *conn) challenge(text []byte) ([]byte, error) {
 	if response == "*" {
 		return nil, errCancelled
 	}
-	out, err := base64.StdEncoding.DecodeString(response)
-	if err != nil {
-		return nil, errBase64
-	}
-	return out, nil
+	return c.wire.grammar.decode(response)
 }
 
-func decodeInitial(text string) ([]byte, error) {
+// decode reads base64 (RFC 4648 4).
+func (g *grammar) decode(text string) ([]byte, error) {
+	out, err := base64.StdEncoding.DecodeString(text)
+	if err == nil {
+		return out, nil
+	}
+	text = strings.TrimRight(strings.TrimSpace(text), "=")
+	if out, err = base64.RawStdEncoding.DecodeString(text); err == nil && g.allow(QuirkUnpadded) {
+		return out, nil
+	}
+	return nil, errBase64
+}
+
+func (g *grammar) decodeInitial(text string) ([]byte, error) {
 	if text == "=" {
 		return []byte{}, nil
 	}
-	out, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-	switch {
-	case err != nil:
-		return nil, errBase64
-	case out == nil:
+	out, err := g.decode(strings.TrimSpace(text))
+	if err == nil && out == nil {
 		out = []byte{}
 	}
-	return out, nil
+	return out, err
 }

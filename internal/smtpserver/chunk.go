@@ -15,7 +15,7 @@ func (c *conn) bdat(ctx context.Context, arg string) bool {
 	size, last, ok := parseChunk(arg)
 	if !ok {
 		// The octets that follow cannot be told from commands.
-		return c.wire.send(fixed(invalidArguments).ThenClose())
+		return c.wire.send(fixed(invalidArguments).ThenClose().breaking(CauseChunk))
 	}
 	refusal := Reply{Code: 354}
 	switch {
@@ -33,7 +33,7 @@ func (c *conn) bdat(ctx context.Context, arg string) bool {
 	more := c.content(ctx, chunks)
 	switch {
 	case chunks.invalid:
-		return c.wire.send(fixed(invalidArguments).ThenClose())
+		return c.wire.send(fixed(invalidArguments).ThenClose().breaking(CauseChunk))
 	case chunks.verb != "":
 		return c.dispatch(ctx, chunks.verb, chunks.arg)
 	}
@@ -45,8 +45,9 @@ func (c *conn) refuseChunk(chunks *chunkReader, r Reply) bool {
 	if !r.ends() {
 		if err := chunks.discard(c.opts.MaxMessageBytes); err != nil {
 			if errors.Is(err, errEndless) {
-				return c.wire.send(fixed(tooLarge).ThenClose())
+				return c.wire.send(fixed(tooLarge).ThenClose().breaking(CauseContentSize))
 			}
+			c.wire.endRead(err, true)
 			return c.wire.lost(err)
 		}
 	}
@@ -101,6 +102,10 @@ func (r *chunkReader) nextChunk() error {
 		}
 		verb, arg, _ := strings.Cut(line, " ")
 		verb, arg = strings.ToUpper(verb), strings.TrimSpace(arg)
+		if refusal := r.countOther(verb); refusal != "" {
+			r.c.wire.send(fixed(refusal).breaking(CauseCommands))
+			return io.ErrUnexpectedEOF
+		}
 		switch verb {
 		case "BDAT":
 			var ok bool
@@ -119,6 +124,14 @@ func (r *chunkReader) nextChunk() error {
 			said = r.c.refuse(badSequence)
 		}
 	}
+}
+
+// countOther counts a command that is not a chunk: a large content has many chunks.
+func (r *chunkReader) countOther(verb string) (refusal string) {
+	if verb == "BDAT" {
+		return ""
+	}
+	return r.c.countCommand()
 }
 
 // discard throws this chunk away.

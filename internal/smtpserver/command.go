@@ -7,6 +7,7 @@ import (
 
 // dispatch answers one command, and reports whether another may follow.
 func (c *conn) dispatch(ctx context.Context, verb, arg string) bool {
+	c.wire.broken.LastVerb = verb
 	switch verb {
 	case "EHLO", "HELO":
 		return c.wire.send(c.hello(ctx, arg, verb == "EHLO"))
@@ -35,16 +36,18 @@ func (c *conn) dispatch(ctx context.Context, verb, arg string) bool {
 	case "QUIT":
 		return c.wire.send(c.session.Quit(ctx).ThenClose())
 	}
+	c.wire.broken.LastVerb = "?"
 	return c.wire.send(c.refuse(unrecognized))
 }
 
 func (c *conn) hello(ctx context.Context, name string, extended bool) Reply {
-	if name == "" || strings.Contains(name, " ") {
+	isName := name != "" && !strings.Contains(name, " ")
+	if !isName && !c.wire.grammar.allow(QuirkHelloName) {
 		return c.refuse(invalidDomain)
 	}
 	r := c.session.Hello(ctx, name, extended)
 	if r.positive() {
-		c.helloName = name
+		c.greeted, c.helloName = true, name
 		c.reset() // RFC 5321 4.1.4: EHLO acts as RSET
 	}
 	return r
@@ -66,31 +69,38 @@ func (c *conn) startTLS(ctx context.Context, arg string) bool {
 		return c.wire.send(c.refuse(invalidArguments))
 	case c.wire.stream != c.wire.tcp:
 		return c.wire.send(c.refuse(badSequence))
-	case c.helloName == "":
+	case !c.greeted:
 		return c.wire.send(c.refuse(helloFirst))
 	case c.wire.r.Buffered() > 0:
-		return c.wire.send(fixed(injected).ThenClose())
+		return c.wire.send(fixed(injected).ThenClose().breaking(CauseInjected))
 	}
 	r := c.session.StartTLS(ctx)
 	if !c.wire.send(r) || r.Code != 220 {
 		return !r.ends()
 	}
-	if c.wire.w.Flush() != nil || !c.wire.handshake(ctx) {
+	if err := c.wire.w.Flush(); err != nil {
+		c.wire.end(CauseLost, err)
 		return false
 	}
-	c.helloName = ""
+	if !c.wire.handshake(ctx) {
+		return false
+	}
+	c.greeted, c.helloName = false, ""
 	c.reset()
 	return true
 }
 
 func (c *conn) mail(ctx context.Context, arg string) Reply {
-	if c.helloName == "" {
+	if !c.greeted {
 		return c.refuse(helloFirst)
 	}
 	if c.tx != nil {
-		return c.refuse(mailTwice)
+		if !c.wire.grammar.allow(QuirkMailAgain) {
+			return c.refuse(mailTwice)
+		}
+		c.reset()
 	}
-	m, refusal := parseMail(arg)
+	m, refusal := c.wire.grammar.parseMail(arg)
 	if refusal != "" {
 		return c.refuse(refusal)
 	}
@@ -109,7 +119,7 @@ func (c *conn) rcpt(ctx context.Context, arg string) Reply {
 	if c.tx == nil {
 		return c.refuse(needMail)
 	}
-	rc, refusal := parseRcpt(arg, c.tx.mail.UTF8)
+	rc, refusal := c.wire.grammar.parseRcpt(arg, c.tx.mail.UTF8)
 	if refusal != "" {
 		return c.refuse(refusal)
 	}

@@ -18,7 +18,8 @@ type contentReader struct {
 
 	cr      bool   // the octet before was a CR
 	crs     int    // CRs before the next octet, when converting
-	bare    bool   // a lone CR or LF was seen
+	bare    bool   // a lone CR or LF was seen, when refusing
+	lone    bool   // a lone LF was seen, when converting
 	in, out []byte // buffers of convert
 	pending []byte // part of out that is not read yet
 }
@@ -91,6 +92,7 @@ func (c *contentReader) crlf(out, in []byte) []byte {
 			c.crs++
 			continue
 		case '\n':
+			c.lone = c.lone || c.crs == 0
 			c.crs = 0
 			out = append(out, '\r')
 		}

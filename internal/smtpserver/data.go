@@ -36,20 +36,33 @@ func (c *conn) content(ctx context.Context, framed io.Reader) bool {
 	}
 	r := c.session.Content(ctx, in)
 	c.reset()
+	if in.lone {
+		c.wire.grammar.quirks |= QuirkBareLF
+	}
 	if r.ends() && in.err == nil {
 		return c.wire.send(r)
 	}
 	switch err := in.finish(c.opts.MaxMessageBytes); {
 	case err == nil:
+		c.accepted(r)
 		return c.wire.send(r)
 	case errors.Is(err, errEndless):
-		return c.wire.send(fixed(tooLarge).ThenClose())
+		return c.wire.send(fixed(tooLarge).ThenClose().breaking(CauseContentSize))
 	case errors.Is(err, ErrTooLarge):
 		return c.wire.send(fixed(tooLarge))
 	case errors.Is(err, ErrBareLines):
 		return c.wire.send(fixed(bareInContent))
 	default:
+		c.wire.endRead(err, true)
 		return c.wire.lost(err)
+	}
+}
+
+// accepted counts a content that was.
+func (c *conn) accepted(r Reply) {
+	if r.positive() {
+		c.wire.broken.Accepted++
+		c.unaccepted = 0
 	}
 }
 

@@ -38,8 +38,14 @@ func FuzzDialogue(f *testing.F) {
 		f.Add(byte(state), []byte("STARTTLS\r\nEHLO x\r\nAUTH TEST *\r\nAUTH TEST\r\n*\r\n"))
 		f.Add(byte(state), []byte("MAIL FROM:<\"a b\\\"\"@c> SIZE=1 RET=FULL ENVID=x AUTH=<>\r\nRCPT TO:<@h:x@y> NOTIFY=NEVER ORCPT=rfc822;x\r\n"))
 	}
-	h := serve(f, smtpserver.Options{MaxMessageBytes: 1 << 20, IdleTimeout: 10 * time.Second}, nil)
+	strict := serve(f, smtpserver.Options{MaxMessageBytes: 1 << 20, IdleTimeout: 10 * time.Second}, nil)
+	tolerant := serve(f, smtpserver.Options{MaxMessageBytes: 1 << 20, IdleTimeout: 10 * time.Second, Tolerant: true, MaxCommands: 50}, nil)
+	f.Add(byte(0x82), []byte("RCPT TO: a@b\r\nMAIL FROM:< c@d > SIZE= 5\r\nHELO\r\nAUTH LOGIN eA\r\n"))
 	f.Fuzz(func(t *testing.T, state byte, in []byte) {
+		h := strict
+		if state&0x80 != 0 {
+			h, state = tolerant, state&0x7f
+		}
 		before := len(h.box.all())
 		sent := append([]byte(states[int(state)%len(states)]), in...)
 		readReplies(t, h.dial(t), sent)

@@ -16,13 +16,17 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
-// certificate borrows the one that net/http has for tests.
-func certificate(t testing.TB) *tls.Config {
-	t.Helper()
+// selfMade borrows the certificate that net/http has for tests.
+func selfMade() *tls.Config {
 	s := httptest.NewUnstartedServer(nil)
 	s.StartTLS()
-	t.Cleanup(s.Close)
+	defer s.Close()
 	return &tls.Config{Certificates: s.TLS.Certificates}
+}
+
+func certificate(t testing.TB) *tls.Config {
+	t.Helper()
+	return selfMade()
 }
 
 var trustAll = &tls.Config{InsecureSkipVerify: true}

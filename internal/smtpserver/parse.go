@@ -7,13 +7,23 @@ import (
 )
 
 // parseMail reads the argument of MAIL (RFC 5321 4.1.1.2).
-func parseMail(arg string) (m Mail, refusal string) {
-	path, rest, ok := cutPath(arg, "FROM:")
+func (g *grammar) parseMail(arg string) (m Mail, refusal string) {
+	path, rest, ok := g.cutPath(arg, "FROM:")
 	if !ok {
 		return Mail{}, invalidArguments
 	}
 	m.ReversePath = path
+	noSize := false // the word before was "SIZE="
 	for word := range strings.FieldsSeq(rest) {
+		size, isSize := cutSize(word)
+		switch {
+		case isSize && !isNumber(size) && g.allow(QuirkSize):
+			noSize = size == ""
+			continue
+		case noSize && isNumber(word): // "SIZE= 1234"
+			noSize = false
+			continue
+		}
 		if refusal := m.set(word); refusal != "" {
 			return Mail{}, refusal
 		}
@@ -22,6 +32,18 @@ func parseMail(arg string) (m Mail, refusal string) {
 		return Mail{}, invalidAddress
 	}
 	return m, ""
+}
+
+// cutSize is the value of a SIZE parameter.
+func cutSize(word string) (value string, ok bool) {
+	name, value, _ := strings.Cut(word, "=")
+	return value, strings.EqualFold(name, "SIZE")
+}
+
+// isNumber reports what m.set takes for a size (RFC 1870 5).
+func isNumber(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 62)
+	return err == nil
 }
 
 func (m *Mail) set(word string) (refusal string) {
@@ -53,8 +75,8 @@ func (m *Mail) set(word string) (refusal string) {
 }
 
 // parseRcpt reads the argument of RCPT (RFC 5321 4.1.1.3).
-func parseRcpt(arg string, allowUTF8 bool) (r Rcpt, refusal string) {
-	path, rest, ok := cutPath(arg, "TO:")
+func (g *grammar) parseRcpt(arg string, allowUTF8 bool) (r Rcpt, refusal string) {
+	path, rest, ok := g.cutPath(arg, "TO:")
 	if !ok {
 		return Rcpt{}, invalidArguments
 	}
@@ -90,26 +112,47 @@ func setParam(params *map[string]string, name, value string) (refusal string) {
 // cutPath takes "FROM:<path> rest" apart. A blank after the colon is not part of
 // the grammar, but Exchange and nearly all others take it. A source route is
 // dropped (RFC 5321 appendix C).
-func cutPath(arg, prefix string) (path, rest string, ok bool) {
+func (g *grammar) cutPath(arg, prefix string) (path, rest string, ok bool) {
 	if len(arg) < len(prefix) || !strings.EqualFold(arg[:len(prefix)], prefix) {
 		return "", "", false
 	}
-	arg, ok = strings.CutPrefix(strings.TrimLeft(arg[len(prefix):], " "), "<")
-	if !ok {
-		return "", "", false
+	arg = arg[len(prefix):]
+	if trimmed := strings.TrimLeft(arg, " "); trimmed != arg {
+		g.quirks |= QuirkPathBlanks
+		arg = trimmed
 	}
-	end := pathEnd(arg)
-	if end < 0 {
-		return "", "", false
-	}
-	path, rest = arg[:end], arg[end+1:]
-	if rest != "" && rest[0] != ' ' {
+	if path, rest, ok = g.cutBrackets(arg); !ok {
 		return "", "", false
 	}
 	if strings.HasPrefix(path, "@") {
 		if _, path, ok = strings.Cut(path, ":"); !ok {
 			return "", "", false
 		}
+	}
+	return path, rest, true
+}
+
+// cutBrackets takes "<path> rest" apart, or "path rest".
+func (g *grammar) cutBrackets(arg string) (path, rest string, ok bool) {
+	inner, brackets := strings.CutPrefix(arg, "<")
+	if !brackets {
+		path, rest, _ = strings.Cut(arg, " ")
+		closes := strings.Contains(path, ">") // half a pair
+		if path == "" || closes || !g.allow(QuirkNoBrackets) {
+			return "", "", false
+		}
+		return path, rest, true
+	}
+	end := pathEnd(inner)
+	if end < 0 {
+		return "", "", false
+	}
+	path, rest = inner[:end], inner[end+1:]
+	if rest != "" && rest[0] != ' ' {
+		return "", "", false
+	}
+	if trimmed := strings.Trim(path, " "); trimmed != path && g.allow(QuirkPathBlanks) {
+		path = trimmed
 	}
 	return path, rest, true
 }

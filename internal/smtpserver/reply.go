@@ -16,6 +16,8 @@ type Reply struct {
 	// Close closes the connection after the reply, Reset so that the client
 	// gets a TCP reset and perhaps no reply.
 	Close, Reset bool
+
+	breaks Cause // why this package closes
 }
 
 // Say returns a reply of code and lines.
@@ -24,6 +26,12 @@ func Say(code int, lines ...string) Reply { return Reply{Code: code, Lines: line
 // ThenClose returns the reply with Close set.
 func (r Reply) ThenClose() Reply {
 	r.Close = true
+	return r
+}
+
+// breaking returns the reply as the last of a session that is broken.
+func (r Reply) breaking(cause Cause) Reply {
+	r.breaks = cause
 	return r
 }
 
@@ -53,6 +61,8 @@ func (r Reply) appendTo(out []byte) []byte {
 // After 421 the connection is closed (RFC 5321 3.8).
 const (
 	tooManyConnections = "421 4.3.2 Too many connections, try again later"
+	tooManyOfAddress   = "421 4.7.0 Too many connections from your address, try again later"
+	tooManyCommands    = "421 4.7.0 Too many commands without a message, closing transmission channel"
 	timedOut           = "421 4.4.1 Connection timed out"
 	shuttingDown       = "421 4.3.2 Service not available, closing transmission channel"
 	tooManyErrors      = "421 4.7.0 Too many errors on this connection, closing transmission channel"

@@ -13,17 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // mailbox is what the server under test accepted.
 type mailbox struct {
 	mu       sync.Mutex
 	messages []message
+	quirks   []smtpserver.Quirks // of each session that is over
 }
 
 type message struct {
@@ -118,7 +115,11 @@ func (s *session) Reset() { s.current = message{} }
 
 func (s *session) Quit(context.Context) smtpserver.Reply { return s.reply("quit", 221, "2.0.0 bye") }
 
-func (s *session) Logout() {}
+func (s *session) Logout() {
+	s.box.mu.Lock()
+	defer s.box.mu.Unlock()
+	s.box.quirks = append(s.box.quirks, s.peer.Quirks())
+}
 
 type harness struct {
 	box    *mailbox
@@ -129,10 +130,17 @@ type harness struct {
 // serve starts a server with o on loopback and ends it with the test.
 func serve(t testing.TB, o smtpserver.Options, override map[string]smtpserver.Reply) *harness {
 	t.Helper()
-	h := &harness{box: &mailbox{}}
+	box := &mailbox{}
 	o.NewSession = func(_ context.Context, p *smtpserver.Peer) smtpserver.Session {
-		return &session{box: h.box, peer: p, override: override}
+		return &session{box: box, peer: p, override: override}
 	}
+	return start(t, box, o)
+}
+
+// start starts a server whose sessions store into box.
+func start(t testing.TB, box *mailbox, o smtpserver.Options) *harness {
+	t.Helper()
+	h := &harness{box: box}
 	h.server = smtpserver.New(o)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -150,6 +158,16 @@ func serve(t testing.TB, o smtpserver.Options, override map[string]smtpserver.Re
 	return h
 }
 
+// close ends the server: after it all sessions have logged out.
+func (h *harness) close(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := h.server.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // client speaks raw lines.
 type client struct {
 	t    testing.TB
@@ -165,6 +183,10 @@ func (h *harness) dial(t testing.TB) *client {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	return newClient(t, conn)
+}
+
+func newClient(t testing.TB, conn net.Conn) *client {
 	return &client{t: t, conn: conn, r: bufio.NewReader(conn)}
 }
 

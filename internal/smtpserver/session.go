@@ -32,7 +32,8 @@ type Session interface {
 	// sent no initial response, or one that is not base64, which challenge then
 	// fails with; it is empty when the client sent "=". challenge sends a 334
 	// and returns the decoded response; after its error Auth should return at
-	// once, its reply is not used.
+	// once, its reply is not used. With Options.Tolerant it may be called again
+	// after 235; whatever it answers then replaces what was before.
 	Auth(ctx context.Context, mechanism string, initial []byte, challenge func([]byte) ([]byte, error)) Reply
 	// Mail and Rcpt answer parsed commands. SIZE= is already checked.
 	Mail(ctx context.Context, m Mail) Reply
@@ -71,7 +72,8 @@ type Rcpt struct {
 // goroutine.
 type Peer struct{ conn *conn }
 
-// RemoteAddr is the client's address.
+// RemoteAddr is the client's address, as the listener's connection says it: that of
+// a client before a proxy, or of a local user, where the listener knows it.
 func (p *Peer) RemoteAddr() net.Addr { return p.conn.wire.tcp.RemoteAddr() }
 
 // TLS returns the state of TLS, nil while the connection is in clear.
@@ -84,5 +86,17 @@ func (p *Peer) TLS() *tls.ConnectionState {
 	return &state
 }
 
-// HelloName is the argument of the last HELO or EHLO, "" before it.
+// HelloName is the argument of the last HELO or EHLO, "" before it, and for one that
+// had none.
 func (p *Peer) HelloName() string { return p.conn.helloName }
+
+// Quirks are those of the client up to now. All are known in Logout.
+func (p *Peer) Quirks() Quirks { return p.conn.wire.grammar.quirks }
+
+// Trust is for a client that is admitted without AUTH, by its address for example:
+// the limits for those who are not authenticated end, as after AUTH.
+func (p *Peer) Trust() { p.conn.trust() }
+
+// Conn is the connection as the listener accepted it, without TLS, for what only the
+// listener's type knows. It must not be read or written.
+func (p *Peer) Conn() net.Conn { return p.conn.wire.tcp }

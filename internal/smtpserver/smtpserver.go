@@ -19,7 +19,8 @@
 // that fails inside content (deadline, close, malformed chunk) is closed and
 // never read as commands again: whoever stalls a body and goes on with "MAIL
 // FROM" gets nowhere. What a client sends together with STARTTLS is thrown away
-// and the connection closed. A second MAIL without RSET is refused.
+// and the connection closed. A second MAIL without RSET is refused, or, where
+// Options.Tolerant is set, replaces the first with its recipients.
 //
 // Extensions: PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), STARTTLS
 // (3207), AUTH (4954), CHUNKING and BINARYMIME (3030), SMTPUTF8 (6531), DSN
@@ -35,6 +36,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/clientnet"
 )
 
 // ErrServerClosed is returned by Serve after Shutdown, Close, or the end of its
@@ -67,6 +69,8 @@ type Options struct {
 
 	UnauthenticatedCommands int   // commands up to the same point; default 25
 	MaxConnections          int   // at once; one more gets 421 and is closed; default 1000
+	MaxPerAddress           int   // of these from one client (clientnet.Key), in the same way; 0: no limit
+	MaxCommands             int   // since the last content that was accepted; 0: no limit
 	MaxLine                 int   // octets in a command line with CRLF; default 32 KiB, for AUTH with a token
 	MaxResponse             int   // octets in a SASL response line; default 32 KiB (RFC 4954 4 asks for 12,288)
 	MaxRecipients           int   // in one transaction; one more gets 452; default 1000
@@ -74,6 +78,16 @@ type Options struct {
 	MaxErrors               int   // malformed, misplaced, unknown commands and refused AUTHs; default 10
 
 	LineEnds LineEnds
+
+	// Tolerant lets old devices do what else is refused: the Quirks marked with T.
+	// None of them touches where content ends.
+	Tolerant bool
+
+	// Broken is told of each session that ended in another way than by QUIT or by
+	// its Session, before Logout, and of each connection that never had one. It is
+	// called by the connection's goroutine or by that of Serve, concurrently, and
+	// must not wait. Nil: no one is told.
+	Broken func(p *Peer, b Broken)
 }
 
 // Server serves one listener. Its methods are safe for concurrent use.
@@ -84,6 +98,7 @@ type Server struct {
 	listener net.Listener
 	cancel   context.CancelFunc
 	conns    map[*conn]struct{}
+	clients  map[string]int // connections of each, with MaxPerAddress
 	closing  bool
 	wg       sync.WaitGroup // goroutines of connections
 }
@@ -100,7 +115,8 @@ func New(o Options) *Server {
 	setDefault(&o.MaxRecipients, 1000)
 	setDefault(&o.MaxMessageBytes, 150<<20)
 	setDefault(&o.MaxErrors, 10)
-	return &Server{opts: o, conns: map[*conn]struct{}{}}
+	o.TLSConfig = noting(o.TLSConfig)
+	return &Server{opts: o, conns: map[*conn]struct{}{}, clients: map[string]int{}}
 }
 
 func setDefault[T int | int64 | time.Duration](field *T, value T) {
@@ -153,29 +169,53 @@ func (s *Server) accept(ctx context.Context, l net.Listener) error {
 
 func (s *Server) start(ctx context.Context, nc net.Conn) {
 	c := newConn(&s.opts, nc)
+	if s.opts.MaxPerAddress > 0 {
+		c.client = clientnet.Key(nc.RemoteAddr())
+	}
+	switch cause, closing := s.admit(ctx, c); {
+	case closing:
+		_ = nc.Close()
+	case cause != "":
+		c.wire.end(cause, nil)
+		c.tellBroken()
+		refuse(nc, s.opts.ImplicitTLS, cause)
+	}
+}
+
+// admit starts the goroutine of a connection, unless there are too many.
+func (s *Server) admit(ctx context.Context, c *conn) (refused Cause, closing bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
-		_ = nc.Close()
-		return
-	}
-	if len(s.conns) >= s.opts.MaxConnections {
-		refuse(nc, s.opts.ImplicitTLS)
-		return
+	switch {
+	case s.closing:
+		return "", true
+	case len(s.conns) >= s.opts.MaxConnections:
+		return CauseConnections, false
+	case s.opts.MaxPerAddress > 0 && s.clients[c.client] >= s.opts.MaxPerAddress:
+		return CauseAddressConnections, false
 	}
 	s.conns[c] = struct{}{}
+	if s.opts.MaxPerAddress > 0 {
+		s.clients[c.client]++
+	}
 	s.wg.Go(func() {
-		defer s.forget(c)
+		defer c.wire.tcp.Close()
+		defer s.forget(c) // a client that saw the end may come back at once
 		c.serve(ctx)
 	})
+	return "", false
 }
 
 // refuse turns a client away without a goroutine: a fresh socket's send buffer
 // takes the line at once.
-func refuse(nc net.Conn, implicitTLS bool) {
+func refuse(nc net.Conn, implicitTLS bool, cause Cause) {
+	text := tooManyConnections
+	if cause == CauseAddressConnections {
+		text = tooManyOfAddress
+	}
 	if !implicitTLS {
 		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = nc.Write(fixed(tooManyConnections).appendTo(nil))
+		_, _ = nc.Write(fixed(text).appendTo(nil))
 	}
 	_ = nc.Close()
 }
@@ -184,6 +224,12 @@ func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	if s.opts.MaxPerAddress == 0 {
+		return
+	}
+	if s.clients[c.client]--; s.clients[c.client] == 0 {
+		delete(s.clients, c.client)
+	}
 }
 
 func (s *Server) isClosing() bool {

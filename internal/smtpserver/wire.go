@@ -17,6 +17,7 @@ var (
 	errShutdown    = errors.New("smtpserver: shutting down")
 	errLineTooLong = errors.New("smtpserver: line too long")
 	errBareLineEnd = errors.New("smtpserver: line ends with LF alone")
+	errLineEndless = errors.New("smtpserver: line does not end")
 )
 
 // Buffers of a connection. A line that fits is not copied; 10,000 idle
@@ -33,12 +34,15 @@ const maxDiscard = 1 << 20
 // wire is the octets of one connection: lines and replies, TLS, deadlines. Only mu's
 // fields are touched by other goroutines than the connection's.
 type wire struct {
-	opts   *Options
-	tcp    net.Conn
-	stream net.Conn // tcp, or TLS over it
-	r      *bufio.Reader
-	w      *bufio.Writer
-	cutoff time.Time // when a client that is not trusted is cut off; zero for another
+	opts    *Options
+	tcp     net.Conn
+	stream  net.Conn // tcp, or TLS over it
+	r       *bufio.Reader
+	w       *bufio.Writer
+	cutoff  time.Time // when a client that is not trusted is cut off; zero for another
+	began   [2]byte   // the first octets of the connection
+	grammar grammar
+	broken  Broken // of which Cause says whether the session is
 
 	mu          sync.Mutex // guards what follows and the read deadline
 	inCommand   bool       // a command or content is being handled
@@ -46,7 +50,7 @@ type wire struct {
 }
 
 func newWire(o *Options, nc net.Conn) *wire {
-	w := &wire{opts: o, tcp: nc, stream: nc, cutoff: time.Now().Add(o.UnauthenticatedTimeout)}
+	w := &wire{opts: o, grammar: grammar{tolerant: o.Tolerant}, tcp: nc, stream: nc, cutoff: time.Now().Add(o.UnauthenticatedTimeout)}
 	w.r = bufio.NewReaderSize(readerFunc(w.read), readBuffer)
 	w.w = bufio.NewWriterSize(writerFunc(w.write), writeBuffer)
 	return w
@@ -70,7 +74,11 @@ func (w *wire) read(p []byte) (int, error) {
 	if err := w.armRead(); err != nil {
 		return 0, err
 	}
-	return w.stream.Read(p)
+	n, err := w.stream.Read(p)
+	if w.began[0] == 0 {
+		copy(w.began[:], p[:n])
+	}
+	return n, err
 }
 
 func (w *wire) armRead() error {
@@ -113,6 +121,7 @@ func (w *wire) setInCommand(in bool) (interrupted bool) {
 // lost says what can still be said to a client that is not heard any more, and
 // always returns false. It does not linger: there was nothing left to read.
 func (w *wire) lost(err error) bool {
+	w.endRead(err, false)
 	var r Reply
 	switch {
 	case errors.Is(err, errShutdown):
@@ -140,7 +149,7 @@ func (w *wire) readLine(limit int) (string, error) {
 			return "", noEOF(err, size)
 		}
 		if size > limit+maxDiscard {
-			return "", io.ErrUnexpectedEOF
+			return "", errLineEndless
 		}
 		if size <= limit && (err != nil || long != nil) {
 			long = append(long, part...)
@@ -162,6 +171,7 @@ func (w *wire) trimLine(line string) (string, error) {
 		return s, nil
 	}
 	if w.opts.LineEnds == ConvertBare {
+		w.grammar.quirks |= QuirkBareLF
 		return strings.TrimSuffix(line, "\n"), nil
 	}
 	return "", errBareLineEnd
@@ -178,15 +188,19 @@ func noEOF(err error, read int) error {
 // send puts a reply into the buffer, and reports whether the dialogue goes on.
 func (w *wire) send(r Reply) bool {
 	if _, err := w.w.Write(r.appendTo(nil)); err != nil {
+		w.end(CauseLost, err)
 		return false
 	}
 	if !r.ends() {
 		return true
 	}
+	if r.breaks != "" {
+		w.end(r.breaks, nil)
+	}
 	flushed := w.w.Flush() == nil
 	switch {
 	case r.Reset:
-		if t, ok := w.tcp.(*net.TCPConn); ok {
+		if t, ok := w.tcp.(interface{ SetLinger(int) error }); ok {
 			_ = t.SetLinger(0)
 		}
 	case flushed:
@@ -215,11 +229,17 @@ func (w *wire) handshake(ctx context.Context) bool {
 	if !w.disarm() {
 		return false
 	}
-	t := tls.Server(w.tcp, w.opts.TLSConfig)
-	if err := t.HandshakeContext(ctx); err != nil {
+	under := &tlsTransport{Conn: w.tcp}
+	t := tls.Server(under, w.opts.TLSConfig)
+	// A goroutine of its own: the stack that a handshake needs is not what the
+	// connection keeps.
+	done := make(chan error, 1)
+	go func() { done <- t.HandshakeContext(ctx) }()
+	if err := <-done; err != nil {
+		w.endHandshake(err, under.offer)
 		return false
 	}
-	w.stream = t
+	w.stream, under.offer = t, nil
 	return true
 }
 
