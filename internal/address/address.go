@@ -50,6 +50,12 @@ func (a Address) IsLocalName() bool {
 	return false
 }
 
+// HasPublicDomain reports an address at a domain that the internet could have: not a
+// local name, an address literal, or a name of one label, as devices make of their own.
+func (a Address) HasPublicDomain() bool {
+	return strings.Contains(a.domain, ".") && a.domain[0] != '[' && !a.IsLocalName()
+}
+
 // Addr returns the addr-spec as MAIL and RCPT take it: local part quoted when
 // it must be, no display name, no angle brackets.
 func (a Address) Addr() string {

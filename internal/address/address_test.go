@@ -292,16 +292,19 @@ func TestCheckGlobalRefusesWhatOnlyThisHostKnows(t *testing.T) {
 }
 
 func TestLocalNamesMeanNothingOnAnotherHost(t *testing.T) {
-	list, err := address.ParseLenient("From", "root, root@LocalHost, root@localhost.localdomain, root@nas, root@b.example")
+	list, err := address.ParseLenient("From", "root, root@LocalHost, root@localhost.localdomain, root@nas, root@b.example, root@[192.0.2.1]")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []bool{true, true, true, false, false} {
+	for i, want := range []bool{true, true, true, false, false, false} {
 		if list[i].IsLocalName() != want {
 			t.Errorf("%s: %v", list[i], !want)
 		}
+		if list[i].HasPublicDomain() != (i == 4) {
+			t.Errorf("%s: the domain is public: %v", list[i], i != 4)
+		}
 	}
-	if (address.Address{}).IsLocalName() {
-		t.Error("no address is taken for a local name")
+	if (address.Address{}).IsLocalName() || (address.Address{}).HasPublicDomain() {
+		t.Error("no address is taken for one")
 	}
 }

@@ -93,7 +93,7 @@ func (t *Table) At(p Peer) *relayfile.Client {
 	if p.Unix {
 		return t.uids[p.UID]
 	}
-	a := p.Addr.Unmap().WithZone("")
+	a := p.Addr.Unmap() // Prefix leaves out the zone
 	for _, bits := range t.lengths[a.Is4()] {
 		if n, err := a.Prefix(bits); err == nil && t.networks[n] != nil {
 			return t.networks[n]

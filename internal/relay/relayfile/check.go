@@ -24,7 +24,8 @@ func (l *Listener) AuthInClear() bool { return l.AuthWithoutTLS || l.Local() }
 // TakesUsers reports that a client can sign in at all: the policy asks for users, and
 // there is a way to send a password.
 func (l *Listener) TakesUsers() bool {
-	return l.Policy != PolicyIP && (l.OffersTLS() || l.AuthInClear())
+	hasWay := l.OffersTLS() || l.AuthInClear()
+	return hasWay && l.Policy != PolicyIP
 }
 
 // Admits reports whether the client could get through: it has what the policy asks

@@ -40,8 +40,9 @@ func mappingOf(v reflect.Value) *yaml.Node {
 	m := &yaml.Node{Kind: yaml.MappingNode}
 	for i := range v.NumField() {
 		key, field := v.Type().Field(i).Tag.Get("yaml"), v.Field(i)
-		// The zero Sender is the null reverse-path.
-		if _, isSender := field.Interface().(Sender); key == "-" || field.IsZero() && !isSender {
+		_, isSender := field.Interface().(Sender) // whose zero value is the null reverse-path
+		unset := field.IsZero() && !isSender
+		if key == "-" || unset {
 			continue
 		}
 		m.Content = append(m.Content, scalarOf(key), nodeOf(field))

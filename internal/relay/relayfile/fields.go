@@ -18,7 +18,7 @@ func (r *reader) file(root entry, f *File) {
 	m := r.mapping(root, *f)
 	f.Hostname = value(r, m, "hostname", readDomain)
 	f.UsersFile = value(r, m, "users_file", readText)
-	f.Domain = value(r, m, "domain", readDomain)
+	f.Domain = value(r, m, "domain", readMailDomain)
 	f.DefaultMailbox = value(r, m, "default_mailbox", readAddress)
 	for _, e := range r.list(m, "listeners", limits.RelayListeners) {
 		f.Listeners = append(f.Listeners, r.listener(e))
@@ -215,6 +215,15 @@ func readSocketName(text string) (string, string) {
 
 func readDomain(text string) (string, string) { return reasonOf(address.ParseDomain("", text)) }
 
+// readMailDomain reads a domain that has mailboxes.
+func readMailDomain(text string) (string, string) {
+	domain, reason := readDomain(text)
+	if reason == "" && !strings.Contains(domain, ".") {
+		reason = "is not a domain that Exchange Online could have"
+	}
+	return domain, reason
+}
+
 func readPattern(text string) (address.Pattern, string) {
 	p, reason := reasonOf(address.ParsePattern("", text))
 	switch {
@@ -243,8 +252,8 @@ func readAddress(text string) (address.Address, string) {
 	case reason != "":
 	case a.Name != "":
 		reason = "has a name: write the address alone"
-	case a.IsLocalName():
-		reason = "is not an address that Exchange Online could know"
+	case !a.HasPublicDomain():
+		reason = "is not at a domain that Exchange Online could have"
 	}
 	return a, reason
 }

@@ -79,7 +79,7 @@ func TestAClientWithNothingIsEveryone(t *testing.T) {
 
 func TestWhatOfficesHaveIsTaken(t *testing.T) {
 	for _, text := range []string{
-		with(wide, "ip", "networks: [10.0.0.0/24, 192.168.1.17, 100.64.0.5, 'fd00:1::/64', 169.254.7.7]"),
+		with(wide, "ip", "networks: [10.0.0.0/24, 192.168.1.17, 100.64.0.5, 100.127.255.254, 'fd00:1::/64', 169.254.7.7]"),
 		with(wide, "ip", "networks: [10.0.0.0/8], senders: [a@contoso.com]"),
 		with(wide, "ip", "networks: [203.0.113.5], senders: ['*@contoso.com']"), // an office behind one address
 		with(wide, "ip", "networks: [203.0.113.0/24], senders: [a@contoso.com]"),
@@ -111,6 +111,7 @@ func TestWhatIsUnwiseIsAWarningWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
 		with(wide, "ip", "networks: [10.0.0.0/8]"):                                    `line 4: clients[0].networks "10.0.0.0/8": is more than one office, and each host in it may use any sender: write the senders of the client, or smaller networks`,
 		with(wide, "ip", "networks: [203.0.0.0/16], senders: [a@contoso.com]"):        `line 4: clients[0].networks "203.0.0.0/16": is a large part of the internet, and the address alone admits: is all of it yours?`,
+		with(wide, "ip", "networks: [203.0.112.0/23], senders: [a@contoso.com]"):      `line 4: clients[0].networks "203.0.112.0/23": is a large part of the internet, and the address alone admits: is all of it yours?`,
 		with(wide, "ip", "networks: [172.17.0.1]"):                                    `line 4: clients[0].networks "172.17.0.1": has the addresses that containers have: when the relay runs in one, or is reached through one, every client may come from its gateway's address, strangers included`,
 		with(wide, "ip-and-auth", "networks: [0.0.0.0/0], user: u"):                   `line 4: clients[0].networks "0.0.0.0/0": is every address there is: with ip-and-auth it asks for no more than auth does`,
 		with(wide, "auth", "networks: [10.0.0.7], user: u"):                           `line 4: clients[0].networks: has no effect: no listener has a policy that asks for it`,

@@ -23,7 +23,8 @@ import (
 // for what is wrong. It looks only at keys that are known, so that its depth is theirs.
 type reader struct {
 	*findings
-	values int // that were looked at, those of an alias each time
+	values int  // that were looked at, those of an alias each time
+	over   bool // they were too many, which was noted
 }
 
 // entry is a value with the key that leads to it.
@@ -94,12 +95,17 @@ func (r *reader) entry(key string, n *yaml.Node) entry {
 
 // tooMany notes, once, that an alias brings more values than are read.
 func (r *reader) tooMany(e entry) bool {
-	if r.values == limits.RelayValues+1 {
+	over := r.values > limits.RelayValues
+	if over && !r.over {
 		r.problem(entry{line: e.line}, "", fmt.Sprintf("has more than %d values, with those that aliases repeat", limits.RelayValues))
-		r.values++
 	}
-	return r.values > limits.RelayValues
+	r.over = r.over || over
+	return over
 }
+
+// maxKey is the longest key that is looked at, in octets; those that are known have
+// less.
+const maxKey = 100
 
 // mapping is the entries of a mapping by their keys, which are the tags of the type of
 // like.
@@ -112,6 +118,11 @@ func (r *reader) mapping(e entry, like any) map[string]entry {
 	found := map[string]entry{}
 	for i := 0; i+1 < len(e.node.Content) && !r.tooMany(e); i += 2 {
 		name, value := e.node.Content[i], e.node.Content[i+1]
+		if len(name.Value) > maxKey { // an alias would repeat it in the keys of all that is below
+			r.values++
+			r.problem(entry{line: name.Line, key: e.key}, name.Value[:maxKey], "is the beginning of a key that is too long to be one")
+			continue
+		}
 		inner := r.entry(join(e.key, name.Value), value)
 		at := entry{inner.key, name.Line, name}
 		first, twice := found[name.Value]
@@ -195,8 +206,9 @@ func (r *reader) text(e entry) (string, bool) {
 		reason = "is empty, or begins or ends with a blank"
 	case strings.ContainsFunc(text, notPrinted):
 		reason = "has more than one line, or a character that is not printed"
-	case len(text) > limits.RelayValue:
-		reason = fmt.Sprintf("has %d octets, at most %d", len(text), limits.RelayValue)
+	}
+	if n := len(text); n > limits.RelayValue {
+		text, reason = text[:limits.RelayValue], fmt.Sprintf("has %d octets, at most %d", n, limits.RelayValue)
 	}
 	if reason != "" {
 		r.problem(e, text, reason)

@@ -3,9 +3,11 @@ package relayfile_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -233,23 +235,25 @@ func contains(list []string, line string) bool {
 
 func TestWhatIsNotAFileOfSettingsIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                             "is empty: it must have listeners",
-		"# nothing\n":                  "is empty: it must have listeners",
-		"{}":                           "line 1: there are no listeners",
-		"[]":                           "line 1: must be a mapping of keys, not a list",
-		"null":                         "line 1: must be a mapping of keys, not nothing",
-		"a: b: c":                      "is not YAML: mapping values are not allowed in this context; look for tabs, indentation and missing quotes",
-		"clients:\n\t- name: x":        "line 2: is not YAML: found character that cannot start any token; look for tabs, indentation and missing quotes",
-		head + "---\nclients: []":      "line 3: begins a second document: the file must be one",
-		"a: \xff":                      "is not text in UTF-8",
-		head + "<<: {domain: x}":       "line 3: <<: is not read: write the keys out",
-		head + "? [a]\n: b":            "line 3: has a key that is a list",
-		head + "domain: !!str x.com":   `line 3: domain "x.com": has a tag: write the value alone`,
-		head + "domain: ' x.com'":      `line 3: domain " x.com": is empty, or begins or ends with a blank`,
-		head + "domain: *a":            "is not YAML: unknown anchor 'a' referenced; look for tabs, indentation and missing quotes",
-		head + "domain: &a [*a]":       "line 3: domain: must be one value, not a list",
-		head + "clients: &a [*a]":      "line 3: clients[0]: must be a mapping of keys, not a list",
-		strings.Repeat("#\n", 200_001): "has more than 200000 lines, commas, colons and brackets (a line that begins with % counts as a thousand)",
+		"":                              "is empty: it must have listeners",
+		"# nothing\n":                   "is empty: it must have listeners",
+		"{}":                            "line 1: there are no listeners",
+		"[]":                            "line 1: must be a mapping of keys, not a list",
+		"null":                          "line 1: must be a mapping of keys, not nothing",
+		"a: b: c":                       "is not YAML: mapping values are not allowed in this context; look for tabs, indentation and missing quotes",
+		"clients:\n\t- name: x":         "line 2: is not YAML: found character that cannot start any token; look for tabs, indentation and missing quotes",
+		head + "---\nclients: []":       "line 3: begins a second document: the file must be one",
+		"a: \xff":                       "is not text in UTF-8",
+		head + "<<: {domain: x}":        "line 3: <<: is not read: write the keys out",
+		head + "? [a]\n: b":             "line 3: has a key that is a list",
+		head + "domain: !!str x.com":    `line 3: domain "x.com": has a tag: write the value alone`,
+		head + "domain: ' x.com'":       `line 3: domain " x.com": is empty, or begins or ends with a blank`,
+		head + "domain: *a":             "is not YAML: unknown anchor 'a' referenced; look for tabs, indentation and missing quotes",
+		head + "domain: lan":            `line 3: domain "lan": is not a domain that Exchange Online could have`,
+		head + "default_mailbox: a@nas": `line 3: default_mailbox "a@nas": is not at a domain that Exchange Online could have`,
+		head + "domain: &a [*a]":        "line 3: domain: must be one value, not a list",
+		head + "clients: &a [*a]":       "line 3: clients[0]: must be a mapping of keys, not a list",
+		strings.Repeat("#\n", 200_001):  "has more than 200000 lines, commas, colons and brackets (a line that begins with % counts as a thousand)",
 	} {
 		if wrong, _ := problems(t, text); !contains(wrong, want) {
 			t.Errorf("%.60q: %q, want %s", text, wrong, want)
@@ -275,6 +279,37 @@ clients:
 	wrong, _ := problems(t, bomb.String())
 	if !strings.Contains(strings.Join(wrong, "\n"), "more problems") {
 		t.Errorf("%d: %.300q", len(wrong), wrong)
+	}
+}
+
+func TestWhatIsWrongIsNotCalledUnreachableToo(t *testing.T) {
+	wrong, _ := problems(t, "listeners: [{address: 'smtp://10.0.0.1', policy: ip}]\nclients: [{name: a, uids: [1], networks: [x]}]\n")
+	if len(wrong) != 1 {
+		t.Errorf("%q", wrong)
+	}
+}
+
+func TestNetworksContainAddressesHoweverTheyAreWritten(t *testing.T) {
+	f := mustParse(t, "listeners: [{address: 'smtp://10.0.0.1', policy: ip}]\nclients: [{name: a, networks: [10.0.0.0/24, 'fe80::/64']}]\n")
+	for text, want := range map[string]bool{"10.0.0.5": true, "::ffff:10.0.0.5": true, "fe80::1%eth0": true, "fe80::1": true, "10.0.1.5": false, "::ffff:10.0.1.5": false, "::10.0.0.5": false} {
+		if f.Clients[0].Networks.Contain(netip.MustParseAddr(text)) != want {
+			t.Errorf("%s: %v", text, !want)
+		}
+	}
+}
+
+// TestALongKeyIsNotRepeated: its length times the aliases would be gigabytes.
+func TestALongKeyIsNotRepeated(t *testing.T) {
+	text := "clients:\n- &a\n  ? " + strings.Repeat("k", 1_000_000) + "\n  : 1\n" + strings.Repeat("- *a\n", 4_000)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	wrong, _ := problems(t, text)
+	runtime.ReadMemStats(&after)
+	if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 200 {
+		t.Errorf("%d MiB are allocated", allocated)
+	}
+	if !strings.Contains(strings.Join(wrong, "\n"), "is the beginning of a key that is too long to be one") {
+		t.Errorf("%.300q", wrong)
 	}
 }
 
