@@ -93,7 +93,7 @@ const (
 // Of the relay's settings file.
 const (
 	RelayFile      = 2 << 20 // the file
-	RelayValues    = 100_000 // values in it, keys and comments included, and each value that an alias repeats
+	RelayValues    = 100_000 // values in it, those of an alias each time; lines, commas, colons and brackets may be twice as many
 	RelayValue     = 1_000   // octets of a value
 	RelayListeners = 64      // listeners
 	RelayClients   = 5_000   // clients, and rules for senders
