@@ -147,6 +147,17 @@ func (msg *Message) Field(name string) (value string, ok bool) {
 	return "", false
 }
 
+// Values returns the unfolded values of all fields of that name, as Field has them.
+func (msg *Message) Values(name string) (values []string) {
+	name = strings.ToLower(name)
+	for _, f := range msg.fields {
+		if f.name == name {
+			values = append(values, f.value)
+		}
+	}
+	return values
+}
+
 // From returns who wrote the message, or who resent it: the addresses of the
 // first Resent-From that has an address, else of From, as address.RepairField reads
 // them. The list is empty when there is no such field. A local name has an empty

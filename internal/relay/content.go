@@ -1,0 +1,169 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
+	"github.com/smtpsend/smtpsend/internal/mimetext"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
+	"github.com/smtpsend/smtpsend/internal/readymessage"
+	"github.com/smtpsend/smtpsend/internal/relay/event"
+	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
+	"github.com/smtpsend/smtpsend/internal/relay/sender"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
+)
+
+// Source is what the outbox has as the source of messages that a relay took. The client
+// is its name in the settings file.
+const Source = "relay"
+
+// Content takes the message, or says why not. A reply of 250 means that it is on disk.
+func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
+	t := s.tx
+	sized := &sizedReader{in: in, left: t.listener.Limits.Size}
+	message, err := readymessage.Read(ctx, sized, readymessage.Options{Reencode: s.relay.reencode(t.client)})
+	if err != nil {
+		return s.unread(t, sized, err)
+	}
+	defer message.Close()
+	mail, refused := t.mailOf(message)
+	if refused != nil {
+		return s.refuse(*refused)
+	}
+	defer mail.Close()
+	id, _, err := s.relay.opts.Outbox.AcceptContent(ctx, spool.Message{
+		Mailbox: t.decision.Mailbox.Addr(), Envelope: mail.Envelope, MessageID: mail.MessageID, Size: mail.Content.Size(),
+		Source: Source, Client: t.client.Name,
+	}, mail.Content)
+	if err != nil {
+		return s.refuse(s.relay.untaken(err))
+	}
+	octets := t.listener.Limits.Size - sized.left
+	s.visit.Messages++
+	s.visit.Recipients += len(mail.Envelope.ForwardPaths)
+	s.visit.Octets += octets
+	s.visit.Largest = max(s.visit.Largest, octets)
+	t.logTaken(id, mail, octets)
+	return smtpserver.Say(250, "2.0.0 queued as "+string(id))
+}
+
+// reencode is how the mail of a client leaves.
+func (r *Relay) reencode(c *relayfile.Client) readymessage.Reencode {
+	if c.EightBit == relayfile.EightBitKeep && r.opts.Reencode != readymessage.ReencodeNever {
+		return readymessage.ReencodeLong
+	}
+	return r.opts.Reencode
+}
+
+// errSize says that a message is larger than its listener takes.
+var errSize = errors.New("relay: the message is too large")
+
+// sizedReader reads content up to a size.
+type sizedReader struct {
+	in   io.Reader
+	left int64
+	err  error // of in, io.EOF included
+}
+
+// Read fails with errSize after too much.
+func (r *sizedReader) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	r.err = err
+	if r.left -= int64(n); r.left < 0 {
+		return 0, errSize
+	}
+	return n, err
+}
+
+// unread answers a content that could not be read.
+func (s *session) unread(t *transaction, in *sizedReader, err error) smtpserver.Reply {
+	_, bad := errors.AsType[*badinput.FieldError](err)
+	switch {
+	case errors.Is(err, errSize), errors.Is(err, smtpserver.ErrTooLarge):
+		return s.refuse(tooLarge(event.StageContent, t.listener, ""))
+	case in.err != nil && !errors.Is(in.err, io.EOF): // cut off, and the reply is not used
+		return smtpserver.Say(451, "4.3.0 The message did not come to its end")
+	case bad:
+		return s.refuse(messageBad(err))
+	}
+	return s.refuse(s.relay.untaken(err))
+}
+
+func messageBad(err error) refusal {
+	return refusal{stage: event.StageContent, code: event.MessageBad, reply: 554, enhanced: "5.6.0", text: "the message cannot be sent: " + err.Error()}
+}
+
+// untaken is the refusal of a message that the outbox did not take. What is not wrong
+// with the message is never its sender's fault.
+func (r *Relay) untaken(err error) refusal {
+	_, bad := errors.AsType[*spool.InputError](err)
+	switch {
+	case bad:
+		return messageBad(err)
+	case errors.Is(err, store.ErrFull):
+		r.opts.Warn("no mail is taken: " + err.Error())
+		return refusal{stage: event.StageContent, code: event.OutboxFull, reply: 452, enhanced: "4.3.1", text: "the relay's disk is full: try again later"}
+	case errors.Is(err, store.ErrBroken):
+		r.fail(err)
+	}
+	r.opts.Warn("a message was not taken: " + err.Error())
+	return refusal{stage: event.StageContent, code: event.OutboxTrouble, reply: 451, enhanced: "4.3.0", text: "the relay cannot keep the message now: try again later"}
+}
+
+// mailOf is the mail object of a message, with what the relay changes. One of both results
+// is nil.
+func (t *transaction) mailOf(m *readymessage.Message) (*mailobject.Mail, *refusal) {
+	relay := t.session.relay
+	if relay.loops(m) {
+		return nil, &refusal{stage: event.StageContent, code: event.Loop, reply: 554, enhanced: "5.4.6", text: "the message goes round in a loop: it was here before"}
+	}
+	header, refused := t.header(m)
+	if refused != nil {
+		r := senderRefused(event.StageContent, refused)
+		return nil, &r
+	}
+	changes := readymessage.Changes{
+		From: header.From, ForceFrom: !header.From.IsZero(), Now: relay.opts.Now(),
+		Prepend: []readymessage.Field{{Name: "Received", Value: t.received()}},
+	}
+	_, replies := m.Field("Reply-To")
+	if len(header.ReplyTo) > 0 && !replies {
+		changes.Prepend = append(changes.Prepend, readymessage.Field{Name: "Reply-To", Value: listed(header.ReplyTo)})
+	}
+	mail, err := m.Mail(t.decision.ReversePath, t.recipients, t.dsn, changes)
+	if err != nil {
+		r := messageBad(err)
+		return nil, &r
+	}
+	for _, a := range header.ReplyTo {
+		mail.UTF8Header = mail.UTF8Header || !replies && !mimetext.IsASCII(a.Local())
+	}
+	return mail, nil
+}
+
+// header says what the header section gets. One of several From fields would be shown to
+// readers, and nobody knows which.
+func (t *transaction) header(m *readymessage.Message) (*sender.Header, *sender.Refusal) {
+	values := m.Values("From")
+	from := sender.ReadFrom(strings.Join(values, ", "))
+	for _, a := range from.Authors {
+		event.See(&t.session.visit.Authors, a.Addr())
+	}
+	return t.decision.AtContent(from)
+}
+
+// listed is the value of a header field with addresses.
+func listed(list []address.Address) string {
+	texts := make([]string, len(list))
+	for i, a := range list {
+		a.Name = mimetext.CleanName(a.Name)
+		texts[i] = a.String()
+	}
+	return strings.Join(texts, ", ")
+}
