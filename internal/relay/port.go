@@ -96,6 +96,9 @@ func listen(ctx context.Context, l *relayfile.Listener) (net.Listener, error) {
 	if l.Address.IsUnix() {
 		return config.Listen(ctx, "unix", l.Address.Path)
 	}
+	if l.Address.Addr.Addr().Is4() {
+		return config.Listen(ctx, "tcp4", l.Address.Addr.String()) // "tcp" takes 0.0.0.0 for the addresses of IPv6, too
+	}
 	return config.Listen(ctx, "tcp", l.Address.Addr.String())
 }
 

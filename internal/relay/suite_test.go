@@ -338,3 +338,22 @@ func local(clients ...string) string {
 }
 
 const anyone = `{name: this-host, networks: [127.0.0.0/8]}`
+
+// first is the address of the first listener.
+func (l *lab) first() string {
+	l.t.Helper()
+	f, err := relayfile.Read(l.t.Context(), l.file)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return f.Listeners[0].Address.String()
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
