@@ -227,7 +227,7 @@ func (c *client) write(text string) {
 func (c *client) dialogue(script string) *client {
 	c.t.Helper()
 	for text := range strings.Lines(script) {
-		text = strings.TrimSpace(text)
+		text = strings.TrimSuffix(strings.TrimLeft(text, " \t\n"), "\n")
 		switch {
 		case text == "":
 		case text == "T:":
