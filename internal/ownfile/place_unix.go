@@ -95,3 +95,24 @@ func (p *place) isPipe() bool {
 func (p *place) waitsForReader(err error) bool {
 	return errors.Is(err, unix.ENXIO) && p.isPipe()
 }
+
+// SetMode sets the mode of a file, a directory or a socket of this user, in a directory of
+// MakeDir or CheckDir: for what other users may enter or connect to. A link is refused.
+func SetMode(name string, mode os.FileMode) error {
+	p, err := find(name, false)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	var st unix.Stat_t
+	if err := unix.Fstatat(p.walk.dir, p.last, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return p.walk.failed("chmod", err)
+	}
+	switch {
+	case uint32(st.Mode)&unix.S_IFMT == unix.S_IFLNK:
+		return refused(name, "is a link")
+	case int(st.Uid) != os.Geteuid():
+		return refused(name, fmt.Sprintf("belongs to user %d, not to %d", st.Uid, os.Geteuid()))
+	}
+	return unix.Fchmodat(p.walk.dir, p.last, uint32(mode.Perm()), 0)
+}

@@ -2,40 +2,13 @@ package smtpserver_test
 
 import (
 	"bufio"
-	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
-
-// idleServer is the child process of TestIdleConnections: it serves until its input
-// ends.
-func idleServer(kind string) error {
-	o := smtpserver.Options{UnauthenticatedTimeout: time.Hour, NewSession: func(_ context.Context, p *smtpserver.Peer) smtpserver.Session {
-		return &session{box: &mailbox{}, peer: p}
-	}}
-	if kind != "clear" {
-		o.TLSConfig = selfMade()
-		o.ImplicitTLS = kind == "tls"
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s := smtpserver.New(o)
-	go func() { _ = s.Serve(context.Background(), l) }()
-	fmt.Println(l.Addr())
-	_, err = io.ReadAll(os.Stdin)
-	return err
-}
 
 // resident is what a process holds in memory, in KiB, and at most held (VmHWM).
 func resident(t *testing.T, pid int, field string) (kib int) {
