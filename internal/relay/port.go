@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -10,7 +11,10 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/loopback"
 	"github.com/smtpsend/smtpsend/internal/relay/certificate"
+	"github.com/smtpsend/smtpsend/internal/relay/event"
+	"github.com/smtpsend/smtpsend/internal/relay/listener"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
@@ -20,6 +24,7 @@ import (
 type port struct {
 	relay  *Relay
 	key    string
+	proxy  relayfile.Networks // that the socket was opened with
 	socket net.Listener
 	entry  atomic.Pointer[relayfile.Listener] // of the file in force, or the last that had it
 	server atomic.Pointer[served]             // of the present options
@@ -90,20 +95,60 @@ func keyOf(l *relayfile.Listener) string {
 	return l.Address.Addr.String()
 }
 
-// listen opens the address of a listener.
-func listen(ctx context.Context, l *relayfile.Listener) (net.Listener, error) {
-	var config net.ListenConfig
-	if l.Address.IsUnix() {
-		return config.Listen(ctx, "unix", l.Address.Path)
+// openPort opens the socket of a listener, or takes that of the service manager.
+func (r *Relay) openPort(ctx context.Context, l *relayfile.Listener) (*port, error) {
+	if p := r.spare[keyOf(l)]; p != nil {
+		delete(r.spare, p.key)
+		return p, nil
 	}
-	if l.Address.Addr.Addr().Is4() {
-		return config.Listen(ctx, "tcp4", l.Address.Addr.String()) // "tcp" takes 0.0.0.0 for the addresses of IPv6, too
+	at, err := listener.ParseAddress(l.Address.String())
+	if err != nil {
+		return nil, err
 	}
-	return config.Listen(ctx, "tcp", l.Address.Addr.String())
+	p := &port{relay: r, key: keyOf(l), proxy: l.ProxyFrom, servers: map[*served]bool{}, done: make(chan struct{})}
+	p.entry.Store(l)
+	o := listener.Options{Address: at, ProxyFrom: l.ProxyFrom, Refused: p.connectionRefused}
+	if l.Socket != "" {
+		if o.Inherited, err = r.inherited(l); err != nil {
+			return nil, err
+		}
+	}
+	if p.socket, err = listener.Open(ctx, o); err != nil {
+		return nil, err
+	}
+	delete(r.opts.Inherited, l.Socket)
+	return p, nil
 }
 
-func newPort(r *Relay, key string, socket net.Listener) *port {
-	return &port{relay: r, key: key, socket: socket, servers: map[*served]bool{}, done: make(chan struct{})}
+// inherited are the sockets of a listener that the service manager opened.
+func (r *Relay) inherited(l *relayfile.Listener) ([]net.Listener, error) {
+	sockets := r.opts.Inherited[l.Socket]
+	if len(sockets) == 0 {
+		return nil, fmt.Errorf("the service manager has opened no socket %q, or an earlier reload closed it", l.Socket)
+	}
+	for _, socket := range sockets {
+		at := socket.Addr()
+		isLocal := at.Network() == "unix" || loopback.Addr(at)
+		if l.Address.IsLoopback() && !isLocal { // what the file permits on loopback is not meant for others
+			return nil, fmt.Errorf("socket %q is %s, which other hosts can reach: write the address that it has", l.Socket, at)
+		}
+	}
+	return sockets, nil
+}
+
+// connectionRefused is told by the socket of connections that no session is for.
+func (p *port) connectionRefused(remote net.Addr, err error) {
+	code := event.ProxyHeader
+	switch {
+	case errors.Is(err, listener.ErrProxyBusy):
+		code = event.ProxyBusy
+	case errors.Is(err, listener.ErrPeer):
+		code = event.PeerUnknown
+	}
+	who := peerAt(remote)
+	e := event.Refusal{Stage: event.StageConnection, Code: code, Reply: line(err.Error())}
+	e.Session = event.Session{Time: p.relay.opts.Now(), Listener: p.entry.Load().Address.String(), Unix: who.Unix, Address: who.Addr, UID: who.UID}
+	p.relay.opts.Refused(e)
 }
 
 // configure puts an entry of the file in force.

@@ -42,8 +42,9 @@ type Options struct {
 	Outbox *outbox.Outbox
 	// Read reads the settings file: at the start and for each Reload.
 	Read func(ctx context.Context) (*relayfile.File, error)
-	// Listen opens what a listener of the file says; nil: its address.
-	Listen func(context.Context, *relayfile.Listener) (net.Listener, error)
+	// Inherited are the sockets that the service manager opened, by name. The relay takes
+	// those that the file names, and closes them.
+	Inherited map[string][]net.Listener
 	// CertificateDir is where the self-made certificate is kept.
 	CertificateDir string
 	// Hostname is said in greetings and in Received where the file has none.
@@ -86,9 +87,7 @@ func (o Options) withDefaults() Options {
 	if o.Visited == nil {
 		o.Visited = func(event.Visit) {}
 	}
-	if o.Listen == nil {
-		o.Listen = listen
-	}
+	o.Inherited = maps.Clone(o.Inherited) // what is taken is taken once
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -106,8 +105,9 @@ type Relay struct {
 
 	reloading sync.Mutex // one at a time; guards what follows
 	ports     map[string]*port
-	removed   []*port         // whose clients may still be there
-	run       context.Context // of Run; nil before it
+	removed   []*port          // whose clients may still be there
+	spare     map[string]*port // inherited, and in no file that holds
+	run       context.Context  // of Run; nil before it
 	ended     bool
 	serving   sync.WaitGroup
 }
@@ -116,8 +116,12 @@ type Relay struct {
 // returns, clients can connect, and wait for Run. Errors are those of Options.Read, of
 // the users file, of certificates and of the listeners.
 func New(ctx context.Context, o Options) (*Relay, error) {
-	r := &Relay{opts: o.withDefaults(), ports: map[string]*port{}, broken: make(chan error, 1)}
-	return r, r.Reload(ctx)
+	r := &Relay{opts: o.withDefaults(), ports: map[string]*port{}, spare: map[string]*port{}, broken: make(chan error, 1)}
+	if err := r.Reload(ctx); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
 }
 
 // Run serves until ctx ends, and then lets those finish who are in the middle of a
@@ -150,6 +154,14 @@ func (r *Relay) Close() {
 	var ending sync.WaitGroup
 	for _, p := range append(slices.Collect(maps.Values(r.ports)), r.removed...) {
 		ending.Go(func() { p.shutdown(ctx) })
+	}
+	for _, p := range r.spare {
+		_ = p.socket.Close()
+	}
+	for _, sockets := range r.opts.Inherited {
+		for _, socket := range sockets {
+			_ = socket.Close()
+		}
 	}
 	r.reloading.Unlock()
 	ending.Wait()

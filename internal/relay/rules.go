@@ -69,6 +69,9 @@ func (n *rules) warnings() (list []string) {
 	return list
 }
 
+// ErrProxyFrom says what a reload cannot change.
+var ErrProxyFrom = errors.New("proxy_protocol_from of a listener that is open changes with a restart alone")
+
 // Reload reads the settings file, the users file and the certificates again. Either all
 // of it is in force when it returns, or, after an error, all is as it was; the error says
 // what is wrong, with the line. No connection is refused or cut: a listener that is no
@@ -97,6 +100,9 @@ func (r *Relay) Reload(ctx context.Context) error {
 	for _, w := range next.warnings() {
 		r.opts.Warn(w)
 	}
+	for name := range r.opts.Inherited {
+		r.opts.Warn(fmt.Sprintf("the service manager has opened a socket %q, and no listener has it: who connects to it waits for ever", name))
+	}
 	return nil
 }
 
@@ -115,7 +121,11 @@ func (r *Relay) open(ctx context.Context, f *relayfile.File) (list []prepared, e
 			return
 		}
 		for _, p := range list {
-			if p.isNew {
+			inherited := p.port.entry.Load().Socket != ""
+			switch {
+			case p.isNew && inherited: // it could not be opened again
+				r.spare[p.port.key] = p.port
+			case p.isNew:
 				err = errors.Join(err, p.port.socket.Close())
 			}
 		}
@@ -127,13 +137,15 @@ func (r *Relay) open(ctx context.Context, f *relayfile.File) (list []prepared, e
 			return list, fmt.Errorf("line %d: %s: %w", l.Line, l.Address, err)
 		}
 		if p.port == nil {
-			socket, err := r.opts.Listen(ctx, l)
-			if err != nil {
+			if p.port, err = r.openPort(ctx, l); err != nil {
 				return list, fmt.Errorf("line %d: %s: %w", l.Line, l.Address, err)
 			}
-			p.port, p.isNew = newPort(r, keyOf(l), socket), true
+			p.isNew = true
 		}
 		list = append(list, p)
+		if !slices.Equal(p.port.proxy, l.ProxyFrom) {
+			return list, fmt.Errorf("line %d: %s: %w", l.Line, l.Address, ErrProxyFrom)
+		}
 	}
 	return list, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/clientnet"
 	"github.com/smtpsend/smtpsend/internal/relay/admission"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
+	"github.com/smtpsend/smtpsend/internal/relay/listener"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/relay/users"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
@@ -40,7 +41,10 @@ func newSession(p *port, peer *smtpserver.Peer) *session {
 
 // peerAt is who is at an address of a connection.
 func peerAt(addr net.Addr) admission.Peer {
-	if addr.Network() == "unix" {
+	switch a := addr.(type) {
+	case listener.LocalUser:
+		return admission.Peer{Unix: true, UID: uint32(a.UID)}
+	case *net.UnixAddr:
 		return admission.Peer{Unix: true, UID: noUID}
 	}
 	ap, _ := netip.ParseAddrPort(addr.String())

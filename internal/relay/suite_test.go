@@ -7,7 +7,6 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -180,7 +179,7 @@ func (l *lab) dial(address string) *client {
 	if at == nil {
 		l.t.Fatalf("nothing listens at %s", address)
 	}
-	conn, err := net.Dial(at.Network(), at.String())
+	conn, err := net.Dial(at.Network(), strings.Replace(at.String(), "[::]", "127.0.0.1", 1))
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -327,8 +326,6 @@ func (l *lab) courier(e *exchange) {
 		l.t.Error(err)
 	}
 }
-
-var errTest = errors.New("test")
 
 const localhost = "smtp://127.0.0.1:0"
 

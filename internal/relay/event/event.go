@@ -27,6 +27,9 @@ type Code string
 
 // The codes of refusals that the relay makes itself.
 const (
+	ProxyHeader        Code = "relay-proxy-header"         // a proxy's connection without a valid header of the PROXY protocol
+	ProxyBusy          Code = "relay-proxy-busy"           // too many of a proxy's connections wait for that
+	PeerUnknown        Code = "relay-peer-unknown"         // the system does not say whose program is on a Unix socket
 	TLSRequired        Code = "relay-tls-required"         // AUTH is needed, and TLS before it
 	AuthInClear        Code = "relay-auth-in-clear"        // AUTH without TLS where that is not permitted; see Refusal.Exposed
 	AuthNotOffered     Code = "relay-auth-not-offered"     // no user would help here
