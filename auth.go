@@ -14,9 +14,10 @@ import (
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
 
-// What Start of an Auth refuses: a token is as good as a password to whoever gets it.
+// Start of an Auth returns these errors, because anyone who gets the token can use it as
+// a password.
 var (
-	ErrNoTLS       = errors.New("smtpsend: no TLS: the access token is not sent in clear")
+	ErrNoTLS       = errors.New("smtpsend: no TLS: the access token is not sent unencrypted")
 	ErrOtherServer = errors.New("smtpsend: not the server of the settings: the access token is not sent there")
 )
 
@@ -25,13 +26,14 @@ var (
 //	mail.NewClient("smtp.office365.com", mail.WithTLSPortPolicy(mail.TLSMandatory),
 //		mail.WithSMTPAuthCustom(client.Auth(ctx, "noreply@contoso.com")))
 //
-// Each sign-in takes the token from the cache, or a new one, which ctx bounds. It
-// refuses a connection without TLS (ErrNoTLS), unless the settings say that there is
-// none, which they may for this machine alone; and a server that is not that of the
-// settings (ErrOtherServer). A token that the server refuses by a challenge is not
-// given again; Exchange Online refuses by reply 535 alone, which an Auth is not told:
-// then give the Token to Invalidate. The result is for one connection at a time, one
-// after another.
+// Each sign-in takes the token from the cache, or fetches a new one; ctx limits the time
+// for this. The Auth refuses a connection without TLS (ErrNoTLS), unless the settings
+// switch TLS off, which they may only for a server on this machine. It also refuses a
+// server that is not the one of the settings (ErrOtherServer). If the server refuses a
+// token in a challenge, the token is not used again. Exchange Online refuses with the
+// reply 535, which go-mail does not pass to an Auth: give the token to Invalidate
+// yourself then. The Auth may be used for several connections, but only for one at a
+// time.
 func (c *Client) Auth(ctx context.Context, mailbox string) gomail.Auth {
 	return &goMailAuth{c.signIn(ctx, mailbox)}
 }

@@ -16,13 +16,13 @@ import (
 
 // Message is what Send composes. One recipient is all that is needed. Addresses are
 // written as in a mail program: "ada@contoso.com" or "Ada Lovelace <ada@contoso.com>".
-// A value with CR, LF or NUL where a header field has one line is refused, so that
-// text of others cannot add a field.
+// A value with CR, LF or NUL is refused where a header field has one line, so that text
+// of other people cannot add a field.
 type Message struct {
-	From    string // author; "": that of the Client
+	From    string // author; "": Options.From of the Client
 	To      []string
 	Cc      []string
-	Bcc     []string // get the message and are not named in it
+	Bcc     []string // these get the message, but it does not name them
 	ReplyTo []string
 
 	Subject string
@@ -40,23 +40,23 @@ type Message struct {
 	MessageID string    // "": random, in the domain of From
 }
 
-// Header is a header field. Fields that a Message has a place for are refused.
+// Header is a header field. A field for which Message has a struct field is refused.
 type Header struct{ Name, Value string }
 
-// Attachment is a file that is sent along. One of Path, Data and Reader is given.
+// Attachment is a file that is sent with a message. Set one of Path, Data and Reader.
 type Attachment struct {
 	Path   string    // a regular file, which is read while it is sent
 	Data   []byte    // the content; it must not change until Send returns
-	Reader io.Reader // is read to its end into memory, when the message is composed: good for one Send, whose ctx does not end a Read
+	Reader io.Reader // is read to its end into memory when the message is composed, so it serves one Send; ctx does not interrupt a Read
 
 	Name        string // as the recipient sees it; "": the last element of Path
 	ContentType string // media type; "": by the name, then by the content
-	ContentID   string // when set, HTML shows the file by the address "cid:" and this
+	ContentID   string // when set, the HTML can show the file as "cid:" followed by this
 }
 
-// MessageError is something in a message for which it cannot be sent. Nothing was
-// submitted, and the same message will fail again. It unwraps to the cause, such as
-// fs.ErrNotExist, when there is one.
+// MessageError says why a message cannot be sent as it is. Nothing was submitted, and
+// the same message will fail again. It unwraps to the cause, such as fs.ErrNotExist, when
+// there is one.
 type MessageError struct {
 	Field  string // such as "To", "header X-Note" or "file"
 	Value  string // the value that is wrong, or the file's name

@@ -18,12 +18,12 @@ import (
 // Outcome is what happened to a message for one recipient.
 type Outcome string
 
-// The outcomes. Accepted and InDoubt must not be sent again without thought; of the
-// others the server has nothing.
+// The outcomes. With all but Accepted and InDoubt the server does not have the message
+// for the recipient, so sending it again makes no duplicate.
 const (
 	Accepted     Outcome = "accepted"      // the server took responsibility (RFC 5321 4.1.1.4)
 	Deferred     Outcome = "deferred"      // refused for now (4yz): the same may work later
-	Refused      Outcome = "refused"       // refused for good (5yz), or not offered because the server cannot take it
+	Refused      Outcome = "refused"       // refused for good (5yz), or not sent because the server cannot take it
 	InDoubt      Outcome = "in doubt"      // everything was sent and no reply came: the server may have it
 	NotAttempted Outcome = "not attempted" // something failed before this recipient's turn
 )
@@ -35,7 +35,7 @@ type Stage string
 const (
 	StageConfig   = Stage(smtp.StageConfig)   // settings, before any connection
 	StageToken    = Stage(smtp.StageToken)    // the request to the token endpoint
-	StageDial     = Stage(smtp.StageDial)     // name resolution and TCP, and the wait for a place
+	StageDial     = Stage(smtp.StageDial)     // name resolution and TCP, and the wait for a free connection
 	StageGreeting = Stage(smtp.StageGreeting) // the server's first reply
 	StageEHLO     = Stage(smtp.StageEHLO)
 	StageStartTLS = Stage(smtp.StageStartTLS) // STARTTLS and the TLS handshake
@@ -67,7 +67,7 @@ type Finding struct {
 	Code  string // short name, such as "smtp-auth-disabled-mailbox"
 	Title string
 	Cause string
-	Fixes []Fix // the likeliest first
+	Fixes []Fix // the most likely first
 }
 
 // Fix is something that may help.
@@ -83,7 +83,7 @@ type Recipient struct {
 	Outcome Outcome
 	Stage   Stage    // that decided the outcome
 	Reply   Reply    // that decided it; zero when none came
-	Finding *Finding // nil when the recipient was accepted, or lacks a reply of its own
+	Finding *Finding // nil when the recipient was accepted, or has no reply of its own
 }
 
 // Receipt is the account of one submission.
@@ -91,8 +91,8 @@ type Receipt struct {
 	MessageID  string // with its angle brackets
 	Mailbox    string // that signed in
 	Server     string // "host:port"
-	Hostname   string // that Exchange gives for the machine that took the message; "" when none
-	QueueID    string // the server's name for the message; "" when none
+	Hostname   string // the machine that took the message, as Exchange names it; "" when it does not
+	QueueID    string // the server's name for the message; "" when it gave none
 	Size       int64  // octets of content
 	Recipients []Recipient
 	Reply      Reply // to the end of the content
@@ -130,12 +130,12 @@ func (r *Receipt) String() string {
 type Error struct {
 	Stage     Stage
 	Reply     Reply  // the server's; zero when none came
-	Recipient string // whom Reply is about; "" when it is about all
-	// InDoubt says that at least one recipient is InDoubt: to send again may make
-	// two messages of one.
+	Recipient string // the recipient that Reply is about; "" when it is about all
+	// InDoubt says that at least one recipient is InDoubt: if you send the message
+	// again, that recipient may get it twice.
 	InDoubt bool
 	Finding Finding
-	Err     error // the cause; nil when Reply says all
+	Err     error // the cause; nil when Reply says everything
 
 	text      string
 	temporary bool
@@ -148,7 +148,8 @@ func (e *Error) Error() string { return "smtpsend: " + e.text }
 func (e *Error) Unwrap() error { return e.Err }
 
 // Temporary reports whether the failure may pass by itself, so that the same message
-// can be sent later to those in Receipt.Open. It is false when someone is in doubt.
+// can be sent later to the addresses of Receipt.Open. It is false when a recipient is in
+// doubt.
 func (e *Error) Temporary() bool { return e.temporary && !e.InDoubt }
 
 // result makes a Receipt of what happened, and an Error unless all is well.

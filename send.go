@@ -25,8 +25,8 @@ import (
 )
 
 // ErrNoMails is wrapped by the Error of a Client whose settings say
-// SMTPSEND_NO_MAILS=1: the message was composed and checked, no connection was made,
-// and no one was sent anything.
+// SMTPSEND_NO_MAILS=1: the message was composed and checked, but no connection was made
+// and nothing was sent.
 var ErrNoMails = errors.New("the settings say that no mail is submitted")
 
 // outgoing is a mail object on its way.
@@ -36,48 +36,49 @@ type outgoing struct {
 }
 
 // Send composes m and submits it in a session of its own. The error is nil only when
-// every recipient was accepted. It is an *Error beside the Receipt, or, with nil in
-// place of the Receipt, a *MessageError or what an Attachment's Reader or ctx said.
+// every recipient was accepted. If something was tried, there is a Receipt, and the
+// error is an *Error. Otherwise the Receipt is nil, and the error is a *MessageError or
+// the error of an Attachment's Reader or of ctx.
 func (c *Client) Send(ctx context.Context, m *Message) (*Receipt, error) {
 	out, err := c.compose(ctx, m)
 	return c.sendOne(ctx, out, err)
 }
 
 // SendMsg submits a message of go-mail in a session of its own. The recipients are
-// those of To, Cc and Bcc, the author the one of From. Without a Mailbox of the
-// Client, EnvelopeFrom signs in when the message has one.
+// those of To, Cc and Bcc, and the author is the address in From. If the Client has no
+// Mailbox and the message has an EnvelopeFrom, that address signs in.
 //
-// go-mail writes the message, and what Exchange Online or a strict parser would
-// misread of it is written in another way that says the same: text in 8 bits, raw
-// octets in header fields, lines that are too long, lines of blanks alone. What is
-// signed (S/MIME, PGP) leaves as it was signed. An embedded file whose name is not
-// ASCII is refused, unless it has a Content-ID of its own (WithFileContentID): no
-// reader would find it. So is a file whose media type or header has a line break. A
-// function in m that panics does so in the goroutine of the caller. Results are as
-// those of Send; an error of go-mail's own is wrapped.
+// go-mail writes the message. SendMsg re-encodes what Exchange Online or a strict parser
+// would misread: text in 8 bits, octets above 127 in header fields, lines that are too
+// long, and lines of only blanks. The meaning does not change, and signed parts (S/MIME,
+// PGP) are sent as they are. An embedded file whose name is not ASCII is refused, unless
+// it has a Content-ID of its own (WithFileContentID), because no mail program would find
+// it. A file whose media type or header has a line break is refused too. If a function
+// in m panics, it does so in the goroutine of the caller. SendMsg returns what Send
+// returns; an error of go-mail is wrapped.
 func (c *Client) SendMsg(ctx context.Context, m *gomail.Msg) (*Receipt, error) {
 	out, err := c.read(ctx, m)
 	return c.sendOne(ctx, out, err)
 }
 
-// SendRaw submits a message in the form of RFC 5322, with any line ends, in a
-// session of its own. from, when not empty, is the author, who signs in unless the
-// Client has a Mailbox; a From field of the message is left as it is. Fields of Bcc
-// are left out, a missing From, Date or Message-ID is put in, and content is
-// re-encoded as SendMsg says. r is read to its end first, beyond 1 MiB into a
-// temporary file. Results are as those of Send; an error of r is wrapped.
+// SendRaw submits a message in the form of RFC 5322, with any line ends, in a session of
+// its own. If from is not empty, it is the author, and it signs in when the Client has no
+// Mailbox. A From field of the message is not changed. Bcc fields are removed, a missing
+// From, Date or Message-ID is added, and content is re-encoded as by SendMsg. SendRaw
+// first reads r to its end; more than 1 MiB goes into a temporary file. It returns what
+// Send returns; an error of r is wrapped.
 func (c *Client) SendRaw(ctx context.Context, from string, to []string, r io.Reader) (*Receipt, error) {
 	out, err := c.ready(ctx, from, to, r, readymessage.Changes{})
 	return c.sendOne(ctx, out, err)
 }
 
-// SendAll submits messages one after another, as long as the sequence and its
-// consumer go on, over one session for all messages in a row from one mailbox. For
-// each it yields what Send would return, in the order of the messages; one that
-// fails does not keep the next from being sent. The first error after the end of ctx
-// is the last result. SendAll asks for the next message when the result of the one
-// before has been yielded, so a sequence may wait for its messages: a session that
-// waits for 90 s is closed, and another one made.
+// SendAll submits messages one after another, until the sequence or its consumer ends.
+// Consecutive messages from one mailbox share a session. For each message SendAll yields
+// what Send would return, in the order of the messages. If a message fails, the next one
+// is sent all the same. After ctx has ended, the first error is the last result. SendAll
+// asks for the next message only after it has yielded the result of the one before, so a
+// sequence may wait for its messages. A session that waits for 90 s is closed, and the
+// next message gets a new one.
 func (c *Client) SendAll(ctx context.Context, messages iter.Seq[*Message]) iter.Seq2[*Receipt, error] {
 	return func(yield func(*Receipt, error) bool) {
 		var s *sender

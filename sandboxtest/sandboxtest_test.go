@@ -157,7 +157,7 @@ func TestWrongOptionsEndTheTest(t *testing.T) {
 		`sandboxtest: fault "slow,times=x": times: "x" is not a count`: func(t testing.TB) {
 			srv.AddFault(t, "slow,times=x")
 		},
-		`sandboxtest: fault "role-missing": holds from the start, and cannot begin later`: func(t testing.TB) {
+		`sandboxtest: fault "role-missing": applies from the start, and cannot begin later`: func(t testing.TB) {
 			srv.AddFault(t, "role-missing")
 		},
 	} {

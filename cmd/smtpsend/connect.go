@@ -53,7 +53,7 @@ func (g *application) account(cfg *config.Config) *account.Account {
 		CacheDir: g.cacheDir(cfg), Logger: g.out.Logger(), Waiting: g.waitingForSlot,
 		Warn: func(err error) { g.out.Warningf("%v", err) },
 		Unlimited: func(err error) {
-			g.out.Warningf("more than %d connections of a mailbox at once are possible: %v", exchange.Connections, err)
+			g.out.Warningf("the limit of %d connections for a mailbox cannot be kept: %v", exchange.Connections, err)
 		},
 	}
 	if g.trace {
@@ -77,6 +77,6 @@ func (g *application) cacheDir(cfg *config.Config) string {
 // waitingForSlot says why nothing happens.
 func (g *application) waitingForSlot(mailbox string) {
 	if g.out.Verbose || g.out.Watched() {
-		g.out.Line("waiting", "Exchange allows %d connections per mailbox, and %s has them", exchange.Connections, mailbox)
+		g.out.Line("waiting", "Exchange allows %d connections per mailbox, and %s uses all of them", exchange.Connections, mailbox)
 	}
 }

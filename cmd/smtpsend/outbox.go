@@ -62,7 +62,7 @@ func becomeOwnerOf(g *application, dir string) error {
 	who, err := owner.Become(dir)
 	if err == nil && who.Name != "" {
 		*g.became = who
-		g.out.Verbosef("going on as %s, to whom %s belongs", who.Name, dir)
+		g.out.Verbosef("continuing as %s, the owner of %s", who.Name, dir)
 	}
 	return err
 }

@@ -17,7 +17,7 @@ func newQueueHistory(g *application) *cobra.Command {
 	var q queueFlags
 	cmd := &cobra.Command{
 		Use:     "history [flags]",
-		Short:   "Show what happened to messages of a day, or to or from an address",
+		Short:   "Show what happened to the messages of a day or of an address",
 		Example: `  smtpsend queue history --to ann@contoso.com --on tuesday`,
 		Args:    usage.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runQueueHistory(cmd.Context(), g, &q) },

@@ -22,8 +22,8 @@ func newQueueLs(g *application) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runQueueLs(cmd.Context(), g, &q) },
 	}
 	q.define(cmd)
-	cmd.Flags().BoolVar(&q.all, "all", false, "finished messages too")
-	cmd.Flags().IntVarP(&q.limit, "limit", "n", 50, "at most `N`; 0 is all")
+	cmd.Flags().BoolVar(&q.all, "all", false, "list finished messages too")
+	cmd.Flags().IntVarP(&q.limit, "limit", "n", 50, "at most `N` messages; 0 is all")
 	return cmd
 }
 

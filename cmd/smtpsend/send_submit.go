@@ -28,7 +28,7 @@ func (s *sendFlags) submit(ctx context.Context, g *application, cfg *config.Conf
 		return queued(ctx, g, cfg, mail.Mail, spool.Message{Source: "send", Key: s.key, ReadyAt: at})
 	}
 	if s.key != "" || !at.IsZero() {
-		return exit.Usagef("a time (--at) and a --key are for the outbox: add --queue")
+		return exit.Usagef("--at and --key work only with the outbox: add --queue")
 	}
 	o, err := g.account(cfg).Session(mail.Envelope.ReversePath)
 	if err != nil {

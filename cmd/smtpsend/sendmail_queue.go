@@ -50,8 +50,8 @@ func (m *mailer) flush(ctx context.Context) error {
 		return err
 	}
 	if m.calledByAnother() {
-		return exit.With(exit.NotAuthorised, errors.New("sendmail: -q: the outbox belongs to another user. Whoever starts its run could also end it in the middle, "+
-			"and then mail is sent twice; smtpsend queue run (the unit smtpsend-queue.timer) submits what waits"))
+		return exit.With(exit.NotAuthorised, errors.New("sendmail: -q: the outbox belongs to another user. A user who starts a run could also end it in the middle, "+
+			"and then mail would be sent twice. smtpsend queue run (the unit smtpsend-queue.timer) submits what waits"))
 	}
 	return runQueueRun(ctx, m.app.toStderr(), false)
 }

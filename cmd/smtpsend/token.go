@@ -84,7 +84,7 @@ func runToken(ctx context.Context, g *application, t *tokenFlags) error {
 		return noToken(g, cfg, mailbox, err)
 	}
 	if life := time.Until(entry.Token.Expiry).Round(time.Second); t.minLife > 0 && life < t.minLife {
-		g.out.Warningf("the token is valid for %v, not %v: Entra ID issues none that is valid longer", life, t.minLife)
+		g.out.Warningf("the token is valid for %v, not %v: Entra ID does not issue a token that is valid longer", life, t.minLife)
 	}
 	return printToken(g, t, mailbox, entry)
 }

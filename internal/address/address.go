@@ -188,7 +188,7 @@ func checkDomain(domain string) string {
 	for label := range strings.SplitSeq(domain, ".") {
 		switch {
 		case label == "":
-			return "an empty label in the domain: a dot too many"
+			return "a part of the domain is empty, as between two dots"
 		case len(label) > maxLabel:
 			return fmt.Sprintf("a label of %d octets in the domain, at most %d", len(label), maxLabel)
 		case label[0] == '-' || label[len(label)-1] == '-':
@@ -213,7 +213,7 @@ func checkLiteral(literal string) string {
 	v6, isV6 := strings.CutPrefix(inner, "IPv6:")
 	addr, err := netip.ParseAddr(v6)
 	if err != nil || addr.Zone() != "" || addr.Is4() == isV6 {
-		return "no valid address literal: [192.0.2.1] or [IPv6:2001:db8::1]"
+		return "the address literal is not valid; write it as [192.0.2.1] or [IPv6:2001:db8::1]"
 	}
 	return ""
 }

@@ -78,7 +78,7 @@ func TestStandardInputIsCopied(t *testing.T) {
 	}
 	none := attach.Finder{AttachBy: "-attach", InlineBy: "-inline"}
 	defer none.Close()
-	if _, err := none.Inline(t.Context(), "logo=-"); err == nil || err.Error() != `-inline "-": standard input is not taken here, name a file` || exit.Of(err) != exit.Usage {
+	if _, err := none.Inline(t.Context(), "logo=-"); err == nil || err.Error() != `-inline "-": standard input cannot be used here: name a file` || exit.Of(err) != exit.Usage {
 		t.Errorf("without standard input: %v", err)
 	}
 }

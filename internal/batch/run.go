@@ -108,7 +108,7 @@ func (run *Run) Do(ctx context.Context) error {
 func (run *Run) add(ctx context.Context, in *rows.Reader) error {
 	added, err := Add(ctx, in, run.o.Plan, run.box, run.entry, run.note)
 	if n := run.inFile(); err == nil && added.New+added.Known != n {
-		err = exit.With(exit.Data, fmt.Errorf("the file was changed meanwhile: %s when they were checked, %d when they were taken",
+		err = exit.With(exit.Data, fmt.Errorf("the file was changed meanwhile: it had %s when it was checked, and %d when they were put into the outbox",
 			counted(n, "row"), added.New+added.Known))
 	}
 	return err

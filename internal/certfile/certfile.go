@@ -21,7 +21,7 @@ import (
 )
 
 // ErrNone says that a file holds no certificate. It is a predicate of the file.
-var ErrNone = errors.New("holds no PEM certificate")
+var ErrNone = errors.New("does not contain a PEM certificate")
 
 // Error is a block of a file that cannot be read. Its text is a clause: "block 2
 // (line 25) has no END line".

@@ -94,7 +94,7 @@ func (c checks) queue() {
 		}
 	}
 	if c.found.good("TIME_SCALE") && c.cfg.TimeScale != 1 && !loopback.Host(unbracket(c.cfg.MailServer)) {
-		c.found.problem(SeverityError, "TIME_SCALE", "is not 1, but "+Prefix+"MAIL_SERVER is not this machine: only a sandbox has another time")
+		c.found.problem(SeverityError, "TIME_SCALE", "is not 1, but "+Prefix+"MAIL_SERVER is not this machine: only a sandbox can have another time scale")
 	}
 	if c.found.good("OPERATOR") {
 		if _, err := mail.ParseAddress(c.cfg.Operator); err != nil {
@@ -116,8 +116,8 @@ func (c checks) missing() {
 		}
 	}
 	if missing && len(c.looked) > 0 {
-		c.found.add(Problem{Severity: SeverityWarning, Text: "no env file was read, there is none at " +
-			strings.Join(c.looked, " and ") + "; --env-file FILE names one, smtpsend config example prints what it may hold"})
+		c.found.add(Problem{Severity: SeverityWarning, Text: "no env file was read, because there is none at " +
+			strings.Join(c.looked, " and ") + "; --env-file FILE names another one, and smtpsend config example prints one to fill in"})
 	}
 }
 
@@ -134,7 +134,7 @@ func (c checks) addresses() {
 	case strings.ContainsAny(user, " \t<>,;"):
 		c.found.problem(SeverityError, "SMTP_USER_NAME", "is not a bare address such as reports@contoso.example")
 	case !strings.Contains(user, "@"):
-		c.found.problem(SeverityWarning, "SMTP_USER_NAME", "has no @: Exchange Online takes the address of a mailbox")
+		c.found.problem(SeverityWarning, "SMTP_USER_NAME", "has no @: Exchange Online expects the address of a mailbox")
 	}
 }
 
@@ -158,13 +158,13 @@ func (c checks) server() {
 func (c checks) security(server string) {
 	switch s := c.cfg.SMTPSecurity; {
 	case s == SecurityNone && !loopback.Host(server):
-		c.found.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"MAIL_SERVER is not this machine: the token would travel in the clear")
+		c.found.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"MAIL_SERVER is not this machine: the token would be sent unencrypted")
 	case s == SecurityNone && !c.cfg.Proxy.IsZero():
-		c.found.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"PROXY is set: the token would travel in the clear through the proxy")
+		c.found.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"PROXY is set: the token would be sent through the proxy unencrypted")
 	case s == SecurityImplicit && exchange.IsServer(server):
 		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), which Exchange Online does not offer: use 2 with port 587")
 	case s == SecurityImplicit && c.cfg.SMTPPort == 587:
-		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), but port 587 begins in the clear: use 2, or port 465")
+		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), but port 587 begins without TLS: use 2, or port 465")
 	case s == SecuritySTARTTLS && c.cfg.SMTPPort == 465:
 		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 2 (STARTTLS), but port 465 speaks TLS from the start: use 1, or port 587")
 	}

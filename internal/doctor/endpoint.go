@@ -135,7 +135,7 @@ func (e *endpoint) fetchToken(ctx context.Context) {
 		return
 	}
 	e.access = token
-	c.Seen = fmt.Sprintf("fetched for %s, good for %s", strings.Join(e.o.Token.Scopes, " "), minutes(life))
+	c.Seen = fmt.Sprintf("fetched for %s, valid for %s", strings.Join(e.o.Token.Scopes, " "), minutes(life))
 	e.record.add(c)
 }
 

@@ -58,7 +58,7 @@ func TestADraftIsMadeOfOptionsAndSettings(t *testing.T) {
 	if !strings.Contains(b.String(), "Subject: hi\r\n") || made.Composed == nil {
 		t.Errorf("the message is\n%s", b.String())
 	}
-	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "-text-file: standard input ") || !strings.Contains(warnings[0], "; -charset says what it is in") {
+	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "-text-file: standard input ") || !strings.Contains(warnings[0], "name its charset with -charset") {
 		t.Errorf("warnings %q", warnings)
 	}
 }
@@ -109,12 +109,12 @@ func TestARefusedDraftNamesTheFieldOfTheMessage(t *testing.T) {
 
 func TestCheckRefusesWhatContradictsItself(t *testing.T) {
 	for want, o := range map[string]draft.Options{
-		"-text and -text-file exclude each other":                     {Given: given("text", "text-file"), Text: "x", TextFile: "y"},
-		"only one of -data and the text can be standard input":        {Data: "-"},
-		"only one of -to-file and -attach can be standard input":      {ToFile: []string{"-"}, Attach: []string{"a=-"}, Given: given("text")},
-		`-text-file "": names no file`:                                {Given: given("text-file")},
-		"-data, -set and -attach-dir need -template":                  {Set: []string{"a=b"}, Given: given("text")},
-		"-charset is for files of text and standard input, and none ": {Given: given("text", "charset")},
+		"-text and -text-file exclude each other":                    {Given: given("text", "text-file"), Text: "x", TextFile: "y"},
+		"only one of -data and the text can be standard input":       {Data: "-"},
+		"only one of -to-file and -attach can be standard input":     {ToFile: []string{"-"}, Attach: []string{"a=-"}, Given: given("text")},
+		`-text-file "": is not the name of a file`:                   {Given: given("text-file")},
+		"-data, -set and -attach-dir need -template":                 {Set: []string{"a=b"}, Given: given("text")},
+		"-charset needs a text file or standard input, and neither ": {Given: given("text", "charset")},
 	} {
 		o.Name = flag
 		if err := o.Check(); err == nil || !strings.HasPrefix(err.Error(), want) || exit.Of(err) != exit.Usage {

@@ -139,7 +139,7 @@ func Outbox(err error) error {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, spool.ErrNoContent):
 		return With(NoInput, err)
 	case errors.Is(err, operator.ErrNoFilter):
-		return Usagef("name messages, or filter them; --all for every one")
+		return Usagef("give queue ids or a filter, or --all for all messages")
 	case errors.Is(err, store.ErrBroken), errors.Is(err, store.ErrCorrupt), errors.Is(err, spool.ErrDamaged):
 		return With(IO, err)
 	}

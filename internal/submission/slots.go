@@ -68,7 +68,7 @@ func (l *LockSlots) Acquire(ctx context.Context, mailbox string) (release func()
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("waiting for one of the %d connection slots in %s: %w", l.max, l.dir, context.Cause(ctx))
+			return nil, fmt.Errorf("waiting for one of the %d connections of the mailbox (lock files in %s): %w", l.max, l.dir, context.Cause(ctx))
 		}
 	}
 }

@@ -19,7 +19,7 @@ const inlineContent = socketBuffers
 // ErrChunking is wrapped by the error of a transaction in which BDAT did not work
 // with a server that offers CHUNKING. The server does not have the message, which
 // can go by DATA at once, on another session.
-var ErrChunking = errors.New("server offers CHUNKING and did not take BDAT")
+var ErrChunking = errors.New("server offers CHUNKING but refused BDAT")
 
 // chunks reports whether the content of t is to go with MAIL, by BDAT.
 func (p *Pipeline) chunks(t *transaction) bool {

@@ -14,7 +14,7 @@ import (
 var errUnsolicited = errors.New("server replied to what was not sent yet")
 
 // errOutOfStep is the cause when a reply contradicts one before it.
-var errOutOfStep = errors.New("server accepted something after it refused all of it")
+var errOutOfStep = errors.New("server accepted something after it refused everything")
 
 // pendingTime is how long a reply that has begun to arrive, or is about to, may
 // take.

@@ -40,13 +40,7 @@ func (v Report) Print(p *stdio.Printer) {
 	if len(r.Suspects) > 0 {
 		printSuspects(p, r.Suspects)
 	} else {
-		for i, fix := range f.Fixes {
-			label := "fix"
-			if i > 0 {
-				label = "or"
-			}
-			printFix(p, label, fix)
-		}
+		printFixes(p, f.Fixes)
 	}
 	if f.Known() {
 		p.Text(labelled("more", "smtpsend explain "+f.Code))
@@ -63,17 +57,17 @@ func healthyText(r *doctor.Report) string {
 
 // printSuspects lists the causes that the server's answer leaves.
 func printSuspects(p *stdio.Printer, list []doctor.Suspect) {
-	p.Text("\n" + Wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
-		"The most likely one, judged by the token's claims, comes first; begin at the top.", len(list)), "  "))
+	p.Text("\n" + Wrapped(fmt.Sprintf("Exchange gives this answer for %d different causes, and smtpsend cannot tell them apart from here. "+
+		"The first one is the most likely, judged by the token's claims. Begin with it.", len(list)), "  "))
 	for i, s := range list {
 		p.Printf("\n  %d. ", i+1)
 		p.Text(strings.TrimLeft(Wrapped(s.Cause, "     "), " "))
 		if len(s.Look) > 0 {
-			p.Text(labelled("   to tell", "Run:"))
+			p.Text(labelled("   check", "Run:"))
 			printCommands(p, s.Look)
 			p.Text(labelled("", s.Tell))
 		} else {
-			p.Text(labelled("   to tell", s.Tell))
+			p.Text(labelled("   check", s.Tell))
 		}
 		printFix(p, "   fix", s.Fix)
 	}
