@@ -185,10 +185,6 @@ func (p *Pipeline) grouped() bool {
 	return pipelining && !p.o.NoPipelining
 }
 
-func (p *Pipeline) commands(m *mailobject.Mail) commands {
-	return commands{ext: p.session.Extensions(), mail: m}
-}
-
 // run takes the transaction from where it is to its end. next may name the
 // transaction that follows, whose MAIL group then goes with the final dot. Up to
 // that dot bounded limits the run, then ctx.
@@ -241,39 +237,6 @@ func (p *Pipeline) mayBegin(ctx context.Context) error {
 	if err := p.BeforeContent(ctx); err != nil {
 		p.session.Cut()
 		return p.session.Fail(smtp.StageData, err)
-	}
-	return nil
-}
-
-// putGroup buffers the commands up to DATA. With AllOrNone it ends before DATA,
-// after which there is no way to take back an accepted RCPT but to cut the
-// connection.
-func (p *Pipeline) putGroup(t *transaction) error {
-	if t.reset = p.reset; t.reset {
-		p.reset = false
-		if err := p.wire.Put("RSET"); err != nil {
-			return err
-		}
-	}
-	if err := p.putEnvelope(t); err != nil {
-		return err
-	}
-	if p.o.AllOrNone {
-		return nil
-	}
-	return p.wire.Put("DATA")
-}
-
-// putEnvelope buffers MAIL and every RCPT.
-func (p *Pipeline) putEnvelope(t *transaction) error {
-	c := p.commands(t.mail)
-	if err := p.wire.Put(c.from()); err != nil {
-		return err
-	}
-	for _, path := range t.to {
-		if err := p.wire.Put(c.to(path)); err != nil {
-			return err
-		}
 	}
 	return nil
 }
