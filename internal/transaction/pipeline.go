@@ -62,6 +62,7 @@
 package transaction
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -142,6 +143,29 @@ func (p *Pipeline) Transact(ctx context.Context, deadline time.Time, m *mailobje
 // firstOf is the transaction for the first of the pending recipients.
 func firstOf(m *mailobject.Mail, pending []string) *transaction {
 	return newTransaction(m, pending[:min(len(pending), exchange.RecipientsPerMessage)])
+}
+
+// transaction is MAIL, RCPT and DATA for some recipients of one mail object
+// (RFC 5321 3.3), and their outcomes so far.
+type transaction struct {
+	mail  *mailobject.Mail
+	to    []string
+	reset bool // RSET goes before it
+	res   Result
+}
+
+func newTransaction(m *mailobject.Mail, to []string) *transaction {
+	t := &transaction{mail: m, to: to}
+	t.forget()
+	return t
+}
+
+// forget makes every recipient not attempted.
+func (t *transaction) forget() {
+	t.res.Recipients = nil
+	for _, path := range t.to {
+		t.res.Recipients = append(t.res.Recipients, smtp.Recipient{ForwardPath: path, Outcome: smtp.NotAttempted})
+	}
 }
 
 // following is the transaction after the current one: more recipients of m, or
@@ -226,6 +250,58 @@ func (p *Pipeline) byData(bounded context.Context, stop func() bool, t *transact
 		err = c.finalReply()
 	}
 	return sent, err
+}
+
+// byChunk is the transaction with BDAT: one write, one turn. sent reports whether
+// the server may have the whole chunk and took no position on it.
+func (p *Pipeline) byChunk(bounded context.Context, stop func() bool, t *transaction, next func() *transaction) (sent bool, err error) {
+	var content bytes.Buffer
+	if _, err := t.mail.Content.WriteTo(&content); err != nil {
+		return false, p.session.Fail(smtp.StageContent, err)
+	}
+	if holdsSMTP(content.Bytes()) {
+		return p.byData(bounded, stop, t, next)
+	}
+	c := &chunk{e: newEnvelope(p, t), p: p, t: t, text: content.Bytes()}
+	if _, err := c.e.begin(); err != nil {
+		return false, err
+	}
+	if err := p.mayBegin(bounded); err != nil {
+		return false, err
+	}
+	if err := p.silence(); err != nil { // the caller may have taken its time
+		return false, err
+	}
+	if !stop() {
+		return false, p.session.Fail(smtp.StageMail, context.Cause(bounded))
+	}
+	start := time.Now()
+	if err := p.writeWhole(bounded, t, c); err != nil {
+		t.timed(smtp.StageMail, start)
+		return false, c.writeFailed(err)
+	}
+	err = c.replies(time.Since(start))
+	return c.taken(err), err
+}
+
+// writeWhole sends MAIL, RCPT, BDAT and the content. An error means that the last
+// octet has not left, so that the server cannot have the chunk: it is counted, and a
+// TLS record that is not whole cannot be read.
+func (p *Pipeline) writeWhole(bounded context.Context, t *transaction, c *chunk) error {
+	limit := p.o.Timeouts.Block
+	if deadline, ok := bounded.Deadline(); ok {
+		limit = min(limit, time.Until(deadline))
+	}
+	if err := p.wire.Limit(limit); err != nil {
+		return err
+	}
+	if err := p.putEnvelope(t); err != nil {
+		return err
+	}
+	if err := c.put(); err != nil {
+		return err
+	}
+	return p.wire.Flush()
 }
 
 // mayBegin asks the caller whether the content may go out. When it may not, the
