@@ -91,12 +91,3 @@ func submits(cmd *cobra.Command) bool {
 	}
 	return verb.GroupID == groupSubmit && verb.Name() != "token"
 }
-
-// taken is standard input for the settings when a message is read from there: a
-// secret would swallow it.
-type taken struct{ g *application }
-
-func (t taken) Read([]byte) (int, error) {
-	t.g.stdinTwice = true
-	return 0, errors.New("standard input is taken")
-}

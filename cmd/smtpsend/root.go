@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/owner"
 	"github.com/smtpsend/smtpsend/internal/stdio"
@@ -123,15 +122,4 @@ func tellsTime(cmd *cobra.Command) bool {
 		return false
 	}
 	return cmd.GroupID == groupSubmit || cmd.GroupID == groupTry
-}
-
-// options say where the settings of this run are.
-func (g *application) options() config.Options {
-	o := config.Options{
-		Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal, SilentCommands: g.silentCommands,
-	}
-	if g.stdinFor != "" {
-		o.Stdin = taken{g}
-	}
-	return o
 }

@@ -10,8 +10,6 @@ package account
 import (
 	"crypto/x509"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,7 +17,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
@@ -114,27 +111,6 @@ func once(f func(error)) func(error) {
 	}
 	var done sync.Once
 	return func(err error) { done.Do(func() { f(err) }) }
-}
-
-// Entra is where and how the token endpoint is asked, past every cache. It reads
-// the certificates to trust.
-func (a *Account) Entra() entra.Options {
-	return entra.Options{
-		TokenURL: a.cfg.TokenURL(), ClientID: a.cfg.OfficeClientID, Credential: a.credential(),
-		Scopes: a.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(a.roots(), a.proxy()), Logger: a.opts.Logger,
-	}
-}
-
-func (a *Account) credential() entra.Credential { return entra.Secret(a.cfg.OfficeClientSecret) }
-
-// proxy is the settings' proxy for the token endpoint; nil leaves it to the
-// environment.
-func (a *Account) proxy() func(*http.Request) (*url.URL, error) {
-	u := a.cfg.ProxyURL()
-	if u == nil {
-		return nil
-	}
-	return http.ProxyURL(u)
 }
 
 // Facts fill the placeholders of the catalogue's commands: what settings say of a
