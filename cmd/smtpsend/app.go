@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -15,7 +16,7 @@ import (
 // returns the exit code.
 func (g *application) conclude(err error) int {
 	err = advised(err)
-	code := exit.Of(err)
+	code := ending.Code(err)
 	var coded *exit.Error
 	told := errors.As(err, &coded) && coded.Shown
 	if err == nil || told {

@@ -40,7 +40,7 @@ var ranks = map[string]int{
 	"internal/submission": 4, "internal/outbox": 3, "internal/mailtemplate": 3,
 	"internal/account": 5,
 	"internal/courier": 6, ".": 6,
-	"internal/stdio": 1, "internal/exit": 7, "internal/doctor": 7, "internal/rows": 9, "internal/batch": 10, "internal/tally": 8, "internal/view": 11, "internal/progress": 12, "internal/textfile": 8, "internal/usage": 8, "internal/attach": 8, "internal/draft": 9,
+	"internal/stdio": 1, "internal/exit": -1, "internal/exit/ending": 7, "internal/doctor": 7, "internal/rows": 1, "internal/batch": 10, "internal/tally": 8, "internal/view": 11, "internal/progress": 12, "internal/textfile": 0, "internal/usage": 2, "internal/attach": 3, "internal/draft": 6,
 	"internal/deadletter": 12, "internal/sendmail": 13,
 	"cmd/smtpsend":     14,
 	"internal/testrun": 15,
