@@ -72,23 +72,10 @@ func (g *application) written(cmd *cobra.Command, code int) int {
 	switch {
 	case g.out.Unwritten() == nil:
 		return code
-	case code != exit.OK || submits(cmd):
+	case code != exit.OK || cmd.Name() == verbOf(cmd).submits:
 		g.out.Warningf("writing to standard output: %v", g.out.Unwritten())
 		return code
 	}
 	g.out.Errorf("writing to standard output: %v", g.out.Unwritten())
 	return exit.IO
-}
-
-// submits reports whether cmd is of a verb that submits mail: of queue, run
-// alone.
-func submits(cmd *cobra.Command) bool {
-	verb := cmd
-	for verb.HasParent() && verb.Parent().HasParent() {
-		verb = verb.Parent()
-	}
-	if verb.Name() == "queue" {
-		return cmd.Name() == "run"
-	}
-	return verb.GroupID == groupSubmit && verb.Name() != "token"
 }
