@@ -1,6 +1,6 @@
 // Package account turns the settings into what a submission needs: the one token
 // that all processes with these settings share (internal/entra asks for it,
-// tokencache keeps it), the certificates to trust, the proxy, the places for
+// tokencache keeps it), the certificates to trust, the proxy, the slots for
 // connections of a mailbox, and the options of a session. It is wired here once:
 // for the library, the courier, doctor and every verb.
 //
@@ -25,7 +25,7 @@ import (
 // Options say what of an account is not a setting. The zero value of each field is
 // right for a program that shows nothing.
 type Options struct {
-	// CacheDir is where the token and the places of a mailbox are kept; "": they
+	// CacheDir is where the token and the slots of a mailbox are kept; "": they
 	// are this process's alone.
 	CacheDir string
 	// CountHere, without a CacheDir, keeps this process to the connections that a
@@ -51,7 +51,7 @@ type Account struct {
 	roots func() *x509.CertPool // read at most once, when first needed
 
 	chunking session.Chunking                  // what its sessions have learned of the server
-	places   places                            // with CountHere
+	slots    submission.MemorySlots            // with CountHere
 	tokens   func() (*tokencache.Cache, error) // the one that every session asks
 }
 
@@ -99,7 +99,7 @@ func (a *Account) Session(mailbox string) (session.Options, error) {
 		slots.Waiting, slots.Unusable = a.opts.Waiting, once(a.opts.Unlimited)
 		o.Slots = slots
 	} else if a.opts.CountHere {
-		o.Slots = &a.places
+		o.Slots = &a.slots
 	}
 	return o, nil
 }
