@@ -61,7 +61,7 @@ func New(cfg *config.Config, o Options) *Account {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	a := &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
-	a.tokens = sync.OnceValues(func() (*tokencache.Cache, error) { return a.newTokens(0) })
+	a.tokens = sync.OnceValues(a.sharedTokens)
 	return a
 }
 

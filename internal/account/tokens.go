@@ -46,6 +46,9 @@ func (a *Account) newTokens(minLife time.Duration) (*tokencache.Cache, error) {
 	return tokencache.New(endpoint{a}, o), nil
 }
 
+// sharedTokens is the cache that the sessions ask.
+func (a *Account) sharedTokens() (*tokencache.Cache, error) { return a.newTokens(0) }
+
 // endpoint asks Entra ID. The certificates to trust are read only then: a token
 // from the cache needs none.
 type endpoint struct{ *Account }
