@@ -79,6 +79,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
@@ -220,7 +221,7 @@ func (s *Server) close() error {
 
 // TLSConfig returns a new configuration with which a client trusts both servers.
 func (s *Server) TLSConfig() *tls.Config {
-	return &tls.Config{RootCAs: s.RootCAs, ServerName: s.Host, MinVersion: tls.VersionTLS12}
+	return &tls.Config{RootCAs: s.RootCAs, ServerName: s.Host, MinVersion: exchange.MinTLS}
 }
 
 // Client returns an HTTP client that trusts the token endpoint. Package oauth2

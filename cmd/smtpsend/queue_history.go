@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/usage"
@@ -35,7 +35,7 @@ func runQueueHistory(ctx context.Context, g *application, q *queueFlags) error {
 		}
 		details, more, err := operator.Limited(f, func(f operator.Filter) ([]operator.Detail, error) { return operator.History(ctx, box, f) })
 		if err != nil {
-			return exit.Outbox(err)
+			return ending.Outbox(err)
 		}
 		g.show(view.NewDetails(details, more))
 		return nil

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/usage"
@@ -39,7 +39,7 @@ func runQueueLs(ctx context.Context, g *application, q *queueFlags) error {
 		f.All = false
 		list, more, err := operator.Limited(f, func(f operator.Filter) ([]operator.Mail, error) { return operator.List(ctx, box, f) })
 		if err != nil {
-			return exit.Outbox(err)
+			return ending.Outbox(err)
 		}
 		g.show(view.NewMails(list, more))
 		return nil

@@ -4,7 +4,20 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/smtpsend/smtpsend/internal/draft"
 )
+
+// sendFlags are what "send" is told.
+type sendFlags struct {
+	draft.Options
+	dryRun, noPipelining bool
+	noChunking           bool
+	allOrNone            bool
+	attempts             int
+	queue                bool
+	key                  string
+}
 
 // define declares the flags of send, in the order in which help shows them:
 // who, what, how.

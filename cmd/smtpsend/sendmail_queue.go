@@ -9,6 +9,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -40,7 +41,7 @@ func (m *mailer) listQueue(ctx context.Context) error {
 		if err == nil {
 			view.NewMailq(waiting, time.Now()).Print(m.app.out)
 		}
-		return exit.Outbox(err)
+		return ending.Outbox(err)
 	})
 }
 

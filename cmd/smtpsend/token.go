@@ -13,6 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/usage"
@@ -133,7 +134,7 @@ func noToken(g *application, cfg *config.Config, mailbox string, err error) erro
 	e := &session.Error{Stage: smtp.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
 	known := account.Facts(cfg, mailbox, "")
 	finding := diagnosis.Find(e.Symptom(), known)
-	code := exit.FailureCode(e, finding)
+	code := ending.FailureCode(e, finding)
 	if g.json {
 		g.out.JSON(view.Failed{Error: err.Error(), ExitCode: code, Finding: &finding})
 	} else {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/loopback"
 
@@ -28,6 +30,30 @@ var (
 	domainShape = lazyregexp.New(`^(?i)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
 	ehloLiteral = lazyregexp.New(`^\[(IPv6:)?[0-9A-Fa-f:.]+\]$`)
 )
+
+// wellFormed checks a value by itself, as text, before it is parsed. Numbers
+// are brought into the form without leading zeros, which envconfig would take
+// for octal ones.
+func (f *findings) wellFormed(s setting.Setting, e *entry) bool {
+	text := e.text.Reveal()
+	reason := ""
+	switch {
+	case strings.TrimSpace(text) != text:
+		reason = "begins or ends with a blank or line end"
+	case s.Name != setting.NotifyCommand && inQuotes(text): // whose words may be in quotes
+		reason = "is in quotes that were taken for part of the value: write it without them"
+	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
+		reason = "holds a control character or is not UTF-8"
+	case wholeNumber.Get()[s.Name]:
+		reason = e.decimal()
+	}
+	if reason == "" {
+		return true
+	}
+	f.values[s.Name] = *e
+	f.problem(SeverityError, s.Name, reason)
+	return false
+}
 
 // wholeNumber are the settings that are numbers.
 var wholeNumber = &lazy.Value[map[string]bool]{Make: func() map[string]bool {

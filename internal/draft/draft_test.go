@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 )
 
 func flag(field string) string { return "-" + field }
@@ -88,7 +89,7 @@ func TestErrorsHaveTheNamesOfTheCaller(t *testing.T) {
 		_, _, err := compose(t, tt.o, "text", tt.cfg)
 		if err == nil || !strings.HasPrefix(err.Error(), tt.text) || tt.is != nil && !errors.Is(err, tt.is) {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.text)
-		} else if code := exit.Of(err); tt.code != 0 && code != tt.code {
+		} else if code := ending.Code(err); tt.code != 0 && code != tt.code {
 			t.Errorf("%s: exit code %d, want %d", tt.name, code, tt.code)
 		}
 	}
@@ -117,7 +118,7 @@ func TestCheckRefusesWhatContradictsItself(t *testing.T) {
 		"-charset needs a text file or standard input, and neither ": {Given: given("text", "charset")},
 	} {
 		o.Name = flag
-		if err := o.Check(); err == nil || !strings.HasPrefix(err.Error(), want) || exit.Of(err) != exit.Usage {
+		if err := o.Check(); err == nil || !strings.HasPrefix(err.Error(), want) || ending.Code(err) != exit.Usage {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -151,7 +152,7 @@ func TestABudgetEndsWhatTakesLonger(t *testing.T) {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	})
-	if err == nil || err.Error() != "composing the message took longer than -limit 1ns" || exit.Of(err) != exit.Data {
+	if err == nil || err.Error() != "composing the message took longer than -limit 1ns" || ending.Code(err) != exit.Data {
 		t.Errorf("%v", err)
 	}
 	if b.Left() >= 0 {

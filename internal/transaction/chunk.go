@@ -2,7 +2,6 @@ package transaction
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -42,38 +41,6 @@ type chunk struct {
 	text []byte
 }
 
-// byChunk is the transaction with BDAT: one write, one turn. sent reports whether
-// the server may have the whole chunk and took no position on it.
-func (p *Pipeline) byChunk(bounded context.Context, stop func() bool, t *transaction, next func() *transaction) (sent bool, err error) {
-	var content bytes.Buffer
-	if _, err := t.mail.Content.WriteTo(&content); err != nil {
-		return false, p.session.Fail(smtp.StageContent, err)
-	}
-	if holdsSMTP(content.Bytes()) {
-		return p.byData(bounded, stop, t, next)
-	}
-	c := &chunk{e: newEnvelope(p, t), p: p, t: t, text: content.Bytes()}
-	if _, err := c.e.begin(); err != nil {
-		return false, err
-	}
-	if err := p.mayBegin(bounded); err != nil {
-		return false, err
-	}
-	if err := p.silence(); err != nil { // the caller may have taken its time
-		return false, err
-	}
-	if !stop() {
-		return false, p.session.Fail(smtp.StageMail, context.Cause(bounded))
-	}
-	start := time.Now()
-	if err := c.write(bounded); err != nil {
-		t.timed(smtp.StageMail, start)
-		return false, c.writeFailed(err)
-	}
-	err = c.replies(time.Since(start))
-	return c.taken(err), err
-}
-
 // replies reads all of them. For the steps writing, which took so long, comes
 // after the replies to the envelope, as it does with DATA.
 func (c *chunk) replies(writing time.Duration) error {
@@ -102,29 +69,14 @@ func (c *chunk) taken(err error) bool {
 	return e.Reply.Code != 421 && !errors.Is(e.Err, ErrChunking)
 }
 
-// write sends MAIL, RCPT, BDAT and the content. An error means that the last octet
-// has not left, so that the server cannot have the chunk: it is counted, and a TLS
-// record that is not whole cannot be read.
-func (c *chunk) write(bounded context.Context) error {
-	limit := c.p.o.Timeouts.Block
-	if deadline, ok := bounded.Deadline(); ok {
-		limit = min(limit, time.Until(deadline))
-	}
-	w := c.p.wire
-	if err := w.Limit(limit); err != nil {
-		return err
-	}
-	if err := c.p.putEnvelope(c.t); err != nil {
-		return err
-	}
-	if err := w.Put(fmt.Sprintf("BDAT %d LAST", len(c.text))); err != nil {
+// put buffers BDAT and the content.
+func (c *chunk) put() error {
+	if err := c.p.wire.Put(fmt.Sprintf("BDAT %d LAST", len(c.text))); err != nil {
 		return err
 	}
 	c.p.trace(fmt.Sprintf("C: [content, %d octets]", len(c.text)))
-	if _, err := w.Out().Write(c.text); err != nil {
-		return err
-	}
-	return w.Flush()
+	_, err := c.p.wire.Out().Write(c.text)
+	return err
 }
 
 // writeFailed ends a transaction whose write failed. What the server said of it

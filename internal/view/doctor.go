@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
@@ -137,11 +138,11 @@ func doctorCode(r *doctor.Report) int {
 	if r.Healthy {
 		return exit.OK
 	}
-	e := exit.Ending{Open: 1, Failures: []int{exit.Config}}
+	e := ending.Ending{Open: 1, Failures: []int{exit.Config}}
 	if r.InDoubt {
-		e = exit.Ending{InDoubt: 1}
+		e = ending.Ending{InDoubt: 1}
 	} else if cause := r.Cause(); cause != nil {
-		e.Failures = []int{exit.FailureCode(cause, *r.Finding)}
+		e.Failures = []int{ending.FailureCode(cause, *r.Finding)}
 	}
 	return e.Code()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -37,8 +38,8 @@ type Receipt struct {
 	Queued      int                `json:"queued_recipients,omitempty"` // in our outbox
 	OutboxID    string             `json:"outbox_id,omitempty"`
 
-	Said   string      `json:"-"` // what the server or the endpoint said, for people
-	Ending exit.Ending `json:"-"`
+	Said   string        `json:"-"` // what the server or the endpoint said, for people
+	Ending ending.Ending `json:"-"`
 }
 
 // Recipient is one forward-path of a receipt.
@@ -89,10 +90,10 @@ func NewReceipt(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.Clai
 		found = diagnosis.Find(symptom, f)
 		v.Finding, v.Said = &found, Said(e)
 	}
-	if exit.NotAll(r) {
+	if ending.NotAll(r) {
 		v.Notes = append(slices.Clone(v.Notes), "nothing was submitted: a recipient was refused, and --all-or-none is set")
 	}
-	v.Ending = exit.EndingOf(r, found)
+	v.Ending = ending.OfReceipt(r, found)
 	v.ExitCode = v.Ending.Code()
 	v.Summary = summary(r)
 	return v

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"github.com/smtpsend/smtpsend/internal/account"
@@ -10,6 +11,26 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
+
+// options say where the settings of this run are.
+func (g *application) options() config.Options {
+	o := config.Options{
+		Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal, SilentCommands: g.silentCommands,
+	}
+	if g.stdinFor != "" {
+		o.Stdin = taken{g}
+	}
+	return o
+}
+
+// taken is standard input for the settings when a message is read from there: a
+// secret would swallow it.
+type taken struct{ g *application }
+
+func (t taken) Read([]byte) (int, error) {
+	t.g.stdinTwice = true
+	return 0, errors.New("standard input is taken")
+}
 
 // settingsButSecrets are the settings as far as they can be read, and nothing is
 // said of the others.
