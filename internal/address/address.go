@@ -242,6 +242,19 @@ func MustParse(s string) Address {
 	return a
 }
 
+// ParseEach parses several addresses, each as Parse does.
+func ParseEach(field string, texts []string) ([]Address, error) {
+	var list []Address
+	for _, s := range texts {
+		a, err := Parse(field, s)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
 // ParseList parses addresses separated by commas, groups included (RFC 5322
 // 3.4). An empty text is an empty list. The error is *badinput.FieldError with the
 // given field name, the address that is wrong, and why.
