@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/ascii"
+
 	"github.com/smtpsend/smtpsend/internal/charset"
 )
 
@@ -18,7 +20,7 @@ func DisplayName(name string) string {
 		return strings.Join(EncodedWords(ToUTF8(name), WordRoom), " ")
 	}
 	for i := 0; i < len(name); i++ {
-		if name[i] != ' ' && (!isAlnum(name[i]) && strings.IndexByte("!#$%&'*+-/=?^_`{|}~", name[i]) < 0) {
+		if name[i] != ' ' && (!ascii.IsAlnum(name[i]) && strings.IndexByte("!#$%&'*+-/=?^_`{|}~", name[i]) < 0) {
 			return `"` + quotedEscape(name) + `"`
 		}
 	}
@@ -109,7 +111,7 @@ func Parameter(name, value string) string {
 func appendPercent(b []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := 0; i < len(s); i++ {
-		if isAlnum(s[i]) || strings.IndexByte("-._~", s[i]) >= 0 {
+		if ascii.IsAlnum(s[i]) || strings.IndexByte("-._~", s[i]) >= 0 {
 			b = append(b, s[i])
 			continue
 		}

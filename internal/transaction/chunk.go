@@ -209,8 +209,9 @@ func (c *chunk) finalReply() error {
 // refusal may be followed by the 421 of a server that leaves then, and has nothing
 // whichever of the two was meant for BDAT.
 func (c *chunk) inStep(r smtp.Reply, more surplus) bool {
-	leaving := r.Code == 421 && !more.said
-	if r.Negative() && (leaving || more.only421) {
+	saysIt := r.Code == 421 && !more.said
+	mayLeave := saysIt || more.only421
+	if r.Negative() && mayLeave {
 		return c.e.leaves()
 	}
 	return !more.said
