@@ -152,8 +152,9 @@ func isControl(r rune) bool {
 // parseValue reads the part behind the "=", without (s) and with (whole) its
 // leading blanks: "KEY= # comment" is an empty value.
 func parseValue(s, whole string) (value, reason string) {
+	comment := strings.HasPrefix(s, "#") && s != whole
 	switch {
-	case s == "" || s[0] == '#' && s != whole:
+	case s == "" || comment:
 		return "", ""
 	case s[0] == '\'':
 		value, rest, ok := strings.Cut(s[1:], "'")
@@ -169,13 +170,14 @@ func parseValue(s, whole string) (value, reason string) {
 	return strings.TrimRight(s, " \t"), ""
 }
 
-// closed checks what stands behind a closing quote.
+// closed checks what follows a closing quote.
 func closed(value, rest string, ok bool) (string, string) {
 	tail := strings.TrimLeft(rest, " \t")
+	comment := strings.HasPrefix(tail, "#") && tail != rest
 	switch {
 	case !ok:
 		return "", "has an opening quote without a closing one"
-	case tail == "" || tail[0] == '#' && tail != rest:
+	case tail == "" || comment:
 		return value, ""
 	}
 	return "", "continues after the closing quote"

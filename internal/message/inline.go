@@ -145,7 +145,10 @@ func embedImages(ctx context.Context, source, dir, domain string) (string, []Inl
 	cids := map[string]string{}
 	walk := imageWalk{visit: func(address string, image bool) (string, error) {
 		u, err := url.Parse(strings.TrimSpace(address))
-		if err != nil || drive.Get().MatchString(address) || !isRelative(u) || !image && !hasImageExtension(u.Path) {
+		if err != nil || drive.Get().MatchString(address) || !isRelative(u) {
+			return address, nil
+		}
+		if !image && !hasImageExtension(u.Path) {
 			return address, nil
 		}
 		name, err := imageName(u.Path, address)
