@@ -3,22 +3,20 @@ package smtpsend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/smtp"
-	"strings"
 
 	gomail "github.com/wneessen/go-mail/smtp"
-	"golang.org/x/oauth2"
 
-	"github.com/smtpsend/smtpsend/internal/config"
-	"github.com/smtpsend/smtpsend/internal/loopback"
-	"github.com/smtpsend/smtpsend/xoauth2"
+	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 )
 
 // Start of an Auth returns these errors, because anyone who gets the token can use it as
 // a password.
 var (
-	ErrNoTLS       = errors.New("smtpsend: no TLS: the access token is not sent unencrypted")
-	ErrOtherServer = errors.New("smtpsend: not the server of the settings: the access token is not sent there")
+	ErrNoTLS       = account.ErrNoTLS
+	ErrOtherServer = account.ErrOtherServer
 )
 
 // Auth returns XOAUTH2 as mailbox ("": that of the settings) for go-mail's client:
@@ -44,53 +42,26 @@ func (c *Client) NetAuth(ctx context.Context, mailbox string) smtp.Auth {
 }
 
 func (c *Client) signIn(ctx context.Context, mailbox string) signIn {
-	if mailbox == "" {
-		mailbox = c.cfg.SMTPUserName
-	}
-	if mailbox == "" && !c.from.IsZero() {
-		mailbox = c.from.Addr()
-	}
-	return signIn{ctx: ctx, client: c, mailbox: mailbox}
+	return signIn{c.account.SignIn(mailbox), ctx, c}
 }
 
-// signIn is one exchange after another.
+// signIn is one exchange after another. It keeps ctx, because the methods of an Auth
+// have none.
 type signIn struct {
-	ctx     context.Context // kept, because the methods of an Auth have none
-	client  *Client
-	mailbox string
-	sasl    *xoauth2.Client // of the exchange under way
-	token   *oauth2.Token
+	*account.SignIn
+	ctx    context.Context
+	client *Client
 }
 
 func (s *signIn) start(server string, tls bool) (mechanism string, initialResponse []byte, err error) {
-	cfg := s.client.cfg
-	clear := cfg.SMTPSecurity == config.SecurityNone && loopback.Host(server)
-	if !tls && !clear {
-		return "", nil, ErrNoTLS
+	mechanism, initialResponse, err = s.Start(s.ctx, server, tls)
+	if none, ok := errors.AsType[*bearer.Error](err); ok {
+		return "", nil, s.client.tokenError(none.Err)
 	}
-	if !strings.EqualFold(strings.Trim(server, "[]"), strings.Trim(cfg.MailServer, "[]")) {
-		return "", nil, ErrOtherServer
+	if err != nil {
+		return "", nil, fmt.Errorf("smtpsend: %w", err)
 	}
-	if s.token, err = s.client.Token(s.ctx); err != nil {
-		return "", nil, err
-	}
-	s.sasl = xoauth2.NewClient(s.mailbox, s.token.AccessToken)
-	return s.sasl.Start()
-}
-
-// Next answers a challenge; more is false for the server's final reply.
-func (s *signIn) Next(challenge []byte, more bool) (response []byte, err error) {
-	if !more {
-		return nil, nil
-	}
-	if s.sasl == nil {
-		return nil, xoauth2.ErrUnexpectedChallenge
-	}
-	response, err = s.sasl.Next(challenge)
-	if s.sasl.Result() != nil {
-		s.client.Invalidate(s.token)
-	}
-	return response, err
+	return mechanism, initialResponse, nil
 }
 
 type goMailAuth struct{ signIn }

@@ -1,16 +1,12 @@
 package smtpsend
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/badinput"
-	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/message"
 )
 
@@ -75,104 +71,31 @@ func (e *MessageError) Unwrap() error { return e.Err }
 // messageError makes a MessageError of what internal packages say of a message.
 // Other errors are returned as they are.
 func messageError(err error) error {
-	if field, ok := errors.AsType[*badinput.FieldError](err); ok {
+	if field, ok := badinput.AsField(err); ok {
 		return &MessageError{field.Field, field.Value, field.Reason, field.Err}
-	}
-	if file, ok := errors.AsType[*badinput.FileError](err); ok {
-		return &MessageError{"file", file.Path, badinput.BareCause(file.Err).Error(), file.Err}
 	}
 	return fmt.Errorf("smtpsend: %w", err)
 }
 
-// compose makes a mail object of m.
-func (c *Client) compose(ctx context.Context, m *Message) (*outgoing, error) {
-	d, err := c.draft(m)
-	if err != nil {
-		return nil, messageError(err)
-	}
-	composed, err := message.Compose(ctx, d)
-	if err != nil {
-		return nil, messageError(err)
-	}
-	return &outgoing{composed.Mail, d.From.Addr()}, nil
-}
-
-func (c *Client) draft(m *Message) (message.Draft, error) {
-	d := message.Draft{
-		From: c.from, Mailbox: c.mailbox, Subject: m.Subject, Text: m.Text, HTML: m.HTML, InReplyTo: m.InReplyTo,
+// draft is m as package message composes it.
+func (c *Client) draft(m *Message) (d message.Draft, err error) {
+	d = message.Draft{
+		Mailbox: c.mailbox, Subject: m.Subject, Text: m.Text, HTML: m.HTML, InReplyTo: m.InReplyTo,
 		References: m.References, ListUnsubscribe: m.ListUnsubscribe, Date: m.Date, MessageID: m.MessageID,
 	}
-	var from []address.Address
-	for _, l := range []struct {
-		field  string
-		values []string
-		into   *[]address.Address
-	}{{"From", oneOrNone(m.From), &from}, {"To", m.To, &d.To}, {"Cc", m.Cc, &d.Cc}, {"Bcc", m.Bcc, &d.Bcc}, {"Reply-To", m.ReplyTo, &d.ReplyTo}} {
-		for _, value := range l.values {
-			a, err := address.Parse(l.field, value)
-			if err != nil {
-				return d, err
-			}
-			*l.into = append(*l.into, a)
-		}
+	if d.From, err = account.Sender(c.cfg, "From", m.From); err != nil {
+		return d, err
 	}
-	if len(from) > 0 {
-		d.From = from[0]
+	if err := d.Address(m.To, m.Cc, m.Bcc, m.ReplyTo); err != nil {
+		return d, err
 	}
 	for _, h := range m.Headers {
 		d.Headers = append(d.Headers, message.Header(h))
 	}
 	for _, a := range m.Attachments {
-		octets, err := a.octets()
-		if err != nil {
+		if err := d.Attach(message.Source(a)); err != nil {
 			return d, err
 		}
-		if a.ContentID != "" {
-			in := message.Inline{CID: a.ContentID, Path: a.Path, Octets: octets, ContentType: a.ContentType}
-			if a.Path == "" {
-				in.Path = a.Name
-			}
-			d.Inline = append(d.Inline, in)
-			continue
-		}
-		d.Attachments = append(d.Attachments, message.Attachment{Path: a.Path, Octets: octets, Name: a.Name, ContentType: a.ContentType})
 	}
 	return d, nil
-}
-
-func oneOrNone(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
-}
-
-// octets are the content that is in memory, nil for a file.
-func (a Attachment) octets() (*bytes.Reader, error) {
-	given := 0
-	for _, is := range []bool{a.Path != "", a.Data != nil, a.Reader != nil} {
-		if is {
-			given++
-		}
-	}
-	if given != 1 {
-		return nil, badinput.Field("attachment", a.Name, "needs one of Path, Data and Reader")
-	}
-	if a.Path == "" && a.Name == "" {
-		return nil, badinput.Field("attachment", "", "needs a Name")
-	}
-	if a.Reader == nil {
-		if a.Data == nil {
-			return nil, nil
-		}
-		return bytes.NewReader(a.Data), nil
-	}
-	data, err := io.ReadAll(io.LimitReader(a.Reader, limits.Message+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading attachment %q: %w", a.Name, err)
-	}
-	if len(data) > limits.Message {
-		return nil, badinput.Field("attachment", a.Name, fmt.Sprintf("more than %d octets", limits.Message))
-	}
-	return bytes.NewReader(data), nil
 }

@@ -154,54 +154,37 @@ func (e *Error) Temporary() bool { return e.temporary && !e.InDoubt }
 
 // result makes a Receipt of what happened, and an Error unless all is well.
 func (c *Client) result(ctx context.Context, r *submission.Receipt, from string) (*Receipt, error) {
-	facts, claims := account.Known(c.cfg, r.Mailbox, from, r.Token)
-	facts.MessageID = r.MessageID
+	explained := r.Explain(account.Known(c.cfg, r.Mailbox, from, r.Token))
 	receipt := &Receipt{
 		MessageID: r.MessageID, Mailbox: r.Mailbox, Server: r.Server, Hostname: r.Hostname, QueueID: r.QueueID, Size: r.Size,
 		Reply: replyOf(r.Reply), Attempts: len(r.Attempts), Started: r.Started, Took: r.Took,
 	}
-	for _, rcpt := range r.Recipients {
+	for i, rcpt := range r.Recipients {
 		shown := Recipient{Address: rcpt.ForwardPath, Outcome: Outcome(rcpt.Outcome.Word()), Stage: Stage(rcpt.Stage), Reply: replyOf(rcpt.Reply)}
-		if rcpt.Outcome != smtp.Accepted && (shown.Reply.Code != 0 || rcpt.Fault != "") {
-			facts.Recipient = rcpt.ForwardPath
-			symptom := session.SymptomOf(rcpt)
-			symptom.Claims = claims
-			finding := findingOf(diagnosis.Find(symptom, facts))
+		if found := explained.Recipients[i]; found != nil {
+			finding := findingOf(*found)
 			shown.Finding = &finding
 		}
 		receipt.Recipients = append(receipt.Recipients, shown)
 	}
-	failed, to := r.Failure()
-	if failed == nil {
+	if explained.Failure == nil {
 		return receipt, nil
 	}
-	facts.Recipient = to
-	e := errorOf(failed, facts, claims)
-	e.Recipient, e.InDoubt = to, r.Count(smtp.InDoubt) > 0
+	e := newError(explained.Failure, explained.Finding)
+	e.Recipient, e.InDoubt = explained.To, r.Count(smtp.InDoubt) > 0
 	if ctx.Err() != nil && !errors.Is(e.Err, ctx.Err()) { // it ended the wait for another attempt
 		e.Err = errors.Join(ctx.Err(), e.Err)
 	}
 	return receipt, e
 }
 
-// notSubmitted is the result of a Client that submits nothing.
-func (c *Client) notSubmitted(out *outgoing) (*Receipt, error) {
-	r := &Receipt{MessageID: out.MessageID, Mailbox: out.Envelope.ReversePath, Server: c.cfg.Addr(), Size: out.Content.Size(), Started: time.Now()}
-	for _, path := range out.Envelope.ForwardPaths {
-		r.Recipients = append(r.Recipients, Recipient{Address: path, Outcome: NotAttempted, Stage: StageConfig})
-	}
-	return r, &Error{Stage: StageConfig, Err: ErrNoMails, text: ErrNoMails.Error()}
-}
-
 // tokenError is err of the token endpoint as an Error.
 func (c *Client) tokenError(err error) error {
-	return errorOf(&session.Error{Stage: smtp.StageToken, Fault: diagnosis.FaultOf(err), Err: err}, account.Facts(c.cfg, "", ""), nil)
+	failed := &session.Error{Stage: smtp.StageToken, Fault: diagnosis.FaultOf(err), Err: err}
+	return newError(failed, diagnosis.Find(failed.Symptom(), account.Facts(c.cfg, "", "")))
 }
 
-func errorOf(failed *session.Error, f diagnosis.Facts, claims *diagnosis.Claims) *Error {
-	symptom := failed.Symptom()
-	symptom.Claims = claims
-	found := diagnosis.Find(symptom, f)
+func newError(failed *session.Error, found diagnosis.Finding) *Error {
 	e := &Error{
 		Stage: Stage(failed.Stage), Reply: replyOf(failed.Reply), Finding: findingOf(found), InDoubt: failed.InDoubt, Err: failed.Err,
 		text: failed.Error(), temporary: found.Transient(),

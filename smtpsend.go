@@ -80,11 +80,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +93,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/seal"
 	"github.com/smtpsend/smtpsend/internal/secret"
-	"github.com/smtpsend/smtpsend/tokencache"
 )
 
 // DefaultTimeout is used when Options.Timeout is zero.
@@ -154,14 +151,7 @@ func (o Options) withoutSecrets() Options {
 	if o.ClientSecret != "" {
 		o.ClientSecret = secret.Redacted
 	}
-	o.Settings = slices.Clone(o.Settings)
-	for i, setting := range o.Settings { // the secret again, the password of a proxy, and what is not ours
-		name, _, named := strings.Cut(setting, "=")
-		o.Settings[i] = secret.Redacted
-		if named {
-			o.Settings[i] = name + "=" + secret.Redacted
-		}
-	}
+	o.Settings = secret.Unassigned(o.Settings) // the secret again, the password of a proxy, and what is not ours
 	return o
 }
 
@@ -172,8 +162,6 @@ type Client struct {
 	o       Options
 	cfg     *config.Config
 	account *account.Account
-	tokens  *tokencache.Cache
-	from    address.Address // zero: each message names its own
 	mailbox address.Address // zero: follows the author
 }
 
@@ -205,18 +193,16 @@ func New(o Options) (*Client, error) {
 		o.Logger.Warn(w.String())
 	}
 	o.ClientSecret, o.Settings = "", nil // a Client in a log shall not give the secret away
-	c := &Client{o: o, cfg: cfg}
-	if c.from, err = parseSetting("MAIL_SENDER", cfg.MailSender); err != nil {
-		return nil, err
+	how := account.Logged(o.Logger)
+	if how.CountHere = o.InMemory; !o.InMemory {
+		how.CacheDir = cfg.CacheDir
 	}
-	if cfg.PlainUser() == "" { // a plain name signs in, and mail does not come from it
-		if c.mailbox, err = parseSetting("SMTP_USER_NAME", cfg.SMTPUserName); err != nil {
-			return nil, err
-		}
-	}
-	c.account = account.New(cfg, c.accountOptions())
-	if c.tokens, err = c.account.Tokens(0); err != nil {
-		return nil, &SettingsError{[]string{err.Error()}}
+	c := &Client{o: o, cfg: cfg, account: account.New(cfg, how)}
+	_, fromErr := account.Sender(cfg, "", "")
+	_, tokensErr := c.account.Tokens(0)
+	c.mailbox, err = account.Mailbox(cfg, "", "")
+	if err := cmp.Or(fromErr, err, tokensErr); err != nil {
+		return nil, settingsError(err)
 	}
 	return c, nil
 }
@@ -242,56 +228,18 @@ func (o Options) environ() []string {
 	return environ
 }
 
-func (c *Client) accountOptions() account.Options {
-	log := c.o.Logger
-	o := account.Options{
-		CacheDir: c.cfg.CacheDir, Logger: log,
-		Warn:      func(err error) { log.Warn("token cache", "error", err) },
-		Waiting:   func(mailbox string) { log.Info("all connections of the mailbox are taken", "mailbox", mailbox) },
-		Unlimited: func(err error) { log.Warn("connections are not counted", "error", err) },
-	}
-	if c.o.InMemory {
-		o.CacheDir, o.CountHere = "", true
-	}
-	if log.Enabled(context.Background(), slog.LevelDebug) {
-		o.Trace = func(line string) { log.Debug("dialogue", "line", line) }
-	}
-	return o
-}
-
 // Token returns the access token for the mailboxes of the application, from the cache
 // or a new one. Treat it as a password. Its error is an *Error with StageToken.
 func (c *Client) Token(ctx context.Context) (*oauth2.Token, error) {
-	entry, err := c.tokens.Get(ctx)
+	token, err := c.account.Token(ctx)
 	if err != nil {
 		return nil, c.tokenError(err)
 	}
-	return entry.Token, nil
+	return token, nil
 }
 
 // Invalidate records that a server refused the token, as with reply 535, so that it is
 // not used again. Send, SendAll, SendMsg and SendRaw do this by themselves.
-func (c *Client) Invalidate(token *oauth2.Token) { c.tokens.Invalidate(token) }
+func (c *Client) Invalidate(token *oauth2.Token) { c.account.Invalidate(token) }
 
-func parseSetting(name, value string) (address.Address, error) {
-	if value == "" {
-		return address.Address{}, nil
-	}
-	a, err := address.Parse(config.Prefix+name, value)
-	if err != nil {
-		return a, &SettingsError{[]string{err.Error()}}
-	}
-	return a, nil
-}
-
-func settingsError(err error) error {
-	problems, ok := errors.AsType[*config.Problems](err)
-	if !ok {
-		return &SettingsError{[]string{err.Error()}}
-	}
-	e := &SettingsError{}
-	for _, p := range problems.Errors() {
-		e.Problems = append(e.Problems, p.String())
-	}
-	return e
-}
+func settingsError(err error) error { return &SettingsError{config.Texts(err)} }

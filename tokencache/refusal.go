@@ -64,7 +64,8 @@ func (c *Cache) remembered(r *Record, q query) error {
 		return nil
 	}
 	age := now().Sub(r.Refusal.At)
-	if age < 0 || age >= refusalMemory || q.force && !q.after(r.Refusal.At) {
+	tooOldFor := q.force && !q.after(r.Refusal.At)
+	if age < 0 || age >= refusalMemory || tooOldFor {
 		return nil
 	}
 	e := &RefusedError{Text: r.Refusal.Text, At: r.Refusal.At}

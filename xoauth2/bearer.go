@@ -1,7 +1,9 @@
 package xoauth2
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 )
@@ -23,7 +25,20 @@ type BearerResponse struct {
 
 // Format writes the response without the token, for every verb.
 func (r BearerResponse) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "xoauth2.BearerResponse(%q, %q, %d)", r.User, r.Host, r.Port)
+	_, _ = io.WriteString(f, r.shown())
+}
+
+// MarshalText writes what Format does, which also covers encoding/json, encoding/xml
+// and log/slog.
+func (r BearerResponse) MarshalText() ([]byte, error) { return []byte(r.shown()), nil }
+
+// GobEncode refuses: what is encoded for another program would hold the token.
+func (r BearerResponse) GobEncode() ([]byte, error) { return nil, errNotEncoded }
+
+var errNotEncoded = errors.New("xoauth2: a BearerResponse holds an access token and is not encoded")
+
+func (r BearerResponse) shown() string {
+	return fmt.Sprintf("xoauth2.BearerResponse(%q, %q, %d)", r.User, r.Host, r.Port)
 }
 
 // Message returns the response before base64:

@@ -26,6 +26,22 @@ func (a *Account) Tokens(minLife time.Duration) (*tokencache.Cache, error) {
 	return a.newTokens(minLife)
 }
 
+// Token is the access token of the account: that of the cache, or a new one.
+func (a *Account) Token(ctx context.Context) (*oauth2.Token, error) {
+	tokens, err := a.tokens()
+	if err != nil {
+		return nil, err
+	}
+	return tokens.Token(ctx)
+}
+
+// Invalidate says that a server refused a token, so that it is not given again.
+func (a *Account) Invalidate(token *oauth2.Token) {
+	if tokens, err := a.tokens(); err == nil {
+		tokens.Invalidate(token)
+	}
+}
+
 func (a *Account) newTokens(minLife time.Duration) (*tokencache.Cache, error) {
 	o := tokencache.Options{Grace: a.cfg.GraceTime(), MinLife: minLife, Warn: a.opts.Warn, Restore: entra.RestoreError}
 	if o.Grace == 0 {

@@ -160,7 +160,9 @@ func likeBoundary(line string) bool {
 	for _, word := range []string{"BEGIN ", "END "} {
 		before, after, found := strings.Cut(upper, word)
 		dashes := strings.HasSuffix(strings.TrimRight(before, " "), "--")
-		if found && (dashes || strings.Trim(before, "-–— ") == "" && strings.Contains(after, "CERTIFICATE")) {
+		bare := strings.Trim(before, "-–— ") == "" && strings.Contains(after, "CERTIFICATE")
+		like := dashes || bare
+		if found && like {
 			return true
 		}
 	}

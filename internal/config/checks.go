@@ -11,6 +11,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/ascii"
+
 	"github.com/smtpsend/smtpsend/internal/loopback"
 
 	"github.com/smtpsend/smtpsend/internal/certfile"
@@ -215,9 +217,7 @@ func isHostName(s string) bool {
 }
 
 func notOfHost(r rune) bool {
-	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-	digit := r >= '0' && r <= '9'
-	return !letter && !digit && r != '-' && r != '_'
+	return !ascii.IsAlnum(r) && r != '-' && r != '_'
 }
 
 func (c checks) local(ctx context.Context) {

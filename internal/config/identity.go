@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/ascii"
+
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/loopback"
 	"github.com/smtpsend/smtpsend/internal/setting"
@@ -149,8 +151,13 @@ func isGUID(s string) bool {
 		return false
 	}
 	for i, c := range []byte(s) {
-		digit := '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
-		if (form[i] == 'x') != digit || form[i] == '-' && c != '-' {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'f'
+		digit := ascii.IsDigit(c) || letter
+		fits := c == '-'
+		if form[i] == 'x' {
+			fits = digit
+		}
+		if !fits {
 			return false
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"mime"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/ascii"
+
 	"github.com/smtpsend/smtpsend/internal/charset"
 )
 
@@ -17,7 +19,7 @@ func DisplayName(name string) string {
 		return strings.Join(EncodedWords(ToUTF8(name), WordRoom), " ")
 	}
 	for i := 0; i < len(name); i++ {
-		if name[i] != ' ' && (!isAlnum(name[i]) && strings.IndexByte("!#$%&'*+-/=?^_`{|}~", name[i]) < 0) {
+		if name[i] != ' ' && (!ascii.IsAlnum(name[i]) && strings.IndexByte("!#$%&'*+-/=?^_`{|}~", name[i]) < 0) {
 			return `"` + quotedEscape(name) + `"`
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/smtpsend/smtpsend/internal/ascii"
 )
 
 // LegacyName is the name as a quoted string, of encoded words if need be.
@@ -57,7 +59,7 @@ func Parameter(name, value string) string {
 func appendPercent(b []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := 0; i < len(s); i++ {
-		if isAlnum(s[i]) || strings.IndexByte("-._~", s[i]) >= 0 {
+		if ascii.IsAlnum(s[i]) || strings.IndexByte("-._~", s[i]) >= 0 {
 			b = append(b, s[i])
 			continue
 		}

@@ -126,15 +126,8 @@ func (t *Tally) found(c *outbox.Claim, r *submission.Receipt) diagnosis.Finding 
 	if r == nil {
 		return diagnosis.Finding{}
 	}
-	e, to := r.Failure()
-	if e == nil {
-		return diagnosis.Finding{}
-	}
 	known, claims := account.Known(t.o.Config, c.Mailbox, "", r.Token)
-	known.Recipient, known.MessageID = to, c.MessageID
-	symptom := e.Symptom()
-	symptom.Claims = claims
-	return diagnosis.Find(symptom, known)
+	return r.Explain(known, claims).Finding
 }
 
 // attemptCode is the exit code that send would have ended with, had nothing been

@@ -232,6 +232,9 @@ func (e *envelope) mailRefused(r smtp.Reply) error {
 		last = later
 	}
 	if e.chunked {
+		if more := e.p.further(); !more.accepted.IsZero() {
+			return e.outOfStep(refusal)
+		}
 		e.p.reset = true
 		e.p.leaveIfUnknown(last)
 	}

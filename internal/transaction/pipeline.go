@@ -49,9 +49,17 @@
 //     have said it of BDAT.
 //   - No reply, half of one or one that makes no sense: in doubt. Later mail goes by
 //     DATA when it was the reply to BDAT.
-//   - Something more after the reply to BDAT: in doubt, but for a 421. After a reply
-//     that says that BDAT was not taken, or that all RCPT were refused, only a 2yz makes
-//     doubt: a server that takes the content for commands refuses its first line.
+//   - Something more after the reply to BDAT: the server said a reply too many, it is
+//     not known where, and all is in doubt. A 421 counts as well, because it may be the
+//     reply to BDAT, and what looked like that the one to the last RCPT. It leaves a
+//     refusal as it is, when the server leaves then: it has nothing, whichever of the
+//     two was meant. After a reply that says that BDAT was not taken, or that all RCPT
+//     were refused, only a 2yz makes doubt: a server that takes the content for commands
+//     refuses its first lines.
+//   - 2yz with an enhanced status code about an address (X.1.Y, RFC 3463 3.2) to BDAT:
+//     that is the reply to MAIL or RCPT, one came too many, and all is in doubt. It is
+//     the one way to know while the reply to BDAT is still to come; a server without
+//     such codes is believed.
 //
 // DATA it is, too, when replies decide whether the content goes out (AllOrNone);
 // when RSET is due, because a server that refuses RSET would add the recipients

@@ -216,7 +216,9 @@ func RememberedCode(kind string, number int) int {
 // and whatever it says: AUTH was refused for good, or a later command with 530
 // or 535 (RFC 4954 6).
 func refusedSignIn(e *session.Error) bool {
-	return e.Stage == smtp.StageAuth && e.Reply.Permanent() || e.Reply.Code == 530 || e.Reply.Code == 535
+	atSignIn := e.Stage == smtp.StageAuth && e.Reply.Permanent()
+	later := e.Reply.Code == 530 || e.Reply.Code == 535
+	return atSignIn || later
 }
 
 func protocolFault(f smtp.Fault) bool {
