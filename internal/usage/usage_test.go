@@ -38,7 +38,7 @@ func TestWhatIsWrongWithACommandLine(t *testing.T) {
 		{[]string{"send", "-t"}, "-t means recipients from the header in sendmail and a recipient in others: use --to"},
 		{[]string{"send", "--body", "x"}, "unknown flag: --body: use --text, --text-file or --html-file"},
 		{[]string{"send", "--smtp-port", "25"}, "unknown flag: --smtp-port: set SMTPSEND_SMTP_PORT"},
-		{[]string{"send", "--atach", "x"}, "unknown flag: --atach: is --attach meant? See smtpsend send --help"},
+		{[]string{"send", "--atach", "x"}, "unknown flag: --atach: did you mean --attach? See smtpsend send --help"},
 		{[]string{"send", "--no-such-thing"}, "unknown flag: --no-such-thing; see smtpsend send --help"},
 		{[]string{"send", "-q"}, "unknown shorthand flag: 'q' in -q; see smtpsend send --help"},
 		{[]string{"send", "--attempts", "x"}, `--attempts "x": must be a whole number`},
@@ -46,8 +46,8 @@ func TestWhatIsWrongWithACommandLine(t *testing.T) {
 		{[]string{"send", "--embed=perhaps"}, `--embed "perhaps": must be true or false`},
 		{[]string{"send", "--attach"}, "flag needs an argument: --attach; see smtpsend send --help"},
 		{[]string{"send", "report.txt"}, `"smtpsend send" takes no argument, got "report.txt"`},
-		{[]string{"queue", "hald"}, `no command "hald": is hold meant? See smtpsend queue --help`},
-		{[]string{"queue", "hald", "--all"}, `no command "hald": is hold meant? See smtpsend queue --help`},
+		{[]string{"queue", "hald"}, `no command "hald": did you mean hold? See smtpsend queue --help`},
+		{[]string{"queue", "hald", "--all"}, `no command "hald": did you mean hold? See smtpsend queue --help`},
 		{[]string{"queue", "whatever"}, `no command "whatever"; see smtpsend queue --help`},
 	} {
 		root := program()
