@@ -119,7 +119,8 @@ func decodeRecord(plain []byte) (r *Record, ok bool) {
 		}
 		f.wrong = f.wrong || g.wrong
 	}
-	f.wrong = f.wrong || all["refusal"] != nil && !isObject
+	otherType := all["refusal"] != nil && !isObject
+	f.wrong = f.wrong || otherType
 	return r, !f.wrong
 }
 

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/ascii"
 )
 
 // Writings returns value as it is and as others may write it when they quote
@@ -29,9 +31,7 @@ func Writings(value string) []string {
 // isEscaped reports a character that not all of URL, JSON and HTML write as it is. A
 // token of the usual form (RFC 7515 3.1) has none.
 func isEscaped(r rune) bool {
-	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-	digit := r >= '0' && r <= '9'
-	return !letter && !digit && r != '-' && r != '_' && r != '.'
+	return !ascii.IsAlnum(r) && r != '-' && r != '_' && r != '.'
 }
 
 // Words are what must not be shown, made ready to be looked for: a reply may have

@@ -118,7 +118,7 @@ func (l *link) startTLS(ctx context.Context) error {
 		return Unexpected(r)
 	}
 	if n := l.wire.Unread(); n > 0 {
-		return &Error{Fault: smtp.FaultTLSNotSpoken, Err: fmt.Errorf("%d octets in clear after the STARTTLS reply", n)}
+		return &Error{Fault: smtp.FaultTLSNotSpoken, Err: fmt.Errorf("%d octets without TLS after the STARTTLS reply", n)}
 	}
 	return l.handshake(ctx)
 }
