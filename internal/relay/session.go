@@ -188,7 +188,7 @@ func (s *session) signedIn(name string, err error) smtpserver.Reply {
 
 func (s *session) Reset() {
 	if s.tx != nil {
-		s.tx.release()
+		s.tx.budget.Release()
 		s.tx = nil
 	}
 }
