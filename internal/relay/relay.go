@@ -106,6 +106,8 @@ type Relay struct {
 	rules  atomic.Pointer[rules] // in force
 	broken chan error            // the outbox's, at most one
 
+	connections atomic.Int64
+
 	reloading sync.Mutex // one at a time; guards what follows
 	ports     map[string]*port
 	removed   []*port          // whose clients may still be there
@@ -186,6 +188,9 @@ func (r *Relay) fail(err error) {
 
 // ErrEnded says that a relay that has ended was to reload.
 var ErrEnded = errors.New("the relay has ended")
+
+// Connections is how many clients are connected.
+func (r *Relay) Connections() int { return int(r.connections.Load()) }
 
 // Addr is where a listener of the settings file listens, by the address that the file
 // has; nil when there is none. Its port is the real one where the file says 0.
