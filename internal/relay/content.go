@@ -44,6 +44,7 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 	if err != nil {
 		return s.refuse(s.relay.untaken(err))
 	}
+	t.budget.Keep(len(mail.Envelope.ForwardPaths))
 	octets := t.listener.Limits.Size - sized.left
 	s.visit.Messages++
 	s.visit.Recipients += len(mail.Envelope.ForwardPaths)

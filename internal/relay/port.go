@@ -7,9 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/loopback"
 	"github.com/smtpsend/smtpsend/internal/relay/certificate"
@@ -19,24 +17,23 @@ import (
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
-// port is an open socket. Its options may change: connections go to the server of the
-// present ones, while those of an older one go on, so that no reload refuses or cuts one.
+// port is an open socket. When its options change, a server with the new ones takes over
+// the socket, and the connections of the old one go on, so that no reload refuses or cuts
+// one.
 type port struct {
 	relay  *Relay
 	key    string
 	proxy  relayfile.Networks // that the socket was opened with
-	socket net.Listener
+	socket *listener.Listener
 	entry  atomic.Pointer[relayfile.Listener] // of the file in force, or the last that had it
-	server atomic.Pointer[served]             // of the present options
 
-	shown   shown // guarded by Relay.reloading, as is shape
+	shown   shown // guarded by Relay.reloading, as are the next three
 	shape   shape
+	current *served // of the present options
 	started bool
 
 	mu      sync.Mutex // guards servers
 	servers map[*served]bool
-	done    chan struct{} // closed when the port accepts nothing more
-	once    sync.Once
 }
 
 // certificateSource is where a certificate comes from.
@@ -56,33 +53,56 @@ type shape struct {
 	certificate *certificate.Certificate
 }
 
-// served is a server and the connections that it is handed. It is its net.Listener.
+// served is a server and its share of the socket's connections.
 type served struct {
 	server *smtpserver.Server
-	addr   net.Addr
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
+	net.Listener
+	port *port
 }
 
-// Accept returns the next connection. After Close the error is net.ErrClosed.
+// Accept returns the next connection, with a place for its session.
 func (s *served) Accept() (net.Conn, error) {
-	select {
-	case c := <-s.conns:
-		return c, nil
-	case <-s.closed:
-		return nil, net.ErrClosed
+	c, err := s.Listener.Accept()
+	if err != nil {
+		return nil, err
 	}
+	s.port.relay.connections.Add(1)
+	return &connection{Conn: c, relay: s.port.relay}, nil
 }
 
-// Close ends Accept, and nothing else.
-func (s *served) Close() error {
-	s.once.Do(func() { close(s.closed) })
-	return nil
+// place is the address of a client, by which its session is found.
+type place struct {
+	net.Addr
+	connection *connection
 }
 
-// Addr is the socket's.
-func (s *served) Addr() net.Addr { return s.addr }
+// RemoteAddr is a place.
+func (c *connection) RemoteAddr() net.Addr { return place{c.Conn.RemoteAddr(), c} }
+
+// connection is one with its session, once there is one.
+type connection struct {
+	net.Conn
+	relay   *Relay
+	closed  atomic.Bool
+	session *session // for the goroutine that serves it
+}
+
+// Close closes the connection, which then counts no more.
+func (c *connection) Close() error {
+	if !c.closed.Swap(true) {
+		c.relay.connections.Add(-1)
+	}
+	return c.Conn.Close()
+}
+
+// CloseWrite lets a client read what it was told last.
+func (c *connection) CloseWrite() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
+}
 
 // keyOf names the socket of a listener: two entries with one key are one socket.
 func keyOf(l *relayfile.Listener) string {
@@ -105,7 +125,7 @@ func (r *Relay) openPort(ctx context.Context, l *relayfile.Listener) (*port, err
 	if err != nil {
 		return nil, err
 	}
-	p := &port{relay: r, key: keyOf(l), proxy: l.ProxyFrom, servers: map[*served]bool{}, done: make(chan struct{})}
+	p := &port{relay: r, key: keyOf(l), proxy: l.ProxyFrom, servers: map[*served]bool{}}
 	p.entry.Store(l)
 	o := listener.Options{Address: at, ProxyFrom: l.ProxyFrom, Refused: p.connectionRefused}
 	if l.Socket != "" {
@@ -156,7 +176,7 @@ func (p *port) configure(l *relayfile.Listener, s shown) {
 	p.entry.Store(l)
 	p.shown = s
 	next := shape{l.Address.Scheme, l.Limits, l.TLSMin, s.certificate}
-	if p.server.Load() != nil && next == p.shape {
+	if p.current != nil && next == p.shape {
 		return
 	}
 	p.shape = next
@@ -176,14 +196,15 @@ func (p *port) configure(l *relayfile.Listener, s shown) {
 	if s.certificate != nil {
 		o.TLSConfig = s.certificate.Config(uint16(l.TLSMin))
 	}
-	new := &served{server: smtpserver.New(o), addr: p.socket.Addr(), conns: make(chan net.Conn), closed: make(chan struct{})}
+	old := p.current
+	p.current = &served{smtpserver.New(o), p.socket.Share(), p}
 	p.mu.Lock()
-	p.servers[new] = true
+	p.servers[p.current] = true
 	p.mu.Unlock()
 	if p.started {
-		p.serve(new)
+		p.serve(p.current)
 	}
-	if old := p.server.Swap(new); old != nil {
+	if old != nil {
 		_ = old.Close() // it ends when its last connection does
 	}
 }
@@ -194,8 +215,7 @@ const mostRecipients = 1000
 // start begins to accept. Relay.reloading is held.
 func (r *Relay) start(p *port) {
 	p.started = true
-	p.serve(p.server.Load())
-	r.serving.Go(func() { p.accept(r.run) })
+	p.serve(p.current)
 }
 
 // serve runs a server until its last connection has ended.
@@ -209,60 +229,10 @@ func (p *port) serve(s *served) {
 	})
 }
 
-// accept hands connections to the server of the present options.
-func (p *port) accept(ctx context.Context) {
-	pause := time.Duration(0)
-	for {
-		c, err := p.socket.Accept()
-		switch {
-		case err == nil:
-			pause = 0
-			p.hand(c)
-		case errors.Is(err, net.ErrClosed):
-			return
-		default: // out of file descriptors, most likely
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			_ = backoff.Sleep(ctx, pause)
-		}
-	}
-}
-
-// connection is one with its session, once there is one.
-type connection struct {
-	net.Conn
-	session *session // for the goroutine that serves it
-}
-
-// CloseWrite lets a client read what it was told last.
-func (c *connection) CloseWrite() error {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	return half.CloseWrite()
-}
-
-// hand gives a connection to a server that takes it.
-func (p *port) hand(accepted net.Conn) {
-	c := &connection{Conn: accepted}
-	for {
-		s := p.server.Load()
-		select {
-		case s.conns <- c:
-			return
-		case <-s.closed: // there is another
-		case <-p.done:
-			_ = c.Close()
-			return
-		}
-	}
-}
-
 // remove stops accepting. Those who are connected go on.
 func (p *port) remove() {
-	p.once.Do(func() { close(p.done) })
+	_ = p.current.Close()
 	_ = p.socket.Close()
-	_ = p.server.Load().Close()
 }
 
 // isOver reports a removed port without clients.
@@ -275,7 +245,6 @@ func (p *port) isOver() bool {
 // shutdown ends the port: who waits for a command is told, who is in the middle of a
 // message may end it until ctx ends.
 func (p *port) shutdown(ctx context.Context) {
-	p.once.Do(func() { close(p.done) })
 	_ = p.socket.Close()
 	p.mu.Lock()
 	var all sync.WaitGroup

@@ -32,7 +32,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
+	"github.com/smtpsend/smtpsend/internal/relay/budget"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 )
@@ -100,8 +102,11 @@ func (o Options) withDefaults() Options {
 // Relay takes mail. Its methods are safe for concurrent use.
 type Relay struct {
 	opts   Options
+	used   *budget.Budgets
 	rules  atomic.Pointer[rules] // in force
 	broken chan error            // the outbox's, at most one
+
+	connections atomic.Int64
 
 	reloading sync.Mutex // one at a time; guards what follows
 	ports     map[string]*port
@@ -116,8 +121,13 @@ type Relay struct {
 // returns, clients can connect, and wait for Run. Errors are those of Options.Read, of
 // the users file, of certificates and of the listeners.
 func New(ctx context.Context, o Options) (*Relay, error) {
-	r := &Relay{opts: o.withDefaults(), ports: map[string]*port{}, spare: map[string]*port{}, broken: make(chan error, 1)}
-	if err := r.Reload(ctx); err != nil {
+	o = o.withDefaults()
+	r := &Relay{opts: o, used: budget.New(o.Now), ports: map[string]*port{}, spare: map[string]*port{}, broken: make(chan error, 1)}
+	err := operator.Intake(ctx, o.Outbox, Source, o.Now().Add(-24*time.Hour), r.used.Count)
+	if err == nil {
+		err = r.Reload(ctx)
+	}
+	if err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -178,6 +188,9 @@ func (r *Relay) fail(err error) {
 
 // ErrEnded says that a relay that has ended was to reload.
 var ErrEnded = errors.New("the relay has ended")
+
+// Connections is how many clients are connected.
+func (r *Relay) Connections() int { return int(r.connections.Load()) }
 
 // Addr is where a listener of the settings file listens, by the address that the file
 // has; nil when there is none. Its port is the real one where the file says 0.

@@ -33,14 +33,17 @@ type session struct {
 func newSession(p *port, peer *smtpserver.Peer) *session {
 	s := &session{relay: p.relay, port: p, peer: peer, who: peerAt(peer.RemoteAddr())}
 	s.visit.Began = s.relay.opts.Now()
-	if c, ok := peer.Conn().(*connection); ok {
-		c.session = s
+	if at, ok := peer.RemoteAddr().(place); ok {
+		at.connection.session = s
 	}
 	return s
 }
 
 // peerAt is who is at an address of a connection.
 func peerAt(addr net.Addr) admission.Peer {
+	if at, ok := addr.(place); ok {
+		addr = at.Addr
+	}
 	switch a := addr.(type) {
 	case listener.LocalUser:
 		return admission.Peer{Unix: true, UID: uint32(a.UID)}
@@ -188,7 +191,7 @@ func (s *session) signedIn(name string, err error) smtpserver.Reply {
 
 func (s *session) Reset() {
 	if s.tx != nil {
-		s.tx.release()
+		s.tx.budget.Release()
 		s.tx = nil
 	}
 }
@@ -229,8 +232,8 @@ func (s *session) place() string {
 // sessionBroke is told by the server of sessions that ended otherwise than by QUIT.
 func (p *port) sessionBroke(peer *smtpserver.Peer, b smtpserver.Broken) {
 	s := &session{relay: p.relay, port: p, peer: peer, who: peerAt(peer.RemoteAddr())} // for those that never were one
-	if c, ok := peer.Conn().(*connection); ok && c.session != nil {
-		s = c.session
+	if at, ok := peer.RemoteAddr().(place); ok && at.connection.session != nil {
+		s = at.connection.session
 		s.visit.Broken = &b
 	}
 	p.relay.opts.Refused(event.Refusal{Session: s.now(), Stage: event.StageConnection, Code: event.SessionBroken, Reply: b.LastRefusal, Broken: &b})

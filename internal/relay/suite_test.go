@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -58,6 +59,7 @@ type with struct {
 	outbox outbox.Options
 	relay  relay.Options
 	users  string // lines of the users file
+	dir    string // of the outbox; "" = a new one
 }
 
 // newLab starts a relay with the settings, which end in the entries of the file.
@@ -72,7 +74,7 @@ func newLab(t *testing.T, settings string, w with) *lab {
 	if w.outbox.Reserve == 0 {
 		w.outbox.Reserve = -1
 	}
-	if l.box, err = outbox.Open(t.Context(), filepath.Join(l.dir, "state"), w.outbox); err != nil {
+	if l.box, err = outbox.Open(t.Context(), cmp.Or(w.dir, filepath.Join(l.dir, "state")), w.outbox); err != nil {
 		t.Fatal(err)
 	}
 	o := w.relay

@@ -9,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/relay/admission"
+	"github.com/smtpsend/smtpsend/internal/relay/budget"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/relay/sender"
@@ -24,12 +25,11 @@ type transaction struct {
 	decision *sender.Decision
 	mail     smtpserver.Mail
 	dsn      mailobject.DSN
+	budget   *budget.Reservation
 
 	given      []string          // recipients, as they came
 	recipients []address.Address // that they lead to
 }
-
-func (t *transaction) release() {}
 
 func (s *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply {
 	event.See(&s.visit.Senders, m.ReversePath)
@@ -49,7 +49,11 @@ func (s *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply 
 	if text := s.relay.blocked(ctx, decision.Mailbox); text != "" {
 		return s.refuse(refusal{stage: event.StageMail, code: event.MailboxBlocked, reply: 550, enhanced: "5.7.1", mail: m.ReversePath, text: text})
 	}
-	s.tx = &transaction{session: s, rules: r, listener: l, client: client, decision: decision, mail: m}
+	reserved := s.relay.used.Begin(client.Name, client.Budget)
+	if exceeded := reserved.Take(0); exceeded != nil {
+		return s.refuse(refusal{stage: event.StageMail, code: event.BudgetUsedUp, reply: 452, enhanced: "4.7.1", mail: m.ReversePath, text: exceeded.Error()})
+	}
+	s.tx = &transaction{session: s, budget: reserved, rules: r, listener: l, client: client, decision: decision, mail: m}
 	s.tx.dsn = mailobject.DSN{Return: m.Params["RET"], EnvelopeID: m.Params["ENVID"]}
 	if s.tx.dsn.Check() != nil { // a wish that cannot be read is none
 		s.tx.dsn = mailobject.DSN{}
@@ -124,6 +128,9 @@ func (s *session) Rcpt(_ context.Context, rc smtpserver.Rcpt) smtpserver.Reply {
 	if len(t.recipients)+len(list) > most {
 		return s.refuse(refusal{stage: event.StageRcpt, code: event.TooManyRecipients, reply: 452, enhanced: "4.5.3", rcpt: rc.ForwardPath,
 			text: fmt.Sprintf("a message may have %d recipients: send it to the others as another message", most)})
+	}
+	if exceeded := t.budget.Take(len(list)); exceeded != nil {
+		return s.refuse(refusal{stage: event.StageRcpt, code: event.BudgetUsedUp, reply: 452, enhanced: "4.7.1", rcpt: rc.ForwardPath, text: exceeded.Error()})
 	}
 	t.given = append(t.given, rc.ForwardPath)
 	t.recipients = append(t.recipients, list...)

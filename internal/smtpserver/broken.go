@@ -85,9 +85,10 @@ func noting(config *tls.Config) *tls.Config {
 	return noted
 }
 
-// end is what is known of how a session ends, the first time that it is.
+// end is what is known of how a session ends, the first time that it is. A connection
+// that this server closed is not broken.
 func (w *wire) end(cause Cause, err error) {
-	if w.broken.Cause == "" {
+	if w.broken.Cause == "" && !errors.Is(err, net.ErrClosed) {
 		w.broken.Cause, w.broken.Err = cause, err
 	}
 }

@@ -163,6 +163,19 @@ func TestBrokenHandshakesAreTold(t *testing.T) {
 	})
 }
 
+func TestEndOfTheServerBreaksNoSession(t *testing.T) {
+	h, told := watched(t, smtpserver.Options{}, nil)
+	idle, busy := h.dial(t), h.dial(t)
+	idle.dialogue(opening)
+	busy.dialogue(opening + envelope + "C: DATA\nS: 354 go\nC: half")
+	if err := h.server.Close(); err != nil {
+		t.Error(err)
+	}
+	if len(told) > 0 {
+		t.Errorf("told %+v", <-told)
+	}
+}
+
 // from is a connection with another address.
 type from struct {
 	net.Conn

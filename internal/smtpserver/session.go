@@ -96,7 +96,3 @@ func (p *Peer) Quirks() Quirks { return p.conn.wire.grammar.quirks }
 // Trust is for a client that is admitted without AUTH, by its address for example:
 // the limits for those who are not authenticated end, as after AUTH.
 func (p *Peer) Trust() { p.conn.trust() }
-
-// Conn is the connection as the listener accepted it, without TLS, for what only the
-// listener's type knows. It must not be read or written.
-func (p *Peer) Conn() net.Conn { return p.conn.wire.tcp }

@@ -126,8 +126,9 @@ func setDefault[T int | int64 | time.Duration](field *T, value T) {
 }
 
 // Serve accepts connections on l until Shutdown, Close or the end of ctx, which
-// acts as Close, and then returns ErrServerClosed. It closes l. A server serves
-// once. Sessions get a context that ends with the server.
+// acts as Close, and then returns ErrServerClosed. When someone else closes l, it
+// returns net.ErrClosed after the last connection, each of which goes on as before. It
+// closes l. A server serves once. Sessions get a context that ends with the server.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer l.Close()
 	ctx, cancel := context.WithCancel(ctx)

@@ -271,3 +271,22 @@ func events(r store.Reader, id int64) (list []outbox.Event, err error) {
 	}, "SELECT at, kind, attempt, rcpt, code, enhanced, text, took FROM event WHERE mail_id = ?1 ORDER BY id", id)
 	return list, err
 }
+
+// Intake tells each of the messages that a source put into the outbox since a time, in
+// the order in which they came: for whom, when, and to how many recipients.
+func Intake(ctx context.Context, box *outbox.Outbox, source string, since time.Time, each func(client string, at time.Time, recipients int)) error {
+	err := store.Each(box.DB().View(ctx), func(rows *sql.Rows) error {
+		var client string
+		var at int64
+		var recipients int
+		if err := rows.Scan(&client, &at, &recipients); err != nil {
+			return err
+		}
+		each(client, store.Moment(at), recipients)
+		return nil
+	}, "SELECT client, created_at, rcpt_count FROM mail WHERE source = ?1 AND created_at >= ?2 AND state <> 'receiving' ORDER BY created_at", source, store.Millis(since))
+	if err != nil {
+		return fmt.Errorf("counting what was taken: %w", err)
+	}
+	return nil
+}

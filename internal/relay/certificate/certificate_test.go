@@ -68,20 +68,25 @@ func open(t *testing.T, o certificate.Options) (*certificate.Certificate, *world
 // shown is the certificate in a handshake.
 func shown(t *testing.T, c *certificate.Certificate) *x509.Certificate {
 	t.Helper()
+	leaf, err := handshake(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return leaf
+}
+
+// handshake is that of a client that takes what it is shown.
+func handshake(c *certificate.Certificate) (*x509.Certificate, error) {
 	ours, theirs := net.Pipe()
 	defer ours.Close()
 	defer theirs.Close()
-	server := tls.Server(theirs, c.Config(0))
 	done := make(chan error, 1)
-	go func() { done <- server.HandshakeContext(context.Background()) }()
+	go func() { done <- tls.Server(theirs, c.Config(0)).HandshakeContext(context.Background()) }()
 	client := tls.Client(ours, &tls.Config{InsecureSkipVerify: true})
 	if err := client.Handshake(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	return client.ConnectionState().PeerCertificates[0]
+	return client.ConnectionState().PeerCertificates[0], <-done
 }
 
 func TestSelfMadeIsKeptAndRenewed(t *testing.T) {
@@ -297,5 +302,58 @@ func TestTripleDES(t *testing.T) {
 			_ = conn.Close()
 		}
 		_ = l.Close()
+	}
+}
+
+// TestReplacedUnderLoad: no handshake fails while the file changes.
+func TestReplacedUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	var sources []string
+	for _, host := range []string{"one.example", "two.example"} {
+		source := filepath.Join(dir, host)
+		write(t, source, host)
+		sources = append(sources, source)
+	}
+	file := filepath.Join(dir, "relay.pem")
+	write(t, file, "one.example")
+	c, w := open(t, certificate.Options{File: file})
+	stop := make(chan struct{})
+	seen := map[string]int{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				leaf, err := handshake(c)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				seen[leaf.Subject.CommonName]++
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range 20 {
+		data, err := os.ReadFile(sources[i%2])
+		if err == nil {
+			err = ownfile.Replace(file, data, 0o600)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		w.pass(time.Second)
+		shown(t, c)
+	}
+	close(stop)
+	all.Wait()
+	if got := w.warnings(); len(seen) != 2 || len(got) > 0 {
+		t.Errorf("seen %v, warned of %q", seen, got)
 	}
 }

@@ -287,13 +287,17 @@ func (l *Listener) hand(a accepted) {
 
 // Accept returns the next connection. Its error is net.ErrClosed after Close, or that of
 // a socket, after which it may be called again.
-func (l *Listener) Accept() (net.Conn, error) {
+func (l *Listener) Accept() (net.Conn, error) { return l.accept(nil) }
+
+// accept ends with stop, too.
+func (l *Listener) accept(stop <-chan struct{}) (net.Conn, error) {
 	select {
 	case a := <-l.accepted:
 		return a.conn, a.err
 	case <-l.closed:
-		return nil, fmt.Errorf("accepting on %s: %w", l.opts.Address, net.ErrClosed)
+	case <-stop:
 	}
+	return nil, fmt.Errorf("accepting on %s: %w", l.opts.Address, net.ErrClosed)
 }
 
 // Addr is the address of the first socket.

@@ -8,7 +8,10 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -332,6 +335,75 @@ func TestInheritedSocketsAreServedTogether(t *testing.T) {
 	if !l.IsLocal() {
 		t.Error("sockets of this machine are taken for others")
 	}
+}
+
+// TestServersTakeOverUnderLoad: a new server takes over the socket again and again, and
+// no client is refused or cut.
+func TestServersTakeOverUnderLoad(t *testing.T) {
+	l, _ := open(t, listener.Options{})
+	served := make(chan error, 100)
+	next := func() (net.Listener, *smtpserver.Server) {
+		s := smtpserver.New(smtpserver.Options{NewSession: func(_ context.Context, p *smtpserver.Peer) smtpserver.Session {
+			return secure{session{peer: p}}
+		}})
+		shared := l.Share()
+		go func() { served <- s.Serve(context.Background(), shared) }()
+		return shared, s
+	}
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	var sessions atomic.Int64
+	for range 4 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := visit(l.Addr().String()); err != nil {
+					t.Error(err)
+					return
+				}
+				sessions.Add(1)
+			}
+		})
+	}
+	shared, old := next()
+	for range 50 {
+		before := sessions.Load()
+		newShare, s := next()
+		_ = shared.Close()
+		if err := <-served; !errors.Is(err, net.ErrClosed) { // after its last session
+			t.Errorf("the old server ended with %v", err)
+		}
+		_ = old.Close()
+		shared, old = newShare, s
+		for sessions.Load() == before {
+			runtime.Gosched()
+		}
+	}
+	close(stop)
+	clients.Wait()
+	_ = old.Close()
+	<-served
+}
+
+// visit is a whole session.
+func visit(addr string) error {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "EHLO me\r\nQUIT\r\n"); err != nil {
+		return err
+	}
+	said, err := io.ReadAll(c)
+	if err == nil && !strings.HasSuffix(string(said), "221 bye\r\n") {
+		err = fmt.Errorf("got %q", said)
+	}
+	return err
 }
 
 func FuzzHeader(f *testing.F) {
