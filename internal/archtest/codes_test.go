@@ -12,7 +12,8 @@ import (
 )
 
 // mayNameCodes are the files that may have a code of the catalogue in a text, each
-// with the reason. Names of faults (constants of type smtp.Fault) may always.
+// with the reason. Names of faults (constants of type smtp.Fault) may always, and those
+// of what the relay refuses (constants of type event.Code).
 var mayNameCodes = map[string]string{
 	"cmd/smtpsend/explain.go":         "its help shows a code as an example",
 	"internal/sandbox/fault/table.go": "the sandbox calls a token that it issues with a passed expiry time token-expired",
@@ -71,12 +72,12 @@ func catalogueCodes(t *testing.T) []string {
 }
 
 // codesIn are the places where a file has one of the codes as a word of a text. The
-// constants of type smtp.Fault are passed over.
+// constants of type smtp.Fault and event.Code are passed over.
 func codesIn(f file, codes []string) (places []token.Pos) {
 	ast.Inspect(f.ast, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.ValueSpec:
-			return !isFault(n.Type)
+			return !namesCodes(n.Type)
 		case *ast.BasicLit:
 			text, err := strconv.Unquote(n.Value)
 			if n.Kind != token.STRING || err != nil {
@@ -94,13 +95,15 @@ func codesIn(f file, codes []string) (places []token.Pos) {
 	return places
 }
 
-// isFault reports whether a type is smtp.Fault, also as package smtp itself writes it.
-func isFault(e ast.Expr) bool {
+// namesCodes reports whether a type is smtp.Fault or event.Code, also as their packages
+// write it.
+func namesCodes(e ast.Expr) bool {
+	name := ""
 	switch e := e.(type) {
 	case *ast.Ident:
-		return e.Name == "Fault"
+		name = e.Name
 	case *ast.SelectorExpr:
-		return e.Sel.Name == "Fault"
+		name = e.Sel.Name
 	}
-	return false
+	return name == "Fault" || name == "Code"
 }

@@ -14,7 +14,7 @@ import (
 var stages = []smtp.Stage{
 	smtp.StageConfig, smtp.StageToken, smtp.StageDial, smtp.StageGreeting,
 	smtp.StageEHLO, smtp.StageStartTLS, smtp.StageAuth, smtp.StageMail,
-	smtp.StageRcpt, smtp.StageData, smtp.StageContent, smtp.StageQuit,
+	smtp.StageRcpt, smtp.StageData, smtp.StageContent, smtp.StageQuit, smtp.StageRelay,
 }
 
 var classes = []diagnosis.Class{

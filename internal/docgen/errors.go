@@ -21,6 +21,7 @@ var themes = []struct {
 	{"The token", []smtp.Stage{smtp.StageToken}},
 	{"The sign-in", []smtp.Stage{smtp.StageAuth}},
 	{"The mail", []smtp.Stage{smtp.StageMail, smtp.StageRcpt, smtp.StageData, smtp.StageContent, smtp.StageQuit}},
+	{"The relay and its clients", []smtp.Stage{smtp.StageRelay}},
 }
 
 // WriteErrors writes the manual's chapter "Errors" as Markdown: for each entry a

@@ -167,7 +167,8 @@ func (p *port) connectionRefused(remote net.Addr, err error) {
 	}
 	who := peerAt(remote)
 	e := event.Refusal{Stage: event.StageConnection, Code: code, Reply: line(err.Error())}
-	e.Session = event.Session{Time: p.relay.opts.Now(), Listener: p.entry.Load().Address.String(), Unix: who.Unix, Address: who.Addr, UID: who.UID}
+	l := p.entry.Load()
+	e.Session = event.Session{Time: p.relay.opts.Now(), Listener: l.Address.String(), Lowest: uint16(l.TLSMin), Unix: who.Unix, Address: who.Addr, UID: who.UID}
 	p.relay.opts.Refused(e)
 }
 

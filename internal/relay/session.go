@@ -210,7 +210,8 @@ func (s *session) Logout() {
 // now is the session for an event.
 func (s *session) now() event.Session {
 	e := s.visit.Session
-	e.Time, e.Listener = s.relay.opts.Now(), s.port.entry.Load().Address.String()
+	l := s.port.entry.Load()
+	e.Time, e.Listener, e.Lowest = s.relay.opts.Now(), l.Address.String(), uint16(l.TLSMin)
 	e.Unix, e.Address, e.UID, e.User = s.who.Unix, s.who.Addr, s.who.UID, event.Cut(s.who.User)
 	e.TLS = tlsOf(s.peer)
 	return e

@@ -17,4 +17,5 @@ const (
 	StageData     Stage = "data"     // DATA up to its 354
 	StageContent  Stage = "content"  // the content and the reply to the final dot
 	StageQuit     Stage = "quit"
+	StageRelay    Stage = "relay" // before any of these: our own relay refuses what a client wants to submit
 )

@@ -31,6 +31,14 @@ const (
 	CauseLost               Cause = "connection-lost"          // Err: a reset, a failed write, half a command
 )
 
+// Causes are all causes.
+func Causes() []Cause {
+	return []Cause{
+		CauseHandshake, CauseTLSExpected, CauseTLSUnexpected, CauseIdle, CauseUnauthenticated, CauseCommands, CauseErrors, CauseConnections,
+		CauseAddressConnections, CauseInjected, CauseLine, CauseContentSize, CauseContentCut, CauseChunk, CauseClosed, CauseLost,
+	}
+}
+
 // Broken is a session that ended in another way than by QUIT, by a reply of its
 // Session that closes, or by the end of the server.
 type Broken struct {

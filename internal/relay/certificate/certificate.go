@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -203,11 +204,11 @@ func (c *Certificate) Leaf() *x509.Certificate {
 // read by who records it and gets the key later, and it is protected by SHA-1: it keeps a
 // password from passers-by, no more.
 func (c *Certificate) Config(lowest uint16) *tls.Config {
-	config := &tls.Config{GetCertificate: c.current, MinVersion: tls.VersionTLS12}
+	config := &tls.Config{GetCertificate: c.current, MinVersion: exchange.MinTLS}
 	if lowest != 0 {
 		config.MinVersion = lowest
 	}
-	if config.MinVersion < tls.VersionTLS12 {
+	if config.MinVersion < exchange.MinTLS {
 		// Named, because those of Go's default depend on GODEBUG (tlsrsakex, tls3des).
 		config.CipherSuites = suites()
 	}

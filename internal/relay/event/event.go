@@ -48,10 +48,21 @@ const (
 	Loop               Code = "relay-loop"                 // it was here before
 	OutboxFull         Code = "relay-outbox-full"          // the disk
 	OutboxTrouble      Code = "relay-outbox-trouble"       // the outbox could not take it now
+	SmartHost          Code = "relay-smart-host"           // the server that takes the mail in the learning mode did not
 	SessionBroken      Code = "relay-session-broken"       // see Refusal.Broken
 )
 
-// CodeOf is the code of a reason of package admission or sender.
+// Codes are all of them.
+func Codes() []Code {
+	return []Code{
+		ProxyHeader, ProxyBusy, PeerUnknown, TLSRequired, AuthInClear, AuthNotOffered, AuthMechanism, AuthWrong, AuthLater, ListenerRemoved, TooLarge,
+		TooManyRecipients, BudgetUsedUp, MailboxBlocked, RecipientBad, RecipientLocal, RecipientElsewhere, MessageBad, Loop, OutboxFull, OutboxTrouble,
+		SmartHost, SessionBroken,
+	}
+}
+
+// CodeOf is the code of a reason of package admission or sender, or of a cause of package
+// smtpserver.
 func CodeOf[R ~string](reason R) Code {
 	return Code("relay-" + strings.ReplaceAll(string(reason), "_", "-"))
 }
@@ -72,6 +83,7 @@ const (
 type Session struct {
 	Time     time.Time // of the event; of a Visit, its end
 	Listener string    // its address in the settings file
+	Lowest   uint16    // TLS version that it takes, such as tls.VersionTLS12; 0: it has no TLS
 	Unix     bool      // on a Unix socket: UID counts, and not Address
 	Address  netip.Addr
 	UID      uint32
@@ -118,6 +130,15 @@ type Refusal struct {
 	Reply   string // that the client got: code, enhanced code and text
 	// Broken is set for SessionBroken alone.
 	Broken *smtpserver.Broken
+}
+
+// Entry is the code of the catalogue's entry: that of the way in which a session broke,
+// where it did.
+func (r *Refusal) Entry() Code {
+	if r.Code == SessionBroken && r.Broken != nil {
+		return CodeOf(r.Broken.Cause)
+	}
+	return r.Code
 }
 
 // Visit is a session that is over. Those that were turned away before there was one

@@ -1,11 +1,12 @@
 package relayfile
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // Local reports that no other host can reach the listener: it is a Unix socket or on
@@ -125,9 +126,9 @@ func (k *checker) checkTLS(key string, l *Listener) {
 		k.refuse(key+".key", "", "needs certificate, the file of the chain; leave both out for a self-made certificate")
 	}
 	if l.TLSMin == 0 && l.OffersTLS() {
-		l.TLSMin = tls.VersionTLS12
+		l.TLSMin = exchange.MinTLS
 	}
-	if l.OffersTLS() && l.TLSMin < tls.VersionTLS12 {
+	if l.OffersTLS() && l.TLSMin < exchange.MinTLS {
 		k.warn(key+".tls_min", "", "permits TLS %s and its old cipher suites, which someone on the network between may break: passwords and mail are then as good as in the clear; give the devices that need it a listener of their own", l.TLSMin)
 	}
 	if l.AuthWithoutTLS && !l.Local() {
