@@ -37,7 +37,7 @@ var ranks = map[string]int{
 	"internal/sandbox/entraid": 3, "internal/sandbox/exchangeonline": 3, "internal/sandbox": 4, "sandboxtest": 5,
 	"internal/entra": 2, "internal/paste": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailobject/mailtest": 2, "internal/message": 2, "internal/readymessage": 2,
 	"internal/wire": 1, "internal/bearer": 1, "internal/session": 2, "internal/transaction": 3, // the road of a message
-	"internal/submission": 4, "internal/outbox": 3, "internal/mailtemplate": 3, "internal/relay/relayfile": 1, "internal/relay/event": 2, "internal/relay/budget": 2, "internal/localname": 2, "internal/relay": 6, "internal/relay/admission": 2, "internal/relay/sender": 3,
+	"internal/submission": 4, "internal/outbox": 3, "internal/mailtemplate": 3, "internal/relay/relayfile": 1, "internal/relay/event": 2, "internal/relay/budget": 2, "internal/localname": 2, "internal/relay/control": 2, "internal/relay": 6, "internal/relay/service": 7, "internal/relay/admission": 2, "internal/relay/sender": 3,
 	"internal/account": 5,
 	"internal/courier": 6, ".": 6,
 	"internal/stdio": 1, "internal/exit": 7, "internal/doctor": 7, "internal/rows": 9, "internal/batch": 10, "internal/tally": 8, "internal/view": 11, "internal/progress": 12, "internal/textfile": 8, "internal/usage": 8, "internal/attach": 8, "internal/draft": 9,
