@@ -11,7 +11,7 @@ type listedVerb struct {
 
 // verbs is the one table of what smtpsend can do.
 var verbs = [...]listedVerb{
-	{name: "send", make: newSend}, {name: "sendmail", make: newSendmail}, {name: "link-sendmail", make: newLinkSendmail}, {name: "batch", make: newBatch}, {name: "queue", make: newQueue},
+	{name: "send", make: newSend}, {name: "sendmail", make: newSendmail}, {name: "link-sendmail", make: newLinkSendmail}, {name: "batch", make: newBatch}, {name: "queue", make: newQueue}, {name: "relay", make: newRelay},
 	{name: "doctor", make: newDoctor}, {name: "explain", make: newExplain}, {name: "token", make: newToken}, {name: "config", make: newConfig}, {name: "secret", make: newSecret},
 	{name: "sandbox", make: newSandbox}, {name: "demo", make: newDemo}, {name: "version", make: newVersion, immediate: true},
 }
