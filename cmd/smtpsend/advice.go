@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/draft"
+	"github.com/smtpsend/smtpsend/internal/localname"
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/seal"
@@ -53,10 +55,7 @@ func adviceOn(err error) string {
 	case errors.Is(err, readymessage.ErrReencodeNever):
 		return "; " + config.Prefix + "REENCODE=always puts it into quoted-printable"
 	}
-	if advice := sendmailAdvice(err); advice != "" {
-		return advice
-	}
-	return sealAdvice(err)
+	return cmp.Or(sendmailAdvice(err), sealAdvice(err))
 }
 
 // sendmailAdvice names the setting that decides what sendmail does not take from
@@ -74,8 +73,8 @@ func sendmailAdvice(err error) string {
 		return ": set " + config.Prefix + "MAIL_SENDER"
 	case errors.Is(err, sendmail.ErrTaken):
 		return ": --force replaces it"
-	case errors.Is(err, sendmail.ErrLocalName):
-		return ": set " + config.Prefix + "DEFAULT_DOMAIN, or an alias in " + sendmail.SystemAliases
+	case errors.Is(err, localname.ErrUnknown):
+		return ": set " + config.Prefix + "DEFAULT_DOMAIN, or an alias in " + localname.SystemAliases
 	}
 	return ""
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -54,7 +53,7 @@ func unseal(_ context.Context, identityFile, sealed string) (secret.String, erro
 }
 
 func runSecretSeal(ctx context.Context, g *application) error {
-	value, err := readSecret(g)
+	value, err := readSecret(g, "client secret", "secret")
 	if err != nil {
 		return err
 	}
@@ -68,27 +67,27 @@ func runSecretSeal(ctx context.Context, g *application) error {
 	return nil
 }
 
-// readSecret reads one line, from the terminal without echo.
-func readSecret(g *application) (secret.String, error) {
+// readSecret reads a secret of a kind, one line, from the terminal without echo.
+func readSecret(g *application, what, short string) (secret.String, error) {
 	var text string
 	var err error
 	if tty, ok := stdio.Terminal(g.stdin); ok {
-		text, err = g.out.Password(tty, g.stdin, "client secret (not shown): ")
+		text, err = g.out.Password(tty, g.stdin, what+" (not shown): ")
 	} else {
 		var data []byte
 		data, err = io.ReadAll(io.LimitReader(g.stdin, 2*(seal.MaxSecret+4))) // of UTF-16
 		if err == nil {
 			if text, err = charset.Strict(data); err != nil { // PowerShell pipes with a byte order mark
-				return secret.String{}, exit.With(exit.Data, fmt.Errorf("the secret %w", err))
+				return secret.String{}, exit.With(exit.Data, fmt.Errorf("the %s %w", short, err))
 			}
 		}
 		text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	}
 	if err != nil {
-		return secret.String{}, exit.With(exit.NoInput, fmt.Errorf("reading the secret: %w", err))
+		return secret.String{}, exit.With(exit.NoInput, fmt.Errorf("reading the %s: %w", short, err))
 	}
 	if text == "" {
-		return secret.String{}, exit.With(exit.NoInput, errors.New("the secret is empty"))
+		return secret.String{}, exit.With(exit.NoInput, fmt.Errorf("the %s is empty", short))
 	}
 	return secret.New(text), nil
 }

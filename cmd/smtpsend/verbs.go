@@ -18,6 +18,7 @@ var verbs = [...]listedVerb{
 	{name: "link-sendmail", make: newLinkSendmail},
 	{name: "batch", make: newBatch, submits: "batch", tellsTime: true},
 	{name: "queue", make: newQueue, submits: "run", tellsTime: true},
+	{name: "relay", make: newRelay, submits: "relay", tellsTime: true},
 	{name: "doctor", make: newDoctor, tellsTime: true},
 	{name: "explain", make: newExplain},
 	{name: "token", make: newToken, tellsTime: true},

@@ -15,9 +15,10 @@ const streamsRoom = "internal/stdio"
 // mayNameStreams are the files that may name a stream outside of streamsRoom, each
 // with the reason.
 var mayNameStreams = map[string]string{
-	"cmd/smtpsend/main.go":           "hands the streams of the process to internal/stdio",
-	"internal/ownfile/own_unix.go":   "makes an os.File of a directory that it opened",
-	"internal/ownfile/place_unix.go": "makes an os.File of a file that it opened",
+	"cmd/smtpsend/main.go":                "hands the streams of the process to internal/stdio",
+	"internal/ownfile/own_unix.go":        "makes an os.File of a directory that it opened",
+	"internal/sdnotify/sdnotify_linux.go": "makes an os.File of a socket that the service manager opened",
+	"internal/ownfile/place_unix.go":      "makes an os.File of a file that it opened",
 }
 
 // TestOnlyThePrinterWrites walks the source of all that the command links: whoever

@@ -84,6 +84,8 @@ type Config struct {
 	RecipientsPerDay  int           // of one mailbox: 1 to 10,000
 	TimeScale         int           // 1 but beside a sandbox
 
+	RelayFile string // settings file of the relay; "" = none
+
 	notify   program.Program     // of NotifyCommand
 	envFile  string              // the env file that was read, "" for none
 	ownCAs   []*x509.Certificate // of CAFile, read once: it may be a pipe

@@ -107,6 +107,7 @@ type Relay struct {
 	broken chan error            // the outbox's, at most one
 
 	connections atomic.Int64
+	checks      sync.Map // addresses of connections of Check
 
 	reloading sync.Mutex // one at a time; guards what follows
 	ports     map[string]*port

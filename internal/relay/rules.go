@@ -174,6 +174,9 @@ func (r *Relay) apply(f *relayfile.File, opened []prepared) {
 		from := certificateSource{l.Certificate, l.Key, cmp.Or(f.Hostname, r.opts.Hostname)}
 		p.port.configure(l, shown{p.certificate, from})
 		kept[p.port.key] = p.port
+		if p.isNew {
+			r.opts.Logger.Info("listening", "listener", l.Address.String(), "at", p.port.socket.Addr().String(), "policy", string(l.Policy))
+		}
 		if p.isNew && r.run != nil {
 			r.start(p.port)
 		}
@@ -182,6 +185,7 @@ func (r *Relay) apply(f *relayfile.File, opened []prepared) {
 	for key, p := range r.ports {
 		if kept[key] == nil {
 			p.remove()
+			r.opts.Logger.Info("closed", "listener", p.entry.Load().Address.String())
 			r.removed = append(r.removed, p)
 		}
 	}

@@ -26,6 +26,7 @@ type session struct {
 	who   admission.Peer
 
 	extended bool // EHLO, not HELO
+	isCheck  bool // the relay's own
 	visit    event.Visit
 	tx       *transaction // since MAIL
 }
@@ -197,6 +198,7 @@ func (s *session) Reset() {
 }
 
 func (s *session) Quit(context.Context) smtpserver.Reply {
+	s.isCheck = s.visit.Hello == "" && s.relay.isCheck(s.peer.RemoteAddr()) // while it waits for the reply
 	return smtpserver.Say(221, "2.0.0 Bye")
 }
 
@@ -204,6 +206,9 @@ func (s *session) Logout() {
 	s.Reset()
 	s.visit.Session = s.now()
 	s.visit.Quirks = s.peer.Quirks()
+	if s.isCheck {
+		return
+	}
 	s.relay.opts.Visited(s.visit)
 }
 
@@ -232,6 +237,9 @@ func (s *session) place() string {
 
 // sessionBroke is told by the server of sessions that ended otherwise than by QUIT.
 func (p *port) sessionBroke(peer *smtpserver.Peer, b smtpserver.Broken) {
+	if p.relay.isCheck(peer.RemoteAddr()) {
+		return
+	}
 	s := &session{relay: p.relay, port: p, peer: peer, who: peerAt(peer.RemoteAddr())} // for those that never were one
 	if at, ok := peer.RemoteAddr().(place); ok && at.connection.session != nil {
 		s = at.connection.session

@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/aliases"
+	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/localname"
+	"github.com/smtpsend/smtpsend/internal/relay"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 )
@@ -45,5 +49,24 @@ func TestBlockedMailboxIsRefusedAtMail(t *testing.T) {
 		"C: MAIL FROM:<b@contoso.example>\nS: 250")
 	if got := l.codes(); !slices.Equal(got, []string{"relay-mailbox-blocked"}) || !strings.HasPrefix(l.refusals[0].Reply, "550 5.7.1 ") || len(l.refusals[0].Reply) > 490 {
 		t.Errorf("told %+v", l.refusals)
+	}
+}
+
+func TestLocalNamesGoWhereTheAliasesSay(t *testing.T) {
+	table, err := aliases.Read(strings.NewReader("root: admin, ops@fabrikam.example\nadmin: admin@contoso.example\nrun: |program\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := localname.New(&config.Config{DefaultDomain: "contoso.example"}, table)
+	l := newLab(t, local(`{name: here, networks: [127.0.0.1], recipient_domains: [contoso.example, fabrikam.example]}`), with{relay: relay.Options{Resolve: names.Resolve}})
+	l.dial(localhost).dialogue(hello + mailFrom + "S: 250\nC: RCPT TO:<run>\nS: 550 5.1.1 alias \"run\" (line 3): \n" +
+		"C: RCPT TO:<root@localhost>\nS: 250\nC: RCPT TO:<postmaster>\nS: 250\nC: DATA\nS: 354\nC: .\nS: 250")
+	want := []string{"admin@contoso.example", "ops@fabrikam.example", "postmaster@contoso.example"}
+	var got []string
+	for _, r := range l.queued()[0].RecipientStates {
+		got = append(got, r.ForwardPath)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("goes to %q, want %q", got, want)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/exit/ending"
+	"github.com/smtpsend/smtpsend/internal/localname"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 )
 
@@ -108,7 +109,8 @@ func TestTenThousandMutations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &rewriter{cfg: &config.Config{DefaultDomain: "contoso.example"}, aliases: table, sender: sender}
+	cfg := &config.Config{DefaultDomain: "contoso.example"}
+	w := &rewriter{cfg: cfg, names: localname.New(cfg, table), sender: sender}
 	r := rand.New(rand.NewPCG(1, 2))
 	made := 0
 	for range mutations {

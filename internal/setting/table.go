@@ -15,12 +15,13 @@ const (
 	groupLocal  = "Network and files"
 	groupLink   = "The sendmail command"
 	groupQueue  = "The outbox"
+	groupRelay  = "The relay"
 )
 
 // table is made once: it is asked for every name that is met.
 var table = sync.OnceValue(func() []Setting {
 	var all []Setting
-	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings(), sendmailSettings(), queueSettings()} {
+	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings(), sendmailSettings(), queueSettings(), relaySettings()} {
 		all = append(all, group...)
 	}
 	return all
@@ -180,6 +181,14 @@ func sendmailSettings() []Setting {
 		Default: "0",
 		Comment: "1 = always use SMTPSEND_MAIL_SENDER in From and in MAIL, for a host whose programs insist on addresses that the mailbox may not send as.",
 		Example: "1",
+	}}
+}
+
+func relaySettings() []Setting {
+	return []Setting{{
+		Name: "RELAY_FILE", Group: groupRelay, Path: true,
+		Comment: "Settings file of the relay (YAML): its listeners, clients and rules for senders. smtpsend relay example prints one.",
+		Example: "/etc/smtpsend/relay.yaml",
 	}}
 }
 

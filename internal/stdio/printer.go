@@ -111,6 +111,19 @@ func (p *Printer) Width() int {
 // and the command's parser.
 func (p *Printer) Remarks() io.Writer { return printable.NewWriter(p.stderr) }
 
+// Journal is the log of a verb that serves, on standard error: text, or an object of JSON
+// on each line. With -v it has more.
+func (p *Printer) Journal(objects bool) *slog.Logger {
+	o := &slog.HandlerOptions{}
+	if p.Verbose {
+		o.Level = slog.LevelDebug
+	}
+	if objects {
+		return slog.New(slog.NewJSONHandler(p.Remarks(), o))
+	}
+	return slog.New(slog.NewTextHandler(p.Remarks(), o))
+}
+
 // Logger logs to standard error with -v, and nowhere without.
 func (p *Printer) Logger() *slog.Logger {
 	if !p.Verbose {

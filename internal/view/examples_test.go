@@ -18,6 +18,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
+	"github.com/smtpsend/smtpsend/internal/relay"
+	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -46,6 +48,13 @@ func objects() map[string]stdio.Object {
 		MessageID: "<1@contoso.example>", Content: mailobject.NewContent(false, mailobject.Literal("Subject: x\r\n\r\nx\r\n")),
 	}
 	all := map[string]stdio.Object{
+		"relaycheck": view.RelayCheck{ExitCode: exit.Config, Examination: relay.Examination{
+			File: "relay.yaml", Problems: []relayfile.Problem{{Line: 3, Key: "listeners[0].policy", Value: "all", Reason: "must be one of ip, auth"}},
+			Warnings: []relayfile.Problem{{Reason: "no client has a budget"}},
+		}},
+		"relayuser":      view.RelayUser{File: "/etc/smtpsend/relay-users", Name: "scanner", Outcome: "added", Password: "abcd2345abcd2345", ExitCode: exit.OK},
+		"relayusers":     view.RelayUsers{File: "/etc/smtpsend/relay-users", Users: []view.RelayUserLine{{Name: "scanner", Hash: "argon2id", Line: 1}}, ExitCode: exit.OK},
+		"relayreloaded":  view.RelayReloaded{ExitCode: exit.OK},
 		"failed":         view.Failed{Error: "no recipient", ExitCode: exit.Usage},
 		"failed-token":   view.Failed{Error: "no token", ExitCode: exit.NotAuthorised, Finding: &finding},
 		"notsubmitted":   view.NewNotSubmitted(mail, "--dry-run"),

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/relay"
+	"github.com/smtpsend/smtpsend/internal/view"
+)
+
+func newRelayCheck(g *application) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Say what is wrong with a settings file of the relay, with the lines; nothing is opened",
+		Long: `Say all that is wrong with a settings file of the relay, with the lines, and with the
+users file and the certificates that it names. Nothing listens. Without FILE it is the
+file that SMTPSEND_RELAY_FILE names.
+
+Exit codes: 0 the relay would start; 78 it would not; 66 the file cannot be read.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return exit.Usagef("%q takes one file", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := g.settingsButSecrets(cmd.Context()).RelayFile
+			if len(args) > 0 {
+				name = args[0]
+			}
+			if name == "" {
+				return exit.With(exit.Config, errNoRelayFile)
+			}
+			return runRelayCheck(cmd.Context(), g, name)
+		},
+	}
+}
+
+func runRelayCheck(ctx context.Context, g *application, name string) error {
+	found, err := relay.Examine(ctx, name)
+	if err != nil {
+		return err
+	}
+	checked := view.RelayCheck{Examination: found}
+	if len(found.Problems) > 0 {
+		checked.ExitCode = exit.Config
+	}
+	g.show(checked)
+	return exit.Told(checked.ExitCode, errors.New("the settings file does not hold"))
+}
