@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/progress"
+	"github.com/smtpsend/smtpsend/internal/relay"
 	"github.com/smtpsend/smtpsend/internal/relay/control"
 	"github.com/smtpsend/smtpsend/internal/relay/service"
 	"github.com/smtpsend/smtpsend/internal/sdnotify"
@@ -42,7 +43,7 @@ Exit codes: 0 ended by SIGTERM; 78 settings; 73, 74 the outbox cannot be written
 		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRelay(cmd.Context(), g) },
 	}
-	cmd.AddCommand(newRelayCheck(g), newRelayExample(g), newRelayReload(g), newRelayUser(g))
+	cmd.AddCommand(newRelayCheck(g), newRelayExample(g), newRelayReload(g), newRelayUser(g), newRelaySessions(g))
 	return cmd
 }
 
@@ -68,7 +69,13 @@ func runRelay(ctx context.Context, g *application) error {
 		Outbox: box, Logger: log, KeepOnly: cfg.NoMails, Hangup: hangups(),
 		Recovered: func(left outbox.Recovered) { progress.LastRun(g.out, left) },
 	}
-	if o.Relay, err = g.openRelay(ctx, cfg, box, supervisor, log); err != nil {
+	r := relay.Options{Outbox: box, Logger: log}
+	closed, err := keepSessions(cfg, log, &r)
+	if err != nil {
+		return err
+	}
+	defer closed()
+	if o.Relay, err = g.openRelay(ctx, cfg, supervisor, r); err != nil {
 		return err
 	}
 	defer o.Relay.Close()

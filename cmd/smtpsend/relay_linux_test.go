@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"errors"
+	"io"
+	"net"
 	"net/smtp"
 	"os"
 	"os/exec"
@@ -112,6 +114,41 @@ func TestRelayIsAWholeRelay(t *testing.T) {
 		t.Error(err)
 	}
 	r.end(t)
+	out, err = exec.Command("smtpsend", "relay", "sessions").CombinedOutput()
+	if lines := regexp.MustCompile(`(?m)^\S+ \S+  session  127.0.0.1  1 message \(\d+ octets\), client here, from a@contoso.example$`).FindAll(out, -1); err != nil || len(lines) != 2 {
+		t.Errorf("sessions: %v, %s", err, out)
+	}
+}
+
+// TestRelayShowsWhatItRefused: while it runs, and after it was killed.
+func TestRelayShowsWhatItRefused(t *testing.T) {
+	r := startRelay(t)
+	at := regexp.MustCompile(`at=(\S+)`).FindStringSubmatch(r.logged(t, "at="))[1]
+	conn, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "EHLO printer\r\nAUTH PLAIN AGEAYg==\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	r.logged(t, "code=relay-auth-not-offered")
+	shown := func() string {
+		out, err := exec.Command("smtpsend", "relay", "sessions", "--refused", "--address", "127.0.0.1").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v, %s", err, out)
+		}
+		return string(out)
+	}
+	for t.Context().Err() == nil && !strings.Contains(shown(), "refused  127.0.0.1  relay-auth-not-offered\n    127.0.0.1 wanted to sign in where ") {
+	}
+	if err := r.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = r.cmd.Wait() // killed
+	if text := shown(); !strings.Contains(text, "relay-auth-not-offered") {
+		t.Error(text)
+	}
 }
 
 func TestRelayLogsObjectsWithJSON(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -10,16 +9,15 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/localname"
-	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/relay"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/sdnotify"
 )
 
-// openRelay opens the relay of these settings. What its clients are refused, and what an
-// operator should know, is in the log.
-func (g *application) openRelay(ctx context.Context, cfg *config.Config, box *outbox.Outbox, supervisor *sdnotify.Service, log *slog.Logger) (*relay.Relay, error) {
+// openRelay opens the relay of these settings, which fill in what o leaves out. What an
+// operator should know is in the log.
+func (g *application) openRelay(ctx context.Context, cfg *config.Config, supervisor *sdnotify.Service, o relay.Options) (*relay.Relay, error) {
 	inherited, err := supervisor.Listeners()
 	if err != nil {
 		return nil, exit.With(exit.Config, err)
@@ -36,12 +34,13 @@ func (g *application) openRelay(ctx context.Context, cfg *config.Config, box *ou
 	if err != nil || host == "" {
 		host = "localhost"
 	}
-	r, err := relay.New(ctx, relay.Options{
-		Outbox: box, Inherited: inherited, CertificateDir: filepath.Join(cfg.StateDir, "relay"), Hostname: host,
-		Read:   func(ctx context.Context) (*relayfile.File, error) { return relayfile.Read(ctx, cfg.RelayFile) },
-		Domain: cfg.DefaultDomain, Mailbox: mailbox, Resolve: names.Resolve,
-		Reencode: readymessage.Reencode(cfg.Reencode), Logger: log, Warn: func(text string) { log.Warn(text) },
-	})
+	o.Inherited, o.CertificateDir, o.Hostname = inherited, filepath.Join(cfg.StateDir, relayState), host
+	o.Domain, o.Mailbox, o.Resolve, o.Reencode = cfg.DefaultDomain, mailbox, names.Resolve, readymessage.Reencode(cfg.Reencode)
+	o.Warn = func(text string) { o.Logger.Warn(text) }
+	if o.Read == nil {
+		o.Read = func(ctx context.Context) (*relayfile.File, error) { return relayfile.Read(ctx, cfg.RelayFile) }
+	}
+	r, err := relay.New(ctx, o)
 	if err != nil {
 		return nil, exit.With(exit.Config, err)
 	}

@@ -19,7 +19,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/relay"
+	"github.com/smtpsend/smtpsend/internal/relay/event"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
+	"github.com/smtpsend/smtpsend/internal/relay/sessions"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -85,6 +87,12 @@ func objects() map[string]stdio.Object {
 		"details-none":   view.NewDetails(nil, false),
 		"mailboxes-none": view.NewMailboxes(nil),
 	}
+	all["sessions-none"] = view.NewSessions(nil, false)
+	all["sessions"] = view.NewSessions([]sessions.Record{
+		{Kind: sessions.Refused, Time: at, Listener: "starttls://0.0.0.0:25", Address: "192.0.2.17", Hello: "printer", TLS: "TLS 1.2 x", Stage: event.StageAuth, Code: "an-example", Cause: "192.0.2.17 is an example", Mail: "a@contoso.example", Rcpt: "b@contoso.example", Name: "printer", Exposed: true, Reply: "535 5.7.8 no"},
+		{Kind: sessions.Visited, Time: at, Listener: "smtp://127.0.0.1:25", Address: "uid 33", Client: "web", User: "web", Began: at.Add(-time.Second), Senders: []string{"a@contoso.example"}, Messages: 1, Octets: 2, Refusals: 3, Quirks: "no-quit"},
+		{Kind: sessions.More, Time: at, Count: 512, Network: "192.0.2.0/24", Messages: 2},
+	}, true)
 	addBatch(all)
 	addOutbox(all)
 	return all

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -108,3 +109,33 @@ func (r *Record) IsFrom(place Place) bool {
 
 // isUser reports a place on a Unix socket.
 func isUser(text string) bool { return strings.HasPrefix(text, "uid ") }
+
+// Summary is what there is beside the time, the kind and the cause, in a line for people.
+func (r *Record) Summary() string {
+	switch r.Kind {
+	case Refused:
+		return r.Address + "  " + string(r.Code)
+	case More:
+		text := fmt.Sprintf("and %d more", r.Count)
+		if r.Network != "" {
+			text += " from " + r.Network
+		}
+		return text + " in this minute"
+	}
+	var parts []string
+	for _, part := range []struct{ name, value string }{
+		{"client", r.Client}, {"user", r.User}, {"from", strings.Join(r.Senders, ", ")}, {"", r.TLS}, {"quirks", r.Quirks},
+	} {
+		if part.value != "" {
+			parts = append(parts, strings.TrimSpace(part.name+" "+part.value))
+		}
+	}
+	if r.Refusals > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s", r.Refusals, plural(r.Refusals, "refusal", "refusals")))
+	}
+	messages := fmt.Sprintf("%d %s", r.Messages, plural(r.Messages, "message", "messages"))
+	if r.Messages > 0 {
+		messages += fmt.Sprintf(" (%d octets)", r.Octets)
+	}
+	return r.Address + "  " + strings.Join(append([]string{messages}, parts...), ", ")
+}

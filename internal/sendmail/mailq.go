@@ -1,4 +1,4 @@
-package view
+package sendmail
 
 import (
 	"time"
@@ -8,6 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // Mailq is what waits in the outbox, in the form of Postfix's mailq, which programs
@@ -30,7 +31,7 @@ func NewMailq(list []operator.Detail, now time.Time) Mailq {
 	var q Mailq
 	for _, d := range list {
 		m := MailqMessage{
-			QID: d.QID, State: d.State, Size: d.Size, Arrived: d.CreatedAt, ReversePath: d.ReversePath, Why: Why(d.Mail, now, InTable),
+			QID: d.QID, State: d.State, Size: d.Size, Arrived: d.CreatedAt, ReversePath: d.ReversePath, Why: view.Why(d.Mail, now, view.InTable),
 		}
 		for _, r := range d.RecipientStates {
 			if r.State == outbox.RecipientOpen {
@@ -54,7 +55,7 @@ func (q Mailq) Print(p *stdio.Printer) {
 		octets += m.Size
 		m.print(p)
 	}
-	p.Printf("-- %d Kbytes in %d %s.\n", (octets+1023)/1024, len(q), Plural(len(q), "Request", "Requests"))
+	p.Printf("-- %d Kbytes in %d %s.\n", (octets+1023)/1024, len(q), view.Plural(len(q), "Request", "Requests"))
 }
 
 func (m MailqMessage) print(p *stdio.Printer) {
