@@ -26,6 +26,9 @@ const Source = "relay"
 // Content takes the message, or says why not. A reply of 250 means that it is on disk.
 func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 	t := s.tx
+	if t.passed != nil {
+		return t.passContent(in)
+	}
 	sized := &sizedReader{in: in, left: t.listener.Limits.Size}
 	message, err := readymessage.Read(ctx, sized, readymessage.Options{Reencode: s.relay.reencode(t.client)})
 	if err != nil {
@@ -46,12 +49,17 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 	}
 	t.budget.Keep(len(mail.Envelope.ForwardPaths))
 	octets := t.listener.Limits.Size - sized.left
-	s.visit.Messages++
-	s.visit.Recipients += len(mail.Envelope.ForwardPaths)
-	s.visit.Octets += octets
-	s.visit.Largest = max(s.visit.Largest, octets)
+	s.count(len(mail.Envelope.ForwardPaths), octets)
 	t.logTaken(id, mail, octets)
 	return smtpserver.Say(250, "2.0.0 queued as "+string(id))
+}
+
+// count adds a message that was taken to the visit.
+func (s *session) count(recipients int, octets int64) {
+	s.visit.Messages++
+	s.visit.Recipients += recipients
+	s.visit.Octets += octets
+	s.visit.Largest = max(s.visit.Largest, octets)
 }
 
 // reencode is how the mail of a client leaves.
@@ -117,12 +125,16 @@ func (r *Relay) untaken(err error) refusal {
 	return refusal{stage: event.StageContent, code: event.OutboxTrouble, reply: 451, enhanced: "4.3.0", text: "the relay cannot keep the message now: try again later"}
 }
 
+func loops() *refusal {
+	return &refusal{stage: event.StageContent, code: event.Loop, reply: 554, enhanced: "5.4.6", text: "the message goes round in a loop: it was here before"}
+}
+
 // mailOf is the mail object of a message, with what the relay changes. One of both results
 // is nil.
 func (t *transaction) mailOf(m *readymessage.Message) (*mailobject.Mail, *refusal) {
 	relay := t.session.relay
 	if relay.loops(m) {
-		return nil, &refusal{stage: event.StageContent, code: event.Loop, reply: 554, enhanced: "5.4.6", text: "the message goes round in a loop: it was here before"}
+		return nil, loops()
 	}
 	header, refused := t.header(m)
 	if refused != nil {
@@ -153,10 +165,14 @@ func (t *transaction) mailOf(m *readymessage.Message) (*mailobject.Mail, *refusa
 func (t *transaction) header(m *readymessage.Message) (*sender.Header, *sender.Refusal) {
 	values := m.Values("From")
 	from := sender.ReadFrom(strings.Join(values, ", "))
+	t.seeAuthors(from)
+	return t.decision.AtContent(from)
+}
+
+func (t *transaction) seeAuthors(from sender.From) {
 	for _, a := range from.Authors {
 		event.See(&t.session.visit.Authors, a.Addr())
 	}
-	return t.decision.AtContent(from)
 }
 
 // listed is the value of a header field with addresses.

@@ -70,6 +70,8 @@ type Options struct {
 	// client, and must not wait.
 	Refused func(event.Refusal)
 	Visited func(event.Visit)
+	// Learning, when not nil, admits clients that the file does not know.
+	Learning *Learning
 	// Grace is how long those may go on who are in the middle of a message when the
 	// relay ends: 30 s.
 	Grace time.Duration

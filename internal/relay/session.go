@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type session struct {
 	isCheck  bool // the relay's own
 	visit    event.Visit
 	tx       *transaction // since MAIL
+	stranger string       // that signed in with a password that no one looked at; see Learning
 }
 
 func newSession(p *port, peer *smtpserver.Peer) *session {
@@ -70,7 +72,7 @@ func (s *session) rulesNow() (r *rules, l *relayfile.Listener, gone bool) {
 
 func (s *session) Greeting(context.Context) smtpserver.Reply {
 	r, l, _ := s.rulesNow()
-	if client, _ := r.table.Admit(l, s.who); client != nil {
+	if client, _ := r.table.Admit(l, s.who); client != nil || s.learns() {
 		s.peer.Trust()
 	}
 	return smtpserver.Say(220, r.hostname+" ESMTP smtpsend")
@@ -87,7 +89,8 @@ func (s *session) Hello(_ context.Context, name string, extended bool) smtpserve
 	if l.Address.Scheme == relayfile.SchemeSTARTTLS && s.peer.TLS() == nil {
 		lines = append(lines, "STARTTLS")
 	}
-	if s.mayAuth(l) && r.table.OffersAuth(l, s.who) {
+	mayHelp := s.mayAuth(l) && r.table.OffersAuth(l, s.who)
+	if mayHelp || s.learns() {
 		lines = append(lines, "AUTH LOGIN PLAIN")
 	}
 	return smtpserver.Say(250, lines...)
@@ -98,7 +101,7 @@ func (s *session) mayAuth(l *relayfile.Listener) bool { return s.peer.TLS() != n
 
 // StartTLS forgets what was said before (RFC 3207 4.2).
 func (s *session) StartTLS(context.Context) smtpserver.Reply {
-	s.who.User = ""
+	s.who.User, s.stranger = "", ""
 	return smtpserver.Say(220, "2.0.0 Ready to start TLS")
 }
 
@@ -107,9 +110,12 @@ var errDialogue = errors.New("relay: the dialogue of AUTH ended")
 
 func (s *session) Auth(ctx context.Context, mechanism string, initial []byte, challenge func([]byte) ([]byte, error)) smtpserver.Reply {
 	r, l, _ := s.rulesNow()
-	s.who.User = ""
+	s.who.User, s.stranger = "", ""
 	offered := r.table.OffersAuth(l, s.who) && r.users != nil
+	isKnown := mechanism == "LOGIN" || mechanism == "PLAIN"
 	switch {
+	case s.learns() && isKnown:
+		return s.learnAuth(ctx, r, mechanism, initial, challenge)
 	case !offered:
 		return s.refuse(refusal{stage: event.StageAuth, code: event.AuthNotOffered, reply: 502, enhanced: "5.5.1",
 			text: s.place() + " cannot sign in here: switch off the user name at the device, or give it a client with a user at the relay"})
@@ -117,7 +123,7 @@ func (s *session) Auth(ctx context.Context, mechanism string, initial []byte, ch
 		exposed := mechanism == "PLAIN" && len(initial) > 0
 		return s.refuse(refusal{stage: event.StageAuth, code: event.AuthInClear, reply: 538, enhanced: "5.7.11", exposed: exposed,
 			text: "Must issue a STARTTLS command first: switch on TLS at the device"})
-	case mechanism != "LOGIN" && mechanism != "PLAIN":
+	case !isKnown:
 		return s.refuse(refusal{stage: event.StageAuth, code: event.AuthMechanism, reply: 504, enhanced: "5.5.4", text: "AUTH by LOGIN or PLAIN only"})
 	}
 	name, password, err := credentials(mechanism, initial, challenge)
@@ -192,7 +198,7 @@ func (s *session) signedIn(name string, err error) smtpserver.Reply {
 
 func (s *session) Reset() {
 	if s.tx != nil {
-		s.tx.budget.Release()
+		s.tx.end()
 		s.tx = nil
 	}
 }
@@ -217,7 +223,7 @@ func (s *session) now() event.Session {
 	e := s.visit.Session
 	l := s.port.entry.Load()
 	e.Time, e.Listener, e.Lowest = s.relay.opts.Now(), l.Address.String(), uint16(l.TLSMin)
-	e.Unix, e.Address, e.UID, e.User = s.who.Unix, s.who.Addr, s.who.UID, event.Cut(s.who.User)
+	e.Unix, e.Address, e.UID, e.User = s.who.Unix, s.who.Addr, s.who.UID, event.Cut(cmp.Or(s.who.User, s.stranger))
 	e.TLS = tlsOf(s.peer)
 	return e
 }

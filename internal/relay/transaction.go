@@ -13,6 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/event"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/relay/sender"
+	"github.com/smtpsend/smtpsend/internal/relay/smarthost"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -25,22 +26,39 @@ type transaction struct {
 	decision *sender.Decision
 	mail     smtpserver.Mail
 	dsn      mailobject.DSN
-	budget   *budget.Reservation
+	budget   *budget.Reservation // nil for one that is passed on
+	passed   *smarthost.Message  // nil: the outbox takes it
 
 	given      []string          // recipients, as they came
 	recipients []address.Address // that they lead to
+}
+
+// end gives back what the message does not need any more.
+func (t *transaction) end() {
+	if t.passed != nil {
+		t.passed.Close()
+		return
+	}
+	t.budget.Release()
 }
 
 func (s *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply {
 	event.See(&s.visit.Senders, m.ReversePath)
 	r, l, gone := s.rulesNow()
 	client, refused := r.table.Admit(l, s.who)
-	if refused != nil {
+	learns := (refused != nil || s.stranger != "") && s.learns()
+	switch {
+	case learns:
+		client, s.visit.Learned = &learned, true
+	case refused != nil:
 		return s.refuseClient(l, gone, m, refused)
 	}
 	s.visit.Client = client.Name
 	if m.Size > l.Limits.Size {
 		return s.refuse(tooLarge(event.StageMail, l, m.ReversePath))
+	}
+	if learns && s.relay.opts.Learning.PassTo != nil {
+		return s.beginPassing(ctx, r, l, m)
 	}
 	decision, unsuited := r.senders.AtMail(client, m.ReversePath)
 	if unsuited != nil {
@@ -113,6 +131,9 @@ func (r *Relay) blocked(ctx context.Context, a address.Address) string {
 
 func (s *session) Rcpt(_ context.Context, rc smtpserver.Rcpt) smtpserver.Reply {
 	t := s.tx
+	if t.passed != nil {
+		return t.passRcpt(rc)
+	}
 	list, refused := s.resolve(rc.ForwardPath)
 	if refused != nil {
 		return s.refuse(*refused)

@@ -146,6 +146,7 @@ func (r *Refusal) Entry() Code {
 type Visit struct {
 	Session
 	Began      time.Time
+	Learned    bool              // admitted by the learning mode, and not by the settings file
 	Senders    []string          // in MAIL, "" for the null reverse-path; each once, at most MaxSeen
 	Authors    []string          // addresses in From of the messages that were read, in the same way
 	Domains    []string          // of recipients, accepted or not, in lower case, in the same way

@@ -1,0 +1,162 @@
+package relay
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/clientnet"
+	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/readymessage"
+	"github.com/smtpsend/smtpsend/internal/relay/event"
+	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
+	"github.com/smtpsend/smtpsend/internal/relay/sender"
+	"github.com/smtpsend/smtpsend/internal/relay/smarthost"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
+)
+
+// Learning is the mode in which the relay gets to know the devices of a network. Those
+// that the settings file does not admit are admitted, whatever they sign in with; their
+// passwords are read, because they are sent, and neither checked nor kept.
+type Learning struct {
+	Networks relayfile.Networks // whose clients are admitted
+	// PassTo gets their mail while they wait; nil: the outbox keeps it, by the sender
+	// rules of the file.
+	PassTo *smarthost.Host
+}
+
+// learned is the client of the settings file that they are instead.
+var learned = relayfile.Client{Name: "observed"}
+
+// learns reports a client that the learning mode is for.
+func (s *session) learns() bool {
+	l := s.relay.opts.Learning
+	return l != nil && !s.who.Unix && l.Networks.Contain(s.who.Addr)
+}
+
+// learnAuth answers AUTH of such a client. Only a user that the file knows is checked.
+func (s *session) learnAuth(ctx context.Context, r *rules, mechanism string, initial []byte, challenge func([]byte) ([]byte, error)) smtpserver.Reply {
+	name, password, err := credentials(mechanism, initial, challenge)
+	if errors.Is(err, errDialogue) {
+		return smtpserver.Say(501, "5.5.2 Authentication ended")
+	}
+	if r.users != nil && r.users.Has(name) {
+		if known, err := checked(ctx, r.users, clientnet.Key(s.peer.RemoteAddr()), name, password); err == nil {
+			return s.signedIn(known, nil)
+		}
+	}
+	s.stranger = name
+	return smtpserver.Say(235, "2.7.0 Authentication successful")
+}
+
+// beginPassing answers the MAIL of a client whose message is handed on.
+func (s *session) beginPassing(ctx context.Context, r *rules, l *relayfile.Listener, m smtpserver.Mail) smtpserver.Reply {
+	passed, reply := s.relay.opts.Learning.PassTo.Begin(ctx, m)
+	if passed == nil {
+		return s.notPassed(event.StageMail, reply, m.ReversePath)
+	}
+	s.tx = &transaction{session: s, rules: r, listener: l, client: &learned, mail: m, passed: passed}
+	return reply
+}
+
+// passRcpt answers the RCPT of such a message.
+func (t *transaction) passRcpt(rc smtpserver.Rcpt) smtpserver.Reply {
+	s := t.session
+	if list, err := address.ParseLenient("recipient", rc.ForwardPath); err == nil && len(list) == 1 {
+		event.See(&s.visit.Domains, strings.ToLower(list[0].Domain()))
+	}
+	reply := t.passed.Rcpt(rc)
+	if reply.Code/100 != 2 {
+		return s.notPassed(event.StageRcpt, reply, "")
+	}
+	t.given = append(t.given, rc.ForwardPath)
+	return reply
+}
+
+// passContent hands the content on, with a Received field before it.
+func (t *transaction) passContent(in io.Reader) smtpserver.Reply {
+	s := t.session
+	sized := &sizedReader{in: in, left: t.listener.Limits.Size}
+	rest := bufio.NewReader(sized)
+	header, err := headerSection(rest)
+	if err != nil {
+		return s.unpassed(t, err)
+	}
+	if m, err := readymessage.Read(context.Background(), bytes.NewReader(header), readymessage.Options{Reencode: readymessage.ReencodeNever}); err == nil {
+		defer m.Close()
+		if s.relay.loops(m) {
+			return s.refuse(*loops())
+		}
+		t.seeAuthors(sender.ReadFrom(strings.Join(m.Values("From"), ", ")))
+	}
+	trace := strings.NewReader("Received: " + folded(t.received()) + "\r\n")
+	reply, err := t.passed.Content(io.MultiReader(trace, bytes.NewReader(header), rest))
+	switch {
+	case err != nil:
+		return s.unpassed(t, err)
+	case reply.Code/100 != 2:
+		return s.notPassed(event.StageContent, reply, "")
+	}
+	octets := t.listener.Limits.Size - sized.left
+	s.count(len(t.given), octets)
+	s.relay.opts.Logger.Info("passed on", append(s.where(), slog.String("to", s.relay.opts.Learning.PassTo.Addr), slog.String("mail", t.mail.ReversePath),
+		slog.Int("recipients", len(t.given)), slog.Int64("octets", octets), slog.String("reply", fmt.Sprint(reply.Code, " ", strings.Join(reply.Lines, " "))))...)
+	return reply
+}
+
+// headerSection reads up to the empty line, or to the end of what has none.
+func headerSection(in *bufio.Reader) ([]byte, error) {
+	var header []byte
+	for len(header) < limits.HeaderSection {
+		line, err := in.ReadSlice('\n')
+		header = append(header, line...)
+		switch {
+		case errors.Is(err, io.EOF), len(line) == 2 && err == nil:
+			return header, nil
+		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+			return nil, err
+		}
+	}
+	return header, nil
+}
+
+// folded is a value of a field in lines that are not too long.
+func folded(value string) string {
+	words := strings.Split(value, " ")
+	var b strings.Builder
+	length := len("Received: ")
+	for i, w := range words {
+		switch {
+		case i == 0:
+		case length+len(w) > 76:
+			b.WriteString("\r\n\t")
+			length = 8
+		default:
+			b.WriteByte(' ')
+			length++
+		}
+		b.WriteString(w)
+		length += len(w)
+	}
+	return b.String()
+}
+
+// unpassed answers a content that could not be read.
+func (s *session) unpassed(t *transaction, err error) smtpserver.Reply {
+	if errors.Is(err, errSize) || errors.Is(err, smtpserver.ErrTooLarge) {
+		return s.refuse(tooLarge(event.StageContent, t.listener, ""))
+	}
+	return smtpserver.Say(451, "4.3.0 The message did not come to its end") // which is not used
+}
+
+// notPassed tells of a refusal by the smart host, and gives the client its reply.
+func (s *session) notPassed(stage event.Stage, reply smtpserver.Reply, mail string) smtpserver.Reply {
+	enhanced, text, _ := strings.Cut(strings.Join(reply.Lines, " "), " ")
+	return s.refuse(refusal{stage: stage, code: event.SmartHost, reply: reply.Code, enhanced: enhanced, text: text, mail: mail})
+}
