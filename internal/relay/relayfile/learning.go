@@ -1,0 +1,85 @@
+package relayfile
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// ParseEndpoint reads where a listener is, as the file has it: smtp://127.0.0.1:25. The
+// error is a predicate of the text.
+func ParseEndpoint(text string) (Endpoint, error) {
+	e, reason := readEndpoint(text)
+	if reason != "" {
+		return Endpoint{}, errors.New(reason)
+	}
+	return e, nil
+}
+
+// ParseLearned reads an address or a network whose hosts may submit for a while without
+// being named, with any sender: one of a site, or a small part of the internet, such as
+// the /24 of an office. The error is a predicate of the text.
+func ParseLearned(text string) (netip.Prefix, error) {
+	p, reason := readNetwork(text)
+	switch {
+	case reason != "":
+		return netip.Prefix{}, errors.New(reason)
+	case p.Bits() == 0:
+		return netip.Prefix{}, errors.New("is every address there is: name the networks of your devices")
+	case !isPrivate(p) && breadth(p) > warnBreadth:
+		return netip.Prefix{}, fmt.Errorf("is too much of the internet, and strangers are in it: at most a /%d", learnedBits(p))
+	}
+	return p, nil
+}
+
+// learnedBits is the length of the largest network of the internet that ParseLearned
+// takes.
+func learnedBits(p netip.Prefix) int {
+	if p.Addr().Is4() {
+		return 32 - warnBreadth
+	}
+	return 56 - warnBreadth
+}
+
+// LearningListeners are the places that a learning relay listens at without a file: the
+// ports of a mail server and of a submission server, on every address.
+func LearningListeners() []string { return []string{"starttls://0.0.0.0:25", "starttls://0.0.0.0:587"} }
+
+// ForLearning is a file that has listeners alone, for clients that are to be known. The
+// error is a predicate of the address that is wrong, which it names.
+func ForLearning(addresses []string) (*File, error) {
+	f := &File{}
+	for i, text := range addresses {
+		e, err := ParseEndpoint(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q %w", text, err)
+		}
+		isSame := func(l Listener) bool { return l.Address == e }
+		if slices.ContainsFunc(f.Listeners, isSame) {
+			return nil, fmt.Errorf("%q is there twice", text)
+		}
+		l := Listener{Line: i + 1, Address: e, Policy: PolicyIPOrAuth, Limits: DefaultLimits()}
+		f.Listeners = append(f.Listeners, l)
+	}
+	f.Learn()
+	return f, nil
+}
+
+// Learn lets the listeners of a file that was just read take every version of TLS, so
+// that old devices are seen as they are.
+func (f *File) Learn() {
+	for i := range f.Listeners {
+		if l := &f.Listeners[i]; l.OffersTLS() {
+			l.TLSMin = tls.VersionTLS10
+		}
+	}
+}
+
+// MayBeAnyone reports a client that is known by addresses of the internet alone, and may
+// use any sender: a file with it may not hold.
+func (c *Client) MayBeAnyone() bool {
+	isPublic := func(n netip.Prefix) bool { return !isPrivate(n) }
+	return len(c.Senders) == 0 && slices.ContainsFunc(c.Networks, isPublic)
+}
