@@ -133,7 +133,7 @@ func loops() *refusal {
 // is nil.
 func (t *transaction) mailOf(m *readymessage.Message) (*mailobject.Mail, *refusal) {
 	relay := t.session.relay
-	if relay.loops(m) {
+	if relay.loops(m.Values("Received")) {
 		return nil, loops()
 	}
 	header, refused := t.header(m)

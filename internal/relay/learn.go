@@ -13,7 +13,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/clientnet"
 	"github.com/smtpsend/smtpsend/internal/limits"
-	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/relay/sender"
@@ -88,13 +87,10 @@ func (t *transaction) passContent(in io.Reader) smtpserver.Reply {
 	if err != nil {
 		return s.unpassed(t, err)
 	}
-	if m, err := readymessage.Read(context.Background(), bytes.NewReader(header), readymessage.Options{Reencode: readymessage.ReencodeNever}); err == nil {
-		defer m.Close()
-		if s.relay.loops(m) {
-			return s.refuse(*loops())
-		}
-		t.seeAuthors(sender.ReadFrom(strings.Join(m.Values("From"), ", ")))
+	if s.relay.loops(valuesOf(header, "Received")) {
+		return s.refuse(*loops())
 	}
+	t.seeAuthors(sender.ReadFrom(strings.Join(valuesOf(header, "From"), ", ")))
 	trace := strings.NewReader("Received: " + folded(t.received()) + "\r\n")
 	reply, err := t.passed.Content(io.MultiReader(trace, bytes.NewReader(header), rest))
 	switch {
@@ -124,6 +120,26 @@ func headerSection(in *bufio.Reader) ([]byte, error) {
 		}
 	}
 	return header, nil
+}
+
+// valuesOf are the unfolded values of a field. The header may be one that no one else
+// would take: it is passed on as it is.
+func valuesOf(header []byte, name string) (values []string) {
+	var isOurs bool
+	for line := range strings.Lines(string(header)) {
+		text := strings.TrimRight(line, "\r\n")
+		if continues := strings.HasPrefix(text, " ") || strings.HasPrefix(text, "\t"); continues {
+			if isOurs {
+				values[len(values)-1] += text
+			}
+			continue
+		}
+		field, value, ok := strings.Cut(text, ":")
+		if isOurs = ok && strings.EqualFold(strings.TrimRight(field, " \t"), name); isOurs {
+			values = append(values, strings.TrimLeft(value, " \t"))
+		}
+	}
+	return values
 }
 
 // folded is a value of a field in lines that are not too long.

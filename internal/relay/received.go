@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/mimetext"
-	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
 )
 
@@ -37,9 +36,8 @@ func (t *transaction) received() string {
 // mark is this relay's own, by the tag of its outbox.
 func (r *Relay) mark() string { return "(smtpsend " + string(r.opts.Outbox.Tag()) + ")" }
 
-// loops reports a message that was here too often, or everywhere.
-func (r *Relay) loops(m *readymessage.Message) bool {
-	values := m.Values("Received")
+// loops reports a message that was here too often, or everywhere, by its Received fields.
+func (r *Relay) loops(values []string) bool {
 	returns := 0
 	for _, v := range values {
 		if strings.Contains(strings.Join(strings.Fields(v), " "), r.mark()) {

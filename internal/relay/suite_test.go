@@ -186,8 +186,10 @@ func (l *lab) dial(address string) *client {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(func() { conn.Close() })
-	return &client{l.t, conn, bufio.NewReader(conn)}
+	return newClient(l.t, conn)
 }
+
+func newClient(t *testing.T, conn net.Conn) *client { return &client{t, conn, bufio.NewReader(conn)} }
 
 // startTLS puts TLS over the connection.
 func (c *client) startTLS() *client {
