@@ -124,7 +124,8 @@ func TestReloadUnderLoadRefusesAndCutsNoConnection(t *testing.T) {
 					return
 				default:
 				}
-				l.dial("smtp://" + at).dialogue(hello + mailFrom + "S: 250\nC: RSET\nS: 250\nC: QUIT\nS: 221")
+				c := l.dial("smtp://" + at).dialogue(hello + mailFrom + "S: 250\nC: RSET\nS: 250\nC: QUIT\nS: 221")
+				_ = c.conn.Close()
 			}
 		})
 	}

@@ -49,6 +49,7 @@ type lab struct {
 	visits   []event.Visit
 	warnings []string
 	log      strings.Builder
+	told     chan event.Refusal
 	left     chan struct{} // gets one for each visit
 	end      context.CancelFunc
 	result   chan error
@@ -65,7 +66,7 @@ type with struct {
 // newLab starts a relay with the settings, which end in the entries of the file.
 func newLab(t *testing.T, settings string, w with) *lab {
 	t.Helper()
-	l := &lab{t: t, dir: t.TempDir(), left: make(chan struct{}, 1000), result: make(chan error, 1)}
+	l := &lab{t: t, dir: t.TempDir(), left: make(chan struct{}, 10_000), told: make(chan event.Refusal, 10_000), result: make(chan error, 1)}
 	l.file = filepath.Join(l.dir, "relay.yaml")
 	l.write("users", w.users)
 	l.settings(settings)
@@ -82,7 +83,10 @@ func newLab(t *testing.T, settings string, w with) *lab {
 	o.Read = func(ctx context.Context) (*relayfile.File, error) { return relayfile.Read(ctx, l.file) }
 	o.Logger = slog.New(slog.NewTextHandler(lockedWriter{l}, nil))
 	o.Warn = func(text string) { l.note(func() { l.warnings = append(l.warnings, text) }) }
-	o.Refused = func(r event.Refusal) { l.note(func() { l.refusals = append(l.refusals, r) }) }
+	o.Refused = func(r event.Refusal) {
+		l.note(func() { l.refusals = append(l.refusals, r) })
+		l.told <- r
+	}
 	o.Visited = func(v event.Visit) {
 		l.note(func() { l.visits = append(l.visits, v) })
 		l.left <- struct{}{}
