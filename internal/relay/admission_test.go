@@ -86,16 +86,16 @@ func TestAWrongPasswordIsToldAndItsNameKept(t *testing.T) {
 	l := newLab(t, "listeners: [{address: 'smtp://127.0.0.1:0', policy: auth}]\nusers_file: users\nclients: [{name: erp, user: erp}]", with{users: usersFile(t)})
 	c := l.dial(localhost).dialogue(hello + "C: AUTH LOGIN " + erp + "\nS: 334\nC: " + wrong + "\nS: 535 5.7.8\nC: QUIT\nS: 221")
 	v := l.leave(c)
-	if len(l.refusals) != 1 || l.refusals[0].Name != "erp" || l.refusals[0].Exposed || v.Refusals != 1 || v.User != "" {
-		t.Errorf("told %+v, visit %+v", l.refusals, v)
+	if len(l.events()) != 1 || l.events()[0].Name != "erp" || l.events()[0].Exposed || v.Refusals != 1 || v.User != "" {
+		t.Errorf("told %+v, visit %+v", l.events(), v)
 	}
 }
 
 func TestAPasswordInClearIsSaidToBeExposed(t *testing.T) {
 	l := newLab(t, "listeners: [{address: 'starttls://127.0.0.1:0', policy: auth, proxy_protocol_from: [192.0.2.1]}]\nusers_file: users\nclients: [{name: erp, user: erp}]", with{users: usersFile(t)})
 	l.dial(l.first()).dialogue(hello + "C: AUTH LOGIN " + erp + "\nS: 538\nC: AUTH PLAIN " + plainErp + "\nS: 538")
-	if l.refusals[0].Exposed || !l.refusals[1].Exposed {
-		t.Errorf("told %+v", l.refusals)
+	if l.events()[0].Exposed || !l.events()[1].Exposed {
+		t.Errorf("told %+v", l.events())
 	}
 }
 

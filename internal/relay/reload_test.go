@@ -164,8 +164,8 @@ func TestInheritedSocketsAreTaken(t *testing.T) {
 		Inherited: map[string][]net.Listener{"one": {one}, "two": {two}},
 	}})
 	l.dial("smtp://127.0.0.1:25").dialogue(hello + mailFrom + "S: 250")
-	if len(l.warnings) != 1 || !strings.Contains(l.warnings[0], `"two"`) {
-		t.Errorf("warned of %q", l.warnings)
+	if len(l.warned()) != 1 || !strings.Contains(l.warned()[0], `"two"`) {
+		t.Errorf("warned of %q", l.warned())
 	}
 	// One that was taken for a file that does not hold can be taken again.
 	l.settings("listeners: [{address: 'smtp://127.0.0.1:25', socket: one}, {address: 'smtp://127.0.0.1:26', socket: two}, {address: 'smtp://127.0.0.1:27', socket: three}]\nclients: [" + anyone + "]\n")

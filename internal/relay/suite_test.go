@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -359,4 +360,25 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// events, visited, warned and logged are what was told up to now.
+func (l *lab) events() (list []event.Refusal) {
+	l.note(func() { list = slices.Clone(l.refusals) })
+	return list
+}
+
+func (l *lab) visited() (list []event.Visit) {
+	l.note(func() { list = slices.Clone(l.visits) })
+	return list
+}
+
+func (l *lab) warned() (list []string) {
+	l.note(func() { list = slices.Clone(l.warnings) })
+	return list
+}
+
+func (l *lab) logged() (text string) {
+	l.note(func() { text = l.log.String() })
+	return text
 }

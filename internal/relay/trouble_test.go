@@ -47,8 +47,8 @@ func TestBlockedMailboxIsRefusedAtMail(t *testing.T) {
 	l.courier(newExchange(t, faulty(t, "sender-banned")))
 	l.dial(localhost).dialogue(hello + mailFrom + "S: 550 5.7.1 Exchange Online has blocked the mailbox a@contoso.example, and an administrator has to release it: 5\n" +
 		"C: MAIL FROM:<b@contoso.example>\nS: 250")
-	if got := l.codes(); !slices.Equal(got, []string{"relay-mailbox-blocked"}) || !strings.HasPrefix(l.refusals[0].Reply, "550 5.7.1 ") || len(l.refusals[0].Reply) > 490 {
-		t.Errorf("told %+v", l.refusals)
+	if got := l.codes(); !slices.Equal(got, []string{"relay-mailbox-blocked"}) || !strings.HasPrefix(l.events()[0].Reply, "550 5.7.1 ") || len(l.events()[0].Reply) > 490 {
+		t.Errorf("told %+v", l.events())
 	}
 }
 
