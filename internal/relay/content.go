@@ -44,6 +44,7 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 	if err != nil {
 		return s.refuse(s.relay.untaken(err))
 	}
+	s.relay.took()
 	t.budget.Keep(len(mail.Envelope.ForwardPaths))
 	octets := t.listener.Limits.Size - sized.left
 	s.visit.Messages++
@@ -108,13 +109,28 @@ func (r *Relay) untaken(err error) refusal {
 	case bad:
 		return messageBad(err)
 	case errors.Is(err, store.ErrFull):
-		r.opts.Warn("no mail is taken: " + err.Error())
+		r.trouble(err)
 		return refusal{stage: event.StageContent, code: event.OutboxFull, reply: 452, enhanced: "4.3.1", text: "the relay's disk is full: try again later"}
 	case errors.Is(err, store.ErrBroken):
 		r.fail(err)
 	}
-	r.opts.Warn("a message was not taken: " + err.Error())
+	r.trouble(err)
 	return refusal{stage: event.StageContent, code: event.OutboxTrouble, reply: 451, enhanced: "4.3.0", text: "the relay cannot keep the message now: try again later"}
+}
+
+// trouble warns of what keeps the outbox from taking mail, once until it takes some again:
+// every refusal has a line of its own.
+func (r *Relay) trouble(err error) {
+	if !r.troubled.Swap(true) {
+		r.opts.Warn("mail is not taken, and clients are asked to try again later: " + err.Error())
+	}
+}
+
+// took ends the trouble.
+func (r *Relay) took() {
+	if r.troubled.Load() && r.troubled.Swap(false) {
+		r.opts.Warn("mail is taken again")
+	}
 }
 
 // mailOf is the mail object of a message, with what the relay changes. One of both results

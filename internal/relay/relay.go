@@ -107,7 +107,8 @@ type Relay struct {
 	broken chan error            // the outbox's, at most one
 
 	connections atomic.Int64
-	checks      sync.Map // addresses of connections of Check
+	troubled    atomic.Bool // the outbox takes nothing, and a warning said so
+	checks      sync.Map    // addresses of connections of Check
 
 	reloading sync.Mutex // one at a time; guards what follows
 	ports     map[string]*port

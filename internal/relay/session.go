@@ -244,6 +244,7 @@ func (p *port) sessionBroke(peer *smtpserver.Peer, b smtpserver.Broken) {
 		s = at.connection.session
 		s.visit.Broken = &b
 	}
+	s.logBroken(b)
 	p.relay.opts.Refused(event.Refusal{Session: s.now(), Stage: event.StageConnection, Code: event.SessionBroken, Reply: b.LastRefusal, Broken: &b})
 }
 
