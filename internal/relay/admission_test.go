@@ -1,6 +1,8 @@
 package relay_test
 
 import (
+	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -88,6 +90,19 @@ func TestAWrongPasswordIsToldAndItsNameKept(t *testing.T) {
 	v := l.leave(c)
 	if len(l.events()) != 1 || l.events()[0].Name != "erp" || l.events()[0].Exposed || v.Refusals != 1 || v.User != "" {
 		t.Errorf("told %+v, visit %+v", l.events(), v)
+	}
+}
+
+func TestManyWrongPasswordsMakeAnAddressWait(t *testing.T) {
+	l := newLab(t, "listeners: [{address: 'smtp://127.0.0.1:0', policy: auth}]\nusers_file: users\nclients: [{name: erp, user: erp}]",
+		with{users: usersFile(t)})
+	for i := range 10 {
+		wrong := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "\x00erp\x00wrong%d", i))
+		_ = l.dial(localhost).dialogue(hello + "C: AUTH PLAIN " + wrong + "\nS: 535 5.7.8").conn.Close()
+	}
+	l.dial(localhost).dialogue(hello + "C: AUTH PLAIN " + plainErp + "\nS: 454 4.7.0 too many wrong passwords from 127.0.0.1: try again in some minutes")
+	if got := l.codes(); !slices.Contains(got, "relay-auth-later") {
+		t.Errorf("refused with %q", got)
 	}
 }
 

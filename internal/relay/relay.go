@@ -74,6 +74,8 @@ type Options struct {
 	// relay ends: 30 s.
 	Grace time.Duration
 	Now   func() time.Time // nil: time.Now
+
+	sleep func(context.Context, time.Duration) error // tests: how a wrong password waits
 }
 
 func (o Options) withDefaults() Options {

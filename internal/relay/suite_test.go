@@ -79,7 +79,7 @@ func newLab(t *testing.T, settings string, w with) *lab {
 	if l.box, err = outbox.Open(t.Context(), cmp.Or(w.dir, filepath.Join(l.dir, "state")), w.outbox); err != nil {
 		t.Fatal(err)
 	}
-	o := w.relay
+	o := relay.Hurried(w.relay)
 	o.Outbox, o.Hostname, o.CertificateDir = l.box, "relay.contoso.example", filepath.Join(l.dir, "tls")
 	o.Read = func(ctx context.Context) (*relayfile.File, error) { return relayfile.Read(ctx, l.file) }
 	o.Logger = slog.New(slog.NewTextHandler(lockedWriter{l}, nil))
