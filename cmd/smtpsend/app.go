@@ -79,15 +79,18 @@ func (g *application) written(cmd *cobra.Command, code int) int {
 	return exit.IO
 }
 
-// submits reports whether cmd is of a verb that submits mail: of queue, run
-// alone.
+// submits reports whether cmd is of a verb that submits mail: of queue, run alone, and
+// of relay, what serves.
 func submits(cmd *cobra.Command) bool {
 	verb := cmd
 	for verb.HasParent() && verb.Parent().HasParent() {
 		verb = verb.Parent()
 	}
-	if verb.Name() == "queue" {
+	switch verb.Name() {
+	case "queue":
 		return cmd.Name() == "run"
+	case "relay":
+		return cmd == verb
 	}
 	return verb.GroupID == groupSubmit && verb.Name() != "token"
 }

@@ -103,10 +103,11 @@ func (o Options) withDefaults() Options {
 
 // Relay takes mail. Its methods are safe for concurrent use.
 type Relay struct {
-	opts   Options
-	used   *budget.Budgets
-	rules  atomic.Pointer[rules] // in force
-	broken chan error            // the outbox's, at most one
+	opts    Options
+	used    *budget.Budgets
+	blocked blockedMailboxes
+	rules   atomic.Pointer[rules] // in force
+	broken  chan error            // the outbox's, at most one
 
 	connections atomic.Int64
 	troubled    atomic.Bool // the outbox takes nothing, and a warning said so
@@ -126,7 +127,7 @@ type Relay struct {
 // the users file, of certificates and of the listeners.
 func New(ctx context.Context, o Options) (*Relay, error) {
 	o = o.withDefaults()
-	r := &Relay{opts: o, used: budget.New(o.Now), ports: map[string]*port{}, spare: map[string]*port{}, broken: make(chan error, 1)}
+	r := &Relay{opts: o, used: budget.New(o.Now), blocked: blockedMailboxes{box: o.Outbox, now: o.Now}, ports: map[string]*port{}, spare: map[string]*port{}, broken: make(chan error, 1)}
 	err := operator.Intake(ctx, o.Outbox, Source, o.Now().Add(-24*time.Hour), r.used.Count)
 	if err == nil {
 		err = r.Reload(ctx)

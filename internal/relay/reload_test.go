@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/relay"
 )
@@ -188,6 +189,15 @@ func TestInheritedSocketThatOthersReachIsNotTakenForLoopback(t *testing.T) {
 	l.settings("listeners: [{address: 'smtp://127.0.0.1:25', socket: wide}]\nclients: [" + anyone + "]\n")
 	if err := l.reload(); err == nil || !strings.Contains(err.Error(), "which other hosts can reach") {
 		t.Errorf("reload said %v", err)
+	}
+}
+
+func TestShutdownEndsWithItsGrace(t *testing.T) {
+	l := newLab(t, local(anyone), with{relay: relay.Options{Grace: time.Millisecond}})
+	l.dial(localhost).dialogue(envelope)
+	l.end()
+	if err := <-l.result; err != nil {
+		t.Error(err)
 	}
 }
 

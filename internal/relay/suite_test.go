@@ -39,7 +39,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // lab is a relay with its outbox, in a directory.
 type lab struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	box   *outbox.Outbox
 	relay *relay.Relay
@@ -65,7 +65,7 @@ type with struct {
 }
 
 // newLab starts a relay with the settings, which end in the entries of the file.
-func newLab(t *testing.T, settings string, w with) *lab {
+func newLab(t testing.TB, settings string, w with) *lab {
 	t.Helper()
 	l := &lab{t: t, dir: t.TempDir(), left: make(chan struct{}, 10_000), told: make(chan event.Refusal, 10_000), result: make(chan error, 1)}
 	l.file = filepath.Join(l.dir, "relay.yaml")
@@ -174,7 +174,7 @@ func (l *lab) content() string {
 
 // client is one at a listener of the lab.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	r    *bufio.Reader
 }

@@ -4,7 +4,9 @@ import (
 	"crypto/tls"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/aliases"
 	"github.com/smtpsend/smtpsend/internal/config"
@@ -45,9 +47,12 @@ func faulty(t *testing.T, name string) sandbox.Options {
 }
 
 func TestBlockedMailboxIsRefusedAtMail(t *testing.T) {
-	l := newLab(t, local(anyone), with{})
+	var later atomic.Int64 // by how much the clock goes ahead
+	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	l := newLab(t, local(anyone), with{relay: relay.Options{Now: now}})
 	l.dial(localhost).dialogue(message("Subject: 1\n", "250"))
 	l.courier(newExchange(t, faulty(t, "sender-banned")))
+	later.Add(int64(time.Second)) // it is looked for once a second
 	l.dial(localhost).dialogue(hello + mailFrom + "S: 550 5.7.1 Exchange Online has blocked the mailbox a@contoso.example, and an administrator has to release it: 5\n" +
 		"C: MAIL FROM:<b@contoso.example>\nS: 250")
 	if got := l.codes(); !slices.Equal(got, []string{"relay-mailbox-blocked"}) || !strings.HasPrefix(l.events()[0].Reply, "550 5.7.1 ") || len(l.events()[0].Reply) > 490 {
