@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
@@ -37,7 +38,7 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 		return s.refuse(*refused)
 	}
 	defer mail.Close()
-	id, _, err := s.relay.opts.Outbox.AcceptContent(ctx, spool.Message{
+	id, err := s.relay.accept(ctx, spool.Message{
 		Mailbox: t.decision.Mailbox.Addr(), Envelope: mail.Envelope, MessageID: mail.MessageID, Size: mail.Content.Size(),
 		Source: Source, Client: t.client.Name,
 	}, mail.Content)
@@ -53,6 +54,23 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 	s.visit.Largest = max(s.visit.Largest, octets)
 	t.logTaken(id, mail, octets)
 	return smtpserver.Say(250, "2.0.0 queued as "+string(id))
+}
+
+// mostAccepted is how many messages go into the outbox at once, each with up to 1 MiB in
+// memory. They are whole by then, so that no slow client keeps others waiting; as many
+// share a commit.
+const mostAccepted = 64
+
+// accept puts a message into the outbox.
+func (r *Relay) accept(ctx context.Context, m spool.Message, content *mailobject.Content) (queueid.ID, error) {
+	select {
+	case r.accepting <- struct{}{}:
+		defer func() { <-r.accepting }()
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	id, _, err := r.opts.Outbox.AcceptContent(ctx, m, content)
+	return id, err
 }
 
 // reencode is how the mail of a client leaves.

@@ -109,6 +109,7 @@ type Relay struct {
 	rules   atomic.Pointer[rules] // in force
 	broken  chan error            // the outbox's, at most one
 
+	accepting   chan struct{} // holds one for each message on its way into the outbox
 	connections atomic.Int64
 	troubled    atomic.Bool // the outbox takes nothing, and a warning said so
 	checks      sync.Map    // addresses of connections of Check
@@ -127,7 +128,10 @@ type Relay struct {
 // the users file, of certificates and of the listeners.
 func New(ctx context.Context, o Options) (*Relay, error) {
 	o = o.withDefaults()
-	r := &Relay{opts: o, used: budget.New(o.Now), blocked: blockedMailboxes{box: o.Outbox, now: o.Now}, ports: map[string]*port{}, spare: map[string]*port{}, broken: make(chan error, 1)}
+	r := &Relay{
+		opts: o, used: budget.New(o.Now), blocked: blockedMailboxes{box: o.Outbox, now: o.Now}, ports: map[string]*port{}, spare: map[string]*port{},
+		broken: make(chan error, 1), accepting: make(chan struct{}, mostAccepted),
+	}
 	err := operator.Intake(ctx, o.Outbox, Source, o.Now().Add(-24*time.Hour), r.used.Count)
 	if err == nil {
 		err = r.Reload(ctx)
