@@ -168,7 +168,7 @@ func TestSendersAndRecipients(t *testing.T) {
 		"root, completed":       {"domain: contoso.example\n" + local(anyone), "C: MAIL FROM:<root>\nS: 250", nil},
 		"null, by the default":  {"default_mailbox: noreply@contoso.example\n" + local(anyone), "C: MAIL FROM:<>\nS: 250", nil},
 		"too large by SIZE":     {strings.Replace(local(anyone), `"}]`, `", limits: {size: 65536}}]`, 1), "C: MAIL FROM:<a@contoso.example> SIZE=65537\nS: 552 5.3.4 the message is larger than 65536 octets (0.1 MB)", []string{"relay-too-large"}},
-		"BINARYMIME":            {local(anyone), "C: MAIL FROM:<a@contoso.example> BODY=BINARYMIME\nS: 555 5.5.4 BODY=BINARYMIME is not offered", []string{"relay-binarymime"}},
+		"BINARYMIME":            {local(anyone), "C: MAIL FROM:<a@contoso.example> BODY=BINARYMIME\nS: 555 5.5.4 BODY=BINARYMIME is not offered", []string{"relay-message-unreadable"}},
 		"another domain":        {local(client), mail + "C: RCPT TO:<x@fabrikam.example>\nS: 550 5.7.1 client scanner may not write to fabrikam.example\nC: RCPT TO:<x@CONTOSO.example>\nS: 250", []string{"relay-recipient-elsewhere"}},
 		"a local name":          {local(anyone), mail + "C: RCPT TO:<root>\nS: 550 5.1.1 \"root\" has no domain and no alias", []string{"relay-recipient-local"}},
 		"not an address to":     {local(anyone), mail + "C: RCPT TO:<x..@y@z>\nS: 55", nil},

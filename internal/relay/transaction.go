@@ -42,7 +42,7 @@ func (s *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply 
 		return s.refuse(tooLarge(event.StageMail, l, m.ReversePath))
 	}
 	if m.Body == "BINARYMIME" { // only content in lines can be kept
-		return s.refuse(refusal{stage: event.StageMail, code: event.BinaryMIME, reply: 555, enhanced: "5.5.4", mail: m.ReversePath, text: "BODY=BINARYMIME is not offered"})
+		return s.refuse(refusal{stage: event.StageMail, code: event.MessageBad, reply: 555, enhanced: "5.5.4", mail: m.ReversePath, text: "BODY=BINARYMIME is not offered"})
 	}
 	decision, unsuited := r.senders.AtMail(client, m.ReversePath)
 	if unsuited != nil {

@@ -40,7 +40,6 @@ const (
 	TooLarge           Code = "relay-too-large"            // the message
 	TooManyRecipients  Code = "relay-too-many-recipients"  // of one message
 	BudgetUsedUp       Code = "relay-budget-used-up"       // the client's
-	BinaryMIME         Code = "relay-binarymime"           // which is not offered
 	MailboxBlocked     Code = "relay-mailbox-blocked"      // by Exchange Online
 	RecipientBad       Code = "relay-recipient-unreadable" // not an address
 	RecipientLocal     Code = "relay-recipient-local"      // no domain, and no alias
