@@ -35,7 +35,22 @@ import (
 	"github.com/smtpsend/smtpsend/internal/session"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(certificates())
+		os.Exit(code)
+	}))
+}
+
+// certificates is the directory of the self-made certificate that all tests show: making
+// one takes long.
+var certificates = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "relay")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+})
 
 // lab is a relay with its outbox, in a directory.
 type lab struct {
@@ -80,7 +95,7 @@ func newLab(t testing.TB, settings string, w with) *lab {
 		t.Fatal(err)
 	}
 	o := relay.Hurried(w.relay)
-	o.Outbox, o.Hostname, o.CertificateDir = l.box, "relay.contoso.example", filepath.Join(l.dir, "tls")
+	o.Outbox, o.Hostname, o.CertificateDir = l.box, "relay.contoso.example", certificates()
 	o.Read = func(ctx context.Context) (*relayfile.File, error) { return relayfile.Read(ctx, l.file) }
 	o.Logger = slog.New(slog.NewTextHandler(lockedWriter{l}, nil))
 	o.Warn = func(text string) { l.note(func() { l.warnings = append(l.warnings, text) }) }
@@ -351,15 +366,6 @@ func (l *lab) first() string {
 		l.t.Fatal(err)
 	}
 	return f.Listeners[0].Address.String()
-}
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 // events, visited, warned and logged are what was told up to now.
