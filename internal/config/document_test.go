@@ -137,3 +137,24 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// The defaults are in the table for people and in config for the program.
+func TestDefaultsAreTheTables(t *testing.T) {
+	var all []string
+	for _, s := range setting.All() {
+		if s.Default != "" && !strings.HasPrefix(s.Default, "(") {
+			all = append(all, s.Variable()+"="+s.Default)
+		}
+	}
+	o := options(t, all...)
+	given, _ := config.Load(t.Context(), o) // ids and secret are missing
+	o.Environ = []string{}
+	unset, _ := config.Load(t.Context(), o)
+	typ := reflect.TypeFor[config.Config]()
+	for i := range typ.NumField() {
+		field := func(c *config.Config) any { return reflect.ValueOf(c).Elem().Field(i).Interface() }
+		if typ.Field(i).IsExported() && !reflect.DeepEqual(field(unset), field(given)) {
+			t.Errorf("%s is %v, want %v", typ.Field(i).Name, field(unset), field(given))
+		}
+	}
+}
