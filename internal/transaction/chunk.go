@@ -291,11 +291,11 @@ func holdsSMTP(content []byte) bool {
 // submits reports whether a line begins with one of the commands that submit; some
 // servers look no further than its first four octets.
 func submits(line []byte) bool {
-	verb := bytes.TrimLeft(line, " \t")
-	verb = verb[:min(len(verb), len("DATA"))]
-	if len(verb) == 0 || strings.IndexByte("BbDd", verb[0]) < 0 {
+	if len(line) == 0 || strings.IndexByte(" \tBbDd", line[0]) < 0 { // nearly every one
 		return false
 	}
+	verb := bytes.TrimLeft(line, " \t")
+	verb = verb[:min(len(verb), len("DATA"))]
 	return slices.ContainsFunc([]string{"DATA", "BDAT", "BURL"}, func(command string) bool {
 		return bytes.EqualFold(verb, []byte(command))
 	})
