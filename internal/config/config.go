@@ -41,14 +41,14 @@ const Prefix = setting.Prefix
 
 // Config is the configuration of one run. It has a field for each setting of
 // the table, under the name of its variable without underscores. envconfig parses the
-// fields that are not texts. Texts have nothing to parse, and secrets would have to be
-// in the environment for it.
+// switches and words. Texts have nothing to parse, numbers were parsed when they were
+// checked, and secrets would have to be in the environment for it.
 type Config struct {
 	MailSender string `ignored:"true"` // From address when a message names none; may hold a display name
 	NoMails    bool   // compose and check, but open no connection
 
 	MailServer         string `ignored:"true"` // host name or IP address
-	SMTPPort           int    // 1 to 65535
+	SMTPPort           int    `ignored:"true"` // 1 to 65535
 	SMTPSecurity       Security
 	SMTPAuthenticating Authentication
 	SMTPUserName       string `ignored:"true"` // mailbox named in XOAUTH2; "" = the header From
@@ -58,7 +58,7 @@ type Config struct {
 	OfficeClientSecret            secret.String `ignored:"true"`
 	OfficeTokenEndpoint           string        `ignored:"true"` // as written, with #TenantID#; see TokenURL
 	OfficeAccessScopes            Scopes
-	OfficeTokenGraceTimeInSeconds int // 0 to 86400
+	OfficeTokenGraceTimeInSeconds int `ignored:"true"` // 0 to 86400
 
 	Cloud        Cloud
 	CAFile       string        `ignored:"true"` // PEM with further roots; "" = the system's alone
@@ -81,9 +81,9 @@ type Config struct {
 	InDoubt           InDoubt
 	Operator          string        `ignored:"true"` // address for notices; "" = no mail is sent
 	NotifyCommand     secret.String `ignored:"true"` // its arguments may hold a token; see Notify
-	MessagesPerMinute int           // of one mailbox: 1 to 30
-	RecipientsPerDay  int           // of one mailbox: 1 to 10,000
-	TimeScale         int           // 1 but beside a sandbox
+	MessagesPerMinute int           `ignored:"true"` // of one mailbox: 1 to 30
+	RecipientsPerDay  int           `ignored:"true"` // of one mailbox: 1 to 10,000
+	TimeScale         int           `ignored:"true"` // 1 but beside a sandbox
 
 	notify   program.Program     // of NotifyCommand
 	envFile  string              // the env file that was read, "" for none
@@ -100,6 +100,14 @@ func (c *Config) texts() map[string]*string {
 		"CA_FILE": &c.CAFile, "EHLO_NAME": &c.EHLOName, "CACHE_DIR": &c.CacheDir, "IDENTITY_FILE": &c.IdentityFile,
 		"DEFAULT_DOMAIN": &c.DefaultDomain, "ALIASES_FILE": &c.AliasesFile, "DEAD_LETTER_DIR": &c.DeadLetterDir,
 		"STATE_DIR": &c.StateDir, "OPERATOR": &c.Operator,
+	}
+}
+
+// numbers are the fields that are whole numbers, by the setting's name.
+func (c *Config) numbers() map[string]*int {
+	return map[string]*int{
+		"SMTP_PORT": &c.SMTPPort, "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS": &c.OfficeTokenGraceTimeInSeconds,
+		"MESSAGES_PER_MINUTE": &c.MessagesPerMinute, "RECIPIENTS_PER_DAY": &c.RecipientsPerDay, "TIME_SCALE": &c.TimeScale,
 	}
 }
 

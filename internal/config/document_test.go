@@ -158,3 +158,12 @@ func TestDefaultsAreTheTables(t *testing.T) {
 		}
 	}
 }
+
+// A default in brackets says where a value comes from and is none itself.
+func TestDefaultForPeopleIsAValueLikeAnyOther(t *testing.T) {
+	s, _ := setting.Named("EHLO_NAME")
+	cfg, _ := config.Load(t.Context(), options(t, s.Variable()+"="+s.Default))
+	if cfg.EHLOName != s.Default {
+		t.Errorf("%s=%s gives %q", s.Variable(), s.Default, cfg.EHLOName)
+	}
+}

@@ -28,7 +28,7 @@ func defaults() *Config {
 }
 
 // fill puts the values that were given into cfg, which has the defaults. envconfig
-// parses what is not a text. It reads the process's environment only, while our values
+// parses switches and words. It reads the process's environment only, while our values
 // also come from flags, files and other variables, so they are lent to it under a prefix
 // that nothing else can have. envconfig stops at the first value that it cannot parse:
 // that one is taken away and the rest tried again, so that every problem is found. It
@@ -38,7 +38,7 @@ func defaults() *Config {
 func fill(cfg *Config, found *findings) {
 	prefix := rand.Text()[:12]      // letters and digits; short, because envconfig writes it for each field
 	lent := make(map[string]string) // names of settings
-	texts := cfg.texts()
+	texts, numbers := cfg.texts(), cfg.numbers()
 	for _, s := range setting.All() {
 		e, ok := found.values[s.Name]
 		if !ok || e.isDefault(s) || s.Secret || s.Name == "PROXY" || s.Name == setting.NotifyCommand || found.bad[s.Name] {
@@ -46,6 +46,10 @@ func fill(cfg *Config, found *findings) {
 		}
 		if text := texts[s.Name]; text != nil {
 			*text = e.text.Reveal()
+			continue
+		}
+		if number := numbers[s.Name]; number != nil {
+			*number, _ = strconv.Atoi(e.text.Reveal()) // which wellFormed has looked at
 			continue
 		}
 		key := prefix + "_" + strings.ReplaceAll(s.Name, "_", "")
@@ -56,7 +60,7 @@ func fill(cfg *Config, found *findings) {
 		}
 		defer os.Unsetenv(key)
 	}
-	for {
+	for len(lent) > 0 {
 		err := envconfig.Process(prefix, cfg)
 		var parse *envconfig.ParseError
 		if !errors.As(err, &parse) {
@@ -75,7 +79,7 @@ func fill(cfg *Config, found *findings) {
 func parseReason(e *envconfig.ParseError) string {
 	var number *strconv.NumError
 	if errors.As(e.Err, &number) {
-		return "is neither 0 nor 1" // whole numbers were looked at before, by wellFormed
+		return "is neither 0 nor 1"
 	}
 	return e.Err.Error()
 }

@@ -59,7 +59,7 @@ type Options struct {
 // of a secret is read and nothing sealed is opened after an error in the env file
 // or in any setting.
 //
-// While it runs, the values other than texts and secrets are in the process's
+// While it runs, the switches and words that were given are in the process's
 // environment under a random prefix, because envconfig reads them from there
 // and nowhere else; no variable of the environment itself is touched.
 func Load(ctx context.Context, o Options) (*Config, error) {

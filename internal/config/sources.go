@@ -24,10 +24,10 @@ type entry struct {
 	origin Origin
 }
 
-// isDefault reports a value that is the table's default, so that nothing can be wrong
-// with it.
+// isDefault reports a value that is the table's default, wherever it comes from, so that
+// nothing can be wrong with it.
 func (e entry) isDefault(s setting.Setting) bool {
-	return e.origin.Source == SourceDefault && e.text.Reveal() == s.Default
+	return e.text.Reveal() == s.Default && !strings.HasPrefix(s.Default, "(") // those are for people
 }
 
 // sources are the places where values come from.
