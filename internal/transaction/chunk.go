@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/session"
@@ -277,20 +279,25 @@ func suspect(r smtp.Reply) bool {
 // submit something: no command but DATA, BDAT and BURL (RFC 4468) does. Such
 // content, a mail about SMTP or an attack, waits for the reply to DATA.
 func holdsSMTP(content []byte) bool {
-	for rest := content; len(rest) > 0; {
-		line := rest
-		if end := bytes.IndexAny(rest, "\r\n"); end >= 0 {
-			line, rest = rest[:end], rest[end+1:]
-		} else {
-			rest = nil
-		}
-		line = bytes.TrimLeft(line, " \t")
-		verb := line[:min(len(line), len("DATA"))] // some servers look no further
-		for _, submits := range []string{"DATA", "BDAT", "BURL"} {
-			if bytes.EqualFold(verb, []byte(submits)) {
+	for _, end := range []byte("\r\n") { // one after the other, which is faster than for both
+		for line, more := content, true; more; _, line, more = bytes.Cut(line, []byte{end}) {
+			if submits(line) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// submits reports whether a line begins with one of the commands that submit; some
+// servers look no further than its first four octets.
+func submits(line []byte) bool {
+	if len(line) == 0 || strings.IndexByte(" \tBbDd", line[0]) < 0 { // nearly every one
+		return false
+	}
+	verb := bytes.TrimLeft(line, " \t")
+	verb = verb[:min(len(verb), len("DATA"))]
+	return slices.ContainsFunc([]string{"DATA", "BDAT", "BURL"}, func(command string) bool {
+		return bytes.EqualFold(verb, []byte(command))
+	})
 }
