@@ -41,8 +41,11 @@ func fill(cfg *Config, found *findings) {
 	texts, numbers := cfg.texts(), cfg.numbers()
 	for _, s := range setting.All() {
 		e, ok := found.values[s.Name]
-		if !ok || e.isDefault(s) || s.Secret || s.Name == "PROXY" || s.Name == setting.NotifyCommand || found.bad[s.Name] {
+		if !ok || e.isDefault(s) || s.Secret || s.Name == "PROXY" || s.Name == setting.NotifyCommand {
 			continue
+		}
+		if found.bad[s.Name] {
+			e = entry{} // the checks of other settings shall not take the default for what was meant
 		}
 		if text := texts[s.Name]; text != nil {
 			*text = e.text.Reveal()
@@ -50,6 +53,9 @@ func fill(cfg *Config, found *findings) {
 		}
 		if number := numbers[s.Name]; number != nil {
 			*number, _ = strconv.Atoi(e.text.Reveal()) // which wellFormed has looked at
+			continue
+		}
+		if found.bad[s.Name] {
 			continue
 		}
 		key := prefix + "_" + strings.ReplaceAll(s.Name, "_", "")
