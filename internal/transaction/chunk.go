@@ -173,8 +173,10 @@ func (c *chunk) inStep(r smtp.Reply, more surplus) bool {
 
 // lostCount ends a transaction in which the server said a reply too many, at a place
 // that is not known: whose refusals and whose acceptances the replies were is not
-// known either.
+// known either. Later mail goes by DATA, where the 354 tells: a server that does the
+// same each time would make doubt of every message.
 func (c *chunk) lostCount(r smtp.Reply, cause error) error {
+	c.p.o.Chunking.Fail()
 	c.t.expect()
 	return c.p.session.Fail(smtp.StageContent, &session.Error{Reply: r, Err: cause})
 }
