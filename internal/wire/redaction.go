@@ -26,11 +26,15 @@ const shortestCredential = 8
 type credential struct{ words secret.Words }
 
 // newCredential is token and response, the latter as it goes over the wire. What
-// response has in base64, its token has too.
+// response has in base64, its token has too, but a short one has no run of its own there.
 func newCredential(token string, response []byte) *credential {
 	c := &credential{}
 	if len(token) >= shortestCredential {
-		c.words = secret.NewWords(append(secret.Quoted(token), secret.Encoded(string(response))...)...)
+		words := append(secret.Quoted(token), secret.Encoded(string(response))...)
+		if len(token) <= shortestRun {
+			words = append(words, secret.Encoded(token)...)
+		}
+		c.words = secret.NewWords(words...)
 	}
 	return c
 }
