@@ -108,7 +108,10 @@ func resolveAll(from *sources, found *findings) {
 			continue
 		}
 		e, ok := from.resolve(s)
-		if ok && (e.isDefault(s) || found.wellFormed(s, &e)) {
+		if !ok {
+			continue
+		}
+		if e.isDefault(s) || found.wellFormed(s, &e) {
 			found.values[s.Name] = e
 		}
 	}
