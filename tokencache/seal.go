@@ -32,8 +32,8 @@ var (
 )
 
 // wireRecord is the plain text of a sealed record, as JSON on one line. The access token
-// is the next line: to read it out of JSON costs as much as all else of a record. Files
-// of before have it as access_token.
+// is the next line: to read it out of JSON costs as much as all else of a record. Older
+// files have it in the JSON, as access_token.
 type wireRecord struct {
 	TokenType string       `json:"token_type,omitempty"`
 	Expiry    time.Time    `json:"expiry,omitzero"`

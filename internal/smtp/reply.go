@@ -116,7 +116,7 @@ func Read(br *bufio.Reader) (Reply, error) {
 }
 
 func readLine(br *bufio.Reader, total *int) (string, error) {
-	var inOne [512]byte // what a line takes as a rule
+	var inOne [512]byte // enough for most lines
 	line := inOne[:0]
 	for {
 		part, err := br.ReadSlice('\n')
