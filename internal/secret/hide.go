@@ -78,6 +78,9 @@ func NewWords(values ...string) Words {
 // secret may do so in part, over several lines, or in capitals. A word that is
 // shorter itself is hidden whole.
 func (w Words) Hide(text string, shortest int) string {
+	for i := range w.folded { // a whole one first: a part that another word has too would leave pieces of it
+		text = hide(text, &w.folded[i], len(w.folded[i].text))
+	}
 	for i := range w.folded {
 		text = hide(text, &w.folded[i], shortest)
 	}
