@@ -3,21 +3,20 @@ package smtpsend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/smtp"
-	"strings"
 
 	gomail "github.com/wneessen/go-mail/smtp"
-	"golang.org/x/oauth2"
 
-	"github.com/smtpsend/smtpsend/internal/config"
-	"github.com/smtpsend/smtpsend/internal/loopback"
-	"github.com/smtpsend/smtpsend/xoauth2"
+	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/bearer"
 )
 
-// What Start of an Auth refuses: a token is as good as a password to whoever gets it.
+// Start of an Auth returns these errors, because anyone who gets the token can use it as
+// a password.
 var (
-	ErrNoTLS       = errors.New("smtpsend: no TLS: the access token is not sent in clear")
-	ErrOtherServer = errors.New("smtpsend: not the server of the settings: the access token is not sent there")
+	ErrNoTLS       = account.ErrNoTLS
+	ErrOtherServer = account.ErrOtherServer
 )
 
 // Auth returns XOAUTH2 as mailbox ("": that of the settings) for go-mail's client:
@@ -25,13 +24,14 @@ var (
 //	mail.NewClient("smtp.office365.com", mail.WithTLSPortPolicy(mail.TLSMandatory),
 //		mail.WithSMTPAuthCustom(client.Auth(ctx, "noreply@contoso.com")))
 //
-// Each sign-in takes the token from the cache, or a new one, which ctx bounds. It
-// refuses a connection without TLS (ErrNoTLS), unless the settings say that there is
-// none, which they may for this machine alone; and a server that is not that of the
-// settings (ErrOtherServer). A token that the server refuses by a challenge is not
-// given again; Exchange Online refuses by reply 535 alone, which an Auth is not told:
-// then give the Token to Invalidate. The result is for one connection at a time, one
-// after another.
+// Each sign-in takes the token from the cache, or fetches a new one; ctx limits the time
+// for this. The Auth refuses a connection without TLS (ErrNoTLS), unless the settings
+// switch TLS off, which they may only for a server on this machine. It also refuses a
+// server that is not the one of the settings (ErrOtherServer). If the server refuses a
+// token in a challenge, the token is not used again. Exchange Online refuses with the
+// reply 535, which go-mail does not pass to an Auth: give the token to Invalidate
+// yourself then. The Auth may be used for several connections, but only for one at a
+// time.
 func (c *Client) Auth(ctx context.Context, mailbox string) gomail.Auth {
 	return &goMailAuth{c.signIn(ctx, mailbox)}
 }
@@ -42,53 +42,26 @@ func (c *Client) NetAuth(ctx context.Context, mailbox string) smtp.Auth {
 }
 
 func (c *Client) signIn(ctx context.Context, mailbox string) signIn {
-	if mailbox == "" {
-		mailbox = c.cfg.SMTPUserName
-	}
-	if mailbox == "" && !c.from.IsZero() {
-		mailbox = c.from.Addr()
-	}
-	return signIn{ctx: ctx, client: c, mailbox: mailbox}
+	return signIn{c.account.SignIn(mailbox), ctx, c}
 }
 
-// signIn is one exchange after another.
+// signIn is one exchange after another. It keeps ctx, because the methods of an Auth
+// have none.
 type signIn struct {
-	ctx     context.Context // kept, because the methods of an Auth have none
-	client  *Client
-	mailbox string
-	sasl    *xoauth2.Client // of the exchange under way
-	token   *oauth2.Token
+	*account.SignIn
+	ctx    context.Context
+	client *Client
 }
 
 func (s *signIn) start(server string, tls bool) (mechanism string, initialResponse []byte, err error) {
-	cfg := s.client.cfg
-	clear := cfg.SMTPSecurity == config.SecurityNone && loopback.Host(server)
-	if !tls && !clear {
-		return "", nil, ErrNoTLS
+	mechanism, initialResponse, err = s.Start(s.ctx, server, tls)
+	if none, ok := errors.AsType[*bearer.Error](err); ok {
+		return "", nil, s.client.tokenError(none.Err)
 	}
-	if !strings.EqualFold(strings.Trim(server, "[]"), strings.Trim(cfg.MailServer, "[]")) {
-		return "", nil, ErrOtherServer
+	if err != nil {
+		return "", nil, fmt.Errorf("smtpsend: %w", err)
 	}
-	if s.token, err = s.client.Token(s.ctx); err != nil {
-		return "", nil, err
-	}
-	s.sasl = xoauth2.NewClient(s.mailbox, s.token.AccessToken)
-	return s.sasl.Start()
-}
-
-// Next answers a challenge; more is false for the server's final reply.
-func (s *signIn) Next(challenge []byte, more bool) (response []byte, err error) {
-	if !more {
-		return nil, nil
-	}
-	if s.sasl == nil {
-		return nil, xoauth2.ErrUnexpectedChallenge
-	}
-	response, err = s.sasl.Next(challenge)
-	if s.sasl.Result() != nil {
-		s.client.Invalidate(s.token)
-	}
-	return response, err
+	return mechanism, initialResponse, nil
 }
 
 type goMailAuth struct{ signIn }

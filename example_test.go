@@ -215,7 +215,7 @@ func ExampleClient_NetAuth() {
 	fmt.Println(submitByNetSMTP(srv, auth, false)) // without STARTTLS
 	// Output:
 	// <nil> 1
-	// smtpsend: no TLS: the access token is not sent in clear
+	// smtpsend: no TLS: the access token is not sent unencrypted
 }
 
 // The sign-in of emersion/go-smtp, by package xoauth2.

@@ -18,12 +18,12 @@ import (
 // Outcome is what happened to a message for one recipient.
 type Outcome string
 
-// The outcomes. Accepted and InDoubt must not be sent again without thought; of the
-// others the server has nothing.
+// The outcomes. With all but Accepted and InDoubt the server does not have the message
+// for the recipient, so sending it again makes no duplicate.
 const (
 	Accepted     Outcome = "accepted"      // the server took responsibility (RFC 5321 4.1.1.4)
 	Deferred     Outcome = "deferred"      // refused for now (4yz): the same may work later
-	Refused      Outcome = "refused"       // refused for good (5yz), or not offered because the server cannot take it
+	Refused      Outcome = "refused"       // refused for good (5yz), or not sent because the server cannot take it
 	InDoubt      Outcome = "in doubt"      // everything was sent and no reply came: the server may have it
 	NotAttempted Outcome = "not attempted" // something failed before this recipient's turn
 )
@@ -35,7 +35,7 @@ type Stage string
 const (
 	StageConfig   = Stage(smtp.StageConfig)   // settings, before any connection
 	StageToken    = Stage(smtp.StageToken)    // the request to the token endpoint
-	StageDial     = Stage(smtp.StageDial)     // name resolution and TCP, and the wait for a place
+	StageDial     = Stage(smtp.StageDial)     // name resolution and TCP, and the wait for a free connection
 	StageGreeting = Stage(smtp.StageGreeting) // the server's first reply
 	StageEHLO     = Stage(smtp.StageEHLO)
 	StageStartTLS = Stage(smtp.StageStartTLS) // STARTTLS and the TLS handshake
@@ -67,7 +67,7 @@ type Finding struct {
 	Code  string // short name, such as "smtp-auth-disabled-mailbox"
 	Title string
 	Cause string
-	Fixes []Fix // the likeliest first
+	Fixes []Fix // the most likely first
 }
 
 // Fix is something that may help.
@@ -83,7 +83,7 @@ type Recipient struct {
 	Outcome Outcome
 	Stage   Stage    // that decided the outcome
 	Reply   Reply    // that decided it; zero when none came
-	Finding *Finding // nil when the recipient was accepted, or lacks a reply of its own
+	Finding *Finding // nil when the recipient was accepted, or has no reply of its own
 }
 
 // Receipt is the account of one submission.
@@ -91,8 +91,8 @@ type Receipt struct {
 	MessageID  string // with its angle brackets
 	Mailbox    string // that signed in
 	Server     string // "host:port"
-	Hostname   string // that Exchange gives for the machine that took the message; "" when none
-	QueueID    string // the server's name for the message; "" when none
+	Hostname   string // the machine that took the message, as Exchange names it; "" when it does not
+	QueueID    string // the server's name for the message; "" when it gave none
 	Size       int64  // octets of content
 	Recipients []Recipient
 	Reply      Reply // to the end of the content
@@ -130,12 +130,12 @@ func (r *Receipt) String() string {
 type Error struct {
 	Stage     Stage
 	Reply     Reply  // the server's; zero when none came
-	Recipient string // whom Reply is about; "" when it is about all
-	// InDoubt says that at least one recipient is InDoubt: to send again may make
-	// two messages of one.
+	Recipient string // the recipient that Reply is about; "" when it is about all
+	// InDoubt says that at least one recipient is InDoubt: if you send the message
+	// again, that recipient may get it twice.
 	InDoubt bool
 	Finding Finding
-	Err     error // the cause; nil when Reply says all
+	Err     error // the cause; nil when Reply says everything
 
 	text      string
 	temporary bool
@@ -148,59 +148,43 @@ func (e *Error) Error() string { return "smtpsend: " + e.text }
 func (e *Error) Unwrap() error { return e.Err }
 
 // Temporary reports whether the failure may pass by itself, so that the same message
-// can be sent later to those in Receipt.Open. It is false when someone is in doubt.
+// can be sent later to the addresses of Receipt.Open. It is false when a recipient is in
+// doubt.
 func (e *Error) Temporary() bool { return e.temporary && !e.InDoubt }
 
 // result makes a Receipt of what happened, and an Error unless all is well.
 func (c *Client) result(ctx context.Context, r *submission.Receipt, from string) (*Receipt, error) {
-	facts, claims := account.Known(c.cfg, r.Mailbox, from, r.Token)
-	facts.MessageID = r.MessageID
+	explained := r.Explain(account.Known(c.cfg, r.Mailbox, from, r.Token))
 	receipt := &Receipt{
 		MessageID: r.MessageID, Mailbox: r.Mailbox, Server: r.Server, Hostname: r.Hostname, QueueID: r.QueueID, Size: r.Size,
 		Reply: replyOf(r.Reply), Attempts: len(r.Attempts), Started: r.Started, Took: r.Took,
 	}
-	for _, rcpt := range r.Recipients {
+	for i, rcpt := range r.Recipients {
 		shown := Recipient{Address: rcpt.ForwardPath, Outcome: Outcome(rcpt.Outcome.Word()), Stage: Stage(rcpt.Stage), Reply: replyOf(rcpt.Reply)}
-		if rcpt.Outcome != smtp.Accepted && (shown.Reply.Code != 0 || rcpt.Fault != "") {
-			facts.Recipient = rcpt.ForwardPath
-			symptom := session.SymptomOf(rcpt)
-			symptom.Claims = claims
-			finding := findingOf(diagnosis.Find(symptom, facts))
+		if found := explained.Recipients[i]; found != nil {
+			finding := findingOf(*found)
 			shown.Finding = &finding
 		}
 		receipt.Recipients = append(receipt.Recipients, shown)
 	}
-	failed, to := r.Failure()
-	if failed == nil {
+	if explained.Failure == nil {
 		return receipt, nil
 	}
-	facts.Recipient = to
-	e := errorOf(failed, facts, claims)
-	e.Recipient, e.InDoubt = to, r.Count(smtp.InDoubt) > 0
+	e := newError(explained.Failure, explained.Finding)
+	e.Recipient, e.InDoubt = explained.To, r.Count(smtp.InDoubt) > 0
 	if ctx.Err() != nil && !errors.Is(e.Err, ctx.Err()) { // it ended the wait for another attempt
 		e.Err = errors.Join(ctx.Err(), e.Err)
 	}
 	return receipt, e
 }
 
-// notSubmitted is the result of a Client that submits nothing.
-func (c *Client) notSubmitted(out *outgoing) (*Receipt, error) {
-	r := &Receipt{MessageID: out.MessageID, Mailbox: out.Envelope.ReversePath, Server: c.cfg.Addr(), Size: out.Content.Size(), Started: time.Now()}
-	for _, path := range out.Envelope.ForwardPaths {
-		r.Recipients = append(r.Recipients, Recipient{Address: path, Outcome: NotAttempted, Stage: StageConfig})
-	}
-	return r, &Error{Stage: StageConfig, Err: ErrNoMails, text: ErrNoMails.Error()}
-}
-
 // tokenError is err of the token endpoint as an Error.
 func (c *Client) tokenError(err error) error {
-	return errorOf(&session.Error{Stage: smtp.StageToken, Fault: diagnosis.FaultOf(err), Err: err}, account.Facts(c.cfg, "", ""), nil)
+	failed := &session.Error{Stage: smtp.StageToken, Fault: diagnosis.FaultOf(err), Err: err}
+	return newError(failed, diagnosis.Find(failed.Symptom(), account.Facts(c.cfg, "", "")))
 }
 
-func errorOf(failed *session.Error, f diagnosis.Facts, claims *diagnosis.Claims) *Error {
-	symptom := failed.Symptom()
-	symptom.Claims = claims
-	found := diagnosis.Find(symptom, f)
+func newError(failed *session.Error, found diagnosis.Finding) *Error {
 	e := &Error{
 		Stage: Stage(failed.Stage), Reply: replyOf(failed.Reply), Finding: findingOf(found), InDoubt: failed.InDoubt, Err: failed.Err,
 		text: failed.Error(), temporary: found.Transient(),

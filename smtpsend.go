@@ -26,64 +26,63 @@
 //
 //   - [Client.Send] composes and submits a [Message]. What is wrong with it is found
 //     before any connection is made.
-//   - [Client.SendAll] submits several over one session.
+//   - [Client.SendAll] submits several messages over one session.
 //   - [Client.SendMsg] submits a message of go-mail.
-//   - [Client.SendRaw] submits a message that is RFC 5322 text already.
-//   - [Client.Auth] and [Client.NetAuth] are the sign-in alone, for programs that keep
-//     go-mail's client or net/smtp; [Client.Token] with package xoauth2 is the sign-in
-//     for emersion/go-smtp and all others. These programs get no receipt.
+//   - [Client.SendRaw] submits a message that is already RFC 5322 text.
+//   - [Client.Auth] and [Client.NetAuth] only sign in, for programs that keep go-mail's
+//     client or net/smtp. For emersion/go-smtp and all other clients, use
+//     [Client.Token] with package xoauth2. These programs get no receipt.
 //
 // # Receipts
 //
-// A submission ends with a [Receipt]. Each recipient has one [Outcome] in it: the
-// server may accept a message for some and refuse it for others. Accepted means that
-// the server took responsibility, not that the message was delivered: Exchange
-// reports later, to the mailbox, what it could not deliver.
+// A submission ends with a [Receipt], in which each recipient has one [Outcome]. The
+// server may accept a message for some recipients and refuse it for others. Accepted
+// means that the server took responsibility, not that the message was delivered. If
+// Exchange cannot deliver it, the mailbox gets a report later.
 //
 // The error is nil only when every recipient was accepted. Otherwise it is an
 // [*Error], which names stage, reply, cause and fixes, and the Receipt is there too.
 // The Receipt is nil when nothing was tried: the message is wrong
 // ([*MessageError]), it could not be read, or ctx had ended.
 //
-// Within one call, what may pass by itself is tried again with growing waits until
-// [Options.Timeout], for the recipients that still lack the message, and always with
-// the same Message-ID. Between calls nothing is kept: what is [Deferred] or
-// [NotAttempted] at the end ([Receipt.Open]) is the caller's to send again.
+// Within one call, a failure that may pass by itself leads to another attempt. The
+// waits between attempts grow, and [Options.Timeout] limits them all. An attempt is for
+// the recipients that do not have the message yet, and always has the same Message-ID.
+// Between calls nothing is kept: the caller decides whether to send the message again
+// to recipients that are [Deferred] or [NotAttempted] ([Receipt.Open]).
 //
 // # Doubt
 //
 // When the connection ends after the last octet of a message and before the reply,
 // no one can know whether the server has it. Such a recipient is [InDoubt], and
-// smtpsend never sends the message to it again by itself, because that may make two
-// messages of one. Look for the Message-ID in the message trace of Exchange, or send
-// again and accept the duplicate. A context that ends while the reply is waited for
-// makes doubt; Options.Timeout does not, because it ends before the last octet.
+// smtpsend never sends the message to it again by itself, because the recipient may
+// then get it twice. Look for the Message-ID in the message trace of Exchange, or send
+// again and accept the duplicate. If the context ends while smtpsend waits for the
+// reply, the message is in doubt. Options.Timeout does not have this effect, because it
+// applies only up to the last octet.
 //
 // # Concurrency
 //
-// A Client is safe for use by several goroutines and is meant to be kept. All its
-// sessions use one token, which is kept encrypted in the cache directory and shared
-// with other processes of the same user and settings, the command among them.
-// Exchange Online allows few connections for each mailbox at the same time: those
-// who come too late wait for a place, and their waiting counts as time of ctx and
-// Options.Timeout.
+// Several goroutines may use a Client at the same time. Make one and keep it. All its
+// sessions use one token. The token is kept encrypted in the cache directory, and other
+// processes of the same user with the same settings, such as the command, share it.
+// Exchange Online allows three connections for a mailbox at the same time. A submission
+// that finds none free waits, and ctx and Options.Timeout limit this wait too.
 //
 // # Compatibility
 //
-// The API is kept from the first tag: no name goes, no type changes. Structs may get
-// more fields: write them with field names. The texts of errors and findings, and
-// the codes of new findings, are not promised; codes that exist keep their meaning.
+// From the first tag on, no name of the API is removed and no type changes. Structs may
+// get more fields, so use field names in composite literals. The texts of errors and
+// findings may change, and there may be new codes. A code that exists keeps its meaning.
 package smtpsend
 
 import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -94,55 +93,55 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/seal"
 	"github.com/smtpsend/smtpsend/internal/secret"
-	"github.com/smtpsend/smtpsend/tokencache"
 )
 
-// DefaultTimeout is Options.Timeout where it is zero.
+// DefaultTimeout is used when Options.Timeout is zero.
 const DefaultTimeout = 2 * time.Minute
 
-// Options say as whom and how a Client submits. TenantID, ClientID and ClientSecret
-// are needed, here or among the settings; every other zero value is the default.
+// Options say as which mailbox and how a Client submits. TenantID, ClientID and
+// ClientSecret are needed, here or among the settings. Every other zero value means the
+// default.
 type Options struct {
 	TenantID     string // Directory (tenant) ID
 	ClientID     string // Application (client) ID
 	ClientSecret string // the Value of the client secret, not its ID
-	From         string // author of messages that name none; may have a display name
-	Mailbox      string // mailbox that signs in and submits; "": that of each message's author
+	From         string // author of messages that have none; may have a display name
+	Mailbox      string // mailbox that signs in and submits; "": the author of each message
 
-	// Settings are further settings, each as "NAME=value" with the names that the
-	// command has for them, such as "SMTPSEND_PROXY=http://proxy:3128". The fields
-	// above come before them. Names that do not begin with SMTPSEND_ or AZURE_ are
-	// ignored, so that os.Environ() can be given. Settings of the outbox and of
-	// sendmail have no effect.
+	// Settings are further settings, each as "NAME=value". The names are those of the
+	// command, such as "SMTPSEND_PROXY=http://proxy:3128". If a field above gives the
+	// same setting, the field counts. Names that do not begin with SMTPSEND_ or AZURE_
+	// are ignored, so you can pass os.Environ(). Settings of the outbox and of sendmail
+	// have no effect.
 	Settings []string
-	// EnvFile is a file with more of them, which Settings come before. It must
+	// EnvFile is a file with more settings; those in Settings count before them. It must
 	// belong to the user or root, and no one else may write it. "": none is read.
 	EnvFile string
 
-	// Timeout bounds everything up to the final dot of one message, waits for a
-	// place and for further attempts included. Zero: DefaultTimeout.
+	// Timeout limits everything up to the final dot of one message, with the waits for
+	// a connection and for further attempts. Zero: DefaultTimeout.
 	Timeout time.Duration
-	// Attempts is how often one message is tried at most. Zero: as often as fits
-	// into Timeout.
+	// Attempts is how often one message is tried at most. Zero: as often as Timeout
+	// allows.
 	Attempts int
-	// InMemory keeps the token in this process alone, and counts only its own
-	// connections: for a host whose disk is not to be written.
+	// InMemory keeps the token in this process only, and counts only the connections of
+	// this process. It is for a host whose disk must not be written.
 	InMemory bool
-	// Logger gets what happens: waits and troubles with the cache directory, and
-	// with level Debug the dialogue with the server, without credentials and
-	// content. nil: nothing is logged.
+	// Logger gets waits and problems with the cache directory. With level Debug it also
+	// gets the dialogue with the server, without credentials and content. nil: nothing
+	// is logged.
 	Logger *slog.Logger
 
 	usualEnvFile bool
 }
 
 // Format writes the options without the client secret and the values of Settings, for
-// every verb: options in a log shall not give them away.
+// every verb, so that a log of the options does not reveal them.
 func (o Options) Format(f fmt.State, verb rune) {
 	fmt.Fprintf(f, fmt.FormatString(f, verb), plainOptions(o.withoutSecrets()))
 }
 
-// MarshalJSON leaves out what Format does.
+// MarshalJSON leaves out what Format leaves out.
 func (o Options) MarshalJSON() ([]byte, error) { return json.Marshal(plainOptions(o.withoutSecrets())) }
 
 // plainOptions are Options without their methods.
@@ -152,14 +151,7 @@ func (o Options) withoutSecrets() Options {
 	if o.ClientSecret != "" {
 		o.ClientSecret = secret.Redacted
 	}
-	o.Settings = slices.Clone(o.Settings)
-	for i, setting := range o.Settings { // the secret again, the password of a proxy, and what is not ours
-		name, _, named := strings.Cut(setting, "=")
-		o.Settings[i] = secret.Redacted
-		if named {
-			o.Settings[i] = name + "=" + secret.Redacted
-		}
-	}
+	o.Settings = secret.Unassigned(o.Settings) // the secret again, the password of a proxy, and what is not ours
 	return o
 }
 
@@ -170,20 +162,19 @@ type Client struct {
 	o       Options
 	cfg     *config.Config
 	account *account.Account
-	tokens  *tokencache.Cache
-	from    address.Address // zero: each message names its own
 	mailbox address.Address // zero: follows the author
 }
 
-// SettingsError is all that is wrong with the settings, each with the setting's name.
+// SettingsError lists everything that is wrong with the settings. Each problem has the
+// name of its setting.
 type SettingsError struct{ Problems []string }
 
-// Error has one problem a line.
+// Error has one problem on each line.
 func (e *SettingsError) Error() string { return "smtpsend: " + strings.Join(e.Problems, "\n") }
 
-// New returns a Client with the settings of o. It asks no server anything. No setting
-// comes from the environment; what Go itself reads there for every program, such as
-// the user's directories and HTTPS_PROXY, counts. Its error is a *SettingsError.
+// New returns a Client with the settings of o. It makes no connection. It takes no
+// setting from the environment, except what Go reads there for every program, such as
+// the user's directories and HTTPS_PROXY. Its error is a *SettingsError.
 func New(o Options) (*Client, error) {
 	if o.Timeout < 0 || o.Attempts < 0 { // nothing would be tried, and no one would know why
 		return nil, &SettingsError{[]string{"Timeout or Attempts is negative"}}
@@ -202,25 +193,23 @@ func New(o Options) (*Client, error) {
 		o.Logger.Warn(w.String())
 	}
 	o.ClientSecret, o.Settings = "", nil // a Client in a log shall not give the secret away
-	c := &Client{o: o, cfg: cfg}
-	if c.from, err = parseSetting("MAIL_SENDER", cfg.MailSender); err != nil {
-		return nil, err
+	how := account.Logged(o.Logger)
+	if how.CountHere = o.InMemory; !o.InMemory {
+		how.CacheDir = cfg.CacheDir
 	}
-	if cfg.PlainUser() == "" { // a plain name signs in, and mail does not come from it
-		if c.mailbox, err = parseSetting("SMTP_USER_NAME", cfg.SMTPUserName); err != nil {
-			return nil, err
-		}
-	}
-	c.account = account.New(cfg, c.accountOptions())
-	if c.tokens, err = c.account.Tokens(0); err != nil {
-		return nil, &SettingsError{[]string{err.Error()}}
+	c := &Client{o: o, cfg: cfg, account: account.New(cfg, how)}
+	_, fromErr := account.Sender(cfg, "", "")
+	_, tokensErr := c.account.Tokens(0)
+	c.mailbox, err = account.Mailbox(cfg, "", "")
+	if err := cmp.Or(fromErr, err, tokensErr); err != nil {
+		return nil, settingsError(err)
 	}
 	return c, nil
 }
 
 // FromEnv returns a Client with the settings of the command: SMTPSEND_* and AZURE_*
 // in the environment of this process, and the env file that SMTPSEND_ENV_FILE names
-// or that is in its usual place. Its error is a *SettingsError.
+// or that is in its usual place (docs/manual.md). Its error is a *SettingsError.
 func FromEnv() (*Client, error) {
 	return New(Options{Settings: os.Environ(), usualEnvFile: true})
 }
@@ -239,56 +228,18 @@ func (o Options) environ() []string {
 	return environ
 }
 
-func (c *Client) accountOptions() account.Options {
-	log := c.o.Logger
-	o := account.Options{
-		CacheDir: c.cfg.CacheDir, Logger: log,
-		Warn:      func(err error) { log.Warn("token cache", "error", err) },
-		Waiting:   func(mailbox string) { log.Info("all connections of the mailbox are taken", "mailbox", mailbox) },
-		Unlimited: func(err error) { log.Warn("connections are not counted", "error", err) },
-	}
-	if c.o.InMemory {
-		o.CacheDir, o.CountHere = "", true
-	}
-	if log.Enabled(context.Background(), slog.LevelDebug) {
-		o.Trace = func(line string) { log.Debug("dialogue", "line", line) }
-	}
-	return o
-}
-
-// Token returns the access token for the application's mailboxes: that of the cache,
-// or a new one. It is as good as a password. Its error is an *Error with StageToken.
+// Token returns the access token for the mailboxes of the application, from the cache
+// or a new one. Treat it as a password. Its error is an *Error with StageToken.
 func (c *Client) Token(ctx context.Context) (*oauth2.Token, error) {
-	entry, err := c.tokens.Get(ctx)
+	token, err := c.account.Token(ctx)
 	if err != nil {
 		return nil, c.tokenError(err)
 	}
-	return entry.Token, nil
+	return token, nil
 }
 
-// Invalidate says that a server refused the token, as with reply 535: it is not
-// given again. Send and its like do so by themselves.
-func (c *Client) Invalidate(token *oauth2.Token) { c.tokens.Invalidate(token) }
+// Invalidate records that a server refused the token, as with reply 535, so that it is
+// not used again. Send, SendAll, SendMsg and SendRaw do this by themselves.
+func (c *Client) Invalidate(token *oauth2.Token) { c.account.Invalidate(token) }
 
-func parseSetting(name, value string) (address.Address, error) {
-	if value == "" {
-		return address.Address{}, nil
-	}
-	a, err := address.Parse(config.Prefix+name, value)
-	if err != nil {
-		return a, &SettingsError{[]string{err.Error()}}
-	}
-	return a, nil
-}
-
-func settingsError(err error) error {
-	problems, ok := errors.AsType[*config.Problems](err)
-	if !ok {
-		return &SettingsError{[]string{err.Error()}}
-	}
-	e := &SettingsError{}
-	for _, p := range problems.Errors() {
-		e.Problems = append(e.Problems, p.String())
-	}
-	return e
-}
+func settingsError(err error) error { return &SettingsError{config.Texts(err)} }

@@ -1,11 +1,10 @@
 package smtpsend_test
 
 import (
-	"context"
-	"io"
 	"os"
-	"slices"
 	"testing"
+
+	"github.com/smtpsend/smtpsend/internal/exampletest"
 
 	"go.uber.org/goleak"
 
@@ -29,45 +28,5 @@ func newClient(t testing.TB, srv *sandboxtest.Server, o smtpsend.Options) *smtps
 	return client
 }
 
-// exampleT is the testing.TB of the examples, which have none of their own.
-type exampleT struct {
-	testing.TB
-	undo []func()
-}
-
 // testOf returns what an example uses as its test, and the function that ends it.
-func testOf() (t testing.TB, end func()) {
-	e := &exampleT{}
-	return e, func() {
-		for _, f := range slices.Backward(e.undo) {
-			f()
-		}
-	}
-}
-
-func (e *exampleT) Helper()                      {}
-func (e *exampleT) Output() io.Writer            { return io.Discard }
-func (e *exampleT) Cleanup(f func())             { e.undo = append(e.undo, f) }
-func (e *exampleT) Fatal(args ...any)            { panic(args) }
-func (e *exampleT) Fatalf(text string, _ ...any) { panic(text) }
-func (e *exampleT) Errorf(text string, _ ...any) { panic(text) }
-func (e *exampleT) Context() context.Context     { return context.Background() }
-
-func (e *exampleT) Setenv(name, value string) {
-	before, set := os.LookupEnv(name)
-	_ = os.Setenv(name, value)
-	e.Cleanup(func() {
-		if _ = os.Unsetenv(name); set {
-			_ = os.Setenv(name, before)
-		}
-	})
-}
-
-func (e *exampleT) TempDir() string {
-	dir, err := os.MkdirTemp("", "smtpsend")
-	if err != nil {
-		panic(err)
-	}
-	e.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
+func testOf() (t testing.TB, end func()) { return exampletest.New() }

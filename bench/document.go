@@ -13,7 +13,7 @@ import (
 // docs/benchmarks.md.
 func (r *result) document() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make bench` on %s in %s. Not to be edited.\n\n",
+	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make bench` on %s in %s. Do not edit it.\n\n",
 		r.began.UTC().Format("2 January 2006 15:04 MST"), r.took.Round(time.Second))
 	m := r.machine
 	fmt.Fprintf(&b, "Machine: %s, %s cores, %s, %s, %s; load %s at the end.\n",
@@ -27,21 +27,25 @@ func (r *result) document() string {
 }
 
 const explanation = `
-Every program submits to the sandbox of this project, on the same machine or 40 ms of
-round-trip time away (a proxy that adds delay and charges the set-up of TCP, bandwidth
-unlimited). A message has 4 kB, and one recipient. *Wall* is the time of the process from
-its start to its end; *CPU* is user and system time, of its children too; *memory* is
-the largest resident set; all are medians, *least* is the fastest run. *Turns* is how
-often the program waited for the server after the TCP connection stood; each costs a
-round trip. The factor behind a figure is its ratio to ours. A warm token is read from a
-file by the peers and from the encrypted cache by us; with a cold one each program asks
-the token endpoint first, which answers at once or takes 90 ms over it, as a service
-that has to look up, check and sign does. msmtp does not compose: it gets a ready message, base64
-included. curl does so but for attachments. For 20 and 200 messages our row is a small program
-on the package that all verbs submit with, and takes its token from the file: the verb batch
-keeps to Exchange's 30 messages a minute and writes each to its outbox before, which no peer
-does, so its times would not compare (its turns are the same). Where others use the machine at
-the same time, CPU, turns and the least are steadier than the medians.
+Every program submits to the sandbox of this project, on the same machine or with a round-trip
+time of 40 ms. In the second case a proxy adds the delay, also for the set-up of TCP; the
+bandwidth is unlimited. A message has 4 kB and one recipient.
+
+*Wall* is the time of the process from its start to its end. *CPU* is user and system time,
+also of its children. *Memory* is the largest resident set. All three are medians; *least* is the
+fastest run. *Turns* is how often the program waited for the server after the TCP connection
+was made; each turn costs a round trip. The factor after a figure is its ratio to that of smtpsend.
+
+With a warm token the other programs read the token from a file, and smtpsend reads it from its
+encrypted cache. With a cold token each program first asks the token endpoint. The endpoint
+answers at once, or after 90 ms, like a service that has to look up, check and sign.
+
+msmtp does not compose: it gets a ready message, with its base64. curl gets one too, except
+with attachments. For 20 and 200 messages the row of smtpsend is a small program on the package
+that all verbs submit with, and it takes its token from the file. The verb batch would not be
+comparable: it keeps to Exchange's 30 messages a minute and first writes each message to its
+outbox. Its turns are the same. If other programs use the machine at the same time, CPU, turns
+and the least are steadier than the medians.
 
 `
 

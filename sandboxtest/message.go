@@ -9,15 +9,15 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 )
 
-// Message is a mail object that was accepted: envelope, content as it came, and
-// what a reader sees of it.
+// Message is a message that was accepted: its envelope, its content as it came, and
+// what a mail program shows of it.
 type Message struct {
-	Mailbox  string    // that was signed in to
+	Mailbox  string    // that signed in
 	From     string    // reverse-path; "" is the null reverse-path
 	To       []string  // forward-paths, in the order of RCPT
 	Received time.Time // when the server had all of it
-	// TokenID tells the access tokens apart (their claim uti): messages with the
-	// same one were sent with the same token.
+	// TokenID identifies the access token (its claim uti): messages with the same
+	// TokenID were sent with the same token.
 	TokenID string
 
 	Raw []byte // content without the dots of RFC 5321 4.5.2; garbled unless Without("garbles-8bit")
@@ -27,7 +27,7 @@ type Message struct {
 	Text        string // first part of text/plain, decoded, with its line ends
 	HTML        string // first part of text/html
 	Attachments []Attachment
-	Problem     string // why something of the content could not be read; "" when all was
+	Problem     string // why a part of the content could not be read; "" when all could
 
 	header []inbox.Field
 }
@@ -50,8 +50,8 @@ func (m *Message) Header(name string) string {
 	return ""
 }
 
-// Messages returns what was accepted so far, the oldest first. A message is there
-// before its client has the reply.
+// Messages returns the messages that were accepted so far, the oldest first. A message is
+// in the list before its client gets the reply.
 func (s *Server) Messages() []Message {
 	var list []Message
 	for _, m := range s.box.Messages() {

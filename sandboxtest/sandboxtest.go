@@ -1,8 +1,8 @@
 // Package sandboxtest starts a stand-in for Microsoft Entra ID and Exchange
-// Online inside a Go test, as net/http/httptest starts a web server: a token
-// endpoint and a submission server on loopback, as strict as the real ones and
-// with their words. It is for the tests of every program that submits mail with
-// OAuth, whatever library it uses.
+// Online inside a Go test, as net/http/httptest starts a web server. The stand-in
+// is a token endpoint and a submission server on loopback. They are as strict as
+// the real ones and give the same replies. The package is for the tests of every
+// program that submits mail with OAuth, whatever library it uses.
 //
 //	func TestWelcome(t *testing.T) {
 //		srv := sandboxtest.Start(t)
@@ -18,43 +18,50 @@
 // # What a test goes through
 //
 //  1. [Start] makes a tenant, an application and its secret, and a certificate
-//     authority, all random, and listens on two ports that the system chooses.
+//     authority. All of these are random. It listens on two ports that the system
+//     chooses.
 //  2. The program under test gets the fields of [Server], or the settings of
 //     smtpsend in its environment ([Server.Environ], [Server.Setenv]).
 //  3. It asks for a token, connects, secures the connection with STARTTLS, signs
-//     in with XOAUTH2 and submits. By default every address in contoso.example is
-//     a mailbox that it may sign in to. From must be that address.
+//     in with XOAUTH2 and submits. By default it may sign in as every address in
+//     contoso.example. The address in From must be the one that signed in.
 //  4. The test looks at what arrived: [Server.Messages], or [Server.Wait] for a
 //     program that sends in the background.
-//  5. At the end of the test all of it is closed and removed.
+//  5. At the end of the test everything is closed and removed.
 //
-// When a sign-in is refused, the client is told as little as Exchange tells it;
-// the test's own log has the reason.
+// When a sign-in is refused, the reply says as little as Exchange's reply. The log of
+// the test has the reason.
 //
 // # Faults
 //
-// A fault makes one thing go wrong, at the stage and with the words that the
-// real service has for it. It is text, as the flag --fault of "smtpsend sandbox"
-// takes it:
+// A fault makes one thing fail, at the same stage and with the same reply as in the
+// real service. It is a text, the same as for the flag --fault of "smtpsend sandbox":
 //
 //	NAME[,stage=S][,mailbox=M][,after=N][,times=N][,share=F][,delay=D]
 //
-// NAME is one of [FaultNames]; "smtpsend explain NAME" describes most of them. It
-// happens at stage S in place of its usual one, to mailbox M alone, after N times
-// that went well, N times and then no more, to the share F (0.1 is every tenth),
-// and the time D later. So "reply-lost,times=1" takes one message and loses the
-// reply, and "smtp-auth-disabled-mailbox" refuses every sign-in. [Fault] gives
-// faults to Start, [Server.AddFault] and [Server.ClearFaults] change them later.
+// NAME is one of [FaultNames]; "smtpsend explain NAME" describes most of them. The
+// options:
 //
-// One fault is always there, because Exchange Online is reported to have it:
-// garbles-8bit spoils text that is not in 7 bits. [Without] takes it away.
+//   - stage: the fault happens at stage S instead of its usual stage.
+//   - mailbox: it happens only to mailbox M.
+//   - after: it happens only after N successes.
+//   - times: it happens only N times.
+//   - share: it happens in the share F of cases; 0.1 is every tenth.
+//   - delay: it happens after a delay of D.
+//
+// So "reply-lost,times=1" accepts one message and sends no reply, and
+// "smtp-auth-disabled-mailbox" refuses every sign-in. [Fault] gives a fault to Start;
+// [Server.AddFault] and [Server.ClearFaults] change the faults later.
+//
+// One fault is on by default, because Exchange Online is reported to have it:
+// garbles-8bit garbles text that is not in 7 bits. [Without] switches it off.
 //
 // # Promise
 //
-// No address but loopback is listened on, and nothing that is sent to a Server
-// leaves the machine. Servers are independent: tests that run in parallel have
-// one each. All methods are safe for concurrent use. The catalogue of faults
-// grows with what Microsoft's services say; a name that exists stays.
+// A Server listens only on loopback, and nothing that is sent to it leaves the
+// machine. Servers are independent: each of the tests that run in parallel can have
+// its own. All methods are safe for concurrent use. There may be new faults, when new
+// replies of Microsoft's services become known. A name that exists stays.
 package sandboxtest
 
 import (
@@ -72,44 +79,44 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 )
 
-// Scope is what a program asks a token for: all that the application may do in
-// Exchange Online.
+// Scope is the scope that a program asks for with its token request: everything that the
+// application may do in Exchange Online.
 const Scope = "https://outlook.office365.com/.default"
 
 // Server is a running stand-in, made by Start. Its fields are what a program under
-// test needs, and are not to be changed.
+// test needs. Do not change them.
 type Server struct {
 	Addr string // "host:port" of the submission server, which requires STARTTLS
-	Host string // that host, 127.0.0.1, which its certificate is for
-	Port int    // that port
+	Host string // the host in Addr, 127.0.0.1; the certificate is for this name
+	Port int    // the port in Addr
 
 	TokenURL     string // of the token endpoint, by HTTPS; TenantID is in it
 	TenantID     string
 	ClientID     string
-	ClientSecret string // good for this Server only
-	Mailbox      string // the one to sign in to and send as: noreply@contoso.example, or the scenario's first
+	ClientSecret string // valid only for this Server
+	Mailbox      string // to sign in and send as: noreply@contoso.example, or the first one of the scenario
 
 	RootCAs *x509.CertPool // verifies the certificates of both
-	CAFile  string         // the same in PEM, in a directory that the test's end removes
+	CAFile  string         // the same in PEM, in a directory that is removed at the end of the test
 
 	box    *sandbox.Sandbox
 	dir    string
 	client *http.Client
 }
 
-// Option changes what Start starts.
+// Option is an option of Start.
 type Option struct {
 	apply func(*sandbox.Options) error
 }
 
-// Fault makes something go wrong from the start. For its text see the package
-// comment.
+// Fault gives the Server a fault from the start. The package comment describes text.
 func Fault(text string) Option {
 	return Option{func(o *sandbox.Options) error {
 		f, err := fault.Parse(text)
@@ -118,7 +125,7 @@ func Fault(text string) Option {
 	}}
 }
 
-// Without takes a fault away that is there anyway, such as "garbles-8bit".
+// Without switches off a fault that is on by default, such as "garbles-8bit".
 func Without(name string) Option {
 	return Option{func(o *sandbox.Options) error {
 		o.Without = append(o.Without, name)
@@ -143,9 +150,9 @@ func FaultNames() []string { return fault.Names() }
 // Server takes it.
 var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// Start starts a stand-in that runs until the end of the test. It ends the test
-// when an option is wrong or the system lets it have no port or directory, so it
-// is called from the goroutine of the test.
+// Start starts a stand-in that runs until the end of the test. It ends the test if an
+// option is wrong, or if it gets no port or directory from the system. So call it from
+// the goroutine of the test.
 func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	key, err := signingKey()
@@ -214,18 +221,17 @@ func (s *Server) close() error {
 
 // TLSConfig returns a new configuration with which a client trusts both servers.
 func (s *Server) TLSConfig() *tls.Config {
-	return &tls.Config{RootCAs: s.RootCAs, ServerName: s.Host, MinVersion: tls.VersionTLS12}
+	return &tls.Config{RootCAs: s.RootCAs, ServerName: s.Host, MinVersion: exchange.MinTLS}
 }
 
 // Client returns an HTTP client that trusts the token endpoint. Package oauth2
 // takes it from a context, as the value of oauth2.HTTPClient.
 func (s *Server) Client() *http.Client { return s.client }
 
-// AddFault makes something go wrong from now on: what its text counts begins
-// here, so "mailbox-server-busy,times=2" means the next two. Faults that are there already
-// stay. A text that is wrong ends the test, and so does a fault of the tenant,
-// such as "no-mailbox-grant", which is for Start. t is the running test or
-// subtest.
+// AddFault adds a fault that applies from now on, and counting begins now:
+// "mailbox-server-busy,times=2" means the next two messages. Existing faults stay. A
+// text that is not valid ends the test. So does a fault of the tenant, such as
+// "no-mailbox-grant", because only Start accepts it. t is the running test or subtest.
 func (s *Server) AddFault(t testing.TB, text string) {
 	t.Helper()
 	f, err := fault.Parse(text)
@@ -237,14 +243,14 @@ func (s *Server) AddFault(t testing.TB, text string) {
 	}
 }
 
-// ClearFaults ends all faults but those that are there anyway and those of the
+// ClearFaults removes all faults except those that are on by default and those of the
 // tenant.
 func (s *Server) ClearFaults() { s.box.Faults().Clear() }
 
 // Environ returns the settings of smtpsend, each as "NAME=value", for the
 // environment of a child process or for a program that reads the same. They name
-// directories of this Server for the outbox and the token cache. Nothing of the
-// environment of the test is in them:
+// directories of this Server for the outbox and the token cache. They contain nothing
+// from the environment of the test:
 //
 //	cmd.Env = append(os.Environ(), srv.Environ()...)
 //	client, err := smtpsend.New(smtpsend.Options{Settings: srv.Environ()})

@@ -138,7 +138,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 
 // failing is a test whose end is seen, not suffered.
 type failing struct {
-	exampleT
+	testing.TB
 	said string
 }
 
@@ -157,11 +157,12 @@ func TestWrongOptionsEndTheTest(t *testing.T) {
 		`sandboxtest: fault "slow,times=x": times: "x" is not a count`: func(t testing.TB) {
 			srv.AddFault(t, "slow,times=x")
 		},
-		`sandboxtest: fault "role-missing": holds from the start, and cannot begin later`: func(t testing.TB) {
+		`sandboxtest: fault "role-missing": applies from the start, and cannot begin later`: func(t testing.TB) {
 			srv.AddFault(t, "role-missing")
 		},
 	} {
-		test := &failing{}
+		tb, end := testOf()
+		test := &failing{TB: tb}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -169,9 +170,7 @@ func TestWrongOptionsEndTheTest(t *testing.T) {
 			test.said = "nothing"
 		}()
 		<-done
-		for _, undo := range slices.Backward(test.undo) {
-			undo()
-		}
+		end()
 		if test.said != want {
 			t.Errorf("said %s; want %s", test.said, want)
 		}
@@ -179,15 +178,13 @@ func TestWrongOptionsEndTheTest(t *testing.T) {
 }
 
 func TestNothingIsLeftAtTheEndOfATest(t *testing.T) {
-	test := &exampleT{}
+	test, end := testOf()
 	srv := sandboxtest.Start(test)
 	m := newMailer(srv)
 	if err := m.send("ada@contoso.example", "x", "x"); err != nil {
 		t.Fatal(err)
 	}
-	for _, undo := range slices.Backward(test.undo) {
-		undo()
-	}
+	end()
 	if conn, err := net.Dial("tcp", srv.Addr); err == nil {
 		t.Error("the port is still open")
 		_ = conn.Close()

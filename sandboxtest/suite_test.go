@@ -4,13 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net/http"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/exampletest"
 
 	"github.com/emersion/go-smtp"
 	"go.uber.org/goleak"
@@ -71,38 +70,8 @@ func code(err error) int {
 	return 0
 }
 
-// exampleT is the testing.TB of the examples, which have none of their own.
-type exampleT struct {
-	testing.TB
-	undo []func()
-}
-
 // testOf returns what an example uses as its test, and the function that ends it.
-func testOf() (t testing.TB, end func()) {
-	e := &exampleT{}
-	return e, func() {
-		for _, f := range slices.Backward(e.undo) {
-			f()
-		}
-	}
-}
-
-func (e *exampleT) Helper()                           {}
-func (e *exampleT) Output() io.Writer                 { return io.Discard }
-func (e *exampleT) Cleanup(f func())                  { e.undo = append(e.undo, f) }
-func (e *exampleT) Fatal(args ...any)                 { panic(args) }
-func (e *exampleT) Fatalf(format string, args ...any) { panic(format) }
-func (e *exampleT) Errorf(format string, args ...any) { panic(format) }
-func (e *exampleT) Context() context.Context          { return context.Background() }
-
-func (e *exampleT) TempDir() string {
-	dir, err := os.MkdirTemp("", "sandboxtest")
-	if err != nil {
-		panic(err)
-	}
-	e.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
+func testOf() (t testing.TB, end func()) { return exampletest.New() }
 
 func limited(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

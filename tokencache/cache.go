@@ -11,43 +11,42 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// DefaultGrace is the grace time where Options leave it out: that of the mail
-// settings this package was first written for.
+// DefaultGrace is the grace time when Options.Grace is zero.
 const DefaultGrace = 30 * time.Second
 
 // Source gets a new token each time it is asked. Token must be safe for
-// concurrent use and end soon after ctx.
+// concurrent use and return soon after ctx ends.
 type Source interface {
 	Token(ctx context.Context) (*oauth2.Token, error)
 }
 
-// Options shape a Cache. The zero value is a cache in memory.
+// Options are the options of a Cache. The zero value is a cache in memory.
 type Options struct {
 	// Store keeps tokens between runs and processes; nil means a new
 	// MemoryStore.
 	Store Store
-	// Key names the token in Store. The zero Key will do for a MemoryStore
-	// with one user; a FileStore has nothing to encrypt with then.
+	// Key names the token in Store. The zero Key is enough for a MemoryStore that
+	// only this Cache uses. A FileStore needs a Key, because it encrypts with it.
 	Key Key
-	// Grace is how long before its expiry a token is not handed out any more,
-	// because it would end on its way. Zero means DefaultGrace, below zero
-	// none. It is cut to half the token's life, so that tokens of a few
-	// minutes are reused too.
+	// Grace is how long before its expiry a token is no longer returned, because it
+	// could expire before the server sees it. Zero means DefaultGrace; a negative value
+	// means no grace time. Grace is at most half the token's life, so that a token that
+	// is valid for a few minutes is reused too.
 	Grace time.Duration
-	// MinLife is how long a token must live to be handed out from the cache,
-	// such as 20 min for servers that refuse tokens near their end. It is not
-	// cut: a token that has less when new is handed out once.
+	// MinLife is how long a token in the cache must still be valid to be returned, such
+	// as 20 min for servers that refuse tokens that expire soon. It has no upper limit.
+	// A new token that is valid for a shorter time is returned once.
 	MinLife time.Duration
-	// Warn is told of the first trouble with Store; nil means no one is. It
-	// may be called from any goroutine.
+	// Warn, when set, gets the first problem with Store. It may be called from any
+	// goroutine.
 	Warn func(error)
-	// Restore makes the error again that a source returned for a refusal, from
-	// what its MarshalJSON gave; nil, or a nil result, means that a
-	// RefusedError has the text only.
+	// Restore makes the error that a source returned for a refusal again, from the
+	// result of its MarshalJSON. If Restore or its result is nil, a RefusedError has
+	// only the text.
 	Restore func(detail []byte) error
 }
 
-// Cache hands out tokens of one Source for one Key. Make it with New.
+// Cache returns tokens of one Source for one Key. Make it with New.
 type Cache struct {
 	source Source
 	o      Options
@@ -82,29 +81,28 @@ type Entry struct {
 	Cached bool
 }
 
-// Token returns a token that lives longer than Grace and MinLife, from the
-// cache or the source. The error is the source's, a *RefusedError, or wraps
-// the cause of ctx's end. A refresh token, and what Token.Extra gives, are not
-// stored: only the call that asked the source sees them.
+// Token returns a token that is valid for longer than Grace and MinLife, from the
+// cache or from the source. The error is that of the source, is a *RefusedError, or
+// wraps the cause of the end of ctx. A refresh token and the values of Token.Extra are
+// not stored: only the call that asked the source gets them.
 func (c *Cache) Token(ctx context.Context) (*oauth2.Token, error) {
 	e, err := c.Get(ctx)
 	return e.Token, err
 }
 
-// Get is Token with the token's origin.
+// Get returns what Token returns, and says where the token came from.
 func (c *Cache) Get(ctx context.Context) (Entry, error) {
 	return c.get(ctx, false)
 }
 
-// Refresh returns a token that was asked for after the call began, whatever is
-// cached; callers at the same time still share one.
+// Refresh returns a token that was asked for after the call began, even if the cache
+// has one. Callers at the same time still share one token.
 func (c *Cache) Refresh(ctx context.Context) (Entry, error) {
 	return c.get(ctx, true)
 }
 
-// Invalidate makes the cache forget token, in memory and store, unless it has
-// another one by now. Call it when a server has refused the token. A nil token
-// is ignored.
+// Invalidate removes token from memory and from the store, unless they have another
+// one by now. Call it when a server has refused the token. A nil token is ignored.
 func (c *Cache) Invalidate(token *oauth2.Token) {
 	if token == nil || token.AccessToken == "" {
 		return

@@ -11,22 +11,22 @@ import (
 )
 
 // FileStore keeps each record encrypted in a file of its own, ID.token, in one
-// directory, and its lock in ID.lock beside it. The lock is the kernel's: it
-// ends with the process that holds it, however that ends. Make it with
+// directory. The lock of a record is the file ID.lock in the same directory. The kernel
+// releases a lock when its process ends, even after a crash. Make a FileStore with
 // NewFileStore.
 type FileStore struct{ dir string }
 
-// NewFileStore returns a store in the directory dir, which is made with mode
-// 0700, and its parents with it, when something is to be written. On Unix a
-// directory of someone else, or that others may write to, is not used.
+// NewFileStore returns a store in the directory dir. The directory and its parents are
+// created with mode 0700 when something must be written. On Unix a directory that
+// belongs to another user, or that others may write to, is not used.
 func NewFileStore(dir string) *FileStore { return &FileStore{dir} }
 
 // Path returns the name of the file that holds the record of key.
 func (s *FileStore) Path(key Key) string { return filepath.Join(s.dir, key.id+".token") }
 
-// Load reads and decrypts the record of key without a lock. A file that is
-// damaged, of another version, of someone else, readable by others (on Unix),
-// or too long is an error.
+// Load reads and decrypts the record of key without a lock. A file that is damaged, of
+// another version or too long is an error. On Unix, so is a file that belongs to another
+// user or that others may read.
 func (s *FileStore) Load(key Key) (*Record, error) {
 	if key.IsZero() {
 		return nil, errNoKey

@@ -102,7 +102,7 @@ func TestWhatCannotBeUsedIsAbsent(t *testing.T) {
 			other[len(other)-1]++ // as good as another key
 			rewrite(t, path, func([]byte) []byte { return other })
 		}, "damaged", false},
-		"readable by others": {func(t *testing.T, path string) { must(t, os.Chmod(path, 0o640)) }, "has mode 0640, which lets others in", true},
+		"readable by others": {func(t *testing.T, path string) { must(t, os.Chmod(path, 0o640)) }, "has mode 0640, which gives others access", true},
 		"a link": {func(t *testing.T, path string) {
 			must(t, os.Rename(path, path+".elsewhere"))
 			must(t, os.Symlink(path+".elsewhere", path))
@@ -162,7 +162,7 @@ func TestCacheThatCannotBeWrittenCostsAWarning(t *testing.T) {
 		warning string
 	}{
 		"under a file":                   {filepath.Join(file, "cache"), newKey(t, "secret"), "not a directory"},
-		"directory that others write to": {shared, newKey(t, "secret"), "has mode 0777, which lets others in"},
+		"directory that others write to": {shared, newKey(t, "secret"), "has mode 0777, which gives others access"},
 		"no key":                         {t.TempDir(), tokencache.Key{}, "key is the zero Key"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,14 +12,14 @@ import (
 
 // Identity says whose token it is, and for what.
 type Identity struct {
-	Authority string // or the token endpoint's URL
-	Tenant    string // where Authority does not name it
+	Authority string // or the URL of the token endpoint
+	Tenant    string // if Authority does not contain it
 	Client    string
 	Scope     string // several are separated by a blank
 }
 
-// Key names one token in a store and holds what it is encrypted with. It is
-// printed as its ID alone. Make it with NewKey.
+// Key names one token in a store and contains the encryption key for it. When a Key is
+// printed, only its ID is shown. Make it with NewKey.
 type Key struct {
 	id   string
 	seal *[32]byte // behind a pointer, for fmt in structs whose methods it cannot call
@@ -28,11 +28,11 @@ type Key struct {
 // errNoKey is what a store returns for the zero Key.
 var errNoKey = errors.New("tokencache: key is the zero Key")
 
-// NewKey derives the key of a token from identity and from the credential that
-// it is got with: the client secret itself, or octets that only its holder can
-// make. A change of either gives another key. The credential is not kept and
-// cannot be found from the key; it should not be guessable, since a guess can
-// be tested against a stolen file. An empty credential is an error.
+// NewKey derives the key of a token from identity and from the credential that the token
+// is fetched with: the client secret itself, or octets that only its holder can make. A
+// change of either gives another key. The credential is not kept and cannot be computed
+// from the key. It should be hard to guess, because a guess can be tested with a stolen
+// file. An empty credential is an error.
 func NewKey(identity Identity, credential []byte) (Key, error) {
 	if len(credential) == 0 {
 		return Key{}, errors.New("tokencache: credential is empty")

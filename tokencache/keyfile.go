@@ -21,14 +21,15 @@ const keyFileSize = 32
 // keyFileLook is the time between two looks at a taken lock.
 const keyFileLook = 10 * time.Millisecond
 
-// KeyFile returns the 32 random octets in the file name, for NewKey where a
-// credential has no secret that stays the same, as with a managed identity or
-// a federated credential. On first use it makes the file with mode 0600, and
-// its directory with 0700 (one that exists must be ours and writable by no one
-// else); processes that do so at once get the same octets.
-// On Unix a file of someone else, or that others may read, is an error, and so
-// is one of another size everywhere. Whoever can read this file and the store
-// can read the tokens.
+// KeyFile returns the 32 random octets in the file name, for NewKey. It is for credentials
+// without a secret that stays the same, such as a managed identity or a federated
+// credential. At the first use KeyFile creates the file with mode 0600 and its directory
+// with mode 0700. A directory that exists must belong to the user, and no one else may
+// write it. Processes that do this at the same time get the same octets.
+//
+// A file of another size is an error. On Unix, so is a file that belongs to another user
+// or that others may read. Anyone who can read this file and the store can read the
+// tokens.
 func KeyFile(ctx context.Context, name string) ([]byte, error) {
 	if key, err := readKeyFile(name); !errors.Is(err, fs.ErrNotExist) {
 		return key, err

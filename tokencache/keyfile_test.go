@@ -46,7 +46,7 @@ func TestKeyFileThatIsNoneIsNotReplaced(t *testing.T) {
 	}
 	must(t, os.WriteFile(name, make([]byte, 32), 0o600))
 	must(t, os.Chmod(name, 0o644))
-	if _, err := tokencache.KeyFile(t.Context(), name); err == nil || !strings.Contains(err.Error(), "has mode 0644, which lets others in") {
+	if _, err := tokencache.KeyFile(t.Context(), name); err == nil || !strings.Contains(err.Error(), "has mode 0644, which gives others access") {
 		t.Errorf("readable by others: %v", err)
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Record is what a Store keeps under a Key. It is not changed once made.
+// Record is what a Store keeps under a Key. A Record is never changed after it was made.
 type Record struct {
 	Token    *oauth2.Token // nil for none
 	Obtained time.Time     // when the source was asked for Token
-	Refusal  *Refused      // the source's last word, nil when that was a token
+	Refusal  *Refused      // the last answer of the source, nil when that was a token
 }
 
 // Refused is a refusal as it is remembered.

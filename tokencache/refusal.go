@@ -16,24 +16,24 @@ import (
 // setting and tries again.
 const refusalMemory = 10 * time.Second
 
-// Refusal is what a source's error tells when it, or one that it wraps, has
-// this method: true when asking again with the same credential is pointless.
-// Of other errors an *oauth2.RetrieveError with an error code and a status of
-// 4xx other than 408 and 429 counts as a refusal. When the error also has the
-// method MarshalJSON, what that gives is kept for Options.Restore.
+// Refusal is implemented by an error of a source, or by an error that it wraps, to say
+// whether it is a refusal. The method returns true when it is of no use to ask again
+// with the same credential. An *oauth2.RetrieveError that has an error code, and a status
+// 4xx other than 408 and 429, counts as a refusal too. If the error also has the method
+// MarshalJSON, its result is kept for Options.Restore.
 type Refusal interface {
 	error
 	Refusal() bool
 }
 
-// RefusedError is a refusal that was remembered; the source was not asked.
+// RefusedError is a remembered refusal. The source was not asked again.
 type RefusedError struct {
 	Text string    // of the source's error
 	At   time.Time // when the source refused
 	Err  error     // what Options.Restore made, nil when it made nothing
 }
 
-// Error is the source's text and a remark.
+// Error returns the text of the source's error, and says that it was remembered.
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s (refused less than %v ago, not asked again)", e.Text, refusalMemory)
 }
@@ -64,7 +64,8 @@ func (c *Cache) remembered(r *Record, q query) error {
 		return nil
 	}
 	age := now().Sub(r.Refusal.At)
-	if age < 0 || age >= refusalMemory || q.force && !q.after(r.Refusal.At) {
+	tooOldFor := q.force && !q.after(r.Refusal.At)
+	if age < 0 || age >= refusalMemory || tooOldFor {
 		return nil
 	}
 	e := &RefusedError{Text: r.Refusal.Text, At: r.Refusal.At}

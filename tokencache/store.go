@@ -2,8 +2,8 @@ package tokencache
 
 import "sync"
 
-// Store keeps records. Its errors are not fatal to a Cache: it warns, and goes
-// on as if there were no record. Implementations are safe for concurrent use.
+// Store keeps records. A Cache warns of an error of its Store, and continues as if there
+// were no record. Implementations must be safe for concurrent use.
 type Store interface {
 	// Load returns the record of key, nil when there is none, and an error
 	// when there is something that cannot be used.

@@ -1,12 +1,14 @@
 package xoauth2
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 )
 
-// BearerMechanism is the name after AUTH of the mechanism of RFC 7628.
+// BearerMechanism is the name of the mechanism of RFC 7628, as it follows AUTH.
 const BearerMechanism = "OAUTHBEARER"
 
 // maxHost is the longest name of a host (RFC 1035 2.3.4).
@@ -17,13 +19,26 @@ const maxHost = 255
 type BearerResponse struct {
 	User  string // whom to act as, such as the mailbox; "": the one that the token names
 	Token string // the access token, without "Bearer"
-	Host  string // the server's name as the client was given it; "": not told
-	Port  int    // the server's port; 0: not told
+	Host  string // the server's name, as given to the client; "": not sent
+	Port  int    // the server's port; 0: not sent
 }
 
 // Format writes the response without the token, for every verb.
 func (r BearerResponse) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "xoauth2.BearerResponse(%q, %q, %d)", r.User, r.Host, r.Port)
+	_, _ = io.WriteString(f, r.shown())
+}
+
+// MarshalText writes what Format does, which also covers encoding/json, encoding/xml
+// and log/slog.
+func (r BearerResponse) MarshalText() ([]byte, error) { return []byte(r.shown()), nil }
+
+// GobEncode refuses: what is encoded for another program would hold the token.
+func (r BearerResponse) GobEncode() ([]byte, error) { return nil, errNotEncoded }
+
+var errNotEncoded = errors.New("xoauth2: a BearerResponse holds an access token and is not encoded")
+
+func (r BearerResponse) shown() string {
+	return fmt.Sprintf("xoauth2.BearerResponse(%q, %q, %d)", r.User, r.Host, r.Port)
 }
 
 // Message returns the response before base64:
@@ -144,10 +159,10 @@ func parseGS2(header string) (user string, err error) {
 	return strings.NewReplacer("=3D", "=", "=2C", ",").Replace(name), nil
 }
 
-// NewBearerClient returns the client side of OAUTHBEARER for r. Illegal values are
-// reported by Start. It differs from the one of NewClient in the mechanism's name,
-// in the initial response, and in the answer to an error result: the dummy response
-// ^A (RFC 7628 3.2.3), upon which the server ends the exchange.
+// NewBearerClient returns the client side of OAUTHBEARER for r. If a value cannot be
+// sent, Start returns an error. The mechanism's name and the initial response differ
+// from those of NewClient. An error result is answered with the dummy response ^A (RFC
+// 7628 3.2.3), after which the server ends the exchange.
 func NewBearerClient(r BearerResponse) *Client {
 	return &Client{user: r.User, mechanism: BearerMechanism, initial: r.Message, dummy: "\x01"}
 }

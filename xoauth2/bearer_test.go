@@ -1,8 +1,13 @@
 package xoauth2_test
 
 import (
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -110,6 +115,28 @@ func TestBearerClientAnswersAnErrorResultWithTheDummyResponse(t *testing.T) {
 	r2 := xoauth2.BearerResponse{User: "u@x", Token: "S3CRET"}
 	if text := fmt.Sprintf("%v %+v %#v %v", c, c, r2, &r2); strings.Contains(text, "S3CRET") {
 		t.Errorf("printed %s", text)
+	}
+}
+
+func TestEncodedBearerResponseHoldsNoToken(t *testing.T) {
+	t.Parallel()
+	r := xoauth2.BearerResponse{User: "u@x", Token: "S3CRET", Host: "smtp.example", Port: 587}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "response", r, "pointer", &r)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "response", r)
+	for name, encode := range map[string]func(any) ([]byte, error){
+		"JSON": json.Marshal,
+		"XML":  xml.Marshal,
+		"log":  func(any) ([]byte, error) { return log.Bytes(), nil },
+	} {
+		text, err := encode(&r)
+		if err != nil || strings.Contains(string(text), "S3CRET") || !strings.Contains(string(text), "u@x") {
+			t.Errorf("%s: %s, %v", name, text, err)
+		}
+	}
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(r); err == nil || strings.Contains(err.Error()+b.String(), "S3CRET") {
+		t.Errorf("gob: %q, %v", b.String(), err)
 	}
 }
 

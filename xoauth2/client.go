@@ -22,14 +22,14 @@ type Client struct {
 	result  *ErrorResult
 }
 
-// NewClient returns the client side of XOAUTH2 for user (the mailbox) and token.
-// Illegal values are reported by Start.
+// NewClient returns the client side of XOAUTH2 for user (the mailbox) and token. If a
+// value cannot be sent, Start returns an error.
 func NewClient(user, token string) *Client {
 	return &Client{user: user, mechanism: Mechanism, initial: func() ([]byte, error) { return InitialResponse(user, token) }}
 }
 
-// Format writes the user and no token, for every verb: a client in a log or a
-// panic shall not give the token away.
+// Format writes the user without the token, for every verb, so that a log or a panic
+// does not reveal the token.
 func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "xoauth2.Client(%q)", c.user) }
 
 // Start begins the exchange and returns the mechanism's name and the initial
@@ -43,12 +43,11 @@ func (c *Client) Start() (mechanism string, initialResponse []byte, err error) {
 	return c.mechanism, initialResponse, nil
 }
 
-// Next answers a challenge. An empty one asks for the initial response when
-// that was not sent with the command, so the response is sent (again); any
-// other is the server's error result, which is kept for Result and answered
-// with the empty response (^A with OAUTHBEARER), upon which the server ends the
-// exchange. Both may come once, in this order; any other challenge is
-// ErrUnexpectedChallenge.
+// Next answers a challenge. An empty challenge asks for the initial response, so Next
+// returns it, again if it was already sent with the command. Any other challenge is the
+// server's error result. It is kept for Result, and Next returns the empty response (^A
+// with OAUTHBEARER), after which the server ends the exchange. Each of the two may come
+// once, in this order. For any other challenge the error is ErrUnexpectedChallenge.
 func (c *Client) Next(challenge []byte) (response []byte, err error) {
 	switch {
 	case !c.started || c.result != nil:

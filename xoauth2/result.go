@@ -11,8 +11,8 @@ const MaxErrorResult = 8 << 10
 
 // ErrorResult is why a server refused a token, as it says in a challenge:
 // {"status":"401","schemes":"bearer","scope":"https://outlook.office365.com/"}.
-// It is an error. Those of OAUTHBEARER (RFC 7628 3.2.2) have a word as status, such
-// as "invalid_token", no schemes, and perhaps OpenIDConfiguration.
+// It is an error. With OAUTHBEARER (RFC 7628 3.2.2) Status is a word such as
+// "invalid_token", Schemes is empty, and OpenIDConfiguration may be set.
 type ErrorResult struct {
 	Status  string // HTTP status code in decimal, such as "400" or "401"; RFC 7628 servers send a word
 	Schemes string // schemes that the server takes, such as "bearer"
@@ -38,17 +38,17 @@ func (r *ErrorResult) Error() string {
 	return b.String()
 }
 
-// Challenge returns the challenge that tells a client of the result, before
-// base64. Raw is not used.
+// Challenge returns the challenge with the result for the client, before base64. It does
+// not use Raw.
 func (r *ErrorResult) Challenge() []byte {
 	// Marshalling strings cannot fail.
 	out, _ := json.Marshal(wireResult{Status: flexible(r.Status), Schemes: r.Schemes, Scope: r.Scope, OpenIDConfiguration: r.OpenIDConfiguration})
 	return out
 }
 
-// ParseErrorResult reads a challenge. What is longer than MaxErrorResult or no
-// JSON object gives an error that wraps ErrSyntax. Unknown members are ignored,
-// and status may be a number.
+// ParseErrorResult reads a challenge. If the challenge is longer than MaxErrorResult or
+// is not a JSON object, the error wraps ErrSyntax. Unknown members are ignored, and
+// status may be a number.
 func ParseErrorResult(challenge []byte) (*ErrorResult, error) {
 	if len(challenge) > MaxErrorResult {
 		return nil, fmt.Errorf("%w: error result is longer than %d octets", ErrSyntax, MaxErrorResult)

@@ -39,7 +39,7 @@ func advised(err error) error {
 
 func adviceOn(err error) string {
 	if _, elsewhere := errors.AsType[*message.ElsewhereError](err); elsewhere {
-		return ", and --attach-dir . takes it from there"
+		return "; to attach it from there, use --attach-dir ."
 	}
 	switch {
 	case errors.Is(err, batch.ErrNoBody):
@@ -49,7 +49,7 @@ func adviceOn(err error) string {
 	case errors.Is(err, draft.ErrNoFrom):
 		return ": use --from, or set " + config.Prefix + "MAIL_SENDER"
 	case errors.Is(err, message.ErrOutside):
-		return ", which files that a template or a row names must not leave; --attach-dir DIR gives another one"
+		return ", and a template or a row may name only files in or below it; --attach-dir DIR names another directory"
 	case errors.Is(err, message.ErrOwnField):
 		return ownFieldAdvice(err)
 	case errors.Is(err, readymessage.ErrReencodeNever):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -15,7 +16,7 @@ import (
 // returns the exit code.
 func (g *application) conclude(err error) int {
 	err = advised(err)
-	code := exit.Of(err)
+	code := ending.Code(err)
 	var coded *exit.Error
 	told := errors.As(err, &coded) && coded.Shown
 	if err == nil || told {
@@ -71,35 +72,10 @@ func (g *application) written(cmd *cobra.Command, code int) int {
 	switch {
 	case g.out.Unwritten() == nil:
 		return code
-	case code != exit.OK || submits(cmd):
+	case code != exit.OK || cmd.Name() == verbOf(cmd).submits:
 		g.out.Warningf("writing to standard output: %v", g.out.Unwritten())
 		return code
 	}
 	g.out.Errorf("writing to standard output: %v", g.out.Unwritten())
 	return exit.IO
-}
-
-// submits reports whether cmd is of a verb that submits mail: of queue, run alone, and
-// of relay, what serves.
-func submits(cmd *cobra.Command) bool {
-	verb := cmd
-	for verb.HasParent() && verb.Parent().HasParent() {
-		verb = verb.Parent()
-	}
-	switch verb.Name() {
-	case "queue":
-		return cmd.Name() == "run"
-	case "relay":
-		return cmd == verb
-	}
-	return verb.GroupID == groupSubmit && verb.Name() != "token"
-}
-
-// taken is standard input for the settings when a message is read from there: a
-// secret would swallow it.
-type taken struct{ g *application }
-
-func (t taken) Read([]byte) (int, error) {
-	t.g.stdinTwice = true
-	return 0, errors.New("standard input is taken")
 }

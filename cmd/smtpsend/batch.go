@@ -67,7 +67,7 @@ func runBatch(ctx context.Context, g *application, b *batchFlags, name string) e
 	// of them are checked in less than 100 MB.
 	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	if batch.IsTemplate(b.name) {
-		return exit.Usagef("--name %q: a batch has one name, so no row can fill it in", b.name)
+		return exit.Usagef("--name %q: a batch has one name, so the name cannot contain a value of a row", b.name)
 	}
 	if batch.IsTemplate(b.key) {
 		return exit.Usagef("--key %q: write the name of the column alone", b.key)
@@ -114,7 +114,7 @@ func runBatch(ctx context.Context, g *application, b *batchFlags, name string) e
 		g.out.Printf("not submitted: SMTPSEND_NO_MAILS=1\n")
 		return nil
 	case forecast.Days > 1 && !b.yes:
-		return exit.Usagef("the limits spread the batch over %d days: start it with --yes", forecast.Days)
+		return exit.Usagef("within the limits the batch takes %d days: start it with --yes", forecast.Days)
 	}
 	if err := b.openReport(ctx, file); err != nil {
 		return err

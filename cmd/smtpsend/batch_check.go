@@ -8,6 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/rows"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -50,7 +51,7 @@ func (b *batchFlags) checkBeside(ctx context.Context, g *application, f *rows.Fi
 		return checked, used, err
 	}
 	used, err = checked.UsageOf(ctx, box, entry)
-	return checked, used, exit.Outbox(err)
+	return checked, used, ending.Outbox(err)
 }
 
 // checkAll checks every row, and lists every problem with its row.

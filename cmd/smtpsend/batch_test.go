@@ -22,7 +22,7 @@ func TestWhatChangesBetweenCheckAndStart(t *testing.T) {
 	}{
 		{"rows are cut off", func(dir string) error { return os.Truncate(filepath.Join(dir, "rows.csv"), 5) }, exit.Data,
 			"1 row: 0 accepted, 0 refused, 0 in doubt, 1 waiting; 1 row not taken yet\n",
-			"error: the file was changed meanwhile: 2 rows when they were checked, 1 when they were taken\n"},
+			"error: the file was changed meanwhile: it had 2 rows when it was checked, and 1 when they were put into the outbox\n"},
 		{"an attachment is gone", func(dir string) error { return os.Remove(filepath.Join(dir, "b.txt")) }, exit.NoInput,
 			" not taken yet\n", "error: row 2 (line 3): "},
 	} {

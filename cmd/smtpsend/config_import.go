@@ -36,7 +36,7 @@ that smtpsend does not know are listed as warnings.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output == "" && cmd.Flags().Changed("output") { // a variable of the shell that is not set
-				return exit.Usagef("--output \"\": names no file")
+				return exit.Usagef("--output \"\": is not the name of a file")
 			}
 			return runConfigImport(cmd.Context(), g, args[0], output, force)
 		},

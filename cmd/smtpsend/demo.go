@@ -23,16 +23,17 @@ func newDemo(g *application) *cobra.Command {
 		GroupID: groupTry,
 		Short:   "Submit a message to the sandbox, in this process, and show what arrived",
 		Long: `Start the sandbox in this process and submit a message with an HTML body and an
-attachment to it, by every step: token by HTTPS, STARTTLS, XOAUTH2, DATA. Show the
-receipt and the message as the server stored it. Needs no settings and no network.`,
+attachment to it. The message takes every step: token by HTTPS, STARTTLS, XOAUTH2,
+content. demo shows the receipt and the message as the server stored it. It needs no
+settings and no network.`,
 		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), g) },
 	}
 }
 
 const (
-	demoText = "Grüße aus dem Sandkasten.\n\nThis went through a token request, STARTTLS, XOAUTH2 and DATA.\n"
-	demoHTML = "<p>Grüße aus dem <b>Sandkasten</b>.</p><p>This went through a token request, STARTTLS, XOAUTH2 and DATA.</p>\n"
+	demoText = "Grüße aus dem Sandkasten.\n\nThis message needed a token request, STARTTLS and XOAUTH2.\n"
+	demoHTML = "<p>Grüße aus dem <b>Sandkasten</b>.</p><p>This message needed a token request, STARTTLS and XOAUTH2.</p>\n"
 	demoCSV  = "build;result\n4711;passed\n4712;passed\n"
 )
 

@@ -47,7 +47,7 @@ with --send-to. Each check has a time limit.
 	f.StringVar(&d.Mailbox, "mailbox", "", "sign in as the mailbox `ADDRESS` (default SMTPSEND_SMTP_USER_NAME, else From)")
 	f.StringVarP(&d.From, "from", "r", "", "`ADDRESS` in From of the test message (default SMTPSEND_MAIL_SENDER)")
 	f.StringVar(&d.SendTo, "send-to", "", "also submit a test message to `ADDRESS`: only then does Exchange check Send As, size and quota")
-	f.BoolVar(&d.wait, "wait", false, "repeat every 30 minutes until all checks pass; after more frequent sign-ins Exchange keeps its old answer longer")
+	f.BoolVar(&d.wait, "wait", false, "repeat every 30 minutes until all checks pass (more frequent sign-ins would make Exchange keep its old answer longer)")
 	f.DurationVar(&d.Limit, "limit", 0, "time limit of each check, such as 5s (default 20s; token 30s; test message 2m)")
 	return cmd
 }

@@ -52,7 +52,7 @@ Exit codes: 0 something was recognised; 64 usage; 65 nothing was recognised;
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "list the codes of all known failures")
 	cmd.SetFlagErrorFunc(func(*cobra.Command, error) error { // which repeats the argument, and that may be a password
-		return exit.Usagef("a word of the text begins with a hyphen and is taken for a flag: put -- before the text, or give it on standard input")
+		return exit.Usagef("a word of the text begins with a hyphen and is read as a flag: put -- before the text, or give it on standard input")
 	})
 	return cmd
 }

@@ -3,7 +3,7 @@
 // The way of a message can be read from send.go on: the flags become a draft
 // (internal/draft), the settings become a session (internal/account), the
 // submission gives a receipt (internal/view), and failure ends in the catalogue's
-// words and one exit code (internal/exit).
+// words and one exit code (internal/exit/ending).
 package main
 
 import (

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/notices"
+	"github.com/smtpsend/smtpsend/internal/licences"
 )
 
 // The systems that smtpsend is made for.
@@ -318,7 +318,7 @@ func theNotices(t *testing.T) string {
 func TestNoticesAreThoseOfTheModules(t *testing.T) {
 	want := theNotices(t)
 	sameFile(t, "../../THIRD_PARTY_NOTICES.txt", func(string) string { return want })
-	embedded, err := notices.Text()
+	embedded, err := licences.Text()
 	if err == nil && embedded == want {
 		return
 	}
@@ -334,7 +334,7 @@ func TestNoticesAreThoseOfTheModules(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile("../../internal/notices/notices.txt.gz", b.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile("../../internal/licences/notices.txt.gz", b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -342,7 +342,7 @@ func TestNoticesAreThoseOfTheModules(t *testing.T) {
 // SQLite's module says itself what of others it brings into a program. Each is
 // here as a module, or in a text.
 func TestNoticesHaveWhatSQLiteNames(t *testing.T) {
-	text, err := notices.Text()
+	text, err := licences.Text()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
@@ -30,7 +31,7 @@ func (g *application) readOutbox(ctx context.Context, cfg *config.Config, do fun
 	}
 	err = do(box)
 	if e := box.Close(); err == nil {
-		err = exit.Outbox(e)
+		err = ending.Outbox(e)
 	}
 	return err
 }
@@ -52,7 +53,7 @@ func openOutboxBy(ctx context.Context, g *application, cfg *config.Config, open 
 	}
 	box, err := open(ctx, cfg.StateDir, o)
 	if err != nil {
-		return nil, exit.Outbox(err)
+		return nil, ending.Outbox(err)
 	}
 	return box, nil
 }
@@ -62,7 +63,7 @@ func becomeOwnerOf(g *application, dir string) error {
 	who, err := owner.Become(dir)
 	if err == nil && who.Name != "" {
 		*g.became = who
-		g.out.Verbosef("going on as %s, to whom %s belongs", who.Name, dir)
+		g.out.Verbosef("continuing as %s, the owner of %s", who.Name, dir)
 	}
 	return err
 }
@@ -77,7 +78,7 @@ func (g *application) enqueue(ctx context.Context, cfg *config.Config, m *mailob
 	defer box.Close()
 	as.Envelope, as.MessageID, as.Size = m.Envelope, m.MessageID, m.Content.Size()
 	qid, known, err = box.AcceptContent(ctx, as, m.Content)
-	return qid, known, exit.Outbox(err)
+	return qid, known, ending.Outbox(err)
 }
 
 // courierOptions are what the courier of these settings needs.

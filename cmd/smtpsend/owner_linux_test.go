@@ -89,7 +89,7 @@ func TestRootInAnotherUsersOutboxIsThatUser(t *testing.T) {
 			t.Errorf("%s belongs to user %d", e.Name(), uid)
 		}
 	}
-	if code, said := f.run(t, "--verbose", "queue", "ls"); code != 0 || !strings.Contains(said, "going on as nobody, to whom "+f.dir+" belongs") {
+	if code, said := f.run(t, "--verbose", "queue", "ls"); code != 0 || !strings.Contains(said, "continuing as nobody, the owner of "+f.dir) {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 }

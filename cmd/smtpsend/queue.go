@@ -63,8 +63,8 @@ type queueAction struct {
 
 var queueActions = []queueAction{
 	{outbox.Retry, "retry", "Make waiting, held, refused and expired messages due now; accepted recipients get no second copy", ""},
-	{outbox.Hold, "hold", "Hold waiting messages until you release them; with only --mailbox, the mailbox", ""},
-	{outbox.Free, "release", "Release held messages; with only --mailbox, the mailbox", ""},
+	{outbox.Hold, "hold", "Hold waiting messages until you release them; with only --mailbox, hold the mailbox", ""},
+	{outbox.Free, "release", "Release held messages; with only --mailbox, release the mailbox", ""},
 	{outbox.Cancel, "cancel", "Cancel waiting and held messages: they are never submitted; their history is kept", ""},
 	{outbox.Discard, "rm", "Remove messages and their history from the outbox", `Remove messages and their history from the outbox.
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/progress"
@@ -47,15 +48,15 @@ func runQueueAct(ctx context.Context, g *application, q *queueFlags, action outb
 		named := f
 		if action == outbox.Discard {
 			if f, err = toRemove(ctx, g, box, f, q.yes); err != nil {
-				return exit.Outbox(err)
+				return ending.Outbox(err)
 			}
 		}
 		n, left, err := operator.ActOnEach(ctx, box, action, f)
 		if err != nil {
-			return exit.Outbox(err)
+			return ending.Outbox(err)
 		}
 		if err := noteOthers(ctx, g, box, action, named); err != nil {
-			return exit.Outbox(err)
+			return ending.Outbox(err)
 		}
 		acted := view.NewActed(action, n, left)
 		g.show(acted)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 )
@@ -24,7 +25,7 @@ func newQueueCat(g *application) *cobra.Command {
 			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error {
 				body, err := box.Body(cmd.Context(), queueid.ID(args[0]))
 				if err != nil {
-					return exit.Outbox(err)
+					return ending.Outbox(err)
 				}
 				err = g.out.Copy(body)
 				if err = errors.Join(err, body.Close()); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
@@ -54,7 +55,7 @@ func (q *queueFlags) filter(ctx context.Context, box *outbox.Outbox, args []stri
 	if q.batch != "" {
 		b, err := mailmerge.Find(ctx, box, q.batch)
 		if err != nil {
-			return f, exit.Outbox(err)
+			return f, ending.Outbox(err)
 		}
 		f.Batch = b.ID
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/usage"
@@ -17,7 +17,7 @@ func newQueueHistory(g *application) *cobra.Command {
 	var q queueFlags
 	cmd := &cobra.Command{
 		Use:     "history [flags]",
-		Short:   "Show what happened to messages of a day, or to or from an address",
+		Short:   "Show what happened to the messages of a day or of an address",
 		Example: `  smtpsend queue history --to ann@contoso.com --on tuesday`,
 		Args:    usage.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runQueueHistory(cmd.Context(), g, &q) },
@@ -35,7 +35,7 @@ func runQueueHistory(ctx context.Context, g *application, q *queueFlags) error {
 		}
 		details, more, err := operator.Limited(f, func(f operator.Filter) ([]operator.Detail, error) { return operator.History(ctx, box, f) })
 		if err != nil {
-			return exit.Outbox(err)
+			return ending.Outbox(err)
 		}
 		g.show(view.NewDetails(details, more))
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -17,7 +18,7 @@ func actOnMailbox(ctx context.Context, g *application, box *outbox.Outbox, mailb
 		err = box.Mailboxes().Release(ctx, mailbox)
 	}
 	if err != nil {
-		return exit.Outbox(err)
+		return ending.Outbox(err)
 	}
 	g.show(view.MailboxActed{Action: action, Mailbox: mailbox, ExitCode: exit.OK})
 	return nil

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/usage"
@@ -22,8 +22,8 @@ func newQueueLs(g *application) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runQueueLs(cmd.Context(), g, &q) },
 	}
 	q.define(cmd)
-	cmd.Flags().BoolVar(&q.all, "all", false, "finished messages too")
-	cmd.Flags().IntVarP(&q.limit, "limit", "n", 50, "at most `N`; 0 is all")
+	cmd.Flags().BoolVar(&q.all, "all", false, "list finished messages too")
+	cmd.Flags().IntVarP(&q.limit, "limit", "n", 50, "at most `N` messages; 0 is all")
 	return cmd
 }
 
@@ -39,7 +39,7 @@ func runQueueLs(ctx context.Context, g *application, q *queueFlags) error {
 		f.All = false
 		list, more, err := operator.Limited(f, func(f operator.Filter) ([]operator.Mail, error) { return operator.List(ctx, box, f) })
 		if err != nil {
-			return exit.Outbox(err)
+			return ending.Outbox(err)
 		}
 		g.show(view.NewMails(list, more))
 		return nil

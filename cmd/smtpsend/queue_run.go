@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/progress"
@@ -66,19 +67,19 @@ func runQueueRun(ctx context.Context, g *application, drain bool) error {
 	if drain {
 		list, err := operator.Mailboxes(ctx, box)
 		if err != nil {
-			return exit.Outbox(err)
+			return ending.Outbox(err)
 		}
 		progress.Pauses(g.out, list)
 	}
 	if err := courier.Run(ctx, box, sender, o); err != nil {
-		return exit.Outbox(err)
+		return ending.Outbox(err)
 	}
 	if _, err := sender.Purge(context.WithoutCancel(ctx)); err != nil {
-		return exit.Outbox(err)
+		return ending.Outbox(err)
 	}
 	stopped, err := t.Stopped(context.WithoutCancel(ctx), box)
 	if err != nil {
-		return exit.Outbox(err)
+		return ending.Outbox(err)
 	}
 	progress.Stopped(g.out, stopped)
 	return concludeRun(ctx, g, t.Sum())
@@ -89,7 +90,7 @@ func runQueueRun(ctx context.Context, g *application, drain bool) error {
 func (g *application) lock(ctx context.Context, box *outbox.Outbox) (*outbox.Sender, error) {
 	sender, left, err := box.Lock(ctx)
 	if err != nil {
-		return nil, exit.Outbox(err)
+		return nil, ending.Outbox(err)
 	}
 	progress.LastRun(g.out, left)
 	return sender, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
@@ -35,7 +36,7 @@ func runQueueShow(ctx context.Context, g *application, ids []string) error {
 		for _, id := range ids {
 			d, err := operator.Show(ctx, box, queueid.ID(id))
 			if err != nil {
-				return exit.Outbox(fmt.Errorf("%s: %w", id, err))
+				return ending.Outbox(fmt.Errorf("%s: %w", id, err))
 			}
 			details = append(details, d)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/usage"
@@ -34,11 +35,11 @@ func runQueueStats(ctx context.Context, g *application, box *outbox.Outbox, span
 	}
 	finished, err := operator.Finished(ctx, box, from)
 	if err != nil {
-		return exit.Outbox(err)
+		return ending.Outbox(err)
 	}
 	mailboxes, err := operator.Mailboxes(ctx, box)
 	if err != nil {
-		return exit.Outbox(err)
+		return ending.Outbox(err)
 	}
 	g.show(view.NewStats(mailboxes, finished, from))
 	return nil

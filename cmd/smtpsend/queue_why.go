@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -32,7 +32,7 @@ func runQueueWhy(ctx context.Context, g *application, box *outbox.Outbox, names 
 		}
 	}
 	if err != nil {
-		return exit.Outbox(err)
+		return ending.Outbox(err)
 	}
 	g.show(view.NewMailboxes(list))
 	return nil

@@ -57,9 +57,9 @@ func TestEveryVerbThatLooksReadsAReadOnlyDisk(t *testing.T) {
 	}{
 		{[]string{"queue", "ls"}, exit.OK, id},
 		{[]string{"queue", "show", id}, exit.OK, "b@contoso.example"},
-		{[]string{"queue", "why"}, exit.OK, "1 ready"},
+		{[]string{"queue", "why"}, exit.OK, "1 waiting"},
 		{[]string{"queue", "history"}, exit.OK, id},
-		{[]string{"queue", "stats"}, exit.OK, "1 ready"},
+		{[]string{"queue", "stats"}, exit.OK, "1 waiting"},
 		{[]string{"queue", "cat", id}, exit.OK, "Subject: hello"},
 		{[]string{"queue", "backup", filepath.Join(t.TempDir(), "copy.db")}, exit.OK, "copied to"},
 		{[]string{"sendmail", "-bp"}, exit.OK, id},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/progress"
 	"github.com/smtpsend/smtpsend/internal/relay/control"
@@ -85,7 +86,7 @@ func runRelay(ctx context.Context, g *application) error {
 	if cfg.NoMails {
 		log.Warn(config.Prefix + "NO_MAILS=1: mail is taken, and stays in the outbox")
 	}
-	return exit.Outbox(service.Run(ctx, o))
+	return ending.Outbox(service.Run(ctx, o))
 }
 
 // errNoRelayFile says what to set.

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/owner"
 	"github.com/smtpsend/smtpsend/internal/stdio"
@@ -70,7 +69,7 @@ smtp.office365.com:587 with STARTTLS and submits as a mailbox.
 			if g.timeout <= 0 {
 				return exit.Usagef("--timeout must be positive, got %v", g.timeout)
 			}
-			if err := zone.Trouble(); err != nil && tellsTime(cmd) {
+			if err := zone.Trouble(); err != nil && verbOf(cmd).tellsTime {
 				g.out.Warningf("%v: times are in UTC", err)
 			}
 			return nil
@@ -109,29 +108,4 @@ func (g *application) define(f *pflag.FlagSet) {
 	f.BoolVarP(&g.out.Verbose, "verbose", "v", false, "print each step on standard error")
 	f.BoolVar(&g.trace, "trace", false, "print the SMTP dialogue on standard error, without credentials and content")
 	f.DurationVar(&g.timeout, "timeout", 2*time.Minute, "time limit for everything up to the final dot: a `DURATION` such as 90s or 5m")
-}
-
-// tellsTime reports a verb that writes a time into a message, or shows one.
-func tellsTime(cmd *cobra.Command) bool {
-	for cmd.HasParent() && cmd.Parent().HasParent() {
-		cmd = cmd.Parent()
-	}
-	switch cmd.Name() {
-	case "doctor":
-		return true
-	case "version":
-		return false
-	}
-	return cmd.GroupID == groupSubmit || cmd.GroupID == groupTry
-}
-
-// options say where the settings of this run are.
-func (g *application) options() config.Options {
-	o := config.Options{
-		Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal, SilentCommands: g.silentCommands,
-	}
-	if g.stdinFor != "" {
-		o.Stdin = taken{g}
-	}
-	return o
 }

@@ -37,14 +37,14 @@ func newSandbox(g *application) *cobra.Command {
 		GroupID: groupTry,
 		Short:   "Run a stand-in for Entra ID and Exchange Online on this host",
 		Long: `Run a stand-in for Microsoft Entra ID and Exchange Online on loopback: a token
-endpoint, an SMTP server that takes XOAUTH2, and an inbox that shows what arrived.
-Keys, ids and the secret are new at each start. With the file of --write-env all
-other verbs work with it:
+endpoint, an SMTP server that accepts XOAUTH2, and an inbox that shows what arrived.
+Keys, ids and the secret are new at each start. --write-env writes an env file with
+which all other verbs use the sandbox:
 
   smtpsend sandbox --write-env e.env &
   smtpsend --env-file e.env send --to a@contoso.example --subject hi --text hi
 
-Ends on SIGINT and SIGTERM.`,
+The sandbox ends on SIGINT or SIGTERM.`,
 		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd.Context(), g, &s) },
 	}
@@ -57,7 +57,7 @@ Ends on SIGINT and SIGTERM.`,
 	f.StringArrayVar(&s.faults, "fault", nil, "make the failure `NAME[,OPTION=VALUE...]` happen; OPTION is stage, mailbox, after, times, share or delay; repeatable")
 	f.StringArrayVar(&s.without, "without", nil, "switch off `NAME`, a failure that is on by default: garbles-8bit; repeatable")
 	f.BoolVar(&s.listFaults, "list-faults", false, "list the names for --fault, each with one line about it")
-	f.BoolVar(&s.limits, "limits", false, "keep Exchange's limits: 30 messages a minute (the excess is delayed) and 10,000 recipients a day")
+	f.BoolVar(&s.limits, "limits", false, "enforce Exchange's limits: 30 messages a minute (the excess is delayed) and 10,000 recipients a day")
 	f.IntVar(&s.timeScale, "time-scale", 1, "make the minutes and days of the limits `N` times shorter, in the settings of --write-env too")
 	return cmd
 }

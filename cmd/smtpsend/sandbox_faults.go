@@ -24,5 +24,5 @@ func unknownFault(text string, err error) error {
 	if n := spelling.Nearest(name, fault.Names()); n != "" {
 		near = fmt.Sprintf("; the nearest is %s", n)
 	}
-	return exit.Usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults has them all", text, near)
+	return exit.Usagef("--fault %q: no such name%s; smtpsend sandbox --list-faults lists all names", text, near)
 }

@@ -3,25 +3,17 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
-
-// sendFlags are what "send" is told.
-type sendFlags struct {
-	draft.Options
-	dryRun, noPipelining bool
-	noChunking           bool
-	allOrNone            bool
-	attempts             int
-	queue                bool
-	key                  string
-}
 
 func newSend(g *application) *cobra.Command {
 	var s sendFlags
@@ -108,4 +100,31 @@ func (s *sendFlags) compose(ctx context.Context, g *application, composer *draft
 		return nil, errors.Join(err, mail.Close())
 	}
 	return mail, nil
+}
+
+// submit submits the message, or puts it into the outbox.
+func (s *sendFlags) submit(ctx context.Context, g *application, cfg *config.Config, mail *draft.Made, at time.Time, budget *draft.Budget) (err error) {
+	if s.allOrNone {
+		if cfg, err = s.wholly(cfg, len(mail.Envelope.ForwardPaths)); err != nil {
+			return err
+		}
+	}
+	if s.queue || cfg.Queue == config.QueueAlways {
+		return queued(ctx, g, cfg, mail.Mail, spool.Message{Source: "send", Key: s.key, ReadyAt: at})
+	}
+	if s.key != "" || !at.IsZero() {
+		return exit.Usagef("--at and --key work only with the outbox: add --queue")
+	}
+	o, err := g.account(cfg).Session(mail.Envelope.ReversePath)
+	if err != nil {
+		return err
+	}
+	if s.Mailbox != "" {
+		o.Mailbox = mail.Envelope.ReversePath
+	}
+	o.NoPipelining, o.NoChunking, o.AllOrNone = s.noPipelining, s.noChunking, s.allOrNone
+	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{
+		Deadline: time.Now().Add(budget.Left()), Attempts: s.attempts, Waiting: g.waiting,
+	})
+	return conclusion(ctx, g, cfg, mail.Mail, mail.From, receipt)
 }

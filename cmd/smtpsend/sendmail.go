@@ -31,7 +31,7 @@ link-sendmail).
   --read-envelope-from      reverse-path from From
   --queue                   put the message into the outbox instead of submitting it
   --dry-run                 compose and check, but open no connection
-  --timeout, --trace, --verbose     as everywhere
+  --timeout, --trace, --verbose     as with other commands
 
 No option names a file, a directory or settings, because the caller may be a web
 form or another user. Write --env-file and --profile before the verb:

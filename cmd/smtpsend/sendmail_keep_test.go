@@ -49,7 +49,7 @@ func TestSendmailEndsWithoutEndOfInput(t *testing.T) {
 		t.Errorf("it has %d octets, %v", info.Size(), err)
 	}
 	end := make([]byte, 100)
-	if _, err := f.ReadAt(end, info.Size()-100); err != nil || !bytes.HasSuffix(end, []byte("\n[smtpsend: of this message here is only its first 314572800 octets, the rest is missing]\n\n")) {
+	if _, err := f.ReadAt(end, info.Size()-100); err != nil || !bytes.HasSuffix(end, []byte("\n[smtpsend: this message is cut off: only its first 314572800 octets, the rest is missing]\n\n")) {
 		t.Errorf("it ends with %q, %v", end, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -40,7 +41,7 @@ func (m *mailer) listQueue(ctx context.Context) error {
 		if err == nil {
 			view.NewMailq(waiting, time.Now()).Print(m.app.out)
 		}
-		return exit.Outbox(err)
+		return ending.Outbox(err)
 	})
 }
 
@@ -50,8 +51,8 @@ func (m *mailer) flush(ctx context.Context) error {
 		return err
 	}
 	if m.calledByAnother() {
-		return exit.With(exit.NotAuthorised, errors.New("sendmail: -q: the outbox belongs to another user. Whoever starts its run could also end it in the middle, "+
-			"and then mail is sent twice; smtpsend queue run (the unit smtpsend-queue.timer) submits what waits"))
+		return exit.With(exit.NotAuthorised, errors.New("sendmail: -q: the outbox belongs to another user. A user who starts a run could also end it in the middle, "+
+			"and then mail would be sent twice. smtpsend queue run (the unit smtpsend-queue.timer) submits what waits"))
 	}
 	return runQueueRun(ctx, m.app.toStderr(), false)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/usage"
@@ -84,7 +85,7 @@ func runToken(ctx context.Context, g *application, t *tokenFlags) error {
 		return noToken(g, cfg, mailbox, err)
 	}
 	if life := time.Until(entry.Token.Expiry).Round(time.Second); t.minLife > 0 && life < t.minLife {
-		g.out.Warningf("the token is valid for %v, not %v: Entra ID issues none that is valid longer", life, t.minLife)
+		g.out.Warningf("the token is valid for %v, not %v: Entra ID does not issue a token that is valid longer", life, t.minLife)
 	}
 	return printToken(g, t, mailbox, entry)
 }
@@ -133,7 +134,7 @@ func noToken(g *application, cfg *config.Config, mailbox string, err error) erro
 	e := &session.Error{Stage: smtp.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
 	known := account.Facts(cfg, mailbox, "")
 	finding := diagnosis.Find(e.Symptom(), known)
-	code := exit.FailureCode(e, finding)
+	code := ending.FailureCode(e, finding)
 	if g.json {
 		g.out.JSON(view.Failed{Error: err.Error(), ExitCode: code, Finding: &finding})
 	} else {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/notices"
+	"github.com/smtpsend/smtpsend/internal/licences"
 	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -41,7 +41,7 @@ func runVersion(g *application) error {
 }
 
 func runNotices(g *application) error {
-	text, err := notices.Text()
+	text, err := licences.Text()
 	if err != nil {
 		return fmt.Errorf("reading the notices in this program: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 )
 
 func TestAllOrNoneIsRefusedWhereItCouldNotBeKept(t *testing.T) {
@@ -24,7 +25,7 @@ func TestAllOrNoneIsRefusedWhereItCouldNotBeKept(t *testing.T) {
 	} {
 		s := &sendFlags{queue: tt.queue}
 		cfg, err := s.wholly(&config.Config{Queue: tt.setting}, tt.recipients)
-		if exit.Of(err) != tt.want || (err == nil && cfg.Queue != config.QueueNever) {
+		if ending.Code(err) != tt.want || (err == nil && cfg.Queue != config.QueueNever) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}

@@ -1,6 +1,6 @@
 // Package account turns the settings into what a submission needs: the one token
 // that all processes with these settings share (internal/entra asks for it,
-// tokencache keeps it), the certificates to trust, the proxy, the places for
+// tokencache keeps it), the certificates to trust, the proxy, the slots for
 // connections of a mailbox, and the options of a session. It is wired here once:
 // for the library, the courier, doctor and every verb.
 //
@@ -10,8 +10,6 @@ package account
 import (
 	"crypto/x509"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,7 +17,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
@@ -28,7 +25,7 @@ import (
 // Options say what of an account is not a setting. The zero value of each field is
 // right for a program that shows nothing.
 type Options struct {
-	// CacheDir is where the token and the places of a mailbox are kept; "": they
+	// CacheDir is where the token and the slots of a mailbox are kept; "": they
 	// are this process's alone.
 	CacheDir string
 	// CountHere, without a CacheDir, keeps this process to the connections that a
@@ -54,7 +51,7 @@ type Account struct {
 	roots func() *x509.CertPool // read at most once, when first needed
 
 	chunking session.Chunking                  // what its sessions have learned of the server
-	places   places                            // with CountHere
+	slots    submission.MemorySlots            // with CountHere
 	tokens   func() (*tokencache.Cache, error) // the one that every session asks
 }
 
@@ -64,7 +61,7 @@ func New(cfg *config.Config, o Options) *Account {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	a := &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
-	a.tokens = sync.OnceValues(func() (*tokencache.Cache, error) { return a.newTokens(0) })
+	a.tokens = sync.OnceValues(a.sharedTokens)
 	return a
 }
 
@@ -102,7 +99,7 @@ func (a *Account) Session(mailbox string) (session.Options, error) {
 		slots.Waiting, slots.Unusable = a.opts.Waiting, once(a.opts.Unlimited)
 		o.Slots = slots
 	} else if a.opts.CountHere {
-		o.Slots = &a.places
+		o.Slots = &a.slots
 	}
 	return o, nil
 }
@@ -114,27 +111,6 @@ func once(f func(error)) func(error) {
 	}
 	var done sync.Once
 	return func(err error) { done.Do(func() { f(err) }) }
-}
-
-// Entra is where and how the token endpoint is asked, past every cache. It reads
-// the certificates to trust.
-func (a *Account) Entra() entra.Options {
-	return entra.Options{
-		TokenURL: a.cfg.TokenURL(), ClientID: a.cfg.OfficeClientID, Credential: a.credential(),
-		Scopes: a.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(a.roots(), a.proxy()), Logger: a.opts.Logger,
-	}
-}
-
-func (a *Account) credential() entra.Credential { return entra.Secret(a.cfg.OfficeClientSecret) }
-
-// proxy is the settings' proxy for the token endpoint; nil leaves it to the
-// environment.
-func (a *Account) proxy() func(*http.Request) (*url.URL, error) {
-	u := a.cfg.ProxyURL()
-	if u == nil {
-		return nil
-	}
-	return http.ProxyURL(u)
 }
 
 // Facts fill the placeholders of the catalogue's commands: what settings say of a

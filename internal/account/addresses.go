@@ -2,6 +2,7 @@ package account
 
 import (
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/config"
 )
 
@@ -29,4 +30,31 @@ func Mailbox(cfg *config.Config, by, value string) (address.Address, error) {
 		return address.Parse(config.Prefix+"SMTP_USER_NAME", cfg.SMTPUserName)
 	}
 	return address.Address{}, nil
+}
+
+// Envelope is who submits a ready message, and who gets it.
+type Envelope struct {
+	Author     address.Address // for a message without From; who signs in, unless the settings name a mailbox
+	Mailbox    address.Address
+	Recipients []address.Address
+}
+
+// NewEnvelope is the envelope from an author ("": that of the settings) to the
+// recipients. Errors are *badinput.FieldError, of "from" and "to", and those of Sender
+// and Mailbox.
+func NewEnvelope(cfg *config.Config, from string, to []string) (e Envelope, err error) {
+	if e.Author, err = Sender(cfg, "from", from); err != nil {
+		return e, err
+	}
+	if e.Mailbox, err = Mailbox(cfg, "", ""); err != nil {
+		return e, err
+	}
+	if e.Mailbox.IsZero() {
+		e.Mailbox = e.Author
+	}
+	if e.Mailbox.IsZero() {
+		return e, badinput.Field("from", "", "missing, and the settings name none")
+	}
+	e.Recipients, err = address.ParseEach("to", to)
+	return e, err
 }

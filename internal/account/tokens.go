@@ -2,6 +2,8 @@ package account
 
 import (
 	"context"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -24,6 +26,22 @@ func (a *Account) Tokens(minLife time.Duration) (*tokencache.Cache, error) {
 	return a.newTokens(minLife)
 }
 
+// Token is the access token of the account: that of the cache, or a new one.
+func (a *Account) Token(ctx context.Context) (*oauth2.Token, error) {
+	tokens, err := a.tokens()
+	if err != nil {
+		return nil, err
+	}
+	return tokens.Token(ctx)
+}
+
+// Invalidate says that a server refused a token, so that it is not given again.
+func (a *Account) Invalidate(token *oauth2.Token) {
+	if tokens, err := a.tokens(); err == nil {
+		tokens.Invalidate(token)
+	}
+}
+
 func (a *Account) newTokens(minLife time.Duration) (*tokencache.Cache, error) {
 	o := tokencache.Options{Grace: a.cfg.GraceTime(), MinLife: minLife, Warn: a.opts.Warn, Restore: entra.RestoreError}
 	if o.Grace == 0 {
@@ -44,6 +62,9 @@ func (a *Account) newTokens(minLife time.Duration) (*tokencache.Cache, error) {
 	return tokencache.New(endpoint{a}, o), nil
 }
 
+// sharedTokens is the cache that the sessions ask.
+func (a *Account) sharedTokens() (*tokencache.Cache, error) { return a.newTokens(0) }
+
 // endpoint asks Entra ID. The certificates to trust are read only then: a token
 // from the cache needs none.
 type endpoint struct{ *Account }
@@ -51,6 +72,27 @@ type endpoint struct{ *Account }
 // Token asks for a token.
 func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
 	return entra.New(e.Entra()).Token(ctx)
+}
+
+// Entra is where and how the token endpoint is asked, past every cache. It reads
+// the certificates to trust.
+func (a *Account) Entra() entra.Options {
+	return entra.Options{
+		TokenURL: a.cfg.TokenURL(), ClientID: a.cfg.OfficeClientID, Credential: a.credential(),
+		Scopes: a.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(a.roots(), a.proxy()), Logger: a.opts.Logger,
+	}
+}
+
+func (a *Account) credential() entra.Credential { return entra.Secret(a.cfg.OfficeClientSecret) }
+
+// proxy is the settings' proxy for the token endpoint; nil leaves it to the
+// environment.
+func (a *Account) proxy() func(*http.Request) (*url.URL, error) {
+	u := a.cfg.ProxyURL()
+	if u == nil {
+		return nil
+	}
+	return http.ProxyURL(u)
 }
 
 // source is a cache of tokens as a session asks it.

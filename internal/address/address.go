@@ -14,6 +14,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/ascii"
+
 	"golang.org/x/net/idna"
 
 	"github.com/smtpsend/smtpsend/internal/badinput"
@@ -204,23 +206,19 @@ func checkDomain(domain string) string {
 	for label := range strings.SplitSeq(domain, ".") {
 		switch {
 		case label == "":
-			return "an empty label in the domain: a dot too many"
+			return "a part of the domain is empty, as between two dots"
 		case len(label) > maxLabel:
 			return fmt.Sprintf("a label of %d octets in the domain, at most %d", len(label), maxLabel)
 		case label[0] == '-' || label[len(label)-1] == '-':
 			return "a label of the domain begins or ends with a hyphen"
 		}
 		for i := 0; i < len(label); i++ {
-			if c := label[i]; !isAlnum(c) && c != '-' && c != '_' {
+			if c := label[i]; !ascii.IsAlnum(c) && c != '-' && c != '_' {
 				return fmt.Sprintf("%q cannot be used in a domain", c)
 			}
 		}
 	}
 	return ""
-}
-
-func isAlnum(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // checkLiteral accepts [192.0.2.1] and [IPv6:2001:db8::1] (RFC 5321 4.1.3).
@@ -229,7 +227,7 @@ func checkLiteral(literal string) string {
 	v6, isV6 := strings.CutPrefix(inner, "IPv6:")
 	addr, err := netip.ParseAddr(v6)
 	if err != nil || addr.Zone() != "" || addr.Is4() == isV6 {
-		return "no valid address literal: [192.0.2.1] or [IPv6:2001:db8::1]"
+		return "the address literal is not valid; write it as [192.0.2.1] or [IPv6:2001:db8::1]"
 	}
 	return ""
 }
@@ -256,6 +254,19 @@ func MustParse(s string) Address {
 		panic(err)
 	}
 	return a
+}
+
+// ParseEach parses several addresses, each as Parse does.
+func ParseEach(field string, texts []string) ([]Address, error) {
+	var list []Address
+	for _, s := range texts {
+		a, err := Parse(field, s)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
 }
 
 // ParseList parses addresses separated by commas, groups included (RFC 5322

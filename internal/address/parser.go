@@ -248,7 +248,7 @@ func (p *addressParser) localPart(words phrase, inBrackets bool) (local, reason 
 	local = joined.String()
 	// Sent in quotes, "a..b" would be another address than the one that is meant.
 	if p.strict && !words[0].quoted && strings.Contains("."+local+".", "..") {
-		return "", "a dot too many before the @; where it belongs there, write the part in quotes"
+		return "", "a dot in the wrong place before the @; if it is right, put the part before the @ in quotes"
 	}
 	return local, ""
 }

@@ -238,11 +238,11 @@ func refused(target string) string {
 	bare := strings.TrimSpace(strings.Trim(target, `"`))
 	switch {
 	case strings.HasPrefix(bare, "|"):
-		return "goes to a command, and smtpsend runs none: it submits mail to addresses"
+		return "leads to a command, which smtpsend does not run: it only submits mail to addresses"
 	case strings.HasPrefix(bare, "/"):
-		return "goes to a file, and smtpsend writes none: it submits mail to addresses"
+		return "leads to a file, which smtpsend does not write: it only submits mail to addresses"
 	case strings.HasPrefix(strings.ToLower(bare), ":include:"):
-		return "goes to a list of :include:, which is not read: put the addresses into the alias"
+		return "leads to a list of :include:, which is not read: put the addresses into the alias"
 	}
 	return ""
 }

@@ -60,11 +60,11 @@ func TestExpand(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ name, want string }{
-		{"program", `alias "program" (line 17): goes to a command, and smtpsend runs none: it submits mail to addresses`},
-		{"bare", `alias "bare" (line 18): goes to a command, and smtpsend runs none: it submits mail to addresses`},
-		{"tofile", `alias "tofile" (line 19): goes to a file, and smtpsend writes none: it submits mail to addresses`},
-		{"list", `alias "list" (line 20): goes to a list of :include:, which is not read: put the addresses into the alias`},
-		{"mixed", `alias "mixed" (line 17): goes to a command, and smtpsend runs none: it submits mail to addresses`},
+		{"program", `alias "program" (line 17): leads to a command, which smtpsend does not run: it only submits mail to addresses`},
+		{"bare", `alias "bare" (line 18): leads to a command, which smtpsend does not run: it only submits mail to addresses`},
+		{"tofile", `alias "tofile" (line 19): leads to a file, which smtpsend does not write: it only submits mail to addresses`},
+		{"list", `alias "list" (line 20): leads to a list of :include:, which is not read: put the addresses into the alias`},
+		{"mixed", `alias "mixed" (line 17): leads to a command, which smtpsend does not run: it only submits mail to addresses`},
 		{"loop", `alias "loop" (line 15): leads to no address`},
 		{"empty", `alias "empty" (line 22): leads to no address`},
 	} {

@@ -14,8 +14,8 @@ import (
 // mayNameCodes are the files that may have a code of the catalogue in a text, each
 // with the reason. Names of faults (constants of type smtp.Fault) may always.
 var mayNameCodes = map[string]string{
-	"cmd/smtpsend/explain.go":             "its help shows a code as an example",
-	"internal/sandbox/fault/behaviour.go": "the sandbox calls a token that it issues with a passed expiry time token-expired",
+	"cmd/smtpsend/explain.go":         "its help shows a code as an example",
+	"internal/sandbox/fault/table.go": "the sandbox calls a token that it issues with a passed expiry time token-expired",
 }
 
 // TestNoCodeIsKnownByName: what the code has to know of an entry is said by the entry

@@ -61,7 +61,7 @@ type place struct {
 // exitsIn are the places where a file ends the process or writes an exit code as a
 // number.
 func exitsIn(f file) (places []place) {
-	uses := f.ast.Name.Name == "exit" || imports(f, module+exitRoom)
+	uses := f.ast.Name.Name == "exit" || imports(f, module+exitRoom) || imports(f, module+exitRoom+"/ending")
 	add := func(n ast.Node, what string) { places = append(places, place{n.Pos(), what}) }
 	named := func(name, value ast.Expr) {
 		if lit := number(value); lit != "" && exitName.MatchString(lastName(name)) {

@@ -15,6 +15,9 @@ const (
 	// maxVerb is of a file of the command: it builds, validates and runs a verb, and
 	// all else has a package.
 	maxVerb = 150
+	// maxRoot is of the module's own package without comments and empty lines: it is
+	// what importers read first.
+	maxRoot = 500
 	// maxMethods is of a type with what is embedded in it.
 	maxMethods = 25
 )
@@ -30,7 +33,7 @@ var (
 )
 
 func TestSizes(t *testing.T) {
-	packages, functions, methods := map[string]int{}, map[string]int{}, map[string]int{}
+	packages, functions, methods, code := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	all := goFiles(t)
 	types := typesOf(all)
 	for dir, files := range all {
@@ -41,6 +44,9 @@ func TestSizes(t *testing.T) {
 				continue
 			}
 			packages[name] += f.lines
+			if name == "." {
+				code[name] += codeLines(f)
+			}
 			for function, lines := range functionsOf(f) {
 				function = name + "." + function
 				functions[function] = max(functions[function], lines) // files of several systems
@@ -50,6 +56,7 @@ func TestSizes(t *testing.T) {
 	for name := range types {
 		methods[name] = len(types.methodSet(name))
 	}
+	within(t, "lines of code", maxRoot, code, nil)
 	within(t, "source lines", maxPackage, packages, largePackages)
 	within(t, "lines", maxFunction, functions, longFunctions)
 	within(t, "methods", maxMethods, methods, largeTypes)
@@ -67,6 +74,17 @@ func checkFile(t *testing.T, dir string, f file) {
 	if f.lines > limit {
 		t.Errorf("%s has %d lines, more than %d", f.name, f.lines, limit)
 	}
+}
+
+// codeLines counts the lines that are neither empty nor a comment alone.
+func codeLines(f file) (n int) {
+	for line := range strings.Lines(string(f.text)) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "//") {
+			n++
+		}
+	}
+	return n
 }
 
 // functionsOf has the lines of each function of a file. A method is called TYPE.NAME.

@@ -57,6 +57,18 @@ func (e *FileError) Error() string { return fmt.Sprintf("file %q: %v", e.Path, B
 // Unwrap returns the cause.
 func (e *FileError) Unwrap() error { return e.Err }
 
+// AsField is what err says as a *FieldError: one that it wraps, or a *FileError as that
+// of the field "file". ok is false for other errors.
+func AsField(err error) (field *FieldError, ok bool) {
+	if field, ok = errors.AsType[*FieldError](err); ok {
+		return field, true
+	}
+	if file, ok := errors.AsType[*FileError](err); ok {
+		return &FieldError{Field: "file", Value: file.Path, Reason: BareCause(file.Err).Error(), Err: file.Err}, true
+	}
+	return nil, false
+}
+
 // BareCause is what the system said of a file, without the file's name. An error
 // that does not name a file is returned as it is.
 func BareCause(err error) error {

@@ -140,7 +140,7 @@ func TestForecast(t *testing.T) {
 		{boxes("a", 31, 941), used, "91 messages to 1001 recipients, spread over 2 days by the limit of 10000 recipients; 9000 of the day's 10000 recipients used", 24 * time.Hour},
 		{boxes("a", 31, 31), batch.Usage{Others: map[string]mailmerge.Left{"a": {Messages: 30, Recipients: 30}}}, "31 messages to 31 recipients, about 3 minutes at 30 a minute; 30 other due messages of the outbox first", 2 * time.Minute},
 		{batch.Checked{Known: 1, Mailboxes: map[string]batch.Count{"a": {}}}, batch.Usage{}, "1 row done, nothing left to submit", 0},
-		{batch.Checked{Last: noon, Mailboxes: map[string]batch.Count{"a": {1, 1}}}, batch.Usage{}, "1 message to 1 recipient, the last not before 2126-12-24 12:00", 0},
+		{batch.Checked{Last: noon, Mailboxes: map[string]batch.Count{"a": {1, 1}}}, batch.Usage{}, "1 message to 1 recipient, the last one not before 2126-12-24 12:00", 0},
 		{batch.Checked{Known: 100, Mailboxes: map[string]batch.Count{"a": {}}}, used, "40 rows done; 60 messages to 60 recipients, about 2 minutes at 30 a minute; 9000 of the day's 10000 recipients used", time.Minute},
 	} {
 		f := tt.checked.Forecast(30, 10000, tt.usage)

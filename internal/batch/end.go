@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
@@ -15,7 +16,7 @@ type End struct {
 	Account  Account
 	Added    Added
 	NotTaken int // rows of the file that are not in the outbox
-	Ending   exit.Ending
+	Ending   ending.Ending
 }
 
 // End reads the account of the batch. failed is the error of Do; interrupted, that
@@ -23,7 +24,7 @@ type End struct {
 func (run *Run) End(ctx context.Context, interrupted bool, failed error) (End, error) {
 	account, err := Take(ctx, run.box, run.entry)
 	if err != nil {
-		return End{}, exit.Outbox(err)
+		return End{}, ending.Outbox(err)
 	}
 	run.mu.Lock()
 	defer run.mu.Unlock()
@@ -34,8 +35,8 @@ func (run *Run) End(ctx context.Context, interrupted bool, failed error) (End, e
 }
 
 // ending is the account, and why rows were not accepted.
-func (run *Run) ending(ctx context.Context, a Account, interrupted bool, failed error) exit.Ending {
-	e := exit.Ending{Accepted: a.Accepted, Refused: a.Refused, InDoubt: a.InDoubt}
+func (run *Run) ending(ctx context.Context, a Account, interrupted bool, failed error) ending.Ending {
+	e := ending.Ending{Accepted: a.Accepted, Refused: a.Refused, InDoubt: a.InDoubt}
 	if !run.o.AddOnly {
 		e.Kept = a.Waiting
 	}
@@ -43,7 +44,7 @@ func (run *Run) ending(ctx context.Context, a Account, interrupted bool, failed 
 	case interrupted:
 		e.Broken = exit.Interrupted
 	case failed != nil:
-		e.Broken = exit.Of(failed)
+		e.Broken = ending.Code(failed)
 	case e.Kept+e.Refused > 0:
 		e.Failures = run.failures(ctx, e.Kept > 0)
 	}

@@ -102,7 +102,7 @@ func (f Forecast) String() string {
 		s += ", less than a minute"
 	}
 	if !f.Last.IsZero() {
-		s += ", the last not before " + f.Last.Local().Format("2006-01-02 15:04")
+		s += ", the last one not before " + f.Last.Local().Format("2006-01-02 15:04")
 	}
 	if f.Used > 0 {
 		s += fmt.Sprintf("; %d of the day's %d recipients used", f.Used, f.PerDay)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
@@ -36,7 +37,7 @@ func KnownIn(ctx context.Context, box *outbox.Outbox, name, key string) (Known, 
 		return nil, entry, nil
 	}
 	if err != nil {
-		return nil, entry, exit.Outbox(err)
+		return nil, entry, ending.Outbox(err)
 	}
 	_, before, known := strings.Cut(entry.SourceSum, "/")
 	if known && before != key {
@@ -55,5 +56,5 @@ func CheckFile(ctx context.Context, f *rows.File, p Plan, known Known) (Checked,
 	if _, whole := errors.AsType[*rows.Error](err); whole {
 		return checked, exit.With(exit.Data, fmt.Errorf("%s: %w", f.Name(), err))
 	}
-	return checked, exit.Outbox(err)
+	return checked, ending.Outbox(err)
 }

@@ -148,7 +148,7 @@ func (o *Options) literal(ctx context.Context, found *attach.Finder) (list []mes
 			continue
 		}
 		if attach.IsStdin(value) {
-			return nil, exit.Usagef("%s %q: standard input is not taken here, name a file", o.Name("attach"), value)
+			return nil, exit.Usagef("%s %q: standard input cannot be used here: name a file", o.Name("attach"), value)
 		}
 		files, err := found.Find(ctx, value)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
@@ -60,7 +61,7 @@ type Run struct {
 func Start(ctx context.Context, o RunOptions) (*Run, error) {
 	entry, before, err := mailmerge.Start(ctx, o.Box, o.Name, o.File.Sum(), int64(o.Checked.Rows))
 	if err != nil {
-		return nil, exit.Outbox(err)
+		return nil, ending.Outbox(err)
 	}
 	run := &Run{o: o, box: o.Box, entry: entry, started: time.Now(), tally: o.Tally(entry)}
 	changed := before.SourceSum != "" && before.SourceSum != o.File.Sum()
@@ -68,7 +69,7 @@ func Start(ctx context.Context, o RunOptions) (*Run, error) {
 		o.Tell(SourceChanged{o.Checked.Known})
 	}
 	if run.before, err = Take(ctx, o.Box, entry); err != nil {
-		return nil, exit.Outbox(err)
+		return nil, ending.Outbox(err)
 	}
 	if run.before.Total() > 0 {
 		before.Name = entry.Name
@@ -89,7 +90,7 @@ func (run *Run) Do(ctx context.Context) error {
 		return err
 	}
 	if run.o.AddOnly {
-		return exit.Outbox(run.add(ctx, in))
+		return ending.Outbox(run.add(ctx, in))
 	}
 	done := make(chan struct{})
 	var addErr error
@@ -101,14 +102,14 @@ func (run *Run) Do(ctx context.Context) error {
 	}()
 	err = run.submit(ctx, done)
 	<-done
-	return exit.Outbox(errors.Join(addErr, err))
+	return ending.Outbox(errors.Join(addErr, err))
 }
 
 // add takes the rows, which are as many as were checked.
 func (run *Run) add(ctx context.Context, in *rows.Reader) error {
 	added, err := Add(ctx, in, run.o.Plan, run.box, run.entry, run.note)
 	if n := run.inFile(); err == nil && added.New+added.Known != n {
-		err = exit.With(exit.Data, fmt.Errorf("the file was changed meanwhile: %s when they were checked, %d when they were taken",
+		err = exit.With(exit.Data, fmt.Errorf("the file was changed meanwhile: it had %s when it was checked, and %d when they were put into the outbox",
 			counted(n, "row"), added.New+added.Known))
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailmerge"
 	"github.com/smtpsend/smtpsend/internal/rows"
@@ -77,7 +78,7 @@ func TestARunGoesOnWhereItStopped(t *testing.T) {
 			t.Errorf("%d rows: events %q, want %q", tt.rows, events, tt.events)
 		}
 	}
-	if _, _, err := batch.KnownIn(t.Context(), box, "mailing", "email"); exit.Of(err) != exit.Usage {
+	if _, _, err := batch.KnownIn(t.Context(), box, "mailing", "email"); ending.Code(err) != exit.Usage {
 		t.Errorf("by another key: %v", err)
 	} else if other, ok := errors.AsType[*batch.OtherKeyError](err); !ok || other.Key != "id" || !strings.Contains(err.Error(), "id") {
 		t.Errorf("by another key: %v", err)

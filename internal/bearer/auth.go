@@ -9,7 +9,7 @@ import (
 
 // ErrNoTLS is returned by Auth.Start on a connection without TLS: a bearer
 // token is as good as a password to whoever reads it.
-var ErrNoTLS = errors.New("no TLS: the access token is not sent in clear")
+var ErrNoTLS = errors.New("no TLS: the access token is not sent unencrypted")
 
 // Auth is the client side of XOAUTH2. It refuses a connection without TLS, keeps the
 // error result of a 334 challenge, and takes its token when AUTH is due rather than

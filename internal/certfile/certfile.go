@@ -21,7 +21,7 @@ import (
 )
 
 // ErrNone says that a file holds no certificate. It is a predicate of the file.
-var ErrNone = errors.New("holds no PEM certificate")
+var ErrNone = errors.New("does not contain a PEM certificate")
 
 // Error is a block of a file that cannot be read. Its text is a clause: "block 2
 // (line 25) has no END line".
@@ -160,7 +160,9 @@ func likeBoundary(line string) bool {
 	for _, word := range []string{"BEGIN ", "END "} {
 		before, after, found := strings.Cut(upper, word)
 		dashes := strings.HasSuffix(strings.TrimRight(before, " "), "--")
-		if found && (dashes || strings.Trim(before, "-–— ") == "" && strings.Contains(after, "CERTIFICATE")) {
+		bare := strings.Trim(before, "-–— ") == "" && strings.Contains(after, "CERTIFICATE")
+		like := dashes || bare
+		if found && like {
 			return true
 		}
 	}

@@ -145,8 +145,8 @@ func TestAFileWithoutCertificatesIsAnError(t *testing.T) {
 	der := certificate(t, "A")
 	good := pemOf("CERTIFICATE", der)
 	for _, tt := range []struct{ name, in, want string }{
-		{"empty", "", "it is empty"}, {"blanks", " \r\n\t", "it is empty"}, {"words", "no such thing", "holds no PEM certificate"},
-		{"a key", pemOf("PRIVATE KEY", []byte("x")), `holds no PEM certificate, but a block of "PRIVATE KEY"`},
+		{"empty", "", "it is empty"}, {"blanks", " \r\n\t", "it is empty"}, {"words", "no such thing", "does not contain a PEM certificate"},
+		{"a key", pemOf("PRIVATE KEY", []byte("x")), `does not contain a PEM certificate, but a block of "PRIVATE KEY"`},
 		{"half of DER", string(der[:50]), "neither text nor a whole file of DER"},
 		{"other DER", string(sequence(t, 7, 9)), "certutil -encode FILE ca.pem"},
 		{"PKCS #7", string(sequence(t, signedData, 300)), "openssl pkcs7 -inform der -in FILE -print_certs -out ca.pem"},

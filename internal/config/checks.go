@@ -8,6 +8,10 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/smtpsend/smtpsend/internal/ascii"
 
 	"github.com/smtpsend/smtpsend/internal/loopback"
 
@@ -28,6 +32,29 @@ var (
 	domainShape = lazyregexp.New(`^(?i)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
 	ehloLiteral = lazyregexp.New(`^\[(IPv6:)?[0-9A-Fa-f:.]+\]$`)
 )
+
+// wellFormed checks a value by itself, as text, before it is parsed. Numbers
+// are brought into the form without leading zeros.
+func (f *findings) wellFormed(s setting.Setting, e *entry) bool {
+	text := e.text.Reveal()
+	reason := ""
+	switch {
+	case strings.TrimSpace(text) != text:
+		reason = "begins or ends with a blank or line end"
+	case s.Name != setting.NotifyCommand && inQuotes(text): // whose words may be in quotes
+		reason = "is in quotes that were taken for part of the value: write it without them"
+	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
+		reason = "holds a control character or is not UTF-8"
+	case wholeNumber.Get()[s.Name]:
+		reason = e.decimal()
+	}
+	if reason == "" {
+		return true
+	}
+	f.values[s.Name] = *e
+	f.problem(SeverityError, s.Name, reason)
+	return false
+}
 
 // wholeNumber are the settings that are numbers.
 var wholeNumber = &lazy.Value[map[string]bool]{Make: func() map[string]bool {
@@ -94,7 +121,7 @@ func (c checks) queue() {
 		}
 	}
 	if c.found.good("TIME_SCALE") && c.cfg.TimeScale != 1 && !loopback.Host(unbracket(c.cfg.MailServer)) {
-		c.found.problem(SeverityError, "TIME_SCALE", "is not 1, but "+Prefix+"MAIL_SERVER is not this machine: only a sandbox has another time")
+		c.found.problem(SeverityError, "TIME_SCALE", "is not 1, but "+Prefix+"MAIL_SERVER is not this machine: only a sandbox can have another time scale")
 	}
 	if c.found.good("OPERATOR") {
 		if _, err := mail.ParseAddress(c.cfg.Operator); err != nil {
@@ -116,8 +143,8 @@ func (c checks) missing() {
 		}
 	}
 	if missing && len(c.looked) > 0 {
-		c.found.add(Problem{Severity: SeverityWarning, Text: "no env file was read, there is none at " +
-			strings.Join(c.looked, " and ") + "; --env-file FILE names one, smtpsend config example prints what it may hold"})
+		c.found.add(Problem{Severity: SeverityWarning, Text: "no env file was read, because there is none at " +
+			strings.Join(c.looked, " and ") + "; --env-file FILE names another one, and smtpsend config example prints one to fill in"})
 	}
 }
 
@@ -134,7 +161,7 @@ func (c checks) addresses() {
 	case strings.ContainsAny(user, " \t<>,;"):
 		c.found.problem(SeverityError, "SMTP_USER_NAME", "is not a bare address such as reports@contoso.example")
 	case !strings.Contains(user, "@"):
-		c.found.problem(SeverityWarning, "SMTP_USER_NAME", "has no @: Exchange Online takes the address of a mailbox")
+		c.found.problem(SeverityWarning, "SMTP_USER_NAME", "has no @: Exchange Online expects the address of a mailbox")
 	}
 }
 
@@ -158,13 +185,13 @@ func (c checks) server() {
 func (c checks) security(server string) {
 	switch s := c.cfg.SMTPSecurity; {
 	case s == SecurityNone && !loopback.Host(server):
-		c.found.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"MAIL_SERVER is not this machine: the token would travel in the clear")
+		c.found.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"MAIL_SERVER is not this machine: the token would be sent unencrypted")
 	case s == SecurityNone && !c.cfg.Proxy.IsZero():
-		c.found.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"PROXY is set: the token would travel in the clear through the proxy")
+		c.found.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"PROXY is set: the token would be sent through the proxy unencrypted")
 	case s == SecurityImplicit && exchange.IsServer(server):
 		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), which Exchange Online does not offer: use 2 with port 587")
 	case s == SecurityImplicit && c.cfg.SMTPPort == 587:
-		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), but port 587 begins in the clear: use 2, or port 465")
+		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), but port 587 begins without TLS: use 2, or port 465")
 	case s == SecuritySTARTTLS && c.cfg.SMTPPort == 465:
 		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 2 (STARTTLS), but port 465 speaks TLS from the start: use 1, or port 587")
 	}
@@ -189,9 +216,7 @@ func isHostName(s string) bool {
 }
 
 func notOfHost(r rune) bool {
-	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-	digit := r >= '0' && r <= '9'
-	return !letter && !digit && r != '-' && r != '_'
+	return !ascii.IsAlnum(r) && r != '-' && r != '_'
 }
 
 func (c checks) local(ctx context.Context) {

@@ -30,8 +30,8 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		{"SMTP_PORT= 587", "begins or ends with a blank or line end"},
 		{"NO_MAILS=perhaps", "is neither 0 nor 1"},
 		{"SMTP_SECURITY=3", "is not one of 0 (none), 1 (SSL: TLS from the start), 2 (TLS: STARTTLS)"},
-		{"SMTP_SECURITY=0", "is 0 (no encryption), but SMTPSEND_MAIL_SERVER is not this machine: the token would travel in the clear"},
-		{"SMTP_AUTHENTICATING=1", "is not 3 (MS_OAUTH): smtpsend logs in with an OAuth token only, user name and password are what Exchange Online is switching off"},
+		{"SMTP_SECURITY=0", "is 0 (no encryption), but SMTPSEND_MAIL_SERVER is not this machine: the token would be sent unencrypted"},
+		{"SMTP_AUTHENTICATING=1", "is not 3 (MS_OAUTH): smtpsend signs in only with an OAuth token, because Exchange Online is switching passwords off"},
 		{"MAIL_SERVER=smtp.office365.com:587", "is not a host name or IP address: no scheme, no path, and the port goes into SMTPSEND_SMTP_PORT"},
 		{"MAIL_SERVER=https://x", "is not a host name or IP address: no scheme, no path, and the port goes into SMTPSEND_SMTP_PORT"},
 		{"MAIL_SERVER=a b", "is not a host name or IP address"},
@@ -46,20 +46,20 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		{"SMTP_USER_NAME=Reports <reports@contoso.example>", "is not a bare address such as reports@contoso.example"},
 		{"OFFICE_CLIENT_ID=admin@contoso.example", "is an e-mail address: the Application (client) ID of the app registration belongs here, a GUID"},
 		{"OFFICE_CLIENT_ID=" + guid + "0", "is not a GUID, as the Application (client) ID is"},
-		{"OFFICE_TENANT_ID=Common", "names no tenant, but all of them (common, organizations, consumers): a program needs the Directory (tenant) ID"},
-		{"OFFICE_TENANT_ID=organizations", "names no tenant, but all of them (common, organizations, consumers): a program needs the Directory (tenant) ID"},
+		{"OFFICE_TENANT_ID=Common", "stands for all tenants (common, organizations, consumers), not for one: a program needs the Directory (tenant) ID"},
+		{"OFFICE_TENANT_ID=organizations", "stands for all tenants (common, organizations, consumers), not for one: a program needs the Directory (tenant) ID"},
 		{"OFFICE_TENANT_ID=contoso", "is neither a GUID nor a domain such as contoso.onmicrosoft.com"},
 		{`OFFICE_CLIENT_SECRET="` + hidden + `"`, "is in quotes that were taken for part of the value: write it without them"},
 		{"OFFICE_CLIENT_SECRET=" + hidden + "'", "is in quotes that were taken for part of the value: write it without them"},
 		{"OFFICE_CLIENT_SECRET=" + hidden + "\n", "begins or ends with a blank or line end"},
 		{"OFFICE_CLIENT_SECRET=\ufeff" + hidden + "\u00a0", "begins or ends with a blank or line end"},
-		{"OFFICE_TOKEN_ENDPOINT=http://login.microsoftonline.com/#TenantID#/oauth2/v2.0/token", "is not https: the secret would travel in the clear"},
+		{"OFFICE_TOKEN_ENDPOINT=http://login.microsoftonline.com/#TenantID#/oauth2/v2.0/token", "is not https: the secret would be sent unencrypted"},
 		{"OFFICE_TOKEN_ENDPOINT=login.microsoftonline.com", "is not a URL such as https://login.microsoftonline.com/#TenantID#/oauth2/v2.0/token"},
 		{"OFFICE_TOKEN_ENDPOINT=https://u:" + hidden + "@login.example/", "holds a user name or password"},
 		{"OFFICE_TOKEN_ENDPOINT=https://login.example/#Tenant#/token", "has a # that is not part of #TenantID#"},
 		{"OFFICE_TOKEN_ENDPOINT=https://login.microsoftonline.com/common/oauth2/v2.0/token",
-			"names no tenant, but all of them (common, organizations, consumers): a program needs its own, write #TenantID#"},
-		{"OFFICE_ACCESS_SCOPES=,", "names no scope"},
+			"is for all tenants (common, organizations, consumers), not for one: write #TenantID#"},
+		{"OFFICE_ACCESS_SCOPES=,", "does not contain a scope"},
 		{"OFFICE_TOKEN_GRACE_TIME_IN_SECONDS=-1", "is not between 0 and 86400"},
 		{"OFFICE_TOKEN_GRACE_TIME_IN_SECONDS=30s", "is not a whole number"},
 		{"CLOUD=germany", "is not one of public, usgov, usgov-dod, china"},
@@ -84,14 +84,14 @@ func TestSuspiciousValuesAreWarnedOf(t *testing.T) {
 	for _, tt := range []struct{ name, set, want string }{
 		{"secret's ID", "OFFICE_CLIENT_SECRET=" + tenant, "OFFICE_CLIENT_SECRET has the shape of a GUID: this looks like the secret's ID, not its value, which Entra shows once, when the secret is made"},
 		{"port 465 with STARTTLS", "MAIL_SERVER=mx.example SMTP_PORT=465", "SMTP_SECURITY is 2 (STARTTLS), but port 465 speaks TLS from the start: use 1, or port 587 (default)"},
-		{"port 587 with TLS from the start", "MAIL_SERVER=mx.example SMTP_SECURITY=1", "SMTP_SECURITY is 1 (TLS from the start), but port 587 begins in the clear: use 2, or port 465"},
+		{"port 587 with TLS from the start", "MAIL_SERVER=mx.example SMTP_SECURITY=1", "SMTP_SECURITY is 1 (TLS from the start), but port 587 begins without TLS: use 2, or port 465"},
 		{"Exchange with TLS from the start", "SMTP_SECURITY=SSL SMTP_PORT=465", "SMTP_SECURITY is 1 (TLS from the start), which Exchange Online does not offer: use 2 with port 587"},
-		{"user without domain", "SMTP_USER_NAME=app", "SMTP_USER_NAME has no @: Exchange Online takes the address of a mailbox"},
+		{"user without domain", "SMTP_USER_NAME=app", "SMTP_USER_NAME has no @: Exchange Online expects the address of a mailbox"},
 		{"scope of Graph", "OFFICE_ACCESS_SCOPES=https://graph.microsoft.com/.default", "OFFICE_ACCESS_SCOPES asks for Microsoft Graph, whose tokens SMTP refuses: use https://outlook.office365.com/.default"},
 		{"scope of a person", "OFFICE_ACCESS_SCOPES=https://outlook.office365.com/SMTP.Send", "OFFICE_ACCESS_SCOPES has a scope that does not end in /.default, which Entra refuses to a program (AADSTS1002012): use https://outlook.office365.com/.default"},
 		{"Entra's path elsewhere, no GUID", alike + " OFFICE_CLIENT_ID=mailer", "OFFICE_CLIENT_ID is not a GUID, as the Application (client) ID is"},
-		{"Entra's path elsewhere, every tenant", alike + " OFFICE_TENANT_ID=common", "OFFICE_TENANT_ID names no tenant, but all of them (common, organizations, consumers): a program needs the Directory (tenant) ID"},
-		{"endpoint of version 1", "OFFICE_TOKEN_ENDPOINT=https://login.microsoftonline.com/#TenantID#/oauth2/token", "OFFICE_TOKEN_ENDPOINT does not end in /oauth2/v2.0/token, which is where Entra takes scopes"},
+		{"Entra's path elsewhere, every tenant", alike + " OFFICE_TENANT_ID=common", "OFFICE_TENANT_ID stands for all tenants (common, organizations, consumers), not for one: a program needs the Directory (tenant) ID"},
+		{"endpoint of version 1", "OFFICE_TOKEN_ENDPOINT=https://login.microsoftonline.com/#TenantID#/oauth2/token", "OFFICE_TOKEN_ENDPOINT does not end in /oauth2/v2.0/token: Entra accepts scopes only there"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			environ := complete()
@@ -185,7 +185,7 @@ func TestCAFileAddsToTheRoots(t *testing.T) {
 	}
 	good := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	for text, want := range map[string]string{ // package certfile has more
-		"no PEM": "holds no PEM certificate",
+		"no PEM": "does not contain a PEM certificate",
 		good + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": fmt.Sprintf("holds a block 2 (line %d) that cannot be read as a certificate (x509: malformed certificate)", 1+strings.Count(good, "\n")),
 	} {
 		file := write(t, filepath.Join(t.TempDir(), "ca.pem"), text)

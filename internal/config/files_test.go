@@ -72,10 +72,10 @@ func TestEnvFileThatWasAskedForMustBeThere(t *testing.T) {
 	}
 	o := options(t, complete()...)
 	o.Profile = "hve"
-	wantLines(t, problems(t, o), `error: profile "hve" is not there: looked for `+
+	wantLines(t, problems(t, o), `error: profile "hve" was not found: looked for `+
 		inDir(o.UserConfigDir, "hve.env")+" and "+inDir(o.SystemConfigDir, "hve.env"))
 	o.EnvFile = missing
-	wantLines(t, problems(t, o), "error: both an env file and a profile are asked for: name one")
+	wantLines(t, problems(t, o), "error: an env file and a profile are both given: give only one")
 	for _, bad := range []string{"../x", "a/b", `a\b`, "..", "c:x"} {
 		o := options(t, complete()...)
 		o.Profile = bad

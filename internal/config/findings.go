@@ -3,8 +3,6 @@ package config
 import (
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/setting"
 )
@@ -40,30 +38,6 @@ func (f *findings) failed() bool {
 func (f *findings) good(setting string) bool {
 	_, ok := f.values[setting]
 	return ok && !f.bad[setting]
-}
-
-// wellFormed checks a value by itself, as text, before it is parsed. Numbers
-// are brought into the form without leading zeros, which envconfig would take
-// for octal ones.
-func (f *findings) wellFormed(s setting.Setting, e *entry) bool {
-	text := e.text.Reveal()
-	reason := ""
-	switch {
-	case strings.TrimSpace(text) != text:
-		reason = "begins or ends with a blank or line end"
-	case s.Name != setting.NotifyCommand && inQuotes(text): // whose words may be in quotes
-		reason = "is in quotes that were taken for part of the value: write it without them"
-	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
-		reason = "holds a control character or is not UTF-8"
-	case wholeNumber.Get()[s.Name]:
-		reason = e.decimal()
-	}
-	if reason == "" {
-		return true
-	}
-	f.values[s.Name] = *e
-	f.problem(SeverityError, s.Name, reason)
-	return false
 }
 
 // sort puts problems into the order of the table, those about no

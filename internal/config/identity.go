@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/ascii"
+
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/loopback"
 	"github.com/smtpsend/smtpsend/internal/setting"
@@ -25,17 +27,17 @@ func (c checks) endpoint() {
 	case u.Fragment != "":
 		c.found.problem(SeverityError, name, "has a # that is not part of "+setting.TenantPlaceholder)
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback.Host(u.Hostname())):
-		c.found.problem(SeverityError, name, "is not https: the secret would travel in the clear")
+		c.found.problem(SeverityError, name, "is not https: the secret would be sent unencrypted")
 	}
 	if !exchange.IssuesTokens(u.Hostname()) {
 		return
 	}
 	segment, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	if isMultiTenant(segment) {
-		c.found.problem(SeverityError, name, "names no tenant, but all of them (common, organizations, consumers): a program needs its own, write "+setting.TenantPlaceholder)
+		c.found.problem(SeverityError, name, "is for all tenants (common, organizations, consumers), not for one: write "+setting.TenantPlaceholder)
 	}
 	if !strings.HasSuffix(u.Path, entraPath) {
-		c.found.problem(SeverityWarning, name, "does not end in "+entraPath+", which is where Entra takes scopes")
+		c.found.problem(SeverityWarning, name, "does not end in "+entraPath+": Entra accepts scopes only there")
 	}
 	c.scopes()
 	c.authorityHost(u.Hostname())
@@ -117,7 +119,7 @@ func (c checks) clientID(id string, severity Severity) {
 func (c checks) tenantID(id string, alike bool, severity Severity) {
 	switch {
 	case alike && isMultiTenant(id):
-		c.found.problem(severity, "OFFICE_TENANT_ID", "names no tenant, but all of them (common, organizations, consumers): a program needs the Directory (tenant) ID")
+		c.found.problem(severity, "OFFICE_TENANT_ID", "stands for all tenants (common, organizations, consumers), not for one: a program needs the Directory (tenant) ID")
 	case strings.ContainsAny(id, " /\\?#"):
 		c.found.problem(SeverityError, "OFFICE_TENANT_ID", "has a blank or a character of a URL in it")
 	case alike && !isGUID(id) && !domainShape.Get().MatchString(id):
@@ -149,8 +151,13 @@ func isGUID(s string) bool {
 		return false
 	}
 	for i, c := range []byte(s) {
-		digit := '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
-		if (form[i] == 'x') != digit || form[i] == '-' && c != '-' {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'f'
+		digit := ascii.IsDigit(c) || letter
+		fits := c == '-'
+		if form[i] == 'x' {
+			fits = digit
+		}
+		if !fits {
 			return false
 		}
 	}

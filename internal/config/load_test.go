@@ -210,13 +210,29 @@ func TestMissingSettingsAreReportedTogether(t *testing.T) {
 		"error: SMTPSEND_OFFICE_CLIENT_ID is not set: Application (client) ID of the app registration",
 		"error: SMTPSEND_OFFICE_TENANT_ID is not set: Directory (tenant) ID, or a domain of the tenant",
 		"error: SMTPSEND_OFFICE_CLIENT_SECRET is not set: Client secret: its Value, not its Secret ID",
-		"warning: no env file was read, there is none at "+inDir(o.UserConfigDir, "smtpsend.env")+" and "+inDir(o.SystemConfigDir, "smtpsend.env")+
-			"; --env-file FILE names one, smtpsend config example prints what it may hold")
+		"warning: no env file was read, because there is none at "+inDir(o.UserConfigDir, "smtpsend.env")+" and "+inDir(o.SystemConfigDir, "smtpsend.env")+
+			"; --env-file FILE names another one, and smtpsend config example prints one to fill in")
 	o.Offline = true
 	wantLines(t, problems(t, o))
 	wantLines(t, problems(t, options(t, "SMTPSEND_NO_MAILS=1")))
 	wantLines(t, problems(t, options(t, "SMTPSEND_OFFICE_CLIENT_ID=x", "SMTPSEND_OFFICE_CLIENT_SECRET=y",
 		"SMTPSEND_OFFICE_TOKEN_ENDPOINT=https://idp.example/token")))
+}
+
+// TestWrongValueIsNotJudgedAsTheDefault has settings whose check depends on another one,
+// of which nothing is known but that it is wrong.
+func TestWrongValueIsNotJudgedAsTheDefault(t *testing.T) {
+	for wrong, others := range map[string][]string{
+		"SMTP_PORT": {"SMTPSEND_SMTP_PORT=x", "SMTPSEND_MAIL_SERVER=mx.example", "SMTPSEND_SMTP_SECURITY=1"},
+		"OFFICE_TOKEN_ENDPOINT": {
+			"SMTPSEND_OFFICE_TOKEN_ENDPOINT='https://idp.example/token'", "SMTPSEND_OFFICE_CLIENT_ID=mailer", "SMTPSEND_OFFICE_TENANT_ID=",
+		},
+	} {
+		got := problems(t, options(t, complete(others...)...))
+		if len(got) != 1 || !strings.HasPrefix(got[0], "error: SMTPSEND_"+wrong+" ") {
+			t.Errorf("%s: %q", wrong, got)
+		}
+	}
 }
 
 func TestFlagsTakeSettingsOnly(t *testing.T) {
@@ -234,14 +250,14 @@ func TestUnknownNamesAreWarnedOfWithTheNearest(t *testing.T) {
 	o.EnvFile = write(t, filepath.Join(t.TempDir(), "x.env"),
 		"STMPSEND_SMTP_PORT=1\nSMTP_PORT=1\nPATH=x\nFOO_MAIL_SERVER=x\nSMTPSEND_ENV_FILE=x\nSMTPSEND_SMTPPORT=1\n")
 	wantLines(t, problems(t, o),
-		"warning: STMPSEND_SMTP_PORT is not read: is SMTPSEND_SMTP_PORT meant? ("+o.EnvFile+":1)",
-		"warning: SMTP_PORT is not read: is SMTPSEND_SMTP_PORT meant? ("+o.EnvFile+":2)",
-		"warning: SMTPSEND_MAIL_SEVER is not a setting: is SMTPSEND_MAIL_SERVER meant?",
-		"warning: SMTPSEND_OFFICE_CLIENT_SECRET_FIEL is not a setting: is SMTPSEND_OFFICE_CLIENT_SECRET_FILE meant?",
+		"warning: STMPSEND_SMTP_PORT is not read: did you mean SMTPSEND_SMTP_PORT? ("+o.EnvFile+":1)",
+		"warning: SMTP_PORT is not read: did you mean SMTPSEND_SMTP_PORT? ("+o.EnvFile+":2)",
+		"warning: SMTPSEND_MAIL_SEVER is not a setting: did you mean SMTPSEND_MAIL_SERVER?",
+		"warning: SMTPSEND_OFFICE_CLIENT_SECRET_FIEL is not a setting: did you mean SMTPSEND_OFFICE_CLIENT_SECRET_FILE?",
 		"warning: SMTPSEND_QUITE_DIFFERENT is not a setting",
-		"warning: SMTPSEND_smtp_port is not a setting: is SMTPSEND_SMTP_PORT meant?",
+		"warning: SMTPSEND_smtp_port is not a setting: did you mean SMTPSEND_SMTP_PORT?",
 		"warning: SMTPSEND_ENV_FILE has no effect in an env file ("+o.EnvFile+":5)",
-		"warning: SMTPSEND_SMTPPORT is not a setting: is SMTPSEND_SMTP_PORT meant? ("+o.EnvFile+":6)")
+		"warning: SMTPSEND_SMTPPORT is not a setting: did you mean SMTPSEND_SMTP_PORT? ("+o.EnvFile+":6)")
 }
 
 func TestProcessEnvironmentIsTheDefaultAndStaysAsItWas(t *testing.T) {

@@ -33,7 +33,7 @@ func checkNames(from *sources, found *findings) {
 
 func unknownText(name string) string {
 	if near := nearest(name); near != "" {
-		return "is not a setting: is " + Prefix + near + " meant?"
+		return "is not a setting: did you mean " + Prefix + near + "?"
 	}
 	return "is not a setting"
 }
@@ -53,7 +53,7 @@ func foreignName(found *findings, name string, origin Origin) {
 		return
 	}
 	if near := nearest(short); near != "" {
-		found.add(Problem{Variable: name, Severity: SeverityWarning, Text: "is not read: is " + Prefix + near + " meant?", Source: origin})
+		found.add(Problem{Variable: name, Severity: SeverityWarning, Text: "is not read: did you mean " + Prefix + near + "?", Source: origin})
 	}
 }
 

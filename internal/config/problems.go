@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -43,11 +44,7 @@ type Problems struct{ List []Problem }
 
 // Error returns the errors, not the warnings, one after the other.
 func (p *Problems) Error() string {
-	var texts []string
-	for _, problem := range p.Errors() {
-		texts = append(texts, problem.String())
-	}
-	return "config: " + strings.Join(texts, "; ")
+	return "config: " + strings.Join(Texts(p), "; ")
 }
 
 // Errors returns the problems that stop the program.
@@ -64,6 +61,20 @@ func (p *Problems) of(s Severity) []Problem {
 		}
 	}
 	return out
+}
+
+// Texts are what an error of Load says, one text for each problem that stops the
+// program; of another error they are its text.
+func Texts(err error) []string {
+	problems, ok := errors.AsType[*Problems](err)
+	if !ok {
+		return []string{err.Error()}
+	}
+	var texts []string
+	for _, p := range problems.Errors() {
+		texts = append(texts, p.String())
+	}
+	return texts
 }
 
 // Source is the kind of place that a value comes from.

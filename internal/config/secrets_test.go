@@ -124,7 +124,7 @@ func TestSecretCommand(t *testing.T) {
 		"no-such-program-" + hidden[:4] + " x":                                      "did not run: executable file not found in $PATH",
 		"true":                                                                      "ran, but its output is empty",
 		"printf 'x":                                                                 "has an opening quote without a closing one",
-		"''":                                                                        "names no program",
+		"''":                                                                        "does not name a program",
 		"head -c 70000 /dev/zero":                                                   "printed more than 65536 octets",
 		"echo $HIDDEN *":                                                            "",
 	} {

@@ -106,7 +106,7 @@ func TestEnvFileThatAnybodyCouldFillIsRefused(t *testing.T) {
 		"pipe":        {func(dir, _ string) string { mkfifo(t, dir+"/p"); return dir + "/p" }, " is a pipe, not a regular file"},
 		"device":      {func(string, string) string { return "/dev/zero" }, " is a device, not a regular file"},
 		"directory":   {func(dir, _ string) string { return dir }, " is a directory"},
-		"hard link":   {func(dir, good string) string { must(t, os.Link(good, dir+"/l")); return dir + "/l" }, " has another name too"},
+		"hard link":   {func(dir, good string) string { must(t, os.Link(good, dir+"/l")); return dir + "/l" }, " has a second name"},
 		"open to all": {func(dir, good string) string { must(t, os.Chmod(good, 0o666)); return good }, " may be written by others"},
 		"a link where all may write": {func(dir, good string) string {
 			must(t, errors.Join(os.Mkdir(dir+"/open", 0o700), os.Chmod(dir+"/open", 0o777), os.Symlink(good, dir+"/open/l")))
@@ -211,7 +211,7 @@ func TestAuthorityHostIsOneOfMicrosofts(t *testing.T) {
 
 func TestNoEncryptionGoesThroughNoProxy(t *testing.T) {
 	wantLines(t, problems(t, options(t, complete("SMTPSEND_MAIL_SERVER=127.0.0.1", "SMTPSEND_SMTP_SECURITY=0", "SMTPSEND_PROXY=http://127.0.0.1:3128")...)),
-		"error: SMTPSEND_SMTP_SECURITY is 0 (no encryption), but SMTPSEND_PROXY is set: the token would travel in the clear through the proxy")
+		"error: SMTPSEND_SMTP_SECURITY is 0 (no encryption), but SMTPSEND_PROXY is set: the token would be sent through the proxy unencrypted")
 }
 
 // FuzzEnvFileRunsNothingUnlessWhole: whatever stands around the line that names a

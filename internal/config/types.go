@@ -56,8 +56,8 @@ func (a *Authentication) UnmarshalText(text []byte) error {
 		*a = AuthenticationOAuth
 		return nil
 	}
-	return errors.New("is not 3 (MS_OAUTH): smtpsend logs in with an OAuth token only, " +
-		"user name and password are what Exchange Online is switching off")
+	return errors.New("is not 3 (MS_OAUTH): smtpsend signs in only with an OAuth token, " +
+		"because Exchange Online is switching passwords off")
 }
 
 // String returns enaio's word, MS_OAUTH.
@@ -96,7 +96,7 @@ type Scopes []string
 func (s *Scopes) UnmarshalText(text []byte) error {
 	*s = strings.FieldsFunc(string(text), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 	if len(*s) == 0 {
-		return errors.New("names no scope")
+		return errors.New("does not contain a scope")
 	}
 	return nil
 }

@@ -390,7 +390,7 @@ func TestADamagedContentIsGivenUp(t *testing.T) {
 	if got := fmt.Sprint(l.run(t.Context(), courier.Options{Drain: true})); got != "[a@contoso.example dead a@contoso.example sent]" {
 		t.Errorf("settled %s", got)
 	}
-	if d, err := operator.Show(t.Context(), l.out, qid); err != nil || !strings.Contains(d.Text, "the content is not what was taken") {
+	if d, err := operator.Show(t.Context(), l.out, qid); err != nil || !strings.Contains(d.Text, "the content in the outbox is damaged") {
 		t.Errorf("message %+v, %v", d.Mail, err)
 	}
 	if n, err := l.out.Notices().List(t.Context(), notice.RoadMail, 9); err != nil || len(n) != 1 || n[0].QID != qid {

@@ -138,7 +138,7 @@ func summary(first notice.Notice) string {
 		notice.Held:    "mailbox " + first.Mailbox + " is held",
 		notice.Paused:  "mailbox " + first.Mailbox + " is paused",
 		notice.Resumed: "mailbox " + first.Mailbox + " submits again",
-		notice.Dead:    "message " + string(first.QID) + " was given up",
+		notice.Dead:    "message " + string(first.QID) + " was refused or has expired",
 		notice.InDoubt: "message " + string(first.QID) + " is in doubt",
 	}[first.Kind]
 }

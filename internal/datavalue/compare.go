@@ -118,7 +118,7 @@ func incomparable(a, b reflect.Value) error {
 		text, number = b, a
 	}
 	if _, ofData := Number(Of(text)); isString(text) && !ofData && isNumber(number) {
-		return fmt.Errorf("%s is compared with %s: write the latter in quotes, or (number ...) around the former", Describe(text), Describe(number))
+		return fmt.Errorf("%s is compared with %s: put the number in quotes, or put (number ...) around the text", Describe(text), Describe(number))
 	}
 	return fmt.Errorf("%s cannot be compared with %s", Describe(a), Describe(b))
 }

@@ -49,7 +49,7 @@ func TestNumbersAreComparedByTheirValue(t *testing.T) {
 		want string
 	}{
 		{json.Number("9"), json.Number("10"), "true <nil>"}, {json.Number("1e1"), 10, "false <nil>"}, {json.Number("0.1"), 0.1, "false <nil>"}, {"9", "10", "false <nil>"},
-		{"9", 10, `false the text "9" is compared with the number 10: write the latter in quotes, or (number ...) around the former`},
+		{"9", 10, `false the text "9" is compared with the number 10: put the number in quotes, or put (number ...) around the text`},
 		{nil, 1, "false nothing cannot be compared with the number 1"}, {[]any{}, map[string]any{}, "false a list cannot be compared with a group of values"},
 		{json.Number("1e999"), 1, "false the number 1e999 and the number 1 are too large to be compared"},
 	} {

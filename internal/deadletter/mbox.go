@@ -103,7 +103,7 @@ func (m *mboxWriter) end(say string) error {
 		text += "\n"
 	}
 	if say != "" {
-		text += "[smtpsend: of this message here is " + say + "]\n"
+		text += "[smtpsend: this message is cut off: " + say + "]\n"
 	}
 	_, err := io.WriteString(m.w, text+"\n")
 	return err

@@ -212,7 +212,7 @@ func claimsNote(e Entry, c *Claims) string {
 	case conditionHolds("no-role", c):
 		return "The token has no roles: that is right for App RBAC and wrong for the classic way."
 	case conditionHolds("other-role", c):
-		return "The token carries roles (" + strings.Join(c.Roles, ", ") + ") but not SMTP.SendAsApp."
+		return "The token has roles (" + strings.Join(c.Roles, ", ") + ") but not SMTP.SendAsApp."
 	}
 	return ""
 }

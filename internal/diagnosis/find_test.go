@@ -187,7 +187,7 @@ func TestCommandsCannotBeInjected(t *testing.T) {
 func TestSendAsDeniedNamesBothAddresses(t *testing.T) {
 	e, _ := diagnosis.Lookup("sendas-denied")
 	got := diagnosis.Find(symptomOf(t, e, e.Sample), diagnosis.Facts{})
-	if !strings.Contains(got.Cause, "noreply@contoso.example authenticated, but the message says From reports@contoso.example") {
+	if !strings.Contains(got.Cause, "noreply@contoso.example signed in, but the address in From is reports@contoso.example") {
 		t.Errorf("cause is %q", got.Cause)
 	}
 	if len(got.Fixes) < 2 {

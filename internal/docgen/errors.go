@@ -50,19 +50,18 @@ func WriteErrors(w io.Writer) error {
 
 const manualHead = `# Errors
 
-This chapter is written by the program from its own catalogue (` + "`smtpsend explain --list`" + `).
-Each section has the name of its code as anchor. ` + "`smtpsend explain CODE`" + ` shows it in a terminal, and
-` + "`smtpsend explain \"TEXT\"`" + ` finds it from any error that you paste. Replace what is in <angle brackets>;
-smtpsend fills in what it knows.
+smtpsend writes this page from its catalogue of failures (` + "`smtpsend explain --list`" + `). The anchor of each section is its
+code. ` + "`smtpsend explain CODE`" + ` shows a section in a terminal, and ` + "`smtpsend explain \"TEXT\"`" + ` finds the section for an
+error that you paste. Replace what is in <angle brackets>; ` + "`smtpsend explain`" + ` fills in what the settings say.
 
 What the classes mean:
 
 | Class | Meaning |
 |---|---|
 | transient | passes by itself: try again after a pause |
-| throttled | a limit was met: send more slowly, nothing is lost |
+| throttled | a limit was reached: send more slowly; nothing is lost |
 | permanent | this message will not be accepted as it is |
-| configuration | a setting or a permission has to change first |
+| configuration | a setting or a permission has to be changed first |
 | blocked | Microsoft has stopped the mailbox, the tenant or the address |
 
 `
@@ -101,7 +100,7 @@ func writeEntry(b *bufio.Writer, e diagnosis.Entry) {
 	}
 	fmt.Fprintf(b, "\nWhat smtpsend does: %s\n", markdown(e.ClientDoes))
 	writeSample(b, e)
-	fmt.Fprint(b, "\nRead on:")
+	fmt.Fprint(b, "\nMore:")
 	for i, u := range e.ReadOn {
 		fmt.Fprintf(b, "%s <%s>", strings.Repeat(",", min(i, 1)), u)
 	}
@@ -119,7 +118,7 @@ func writeSample(b *bufio.Writer, e diagnosis.Entry) {
 	case diagnosis.SureUnproven:
 		note = " (the wording is not proven)"
 	}
-	fmt.Fprintf(b, "\nAs it is met%s:\n\n```\n", note)
+	fmt.Fprintf(b, "\nExample%s:\n\n```\n", note)
 	for _, s := range append([]string{e.Sample}, e.Variants...) {
 		fmt.Fprintln(b, diagnosis.Facts{}.Fill(s))
 	}

@@ -31,7 +31,7 @@ const expirySoon = 7 * 24 * time.Hour
 func certificateNotes(host string, leaf *x509.Certificate) []string {
 	var notes []string
 	if by := diagnosis.Inspector(host, leaf); by != "" {
-		notes = append(notes, "TLS is opened on the way by "+by+", which this machine trusts: token and mail can be read there")
+		notes = append(notes, "TLS is decrypted on the way by "+by+", which this machine trusts: token and mail can be read there")
 	}
 	if left := time.Until(leaf.NotAfter); left < expirySoon && exchange.IsMicrosoft(host) {
 		notes = append(notes, fmt.Sprintf("the certificate expires in %d h", int(left.Hours())))

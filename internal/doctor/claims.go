@@ -81,13 +81,13 @@ func oddClaims(o Options, c diagnosis.Claims) []string {
 		odd = append(odd, "the token is for "+c.Audience+", although "+c.Wanted+" was asked for: that is another cloud's Exchange Online")
 	}
 	if t := o.TenantID; guid.Get().MatchString(t) && c.TenantID != "" && !strings.EqualFold(t, c.TenantID) {
-		odd = append(odd, "the token is of tenant "+c.TenantID+", the settings say "+t)
+		odd = append(odd, "the token is from tenant "+c.TenantID+", but the settings name "+t)
 	}
 	if c.AppID != "" && !strings.EqualFold(c.AppID, o.Token.ClientID) {
-		odd = append(odd, "the token is of application "+c.AppID+", the settings say "+o.Token.ClientID)
+		odd = append(odd, "the token is for application "+c.AppID+", but the settings name "+o.Token.ClientID)
 	}
 	if c.Scopes != "" {
-		odd = append(odd, "the token carries scp ("+c.Scopes+"): it is a user's, and opens that user's mailbox only")
+		odd = append(odd, "the token has scp ("+c.Scopes+"): it is a user's, and opens that user's mailbox only")
 	}
 	if !c.Expires.IsZero() && time.Now().After(c.Expires) {
 		odd = append(odd, "the token expired at "+c.Expires.Format(time.RFC3339)+" by this machine's clock")

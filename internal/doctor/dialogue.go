@@ -262,7 +262,7 @@ func (d *dialogue) testMessage(ctx context.Context) {
 		c = d.record.broke(c, result.Err)
 		if result.Recipients[0].Outcome == smtp.InDoubt {
 			d.record.report.InDoubt = true
-			c.Notes = []string{"the final dot was sent and no reply came: the test message may nevertheless arrive"}
+			c.Notes = []string{"the final dot was sent and no reply came: the test message may still arrive"}
 		}
 	}
 	d.record.add(c)

@@ -98,7 +98,7 @@ func (e *endpoint) get(ctx context.Context, t *http.Transport) (*tls.ConnectionS
 func (e *endpoint) dateOfUnverified(ctx context.Context) {
 	t := transport(e.o.Token).Clone()
 	if t.TLSClientConfig == nil {
-		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		t.TLSClientConfig = &tls.Config{MinVersion: exchange.MinTLS}
 	}
 	t.TLSClientConfig.InsecureSkipVerify = true
 	_, _ = e.get(ctx, t) // without an answer the clock stays unknown
@@ -135,7 +135,7 @@ func (e *endpoint) fetchToken(ctx context.Context) {
 		return
 	}
 	e.access = token
-	c.Seen = fmt.Sprintf("fetched for %s, good for %s", strings.Join(e.o.Token.Scopes, " "), minutes(life))
+	c.Seen = fmt.Sprintf("fetched for %s, valid for %s", strings.Join(e.o.Token.Scopes, " "), minutes(life))
 	e.record.add(c)
 }
 

@@ -242,7 +242,7 @@ func plainFault(err error) string {
 	case smtp.FaultConnectionRefused:
 		return "refused"
 	case smtp.FaultNetworkUnreachable:
-		return "has no way out of this machine"
+		return "has no route from this machine"
 	default:
 		return string(f)
 	}

@@ -85,7 +85,7 @@ func short(cause string) string {
 	for _, word := range [][2]string{
 		{"does not know the application", "pointer"}, {"no right on the mailbox", "right"}, {"prevents it", "role in the way"},
 		{"does not cover the mailbox", "scope"}, {"was not granted", "consent"}, {"is not a mailbox", "mailbox"}, {"less than two hours", "wait"},
-		{"the settings say", "odd token"},
+		{"the settings name", "odd token"},
 	} {
 		if strings.Contains(cause, word[0]) {
 			return word[1]

@@ -112,7 +112,7 @@ func (s suspicion) consent() Suspect {
 	cause := "you use the classic way, and SMTP.SendAsApp was not granted"
 	tell := "SMTP.SendAsApp is not in the list under Office 365 Exchange Online, or has no tick in the column Status: this is the cause. After the grant the mailbox must also allow the application (Add-MailboxPermission)."
 	if g := s.graph; len(g) > 0 {
-		cause += "; the application has permissions of Microsoft Graph instead (" + strings.Join(g, ", ") + "), which SMTP does not take"
+		cause += "; the application has permissions of Microsoft Graph instead (" + strings.Join(g, ", ") + "), which SMTP does not accept"
 	}
 	return Suspect{
 		Cause: cause, Tell: tell,
@@ -138,7 +138,7 @@ func (s suspicion) mailboxName() Suspect {
 func (s suspicion) tooSoon() Suspect {
 	return Suspect{
 		Cause: "something was changed less than two hours ago",
-		Tell:  "Exchange keeps what it knows of an application for 30 minutes when there are no sign-ins, and for up to two hours when sign-ins go on.",
+		Tell:  "Exchange keeps what it knows of an application for 30 minutes when there are no sign-ins, and for up to two hours when sign-ins continue.",
 		Fix:   diagnosis.Fix{Text: "Wait, and let nothing else sign in as the application.", Commands: []string{"smtpsend doctor --wait"}, Who: "you"},
 	}
 }

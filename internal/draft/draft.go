@@ -18,6 +18,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/attach"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
@@ -29,6 +31,12 @@ import (
 
 // ErrEmpty says that Options.SkipEmpty found nothing to submit.
 var ErrEmpty = errors.New("the body is empty")
+
+// The reasons why a message has no envelope. Callers add what gives the addresses.
+var (
+	ErrNoRecipient = errors.New("no recipient")
+	ErrNoFrom      = errors.New("no From address")
+)
 
 // RefusedError is what cannot be sent of a finished draft, or of a ready message. Its
 // cause may be a *badinput.FieldError that names the field of the message, such as To,
@@ -140,6 +148,97 @@ func (c *Composer) draft(ctx context.Context) (message.Draft, error) {
 	return d, c.sendAlong(ctx, &d)
 }
 
+// addresses fills in who writes to whom, beside what a template has said. The
+// mailbox follows From unless a field or SMTP_USER_NAME names another.
+func (c *Composer) addresses(ctx context.Context, d *message.Draft) error {
+	from, err := c.sender()
+	if err != nil {
+		return err
+	}
+	if c.o.From != "" || d.From.IsZero() {
+		d.From = from
+	}
+	if d.From.IsZero() {
+		return exit.With(exit.Usage, ErrNoFrom)
+	}
+	mailbox, err := c.submitter()
+	if err != nil {
+		return err
+	}
+	if c.o.Mailbox != "" || d.Mailbox.IsZero() {
+		d.Mailbox = mailbox
+	}
+	for _, list := range c.o.addressLists() {
+		parsed, err := c.parse(ctx, list)
+		if err != nil {
+			return err
+		}
+		target := map[string]*[]address.Address{"to": &d.To, "cc": &d.Cc, "bcc": &d.Bcc, "reply-to": &d.ReplyTo}[list.field]
+		*target = append(*target, parsed...)
+	}
+	if len(d.To)+len(d.Cc)+len(d.Bcc) == 0 {
+		return exit.With(exit.Usage, ErrNoRecipient)
+	}
+	return nil
+}
+
+func (c *Composer) sender() (address.Address, error) {
+	return account.Sender(c.cfg, c.o.name("from"), c.o.From)
+}
+
+func (c *Composer) submitter() (address.Address, error) {
+	return account.Mailbox(c.cfg, c.o.name("mailbox"), c.o.Mailbox)
+}
+
+// addressList is what one field and its files have.
+type addressList struct {
+	field  string
+	values []string
+	files  []string
+}
+
+func (o *Options) addressLists() []addressList {
+	return []addressList{
+		{"to", o.To, o.ToFile}, {"cc", o.Cc, o.CcFile}, {"bcc", o.Bcc, o.BccFile}, {"reply-to", o.ReplyTo, nil},
+	}
+}
+
+// parse reads the addresses; those of a file are one a line, and errors have the
+// file's name.
+func (c *Composer) parse(ctx context.Context, l addressList) (all []address.Address, err error) {
+	name, fromFile := c.o.name(l.field), c.o.name(l.field+"-file")
+	for _, value := range l.values {
+		if file, ok := strings.CutPrefix(value, "@"); ok && l.field != "reply-to" { // as curl has it
+			return nil, exit.Usagef("%s %q: a file with addresses is given by %s %s", name, value, fromFile, file)
+		}
+		parsed, err := address.ParseList(name, value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, parsed...)
+	}
+	for _, file := range l.files {
+		text, err := c.texts.Read(ctx, fromFile, file, limits.AddressList)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(text) {
+			line = strings.TrimSpace(line)
+			if line == "" || strings.HasPrefix(line, "#") {
+				continue
+			}
+			parsed, err := address.ParseList(fromFile+" "+file, line)
+			if err != nil {
+				return nil, err
+			}
+			if all = append(all, parsed...); len(all) > limits.Addresses {
+				return nil, exit.Usagef("%s %s: more than %d addresses", fromFile, file, limits.Addresses)
+			}
+		}
+	}
+	return all, nil
+}
+
 // ParseHeader takes "Name: value" apart. by is what gave it, for the error.
 func ParseHeader(by, text string) (message.Header, error) {
 	name, value, ok := strings.Cut(text, ":")
@@ -174,46 +273,4 @@ func (c *Composer) sendAlong(ctx context.Context, d *message.Draft) error {
 		}
 	}
 	return nil
-}
-
-// content fills in the body, and what else a template has; the text comes from
-// standard input when there is none.
-func (c *Composer) content(ctx context.Context, d *message.Draft) error {
-	if c.o.Template != "" {
-		return c.fill(ctx, d)
-	}
-	d.Text, d.HTML = c.o.Text, c.o.HTML
-	c.texts.Argument(c.o.name("subject"), c.o.Subject)
-	c.texts.Argument(c.o.name("text"), c.o.Text)
-	c.texts.Argument(c.o.name("html"), c.o.HTML)
-	textFile := c.o.TextFile
-	if !c.o.hasBody() {
-		textFile = "-"
-	}
-	for _, body := range []struct {
-		field, file string
-		target      *string
-		most        int
-	}{
-		{"text-file", textFile, &d.Text, limits.Body}, {"html-file", c.o.HTMLFile, &d.HTML, limits.Body},
-		{"markdown-file", c.o.MarkdownFile, &d.Markdown, limits.MarkdownSource},
-	} {
-		if body.file == "" {
-			continue
-		}
-		text, err := c.read(ctx, "the text", body.field, body.file, body.most)
-		if err != nil {
-			return err
-		}
-		*body.target = text
-	}
-	return nil
-}
-
-// read reads a text that a field names.
-func (c *Composer) read(ctx context.Context, what, field, file string, most int) (string, error) {
-	if file == "-" {
-		c.env.Reading(what)
-	}
-	return c.texts.Read(ctx, c.o.name(field), file, most)
 }

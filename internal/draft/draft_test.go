@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 )
 
 func flag(field string) string { return "-" + field }
@@ -58,7 +59,7 @@ func TestADraftIsMadeOfOptionsAndSettings(t *testing.T) {
 	if !strings.Contains(b.String(), "Subject: hi\r\n") || made.Composed == nil {
 		t.Errorf("the message is\n%s", b.String())
 	}
-	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "-text-file: standard input ") || !strings.Contains(warnings[0], "; -charset says what it is in") {
+	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "-text-file: standard input ") || !strings.Contains(warnings[0], "name its charset with -charset") {
 		t.Errorf("warnings %q", warnings)
 	}
 }
@@ -88,7 +89,7 @@ func TestErrorsHaveTheNamesOfTheCaller(t *testing.T) {
 		_, _, err := compose(t, tt.o, "text", tt.cfg)
 		if err == nil || !strings.HasPrefix(err.Error(), tt.text) || tt.is != nil && !errors.Is(err, tt.is) {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.text)
-		} else if code := exit.Of(err); tt.code != 0 && code != tt.code {
+		} else if code := ending.Code(err); tt.code != 0 && code != tt.code {
 			t.Errorf("%s: exit code %d, want %d", tt.name, code, tt.code)
 		}
 	}
@@ -109,15 +110,15 @@ func TestARefusedDraftNamesTheFieldOfTheMessage(t *testing.T) {
 
 func TestCheckRefusesWhatContradictsItself(t *testing.T) {
 	for want, o := range map[string]draft.Options{
-		"-text and -text-file exclude each other":                     {Given: given("text", "text-file"), Text: "x", TextFile: "y"},
-		"only one of -data and the text can be standard input":        {Data: "-"},
-		"only one of -to-file and -attach can be standard input":      {ToFile: []string{"-"}, Attach: []string{"a=-"}, Given: given("text")},
-		`-text-file "": names no file`:                                {Given: given("text-file")},
-		"-data, -set and -attach-dir need -template":                  {Set: []string{"a=b"}, Given: given("text")},
-		"-charset is for files of text and standard input, and none ": {Given: given("text", "charset")},
+		"-text and -text-file exclude each other":                    {Given: given("text", "text-file"), Text: "x", TextFile: "y"},
+		"only one of -data and the text can be standard input":       {Data: "-"},
+		"only one of -to-file and -attach can be standard input":     {ToFile: []string{"-"}, Attach: []string{"a=-"}, Given: given("text")},
+		`-text-file "": is not the name of a file`:                   {Given: given("text-file")},
+		"-data, -set and -attach-dir need -template":                 {Set: []string{"a=b"}, Given: given("text")},
+		"-charset needs a text file or standard input, and neither ": {Given: given("text", "charset")},
 	} {
 		o.Name = flag
-		if err := o.Check(); err == nil || !strings.HasPrefix(err.Error(), want) || exit.Of(err) != exit.Usage {
+		if err := o.Check(); err == nil || !strings.HasPrefix(err.Error(), want) || ending.Code(err) != exit.Usage {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -151,7 +152,7 @@ func TestABudgetEndsWhatTakesLonger(t *testing.T) {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	})
-	if err == nil || err.Error() != "composing the message took longer than -limit 1ns" || exit.Of(err) != exit.Data {
+	if err == nil || err.Error() != "composing the message took longer than -limit 1ns" || ending.Code(err) != exit.Data {
 		t.Errorf("%v", err)
 	}
 	if b.Left() >= 0 {

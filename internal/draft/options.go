@@ -69,7 +69,7 @@ func (o *Options) Check() error {
 	}
 	for _, field := range []string{"text-file", "html-file", "markdown-file", "template", "data", "message", "save", "preview"} {
 		if o.given(field) && o.fileOf(field) == "" { // a variable of the shell that is not set
-			return exit.Usagef("%s \"\": names no file", o.name(field))
+			return exit.Usagef("%s \"\": is not the name of a file", o.name(field))
 		}
 	}
 	forTemplate := o.Data != "" || len(o.Set) > 0 || o.AttachDir != ""
@@ -91,7 +91,7 @@ func (o *Options) checkBody() error {
 			o.name("embed"), o.name("html"), o.name("html-file"), o.name("markdown-file"), o.name("template"))
 	}
 	if o.given("charset") && len(o.FromStdin()) == 0 && !o.readsText() {
-		return exit.Usagef("%s is for files of text and standard input, and none is read", o.name("charset"))
+		return exit.Usagef("%s needs a text file or standard input, and neither is read", o.name("charset"))
 	}
 	return nil
 }
@@ -103,10 +103,25 @@ func (o *Options) readsText() bool {
 
 // fileOf is the value of a field that takes one file.
 func (o *Options) fileOf(field string) string {
-	return map[string]string{
-		"text-file": o.TextFile, "html-file": o.HTMLFile, "markdown-file": o.MarkdownFile, "template": o.Template,
-		"data": o.Data, "message": o.Message, "save": o.Save, "preview": o.Preview,
-	}[field]
+	switch field {
+	case "text-file":
+		return o.TextFile
+	case "html-file":
+		return o.HTMLFile
+	case "markdown-file":
+		return o.MarkdownFile
+	case "template":
+		return o.Template
+	case "data":
+		return o.Data
+	case "message":
+		return o.Message
+	case "save":
+		return o.Save
+	case "preview":
+		return o.Preview
+	}
+	return ""
 }
 
 // FromStdin names what is read from standard input; without a body it is the text.

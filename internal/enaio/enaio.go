@@ -31,8 +31,8 @@ import (
 // ErrTooLarge says that a file exceeds limits.Import.
 var ErrTooLarge = fmt.Errorf("is larger than %d MiB", limits.Import>>20)
 
-// ErrNothing says that a file holds no mail setting of enaio.
-var ErrNothing = errors.New("holds no mail setting of enaio")
+// ErrNothing says that a file does not contain a mail setting of enaio.
+var ErrNothing = errors.New("does not contain a mail setting of enaio")
 
 // Format is the kind of a file.
 type Format string

@@ -210,10 +210,10 @@ func TestValuesAreCarriedOverWithTheirMeaning(t *testing.T) {
 	const encrypted = "featureSwitches.sendEmail.oAuthClientSecret is encrypted, and only enaio can read it: left empty: enter it again as SMTPSEND_OFFICE_CLIENT_SECRET"
 	const leftEmpty = "# Encrypted in that file, so that only enaio can read it. Enter it here: Client secret: its Value, not its Secret ID\nSMTPSEND_OFFICE_CLIENT_SECRET="
 	for _, tt := range []struct{ in, want, problems string }{
-		{"smtpEncryption: NONE", "SMTPSEND_SMTP_SECURITY=0", "SMTPSEND_SMTP_SECURITY is 0 (no encryption), but SMTPSEND_MAIL_SERVER is not this machine: the token would travel in the clear"},
-		{"smtpEncryption: ssl", "SMTPSEND_SMTP_SECURITY=1", "SMTPSEND_SMTP_SECURITY is 1 (TLS from the start), but port 587 begins in the clear: use 2, or port 465"},
+		{"smtpEncryption: NONE", "SMTPSEND_SMTP_SECURITY=0", "SMTPSEND_SMTP_SECURITY is 0 (no encryption), but SMTPSEND_MAIL_SERVER is not this machine: the token would be sent unencrypted"},
+		{"smtpEncryption: ssl", "SMTPSEND_SMTP_SECURITY=1", "SMTPSEND_SMTP_SECURITY is 1 (TLS from the start), but port 587 begins without TLS: use 2, or port 465"},
 		{"smtpEncryption: ROT13", "", "featureSwitches.sendEmail.smtpEncryption is an encryption that enaio does not document: left out"},
-		{"smtpAuthentication: PLAIN", "", "featureSwitches.sendEmail.smtpAuthentication is another method than MS_OAUTH (3), the only one here: left out"},
+		{"smtpAuthentication: PLAIN", "", "featureSwitches.sendEmail.smtpAuthentication is not MS_OAUTH (3), the only method that smtpsend has: left out"},
 		{"NoMails: false", "SMTPSEND_NO_MAILS=0", ""},
 		{"NoMails: on", "SMTPSEND_NO_MAILS=1", ""},
 		{"NoMails: 2", "", "featureSwitches.sendEmail.NoMails is neither 0 nor 1: left out"},

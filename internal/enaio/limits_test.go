@@ -29,16 +29,16 @@ func TestImportsOfManyEntriesAreRefused(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"a.reg":            {regHead + numbered("\"k%d\"=\"v\"\n", 3<<20), "is one entry too many: at most 20000 are read"},
 		"a.properties":     {numbered("k%d=v\n", 3<<20), "is one entry too many: at most 20000 are read"},
-		"lines.properties": {strings.Repeat("\n", limits.Import), "holds no mail setting"},
-		"cont.properties":  {"a=" + strings.Repeat("\\\n", limits.Import/2-1), "holds no mail setting"},
-		"lines.reg":        {regHead + strings.Repeat("\n", 3<<20), "holds no mail setting"},
+		"lines.properties": {strings.Repeat("\n", limits.Import), "does not contain a mail setting"},
+		"cont.properties":  {"a=" + strings.Repeat("\\\n", limits.Import/2-1), "does not contain a mail setting"},
+		"lines.reg":        {regHead + strings.Repeat("\n", 3<<20), "does not contain a mail setting"},
 		"text.reg":         {regHead + "\"a\"=\"" + strings.Repeat("\n", 3<<20), "has a value that cannot be read"},
-		"hex.reg":          {regHead + "\"a\"=hex(2):" + strings.Repeat("00,\\\n", 500_000) + "00", "holds no mail setting"},
+		"hex.reg":          {regHead + "\"a\"=hex(2):" + strings.Repeat("00,\\\n", 500_000) + "00", "does not contain a mail setting"},
 		"a.yml":            {numbered("k%d: v\n", 3<<20), "has too many lines and entries"},
 		"tags.yml":         {numbered("%%TAG !a%d! x\n", 1<<20) + "---\na: 1", "has too many lines and entries"},
 		"flow.yml":         {"a: [" + strings.Repeat("0,", 1<<20) + "]", "has too many lines and entries"},
 		"keys.yml":         {"? " + strings.Repeat("k", 1<<20) + "\n: [" + strings.Repeat("0,", 10_000) + "]", "has a key of more than 1024 octets"},
-		"text.yml":         {"a: |\n" + strings.Repeat("  x\n", 10_000), "holds no mail setting"},
+		"text.yml":         {"a: |\n" + strings.Repeat("  x\n", 10_000), "does not contain a mail setting"},
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

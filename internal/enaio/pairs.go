@@ -20,7 +20,7 @@ type pairs []pair
 // add refuses more than an export has.
 func (p *pairs) add(line int, one pair) error {
 	if len(*p) >= limits.ImportValues {
-		return &SyntaxError{line, fmt.Sprintf("is one entry too many: at most %d are read; export the mail settings alone", limits.ImportValues)}
+		return &SyntaxError{line, fmt.Sprintf("is one entry too many: at most %d are read; export only the mail settings", limits.ImportValues)}
 	}
 	*p = append(*p, one)
 	return nil

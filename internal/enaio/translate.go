@@ -159,7 +159,7 @@ func translate(s setting.Setting, text string) (string, error) {
 	case "SMTP_AUTHENTICATING":
 		var method config.Authentication
 		if method.UnmarshalText([]byte(text)) != nil {
-			return "", errors.New("is another method than MS_OAUTH (3), the only one here")
+			return "", errors.New("is not MS_OAUTH (3), the only method that smtpsend has")
 		}
 		return strconv.Itoa(int(method)), nil
 	}

@@ -19,7 +19,7 @@ import (
 // with * as the name of an anchor.
 func readYAML(text string) ([]pair, error) {
 	if guard.YAML(text) > 4*limits.ImportValues { // texts of several lines have signs, too
-		return nil, &SyntaxError{Reason: fmt.Sprintf("has too many lines and entries: at most %d entries are read; export the mail settings alone", limits.ImportValues)}
+		return nil, &SyntaxError{Reason: fmt.Sprintf("has too many lines and entries: at most %d entries are read; export only the mail settings", limits.ImportValues)}
 	}
 	dec := yaml.NewDecoder(strings.NewReader(text))
 	w := &yamlWalk{}

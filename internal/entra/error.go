@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
-	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Error says why there is no token. Microsoft's "error codes reference" warns
@@ -214,49 +212,6 @@ func (e *Error) details() string {
 
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
-
-// Refusal reports that the endpoint refused for good: asking again with the
-// same credential is pointless.
-func (e *Error) Refusal() bool { return e.Code != "" && !e.Transient() }
-
-// Throttled reports that the client asked too often.
-func (e *Error) Throttled() bool {
-	return e.HTTPStatus == http.StatusTooManyRequests ||
-		slices.ContainsFunc(e.AADSTS, func(n int) bool { return n == 90055 || n == 50196 })
-}
-
-// Transient reports that a later request may succeed: no answer, 408, 429,
-// 5xx, an answer of someone in between (a page, nothing), or one that says so
-// by itself. A certificate that cannot be verified, a TLS version without an
-// overlap and a proxy that wants another sign-in stay that way, and so does what an endpoint answers in JSON of its own.
-func (e *Error) Transient() bool {
-	switch {
-	case e.unusable != nil:
-		return false
-	case e.Err != nil:
-		switch diagnosis.FaultOf(e.Err) {
-		case smtp.FaultTLSUntrusted, smtp.FaultTLSHostname, smtp.FaultTLSExpired, smtp.FaultTLSVersion, smtp.FaultProxySignIn:
-			return false
-		}
-		return true
-	case e.Throttled(), e.HTTPStatus == http.StatusRequestTimeout, e.HTTPStatus >= 500, e.Code == "" && !e.json:
-		return true
-	case e.Code == "temporarily_unavailable", e.Code == "server_error":
-		return true
-	}
-	return slices.ContainsFunc(e.AADSTS, transientNumber)
-}
-
-// transientNumber tells the numbers of a directory that does not answer just
-// now; some come with "invalid_request" and HTTP 400 (Microsoft's "error codes
-// reference").
-func transientNumber(n int) bool {
-	switch n {
-	case 50033, 90006, 90012, 90024, 90033, 90090:
-		return true
-	}
-	return false
-}
 
 // errorJSON is an Error without its methods, and with seconds.
 type errorJSON struct {

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/loopback"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
@@ -46,7 +47,7 @@ func NewHTTPClient(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, er
 		Proxy:                  onlyTLS(proxy),
 		OnProxyConnectResponse: tunnelOpened,
 		DialContext:            dial,
-		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: exchange.MinTLS},
 		TLSHandshakeTimeout:    10 * time.Second,
 		DisableKeepAlives:      true,
 		DisableCompression:     true,

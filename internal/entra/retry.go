@@ -6,11 +6,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 const (
@@ -43,6 +46,49 @@ func pause(ctx context.Context, e *Error) (wait time.Duration, again bool) {
 		return wait, false
 	}
 	return wait, true
+}
+
+// Refusal reports that the endpoint refused for good: asking again with the
+// same credential is pointless.
+func (e *Error) Refusal() bool { return e.Code != "" && !e.Transient() }
+
+// Throttled reports that the client asked too often.
+func (e *Error) Throttled() bool {
+	return e.HTTPStatus == http.StatusTooManyRequests ||
+		slices.ContainsFunc(e.AADSTS, func(n int) bool { return n == 90055 || n == 50196 })
+}
+
+// Transient reports that a later request may succeed: no answer, 408, 429,
+// 5xx, an answer of someone in between (a page, nothing), or one that says so
+// by itself. A certificate that cannot be verified, a TLS version without an
+// overlap and a proxy that wants another sign-in stay that way, and so does what an endpoint answers in JSON of its own.
+func (e *Error) Transient() bool {
+	switch {
+	case e.unusable != nil:
+		return false
+	case e.Err != nil:
+		switch diagnosis.FaultOf(e.Err) {
+		case smtp.FaultTLSUntrusted, smtp.FaultTLSHostname, smtp.FaultTLSExpired, smtp.FaultTLSVersion, smtp.FaultProxySignIn:
+			return false
+		}
+		return true
+	case e.Throttled(), e.HTTPStatus == http.StatusRequestTimeout, e.HTTPStatus >= 500, e.Code == "" && !e.json:
+		return true
+	case e.Code == "temporarily_unavailable", e.Code == "server_error":
+		return true
+	}
+	return slices.ContainsFunc(e.AADSTS, transientNumber)
+}
+
+// transientNumber tells the numbers of a directory that does not answer just
+// now; some come with "invalid_request" and HTTP 400 (Microsoft's "error codes
+// reference").
+func transientNumber(n int) bool {
+	switch n {
+	case 50033, 90006, 90012, 90024, 90033, 90090:
+		return true
+	}
+	return false
 }
 
 // retryAfter reads Retry-After, which is seconds or a date (RFC 9110 10.2.3).

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/ascii"
+
 	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/limits"
 )
@@ -132,8 +134,9 @@ func parseLine(line string) (a Assignment, ok bool, reason string) {
 
 func isName(s string) bool {
 	for i, c := range []byte(s) {
-		letter := c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
-		if !letter && (i == 0 || c < '0' || c > '9') {
+		begins := ascii.IsLetter(c) || c == '_'
+		goesOn := i > 0 && ascii.IsDigit(c)
+		if !begins && !goesOn {
 			return false
 		}
 	}
@@ -141,13 +144,17 @@ func isName(s string) bool {
 }
 
 // isControl reports what has no place in any value, a tab excepted.
-func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+func isControl(r rune) bool {
+	low := r < ' ' && r != '\t'
+	return low || r == 0x7f
+}
 
 // parseValue reads the part behind the "=", without (s) and with (whole) its
 // leading blanks: "KEY= # comment" is an empty value.
 func parseValue(s, whole string) (value, reason string) {
+	comment := strings.HasPrefix(s, "#") && s != whole
 	switch {
-	case s == "" || s[0] == '#' && s != whole:
+	case s == "" || comment:
 		return "", ""
 	case s[0] == '\'':
 		value, rest, ok := strings.Cut(s[1:], "'")
@@ -163,13 +170,14 @@ func parseValue(s, whole string) (value, reason string) {
 	return strings.TrimRight(s, " \t"), ""
 }
 
-// closed checks what stands behind a closing quote.
+// closed checks what follows a closing quote.
 func closed(value, rest string, ok bool) (string, string) {
 	tail := strings.TrimLeft(rest, " \t")
+	comment := strings.HasPrefix(tail, "#") && tail != rest
 	switch {
 	case !ok:
 		return "", "has an opening quote without a closing one"
-	case tail == "" || tail[0] == '#' && tail != rest:
+	case tail == "" || comment:
 		return value, ""
 	}
 	return "", "continues after the closing quote"

@@ -70,7 +70,8 @@ func NamedIn(audience string) bool {
 // SameResource reports whether two hosts are names of one resource.
 func SameResource(a, b string) bool {
 	worldwide := func(host string) bool { return host == Resource || host == "outlook.office.com" }
-	return strings.EqualFold(a, b) || worldwide(a) && worldwide(b)
+	bothWorldwide := worldwide(a) && worldwide(b)
+	return bothWorldwide || strings.EqualFold(a, b)
 }
 
 // IssuesTokens reports whether host issues tokens of Microsoft Entra ID, so that

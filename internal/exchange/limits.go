@@ -4,6 +4,8 @@
 // package knows nothing of the rest of the program and is safe for concurrent use.
 package exchange
 
+import "crypto/tls"
+
 // Limits of a mailbox that no one can raise; all programs that use it count together
 // (learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements).
 const (
@@ -22,3 +24,8 @@ const (
 
 // Banner is in the first line that a server of Exchange's says, on premises too.
 const Banner = "Microsoft ESMTP MAIL Service"
+
+// MinTLS is the oldest version of TLS that Exchange Online takes; a client without it
+// gets 421 4.7.66 and the address aka.ms/smtp_auth_tls. No connection of ours is made
+// with less, whoever the server is.
+const MinTLS = tls.VersionTLS12

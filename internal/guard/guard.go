@@ -58,7 +58,8 @@ func YAML(text string) (signs int) {
 		case '\n', '\r', ',', '[', '{':
 			signs++
 		case '-', '?', ':':
-			if c == ':' && i > 0 && strings.IndexByte("\"']}", text[i-1]) >= 0 || ends(text[i+1:]) {
+			afterKey := c == ':' && i > 0 && strings.IndexByte("\"']}", text[i-1]) >= 0
+			if afterKey || ends(text[i+1:]) {
 				signs++
 			}
 		}

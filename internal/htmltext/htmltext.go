@@ -52,7 +52,8 @@ func withoutTags(ctx context.Context, source string) (string, error) {
 		if t.Type == html.TextToken && shown {
 			w.text(t.Data)
 		}
-		shown = t.Type != html.StartTagToken || t.DataAtom != atom.Script && t.DataAtom != atom.Style && t.DataAtom != atom.Title
+		hides := t.DataAtom == atom.Script || t.DataAtom == atom.Style || t.DataAtom == atom.Title
+		shown = t.Type != html.StartTagToken || !hides
 	}
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)

@@ -26,7 +26,8 @@ func (w *writer) endLine() {
 
 // put writes one line after the indentation, and the empty line that is due.
 func (w *writer) put(line string) {
-	if w.most > 0 && w.out.Len()+len(line) > w.most || w.ctx.Err() != nil {
+	tooLong := w.most > 0 && w.out.Len()+len(line) > w.most
+	if tooLong || w.ctx.Err() != nil {
 		w.full = true
 	}
 	if w.full {

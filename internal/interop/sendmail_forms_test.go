@@ -71,7 +71,7 @@ var toForms = map[string]string{ // and why smtpsend refuses what Postfix takes
 	"<>, a@x.example":                   "empty angle brackets",
 	`a@x.example "b`:                    "text after the address",
 	"a@x.example (b":                    "a parenthesis is not closed",
-	"a@x.example..":                     "a dot too many",
+	"a@x.example..":                     "a part of the domain is empty",
 	"a@b@x.example":                     "text after the address",
 }
 

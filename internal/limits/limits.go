@@ -13,14 +13,14 @@ package limits
 const (
 	Message       = 150 << 20 // a ready message, and what is composed: what Exchange Online says in SIZE, 150 MiB
 	MessageRead   = 300 << 20 // what is read of a ready message, with CRs that are left out; sendmail reads this much of a refused message and keeps it, so that the caller does not get a closed pipe; after a signal it keeps as much as a message may have
-	HeaderSection = 1 << 20   // the header section of a ready message, and of one within it where that is re-encoded
-	Fields        = 16 << 20  // all header fields that are written again, where a message is re-encoded; those of a digest with 10,000 messages have a tenth of it
+	HeaderSection = 1 << 20   // the header section of a ready message, and of a message within it that is re-encoded
+	Fields        = 16 << 20  // all header fields that are written again, where a message is re-encoded; a digest with 10,000 messages needs a tenth of that
 	PartHeader    = 100 << 10 // the header of one MIME part, where a message is re-encoded; Postfix's header_size_limit
 	PartNesting   = 100       // multiparts within multiparts, where a message is re-encoded; Postfix's mime_nesting_limit
 	Parts         = 10_000    // parts, where a message is re-encoded
 	Line          = 998       // a line, without CRLF (RFC 5322 2.1.1)
 	CommandLine   = 512       // an SMTP command with an address, with CRLF and without parameters (RFC 5321 4.5.3.1.4)
-	CRs           = 64 << 10  // CRs after another in a ready message, which become blanks, or nothing before an LF
+	CRs           = 64 << 10  // CRs in a row in a ready message; they become blanks, or are removed before an LF
 	Body          = 25 << 20  // a text or HTML body from a file or standard input; it is held in memory, unlike attachments
 	HTML          = 7 << 20   // an HTML body, of which the text is made
 	AddressList   = 2 << 20   // a list of addresses, or a file of them
@@ -35,10 +35,10 @@ const (
 const (
 	MarkdownSource  = 2 << 20     // the source
 	MarkdownNodes   = 200_000     // paragraphs and their lines, list items, table cells, links, emphases ...
-	MarkdownNesting = 100         // quotations and lists within each other
+	MarkdownNesting = 100         // levels of quotations and lists
 	MarkdownWork    = 100_000_000 // comparisons of brackets and other marks with each other; they grow with the square of the marks that are not closed
 	MarkdownHTML    = 6 << 20     // the HTML made from it
-	HTMLTags        = 50_000      // tags and comments of an HTML body that is laid out as text; of one with more, the text is taken as it comes
+	HTMLTags        = 50_000      // tags and comments of an HTML body that is laid out as text; a body with more becomes text without layout
 )
 
 // Of templates and their data.
@@ -47,11 +47,11 @@ const (
 	TemplateFront     = 1 << 20   // its front matter
 	TemplateValues    = 20_000    // values in the front matter
 	TemplateActions   = 128 << 10 // everything between {{ and }}
-	TemplateNesting   = 100       // blocks and parentheses within each other, and "else if" after another
+	TemplateNesting   = 100       // levels of blocks and parentheses, and "else if" in a row
 	TemplateDefines   = 100       // templates that it defines with define and block
 	TemplateVariables = 200       // variables that it declares
 	TemplateParts     = 1000      // fields of it that hold an action; each address and each header is one
-	TemplateCalls     = 100       // templates that call each other, or themselves, at one time
+	TemplateCalls     = 100       // calls of templates within each other
 	TemplateSteps     = 1_000_000 // steps of one message, all its parts together: an action each time it is executed
 	TemplateHTML      = 200_000   // actions of an HTML body that the library looks at to find the place of each: in a range twice, in a range within it four times, and in a template for each call of it
 	TemplateText      = 16 << 20  // what functions such as printf make while one message is filled in
@@ -60,7 +60,7 @@ const (
 	TemplateFields    = 2 << 20   // all other parts of a message that are filled in, together: addresses, headers, names of attachments
 	Data              = 8 << 20   // a file of data, JSON or YAML
 	DataValues        = 50_000    // values in it, keys included
-	DataNesting       = 100       // lists and groups within each other
+	DataNesting       = 100       // levels of lists and groups
 )
 
 // Of the rows of a batch.
@@ -75,7 +75,7 @@ const (
 
 // Of files that are imported, and of texts that are explained.
 const (
-	EnvErrors     = 20      // lines of an env file that cannot be read and are named, each with its reason
+	EnvErrors     = 20      // lines of an env file that cannot be read and are listed, each with its reason
 	Import        = 4 << 20 // a file for config import
 	ImportValues  = 20_000  // entries in it
 	ImportNesting = 64      // levels of YAML in it
@@ -85,7 +85,7 @@ const (
 	AliasEntries  = 50_000  // aliases in it
 	AliasTargets  = 200_000 // addresses and names that its aliases lead to
 	AliasResults  = 1_000   // addresses that one name may become
-	AliasDepth    = 50      // names from one to the next
+	AliasDepth    = 50      // aliases that lead from one to the next
 	PasteRead     = 1 << 30 // a text for explain that is read
 	Paste         = 1 << 20 // what is looked at of it: the first and the last half of this
 )

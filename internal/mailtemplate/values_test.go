@@ -120,8 +120,8 @@ func TestNumbersOfDataAreNumbers(t *testing.T) {
 		}
 	}
 	for source, want := range map[string]string{
-		`{{if eq .s 12}}{{end}}`:   `line 1: {{eq .s 12}}: the text "12" is compared with the number 12: write the latter in quotes, or (number ...) around the former`,
-		`{{if gt .s 3}}{{end}}`:    `line 1: {{gt .s 3}}: the text "12" is compared with the number 3: write the latter in quotes, or (number ...) around the former`,
+		`{{if eq .s 12}}{{end}}`:   `line 1: {{eq .s 12}}: the text "12" is compared with the number 12: put the number in quotes, or put (number ...) around the text`,
+		`{{if gt .s 3}}{{end}}`:    `line 1: {{gt .s 3}}: the text "12" is compared with the number 3: put the number in quotes, or put (number ...) around the text`,
 		`{{if lt .n "9"}}{{end}}`:  `line 1: {{lt .n "9"}}: the text "9" is compared with the number 12`,
 		`{{if eq .yes 1}}{{end}}`:  `line 1: {{eq .yes 1}}: true, which is true or false cannot be compared with the number 1`,
 		`{{if eq .list 1}}{{end}}`: `line 1: {{eq .list 1}}: a list cannot be compared with the number 1`, `{{if lt nil 1}}{{end}}`: `nothing cannot be compared with the number 1`,

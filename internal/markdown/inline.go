@@ -158,7 +158,10 @@ func (m *marks) Parse(_ ast.Node, block text.Reader, pc parser.Context) ast.Node
 		return nil
 	}
 	d := parser.ScanDelimiter(line, before, 1, m)
-	if d == nil || m.most > 0 && d.OriginalLength > m.most {
+	if d == nil {
+		return nil
+	}
+	if m.most > 0 && d.OriginalLength > m.most {
 		return nil
 	}
 	m.grow(2)

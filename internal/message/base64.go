@@ -15,7 +15,7 @@ import (
 // system and ownfile.ErrNotRegular.
 var (
 	ErrFileChanged = errors.New("changed while it was being sent")
-	ErrSizeUnknown = errors.New("holds more than its size says, as files in /proc do; copy it first")
+	ErrSizeUnknown = errors.New("contains more than its size says, as files in /proc do; copy it first")
 )
 
 // chunk is what is encoded at once: 512 lines, 29 KiB in, 39 KiB out.

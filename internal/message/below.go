@@ -23,7 +23,7 @@ type ElsewhereError struct{ Name string }
 
 // Error says where the file is.
 func (e *ElsewhereError) Error() string {
-	return fmt.Sprintf("%v; there is one of the name %q in the current directory", fs.ErrNotExist, e.Name)
+	return fmt.Sprintf("%v; a file of the name %q is in the current directory", fs.ErrNotExist, e.Name)
 }
 
 // Unwrap returns fs.ErrNotExist.

@@ -206,7 +206,7 @@ func (d *Draft) checkHeaders() error {
 		}
 		name := strings.ToLower(h.Name)
 		if onlyOnce.Get()[name] && seen[name] {
-			return badinput.Field("header "+h.Name, h.Value, "is given twice, and may be there once (RFC 5322 3.6)")
+			return badinput.Field("header "+h.Name, h.Value, "is given twice, but may occur only once (RFC 5322 3.6)")
 		}
 		seen[name] = true
 		if _, err := h.addresses(); err != nil {

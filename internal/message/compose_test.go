@@ -186,7 +186,7 @@ func TestComposeRefusesFiles(t *testing.T) {
 		"missing":   {filepath.Join(dir, "none.pdf"), `none.pdf": no such file or directory`, fs.ErrNotExist},
 		"directory": {dir, `": is not a regular file but a directory`, ownfile.ErrNotRegular},
 		"device":    {os.DevNull, `file "/dev/null": is not a regular file but a device`, ownfile.ErrNotRegular},
-		"no size":   {"/proc/self/status", `holds more than its size says, as files in /proc do; copy it first`, message.ErrSizeUnknown},
+		"no size":   {"/proc/self/status", `contains more than its size says, as files in /proc do; copy it first`, message.ErrSizeUnknown},
 		"socket":    {socket(t), `": is not a regular file but a socket`, ownfile.ErrNotRegular},
 	} {
 		d := draft(t)

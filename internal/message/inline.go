@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/ascii"
+
 	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
@@ -51,8 +53,7 @@ func checkInline(list []Inline) error {
 }
 
 func isCIDRune(c rune) bool {
-	alphanumeric := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-	return alphanumeric || strings.ContainsRune("@.-_+$", c)
+	return ascii.IsAlnum(c) || strings.ContainsRune("@.-_+$", c)
 }
 
 // Unshown returns the content ids that the HTML body does not show, because one
@@ -144,7 +145,10 @@ func embedImages(ctx context.Context, source, dir, domain string) (string, []Inl
 	cids := map[string]string{}
 	walk := imageWalk{visit: func(address string, image bool) (string, error) {
 		u, err := url.Parse(strings.TrimSpace(address))
-		if err != nil || drive.Get().MatchString(address) || !isRelative(u) || !image && !hasImageExtension(u.Path) {
+		if err != nil || drive.Get().MatchString(address) || !isRelative(u) {
+			return address, nil
+		}
+		if !image && !hasImageExtension(u.Path) {
 			return address, nil
 		}
 		name, err := imageName(u.Path, address)

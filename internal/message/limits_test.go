@@ -50,7 +50,7 @@ func TestAttachmentsStayBelowTheirDirectory(t *testing.T) {
 		"absolute":                       "leads out of the directory",
 		filepath.Join(out, "leads-out"):  "leads out of the directory",
 		"none.pdf":                       "no such file or directory",
-		"out/1.pdf":                      "file does not exist; there is one of the name \"out/1.pdf\" in the current directory",
+		"out/1.pdf":                      "file does not exist; a file of the name \"out/1.pdf\" is in the current directory",
 		"sub":                            "is not a regular file but a directory",
 		"":                               "is not a regular file but a directory",
 		"1.pdf/x":                        "not a directory",

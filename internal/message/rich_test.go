@@ -146,7 +146,7 @@ func TestComposeRefusesRichFields(t *testing.T) {
 		`list-unsubscribe "https://x.example/` + strings.Repeat("u", 102) + `...": has 901 octets, at most 900: it is on one line`: func(d *message.Draft) {
 			d.ListUnsubscribe = []string{"https://x.example/" + strings.Repeat("u", 883)}
 		},
-		`header sender "b@x.example": is given twice, and may be there once (RFC 5322 3.6)`: func(d *message.Draft) {
+		`header sender "b@x.example": is given twice, but may occur only once (RFC 5322 3.6)`: func(d *message.Draft) {
 			d.Headers = []message.Header{{"Sender", "a@x.example"}, {"sender", "b@x.example"}}
 		},
 		`header Sender "b": no @ and domain`:                                                                          func(d *message.Draft) { d.Headers = []message.Header{{"Sender", "b"}} },

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/smtpsend/smtpsend/internal/ascii"
 )
 
 // Limits of words, in octets.
@@ -110,7 +112,7 @@ func qEncode(s string) string {
 
 // isQSafe is the set that is safe everywhere, display names included (RFC 2047
 // 5 rule 3).
-func isQSafe(c byte) bool { return isAlnum(c) || strings.IndexByte("!*+-/", c) >= 0 }
+func isQSafe(c byte) bool { return ascii.IsAlnum(c) || strings.IndexByte("!*+-/", c) >= 0 }
 
 // Fold renders one field, folded at blanks; after the colon only when
 // foldFirst says so.
@@ -130,8 +132,4 @@ func Fold(name, value string, foldFirst bool) string {
 	}
 	b.WriteString("\r\n")
 	return b.String()
-}
-
-func isAlnum(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }

@@ -1,19 +1,10 @@
 package outbox
 
 import (
-	"time"
-
-	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
-)
-
-// The schedule of one message, also told in the package comment.
-const (
-	firstWait   = time.Minute
-	longestWait = 4 * time.Hour
 )
 
 // decide says what is next for the message and for its mailbox.
@@ -85,7 +76,7 @@ func (f *finish) doubtful() error {
 		f.state = Held
 		return f.notice(notice.InDoubt)
 	}
-	f.readyAt = f.t.Now + f.ob.rules.Jittered(firstWait)
+	f.readyAt = f.t.Now + waitAfter(f.ob.rules, 1)
 	return nil
 }
 
@@ -177,24 +168,6 @@ func (f *finish) aboutMailbox(k notice.Kind) notice.Notice {
 		Kind: k, Mailbox: f.box.Name(), Code: f.r.Kind, Text: f.r.Words(),
 		Since: f.box.Since(), Next: f.box.Next(), Wide: f.r.Wide(),
 	}
-}
-
-// deferred is for a 4yz reply, or a connection lost within the transaction.
-func (f *finish) deferred() error {
-	wait := f.ob.rules.Jittered(backoff.Doubling(firstWait, longestWait, f.attempts))
-	if f.waitedFor(wait) {
-		return f.giveUp()
-	}
-	f.out.Event = EventDeferred
-	f.readyAt = f.t.Now + wait
-	return nil
-}
-
-// waitedFor adds a wait to those of the message, and reports that it is one too
-// many.
-func (f *finish) waitedFor(wait int64) bool {
-	f.waited += max(wait, 0)
-	return time.Duration(f.waited)*time.Millisecond > f.ob.rules.Scaled(f.ob.o.GiveUp)
 }
 
 // giveUp ends a message that was tried for long enough.

@@ -55,7 +55,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
@@ -175,7 +174,7 @@ func open(ctx context.Context, dir string, o Options, database func(context.Cont
 		wake: make(chan struct{}, 1),
 	}
 	ob.mailboxes = mailbox.New(db, ob.rules, ob.signal)
-	ob.notices = notice.New(db, ob.tag, func(tries int) int64 { return ob.rules.Jittered(backoff.Doubling(firstWait, longestWait, tries)) })
+	ob.notices = notice.New(db, ob.tag, func(tries int) int64 { return waitAfter(ob.rules, tries) })
 	ob.spool = spool.New(db, o.MaxSize, mailbox.Ensure)
 	return ob, nil
 }

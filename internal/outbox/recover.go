@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 
-	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
@@ -73,7 +72,7 @@ func (s *Sender) recoverSome(t *store.Tx, r *Recovered) (more bool, err error) {
 func (s *Sender) again(t *store.Tx, l left) error {
 	readyAt := t.Now
 	if l.attempts > 1 {
-		readyAt += s.ob.rules.Jittered(backoff.Doubling(firstWait, longestWait, l.attempts-1))
+		readyAt += waitAfter(s.ob.rules, l.attempts-1)
 	}
 	if _, err := t.Exec("UPDATE mail SET state = 'ready', holder = '', ready_at = ?2 WHERE id = ?1", l.id, readyAt); err != nil {
 		return err

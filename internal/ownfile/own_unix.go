@@ -74,7 +74,7 @@ func checkOwn(name string, info fs.FileInfo, forbidden fs.FileMode) error {
 		return refused(name, fmt.Sprintf("belongs to user %d, not to %d", uid, us))
 	}
 	if mode := info.Mode().Perm(); mode&forbidden != 0 {
-		return refused(name, fmt.Sprintf("has mode %#o, which lets others in", mode))
+		return refused(name, fmt.Sprintf("has mode %#o, which gives others access", mode))
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ var errOpenFile = errors.New("leads to what a process has open")
 // openTrusted refuses a link in the file's place.
 func openTrusted(name string) (*os.File, error) {
 	if info, err := os.Lstat(name); err == nil && info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) != 0 {
-		return nil, refused(name, "is a link: name what it leads to")
+		return nil, refused(name, "is a link: give the path that it leads to")
 	}
 	return os.Open(name)
 }
@@ -46,7 +46,7 @@ func checkTrusted(name string, f *os.File, _ fs.FileInfo) error {
 		return err
 	}
 	if about.NumberOfLinks > 1 {
-		return refused(name, "has another name too (a hard link), by which others may reach it: use a copy")
+		return refused(name, "has a second name (a hard link), through which others may reach it: use a copy")
 	}
 	rights, err := windows.GetSecurityInfo(handle, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 	if err != nil {

@@ -170,7 +170,7 @@ func checkKind(name string, info fs.FileInfo) error {
 	case !mode.IsRegular():
 		return &Error{name, "is a device, not a regular file", errStream}
 	case linksOf(info) > 1:
-		return refused(name, "has another name too (a hard link), by which others may reach it: use a copy")
+		return refused(name, "has a second name (a hard link), through which others may reach it: use a copy")
 	}
 	return nil
 }
@@ -241,9 +241,9 @@ func MakeTrustedDir(name string) error {
 	case !rootOrUs(uid):
 		return refused(name, fmt.Sprintf("belongs to user %d, neither to you nor to root", uid))
 	case info.Mode().Perm()&0o002 != 0:
-		return refused(name, "may be written by every user: name a directory in it, which is made with mode 0700")
+		return refused(name, "may be written by every user: name a directory in it; smtpsend creates that one with mode 0700")
 	case groupMayLead(info):
-		return refused(name, "may be written by a group, whose members could lead root elsewhere: chmod g-w it, or give it to a user of its own")
+		return refused(name, "may be written by a group, whose members could make root use another file: chmod g-w it, or give it to a user of its own")
 	}
 	return nil
 }

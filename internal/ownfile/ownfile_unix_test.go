@@ -263,7 +263,7 @@ func TestOpenPrivateWantsNoOthers(t *testing.T) {
 	dir := tree(t)
 	must(t, closed(ownfile.OpenPrivate(dir+"/mine")))
 	put(t, dir+"/seen", 0o640)
-	wantRefused(t, closed(ownfile.OpenPrivate(dir+"/seen")), "has mode 0640, which lets others in")
+	wantRefused(t, closed(ownfile.OpenPrivate(dir+"/seen")), "has mode 0640, which gives others access")
 }
 
 func TestOpenOrCreateMakesAFileOnce(t *testing.T) {
@@ -332,7 +332,7 @@ func TestMakeDirMakesAllWithMode0700(t *testing.T) {
 		t.Error(err)
 	}
 	open := dirOf(t, dir+"/open", 0o777)
-	wantRefused(t, ownfile.MakeDir(open), "has mode 0777, which lets others in")
+	wantRefused(t, ownfile.MakeDir(open), "has mode 0777, which gives others access")
 	must(t, os.Symlink(dir+"/real", open+"/l"))
 	wantRefused(t, ownfile.MakeDir(open+"/l/made"), "is below "+open+", which every user may write")
 	wantRefused(t, ownfile.OutputDir(open+"/l/made"), "is reached by a link (l)")

@@ -141,7 +141,7 @@ func (w *walk) judge() error {
 	case mode&0o002 != 0:
 		return refused(w.name, "is below "+w.path+", which every user may write")
 	case mode&0o020 != 0 && st.Gid != 0 && os.Geteuid() == 0:
-		return refused(w.name, "is below "+w.path+", which a group may write, whose members could lead root elsewhere")
+		return refused(w.name, "is below "+w.path+", which a group may write, whose members could make root use another file")
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func (w *walk) follow(e string, link *unix.Stat_t) error {
 		return &Error{w.name, errOpenFile.Error(), errOpenFile}
 	case readOnly(w.dir):
 	case !rootOrUs(int(link.Uid)), !rootOrUs(int(dir.Uid)), uint32(dir.Mode)&w.writable != 0 && !sticky:
-		return refused(w.name, "is reached by a link ("+e+") that others may have made: name what it leads to")
+		return refused(w.name, "is reached by a link ("+e+") that others may have made: give the path that it leads to")
 	}
 	if w.links++; w.links > maxLinks {
 		return w.failed("open", unix.ELOOP)

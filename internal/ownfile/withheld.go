@@ -10,7 +10,7 @@ import (
 
 // ErrWithheld is wrapped when a file that someone else chose is one that this
 // process has its settings or a secret from.
-var ErrWithheld = errors.New("holds settings or a secret of smtpsend, which are never sent")
+var ErrWithheld = errors.New("contains settings or a secret of smtpsend, which are never sent")
 
 // withheld are the files that OpenTrusted and ReadSecret have opened: OpenBelow
 // gives none of them out, wherever they are and by whatever name.

@@ -100,4 +100,4 @@ func (p *paste) saysElse(q pastedReply) bool {
 	return q.enhanced == "" && replyWords.Get().MatchString(next) && !p.speakers.lineNamesMicrosoft(q.start)
 }
 
-var replyWords = lazyregexp.New(`^[ -:]{1,2}["']?(?i:authentication |auth |incorrect|invalid|error: |login|sorry|bad |username|user |password|account|access)`)
+var replyWords = lazyregexp.New(`^[ ,:-]{1,2}["']?(?i:authentication |auth |incorrect|invalid|error: |login|sorry|bad |username|user |password|account|access)`)

@@ -23,8 +23,13 @@ func Steers(r rune) bool {
 	if r < 0x7f {
 		return r < ' '
 	}
-	return r < 0xa0 || r >= 0xad && unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point,
-		unicode.Variation_Selector) || r == 0x2800 || r >= 0xe0000 && r <= 0xe0fff
+	if r < 0xad { // the first of the others
+		return r < 0xa0
+	}
+	const brailleBlank, firstTag, lastTag = 0x2800, 0xe0000, 0xe0fff
+	isTag := r >= firstTag && r <= lastTag
+	return isTag || r == brailleBlank || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point,
+		unicode.Variation_Selector)
 }
 
 // Line returns text on one line: line ends and tabs become blanks.
@@ -73,7 +78,13 @@ func escape(text string, keep func(rune) string) string {
 
 // clean reports that there is nothing to escape.
 func clean(text string) bool {
-	return utf8.ValidString(text) && strings.IndexFunc(text, Steers) < 0
+	for i := range len(text) {
+		isASCII := text[i]-' ' < utf8.RuneSelf-1-' ' // without controls, which most text is
+		if !isASCII {
+			return utf8.ValidString(text[i:]) && strings.IndexFunc(text[i:], Steers) < 0
+		}
+	}
+	return true
 }
 
 func or(a, b string) string {
@@ -149,7 +160,8 @@ type argument struct{ value any }
 // columns stand below each other.
 func (a argument) Format(f fmt.State, verb rune) {
 	format := fmt.FormatString(f, verb)
-	if verb == 's' || verb == 'v' && !f.Flag('#') && !f.Flag('+') {
+	plain := verb == 'v' && !f.Flag('#') && !f.Flag('+')
+	if verb == 's' || plain {
 		fmt.Fprintf(f, format, Line(fmt.Sprintf("%"+string(verb), a.value)))
 		return
 	}

@@ -10,7 +10,7 @@ import (
 func TestSplitTakesQuotesAndNoVariables(t *testing.T) {
 	for text, want := range map[string]string{
 		`get secret`: "get|secret", "  get\t 'a b'  ": "get|a b", `get "a \"b\" \\ \c"`: `get|a "b" \ \c`, `get a'b c'd`: "get|ab cd", `get ''`: "get|", `C:\bin\get.exe $X ~ *`: `C:\bin\get.exe|$X|~|*`,
-		"": "names no program", " ": "names no program", `'' x`: "names no program", `get 'a`: "has an opening quote without a closing one", `"a\"`: "has an opening quote without a closing one",
+		"": "does not name a program", " ": "does not name a program", `'' x`: "does not name a program", `get 'a`: "has an opening quote without a closing one", `"a\"`: "has an opening quote without a closing one",
 	} {
 		words, err := program.Split(text)
 		got := strings.Join(words, "|")

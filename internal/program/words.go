@@ -38,7 +38,7 @@ func Split(s string) ([]string, error) {
 		words = append(words, word.String())
 	}
 	if len(words) == 0 || words[0] == "" {
-		return nil, errors.New("names no program")
+		return nil, errors.New("does not name a program")
 	}
 	return words, nil
 }

@@ -118,7 +118,7 @@ func Pauses(p *stdio.Printer, list []operator.Mailbox) {
 // LastRun says what the process that submitted before has left.
 func LastRun(p *stdio.Printer, left outbox.Recovered) {
 	if left.Again > 0 {
-		p.Warningf("the last run ended with %d %s on the way that did not leave: due again", left.Again, view.Plural(left.Again, "message", "messages"))
+		p.Warningf("the last run ended before it could send %d %s that it had begun: due again", left.Again, view.Plural(left.Again, "message", "messages"))
 	}
 	if left.InDoubt > 0 {
 		p.Warningf("the last run left %d %s in doubt: sent again with the same Message-ID", left.InDoubt, view.Plural(left.InDoubt, "message", "messages"))

@@ -22,7 +22,7 @@ type Batch struct {
 func (v Batch) Print(event batch.Event) {
 	switch e := event.(type) {
 	case batch.SourceChanged:
-		v.Printer.Line("note", "%s is not what it was at the last start; %s whose key is known %s as taken then",
+		v.Printer.Line("note", "%s has changed since the last start; %s whose key is known %s as first put into the outbox",
 			v.File, view.Counted(e.Known, "row"), view.Plural(e.Known, "stays", "stay"))
 	case batch.TriedAgain:
 		word := "paused"

@@ -6,9 +6,9 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/badinput"
-	"github.com/smtpsend/smtpsend/internal/headerfield"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
+	"github.com/smtpsend/smtpsend/internal/sevenbit/headerfield"
 )
 
 // authorFields say who a message is from, and who gets the answers.

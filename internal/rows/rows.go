@@ -5,20 +5,16 @@
 package rows
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/smtpsend/smtpsend/internal/guard"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
 )
@@ -128,64 +124,6 @@ func (r *Reader) text(s string, line int) string {
 		r.Legacy = line
 	}
 	return text
-}
-
-func isJSON(name string, br *bufio.Reader) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".jsonl", ".ndjson":
-		return true
-	case ".csv", ".tsv", ".txt":
-		return false
-	}
-	first, err := br.Peek(1)
-	return err == nil && first[0] == '{'
-}
-
-func scanner(r io.Reader) *bufio.Scanner {
-	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 64<<10), limits.RowRecord)
-	return s
-}
-
-// jsonRows reads JSON Lines.
-type jsonRows struct {
-	rows    *Reader
-	scanner *bufio.Scanner
-	n, line int
-}
-
-func (j *jsonRows) read() (Row, error) {
-	for j.scanner.Scan() {
-		j.line++
-		text := strings.TrimSpace(j.rows.text(j.scanner.Text(), j.line))
-		if len(text) == 0 {
-			continue
-		}
-		j.n++
-		row := Row{N: j.n, Line: j.line, Key: hashOf([]byte(text))}
-		values, depth := guard.JSON(text)
-		switch row.Cost = len(text) + values*costOfValue; {
-		case values > limits.RowColumns:
-			return row, &Error{j.n, j.line, fmt.Errorf("has more than %d values", limits.RowColumns)}
-		case depth > limits.DataNesting:
-			return row, &Error{j.n, j.line, fmt.Errorf("is nested more than %d deep", limits.DataNesting)}
-		}
-		dec := json.NewDecoder(strings.NewReader(text))
-		dec.UseNumber() // 12345678901234567890 stays what it is
-		if err := dec.Decode(&row.Data); err != nil || row.Data == nil {
-			return row, &Error{j.n, j.line, errors.New("is not a JSON object")}
-		}
-		if dec.More() {
-			return row, &Error{j.n, j.line, errors.New("has something after its JSON object")}
-		}
-		return row, nil
-	}
-	if err := j.scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return Row{}, &Error{0, 0, fmt.Errorf("line %d is longer than %d octets", j.line+1, limits.RowRecord)}
-	} else if err != nil {
-		return Row{}, &Error{0, 0, fmt.Errorf("reading line %d: %w", j.line+1, err)}
-	}
-	return Row{}, io.EOF
 }
 
 // hashOf is the key of a row that has no column for it: 128 bits, so that two

@@ -13,6 +13,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 )
 
@@ -94,7 +95,7 @@ func serial() *big.Int { return new(big.Int).SetBytes([]byte(rand.Text())) }
 // config is TLS 1.2 or later as Exchange has it. choose is asked at each
 // handshake which certificate fault there is, "" for none.
 func (a *authority) config(choose func() string) *tls.Config {
-	normal := &tls.Config{Certificates: []tls.Certificate{*a.normal}, MinVersion: tls.VersionTLS12}
+	normal := &tls.Config{Certificates: []tls.Certificate{*a.normal}, MinVersion: exchange.MinTLS}
 	normal.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		name := choose()
 		if name == "" {
@@ -130,5 +131,5 @@ func (a *authority) faulty(name string) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12}, nil
+	return &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: exchange.MinTLS}, nil
 }

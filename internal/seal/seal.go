@@ -223,11 +223,11 @@ func readIdentity(name string) (*age.X25519Identity, error) {
 }
 
 func exposedIdentity(name string) error {
-	return &Error{File: name, Err: ErrExposedIdentity, Hint: "chmod 600 it; if others may have read it, renew what was sealed with it"}
+	return &Error{File: name, Err: ErrExposedIdentity, Hint: "run chmod 600 on it; if others may have read it, replace the secrets that were sealed with it"}
 }
 
 func badIdentity(name string) error {
-	return &Error{File: name, Err: ErrBadIdentity, Hint: "it should hold a line that begins with AGE-SECRET-KEY-1; restore it from a copy, or remove it and seal again"}
+	return &Error{File: name, Err: ErrBadIdentity, Hint: "it should contain a line that begins with AGE-SECRET-KEY-1; restore it from a copy, or remove it and seal again"}
 }
 
 // makeIdentity writes a new identity, in one step, so that another process never
@@ -250,7 +250,7 @@ func makeIdentity(name string) error {
 	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		return making(err)
 	}
-	if err := ownfile.Replace(name, []byte("# Opens the sealed: values of smtpsend. Keep it from others, keep a copy.\n"+
+	if err := ownfile.Replace(name, []byte("# This key opens the sealed values of smtpsend. No one else may read it. Keep a copy.\n"+
 		"# public key: "+identity.Recipient().String()+"\n"+identity.String()+"\n"), 0o600); err != nil {
 		return making(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 )
 
 // Redacted is written in place of a secret wherever one is printed.
@@ -62,4 +63,19 @@ func (s String) LogValue() slog.Value { return slog.StringValue(s.String()) }
 func (s *String) UnmarshalText(text []byte) error {
 	*s = New(string(text))
 	return nil
+}
+
+// Unassigned are texts "NAME=value" without the values. A text without "=" is hidden
+// as a whole.
+func Unassigned(settings []string) []string {
+	var hidden []string
+	for _, setting := range settings {
+		name, _, named := strings.Cut(setting, "=")
+		if !named {
+			hidden = append(hidden, Redacted)
+			continue
+		}
+		hidden = append(hidden, name+"="+Redacted)
+	}
+	return hidden
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/sendmail"
 )
@@ -114,7 +115,7 @@ func TestParseSendmailRefuses(t *testing.T) {
 		"--default-domain=d", "--domain=d", "--dead-letter-dir=/x", "-t|--dead-letter-dir|/x", "--logfile=x", "--passwordeval=id", "--host=x",
 	} {
 		got, err := sendmail.Parse(strings.Split(line, "|"))
-		if err == nil || exit.Of(err) != exit.Usage {
+		if err == nil || ending.Code(err) != exit.Usage {
 			t.Errorf("%q is read as %+v, %v", line, got, err)
 		}
 	}
@@ -130,8 +131,8 @@ func FuzzParseSendmail(f *testing.F) {
 		args := strings.Split(joined, "\x00")
 		a, err := sendmail.Parse(args)
 		if err != nil {
-			if exit.Of(err) != exit.Usage {
-				t.Fatalf("%q: exit code %d: %v", args, exit.Of(err), err)
+			if ending.Code(err) != exit.Usage {
+				t.Fatalf("%q: exit code %d: %v", args, ending.Code(err), err)
 			}
 			return
 		}

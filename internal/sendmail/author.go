@@ -158,7 +158,7 @@ func (w *rewriter) readAuthor(m *readymessage.Message) (address.Address, error) 
 		return address.Address{}, err
 	}
 	if i := slices.IndexFunc(list, w.isLocal); i >= 0 && len(list) > 1 {
-		return address.Address{}, &badinput.FieldError{Field: "From", Value: list[i].Addr(), Reason: "a local name beside other authors"}
+		return address.Address{}, &badinput.FieldError{Field: "From", Value: list[i].Addr(), Reason: "a name without a domain, together with other authors"}
 	}
 	return list[0], nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/aliases"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/localname"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 )
@@ -119,7 +120,7 @@ func TestTenThousandMutations(t *testing.T) {
 			defer raw.Close()
 		}
 		if err != nil {
-			if code := exit.Of(err); code == exit.Bug || code == exit.OK {
+			if code := ending.Code(err); code == exit.Bug || code == exit.OK {
 				t.Fatalf("%q with %q: exit code %d: %v", c.args, c.input, code, err)
 			}
 			continue

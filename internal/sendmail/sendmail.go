@@ -30,6 +30,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/deadletter"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/stdio"
@@ -236,7 +237,7 @@ func (r *run) report(shown view.Receipt) error {
 // keep puts the message, as it came, where it is not lost, and says where. arguments
 // submit it again. With ctx it ends soon, and then says what it did not keep.
 func (r *run) keep(ctx context.Context, c *deadletter.Copy, done *attempt, arguments []string, cause error) {
-	note := deadletter.Note{ExitCode: exit.Of(cause), Error: r.Advise(cause).Error(), Arguments: arguments}
+	note := deadletter.Note{ExitCode: ending.Code(cause), Error: r.Advise(cause).Error(), Arguments: arguments}
 	if done != nil {
 		note.Mailbox, note.ReversePath = done.mail.Mailbox, done.mail.Envelope.ReversePath
 		for _, to := range done.shown.Recipients {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/proxy"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // network is what package net calls the address family.
@@ -76,7 +77,7 @@ func dialConnect(ctx context.Context, d *net.Dialer, o Options) (net.Conn, error
 		if err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
-		conn = tls.Client(conn, &tls.Config{ServerName: o.Proxy.Hostname(), RootCAs: roots, MinVersion: tls.VersionTLS12})
+		conn = tls.Client(conn, &tls.Config{ServerName: o.Proxy.Hostname(), RootCAs: roots, MinVersion: exchange.MinTLS})
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	through, err := tunnel(conn, o)

@@ -70,7 +70,7 @@ type Slots interface {
 
 // ErrNoSlots is wrapped by an error of Slots that keeps no session from being
 // made: without slots the server has a limit of its own.
-var ErrNoSlots = errors.New("connection slots cannot be used")
+var ErrNoSlots = errors.New("the lock files for connections cannot be used")
 
 // Options says where and as whom to submit. Host, Port, Mailbox and Tokens are
 // required; the zero value of every other field is the default.

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"sync"
+
+	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // tlsConfig is the client side of a session's TLS; chain and name are crypto/tls's
@@ -13,7 +15,7 @@ func (o Options) tlsConfig() (*tls.Config, error) {
 	return &tls.Config{
 		ServerName: o.Host,
 		RootCAs:    roots,
-		MinVersion: tls.VersionTLS12, // Exchange Online takes no less (421 4.7.66)
+		MinVersion: exchange.MinTLS,
 	}, err
 }
 

@@ -108,7 +108,7 @@ func tokenSettings() []Setting {
 	}, {
 		Name: "OFFICE_TOKEN_ENDPOINT", Registry: "OfficeTokenEndpoint", Group: groupToken,
 		Default: entraEndpoint,
-		Comment: "Where the token is fetched. #TenantID# is replaced by the tenant. AZURE_AUTHORITY_HOST, when set, replaces the host of the default with another one of Microsoft's.",
+		Comment: "URL that the token is fetched from. #TenantID# is replaced by the tenant. If AZURE_AUTHORITY_HOST is set, it replaces the host of the default; it must be a host of Microsoft's.",
 		Example: entraEndpoint,
 	}, {
 		Name: "OFFICE_ACCESS_SCOPES", Registry: "OfficeAccessScopes", Group: groupToken,
@@ -118,13 +118,13 @@ func tokenSettings() []Setting {
 	}, {
 		Name: "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS", Registry: "OfficeTokenGraceTimeInSeconds", Group: groupToken,
 		Default: "30",
-		Comment: "A token is renewed this long before it expires, at the latest in the middle of its life.",
+		Comment: "A token is renewed this long before it expires, but not in the first half of its life.",
 		Example: "30",
 	}, {
 		Name: "CLOUD", Group: groupToken,
 		Default: "public",
-		Comment: "public, usgov, usgov-dod or china: sets token endpoint, scope and server together; each can still be set. " +
-			"Scope and server of all but public, and both servers known for usgov-dod, are second-hand: check them against your tenant.",
+		Comment: "public, usgov, usgov-dod or china: sets token endpoint, scope and server together. You can still set each of them. " +
+			"Except for public, scope and server are second-hand values, and for usgov-dod two servers are known: check them against your tenant.",
 		Example: "public",
 	}}
 }
@@ -140,13 +140,13 @@ func localSettings() []Setting {
 		Example: "http://proxy.contoso.example:3128",
 	}, {
 		Name: "EHLO_NAME", Group: groupLocal,
-		Default: "(address literal of our end)",
-		Comment: "Name, or address literal in brackets, that EHLO gives.",
+		Default: "(address literal of this host)",
+		Comment: "Name in EHLO: a host name, or an address literal in brackets.",
 		Example: "mailer.contoso.example",
 	}, {
 		Name: "IP_FAMILY", Group: groupLocal,
 		Default: "any",
-		Comment: "any, ipv4 or ipv6: the addresses of the SMTP server, or of its proxy, that are tried.",
+		Comment: "Which addresses of the SMTP server, or of its proxy, are tried: any, ipv4 or ipv6.",
 		Example: "ipv4",
 	}, {
 		Name: "CACHE_DIR", Group: groupLocal, Path: true,
@@ -174,7 +174,7 @@ func sendmailSettings() []Setting {
 	}, {
 		Name: "DEAD_LETTER_DIR", Group: groupLink, Path: true,
 		Default: "(dead.letter in the home directory)",
-		Comment: "Directory for messages that could not be submitted: each in a file, with a second file that says why and for whom. It must exist.",
+		Comment: "Directory for messages that could not be submitted: each in a file, with a second file that says why and for whom. The directory must exist.",
 		Example: "/var/spool/smtpsend/dead",
 	}, {
 		Name: "FORCE_FROM", Group: groupLink,

@@ -36,7 +36,7 @@ type Found struct {
 func (p Places) Find() (Found, error) {
 	switch {
 	case p.File != "" && p.Profile != "":
-		return Found{}, errors.New("both an env file and a profile are asked for: name one")
+		return Found{}, errors.New("an env file and a profile are both given: give only one")
 	case p.File != "":
 		return asked(p.File), nil
 	case p.Profile != "":
@@ -65,7 +65,7 @@ func (p Places) findProfile() (Found, error) {
 	}
 	name, looked := p.search(p.Profile + ".env")
 	if name == "" {
-		return Found{}, fmt.Errorf("profile %q is not there: looked for %s", p.Profile, strings.Join(looked, " and "))
+		return Found{}, fmt.Errorf("profile %q was not found: looked for %s", p.Profile, strings.Join(looked, " and "))
 	}
 	return asked(name), nil
 }

@@ -40,9 +40,9 @@ func TestFilesAreFoundInTheirOrder(t *testing.T) {
 		{settingsfile.Places{File: "x", Variable: "y"}, "x", true, ""},
 		{settingsfile.Places{Variable: "y"}, "y", true, ""},
 		{settingsfile.Places{Variable: os.DevNull}, "", true, ""},
-		{settingsfile.Places{File: "x", Profile: "test"}, "", false, "both an env file and a profile are asked for: name one"},
+		{settingsfile.Places{File: "x", Profile: "test"}, "", false, "an env file and a profile are both given: give only one"},
 		{settingsfile.Places{Profile: "../test"}, "", false, "the profile's name is not a plain file name"},
-		{settingsfile.Places{Profile: "none"}, "", false, `profile "none" is not there: looked for ` + filepath.Join(user, "prog", "none.env") + " and " + filepath.Join(system, "prog", "none.env")},
+		{settingsfile.Places{Profile: "none"}, "", false, `profile "none" was not found: looked for ` + filepath.Join(user, "prog", "none.env") + " and " + filepath.Join(system, "prog", "none.env")},
 	} {
 		found, err := own(c.places).Find()
 		text := ""

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/headerfield"
+	"github.com/smtpsend/smtpsend/internal/sevenbit/headerfield"
 )
 
 // kind is what may be done with a part.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/smtpsend/smtpsend/internal/headerfield"
 	"github.com/smtpsend/smtpsend/internal/limits"
+	"github.com/smtpsend/smtpsend/internal/sevenbit/headerfield"
 )
 
 // walker reads the lines of a message and keeps track of its MIME

@@ -117,7 +117,7 @@ func (m *meter) date(layout string, v any) (string, error) {
 		return "", err
 	}
 	if wrong := otherLayout.Get().FindString(layout); wrong != "" {
-		return "", fmt.Errorf(`the layout %.40q has %q: it is the 2nd of January 2006, 15:04:05, as it shall look, such as "02.01.2006"`, layout, wrong)
+		return "", fmt.Errorf(`the layout %.40q has %q: write it as 2 January 2006, 15:04:05 would look, such as "02.01.2006"`, layout, wrong)
 	}
 	at, ok := v.(time.Time)
 	if !ok {

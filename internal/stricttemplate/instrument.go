@@ -298,7 +298,7 @@ func escaping(trees map[string]*parse.Tree, name string) error {
 	if n := e.template(name); n < 0 {
 		return errors.New("has a template that calls itself, which is not possible in HTML")
 	} else if n > limits.TemplateHTML {
-		return fmt.Errorf("has too many actions for HTML, or ranges and templates too deep within each other: %d would be looked at, at most %d", n, limits.TemplateHTML)
+		return fmt.Errorf("has too many actions for HTML, or its ranges and templates are nested too deeply: %d actions, at most %d", n, limits.TemplateHTML)
 	}
 	return nil
 }

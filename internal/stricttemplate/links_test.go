@@ -30,17 +30,17 @@ func TestLinksOfDataAreThatOrAnError(t *testing.T) {
 		}
 	}
 	for source, want := range map[string]string{
-		`<a href="{{.tel}}">`: `line 1: "tel" is the link "tel:+49301234567": of data only http:, https: and mailto: are links; {{url ...}} allows tel:`,
+		`<a href="{{.tel}}">`: `line 1: "tel" is the link "tel:+49301234567": a link from data must begin with http:, https: or mailto:; {{url ...}} allows tel:`,
 		`<a href="{{.app}}">`: `allows archive:`, "\n<a href=\"{{.file}}\">": `line 2: "file" is the link "file://server/share/Bericht März.pdf"`, `<img src="{{.cid}}">`: `allows cid:`, `<td background="{{.cid}}">`: `allows cid:`,
 		`<p style="background:url({{.cid}})">`: `allows cid:`, `<p style="background:url('{{.cid}}')">`: `allows cid:`, `<img srcset="{{.web}} 1x, {{.cid}} 2x">`: `allows cid:`, `<img srcset="{{.tel}}, {{.web}}">`: `allows tel:`,
 		`<a href={{.tel}}>`: `allows tel:`, `{{define "l"}}{{.tel}}{{end}}<a href="{{template "l" .}}">`: `"tel" is the link`, `{{range .}}<a href="{{$.tel}}">{{end}}`: `"tel" is the link`,
 		`<a href="{{.js}}">`: `"js" is the link "JavaScript:alert(1)", and javascript: is never allowed`, `<a href="{{url .js}}">`: `begins with javascript:, which is never allowed`, `<a href="{{url .js2}}">`: `never allowed`,
 		`<a href="{{url .js3}}">`: `control character`, `<a href="{{url .vb}}">`: `vbscript:, which is never`, `<img src="{{url .svg}}">`: `data:, which is never`, `<a href="{{url .unc}}">`: `a path and not a link`, `<a href="{{url .drive}}">`: `a path and not a link`,
 		`<a href="{{.drive}}">`: `"drive" is the link`, `<a href="{{.odd}}">`: `"odd" is the link "a b:c"`, `<a href="{{.colon}}">`: `"colon" is the link "1:2"`, `<a href="{{.unc}}">`: `a path and not a link`,
-		`<a href="https://x.example/?{{.q}}">`: `line 1: "q" is "_al=tok&b=1", whose signs would be encoded: {{url ...}} writes it as it is, {{urlquery ...}} as one value`, `<a href="https://x.example/?a=b&{{.q}}">`: `"q" is`,
+		`<a href="https://x.example/?{{.q}}">`: `line 1: "q" is "_al=tok&b=1", whose special characters would be encoded: {{url ...}} writes it as it is, {{urlquery ...}} as one value`, `<a href="https://x.example/?a=b&{{.q}}">`: `"q" is`,
 		`<a href="https://x.example/?a=b&amp;{{.q}}">`: `"q" is`, `<a href="https://x.example/#{{.frag}}">`: `"frag" is "/documents/4711"`, `{{if .q}}<a href="?{{else}}<a href="?{{end}}{{.q}}">`: `"q" is`,
 		`<a href="{{.half}}{{url .rest}}">`: `right after other text`, `<a href="{{url .half}}{{url .rest}}">`: `right after other text`, `<a href="{{.half}}{{.rest}}">`: `"rest" is the link`, `<a href="java{{url .rest}}">`: `right after other text`,
-		`<p style="color:{{.css}}">`: `"css" is "red; background: url(x)", which HTML does not take there`, `<p {{.attr}}>`: `"attr" is "class=\"x\"", which HTML does not take there`, `<p class={{.empty}}>`: `"empty" is empty, where the HTML has no quotes around it`,
+		`<p style="color:{{.css}}">`: `"css" is "red; background: url(x)", which HTML does not allow there`, `<p {{.attr}}>`: `"attr" is "class=\"x\"", which HTML does not allow there`, `<p class={{.empty}}>`: `"empty" is empty, where the HTML has no quotes around it`,
 	} {
 		if d, err := fill(t, "m.html", source, data); err == nil || !strings.Contains(err.Error(), want) || d.HTML != "" {
 			t.Errorf("%s:\n%s, %v, want\n%s", source, d.HTML, err, want)

@@ -132,7 +132,7 @@ func (a *action) changed(out string) string {
 		case out != failsafe:
 			return a.link()
 		}
-		return fmt.Sprintf("is %.60q, which HTML does not take there: CSS takes single values such as a colour, and the names of tags and attributes are the template's", a.text)
+		return fmt.Sprintf("is %.60q, which HTML does not allow there: CSS accepts only single values such as a colour, and the names of tags and attributes must be in the template", a.text)
 	}
 	if strings.HasPrefix(a.text, `\\`) && strings.HasPrefix(out, "%5c%5c") && strings.ContainsAny(a.tail[max(0, len(a.tail)-1):], `"'(`) {
 		return notLink(a.text)
@@ -141,7 +141,7 @@ func (a *action) changed(out string) string {
 		return fmt.Sprintf("is the link %.60q right after other text, which would make another scheme", a.text)
 	}
 	if !a.place.encoded && a.isQuery(out) {
-		return fmt.Sprintf("is %.60q, whose signs would be encoded: {{url ...}} writes it as it is, {{urlquery ...}} as one value", a.text)
+		return fmt.Sprintf("is %.60q, whose special characters would be encoded: {{url ...}} writes it as it is, {{urlquery ...}} as one value", a.text)
 	}
 	return ""
 }
@@ -164,7 +164,7 @@ func (a *action) link() string {
 		case forbiddenScheme(scheme, link):
 			return fmt.Sprintf("is the link %.60q, and %s: is never allowed", link, scheme)
 		}
-		return fmt.Sprintf("is the link %.60q: of data only http:, https: and mailto: are links; {{url ...}} allows %s:", link, scheme)
+		return fmt.Sprintf("is the link %.60q: a link from data must begin with http:, https: or mailto:; {{url ...}} allows %s:", link, scheme)
 	}
 	return fmt.Sprintf("is the link %.60q, which is not allowed: {{url ...}} allows it", a.text)
 }

@@ -70,7 +70,7 @@ func TestPrintfRefusesWhatFitsNoVerb(t *testing.T) {
 func TestErrorsShowTheTemplateAsItIs(t *testing.T) {
 	data := map[string]any{"a": "x", "b": 1, "m": map[string]any{"k": []any{}}, "t": time.Time{}}
 	for source, want := range map[string]string{
-		`{{if eq .a .b}}{{end}}`:                  `line 1: {{eq .a .b}}: the text "x" is compared with the number 1: write the latter in quotes, or (number ...) around the former`,
+		`{{if eq .a .b}}{{end}}`:                  `line 1: {{eq .a .b}}: the text "x" is compared with the number 1: put the number in quotes, or put (number ...) around the text`,
 		`{{if lt (len .a) (index .m .a)}}{{end}}`: `line 1: {{lt (len .a) (index .m .a)}}: the number 1 cannot be compared with nothing`,
 		`{{range .b.c}}{{end}}`:                   `line 1 has no value for "b.c": what it is a part of is not a group of values`,
 		`{{range .a}}{{end}}`:                     `line 1: {{range .a}}: this is not a list`,

@@ -153,6 +153,9 @@ func TestOutcomesWithBDAT(t *testing.T) {
 		"421 to the content":            {&server{say: map[string]string{"bdat": "421 4.3.2 leaving"}}, both(smtp.Transient), 0, smtp.StageContent},
 		"354 to the content":            {&server{say: map[string]string{"bdat": "354 go on"}}, both(smtp.InDoubt), 0, smtp.StageContent},
 		"a reply too many before":       {&server{say: map[string]string{"mail": "250 2.1.0 ok\r\n250 2.1.0 stray"}}, both(smtp.InDoubt), 1, smtp.StageContent},
+		"accepted, then 421":            {&server{say: map[string]string{"bdat": "250 2.0.0 OK\r\n421 4.3.2 leaving"}}, both(smtp.InDoubt), 1, smtp.StageContent},
+		"refusal too many, then 421":    {&server{say: map[string]string{"rcpt": "250 ok"}, sayOnce: map[string][]string{"mail": {"250 ok\r\n550 no"}, "bdat": {"421 leaving"}}}, both(smtp.InDoubt), 0, smtp.StageContent},
+		"the reply to an address":       {&server{say: map[string]string{"bdat": "250 2.1.5 Recipient OK"}}, both(smtp.InDoubt), 1, smtp.StageContent},
 		"a refusal too many before":     {&server{sayOnce: map[string][]string{"mail": {"250 2.1.0 ok\r\n550 5.1.1 stray"}}}, both(smtp.InDoubt), 1, smtp.StageContent},
 		"closed without a word":         {&server{closeAt: "mail"}, both(smtp.InDoubt), 0, smtp.StageMail},
 		"closed at RCPT":                {&server{closeAt: "rcpt"}, both(smtp.InDoubt), 0, smtp.StageRcpt},
@@ -263,6 +266,31 @@ func TestSilenceAfterBDATIsDoubtAndLaterMailGoesByDATA(t *testing.T) {
 	allAccepted(t, []*submission.Receipt{sender.Submit(t.Context(), compose(t, "b@contoso.example"), once)})
 	if got, want := verbs(s), "MAIL RCPT BDAT MAIL RCPT DATA"; got != want {
 		t.Errorf("dialogue %q, want %q", got, want)
+	}
+}
+
+// A server whose replies do not add up, or that says of content what others say of a
+// recipient, would make doubt of every message.
+func TestLostCountAfterBDATIsDoubtAndLaterMailGoesByDATA(t *testing.T) {
+	for name, tt := range map[string]*server{
+		"a reply too many":        {sayOnce: map[string][]string{"mail": {"250 2.1.0 ok\r\n250 2.1.0 stray"}}},
+		"the reply to an address": {say: map[string]string{"bdat": "250 2.1.5 OK"}},
+		"all refused and accepted": {
+			rcpt: map[string]string{"a@contoso.example": "550 5.1.1 unknown"}, say: map[string]string{"bdat": "250 2.0.0 OK"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := chunking(tt)
+			sender := submission.NewSender(setup(t, s))
+			defer sender.Close()
+			if r := sender.Submit(t.Context(), compose(t, "a@contoso.example"), once); r.Count(smtp.InDoubt) != 1 {
+				t.Errorf("recipients %+v, err %v", r.Recipients, r.Err())
+			}
+			allAccepted(t, []*submission.Receipt{sender.Submit(t.Context(), compose(t, "b@contoso.example"), once)})
+			if got, want := verbs(s), "MAIL RCPT BDAT MAIL RCPT DATA"; got != want {
+				t.Errorf("dialogue %q, want %q", got, want)
+			}
+		})
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/ascii"
+
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
@@ -194,8 +196,4 @@ func endsInOK(word string) bool {
 }
 
 // isPunctuation reports what does not belong to a word.
-func isPunctuation(r rune) bool {
-	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-	digit := r >= '0' && r <= '9'
-	return !letter && !digit && r != '_'
-}
+func isPunctuation(r rune) bool { return !ascii.IsAlnum(r) && r != '_' }

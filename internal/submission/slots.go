@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
@@ -68,7 +69,7 @@ func (l *LockSlots) Acquire(ctx context.Context, mailbox string) (release func()
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("waiting for one of the %d connection slots in %s: %w", l.max, l.dir, context.Cause(ctx))
+			return nil, fmt.Errorf("waiting for one of the %d connections of the mailbox (lock files in %s): %w", l.max, l.dir, context.Cause(ctx))
 		}
 	}
 }
@@ -92,4 +93,38 @@ func (l *LockSlots) try(mailbox string) (release func(), err error) {
 func (l *LockSlots) file(mailbox string, n int) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(mailbox)))
 	return filepath.Join(l.dir, fmt.Sprintf("%s.slot%d", hex.EncodeToString(sum[:8]), n))
+}
+
+// MemorySlots are a session.Slots of one process, exchange.Connections for each mailbox,
+// where no directory is shared with others. The zero value is ready to use, by several
+// goroutines.
+type MemorySlots struct {
+	mu        sync.Mutex
+	byMailbox map[string]chan struct{} // guarded by mu
+}
+
+// Acquire takes a slot of the mailbox, or waits for one until ctx ends, and returns its
+// cause then.
+func (m *MemorySlots) Acquire(ctx context.Context, mailbox string) (release func(), err error) {
+	taken := m.of(mailbox)
+	select {
+	case taken <- struct{}{}:
+		return func() { <-taken }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// of is the slots of a mailbox. Exchange compares addresses without case.
+func (m *MemorySlots) of(mailbox string) chan struct{} {
+	mailbox = strings.ToLower(mailbox)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.byMailbox == nil {
+		m.byMailbox = map[string]chan struct{}{}
+	}
+	if m.byMailbox[mailbox] == nil {
+		m.byMailbox[mailbox] = make(chan struct{}, exchange.Connections)
+	}
+	return m.byMailbox[mailbox]
 }

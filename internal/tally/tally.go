@@ -1,6 +1,6 @@
 // Package tally counts the outcomes of the attempts of one run of the courier: how
 // many messages were accepted, deferred and refused, which mailboxes are held or
-// pause, and what all that ends with as an exit code (internal/exit). It prints
+// pause, and what all that ends with as an exit code (internal/exit/ending). It prints
 // nothing: Options.Attempt gets each attempt with what is new about its mailbox.
 package tally
 
@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
@@ -125,15 +126,8 @@ func (t *Tally) found(c *outbox.Claim, r *submission.Receipt) diagnosis.Finding 
 	if r == nil {
 		return diagnosis.Finding{}
 	}
-	e, to := r.Failure()
-	if e == nil {
-		return diagnosis.Finding{}
-	}
 	known, claims := account.Known(t.o.Config, c.Mailbox, "", r.Token)
-	known.Recipient, known.MessageID = to, c.MessageID
-	symptom := e.Symptom()
-	symptom.Claims = claims
-	return diagnosis.Find(symptom, known)
+	return r.Explain(known, claims).Finding
 }
 
 // attemptCode is the exit code that send would have ended with, had nothing been
@@ -142,7 +136,7 @@ func attemptCode(r *submission.Receipt, found diagnosis.Finding) int {
 	if r == nil {
 		return exit.Config // the settings allow no connection
 	}
-	return exit.EndingOf(r, found).Worst()
+	return ending.OfReceipt(r, found).Worst()
 }
 
 // keep remembers how the message is after the attempt.
@@ -170,7 +164,7 @@ func lostCode(code int) int {
 }
 
 // LostCode is the exit code of a refused message, as the outbox remembers it.
-func LostCode(m operator.Mail) int { return lostCode(exit.RememberedCode(m.Kind, m.Code)) }
+func LostCode(m operator.Mail) int { return lostCode(ending.RememberedCode(m.Kind, m.Code)) }
 
 // Stopped counts the mailboxes that have mail which is not submitted because they are
 // held, or pause although mail is due, so that a run that had nothing to do does not
@@ -216,7 +210,7 @@ func (t *Tally) pauseCode(m operator.Mailbox) int {
 	if seen {
 		return code
 	}
-	code = exit.RememberedCode(m.Code, 0)
+	code = ending.RememberedCode(m.Code, 0)
 	if code == exit.Refused && m.Pause == mailbox.PauseConfiguration {
 		return exit.NotAuthorised
 	}
@@ -235,14 +229,14 @@ func (t *Tally) Failures() (waiting, lost []int) {
 type Sum struct {
 	Accepted, Deferred, Refused, InDoubt int
 	StoppedMailboxes, PausedMailboxes    int
-	Ending                               exit.Ending
+	Ending                               ending.Ending
 }
 
 // Sum returns what was counted so far.
 func (t *Tally) Sum() Sum {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e := exit.Ending{
+	e := ending.Ending{
 		Accepted: t.accepted, Refused: len(t.lost), Kept: len(t.waiting) + len(t.stopped) + len(t.pauses), InDoubt: t.doubt,
 		Failures: slices.Concat(slices.Collect(maps.Values(t.waiting)), slices.Collect(maps.Values(t.stopped)), t.pauses, t.lost),
 	}

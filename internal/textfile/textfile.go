@@ -25,7 +25,7 @@ import (
 // is. Without stdin there is none. It ends with ctx, also where it waits.
 func Read(ctx context.Context, name string, stdin io.Reader, most int) (string, error) {
 	if name == "-" && stdin == nil {
-		return "", exit.Usagef("standard input is not taken here, name a file")
+		return "", exit.Usagef("standard input cannot be used here: name a file")
 	}
 	var text strings.Builder
 	in := stdin
@@ -113,7 +113,7 @@ func (r *Reader) Read(ctx context.Context, by, file string, most int) (string, e
 func (r *Reader) guess(where, text string) string {
 	decoded, taken := charset.Guess(text)
 	if said := taken.String(); said != "" {
-		r.Warn("%s %s; %s says what it is in, such as cp850 for the output of cmd.exe", where, said, r.CharsetBy)
+		r.Warn("%s %s; if that is wrong, name its charset with %s, such as cp850 for the output of cmd.exe", where, said, r.CharsetBy)
 	}
 	return decoded
 }
@@ -122,6 +122,6 @@ func (r *Reader) guess(where, text string) string {
 // Charset does not apply to it. by is what gave it.
 func (r *Reader) Argument(by, text string) {
 	if _, taken := charset.Guess(text); taken.Name != "" {
-		r.Warn("%s %s; a file can be in any charset, with %s", by, taken, r.CharsetBy)
+		r.Warn("%s %s; for another charset use a file and %s", by, taken, r.CharsetBy)
 	}
 }

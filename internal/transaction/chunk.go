@@ -2,9 +2,10 @@ package transaction
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/session"
@@ -19,7 +20,7 @@ const inlineContent = socketBuffers
 // ErrChunking is wrapped by the error of a transaction in which BDAT did not work
 // with a server that offers CHUNKING. The server does not have the message, which
 // can go by DATA at once, on another session.
-var ErrChunking = errors.New("server offers CHUNKING and did not take BDAT")
+var ErrChunking = errors.New("server offers CHUNKING but refused BDAT")
 
 // chunks reports whether the content of t is to go with MAIL, by BDAT.
 func (p *Pipeline) chunks(t *transaction) bool {
@@ -40,38 +41,6 @@ type chunk struct {
 	p    *Pipeline
 	t    *transaction
 	text []byte
-}
-
-// byChunk is the transaction with BDAT: one write, one turn. sent reports whether
-// the server may have the whole chunk and took no position on it.
-func (p *Pipeline) byChunk(bounded context.Context, stop func() bool, t *transaction, next func() *transaction) (sent bool, err error) {
-	var content bytes.Buffer
-	if _, err := t.mail.Content.WriteTo(&content); err != nil {
-		return false, p.session.Fail(smtp.StageContent, err)
-	}
-	if holdsSMTP(content.Bytes()) {
-		return p.byData(bounded, stop, t, next)
-	}
-	c := &chunk{e: newEnvelope(p, t), p: p, t: t, text: content.Bytes()}
-	if _, err := c.e.begin(); err != nil {
-		return false, err
-	}
-	if err := p.mayBegin(bounded); err != nil {
-		return false, err
-	}
-	if err := p.silence(); err != nil { // the caller may have taken its time
-		return false, err
-	}
-	if !stop() {
-		return false, p.session.Fail(smtp.StageMail, context.Cause(bounded))
-	}
-	start := time.Now()
-	if err := c.write(bounded); err != nil {
-		t.timed(smtp.StageMail, start)
-		return false, c.writeFailed(err)
-	}
-	err = c.replies(time.Since(start))
-	return c.taken(err), err
 }
 
 // replies reads all of them. For the steps writing, which took so long, comes
@@ -102,29 +71,14 @@ func (c *chunk) taken(err error) bool {
 	return e.Reply.Code != 421 && !errors.Is(e.Err, ErrChunking)
 }
 
-// write sends MAIL, RCPT, BDAT and the content. An error means that the last octet
-// has not left, so that the server cannot have the chunk: it is counted, and a TLS
-// record that is not whole cannot be read.
-func (c *chunk) write(bounded context.Context) error {
-	limit := c.p.o.Timeouts.Block
-	if deadline, ok := bounded.Deadline(); ok {
-		limit = min(limit, time.Until(deadline))
-	}
-	w := c.p.wire
-	if err := w.Limit(limit); err != nil {
-		return err
-	}
-	if err := c.p.putEnvelope(c.t); err != nil {
-		return err
-	}
-	if err := w.Put(fmt.Sprintf("BDAT %d LAST", len(c.text))); err != nil {
+// put buffers BDAT and the content.
+func (c *chunk) put() error {
+	if err := c.p.wire.Put(fmt.Sprintf("BDAT %d LAST", len(c.text))); err != nil {
 		return err
 	}
 	c.p.trace(fmt.Sprintf("C: [content, %d octets]", len(c.text)))
-	if _, err := w.Out().Write(c.text); err != nil {
-		return err
-	}
-	return w.Flush()
+	_, err := c.p.wire.Out().Write(c.text)
+	return err
 }
 
 // writeFailed ends a transaction whose write failed. What the server said of it
@@ -180,18 +134,19 @@ func (c *chunk) finalReply() error {
 		c.p.o.Chunking.Fail() // it may be BDAT that the server, or what is before it, trips over
 		return c.e.brokenAfter(smtp.StageContent, err)
 	}
-	more, said := c.p.further()
+	more := c.p.further()
 	unfit := unknownCommand(r) || suspect(r)
 	switch {
 	case refused != nil:
 		return c.refusedAll(refused, r, more)
-	case unfit && !more.Positive(): // a server that takes content for commands says more, and refuses its first line
+	case unfit && more.accepted.IsZero(): // a server that takes content for commands says more, and refuses its first lines
 		return c.unfit(r)
 	case !r.Positive() && !r.Negative():
 		return c.p.session.Fail(smtp.StageContent, session.Unexpected(r))
-	case said && more.Code != 421: // whose replies those were that came before cannot be known either
-		c.t.expect()
-		return c.p.session.Fail(smtp.StageContent, &session.Error{Reply: r, Err: errUnsolicited})
+	case r.Positive() && r.Enhanced.Subject == addressStatus:
+		return c.lostCount(r, errOfAddress)
+	case !c.inStep(r, more):
+		return c.lostCount(r, errUnsolicited)
 	}
 	c.t.decide(provisional, smtp.StageContent, r)
 	c.t.res.Reply = r
@@ -202,18 +157,41 @@ func (c *chunk) finalReply() error {
 	return c.p.session.Refused(&session.Error{Stage: smtp.StageContent, Reply: r})
 }
 
+// inStep reports whether r can be believed to be the reply to BDAT, although more
+// came. Where it accepts, nothing may follow: a reply too many, which may have come
+// anywhere before, makes it the reply to a RCPT, and what follows the one to BDAT. A
+// refusal may be followed by the 421 of a server that leaves then, and has nothing
+// whichever of the two was meant for BDAT.
+func (c *chunk) inStep(r smtp.Reply, more surplus) bool {
+	saysIt := r.Code == 421 && !more.said
+	mayLeave := saysIt || more.only421
+	if r.Negative() && mayLeave {
+		return c.e.leaves()
+	}
+	return !more.said
+}
+
+// lostCount ends a transaction in which the server said a reply too many, at a place
+// that is not known: whose refusals and whose acceptances the replies were is not
+// known either. Later mail goes by DATA, where the 354 tells: a server that does the
+// same each time would make doubt of every message.
+func (c *chunk) lostCount(r smtp.Reply, cause error) error {
+	c.p.o.Chunking.Fail()
+	c.t.expect()
+	return c.p.session.Fail(smtp.StageContent, &session.Error{Reply: r, Err: cause})
+}
+
 // refusedAll ends a transaction in which every RCPT was refused. r is the reply to
 // BDAT, which had to be refused then, and more what came after it: when one of them
 // accepts something, a reply came too many.
-func (c *chunk) refusedAll(refused *session.Error, r, more smtp.Reply) error {
+func (c *chunk) refusedAll(refused *session.Error, r smtp.Reply, more surplus) error {
 	accepted := r
 	if r.Negative() {
-		accepted = more
+		accepted = more.accepted
 	}
-	if accepted.Positive() || accepted.Intermediate() {
-		c.t.expect()
+	if !accepted.IsZero() {
 		c.t.res.Notes = append(c.t.res.Notes, "server accepted content after it refused every recipient: "+accepted.String())
-		return c.p.session.Fail(smtp.StageContent, &session.Error{Reply: r, Err: errOutOfStep})
+		return c.lostCount(r, errOutOfStep)
 	}
 	c.p.reset = true
 	c.p.leaveIfUnknown(r)
@@ -240,22 +218,49 @@ func (p *Pipeline) leaveIfUnknown(r smtp.Reply) {
 	}
 }
 
-// further is a reply that came after the one that was read. said reports that one
-// began to come, which may have been cut or have made no sense: one of the server's
-// replies came too many then, and it is not known which, unless it is a 421, which may
-// come at any time. What has not begun to come is not waited for.
-func (p *Pipeline) further() (r smtp.Reply, said bool) {
-	if !p.wire.Audible() {
-		return r, false
-	}
-	p.session.Break()
-	said = p.wire.Unread() > 0 // and not the end alone
-	if p.wire.Limit(pendingTime) != nil {
-		return r, said
-	}
-	r, _ = p.wire.Read()
-	return r, said
+// surplus is what came after the reply to BDAT, where nothing is due.
+type surplus struct {
+	said     bool       // a reply, or a part of one
+	only421  bool       // and no more, which may come at any time (RFC 5321 3.8)
+	accepted smtp.Reply // the first that is not a refusal; zero when there is none
 }
+
+// surplusReplies is how many replies too many are looked for. A server that takes the
+// content for commands says one for each of its lines, and refuses the first ones,
+// which are header fields.
+const surplusReplies = 4
+
+// further reads what came after the last reply, and spoils the session for another
+// transaction when something did. What has not begun to come is not waited for.
+func (p *Pipeline) further() (more surplus) {
+	for i := range surplusReplies {
+		if !p.wire.Audible() {
+			break
+		}
+		p.session.Break()
+		if p.wire.Unread() == 0 { // the end alone
+			break
+		}
+		more.said, more.only421 = true, false
+		if p.wire.Limit(pendingTime) != nil {
+			break
+		}
+		r, err := p.wire.Read()
+		if err != nil {
+			break
+		}
+		more.only421 = i == 0 && r.Code == 421
+		if more.accepted.IsZero() && !r.Negative() {
+			more.accepted = r
+		}
+	}
+	return more
+}
+
+// addressStatus is the subject of an enhanced status code that is about an address
+// (RFC 3463 3.2), as 2.1.0 and 2.1.5 are. With an acceptance only replies to MAIL and
+// RCPT have it.
+const addressStatus = 1
 
 // unknownCommand reports a reply of a server that does not know BDAT, whatever its
 // EHLO says (RFC 5321 4.2.4).
@@ -276,20 +281,25 @@ func suspect(r smtp.Reply) bool {
 // submit something: no command but DATA, BDAT and BURL (RFC 4468) does. Such
 // content, a mail about SMTP or an attack, waits for the reply to DATA.
 func holdsSMTP(content []byte) bool {
-	for rest := content; len(rest) > 0; {
-		line := rest
-		if end := bytes.IndexAny(rest, "\r\n"); end >= 0 {
-			line, rest = rest[:end], rest[end+1:]
-		} else {
-			rest = nil
-		}
-		line = bytes.TrimLeft(line, " \t")
-		verb := line[:min(len(line), len("DATA"))] // some servers look no further
-		for _, submits := range []string{"DATA", "BDAT", "BURL"} {
-			if bytes.EqualFold(verb, []byte(submits)) {
+	for _, end := range []byte("\r\n") { // one after the other, which is faster than for both
+		for line, more := content, true; more; _, line, more = bytes.Cut(line, []byte{end}) {
+			if submits(line) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// submits reports whether a line begins with one of the commands that submit; some
+// servers look no further than its first four octets.
+func submits(line []byte) bool {
+	if len(line) == 0 || strings.IndexByte(" \tBbDd", line[0]) < 0 { // nearly every one
+		return false
+	}
+	verb := bytes.TrimLeft(line, " \t")
+	verb = verb[:min(len(verb), len("DATA"))]
+	return slices.ContainsFunc([]string{"DATA", "BDAT", "BURL"}, func(command string) bool {
+		return bytes.EqualFold(verb, []byte(command))
+	})
 }

@@ -18,6 +18,10 @@ type commands struct {
 	mail *mailobject.Mail
 }
 
+func (p *Pipeline) commands(m *mailobject.Mail) commands {
+	return commands{ext: p.session.Extensions(), mail: m}
+}
+
 // from is MAIL. It has SIZE, BODY and SMTPUTF8 only where offered and needed:
 // Exchange has been seen to advertise SMTPUTF8 and refuse it (502 5.3.3).
 func (c commands) from() string {
@@ -50,6 +54,39 @@ func (c commands) to(path string) string {
 		cmd += " NOTIFY=" + c.mail.Envelope.DSN.Notify // RFC 3461 4.1
 	}
 	return cmd
+}
+
+// putGroup buffers the commands up to DATA. With AllOrNone it ends before DATA,
+// after which there is no way to take back an accepted RCPT but to cut the
+// connection.
+func (p *Pipeline) putGroup(t *transaction) error {
+	if t.reset = p.reset; t.reset {
+		p.reset = false
+		if err := p.wire.Put("RSET"); err != nil {
+			return err
+		}
+	}
+	if err := p.putEnvelope(t); err != nil {
+		return err
+	}
+	if p.o.AllOrNone {
+		return nil
+	}
+	return p.wire.Put("DATA")
+}
+
+// putEnvelope buffers MAIL and every RCPT.
+func (p *Pipeline) putEnvelope(t *transaction) error {
+	c := p.commands(t.mail)
+	if err := p.wire.Put(c.from()); err != nil {
+		return err
+	}
+	for _, path := range t.to {
+		if err := p.wire.Put(c.to(path)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // xtext is the encoding of RFC 3461 4: "+" and hexadecimal digits for "+", "="

@@ -187,7 +187,7 @@ func (e *envelope) leaves() bool {
 
 // errNotReset is the cause when RSET was refused. The transaction before may
 // still be open then, and its recipients would get the next message.
-var errNotReset = errors.New("server did not reset")
+var errNotReset = errors.New("server did not accept RSET")
 
 // wasReset checks the reply to RSET.
 func (e *envelope) wasReset(r smtp.Reply, err error) error {
@@ -232,6 +232,9 @@ func (e *envelope) mailRefused(r smtp.Reply) error {
 		last = later
 	}
 	if e.chunked {
+		if more := e.p.further(); !more.accepted.IsZero() {
+			return e.outOfStep(refusal)
+		}
 		e.p.reset = true
 		e.p.leaveIfUnknown(last)
 	}

@@ -49,9 +49,19 @@
 //     have said it of BDAT.
 //   - No reply, half of one or one that makes no sense: in doubt. Later mail goes by
 //     DATA when it was the reply to BDAT.
-//   - Something more after the reply to BDAT: in doubt, but for a 421. After a reply
-//     that says that BDAT was not taken, or that all RCPT were refused, only a 2yz makes
-//     doubt: a server that takes the content for commands refuses its first line.
+//   - Something more after the reply to BDAT: the server said a reply too many, it is
+//     not known where, and all is in doubt. A 421 counts as well, because it may be the
+//     reply to BDAT, and what looked like that the one to the last RCPT. It leaves a
+//     refusal as it is, when the server leaves then: it has nothing, whichever of the
+//     two was meant. After a reply that says that BDAT was not taken, or that all RCPT
+//     were refused, only a 2yz makes doubt: a server that takes the content for commands
+//     refuses its first lines.
+//   - 2yz with an enhanced status code about an address (X.1.Y, RFC 3463 3.2) to BDAT:
+//     that is the reply to MAIL or RCPT, one came too many, and all is in doubt. It is
+//     the one way to know while the reply to BDAT is still to come; a server without
+//     such codes is believed.
+//   - Later mail goes by DATA in both of these cases, where the 354 tells what the
+//     replies before it were about.
 //
 // DATA it is, too, when replies decide whether the content goes out (AllOrNone);
 // when RSET is due, because a server that refuses RSET would add the recipients
@@ -62,6 +72,7 @@
 package transaction
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -144,6 +155,29 @@ func firstOf(m *mailobject.Mail, pending []string) *transaction {
 	return newTransaction(m, pending[:min(len(pending), exchange.RecipientsPerMessage)])
 }
 
+// transaction is MAIL, RCPT and DATA for some recipients of one mail object
+// (RFC 5321 3.3), and their outcomes so far.
+type transaction struct {
+	mail  *mailobject.Mail
+	to    []string
+	reset bool // RSET goes before it
+	res   Result
+}
+
+func newTransaction(m *mailobject.Mail, to []string) *transaction {
+	t := &transaction{mail: m, to: to}
+	t.forget()
+	return t
+}
+
+// forget makes every recipient not attempted.
+func (t *transaction) forget() {
+	t.res.Recipients = nil
+	for _, path := range t.to {
+		t.res.Recipients = append(t.res.Recipients, smtp.Recipient{ForwardPath: path, Outcome: smtp.NotAttempted})
+	}
+}
+
 // following is the transaction after the current one: more recipients of m, or
 // the next mail object.
 func following(m *mailobject.Mail, pending []string, next func() *mailobject.Mail) *transaction {
@@ -183,10 +217,6 @@ func (p *Pipeline) Close() {
 func (p *Pipeline) grouped() bool {
 	_, pipelining := p.session.Extensions().Offers("PIPELINING")
 	return pipelining && !p.o.NoPipelining
-}
-
-func (p *Pipeline) commands(m *mailobject.Mail) commands {
-	return commands{ext: p.session.Extensions(), mail: m}
 }
 
 // run takes the transaction from where it is to its end. next may name the
@@ -232,6 +262,58 @@ func (p *Pipeline) byData(bounded context.Context, stop func() bool, t *transact
 	return sent, err
 }
 
+// byChunk is the transaction with BDAT: one write, one turn. sent reports whether
+// the server may have the whole chunk and took no position on it.
+func (p *Pipeline) byChunk(bounded context.Context, stop func() bool, t *transaction, next func() *transaction) (sent bool, err error) {
+	var content bytes.Buffer
+	if _, err := t.mail.Content.WriteTo(&content); err != nil {
+		return false, p.session.Fail(smtp.StageContent, err)
+	}
+	if holdsSMTP(content.Bytes()) {
+		return p.byData(bounded, stop, t, next)
+	}
+	c := &chunk{e: newEnvelope(p, t), p: p, t: t, text: content.Bytes()}
+	if _, err := c.e.begin(); err != nil {
+		return false, err
+	}
+	if err := p.mayBegin(bounded); err != nil {
+		return false, err
+	}
+	if err := p.silence(); err != nil { // the caller may have taken its time
+		return false, err
+	}
+	if !stop() {
+		return false, p.session.Fail(smtp.StageMail, context.Cause(bounded))
+	}
+	start := time.Now()
+	if err := p.writeWhole(bounded, t, c); err != nil {
+		t.timed(smtp.StageMail, start)
+		return false, c.writeFailed(err)
+	}
+	err = c.replies(time.Since(start))
+	return c.taken(err), err
+}
+
+// writeWhole sends MAIL, RCPT, BDAT and the content. An error means that the last
+// octet has not left, so that the server cannot have the chunk: it is counted, and a
+// TLS record that is not whole cannot be read.
+func (p *Pipeline) writeWhole(bounded context.Context, t *transaction, c *chunk) error {
+	limit := p.o.Timeouts.Block
+	if deadline, ok := bounded.Deadline(); ok {
+		limit = min(limit, time.Until(deadline))
+	}
+	if err := p.wire.Limit(limit); err != nil {
+		return err
+	}
+	if err := p.putEnvelope(t); err != nil {
+		return err
+	}
+	if err := c.put(); err != nil {
+		return err
+	}
+	return p.wire.Flush()
+}
+
 // mayBegin asks the caller whether the content may go out. When it may not, the
 // connection is cut: after 354 there is no other way back.
 func (p *Pipeline) mayBegin(ctx context.Context) error {
@@ -241,39 +323,6 @@ func (p *Pipeline) mayBegin(ctx context.Context) error {
 	if err := p.BeforeContent(ctx); err != nil {
 		p.session.Cut()
 		return p.session.Fail(smtp.StageData, err)
-	}
-	return nil
-}
-
-// putGroup buffers the commands up to DATA. With AllOrNone it ends before DATA,
-// after which there is no way to take back an accepted RCPT but to cut the
-// connection.
-func (p *Pipeline) putGroup(t *transaction) error {
-	if t.reset = p.reset; t.reset {
-		p.reset = false
-		if err := p.wire.Put("RSET"); err != nil {
-			return err
-		}
-	}
-	if err := p.putEnvelope(t); err != nil {
-		return err
-	}
-	if p.o.AllOrNone {
-		return nil
-	}
-	return p.wire.Put("DATA")
-}
-
-// putEnvelope buffers MAIL and every RCPT.
-func (p *Pipeline) putEnvelope(t *transaction) error {
-	c := p.commands(t.mail)
-	if err := p.wire.Put(c.from()); err != nil {
-		return err
-	}
-	for _, path := range t.to {
-		if err := p.wire.Put(c.to(path)); err != nil {
-			return err
-		}
 	}
 	return nil
 }

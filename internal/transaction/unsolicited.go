@@ -14,7 +14,10 @@ import (
 var errUnsolicited = errors.New("server replied to what was not sent yet")
 
 // errOutOfStep is the cause when a reply contradicts one before it.
-var errOutOfStep = errors.New("server accepted something after it refused all of it")
+var errOutOfStep = errors.New("server accepted something after it refused everything")
+
+// errOfAddress is the cause when the reply to the content is that to MAIL or RCPT.
+var errOfAddress = errors.New("server answered the content with the reply to an address")
 
 // pendingTime is how long a reply that has begun to arrive, or is about to, may
 // take.

@@ -68,7 +68,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	if near := spelling.Nearest(name, known); near != "" && len(name) > 1 {
-		return exit.Usagef("unknown flag: --%s: is --%s meant? See %s --help", name, near, cmd.CommandPath())
+		return exit.Usagef("unknown flag: --%s: did you mean --%s? See %s --help", name, near, cmd.CommandPath())
 	}
 	return exit.Usagef("%v; see %s --help", unknown, cmd.CommandPath())
 }
@@ -92,7 +92,7 @@ func noCommand(parent *cobra.Command, word string) error {
 		known = append(known, c.Name())
 	}
 	if near := spelling.Nearest(word, known); near != "" {
-		return exit.Usagef("no command %q: is %s meant? See %s --help", word, near, parent.CommandPath())
+		return exit.Usagef("no command %q: did you mean %s? See %s --help", word, near, parent.CommandPath())
 	}
 	return exit.Usagef("no command %q; see %s --help", word, parent.CommandPath())
 }

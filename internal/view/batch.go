@@ -48,13 +48,13 @@ type BatchPreview struct {
 
 // Print writes where the page is.
 func (v BatchPreview) Print(p *stdio.Printer) {
-	p.Printf("not submitted: --dry-run; %d %s written, to be looked through in %s\n", v.Messages, Plural(v.Messages, "message", "messages"), v.Index)
+	p.Printf("not submitted: --dry-run; %d %s written; open %s to see them\n", v.Messages, Plural(v.Messages, "message", "messages"), v.Index)
 }
 
 // Rows warns of what is odd about rows that were checked, in the file of that name.
 func Rows(p *stdio.Printer, name string, c batch.Checked) {
 	if c.Legacy > 0 {
-		p.Warningf("%s: line %d is not UTF-8: read as Windows-1252; --charset says what it is in, such as cp850", name, c.Legacy)
+		p.Warningf("%s: line %d is not UTF-8: read as Windows-1252; if that is wrong, name its charset with --charset, such as cp850", name, c.Legacy)
 	}
 	if c.Twice > 0 {
 		p.Warningf("%s: %d %s earlier in the file: one message for both", name, c.Twice, Plural(c.Twice, "row occurs", "rows occur"))

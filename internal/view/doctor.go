@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
@@ -40,13 +41,7 @@ func (v Report) Print(p *stdio.Printer) {
 	if len(r.Suspects) > 0 {
 		printSuspects(p, r.Suspects)
 	} else {
-		for i, fix := range f.Fixes {
-			label := "fix"
-			if i > 0 {
-				label = "or"
-			}
-			printFix(p, label, fix)
-		}
+		printFixes(p, f.Fixes)
 	}
 	if f.Known() {
 		p.Text(labelled("more", "smtpsend explain "+f.Code))
@@ -63,17 +58,17 @@ func healthyText(r *doctor.Report) string {
 
 // printSuspects lists the causes that the server's answer leaves.
 func printSuspects(p *stdio.Printer, list []doctor.Suspect) {
-	p.Text("\n" + Wrapped(fmt.Sprintf("Exchange gives this answer for each of %d causes, and nothing else tells them apart from here. "+
-		"The most likely one, judged by the token's claims, comes first; begin at the top.", len(list)), "  "))
+	p.Text("\n" + Wrapped(fmt.Sprintf("Exchange gives this answer for %d different causes, and smtpsend cannot tell them apart from here. "+
+		"The first one is the most likely, judged by the token's claims. Begin with it.", len(list)), "  "))
 	for i, s := range list {
 		p.Printf("\n  %d. ", i+1)
 		p.Text(strings.TrimLeft(Wrapped(s.Cause, "     "), " "))
 		if len(s.Look) > 0 {
-			p.Text(labelled("   to tell", "Run:"))
+			p.Text(labelled("   check", "Run:"))
 			printCommands(p, s.Look)
 			p.Text(labelled("", s.Tell))
 		} else {
-			p.Text(labelled("   to tell", s.Tell))
+			p.Text(labelled("   check", s.Tell))
 		}
 		printFix(p, "   fix", s.Fix)
 	}
@@ -143,11 +138,11 @@ func doctorCode(r *doctor.Report) int {
 	if r.Healthy {
 		return exit.OK
 	}
-	e := exit.Ending{Open: 1, Failures: []int{exit.Config}}
+	e := ending.Ending{Open: 1, Failures: []int{exit.Config}}
 	if r.InDoubt {
-		e = exit.Ending{InDoubt: 1}
+		e = ending.Ending{InDoubt: 1}
 	} else if cause := r.Cause(); cause != nil {
-		e.Failures = []int{exit.FailureCode(cause, *r.Finding)}
+		e.Failures = []int{ending.FailureCode(cause, *r.Finding)}
 	}
 	return e.Code()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
@@ -79,7 +80,7 @@ func objects() map[string]stdio.Object {
 		"acted":          view.NewActed(outbox.Retry, 2, nil),
 		"acted-not":      view.NewActed(outbox.Hold, 0, []operator.Left{{QID: "abc-1"}, {QID: "abc-2", State: outbox.Sent}}),
 		"mailboxacted":   view.MailboxActed{Action: outbox.Hold, Mailbox: "app@contoso.example"},
-		"queuerun":       view.NewQueueRun(tally.Sum{Accepted: 1, Deferred: 2, Refused: 3, InDoubt: 4, StoppedMailboxes: 5, PausedMailboxes: 6, Ending: exit.Ending{InDoubt: 4}}),
+		"queuerun":       view.NewQueueRun(tally.Sum{Accepted: 1, Deferred: 2, Refused: 3, InDoubt: 4, StoppedMailboxes: 5, PausedMailboxes: 6, Ending: ending.Ending{InDoubt: 4}}),
 		"mails-none":     view.NewMails(nil, false),
 		"details-none":   view.NewDetails(nil, false),
 		"mailboxes-none": view.NewMailboxes(nil),
@@ -97,7 +98,7 @@ func addBatch(all map[string]stdio.Object) {
 	run := view.BatchRun{Name: "june", Rows: 9}
 	end := batch.End{
 		Account: batch.Account{Accepted: 1, Refused: 2, InDoubt: 3, Waiting: 4, Other: 5, Doubts: 6},
-		Added:   batch.Added{New: 7, Known: 8}, NotTaken: 9, Ending: exit.Ending{InDoubt: 3},
+		Added:   batch.Added{New: 7, Known: 8}, NotTaken: 9, Ending: ending.Ending{InDoubt: 3},
 	}
 	all["batchend"] = view.NewBatchEnd(run, end)
 	run.Failed = errors.New("the disk is full")

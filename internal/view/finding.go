@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -23,18 +24,24 @@ func Finding(p *stdio.Printer, f diagnosis.Finding) {
 	if f.Cause != "" {
 		p.Text(labelled("cause", f.Cause))
 	}
-	for i, fix := range f.Fixes {
-		label := "fix"
-		if i > 0 {
-			label = "or"
-		}
-		printFix(p, label, fix)
-	}
+	printFixes(p, f.Fixes)
 	if f.ClientDoes != "" {
 		p.Text(labelled("smtpsend", f.ClientDoes))
 	}
 	for _, url := range f.ReadOn {
-		p.Printf("  %-*s%s\n", labelWidth, "read on", printable.Line(url))
+		p.Printf("  %-*s%s\n", labelWidth, "more", printable.Line(url))
+	}
+}
+
+// printFixes numbers several fixes: some are steps and others alternatives, and their
+// texts say which.
+func printFixes(p *stdio.Printer, fixes []diagnosis.Fix) {
+	for i, fix := range fixes {
+		label := "fix"
+		if len(fixes) > 1 {
+			label = fmt.Sprintf("fix %d", i+1)
+		}
+		printFix(p, label, fix)
 	}
 }
 

@@ -122,7 +122,7 @@ func (v Mailboxes) Print(p *stdio.Printer) {
 }
 
 func printMailbox(p *stdio.Printer, m operator.Mailbox) {
-	p.Printf("%s: %d ready, %d sending, %d held; %d of %d messages in the last minute, %d of %d recipients in the last 24 hours\n",
+	p.Printf("%s: %d waiting, %d sending, %d held; %d of %d messages in the last minute, %d of %d recipients in the last 24 hours\n",
 		m.Name, m.Counts[outbox.Ready], m.Counts[outbox.Sending], m.Counts[outbox.Held],
 		m.Messages, m.Limits.PerMinute, m.Recipients, m.Limits.RecipientsPerDay)
 	now := time.Now()
@@ -130,7 +130,7 @@ func printMailbox(p *stdio.Printer, m operator.Mailbox) {
 	case m.Wait == nil && m.Counts[outbox.Ready] == 0:
 		p.Printf("    nothing waits\n")
 	case m.Wait == nil:
-		p.Printf("    nothing holds it: smtpsend queue run submits what is due\n")
+		p.Printf("    not paused or held: smtpsend queue run submits what is due\n")
 	case m.Held():
 		p.Printf("    %s\n    %s\n", printable.Line(diagnosis.Short(MailboxReason(m.Wait))), GoesOn(m.Name, m.WaitsUntil, m.ProbeAt, now))
 	default:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -37,8 +38,8 @@ type Receipt struct {
 	Queued      int                `json:"queued_recipients,omitempty"` // in our outbox
 	OutboxID    string             `json:"outbox_id,omitempty"`
 
-	Said   string      `json:"-"` // what the server or the endpoint said, for people
-	Ending exit.Ending `json:"-"`
+	Said   string        `json:"-"` // what the server or the endpoint said, for people
+	Ending ending.Ending `json:"-"`
 }
 
 // Recipient is one forward-path of a receipt.
@@ -77,22 +78,19 @@ func NewReceipt(r *submission.Receipt, f diagnosis.Facts, claims *diagnosis.Clai
 	for _, a := range r.Attempts {
 		v.Attempts = append(v.Attempts, newAttempt(a))
 	}
-	for _, rcpt := range r.Recipients {
-		v.Recipients = append(v.Recipients, newRecipient(rcpt, f, claims))
+	explained := r.Explain(f, claims)
+	for i, rcpt := range r.Recipients {
+		v.Recipients = append(v.Recipients, Recipient{
+			ForwardPath: rcpt.ForwardPath, Outcome: rcpt.Outcome, Stage: rcpt.Stage, Reply: rcpt.Reply.String(), Finding: explained.Recipients[i],
+		})
 	}
-	f.MessageID = r.MessageID
-	var found diagnosis.Finding
-	if e, to := r.Failure(); e != nil {
-		f.Recipient = to
-		symptom := e.Symptom()
-		symptom.Claims = claims
-		found = diagnosis.Find(symptom, f)
-		v.Finding, v.Said = &found, Said(e)
+	if explained.Failure != nil {
+		v.Finding, v.Said = &explained.Finding, Said(explained.Failure)
 	}
-	if exit.NotAll(r) {
+	if ending.NotAll(r) {
 		v.Notes = append(slices.Clone(v.Notes), "nothing was submitted: a recipient was refused, and --all-or-none is set")
 	}
-	v.Ending = exit.EndingOf(r, found)
+	v.Ending = ending.OfReceipt(r, explained.Finding)
 	v.ExitCode = v.Ending.Code()
 	v.Summary = summary(r)
 	return v
@@ -109,18 +107,6 @@ func newAttempt(a submission.Attempt) Attempt {
 	}
 	if a.Err != nil {
 		v.Error = a.Err.Error()
-	}
-	return v
-}
-
-func newRecipient(r smtp.Recipient, f diagnosis.Facts, claims *diagnosis.Claims) Recipient {
-	v := Recipient{ForwardPath: r.ForwardPath, Outcome: r.Outcome, Stage: r.Stage, Reply: r.Reply.String()}
-	if r.Outcome != smtp.Accepted && (!r.Reply.IsZero() || r.Fault != "") {
-		f.Recipient = r.ForwardPath
-		symptom := session.SymptomOf(r)
-		symptom.Claims = claims
-		finding := diagnosis.Find(symptom, f)
-		v.Finding = &finding
 	}
 	return v
 }

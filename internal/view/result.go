@@ -103,5 +103,5 @@ func NewQueuedBefore(qid queueid.ID) QueuedBefore {
 
 // Print writes which message it is.
 func (v QueuedBefore) Print(p *stdio.Printer) {
-	p.Printf("not queued: the key is known, and its message is %s\n", v.QueueID)
+	p.Printf("not queued again: the key is known, and its message is %s\n", v.QueueID)
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"github.com/smtpsend/smtpsend/internal/config"
-	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
@@ -21,7 +21,7 @@ type Settings struct {
 
 // NewSettings is the view of what config.Load returned.
 func NewSettings(cfg *config.Config, err error) Settings {
-	return Settings{Settings: cfg.Show(), EnvFile: cfg.EnvFile(), Problems: problemsOf(cfg, err), ExitCode: exit.Of(err)}
+	return Settings{Settings: cfg.Show(), EnvFile: cfg.EnvFile(), Problems: problemsOf(cfg, err), ExitCode: ending.Code(err)}
 }
 
 // problemsOf are the problems of settings: of an error all, else the warnings.
@@ -60,7 +60,7 @@ type SettingsCheck struct {
 
 // NewSettingsCheck is the view of what config.Load returned.
 func NewSettingsCheck(cfg *config.Config, err error) SettingsCheck {
-	return SettingsCheck{Problems: append([]config.Problem{}, problemsOf(cfg, err)...), EnvFile: cfg.EnvFile(), ExitCode: exit.Of(err)}
+	return SettingsCheck{Problems: append([]config.Problem{}, problemsOf(cfg, err)...), EnvFile: cfg.EnvFile(), ExitCode: ending.Code(err)}
 }
 
 // Print writes the warnings, and that there is no error.

@@ -40,11 +40,11 @@ func NewStats(list []operator.Mailbox, finished map[outbox.State]int, since time
 
 // Print writes the counts.
 func (v Stats) Print(p *stdio.Printer) {
-	p.Printf("waiting   %d ready, %d sending, %d held, in %d %s\n", v.Waiting[outbox.Ready], v.Waiting[outbox.Sending], v.Waiting[outbox.Held],
+	p.Printf("now       %d waiting, %d sending, %d held, in %d %s\n", v.Waiting[outbox.Ready], v.Waiting[outbox.Sending], v.Waiting[outbox.Held],
 		v.Mailboxes, Plural(v.Mailboxes, "mailbox", "mailboxes"))
 	if v.Held+v.Paused > 0 {
 		p.Printf("          %d %s held, %d paused: smtpsend queue why\n", v.Held, Plural(v.Held, "mailbox", "mailboxes"), v.Paused)
 	}
-	p.Printf("finished  %d sent, %d dead, %d cancelled since %s\n", v.Finished[outbox.Sent], v.Finished[outbox.Dead], v.Finished[outbox.Cancelled],
+	p.Printf("finished  %d sent, %d refused or expired, %d cancelled since %s\n", v.Finished[outbox.Sent], v.Finished[outbox.Dead], v.Finished[outbox.Cancelled],
 		v.Since.Local().Format("2006-01-02 15:04"))
 }

@@ -11,7 +11,7 @@ import (
 func MailReason(m operator.Mail) string {
 	switch m.Why {
 	case operator.WhyArriving:
-		return "its content is still coming in"
+		return "its content is still being stored"
 	case operator.WhySubmitting:
 		return "is being submitted"
 	case operator.WhyInDoubt:

@@ -30,7 +30,7 @@ func TestEveryWaitHasItsWords(t *testing.T) {
 	wait := &mailbox.WaitError{Until: later, Text: "limit reached: 3 recipients in 24h0m0s"}
 	for want, m := range map[string]operator.Mail{
 		"":                                       {},
-		"its content is still coming in":         {Why: operator.WhyArriving},
+		"its content is still being stored":      {Why: operator.WhyArriving},
 		"is being submitted":                     {Why: operator.WhySubmitting},
 		"held: in doubt, the server may have it": {Why: operator.WhyInDoubt},
 		"held by the operator":                   {Why: operator.WhyHeld},

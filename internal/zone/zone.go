@@ -87,7 +87,9 @@ func file(tz, name string) (*time.Location, error) {
 	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
 		return nil, &Error{tz, "is not a file with a time zone"}
 	}
-	if got := time.Local.String(); got == name || got == "Local" && name == "/etc/localtime" {
+	got := time.Local.String()
+	unnamed := got == "Local" && name == "/etc/localtime"
+	if got == name || unnamed {
 		return time.Local, nil
 	}
 	return nil, &Error{tz, "is not a file with a time zone"}

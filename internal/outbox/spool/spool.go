@@ -10,7 +10,7 @@ import (
 // The errors that callers tell apart. They are wrapped.
 var (
 	// ErrDamaged says that a stored content is not what was taken.
-	ErrDamaged = errors.New("the content is not what was taken")
+	ErrDamaged = errors.New("the content in the outbox is damaged")
 	// ErrNoContent says that a message is over and its content deleted.
 	ErrNoContent = errors.New("its content was deleted")
 	// ErrSize says that the content had another size than announced: it was cut

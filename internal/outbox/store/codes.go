@@ -51,5 +51,6 @@ func isReadOnly(err error) bool {
 func isFull(err error) bool {
 	const sizeOfSharedMemory = sqliteIOErr | 19<<8
 	var e *sqlite.Error
-	return errors.Is(err, ErrFull) || errors.Is(err, syscall.ENOSPC) || errors.As(err, &e) && e.Code() == sizeOfSharedMemory
+	ofSharedMemory := errors.As(err, &e) && e.Code() == sizeOfSharedMemory
+	return ofSharedMemory || errors.Is(err, ErrFull) || errors.Is(err, syscall.ENOSPC)
 }

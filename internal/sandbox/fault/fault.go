@@ -173,14 +173,14 @@ func NewSet(list []Fault, without []string) (*Set, error) {
 func (s *Set) Setups() []tenant.Setup { return s.setups }
 
 // Add arms f from now on: what it counts begins here. A fault that changes the
-// tenant is refused, because it holds from the start. The error is an *Error.
+// tenant is refused, because it applies from the start. The error is an *Error.
 func (s *Set) Add(f Fault) error {
 	a, err := resolve(f)
 	switch {
 	case err != nil:
 		return &Error{f.Name, err.Error()}
 	case a == nil:
-		return &Error{f.Name, "holds from the start, and cannot begin later"}
+		return &Error{f.Name, "applies from the start, and cannot begin later"}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

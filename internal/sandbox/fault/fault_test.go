@@ -31,7 +31,7 @@ func TestParseFault(t *testing.T) {
 		"tls-expired,mailbox=a@b":        "mailbox: it happens before a mailbox is named",
 		"tls-expired,delay=1s":           "delay: it happens at once",
 		"slow,delay=-1s":                 `delay: "-1s" is not a duration such as 3s`,
-		"wrong-object-id,times=1":        "takes no options: it holds from the start",
+		"wrong-object-id,times=1":        "takes no options: it applies from the start",
 	} {
 		_, err := fault.Parse(text)
 		var wrong *fault.Error
@@ -97,7 +97,7 @@ func TestFaultsComeAndGoWhileTheSandboxRuns(t *testing.T) {
 	takes("")
 	for name, want := range map[string]string{
 		"no-such-fault":    `fault "no-such-fault": unknown name`,
-		"no-mailbox-grant": `fault "no-mailbox-grant": holds from the start, and cannot begin later`,
+		"no-mailbox-grant": `fault "no-mailbox-grant": applies from the start, and cannot begin later`,
 	} {
 		if err := s.Add(fault.Fault{Name: name}); err == nil || err.Error() != want {
 			t.Errorf("got %v; want %s", err, want)

@@ -98,25 +98,25 @@ func Setups() []Setup {
 			func(a *Application) { a.RegisteredObjectID = registeredNone }},
 		{"role-missing", "mailbox permission, but no role SMTP.SendAsApp in Entra",
 			func(a *Application) { a.Roles = nil }},
-		{"role-with-app-rbac", "App RBAC and the role, whose presence asks for a mailbox permission too",
+		{"role-with-app-rbac", "App RBAC and also the role, so that Exchange requires a mailbox permission too",
 			func(a *Application) { a.FullAccess, a.RBACScope = nil, []string{"*"} }},
 		{"no-mailbox-grant", "the role, but no mailbox permission",
 			func(a *Application) { a.FullAccess = nil }},
-		{"mailbox-outside-scope", "App RBAC whose scope lacks the mailbox",
+		{"mailbox-outside-scope", "App RBAC, with a scope that does not include the mailbox",
 			func(a *Application) {
 				a.Roles, a.FullAccess, a.RBACScope = nil, nil, []string{"scanner@" + defaultDomain}
 			}},
-		{"propagation-delay", "all right, but not yet known to Exchange",
+		{"propagation-delay", "everything is right, but Exchange does not know it yet",
 			func(a *Application) { a.EffectiveAfterSeconds = int(propagation / time.Second) }},
 		{"token-for-other-cloud", "a token for the US government cloud",
 			func(a *Application) { a.Audience = "https://outlook.office365.us" }},
-		{"token-for-graph", "a token for Microsoft Graph, whatever scope was asked for",
+		{"token-for-graph", "a token for Microsoft Graph, whatever scope the client asks for",
 			func(a *Application) {
 				a.Audience, a.Roles, a.GraphRoles = AudienceGraph, nil, []string{"Mail.Send"}
 			}},
-		{"graph-roles-only", "permissions of Microsoft Graph in place of Exchange Online's",
+		{"graph-roles-only", "permissions of Microsoft Graph instead of Exchange Online's",
 			func(a *Application) { a.Roles, a.GraphRoles, a.FullAccess = nil, []string{"Mail.Send"}, nil }},
-		{"app-rbac", "no failure: App RBAC over every mailbox and no role",
+		{"app-rbac", "no failure: App RBAC for every mailbox, and no role",
 			func(a *Application) { a.Roles, a.FullAccess, a.RBACScope = nil, nil, []string{"*"} }},
 	}
 }

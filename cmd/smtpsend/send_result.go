@@ -8,41 +8,12 @@ import (
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
-	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
-
-// submit submits the message, or puts it into the outbox.
-func (s *sendFlags) submit(ctx context.Context, g *application, cfg *config.Config, mail *draft.Made, at time.Time, budget *draft.Budget) (err error) {
-	if s.allOrNone {
-		if cfg, err = s.wholly(cfg, len(mail.Envelope.ForwardPaths)); err != nil {
-			return err
-		}
-	}
-	if s.queue || cfg.Queue == config.QueueAlways {
-		return queued(ctx, g, cfg, mail.Mail, spool.Message{Source: "send", Key: s.key, ReadyAt: at})
-	}
-	if s.key != "" || !at.IsZero() {
-		return exit.Usagef("a time (--at) and a --key are for the outbox: add --queue")
-	}
-	o, err := g.account(cfg).Session(mail.Envelope.ReversePath)
-	if err != nil {
-		return err
-	}
-	if s.Mailbox != "" {
-		o.Mailbox = mail.Envelope.ReversePath
-	}
-	o.NoPipelining, o.NoChunking, o.AllOrNone = s.noPipelining, s.noChunking, s.allOrNone
-	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{
-		Deadline: time.Now().Add(budget.Left()), Attempts: s.attempts, Waiting: g.waiting,
-	})
-	return conclusion(ctx, g, cfg, mail.Mail, mail.From, receipt)
-}
 
 // wholly refuses --all-or-none where it could not be kept, and gives settings
 // with which it is: the outbox serves each recipient as it can, and what one

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/headerfield"
+	"github.com/smtpsend/smtpsend/internal/sevenbit/headerfield"
 )
 
 func TestFieldsAreRewrittenByWhatIsInThem(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/attach"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/exit/ending"
 )
 
 func TestAValueNamesFiles(t *testing.T) {
@@ -78,7 +79,7 @@ func TestStandardInputIsCopied(t *testing.T) {
 	}
 	none := attach.Finder{AttachBy: "-attach", InlineBy: "-inline"}
 	defer none.Close()
-	if _, err := none.Inline(t.Context(), "logo=-"); err == nil || err.Error() != `-inline "-": standard input is not taken here, name a file` || exit.Of(err) != exit.Usage {
+	if _, err := none.Inline(t.Context(), "logo=-"); err == nil || err.Error() != `-inline "-": standard input cannot be used here: name a file` || ending.Code(err) != exit.Usage {
 		t.Errorf("without standard input: %v", err)
 	}
 }

@@ -159,7 +159,7 @@ func unpercent(s string) string {
 	return b.String()
 }
 
-// find returns the value of the parameter of that name, and whether there is one.
+// Find returns the value of the parameter of that name, and whether there is one.
 func Find(params []Parameter, name string) (string, bool) {
 	var pieces []Parameter
 	for _, p := range params {

@@ -1,8 +1,8 @@
-// Package notices holds what the licences of others ask a copy of this program to
+// Package licences holds what the licences of others ask a copy of this program to
 // carry: their notices, for every module that is linked in on any system, and
 // for Go. `go test ./cmd/smtpsend -update` writes them, here and into
 // THIRD_PARTY_NOTICES.txt at the top.
-package notices
+package licences
 
 import (
 	"bytes"

@@ -1,11 +1,10 @@
-// Package exit has the one rule from outcomes to an exit code: every verb, the
+// Package ending has the one rule from outcomes to an exit code: every verb, the
 // outbox and what is kept of a message name the same failure by the same code.
-package exit
+package ending
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
@@ -25,92 +25,32 @@ import (
 	"github.com/smtpsend/smtpsend/internal/zone"
 )
 
-// The exit codes, those of sysexits(3) where it has one. They are the same for
-// every verb.
-const (
-	OK            = 0
-	Partly        = 3   // some have it, and nothing keeps it for the others
-	InDoubt       = 4   // the final dot was sent and no reply came
-	Usage         = 64  // EX_USAGE
-	Data          = 65  // EX_DATAERR: bad message or address
-	NoInput       = 66  // EX_NOINPUT: an input file is missing
-	NoUser        = 67  // EX_NOUSER: every recipient refused
-	NoHost        = 68  // EX_NOHOST: host unknown
-	Refused       = 69  // EX_UNAVAILABLE: refused for good by the service
-	Bug           = 70  // EX_SOFTWARE
-	CannotCreate  = 73  // EX_CANTCREAT
-	IO            = 74  // EX_IOERR
-	TryAgain      = 75  // EX_TEMPFAIL
-	Protocol      = 76  // EX_PROTOCOL: TLS or protocol
-	NotAuthorised = 77  // EX_NOPERM: token or AUTH refused, SendAsDenied
-	Config        = 78  // EX_CONFIG
-	Interrupted   = 130 // as the shell has it for SIGINT
-)
-
-// Help is the table of the codes, for the help of verbs.
-const Help = `Exit codes: 0 all accepted; 3 some accepted, others not; 4 in doubt (no reply to the
-final dot); 64 usage; 65 bad message or address; 66 input file missing; 67 every
-recipient refused; 68 host unknown; 69 refused for good; 70 bug; 73, 74 cannot
-write; 75 try again; 76 TLS or protocol; 77 not authorised; 78 configuration;
-130 interrupted.`
-
-// Error is an error that ends a verb with an exit code. With Shown, people have been
-// told all of it.
-type Error struct {
-	Code  int
-	Err   error
-	Shown bool
-}
-
-// Error is the text of Err.
-func (e *Error) Error() string { return e.Err.Error() }
-
-// Unwrap returns Err.
-func (e *Error) Unwrap() error { return e.Err }
-
-// Told is the end of a verb whose result people were shown: err with the exit code,
-// nil when that is OK.
-func Told(code int, err error) error {
-	if code == OK {
-		return nil
-	}
-	return &Error{Code: code, Err: err, Shown: true}
-}
-
-// Usagef is an error in the command line.
-func Usagef(format string, args ...any) error {
-	return &Error{Code: Usage, Err: fmt.Errorf(format, args...)}
-}
-
-// With gives err the exit code.
-func With(code int, err error) error { return &Error{Code: code, Err: err} }
-
-// Of finds the exit code of an error that ended a verb.
-func Of(err error) int {
-	var coded *Error
+// Code finds the exit code of an error that ended a verb.
+func Code(err error) int {
+	var coded *exit.Error
 	var problems *config.Problems
 	var field *badinput.FieldError
 	var file *badinput.FileError
 	var tz *zone.Error
 	switch {
 	case err == nil:
-		return OK
+		return exit.OK
 	case errors.As(err, &coded) && coded.Shown:
 		return coded.Code
 	case errors.Is(err, context.Canceled): // whatever was going on then
-		return Interrupted
+		return exit.Interrupted
 	case errors.As(err, &coded):
 		return coded.Code
 	case errors.As(err, &problems), errors.As(err, &tz):
-		return Config
+		return exit.Config
 	case errors.As(err, &field):
-		return Data
+		return exit.Data
 	case errors.Is(err, readymessage.ErrNoCopy):
-		return CannotCreate
+		return exit.CannotCreate
 	case errors.As(err, &file), errors.Is(err, fs.ErrNotExist):
-		return NoInput
+		return exit.NoInput
 	}
-	return Bug
+	return exit.Bug
 }
 
 // Outbox gives an error of the outbox its exit code.
@@ -120,30 +60,30 @@ func Outbox(err error) error {
 	var schema *store.SchemaError
 	var input *spool.InputError
 	var tz *zone.Error
-	var coded *Error
+	var coded *exit.Error
 	var field *badinput.FieldError
 	var file *badinput.FileError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &coded), errors.As(err, &field), errors.As(err, &file): // Of knows them
+	case errors.As(err, &coded), errors.As(err, &field), errors.As(err, &file): // Code knows them
 		return err
 	case errors.Is(err, context.Canceled):
-		return With(Interrupted, err)
+		return exit.With(exit.Interrupted, err)
 	case errors.As(err, &fileSystem), errors.As(err, &schema), errors.As(err, &unsafe), errors.As(err, &tz):
-		return With(Config, err)
+		return exit.With(exit.Config, err)
 	case errors.As(err, &input):
-		return With(Data, err)
+		return exit.With(exit.Data, err)
 	case errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrChanged):
-		return With(TryAgain, err)
+		return exit.With(exit.TryAgain, err)
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, spool.ErrNoContent):
-		return With(NoInput, err)
+		return exit.With(exit.NoInput, err)
 	case errors.Is(err, operator.ErrNoFilter):
-		return Usagef("name messages, or filter them; --all for every one")
+		return exit.Usagef("give queue ids or a filter, or --all for all messages")
 	case errors.Is(err, store.ErrBroken), errors.Is(err, store.ErrCorrupt), errors.Is(err, spool.ErrDamaged):
-		return With(IO, err)
+		return exit.With(exit.IO, err)
 	}
-	return With(CannotCreate, err)
+	return exit.With(exit.CannotCreate, err)
 }
 
 // Ending is the outcome of all the mail of a verb, as far as its exit code says
@@ -161,7 +101,7 @@ type Ending struct {
 
 // gravity orders the codes of failures: what needs a person before what passes,
 // and what passes before what is over.
-var gravity = []int{NotAuthorised, Config, Protocol, NoHost, IO, TryAgain, Refused, NoUser}
+var gravity = []int{exit.NotAuthorised, exit.Config, exit.Protocol, exit.NoHost, exit.IO, exit.TryAgain, exit.Refused, exit.NoUser}
 
 // Code is the one rule from outcomes to an exit code, for every verb. Doubt comes
 // first. When one has the message and another lacks it for good, or nothing keeps
@@ -172,13 +112,13 @@ func (e Ending) Code() int {
 	partly := e.Accepted > 0 && e.Refused+e.Open > 0
 	switch {
 	case e.InDoubt > 0:
-		return InDoubt
-	case e.Broken != OK && !(partly && e.Open > 0):
+		return exit.InDoubt
+	case e.Broken != exit.OK && !(partly && e.Open > 0):
 		return e.Broken
 	case partly:
-		return Partly
+		return exit.Partly
 	case e.Refused+e.Open+e.Kept == 0:
-		return OK
+		return exit.OK
 	}
 	return e.Worst()
 }
@@ -186,7 +126,7 @@ func (e Ending) Code() int {
 // Passes reports that those who do not have the message yet may get it when it is
 // tried again as it is.
 func (e Ending) Passes() bool {
-	return e.InDoubt == 0 && e.Open > 0 && e.Broken == OK && e.Worst() == TryAgain
+	return e.InDoubt == 0 && e.Open > 0 && e.Broken == exit.OK && e.Worst() == exit.TryAgain
 }
 
 // Worst is the gravest of the failures; without any, what is left says it.
@@ -200,15 +140,15 @@ func (e Ending) Worst() int {
 	case len(e.Failures) > 0:
 		return e.Failures[0]
 	case e.Open+e.Kept > 0:
-		return TryAgain
+		return exit.TryAgain
 	case e.Refused > 0:
-		return NoUser
+		return exit.NoUser
 	}
-	return OK
+	return exit.OK
 }
 
-// EndingOf is the outcome of one submission. found is the finding of r.Failure.
-func EndingOf(r *submission.Receipt, found diagnosis.Finding) Ending {
+// OfReceipt is the outcome of one submission. found is the finding of r.Failure.
+func OfReceipt(r *submission.Receipt, found diagnosis.Finding) Ending {
 	e := Ending{
 		Accepted: r.Count(smtp.Accepted), Refused: r.Count(smtp.Permanent), InDoubt: r.Count(smtp.InDoubt),
 		Open: r.Count(smtp.Transient) + r.Count(smtp.NotAttempted),
@@ -219,10 +159,10 @@ func EndingOf(r *submission.Receipt, found diagnosis.Finding) Ending {
 	}
 	e.Failures = []int{FailureCode(failure, found)}
 	if failure.Stage == smtp.StageRcpt && r.Count(smtp.Transient) > 0 { // of several refusals one passes
-		e.Failures = append(e.Failures, TryAgain)
+		e.Failures = append(e.Failures, exit.TryAgain)
 	}
 	if r.Interrupted() {
-		e.Broken = Interrupted
+		e.Broken = exit.Interrupted
 	}
 	return e
 }
@@ -239,21 +179,21 @@ func FailureCode(e *session.Error, f diagnosis.Finding) int {
 	var file *badinput.FileError
 	switch {
 	case errors.As(e, &file), errors.Is(e, spool.ErrDamaged):
-		return IO
+		return exit.IO
 	case f.Code == string(smtp.FaultDNSNotFound):
-		return NoHost
+		return exit.NoHost
 	case protocolFault(e.Fault), protocolFault(smtp.Fault(f.Code)), e.Reply.Positive(), e.Reply.Intermediate():
-		return Protocol
+		return exit.Protocol
 	case f.Class == diagnosis.ClassConfiguration && e.Stage == smtp.StageToken:
-		return NotAuthorised
+		return exit.NotAuthorised
 	case f.Transient(), e.Stage == smtp.StageRcpt && e.Reply.Transient():
-		return TryAgain
+		return exit.TryAgain
 	case f.Class == diagnosis.ClassConfiguration, refusedSignIn(e):
-		return NotAuthorised
+		return exit.NotAuthorised
 	case f.Class == diagnosis.ClassPermanent && e.Stage == smtp.StageRcpt:
-		return NoUser
+		return exit.NoUser
 	}
-	return Refused
+	return exit.Refused
 }
 
 // RememberedCode is FailureCode for what the outbox remembers of a failure: its
@@ -265,18 +205,20 @@ func RememberedCode(kind string, number int) int {
 		e := &session.Error{Stage: entry.Stages[0], Reply: smtp.Reply{Code: number}}
 		return FailureCode(e, diagnosis.Finding{Code: kind, Class: entry.Class})
 	case kind == courier.KindSettings:
-		return Config
+		return exit.Config
 	case kind == courier.KindDamaged:
-		return IO
+		return exit.IO
 	}
-	return TryAgain // it was not tried yet
+	return exit.TryAgain // it was not tried yet
 }
 
 // refusedSignIn reports that the server wants another sign-in, whoever it is
 // and whatever it says: AUTH was refused for good, or a later command with 530
 // or 535 (RFC 4954 6).
 func refusedSignIn(e *session.Error) bool {
-	return e.Stage == smtp.StageAuth && e.Reply.Permanent() || e.Reply.Code == 530 || e.Reply.Code == 535
+	atSignIn := e.Stage == smtp.StageAuth && e.Reply.Permanent()
+	later := e.Reply.Code == 530 || e.Reply.Code == 535
+	return atSignIn || later
 }
 
 func protocolFault(f smtp.Fault) bool {

@@ -85,17 +85,17 @@ func behaviours() []behaviour {
 		{ReplyLost, "accepts the content and closes without a reply", smtp.StageContent, Point(smtp.StageContent)},
 		{ContentCut, "closes the connection when the content begins", smtp.StageContent, PointContentStart},
 		{Garbles8Bit, "garbles text in 8 bits within multiparts, and header fields; always, unless --without", smtp.StageContent, PointContentKept},
-		{NotSMTP, "greets unlike any SMTP server", smtp.StageGreeting, Point(smtp.StageGreeting)},
+		{NotSMTP, "sends a greeting that is not SMTP", smtp.StageGreeting, Point(smtp.StageGreeting)},
 		{NotExchange, "greets as another SMTP server", smtp.StageGreeting, Point(smtp.StageGreeting)},
-		{StartTLSMissing, "offers no STARTTLS", smtp.StageEHLO, PointHelloClear},
-		{XOAUTH2Missing, "offers no AUTH XOAUTH2", smtp.StageEHLO, PointHelloTLS},
-		{TLSNotSpoken, "continues in clear after STARTTLS", smtp.StageStartTLS, Point(smtp.StageStartTLS)},
+		{StartTLSMissing, "does not offer STARTTLS", smtp.StageEHLO, PointHelloClear},
+		{XOAUTH2Missing, "does not offer AUTH XOAUTH2", smtp.StageEHLO, PointHelloTLS},
+		{TLSNotSpoken, "continues without TLS after STARTTLS", smtp.StageStartTLS, Point(smtp.StageStartTLS)},
 		{TLSUntrusted, "has a certificate of an unknown authority", smtp.StageStartTLS, PointSMTPHandshake},
 		{TLSIntercepted, "has a certificate of an inspecting proxy", smtp.StageStartTLS, PointSMTPHandshake},
 		{TLSHostname, "has a certificate for another name", smtp.StageStartTLS, PointSMTPHandshake},
 		{TLSExpired, "has an expired certificate", smtp.StageStartTLS, PointSMTPHandshake},
-		{TLSVersion, "speaks TLS 1.1 at the most", smtp.StageStartTLS, PointSMTPHandshake},
-		{TLSFailure, "breaks the handshake off", smtp.StageStartTLS, PointSMTPHandshake},
+		{TLSVersion, "speaks TLS 1.1 at most", smtp.StageStartTLS, PointSMTPHandshake},
+		{TLSFailure, "breaks off the handshake", smtp.StageStartTLS, PointSMTPHandshake},
 		{ClockSkew, "has a clock two hours ahead", token, PointTokenDate},
 		{TokenNotJSON, "answers the token request with a page and 200", token, ""},
 		{TokenThrottled, "answers the token request with 429", token, ""},
@@ -130,7 +130,7 @@ func resolve(f Fault) (*armed, error) {
 func locate(f Fault) (*armed, error) {
 	if slices.ContainsFunc(tenant.Setups(), func(s tenant.Setup) bool { return s.Name == f.Name }) {
 		if f != (Fault{Name: f.Name}) {
-			return nil, fmt.Errorf("takes no options: it holds from the start")
+			return nil, fmt.Errorf("takes no options: it applies from the start")
 		}
 		return nil, nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"github.com/smtpsend/smtpsend/internal/account"
@@ -10,6 +11,26 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
+
+// options say where the settings of this run are.
+func (g *application) options() config.Options {
+	o := config.Options{
+		Environ: g.environ, EnvFile: g.envFile, Profile: g.profile, Stdin: g.stdin, Unseal: unseal, SilentCommands: g.silentCommands,
+	}
+	if g.stdinFor != "" {
+		o.Stdin = taken{g}
+	}
+	return o
+}
+
+// taken is standard input for the settings when a message is read from there: a
+// secret would swallow it.
+type taken struct{ g *application }
+
+func (t taken) Read([]byte) (int, error) {
+	t.g.stdinTwice = true
+	return 0, errors.New("standard input is taken")
+}
 
 // settingsButSecrets are the settings as far as they can be read, and nothing is
 // said of the others.
@@ -53,7 +74,7 @@ func (g *application) account(cfg *config.Config) *account.Account {
 		CacheDir: g.cacheDir(cfg), Logger: g.out.Logger(), Waiting: g.waitingForSlot,
 		Warn: func(err error) { g.out.Warningf("%v", err) },
 		Unlimited: func(err error) {
-			g.out.Warningf("more than %d connections of a mailbox at once are possible: %v", exchange.Connections, err)
+			g.out.Warningf("the limit of %d connections for a mailbox cannot be kept: %v", exchange.Connections, err)
 		},
 	}
 	if g.trace {
@@ -77,6 +98,6 @@ func (g *application) cacheDir(cfg *config.Config) string {
 // waitingForSlot says why nothing happens.
 func (g *application) waitingForSlot(mailbox string) {
 	if g.out.Verbose || g.out.Watched() {
-		g.out.Line("waiting", "Exchange allows %d connections per mailbox, and %s has them", exchange.Connections, mailbox)
+		g.out.Line("waiting", "Exchange allows %d connections per mailbox, and %s uses all of them", exchange.Connections, mailbox)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -32,29 +31,6 @@ func (r *Result) add(more Result) {
 
 func (r *Result) has(path string) bool {
 	return slices.ContainsFunc(r.Recipients, func(rcpt smtp.Recipient) bool { return rcpt.ForwardPath == path })
-}
-
-// transaction is MAIL, RCPT and DATA for some recipients of one mail object
-// (RFC 5321 3.3), and their outcomes so far.
-type transaction struct {
-	mail  *mailobject.Mail
-	to    []string
-	reset bool // RSET goes before it
-	res   Result
-}
-
-func newTransaction(m *mailobject.Mail, to []string) *transaction {
-	t := &transaction{mail: m, to: to}
-	t.forget()
-	return t
-}
-
-// forget makes every recipient not attempted.
-func (t *transaction) forget() {
-	t.res.Recipients = nil
-	for _, path := range t.to {
-		t.res.Recipients = append(t.res.Recipients, smtp.Recipient{ForwardPath: path, Outcome: smtp.NotAttempted})
-	}
 }
 
 // provisional is the outcome of a recipient between a RCPT that was accepted

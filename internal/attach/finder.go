@@ -177,12 +177,12 @@ func (a *Finder) copyOf(ctx context.Context, by, name string) (*os.File, error) 
 	case n > limits.Message:
 		return nil, exit.With(exit.Data, fmt.Errorf("%s %q: has more than %d octets", by, name, limits.Message))
 	case n == 0:
-		a.Warn("%s %s: nothing came, and the file that is sent is empty", by, name)
+		a.Warn("%s %s: no data came, so the attached file is empty", by, name)
 	}
 	return f, nil
 }
 
-var errNoStdin = errors.New("standard input is not taken here, name a file")
+var errNoStdin = errors.New("standard input cannot be used here: name a file")
 
 func (a *Finder) copyStdin(f *os.File) (int64, error) {
 	if a.Stdin == nil {
@@ -241,7 +241,7 @@ func (a *Finder) matches(pattern string) ([]message.Attachment, error) {
 		return nil, exit.With(exit.Usage, fmt.Errorf("%q: %w", pattern, err))
 	}
 	if g.passed != "" {
-		a.Warn("%s %s: %s is a link to a directory, which ** does not enter; another %s attaches what is in it", a.AttachBy, pattern, g.passed, a.AttachBy)
+		a.Warn("%s %s: %s is a link to a directory, which ** does not enter; use another %s for what is in it", a.AttachBy, pattern, g.passed, a.AttachBy)
 	}
 	if len(paths) == 0 {
 		return nil, &badinput.FileError{Path: pattern, Err: fmt.Errorf("%w: no file matches", fs.ErrNotExist)}

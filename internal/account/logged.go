@@ -1,0 +1,22 @@
+package account
+
+import (
+	"context"
+	"log/slog"
+)
+
+// Logged are the options of a program that shows nothing and has a log: waits and
+// troubles with the cache directory and, with level Debug, the dialogue with the
+// server.
+func Logged(log *slog.Logger) Options {
+	o := Options{
+		Logger:    log,
+		Warn:      func(err error) { log.Warn("token cache", "error", err) },
+		Waiting:   func(mailbox string) { log.Info("all connections of the mailbox are taken", "mailbox", mailbox) },
+		Unlimited: func(err error) { log.Warn("connections are not counted", "error", err) },
+	}
+	if log.Enabled(context.Background(), slog.LevelDebug) {
+		o.Trace = func(line string) { log.Debug("dialogue", "line", line) }
+	}
+	return o
+}
