@@ -31,13 +31,14 @@ var (
 	errDamaged = errors.New("damaged, or encrypted with another credential")
 )
 
-// wireRecord is the plain text of a sealed record.
+// wireRecord is the plain text of a sealed record, as JSON on one line. The access token
+// is the next line: to read it out of JSON costs as much as all else of a record. Older
+// files have it in the JSON, as access_token.
 type wireRecord struct {
-	AccessToken string       `json:"access_token,omitempty"`
-	TokenType   string       `json:"token_type,omitempty"`
-	Expiry      time.Time    `json:"expiry,omitzero"`
-	Obtained    time.Time    `json:"obtained,omitzero"`
-	Refusal     *wireRefusal `json:"refusal,omitempty"`
+	TokenType string       `json:"token_type,omitempty"`
+	Expiry    time.Time    `json:"expiry,omitzero"`
+	Obtained  time.Time    `json:"obtained,omitzero"`
+	Refusal   *wireRefusal `json:"refusal,omitempty"`
 }
 
 type wireRefusal struct {
@@ -49,10 +50,7 @@ type wireRefusal struct {
 func sealRecord(key Key, r *Record) ([]byte, error) {
 	var wire wireRecord
 	if r.Token != nil {
-		wire = wireRecord{
-			AccessToken: r.Token.AccessToken, TokenType: r.Token.TokenType,
-			Expiry: r.Token.Expiry.Round(0), Obtained: r.Obtained.Round(0),
-		}
+		wire = wireRecord{TokenType: r.Token.TokenType, Expiry: r.Token.Expiry.Round(0), Obtained: r.Obtained.Round(0)}
 	}
 	if r.Refusal != nil {
 		wire.Refusal = &wireRefusal{Text: r.Refusal.Text, At: r.Refusal.At.Round(0), Detail: r.Refusal.Detail}
@@ -60,6 +58,9 @@ func sealRecord(key Key, r *Record) ([]byte, error) {
 	plain, err := json.Marshal(wire)
 	if err != nil {
 		return nil, fmt.Errorf("encoding: %w", err)
+	}
+	if r.Token != nil {
+		plain = append(append(plain, '\n'), r.Token.AccessToken...)
 	}
 	aead, err := key.aead()
 	if err != nil {
@@ -99,12 +100,17 @@ func openRecord(key Key, sealed []byte) (*Record, error) {
 // prepares for a struct costs more than all else that a warm token takes.
 func decodeRecord(plain []byte) (r *Record, ok bool) {
 	var all map[string]any
-	if err := json.Unmarshal(plain, &all); err != nil {
+	object, accessToken, beside := bytes.Cut(plain, []byte("\n"))
+	if err := json.Unmarshal(object, &all); err != nil {
 		return nil, false
 	}
 	r = &Record{}
 	f := fields{values: all}
-	if token := f.text("access_token"); token != "" {
+	token := string(accessToken)
+	if !beside {
+		token = f.text("access_token")
+	}
+	if token != "" {
 		r.Token = &oauth2.Token{AccessToken: token, TokenType: f.text("token_type"), Expiry: f.time("expiry")}
 		r.Obtained = f.time("obtained")
 	}

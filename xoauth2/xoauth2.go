@@ -124,11 +124,14 @@ func checkField(field, value string, limit int) error {
 	case len(value) > limit:
 		return &FieldError{field, fmt.Sprintf("is longer than %d octets", limit)}
 	}
-	if i := strings.IndexAny(value, "\r\n\x00\x01"); i >= 0 {
-		name := map[byte]string{'\r': "CR", '\n': "LF", 0: "NUL", 1: "^A"}[value[i]]
-		return &FieldError{field, "contains " + name}
+	// One octet at a time is found many times faster than any of several.
+	for _, end := range []struct{ octet, name string }{{"\r", "CR"}, {"\n", "LF"}, {"\x00", "NUL"}, {"\x01", "^A"}} {
+		if strings.Contains(value, end.octet) {
+			return &FieldError{field, "contains " + end.name}
+		}
 	}
-	if field == "token" && strings.ContainsAny(value, " \t") {
+	hasBlank := strings.Contains(value, " ") || strings.Contains(value, "\t")
+	if field == "token" && hasBlank {
 		return &FieldError{field, "contains a blank"}
 	}
 	return nil

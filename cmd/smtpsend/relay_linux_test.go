@@ -30,6 +30,12 @@ const relaySettings = "listeners: [{address: 'smtp://127.0.0.1:0'}]\nclients: [{
 
 func startRelay(t *testing.T, flags ...string) *relayRun {
 	t.Helper()
+	return startRelayWith(t, relaySettings, append(flags, "relay")...)
+}
+
+// startRelayWith starts one with a settings file, or with none.
+func startRelayWith(t *testing.T, settings string, args ...string) *relayRun {
+	t.Helper()
 	r := &relayRun{dir: t.TempDir()}
 	var err error
 	if r.box, err = sandbox.Start(t.Context(), sandbox.Options{SigningKey: signingKey()}); err != nil {
@@ -39,13 +45,16 @@ func startRelay(t *testing.T, flags ...string) *relayRun {
 	if err := r.box.WriteEnv(r.dir + "/e.env"); err != nil {
 		t.Fatal(err)
 	}
-	r.write(t, relaySettings)
+	r.write(t, settings)
 	t.Setenv("XDG_CONFIG_HOME", r.dir)
 	t.Setenv("XDG_CACHE_HOME", r.dir)
 	t.Setenv("SMTPSEND_STATE_DIR", filepath.Join(r.dir, "state"))
 	t.Setenv("SMTPSEND_ENV_FILE", r.dir+"/e.env")
 	t.Setenv("SMTPSEND_RELAY_FILE", r.dir+"/relay.yaml")
-	r.cmd, r.said = started(t, nil, "listening", append(flags, "relay")...)
+	if settings == "" {
+		t.Setenv("SMTPSEND_RELAY_FILE", "")
+	}
+	r.cmd, r.said = started(t, nil, "listening", args...)
 	return r
 }
 
@@ -148,6 +157,30 @@ func TestRelayShowsWhatItRefused(t *testing.T) {
 	_ = r.cmd.Wait() // killed
 	if text := shown(); !strings.Contains(text, "relay-auth-not-offered") {
 		t.Error(text)
+	}
+}
+
+// TestRelayLearnsAndKnows: what the learning mode printed is put in place.
+func TestRelayLearnsAndKnows(t *testing.T) {
+	send := func(r *relayRun, from, to string) error {
+		at := regexp.MustCompile(`at=(\S+)`).FindStringSubmatch(r.logged(t, "at="))[1]
+		return smtp.SendMail(at, nil, from, []string{to}, []byte("Subject: page\r\n\r\ntext\r\n"))
+	}
+	learns := startRelayWith(t, "", "relay", "--observe", "127.0.0.0/8", "--listen", "smtp://127.0.0.1:0", "--for", "24h")
+	if err := send(learns, "scan@contoso.example", "x@contoso.example"); err != nil {
+		t.Fatal(err)
+	}
+	learns.end(t)
+	out, err := exec.Command("smtpsend", "relay", "observed").Output()
+	if err != nil || !strings.HasPrefix(string(out), "# ADDRESS ") || !strings.Contains(string(out), "\n# 127.0.0.1 ") {
+		t.Fatalf("%v, %s", err, out)
+	}
+	for from, ok := range map[string]bool{"scan@contoso.example": true, "boss@contoso.example": false} {
+		knows := startRelayWith(t, string(out), "relay")
+		if err := send(knows, from, "x@contoso.example"); (err == nil) != ok {
+			t.Errorf("%s: %v", from, err)
+		}
+		knows.end(t)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 
 	"github.com/smtpsend/smtpsend/internal/account"
@@ -30,11 +29,7 @@ func (g *application) openRelay(ctx context.Context, cfg *config.Config, supervi
 	if err != nil {
 		return nil, exit.With(exit.Config, err)
 	}
-	host, err := os.Hostname()
-	if err != nil || host == "" {
-		host = "localhost"
-	}
-	o.Inherited, o.CertificateDir, o.Hostname = inherited, filepath.Join(cfg.StateDir, relayState), host
+	o.Inherited, o.CertificateDir, o.Hostname = inherited, filepath.Join(cfg.StateDir, relayState), hostname()
 	o.Domain, o.Mailbox, o.Resolve, o.Reencode = cfg.DefaultDomain, mailbox, names.Resolve, readymessage.Reencode(cfg.Reencode)
 	o.Warn = func(text string) { o.Logger.Warn(text) }
 	if o.Read == nil {

@@ -102,7 +102,7 @@ func decodeUTF16(text string, bigEndian bool) string {
 // as cmd /u writes it without a byte order mark, and which way round.
 func LooksUTF16(text string) (bigEndian, ok bool) {
 	start := text[:min(len(text), 1<<10)&^1]
-	if len(text)%2 != 0 || len(start) < 4 {
+	if len(text)%2 != 0 || len(start) < 4 || strings.IndexByte(start, 0) < 0 {
 		return false, false
 	}
 	var nuls [2]int

@@ -34,8 +34,7 @@ var (
 )
 
 // wellFormed checks a value by itself, as text, before it is parsed. Numbers
-// are brought into the form without leading zeros, which envconfig would take
-// for octal ones.
+// are brought into the form without leading zeros.
 func (f *findings) wellFormed(s setting.Setting, e *entry) bool {
 	text := e.text.Reveal()
 	reason := ""

@@ -40,49 +40,50 @@ import (
 const Prefix = setting.Prefix
 
 // Config is the configuration of one run. It has a field for each setting of
-// Settings, under the name that envconfig splits into the variable's. Secrets
-// are not for envconfig: they would have to be in the environment for it.
+// the table, under the name of its variable without underscores. envconfig parses the
+// switches and words. Texts have nothing to parse, numbers were parsed when they were
+// checked, and secrets would have to be in the environment for it.
 type Config struct {
-	MailSender string // From address when a message names none; may hold a display name
+	MailSender string `ignored:"true"` // From address when a message names none; may hold a display name
 	NoMails    bool   // compose and check, but open no connection
 
-	MailServer         string // host name or IP address
-	SMTPPort           int    // 1 to 65535
+	MailServer         string `ignored:"true"` // host name or IP address
+	SMTPPort           int    `ignored:"true"` // 1 to 65535
 	SMTPSecurity       Security
 	SMTPAuthenticating Authentication
-	SMTPUserName       string // mailbox named in XOAUTH2; "" = the header From
+	SMTPUserName       string `ignored:"true"` // mailbox named in XOAUTH2; "" = the header From
 
-	OfficeClientID                string        // Application (client) ID
-	OfficeTenantID                string        // GUID or domain
+	OfficeClientID                string        `ignored:"true"` // Application (client) ID
+	OfficeTenantID                string        `ignored:"true"` // GUID or domain
 	OfficeClientSecret            secret.String `ignored:"true"`
-	OfficeTokenEndpoint           string        // as written, with #TenantID#; see TokenURL
+	OfficeTokenEndpoint           string        `ignored:"true"` // as written, with #TenantID#; see TokenURL
 	OfficeAccessScopes            Scopes
-	OfficeTokenGraceTimeInSeconds int // 0 to 86400
+	OfficeTokenGraceTimeInSeconds int `ignored:"true"` // 0 to 86400
 
 	Cloud        Cloud
-	CAFile       string        // PEM with further roots; "" = the system's alone
+	CAFile       string        `ignored:"true"` // PEM with further roots; "" = the system's alone
 	Proxy        secret.String `ignored:"true"` // may hold a password; see ProxyURL
-	EHLOName     string        // "" = the address literal of our end
+	EHLOName     string        `ignored:"true"` // "" = the address literal of our end
 	IPFamily     IPFamily
-	CacheDir     string // "" = no cache: no directory is known
-	IdentityFile string // opens sealed values; "" = the default place
+	CacheDir     string `ignored:"true"` // "" = no cache: no directory is known
+	IdentityFile string `ignored:"true"` // opens sealed values; "" = the default place
 
-	DefaultDomain string // for recipients without domain and alias; "" = they are refused
-	AliasesFile   string // "" = /etc/aliases, when it can be read
-	DeadLetterDir string // "" = dead.letter in the home directory
+	DefaultDomain string `ignored:"true"` // for recipients without domain and alias; "" = they are refused
+	AliasesFile   string `ignored:"true"` // "" = /etc/aliases, when it can be read
+	DeadLetterDir string `ignored:"true"` // "" = dead.letter in the home directory
 	ForceFrom     bool   // sendmail: From is MAIL_SENDER always
 
 	Reencode          Reencode // what of ready messages is put into 7 bits and short lines
 	ReencodeLongLines bool     // the older name for less than Reencode's default; it changes nothing
 
 	Queue             QueueMode
-	StateDir          string // of the outbox; "" = no directory is known
+	StateDir          string `ignored:"true"` // of the outbox; "" = no directory is known
 	InDoubt           InDoubt
-	Operator          string        // address for notices; "" = no mail is sent
+	Operator          string        `ignored:"true"` // address for notices; "" = no mail is sent
 	NotifyCommand     secret.String `ignored:"true"` // its arguments may hold a token; see Notify
-	MessagesPerMinute int           // of one mailbox: 1 to 30
-	RecipientsPerDay  int           // of one mailbox: 1 to 10,000
-	TimeScale         int           // 1 but beside a sandbox
+	MessagesPerMinute int           `ignored:"true"` // of one mailbox: 1 to 30
+	RecipientsPerDay  int           `ignored:"true"` // of one mailbox: 1 to 10,000
+	TimeScale         int           `ignored:"true"` // 1 but beside a sandbox
 
 	RelayFile string // settings file of the relay; "" = none
 
@@ -91,6 +92,25 @@ type Config struct {
 	ownCAs   []*x509.Certificate // of CAFile, read once: it may be a pipe
 	shown    map[string]entry
 	warnings []Problem
+}
+
+// texts are the fields that are taken as they were written, by the setting's name.
+func (c *Config) texts() map[string]*string {
+	return map[string]*string{
+		"MAIL_SENDER": &c.MailSender, "MAIL_SERVER": &c.MailServer, "SMTP_USER_NAME": &c.SMTPUserName,
+		"OFFICE_CLIENT_ID": &c.OfficeClientID, "OFFICE_TENANT_ID": &c.OfficeTenantID, "OFFICE_TOKEN_ENDPOINT": &c.OfficeTokenEndpoint,
+		"CA_FILE": &c.CAFile, "EHLO_NAME": &c.EHLOName, "CACHE_DIR": &c.CacheDir, "IDENTITY_FILE": &c.IdentityFile,
+		"DEFAULT_DOMAIN": &c.DefaultDomain, "ALIASES_FILE": &c.AliasesFile, "DEAD_LETTER_DIR": &c.DeadLetterDir,
+		"STATE_DIR": &c.StateDir, "OPERATOR": &c.Operator,
+	}
+}
+
+// numbers are the fields that are whole numbers, by the setting's name.
+func (c *Config) numbers() map[string]*int {
+	return map[string]*int{
+		"SMTP_PORT": &c.SMTPPort, "OFFICE_TOKEN_GRACE_TIME_IN_SECONDS": &c.OfficeTokenGraceTimeInSeconds,
+		"MESSAGES_PER_MINUTE": &c.MessagesPerMinute, "RECIPIENTS_PER_DAY": &c.RecipientsPerDay, "TIME_SCALE": &c.TimeScale,
+	}
 }
 
 // TokenURL returns the token endpoint with the tenant in the place of

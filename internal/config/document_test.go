@@ -137,3 +137,33 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// The defaults are in the table for people and in config for the program.
+func TestDefaultsAreTheTables(t *testing.T) {
+	var all []string
+	for _, s := range setting.All() {
+		if s.Default != "" && !strings.HasPrefix(s.Default, "(") {
+			all = append(all, s.Variable()+"="+s.Default)
+		}
+	}
+	o := options(t, all...)
+	given, _ := config.Load(t.Context(), o) // ids and secret are missing
+	o.Environ = []string{}
+	unset, _ := config.Load(t.Context(), o)
+	typ := reflect.TypeFor[config.Config]()
+	for i := range typ.NumField() {
+		field := func(c *config.Config) any { return reflect.ValueOf(c).Elem().Field(i).Interface() }
+		if typ.Field(i).IsExported() && !reflect.DeepEqual(field(unset), field(given)) {
+			t.Errorf("%s is %v, want %v", typ.Field(i).Name, field(unset), field(given))
+		}
+	}
+}
+
+// A default in brackets says where a value comes from and is none itself.
+func TestDefaultForPeopleIsAValueLikeAnyOther(t *testing.T) {
+	s, _ := setting.Named("EHLO_NAME")
+	cfg, _ := config.Load(t.Context(), options(t, s.Variable()+"="+s.Default))
+	if cfg.EHLOName != s.Default {
+		t.Errorf("%s=%s gives %q", s.Variable(), s.Default, cfg.EHLOName)
+	}
+}

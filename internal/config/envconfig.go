@@ -9,22 +9,53 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
-// fill parses the values into cfg. envconfig reads the process's environment
-// only, while our values also come from flags, files and other variables, so
-// they are lent to it under a prefix that nothing else can have. envconfig
-// stops at the first value that it cannot parse: that one is taken away and the
-// rest tried again, so that every problem is found. It finds a field by its name in
-// capitals, so the underscores of the setting's go: to put them into the name it would
-// take 90 searches by regular expressions, a twentieth of what one send computes.
+// defaults returns the table's defaults as envconfig would parse them. That would take
+// a hundredth of what one send computes, at every start.
+func defaults() *Config {
+	return &Config{
+		MailServer: exchange.SMTPHost, SMTPPort: 587, SMTPSecurity: SecuritySTARTTLS, SMTPAuthenticating: AuthenticationOAuth,
+		OfficeTokenEndpoint: endpointAt("https://" + exchange.Authority), OfficeAccessScopes: Scopes{exchange.Worldwide.Scope()},
+		OfficeTokenGraceTimeInSeconds: 30,
+
+		Cloud: CloudPublic, IPFamily: IPAny, Reencode: ReencodeAlways,
+		Queue: QueueNever, InDoubt: InDoubtResend,
+		MessagesPerMinute: exchange.MessagesPerMinute, RecipientsPerDay: exchange.RecipientsPerDay, TimeScale: 1,
+	}
+}
+
+// fill puts the values that were given into cfg, which has the defaults. envconfig
+// parses switches and words. It reads the process's environment only, while our values
+// also come from flags, files and other variables, so they are lent to it under a prefix
+// that nothing else can have. envconfig stops at the first value that it cannot parse:
+// that one is taken away and the rest tried again, so that every problem is found. It
+// finds a field by its name in capitals, so the underscores of the setting's go: to put
+// them into the name it would take 90 searches by regular expressions, a twentieth of
+// what one send computes.
 func fill(cfg *Config, found *findings) {
-	prefix := "SMTPSEND" + rand.Text() // letters and digits, so no name of ours
-	lent := make(map[string]string)    // names of settings
+	prefix := rand.Text()[:12]      // letters and digits; short, because envconfig writes it for each field
+	lent := make(map[string]string) // names of settings
+	texts, numbers := cfg.texts(), cfg.numbers()
 	for _, s := range setting.All() {
 		e, ok := found.values[s.Name]
-		if !ok || s.Secret || s.Name == "PROXY" || s.Name == setting.NotifyCommand || found.bad[s.Name] {
+		if !ok || e.isDefault(s) || s.Secret || s.Name == "PROXY" || s.Name == setting.NotifyCommand {
+			continue
+		}
+		if found.bad[s.Name] {
+			e = entry{} // the checks of other settings shall not take the default for what was meant
+		}
+		if text := texts[s.Name]; text != nil {
+			*text = e.text.Reveal()
+			continue
+		}
+		if number := numbers[s.Name]; number != nil {
+			*number, _ = strconv.Atoi(e.text.Reveal()) // which wellFormed has looked at
+			continue
+		}
+		if found.bad[s.Name] {
 			continue
 		}
 		key := prefix + "_" + strings.ReplaceAll(s.Name, "_", "")
@@ -35,7 +66,7 @@ func fill(cfg *Config, found *findings) {
 		}
 		defer os.Unsetenv(key)
 	}
-	for {
+	for len(lent) > 0 {
 		err := envconfig.Process(prefix, cfg)
 		var parse *envconfig.ParseError
 		if !errors.As(err, &parse) {
@@ -54,7 +85,7 @@ func fill(cfg *Config, found *findings) {
 func parseReason(e *envconfig.ParseError) string {
 	var number *strconv.NumError
 	if errors.As(e.Err, &number) {
-		return "is neither 0 nor 1" // whole numbers were looked at before, by wellFormed
+		return "is neither 0 nor 1"
 	}
 	return e.Err.Error()
 }

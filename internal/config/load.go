@@ -59,7 +59,7 @@ type Options struct {
 // of a secret is read and nothing sealed is opened after an error in the env file
 // or in any setting.
 //
-// While it runs, the values other than secrets are in the process's
+// While it runs, the switches and words that were given are in the process's
 // environment under a random prefix, because envconfig reads them from there
 // and nowhere else; no variable of the environment itself is touched.
 func Load(ctx context.Context, o Options) (*Config, error) {
@@ -72,7 +72,8 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 	unread := file.name == "" && found.failed() // one that was asked for
 	checkNames(from, found)
 	resolveAll(from, found)
-	cfg := &Config{envFile: file.name}
+	cfg := defaults()
+	cfg.envFile = file.name
 	fill(cfg, found)
 	findNotifyCommand(cfg, found, o)
 	secrets := secretSearch{o: o, from: from, found: found}
@@ -106,7 +107,11 @@ func resolveAll(from *sources, found *findings) {
 		if s.Secret {
 			continue
 		}
-		if e, ok := from.resolve(s); ok && found.wellFormed(s, &e) {
+		e, ok := from.resolve(s)
+		if !ok {
+			continue
+		}
+		if e.isDefault(s) || found.wellFormed(s, &e) {
 			found.values[s.Name] = e
 		}
 	}

@@ -219,6 +219,22 @@ func TestMissingSettingsAreReportedTogether(t *testing.T) {
 		"SMTPSEND_OFFICE_TOKEN_ENDPOINT=https://idp.example/token")))
 }
 
+// TestWrongValueIsNotJudgedAsTheDefault has settings whose check depends on another one,
+// of which nothing is known but that it is wrong.
+func TestWrongValueIsNotJudgedAsTheDefault(t *testing.T) {
+	for wrong, others := range map[string][]string{
+		"SMTP_PORT": {"SMTPSEND_SMTP_PORT=x", "SMTPSEND_MAIL_SERVER=mx.example", "SMTPSEND_SMTP_SECURITY=1"},
+		"OFFICE_TOKEN_ENDPOINT": {
+			"SMTPSEND_OFFICE_TOKEN_ENDPOINT='https://idp.example/token'", "SMTPSEND_OFFICE_CLIENT_ID=mailer", "SMTPSEND_OFFICE_TENANT_ID=",
+		},
+	} {
+		got := problems(t, options(t, complete(others...)...))
+		if len(got) != 1 || !strings.HasPrefix(got[0], "error: SMTPSEND_"+wrong+" ") {
+			t.Errorf("%s: %q", wrong, got)
+		}
+	}
+}
+
 func TestFlagsTakeSettingsOnly(t *testing.T) {
 	o := options(t, complete()...)
 	o.Flags = map[string]string{"OFFICE_CLIENT_SECRET": hidden, "OFFICE_CLIENT_SECRET_FILE": "x", "NOTHING": "x", "MAIL_SERVER": "localhost"}

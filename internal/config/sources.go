@@ -24,6 +24,12 @@ type entry struct {
 	origin Origin
 }
 
+// isDefault reports a value that is the table's default, wherever it comes from, so that
+// nothing can be wrong with it.
+func (e entry) isDefault(s setting.Setting) bool {
+	return e.text.Reveal() == s.Default && !strings.HasPrefix(s.Default, "(") // those are for people
+}
+
 // sources are the places where values come from.
 type sources struct {
 	environ      map[string]string
@@ -112,14 +118,9 @@ func (s *sources) resolve(wanted setting.Setting) (entry, bool) {
 
 // derived returns what other settings or the system make of an unset one.
 func (s *sources) derived(wanted setting.Setting) (entry, bool) {
-	_, cloudSet := s.lookup("CLOUD")
-	if host := s.authority(); wanted.Name == "OFFICE_TOKEN_ENDPOINT" && host != "" && !cloudSet {
-		return entry{secret.New(endpointAt(host)), Origin{Source: SourceAzure, Name: variableAuthorityHost}}, true
-	}
-	if value, ok := s.cloud.value(wanted.Name); ok && cloudSet {
-		return entry{secret.New(value), Origin{Source: SourceSetting, Name: Prefix + "CLOUD"}}, true
-	}
 	switch wanted.Name {
+	case "OFFICE_TOKEN_ENDPOINT", "OFFICE_ACCESS_SCOPES", "MAIL_SERVER":
+		return s.ofCloud(wanted.Name)
 	case "MAIL_SENDER":
 		if e, ok := s.lookup("SMTP_USER_NAME"); ok && strings.Contains(e.text.Reveal(), "@") {
 			return entry{e.text, Origin{Source: SourceSetting, Name: Prefix + "SMTP_USER_NAME"}}, true
@@ -132,6 +133,19 @@ func (s *sources) derived(wanted setting.Setting) (entry, bool) {
 		if dir := dirOr(s.userCacheDir, os.UserCacheDir); dir != "" {
 			return entry{secret.New(filepath.Join(dir, "smtpsend")), Origin{Source: SourceDefault}}, true
 		}
+	}
+	return entry{}, false
+}
+
+// ofCloud returns what CLOUD makes of an unset setting, or without it the authority in
+// the environment.
+func (s *sources) ofCloud(name string) (entry, bool) {
+	if _, cloudSet := s.lookup("CLOUD"); cloudSet {
+		value, ok := s.cloud.value(name)
+		return entry{secret.New(value), Origin{Source: SourceSetting, Name: Prefix + "CLOUD"}}, ok
+	}
+	if host := s.authority(); name == "OFFICE_TOKEN_ENDPOINT" && host != "" {
+		return entry{secret.New(endpointAt(host)), Origin{Source: SourceAzure, Name: variableAuthorityHost}}, true
 	}
 	return entry{}, false
 }

@@ -103,10 +103,25 @@ func (o *Options) readsText() bool {
 
 // fileOf is the value of a field that takes one file.
 func (o *Options) fileOf(field string) string {
-	return map[string]string{
-		"text-file": o.TextFile, "html-file": o.HTMLFile, "markdown-file": o.MarkdownFile, "template": o.Template,
-		"data": o.Data, "message": o.Message, "save": o.Save, "preview": o.Preview,
-	}[field]
+	switch field {
+	case "text-file":
+		return o.TextFile
+	case "html-file":
+		return o.HTMLFile
+	case "markdown-file":
+		return o.MarkdownFile
+	case "template":
+		return o.Template
+	case "data":
+		return o.Data
+	case "message":
+		return o.Message
+	case "save":
+		return o.Save
+	case "preview":
+		return o.Preview
+	}
+	return ""
 }
 
 // FromStdin names what is read from standard input; without a body it is the text.

@@ -46,7 +46,8 @@ func Read(ctx context.Context, m *mail.Msg, o readymessage.Options) (*readymessa
 	if err == nil && panicked == nil {
 		err = check(m) // middleware has had its turn
 	}
-	if raw != nil && (err != nil || panicked != nil) {
+	failed := err != nil || panicked != nil
+	if raw != nil && failed {
 		_ = raw.Close()
 	}
 	if panicked != nil { // in the caller's goroutine, where the caller may recover

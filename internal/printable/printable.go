@@ -78,7 +78,13 @@ func escape(text string, keep func(rune) string) string {
 
 // clean reports that there is nothing to escape.
 func clean(text string) bool {
-	return utf8.ValidString(text) && strings.IndexFunc(text, Steers) < 0
+	for i := range len(text) {
+		isASCII := text[i]-' ' < utf8.RuneSelf-1-' ' // without controls, which most text is
+		if !isASCII {
+			return utf8.ValidString(text[i:]) && strings.IndexFunc(text[i:], Steers) < 0
+		}
+	}
+	return true
 }
 
 func or(a, b string) string {

@@ -16,14 +16,14 @@ import (
 
 // The units, and the overall exposure that `systemd-analyze security` may give
 // them, in tenths.
-var exposure = map[string]string{"smtpsend-queue.service": "20", "smtpsend-notify@.service": "20"}
+var exposure = map[string]string{"smtpsend-queue.service": "20", "smtpsend-relay.service": "20", "smtpsend-notify@.service": "20"}
 
 // installed writes all units into a directory, with the programs where they are
 // here, and for notify.conf a service that has it.
 func installed(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	to := map[string]string{"notify.conf": "watched.service.d/notify.conf", "smtpsend-queue.timer": "smtpsend-queue.timer"}
+	to := map[string]string{"notify.conf": "watched.service.d/notify.conf", "smtpsend-queue.timer": "smtpsend-queue.timer", "smtpsend-relay.socket": "smtpsend-relay.socket"}
 	for unit := range exposure {
 		to[unit] = unit
 	}
@@ -60,7 +60,7 @@ func analyze(dir string, args ...string) (string, error) {
 func TestUnitsVerify(t *testing.T) {
 	need(t, "systemd-analyze")
 	dir := installed(t)
-	units := []string{"watched.service", "smtpsend-notify@watched.service", "smtpsend-queue.service", "smtpsend-queue.timer"}
+	units := []string{"watched.service", "smtpsend-notify@watched.service", "smtpsend-queue.service", "smtpsend-queue.timer", "smtpsend-relay.service", "smtpsend-relay.socket"}
 	for _, unit := range units {
 		out, err := analyze(dir, "verify", "--man=no", filepath.Join(dir, unit))
 		for line := range strings.Lines(out) {

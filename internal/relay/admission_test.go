@@ -1,11 +1,13 @@
 package relay_test
 
 import (
+	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/smtpsend/smtpsend/internal/relay/users"
+	"golang.org/x/crypto/bcrypt"
 )
 
 const hello = `
@@ -24,16 +26,18 @@ const (
 	plainElse = "AHN0cmF5AFBhc3N3b3JkMg=="
 )
 
-// usersFile has erp and stray.
+// usersFile has erp and stray, by hashes that cost little.
 func usersFile(t *testing.T) string {
 	t.Helper()
-	name := t.TempDir() + "/users"
+	var lines strings.Builder
 	for user, password := range map[string]string{"erp": "Password1", "stray": "Password2"} {
-		if _, err := users.Add(t.Context(), name, user, password); err != nil {
+		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+		if err != nil {
 			t.Fatal(err)
 		}
+		fmt.Fprintf(&lines, "%s:%s\n", user, hash)
 	}
-	return read(t, name)
+	return lines.String()
 }
 
 func TestWhoMaySubmit(t *testing.T) {
@@ -86,16 +90,29 @@ func TestAWrongPasswordIsToldAndItsNameKept(t *testing.T) {
 	l := newLab(t, "listeners: [{address: 'smtp://127.0.0.1:0', policy: auth}]\nusers_file: users\nclients: [{name: erp, user: erp}]", with{users: usersFile(t)})
 	c := l.dial(localhost).dialogue(hello + "C: AUTH LOGIN " + erp + "\nS: 334\nC: " + wrong + "\nS: 535 5.7.8\nC: QUIT\nS: 221")
 	v := l.leave(c)
-	if len(l.refusals) != 1 || l.refusals[0].Name != "erp" || l.refusals[0].Exposed || v.Refusals != 1 || v.User != "" {
-		t.Errorf("told %+v, visit %+v", l.refusals, v)
+	if len(l.events()) != 1 || l.events()[0].Name != "erp" || l.events()[0].Exposed || v.Refusals != 1 || v.User != "" {
+		t.Errorf("told %+v, visit %+v", l.events(), v)
+	}
+}
+
+func TestManyWrongPasswordsMakeAnAddressWait(t *testing.T) {
+	l := newLab(t, "listeners: [{address: 'smtp://127.0.0.1:0', policy: auth}]\nusers_file: users\nclients: [{name: erp, user: erp}]",
+		with{users: usersFile(t)})
+	for i := range 10 {
+		wrong := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "\x00erp\x00wrong%d", i))
+		_ = l.dial(localhost).dialogue(hello + "C: AUTH PLAIN " + wrong + "\nS: 535 5.7.8").conn.Close()
+	}
+	l.dial(localhost).dialogue(hello + "C: AUTH PLAIN " + plainErp + "\nS: 454 4.7.0 too many wrong passwords from 127.0.0.1: try again in some minutes")
+	if got := l.codes(); !slices.Contains(got, "relay-auth-later") {
+		t.Errorf("refused with %q", got)
 	}
 }
 
 func TestAPasswordInClearIsSaidToBeExposed(t *testing.T) {
 	l := newLab(t, "listeners: [{address: 'starttls://127.0.0.1:0', policy: auth, proxy_protocol_from: [192.0.2.1]}]\nusers_file: users\nclients: [{name: erp, user: erp}]", with{users: usersFile(t)})
 	l.dial(l.first()).dialogue(hello + "C: AUTH LOGIN " + erp + "\nS: 538\nC: AUTH PLAIN " + plainErp + "\nS: 538")
-	if l.refusals[0].Exposed || !l.refusals[1].Exposed {
-		t.Errorf("told %+v", l.refusals)
+	if l.events()[0].Exposed || !l.events()[1].Exposed {
+		t.Errorf("told %+v", l.events())
 	}
 }
 
@@ -153,6 +170,7 @@ func TestSendersAndRecipients(t *testing.T) {
 		"root, completed":       {"domain: contoso.example\n" + local(anyone), "C: MAIL FROM:<root>\nS: 250", nil},
 		"null, by the default":  {"default_mailbox: noreply@contoso.example\n" + local(anyone), "C: MAIL FROM:<>\nS: 250", nil},
 		"too large by SIZE":     {strings.Replace(local(anyone), `"}]`, `", limits: {size: 65536}}]`, 1), "C: MAIL FROM:<a@contoso.example> SIZE=65537\nS: 552 5.3.4 the message is larger than 65536 octets (0.1 MB)", []string{"relay-too-large"}},
+		"BINARYMIME":            {local(anyone), "C: MAIL FROM:<a@contoso.example> BODY=BINARYMIME\nS: 555 5.5.4 BODY=BINARYMIME is not offered", []string{"relay-message-unreadable"}},
 		"another domain":        {local(client), mail + "C: RCPT TO:<x@fabrikam.example>\nS: 550 5.7.1 client scanner may not write to fabrikam.example\nC: RCPT TO:<x@CONTOSO.example>\nS: 250", []string{"relay-recipient-elsewhere"}},
 		"a local name":          {local(anyone), mail + "C: RCPT TO:<root>\nS: 550 5.1.1 \"root\" has no domain and no alias", []string{"relay-recipient-local"}},
 		"not an address to":     {local(anyone), mail + "C: RCPT TO:<x..@y@z>\nS: 55", nil},

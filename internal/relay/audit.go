@@ -1,12 +1,15 @@
 package relay
 
 import (
+	"context"
+	"crypto/tls"
 	"log/slog"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
 // loggedRecipients is how many of a message are named in its audit line.
@@ -35,6 +38,29 @@ func (s *session) logRefusal(e *event.Refusal) {
 		attrs = append(attrs, slog.String("rcpt", e.Rcpt))
 	}
 	s.relay.opts.Logger.Warn("refused", append(attrs, slog.String("reply", e.Reply))...)
+}
+
+// logBroken is the line of a session that broke. Some devices never say QUIT: that is worth
+// a line to who looks for it alone.
+func (s *session) logBroken(b smtpserver.Broken) {
+	level := slog.LevelWarn
+	if b.Cause == smtpserver.CauseClosed || b.Cause == smtpserver.CauseIdle {
+		level = slog.LevelDebug
+	}
+	attrs := append(s.where(), slog.String("cause", string(b.Cause)))
+	if b.LastVerb != "" {
+		attrs = append(attrs, slog.String("verb", b.LastVerb))
+	}
+	if b.LastRefusal != "" {
+		attrs = append(attrs, slog.String("reply", b.LastRefusal))
+	}
+	if b.Err != nil {
+		attrs = append(attrs, slog.String("err", b.Err.Error()))
+	}
+	if b.Offer != nil && len(b.Offer.Versions) > 0 {
+		attrs = append(attrs, slog.String("offered", tls.VersionName(b.Offer.Versions[0])))
+	}
+	s.relay.opts.Logger.Log(context.Background(), level, "broken", attrs...)
 }
 
 // where is who is at the other end, for a line.

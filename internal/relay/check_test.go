@@ -12,8 +12,8 @@ func TestCheckIsNoVisit(t *testing.T) {
 	if err := l.relay.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if len(l.visits) != 0 || len(l.refusals) != 0 {
-		t.Errorf("visits %+v, refusals %+v", l.visits, l.refusals)
+	if len(l.visited()) != 0 || len(l.events()) != 0 {
+		t.Errorf("visits %+v, refusals %+v", l.visited(), l.events())
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/badinput"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/mimetext"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
@@ -40,26 +41,36 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 		return s.refuse(*refused)
 	}
 	defer mail.Close()
-	id, _, err := s.relay.opts.Outbox.AcceptContent(ctx, spool.Message{
+	id, err := s.relay.accept(ctx, spool.Message{
 		Mailbox: t.decision.Mailbox.Addr(), Envelope: mail.Envelope, MessageID: mail.MessageID, Size: mail.Content.Size(),
 		Source: Source, Client: t.client.Name,
 	}, mail.Content)
 	if err != nil {
 		return s.refuse(s.relay.untaken(err))
 	}
+	s.relay.took()
 	t.budget.Keep(len(mail.Envelope.ForwardPaths))
 	octets := t.listener.Limits.Size - sized.left
-	s.count(len(mail.Envelope.ForwardPaths), octets)
+	s.visit.Took(len(mail.Envelope.ForwardPaths), octets)
 	t.logTaken(id, mail, octets)
 	return smtpserver.Say(250, "2.0.0 queued as "+string(id))
 }
 
-// count adds a message that was taken to the visit.
-func (s *session) count(recipients int, octets int64) {
-	s.visit.Messages++
-	s.visit.Recipients += recipients
-	s.visit.Octets += octets
-	s.visit.Largest = max(s.visit.Largest, octets)
+// mostAccepted is how many messages go into the outbox at once, each with up to 1 MiB in
+// memory. They are whole by then, so that no slow client keeps others waiting; as many
+// share a commit.
+const mostAccepted = 64
+
+// accept puts a message into the outbox.
+func (r *Relay) accept(ctx context.Context, m spool.Message, content *mailobject.Content) (queueid.ID, error) {
+	select {
+	case r.accepting <- struct{}{}:
+		defer func() { <-r.accepting }()
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	id, _, err := r.opts.Outbox.AcceptContent(ctx, m, content)
+	return id, err
 }
 
 // reencode is how the mail of a client leaves.
@@ -116,17 +127,32 @@ func (r *Relay) untaken(err error) refusal {
 	case bad:
 		return messageBad(err)
 	case errors.Is(err, store.ErrFull):
-		r.opts.Warn("no mail is taken: " + err.Error())
+		r.trouble(err)
 		return refusal{stage: event.StageContent, code: event.OutboxFull, reply: 452, enhanced: "4.3.1", text: "the relay's disk is full: try again later"}
 	case errors.Is(err, store.ErrBroken):
 		r.fail(err)
 	}
-	r.opts.Warn("a message was not taken: " + err.Error())
+	r.trouble(err)
 	return refusal{stage: event.StageContent, code: event.OutboxTrouble, reply: 451, enhanced: "4.3.0", text: "the relay cannot keep the message now: try again later"}
 }
 
 func loops() *refusal {
 	return &refusal{stage: event.StageContent, code: event.Loop, reply: 554, enhanced: "5.4.6", text: "the message goes round in a loop: it was here before"}
+}
+
+// trouble warns of what keeps the outbox from taking mail, once until it takes some again:
+// every refusal has a line of its own.
+func (r *Relay) trouble(err error) {
+	if !r.troubled.Swap(true) {
+		r.opts.Warn("mail is not taken, and clients are asked to try again later: " + err.Error())
+	}
+}
+
+// took ends the trouble.
+func (r *Relay) took() {
+	if r.troubled.Load() && r.troubled.Swap(false) {
+		r.opts.Warn("mail is taken again")
+	}
 }
 
 // mailOf is the mail object of a message, with what the relay changes. One of both results

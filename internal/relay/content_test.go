@@ -194,8 +194,8 @@ func TestAConnectionCutInsideContentLeavesNothing(t *testing.T) {
 			if len(l.queued()) != 0 || v.Messages != 0 || v.Broken == nil {
 				t.Errorf("%d messages are in the outbox, visit %+v", len(l.queued()), v)
 			}
-			if got := l.codes(); !slices.Equal(got, []string{"relay-session-broken"}) || l.refusals[0].Hello != "device" {
-				t.Errorf("told %+v", l.refusals)
+			if got := l.codes(); !slices.Equal(got, []string{"relay-session-broken"}) || l.events()[0].Hello != "device" {
+				t.Errorf("told %+v", l.events())
 			}
 		})
 	}
@@ -216,7 +216,7 @@ func TestAVisitTellsWhatWasDone(t *testing.T) {
 	case v.Quirks.String() != "lower-case,no-quit,path-blanks,no-brackets":
 		t.Errorf("quirks %s", v.Quirks)
 	}
-	audit := l.log.String()
+	audit := l.logged()
 	for _, part := range []string{"msg=taken", "client=this-host", "mail=a@contoso.example", "mailbox=a@contoso.example", "rcpt=x@contoso.example", "octets=38", "mail_id=" + string(l.box.Tag()) + "-1", "message_id=<"} {
 		if !strings.Contains(audit, part) {
 			t.Errorf("%q is missing in\n%s", part, audit)

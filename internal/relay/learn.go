@@ -40,7 +40,7 @@ func (s *session) learns() bool {
 }
 
 // learnAuth answers AUTH of such a client. Only a user that the file knows is checked.
-func (s *session) learnAuth(ctx context.Context, r *rules, mechanism string, initial []byte, challenge func([]byte) ([]byte, error)) smtpserver.Reply {
+func learnAuth(ctx context.Context, s *session, r *rules, mechanism string, initial []byte, challenge func([]byte) ([]byte, error)) smtpserver.Reply {
 	name, password, err := credentials(mechanism, initial, challenge)
 	if errors.Is(err, errDialogue) {
 		return smtpserver.Say(501, "5.5.2 Authentication ended")
@@ -54,13 +54,14 @@ func (s *session) learnAuth(ctx context.Context, r *rules, mechanism string, ini
 	return smtpserver.Say(235, "2.7.0 Authentication successful")
 }
 
-// beginPassing answers the MAIL of a client whose message is handed on.
-func (s *session) beginPassing(ctx context.Context, r *rules, l *relayfile.Listener, m smtpserver.Mail) smtpserver.Reply {
-	passed, reply := s.relay.opts.Learning.PassTo.Begin(ctx, m)
+// beginPassing answers the MAIL of a message that is handed on.
+func (t *transaction) beginPassing(ctx context.Context) smtpserver.Reply {
+	passed, reply := t.session.relay.opts.Learning.PassTo.Begin(ctx, t.mail)
 	if passed == nil {
-		return s.notPassed(event.StageMail, reply, m.ReversePath)
+		return t.notPassed(event.StageMail, reply)
 	}
-	s.tx = &transaction{session: s, rules: r, listener: l, client: &learned, mail: m, passed: passed}
+	t.passed = passed
+	t.session.tx = t
 	return reply
 }
 
@@ -72,7 +73,7 @@ func (t *transaction) passRcpt(rc smtpserver.Rcpt) smtpserver.Reply {
 	}
 	reply := t.passed.Rcpt(rc)
 	if reply.Code/100 != 2 {
-		return s.notPassed(event.StageRcpt, reply, "")
+		return t.notPassed(event.StageRcpt, reply)
 	}
 	t.given = append(t.given, rc.ForwardPath)
 	return reply
@@ -85,7 +86,7 @@ func (t *transaction) passContent(in io.Reader) smtpserver.Reply {
 	rest := bufio.NewReader(sized)
 	header, err := headerSection(rest)
 	if err != nil {
-		return s.unpassed(t, err)
+		return t.unread(err)
 	}
 	if s.relay.loops(valuesOf(header, "Received")) {
 		return s.refuse(*loops())
@@ -95,12 +96,12 @@ func (t *transaction) passContent(in io.Reader) smtpserver.Reply {
 	reply, err := t.passed.Content(io.MultiReader(trace, bytes.NewReader(header), rest))
 	switch {
 	case err != nil:
-		return s.unpassed(t, err)
+		return t.unread(err)
 	case reply.Code/100 != 2:
-		return s.notPassed(event.StageContent, reply, "")
+		return t.notPassed(event.StageContent, reply)
 	}
 	octets := t.listener.Limits.Size - sized.left
-	s.count(len(t.given), octets)
+	s.visit.Took(len(t.given), octets)
 	s.relay.opts.Logger.Info("passed on", append(s.where(), slog.String("to", s.relay.opts.Learning.PassTo.Addr), slog.String("mail", t.mail.ReversePath),
 		slog.Int("recipients", len(t.given)), slog.Int64("octets", octets), slog.String("reply", fmt.Sprint(reply.Code, " ", strings.Join(reply.Lines, " "))))...)
 	return reply
@@ -163,16 +164,16 @@ func folded(value string) string {
 	return b.String()
 }
 
-// unpassed answers a content that could not be read.
-func (s *session) unpassed(t *transaction, err error) smtpserver.Reply {
+// unread answers a content that could not be read.
+func (t *transaction) unread(err error) smtpserver.Reply {
 	if errors.Is(err, errSize) || errors.Is(err, smtpserver.ErrTooLarge) {
-		return s.refuse(tooLarge(event.StageContent, t.listener, ""))
+		return t.session.refuse(tooLarge(event.StageContent, t.listener, ""))
 	}
 	return smtpserver.Say(451, "4.3.0 The message did not come to its end") // which is not used
 }
 
 // notPassed tells of a refusal by the smart host, and gives the client its reply.
-func (s *session) notPassed(stage event.Stage, reply smtpserver.Reply, mail string) smtpserver.Reply {
+func (t *transaction) notPassed(stage event.Stage, reply smtpserver.Reply) smtpserver.Reply {
 	enhanced, text, _ := strings.Cut(strings.Join(reply.Lines, " "), " ")
-	return s.refuse(refusal{stage: stage, code: event.SmartHost, reply: reply.Code, enhanced: enhanced, text: text, mail: mail})
+	return t.session.refuse(refusal{stage: stage, code: event.SmartHost, reply: reply.Code, enhanced: enhanced, text: text, mail: t.mail.ReversePath})
 }

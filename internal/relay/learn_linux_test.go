@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -313,7 +314,11 @@ func TestWhatWasObservedIsPutInPlace(t *testing.T) {
 	if _, err := users.Add(t.Context(), passwords, "erp", "Password1"); err != nil {
 		t.Fatal(err)
 	}
-	second := newLab(t, strings.Replace(proposal.Text, "relay-users", "users", 1), with{users: read(t, passwords)})
+	lines, err := os.ReadFile(passwords)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := newLab(t, strings.Replace(proposal.Text, "relay-users", "users", 1), with{users: string(lines)})
 	second.from("127.0.0.3").dialogue(scanner)
 	second.from("127.0.0.4").dialogue(server(password1))
 	for who, script := range map[string]string{

@@ -136,7 +136,9 @@ func (r *Relay) openPort(ctx context.Context, l *relayfile.Listener) (*port, err
 	if p.socket, err = listener.Open(ctx, o); err != nil {
 		return nil, err
 	}
-	delete(r.opts.Inherited, l.Socket)
+	if l.Socket != "" {
+		delete(r.opts.Inherited, l.Socket)
+	}
 	return p, nil
 }
 
@@ -169,6 +171,7 @@ func (p *port) connectionRefused(remote net.Addr, err error) {
 	e := event.Refusal{Stage: event.StageConnection, Code: code, Reply: line(err.Error())}
 	l := p.entry.Load()
 	e.Session = event.Session{Time: p.relay.opts.Now(), Listener: l.Address.String(), Lowest: uint16(l.TLSMin), Unix: who.Unix, Address: who.Addr, UID: who.UID}
+	p.relay.opts.Logger.Warn("broken", "listener", e.Listener, "address", e.Place(), "code", string(e.Code), "err", err.Error())
 	p.relay.opts.Refused(e)
 }
 

@@ -76,6 +76,8 @@ type Options struct {
 	// relay ends: 30 s.
 	Grace time.Duration
 	Now   func() time.Time // nil: time.Now
+
+	sleep func(context.Context, time.Duration) error // tests: how a wrong password waits
 }
 
 func (o Options) withDefaults() Options {
@@ -103,13 +105,16 @@ func (o Options) withDefaults() Options {
 
 // Relay takes mail. Its methods are safe for concurrent use.
 type Relay struct {
-	opts   Options
-	used   *budget.Budgets
-	rules  atomic.Pointer[rules] // in force
-	broken chan error            // the outbox's, at most one
+	opts    Options
+	used    *budget.Budgets
+	blocked blockedMailboxes
+	rules   atomic.Pointer[rules] // in force
+	broken  chan error            // the outbox's, at most one
 
+	accepting   chan struct{} // holds one for each message on its way into the outbox
 	connections atomic.Int64
-	checks      sync.Map // addresses of connections of Check
+	troubled    atomic.Bool // the outbox takes nothing, and a warning said so
+	checks      sync.Map    // addresses of connections of Check
 
 	reloading sync.Mutex // one at a time; guards what follows
 	ports     map[string]*port
@@ -125,7 +130,10 @@ type Relay struct {
 // the users file, of certificates and of the listeners.
 func New(ctx context.Context, o Options) (*Relay, error) {
 	o = o.withDefaults()
-	r := &Relay{opts: o, used: budget.New(o.Now), ports: map[string]*port{}, spare: map[string]*port{}, broken: make(chan error, 1)}
+	r := &Relay{
+		opts: o, used: budget.New(o.Now), blocked: blockedMailboxes{box: o.Outbox, now: o.Now}, ports: map[string]*port{}, spare: map[string]*port{},
+		broken: make(chan error, 1), accepting: make(chan struct{}, mostAccepted),
+	}
 	err := operator.Intake(ctx, o.Outbox, Source, o.Now().Add(-24*time.Hour), r.used.Count)
 	if err == nil {
 		err = r.Reload(ctx)

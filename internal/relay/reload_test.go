@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/relay"
 )
@@ -124,7 +125,8 @@ func TestReloadUnderLoadRefusesAndCutsNoConnection(t *testing.T) {
 					return
 				default:
 				}
-				l.dial("smtp://" + at).dialogue(hello + mailFrom + "S: 250\nC: RSET\nS: 250\nC: QUIT\nS: 221")
+				c := l.dial("smtp://" + at).dialogue(hello + mailFrom + "S: 250\nC: RSET\nS: 250\nC: QUIT\nS: 221")
+				_ = c.conn.Close()
 			}
 		})
 	}
@@ -163,8 +165,8 @@ func TestInheritedSocketsAreTaken(t *testing.T) {
 		Inherited: map[string][]net.Listener{"one": {one}, "two": {two}},
 	}})
 	l.dial("smtp://127.0.0.1:25").dialogue(hello + mailFrom + "S: 250")
-	if len(l.warnings) != 1 || !strings.Contains(l.warnings[0], `"two"`) {
-		t.Errorf("warned of %q", l.warnings)
+	if len(l.warned()) != 1 || !strings.Contains(l.warned()[0], `"two"`) {
+		t.Errorf("warned of %q", l.warned())
 	}
 	// One that was taken for a file that does not hold can be taken again.
 	l.settings("listeners: [{address: 'smtp://127.0.0.1:25', socket: one}, {address: 'smtp://127.0.0.1:26', socket: two}, {address: 'smtp://127.0.0.1:27', socket: three}]\nclients: [" + anyone + "]\n")
@@ -187,6 +189,15 @@ func TestInheritedSocketThatOthersReachIsNotTakenForLoopback(t *testing.T) {
 	l.settings("listeners: [{address: 'smtp://127.0.0.1:25', socket: wide}]\nclients: [" + anyone + "]\n")
 	if err := l.reload(); err == nil || !strings.Contains(err.Error(), "which other hosts can reach") {
 		t.Errorf("reload said %v", err)
+	}
+}
+
+func TestShutdownEndsWithItsGrace(t *testing.T) {
+	l := newLab(t, local(anyone), with{relay: relay.Options{Grace: time.Millisecond}})
+	l.dial(localhost).dialogue(envelope)
+	l.end()
+	if err := <-l.result; err != nil {
+		t.Error(err)
 	}
 }
 

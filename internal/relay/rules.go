@@ -42,7 +42,7 @@ func (r *Relay) newRules(ctx context.Context, f *relayfile.File) (*rules, error)
 		n.users, err = old.users, old.users.Reload(ctx)
 	} else {
 		warn := func(err error) { r.opts.Warn("users file: the users from before stay in use: " + err.Error()) }
-		n.users, err = users.Open(ctx, users.Options{Path: f.UsersFile, Warn: warn})
+		n.users, err = users.Open(ctx, users.Options{Path: f.UsersFile, Warn: warn, Sleep: r.opts.sleep})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("users file %s: %w", f.UsersFile, err)

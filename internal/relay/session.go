@@ -115,7 +115,7 @@ func (s *session) Auth(ctx context.Context, mechanism string, initial []byte, ch
 	isKnown := mechanism == "LOGIN" || mechanism == "PLAIN"
 	switch {
 	case s.learns() && isKnown:
-		return s.learnAuth(ctx, r, mechanism, initial, challenge)
+		return learnAuth(ctx, s, r, mechanism, initial, challenge)
 	case !offered:
 		return s.refuse(refusal{stage: event.StageAuth, code: event.AuthNotOffered, reply: 502, enhanced: "5.5.1",
 			text: s.place() + " cannot sign in here: switch off the user name at the device, or give it a client with a user at the relay"})
@@ -251,6 +251,7 @@ func (p *port) sessionBroke(peer *smtpserver.Peer, b smtpserver.Broken) {
 		s = at.connection.session
 		s.visit.Broken = &b
 	}
+	s.logBroken(b)
 	p.relay.opts.Refused(event.Refusal{Session: s.now(), Stage: event.StageConnection, Code: event.SessionBroken, Reply: b.LastRefusal, Broken: &b})
 }
 

@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,11 +35,26 @@ import (
 	"github.com/smtpsend/smtpsend/internal/session"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(certificates())
+		os.Exit(code)
+	}))
+}
+
+// certificates is the directory of the self-made certificate that all tests show: making
+// one takes long.
+var certificates = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "relay")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+})
 
 // lab is a relay with its outbox, in a directory.
 type lab struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	box   *outbox.Outbox
 	relay *relay.Relay
@@ -49,6 +65,7 @@ type lab struct {
 	visits   []event.Visit
 	warnings []string
 	log      strings.Builder
+	told     chan event.Refusal
 	left     chan struct{} // gets one for each visit
 	end      context.CancelFunc
 	result   chan error
@@ -63,9 +80,9 @@ type with struct {
 }
 
 // newLab starts a relay with the settings, which end in the entries of the file.
-func newLab(t *testing.T, settings string, w with) *lab {
+func newLab(t testing.TB, settings string, w with) *lab {
 	t.Helper()
-	l := &lab{t: t, dir: t.TempDir(), left: make(chan struct{}, 1000), result: make(chan error, 1)}
+	l := &lab{t: t, dir: t.TempDir(), left: make(chan struct{}, 10_000), told: make(chan event.Refusal, 10_000), result: make(chan error, 1)}
 	l.file = filepath.Join(l.dir, "relay.yaml")
 	l.write("users", w.users)
 	l.settings(settings)
@@ -77,12 +94,15 @@ func newLab(t *testing.T, settings string, w with) *lab {
 	if l.box, err = outbox.Open(t.Context(), cmp.Or(w.dir, filepath.Join(l.dir, "state")), w.outbox); err != nil {
 		t.Fatal(err)
 	}
-	o := w.relay
-	o.Outbox, o.Hostname, o.CertificateDir = l.box, "relay.contoso.example", filepath.Join(l.dir, "tls")
+	o := relay.Hurried(w.relay)
+	o.Outbox, o.Hostname, o.CertificateDir = l.box, "relay.contoso.example", certificates()
 	o.Read = func(ctx context.Context) (*relayfile.File, error) { return relayfile.Read(ctx, l.file) }
 	o.Logger = slog.New(slog.NewTextHandler(lockedWriter{l}, nil))
 	o.Warn = func(text string) { l.note(func() { l.warnings = append(l.warnings, text) }) }
-	o.Refused = func(r event.Refusal) { l.note(func() { l.refusals = append(l.refusals, r) }) }
+	o.Refused = func(r event.Refusal) {
+		l.note(func() { l.refusals = append(l.refusals, r) })
+		l.told <- r
+	}
 	o.Visited = func(v event.Visit) {
 		l.note(func() { l.visits = append(l.visits, v) })
 		l.left <- struct{}{}
@@ -169,7 +189,7 @@ func (l *lab) content() string {
 
 // client is one at a listener of the lab.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	r    *bufio.Reader
 }
@@ -189,7 +209,7 @@ func (l *lab) dial(address string) *client {
 	return newClient(l.t, conn)
 }
 
-func newClient(t *testing.T, conn net.Conn) *client { return &client{t, conn, bufio.NewReader(conn)} }
+func newClient(t testing.TB, conn net.Conn) *client { return &client{t, conn, bufio.NewReader(conn)} }
 
 // startTLS puts TLS over the connection.
 func (c *client) startTLS() *client {
@@ -350,11 +370,23 @@ func (l *lab) first() string {
 	return f.Listeners[0].Address.String()
 }
 
-func read(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+// events, visited, warned and logged are what was told up to now.
+func (l *lab) events() (list []event.Refusal) {
+	l.note(func() { list = slices.Clone(l.refusals) })
+	return list
+}
+
+func (l *lab) visited() (list []event.Visit) {
+	l.note(func() { list = slices.Clone(l.visits) })
+	return list
+}
+
+func (l *lab) warned() (list []string) {
+	l.note(func() { list = slices.Clone(l.warnings) })
+	return list
+}
+
+func (l *lab) logged() (text string) {
+	l.note(func() { text = l.log.String() })
+	return text
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
-	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/relay/admission"
 	"github.com/smtpsend/smtpsend/internal/relay/budget"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
@@ -57,14 +56,18 @@ func (s *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply 
 	if m.Size > l.Limits.Size {
 		return s.refuse(tooLarge(event.StageMail, l, m.ReversePath))
 	}
+	if m.Body == "BINARYMIME" { // only content in lines can be kept
+		return s.refuse(refusal{stage: event.StageMail, code: event.MessageBad, reply: 555, enhanced: "5.5.4", mail: m.ReversePath, text: "BODY=BINARYMIME is not offered"})
+	}
 	if learns && s.relay.opts.Learning.PassTo != nil {
-		return s.beginPassing(ctx, r, l, m)
+		t := &transaction{session: s, rules: r, listener: l, client: client, mail: m}
+		return t.beginPassing(ctx)
 	}
 	decision, unsuited := r.senders.AtMail(client, m.ReversePath)
 	if unsuited != nil {
 		return s.refuse(senderRefused(event.StageMail, unsuited))
 	}
-	if text := s.relay.blocked(ctx, decision.Mailbox); text != "" {
+	if text := s.relay.blocked.reason(ctx, decision.Mailbox); text != "" {
 		return s.refuse(refusal{stage: event.StageMail, code: event.MailboxBlocked, reply: 550, enhanced: "5.7.1", mail: m.ReversePath, text: text})
 	}
 	reserved := s.relay.used.Begin(client.Name, client.Budget)
@@ -111,22 +114,6 @@ func senderRefused(stage event.Stage, why *sender.Refusal) refusal {
 func tooLarge(stage event.Stage, l *relayfile.Listener, mail string) refusal {
 	return refusal{stage: stage, code: event.TooLarge, reply: 552, enhanced: "5.3.4", mail: mail,
 		text: fmt.Sprintf("the message is larger than %d octets (%.1f MB), which is the most that this relay takes", l.Limits.Size, float64(l.Limits.Size)/(1<<20))}
-}
-
-// blocked says why Exchange Online lets a mailbox submit nothing, until someone has
-// changed that; "" when it does. Every other trouble of a mailbox passes, or is ours: its
-// mail is kept.
-func (r *Relay) blocked(ctx context.Context, a address.Address) string {
-	db := r.opts.Outbox.DB()
-	rows, err := mailbox.All(db.View(ctx), mailbox.Key(a.Addr()))
-	if err != nil || len(rows) == 0 {
-		return "" // Accept says what is wrong with the outbox
-	}
-	wait := rows[0].Wait(db.Now())
-	if wait == nil || wait.Pause != mailbox.PauseBlocked {
-		return ""
-	}
-	return fmt.Sprintf("Exchange Online has blocked the mailbox %s, and an administrator has to release it: %s", a.Addr(), wait.Text)
 }
 
 func (s *session) Rcpt(_ context.Context, rc smtpserver.Rcpt) smtpserver.Reply {

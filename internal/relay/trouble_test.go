@@ -1,16 +1,21 @@
 package relay_test
 
 import (
+	"crypto/tls"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/aliases"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/localname"
+	"github.com/smtpsend/smtpsend/internal/outbox/store"
 	"github.com/smtpsend/smtpsend/internal/relay"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
 // What is trouble of ours or of Microsoft's is taken and kept; a mailbox that is blocked
@@ -42,13 +47,16 @@ func faulty(t *testing.T, name string) sandbox.Options {
 }
 
 func TestBlockedMailboxIsRefusedAtMail(t *testing.T) {
-	l := newLab(t, local(anyone), with{})
+	var later atomic.Int64 // by how much the clock goes ahead
+	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	l := newLab(t, local(anyone), with{relay: relay.Options{Now: now}})
 	l.dial(localhost).dialogue(message("Subject: 1\n", "250"))
 	l.courier(newExchange(t, faulty(t, "sender-banned")))
+	later.Add(int64(time.Second)) // it is looked for once a second
 	l.dial(localhost).dialogue(hello + mailFrom + "S: 550 5.7.1 Exchange Online has blocked the mailbox a@contoso.example, and an administrator has to release it: 5\n" +
 		"C: MAIL FROM:<b@contoso.example>\nS: 250")
-	if got := l.codes(); !slices.Equal(got, []string{"relay-mailbox-blocked"}) || !strings.HasPrefix(l.refusals[0].Reply, "550 5.7.1 ") || len(l.refusals[0].Reply) > 490 {
-		t.Errorf("told %+v", l.refusals)
+	if got := l.codes(); !slices.Equal(got, []string{"relay-mailbox-blocked"}) || !strings.HasPrefix(l.events()[0].Reply, "550 5.7.1 ") || len(l.events()[0].Reply) > 490 {
+		t.Errorf("told %+v", l.events())
 	}
 }
 
@@ -68,5 +76,33 @@ func TestLocalNamesGoWhereTheAliasesSay(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("goes to %q, want %q", got, want)
+	}
+}
+
+func TestTroubleOfTheOutboxIsToldOnce(t *testing.T) {
+	l := newLab(t, local(anyone), with{})
+	for range 3 {
+		l.relay.Untaken(store.ErrFull)
+	}
+	l.dial(localhost).dialogue(message("Subject: 1\n", "250"))
+	l.dial(localhost).dialogue(message("Subject: 2\n", "250"))
+	want := []string{"mail is not taken, and clients are asked to try again later: not enough disk space", "mail is taken again"}
+	if got := l.warned(); !slices.Equal(got, want) {
+		t.Errorf("warned of %q", got)
+	}
+}
+
+func TestHandshakeThatFailsIsLoggedWithWhatWasOffered(t *testing.T) {
+	l := newLab(t, "listeners: [{address: 'smtps://127.0.0.1:0', tls_min: '1.3'}]\nclients: ["+anyone+"]", with{})
+	c := l.dial(l.first())
+	if err := tls.Client(c.conn, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}).Handshake(); err == nil {
+		t.Fatal("TLS 1.2 was taken")
+	}
+	r := <-l.told
+	if r.Broken == nil || r.Broken.Cause != smtpserver.CauseHandshake || r.Address.String() != "127.0.0.1" {
+		t.Errorf("told %+v", r)
+	}
+	if !strings.Contains(l.logged(), `level=WARN msg=broken listener=smtps://127.0.0.1:0 address=127.0.0.1 cause=handshake-failed`) || !strings.Contains(l.logged(), `offered="TLS 1.2"`) {
+		t.Errorf("logged %s", l.logged())
 	}
 }

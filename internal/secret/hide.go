@@ -12,26 +12,39 @@ import (
 )
 
 // Writings returns value as it is and as others may write it when they quote
-// it: in a URL, in JSON, in HTML, in base64. Base64 depends on where among other
-// octets the value begins, so there are three of these.
-func Writings(value string) []string {
-	all := []string{value}
-	if strings.ContainsFunc(value, isEscaped) {
-		quoted, _ := json.Marshal(value) // of a string, which cannot fail
-		all = append(all, url.QueryEscape(value), strings.Trim(string(quoted), `"`), html.EscapeString(value))
-		slices.Sort(all)
-		all = slices.Compact(all)
+// it: in a URL, in JSON, in HTML, in base64.
+func Writings(value string) []string { return append(Quoted(value), Encoded(value)...) }
+
+// Quoted returns value as it is and as it is written in a URL, in JSON and in HTML.
+func Quoted(value string) []string {
+	if isPlain(value) {
+		return []string{value}
 	}
-	for before := range 3 {
-		all = append(all, strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("   "[:before] + value))[4:], "="))
+	quoted, _ := json.Marshal(value) // of a string, which cannot fail
+	all := []string{value, url.QueryEscape(value), strings.Trim(string(quoted), `"`), html.EscapeString(value)}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Encoded returns value in base64. That depends on where among other octets the value
+// begins, so there are three of these. They hold every part of value in base64, too.
+func Encoded(value string) []string {
+	all := []string{strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(value)), "=")}
+	for _, before := range []string{" ", "  "} { // in the first four octets, which depend on what it is
+		all = append(all, strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(before + value))[4:], "="))
 	}
 	return all
 }
 
-// isEscaped reports a character that not all of URL, JSON and HTML write as it is. A
-// token of the usual form (RFC 7515 3.1) has none.
-func isEscaped(r rune) bool {
-	return !ascii.IsAlnum(r) && r != '-' && r != '_' && r != '.'
+// isPlain reports that URL, JSON and HTML write all of value as it is. They do so with
+// a token of the usual form (RFC 7515 3.1).
+func isPlain(value string) bool {
+	for _, c := range []byte(value) {
+		if !ascii.IsAlnum(c) && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 // Words are what must not be shown, made ready to be looked for: a reply may have
@@ -49,11 +62,13 @@ type word struct {
 func NewWords(values ...string) Words {
 	w := Words{folded: make([]word, len(values))}
 	for i, value := range values {
-		f := word{text: fold(value)}
-		for _, c := range []byte(f.text) {
-			f.octets[c] = true
+		text, octets := []byte(value), &w.folded[i].octets
+		for at, c := range text {
+			c = small(c)
+			text[at] = c
+			octets[c] = true
 		}
-		w.folded[i] = f
+		w.folded[i].text = string(text)
 	}
 	return w
 }
@@ -63,6 +78,9 @@ func NewWords(values ...string) Words {
 // secret may do so in part, over several lines, or in capitals. A word that is
 // shorter itself is hidden whole.
 func (w Words) Hide(text string, shortest int) string {
+	for i := range w.folded { // a whole one first: a part that another word has too would leave pieces of it
+		text = hide(text, &w.folded[i], len(w.folded[i].text))
+	}
 	for i := range w.folded {
 		text = hide(text, &w.folded[i], shortest)
 	}
@@ -141,9 +159,15 @@ func runAround(text, value string, floor, from, to int) (start, end int) {
 func fold(s string) string {
 	b := []byte(s)
 	for i, c := range b {
-		if c-'A' < 26 {
-			b[i] = c + 'a' - 'A'
-		}
+		b[i] = small(c)
 	}
 	return string(b)
+}
+
+// small makes an ASCII letter small.
+func small(c byte) byte {
+	if c-'A' < 26 {
+		return c + 'a' - 'A'
+	}
+	return c
 }

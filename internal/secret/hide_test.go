@@ -35,6 +35,18 @@ func TestHideTakesRunsOut(t *testing.T) {
 	}
 }
 
+// A writing has parts of the others. Whichever is looked for first must not leave the
+// rest of the one that is there in pieces, which are too short to be found.
+func TestAWritingThatIsWholeLeavesNothing(t *testing.T) {
+	const value = `EwB4+Ab/dK==k9ZqWvRtYuIoPaSdF"x&<longlonglonglong/y`
+	words := secret.NewWords(secret.Writings(value)...)
+	for _, writing := range secret.Quoted(value) {
+		if got := words.Hide("it is "+writing+" there", 16); got != "it is [redacted] there" {
+			t.Errorf("%s: %s is left", writing, got)
+		}
+	}
+}
+
 func TestWritingsAreFoundWhereverTheyBegin(t *testing.T) {
 	const value = `a"<&b/c+d e%fghijklmno`
 	quoted, err := json.Marshal(map[string]string{"x": value})

@@ -37,7 +37,10 @@ func readExtensions(r smtp.Reply) Extensions {
 		if first, ok := strings.CutPrefix(keyword, "AUTH="); ok {
 			keyword, parameters = "AUTH", first+" "+parameters
 		}
-		if before, ok := ext[keyword]; !ok || keyword == "AUTH" {
+		switch before, again := ext[keyword]; {
+		case !again:
+			ext[keyword] = strings.TrimSpace(parameters)
+		case keyword == "AUTH":
 			ext[keyword] = strings.TrimSpace(before + " " + parameters)
 		}
 	}

@@ -31,7 +31,7 @@ type link struct {
 // dial makes the connection.
 func (l *link) dial(ctx context.Context) (err error) {
 	if l.raw, err = dial(ctx, l.o); err == nil {
-		l.wire = wire.New(l.raw, l.o.trace)
+		l.wire = wire.New(l.raw, l.o.Trace)
 	}
 	return err
 }
@@ -137,7 +137,7 @@ func (l *link) handshake(ctx context.Context) error {
 	}
 	state := conn.ConnectionState()
 	l.o.trace(fmt.Sprintf("*: %s %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)))
-	l.wire = wire.New(conn, l.o.trace)
+	l.wire.Over(conn)
 	l.tls = true
 	return nil
 }

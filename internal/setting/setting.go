@@ -3,10 +3,7 @@
 // values by it; the example file, the manual and imports are written by it.
 package setting
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Prefix begins the name of every variable.
 const Prefix = "SMTPSEND_"
@@ -57,14 +54,16 @@ func (s Setting) EnaioNames() []string {
 	return names
 }
 
-// All returns the table of all settings, group by group. The caller may change it.
-func All() []Setting { return slices.Clone(table()) }
+// All returns the table of all settings, group by group. It is the same for all callers,
+// none of whom changes it.
+func All() []Setting { return table() }
 
 // Named returns the setting of that name, without the prefix.
 func Named(name string) (Setting, bool) {
-	for _, s := range table() {
-		if s.Name == name {
-			return s, true
+	all := table()
+	for i := range all { // a Setting is large, and this is asked for every name that is met
+		if all[i].Name == name {
+			return all[i], true
 		}
 	}
 	return Setting{}, false

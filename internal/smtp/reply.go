@@ -10,6 +10,7 @@ package smtp
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -115,7 +116,8 @@ func Read(br *bufio.Reader) (Reply, error) {
 }
 
 func readLine(br *bufio.Reader, total *int) (string, error) {
-	var line []byte
+	var inOne [512]byte // enough for most lines
+	line := inOne[:0]
 	for {
 		part, err := br.ReadSlice('\n')
 		line = append(line, part[:min(len(part), MaxLine-len(line))]...)
@@ -130,7 +132,7 @@ func readLine(br *bufio.Reader, total *int) (string, error) {
 			return "", unexpectedEOF(err, *total)
 		}
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r"), nil
+	return string(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))), nil
 }
 
 // splitLine takes "250-text", "250 text" or a bare "250" apart. The first digit

@@ -269,6 +269,31 @@ func TestSilenceAfterBDATIsDoubtAndLaterMailGoesByDATA(t *testing.T) {
 	}
 }
 
+// A server whose replies do not add up, or that says of content what others say of a
+// recipient, would make doubt of every message.
+func TestLostCountAfterBDATIsDoubtAndLaterMailGoesByDATA(t *testing.T) {
+	for name, tt := range map[string]*server{
+		"a reply too many":        {sayOnce: map[string][]string{"mail": {"250 2.1.0 ok\r\n250 2.1.0 stray"}}},
+		"the reply to an address": {say: map[string]string{"bdat": "250 2.1.5 OK"}},
+		"all refused and accepted": {
+			rcpt: map[string]string{"a@contoso.example": "550 5.1.1 unknown"}, say: map[string]string{"bdat": "250 2.0.0 OK"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := chunking(tt)
+			sender := submission.NewSender(setup(t, s))
+			defer sender.Close()
+			if r := sender.Submit(t.Context(), compose(t, "a@contoso.example"), once); r.Count(smtp.InDoubt) != 1 {
+				t.Errorf("recipients %+v, err %v", r.Recipients, r.Err())
+			}
+			allAccepted(t, []*submission.Receipt{sender.Submit(t.Context(), compose(t, "b@contoso.example"), once)})
+			if got, want := verbs(s), "MAIL RCPT BDAT MAIL RCPT DATA"; got != want {
+				t.Errorf("dialogue %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 func TestInterruptedAfterBDATIsDoubt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/session"
@@ -171,8 +173,10 @@ func (c *chunk) inStep(r smtp.Reply, more surplus) bool {
 
 // lostCount ends a transaction in which the server said a reply too many, at a place
 // that is not known: whose refusals and whose acceptances the replies were is not
-// known either.
+// known either. Later mail goes by DATA, where the 354 tells: a server that does the
+// same each time would make doubt of every message.
 func (c *chunk) lostCount(r smtp.Reply, cause error) error {
+	c.p.o.Chunking.Fail()
 	c.t.expect()
 	return c.p.session.Fail(smtp.StageContent, &session.Error{Reply: r, Err: cause})
 }
@@ -277,20 +281,25 @@ func suspect(r smtp.Reply) bool {
 // submit something: no command but DATA, BDAT and BURL (RFC 4468) does. Such
 // content, a mail about SMTP or an attack, waits for the reply to DATA.
 func holdsSMTP(content []byte) bool {
-	for rest := content; len(rest) > 0; {
-		line := rest
-		if end := bytes.IndexAny(rest, "\r\n"); end >= 0 {
-			line, rest = rest[:end], rest[end+1:]
-		} else {
-			rest = nil
-		}
-		line = bytes.TrimLeft(line, " \t")
-		verb := line[:min(len(line), len("DATA"))] // some servers look no further
-		for _, submits := range []string{"DATA", "BDAT", "BURL"} {
-			if bytes.EqualFold(verb, []byte(submits)) {
+	for _, end := range []byte("\r\n") { // one after the other, which is faster than for both
+		for line, more := content, true; more; _, line, more = bytes.Cut(line, []byte{end}) {
+			if submits(line) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// submits reports whether a line begins with one of the commands that submit; some
+// servers look no further than its first four octets.
+func submits(line []byte) bool {
+	if len(line) == 0 || strings.IndexByte(" \tBbDd", line[0]) < 0 { // nearly every one
+		return false
+	}
+	verb := bytes.TrimLeft(line, " \t")
+	verb = verb[:min(len(verb), len("DATA"))]
+	return slices.ContainsFunc([]string{"DATA", "BDAT", "BURL"}, func(command string) bool {
+		return bytes.EqualFold(verb, []byte(command))
+	})
 }

@@ -60,6 +60,8 @@
 //     that is the reply to MAIL or RCPT, one came too many, and all is in doubt. It is
 //     the one way to know while the reply to BDAT is still to come; a server without
 //     such codes is believed.
+//   - Later mail goes by DATA in both of these cases, where the 354 tells what the
+//     replies before it were about.
 //
 // DATA it is, too, when replies decide whether the content goes out (AllOrNone);
 // when RSET is due, because a server that refuses RSET would add the recipients

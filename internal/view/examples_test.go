@@ -20,6 +20,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/relay"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
+	"github.com/smtpsend/smtpsend/internal/relay/observation"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/relay/sessions"
 	"github.com/smtpsend/smtpsend/internal/rows"
@@ -87,6 +88,12 @@ func objects() map[string]stdio.Object {
 		"details-none":   view.NewDetails(nil, false),
 		"mailboxes-none": view.NewMailboxes(nil),
 	}
+	all["observed"] = view.NewObserved(&observation.Seen{Lost: 1, Clients: []observation.Client{{
+		User: "erp", Places: []string{"192.0.2.17"}, Hellos: []string{"erp"}, Senders: []string{"", "a@contoso.example"}, Authors: []string{"a@contoso.example"}, Domains: []string{"contoso.example"},
+		Listeners: []observation.Visited{{Address: "starttls://0.0.0.0:25", TLS: []string{"TLS 1.2 x"}, Oldest: 0x303, InClear: true, SignedIn: true}},
+		More:      observation.More{Senders: true}, Learned: true, Sessions: 1, Messages: 2, Recipients: 3, Octets: 4, Largest: 5, Quirks: []string{"no-quit"}, First: at, Last: at,
+	}}}, &observation.Proposal{Text: "listeners:\n", Users: []string{"erp"}, Notes: []string{"a note"}})
+	all["observed-none"] = view.NewObserved(&observation.Seen{}, &observation.Proposal{})
 	all["sessions-none"] = view.NewSessions(nil, false)
 	all["sessions"] = view.NewSessions([]sessions.Record{
 		{Kind: sessions.Refused, Time: at, Listener: "starttls://0.0.0.0:25", Address: "192.0.2.17", Hello: "printer", TLS: "TLS 1.2 x", Stage: event.StageAuth, Code: "an-example", Cause: "192.0.2.17 is an example", Mail: "a@contoso.example", Rcpt: "b@contoso.example", Name: "printer", Exposed: true, Reply: "535 5.7.8 no"},

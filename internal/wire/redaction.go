@@ -25,11 +25,16 @@ const shortestCredential = 8
 // theirs split our line, in parts, and some write it in capitals.
 type credential struct{ words secret.Words }
 
-// newCredential is token and response, the latter as it goes over the wire.
+// newCredential is token and response, the latter as it goes over the wire. What
+// response has in base64, its token has too, but a short one has no run of its own there.
 func newCredential(token string, response []byte) *credential {
 	c := &credential{}
 	if len(token) >= shortestCredential {
-		c.words = secret.NewWords(append([]string{base64.StdEncoding.EncodeToString(response)}, secret.Writings(token)...)...)
+		words := append(secret.Quoted(token), secret.Encoded(string(response))...)
+		if len(token) <= shortestRun {
+			words = append(words, secret.Encoded(token)...)
+		}
+		c.words = secret.NewWords(words...)
 	}
 	return c
 }

@@ -40,6 +40,21 @@ func FuzzRedaction(f *testing.F) {
 	})
 }
 
+// A token that is shorter than a run is found whole in base64, wherever it begins there.
+func TestShortTokenInBase64IsHidden(t *testing.T) {
+	const longest = "abcdefgh1234567890ijklmn"
+	for length := 8; length <= len(longest); length++ {
+		token := longest[:length]
+		sasl := []byte("user=u@x.example\x01auth=Bearer " + token + "\x01\x01")
+		for _, before := range []string{"", "x", "xy", "xyz", "Bearer "} {
+			text := base64.StdEncoding.EncodeToString([]byte(before + token))
+			if got := wire.Redacted(token, sasl, text); !strings.Contains(got, secret.Redacted) {
+				t.Errorf("%s after %q: %s", token, before, got)
+			}
+		}
+	}
+}
+
 // longToken is as long as a real one, and no run of octets occurs twice in it.
 func longToken() string {
 	x := uint64(88172645463325252)

@@ -31,9 +31,17 @@ type Wire struct {
 
 // New starts a dialogue over conn: a TCP connection, or the TLS connection over
 // it. The write buffer holds a whole MAIL group of a usual size, so that it
-// leaves in one packet. trace gets each line with "C: " or "S: " before it.
+// leaves in one packet. trace gets each line with "C: " or "S: " before it; it may be nil.
 func New(conn net.Conn, trace func(line string)) *Wire {
 	return &Wire{conn: conn, in: bufio.NewReader(conn), out: bufio.NewWriterSize(conn, 32<<10), trace: trace}
+}
+
+// Over goes on over conn, TLS over the connection so far. What was received before and
+// not read is dropped: anyone on the way may have sent it (RFC 3207 6).
+func (w *Wire) Over(conn net.Conn) {
+	w.conn = conn
+	w.in.Reset(conn)
+	w.out.Reset(conn)
 }
 
 // Conn returns the connection, for its deadlines and its end.
@@ -54,10 +62,13 @@ func (w *Wire) Put(command string) error { return w.PutAs(command, command) }
 
 // PutAs is Put, with shown in the trace in place of the command.
 func (w *Wire) PutAs(command, shown string) error {
-	if strings.ContainsAny(command, "\r\n\x00") {
+	// Each is looked for by itself, which is many times faster in a command as long as AUTH.
+	if strings.Contains(command, "\r") || strings.Contains(command, "\n") || strings.Contains(command, "\x00") {
 		return fmt.Errorf("command holds a line break or NUL: %q", shown)
 	}
-	w.trace("C: " + shown)
+	if w.trace != nil {
+		w.trace("C: " + shown)
+	}
 	_, err := w.out.WriteString(command + "\r\n")
 	return err
 }
@@ -79,6 +90,13 @@ func (w *Wire) Read() (smtp.Reply, error) {
 	}
 	w.heardAt = time.Now()
 	r = w.credential.hideReply(r)
+	if w.trace != nil {
+		w.traceReply(r)
+	}
+	return r, nil
+}
+
+func (w *Wire) traceReply(r smtp.Reply) {
 	for i, line := range r.Lines {
 		sep := "-"
 		if i == len(r.Lines)-1 {
@@ -86,7 +104,6 @@ func (w *Wire) Read() (smtp.Reply, error) {
 		}
 		w.trace("S: " + strconv.Itoa(int(r.Code)) + sep + line)
 	}
-	return r, nil
 }
 
 // Quiet returns for how long the server has said nothing.

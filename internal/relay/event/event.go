@@ -159,6 +159,14 @@ type Visit struct {
 	Broken     *smtpserver.Broken
 }
 
+// Took adds a message that was taken.
+func (v *Visit) Took(recipients int, octets int64) {
+	v.Messages++
+	v.Recipients += recipients
+	v.Octets += octets
+	v.Largest = max(v.Largest, octets)
+}
+
 // See adds a text to a list of a Visit, unless it is there, or the list is full.
 func See(list *[]string, text string) {
 	text = Cut(text)

@@ -24,6 +24,7 @@ func (p *proposal) clients() {
 	for _, c := range p.users {
 		p.addClient(c, bound)
 		p.proposal.Users = append(p.proposal.Users, c.User)
+		p.note("the user %q needs a password (smtpsend relay user add)", c.User)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,7 +23,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
-	"github.com/smtpsend/smtpsend/internal/smtpserver"
+	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 )
 
 // Limits of what is kept.
@@ -47,14 +48,14 @@ type Client struct {
 	More      More      `json:"more,omitzero"`
 	Learned   bool      `json:"learned,omitempty"` // no settings file admitted it
 
-	Sessions   int               `json:"sessions"`
-	Messages   int               `json:"messages"` // that were taken
-	Recipients int               `json:"recipients"`
-	Octets     int64             `json:"octets"`
-	Largest    int64             `json:"largest"`
-	Quirks     smtpserver.Quirks `json:"quirks,omitempty"`
-	First      time.Time         `json:"first"`
-	Last       time.Time         `json:"last"`
+	Sessions   int       `json:"sessions"`
+	Messages   int       `json:"messages"` // that were taken
+	Recipients int       `json:"recipients"`
+	Octets     int64     `json:"octets"`
+	Largest    int64     `json:"largest"`
+	Quirks     []string  `json:"quirks,omitempty"` // as smtpserver names them
+	First      time.Time `json:"first"`
+	Last       time.Time `json:"last"`
 }
 
 // More says which lists of a Client are not whole.
@@ -66,11 +67,11 @@ type More struct {
 
 // Visited is a listener that a client used.
 type Visited struct {
-	Address  string   `json:"address"` // as the settings file has it
-	TLS      []string `json:"tls,omitempty"`
-	Oldest   uint16   `json:"oldest,omitempty"`   // version of TLS; 0: always without
-	InClear  bool     `json:"in_clear,omitempty"` // it signed in without TLS
-	SignedIn bool     `json:"signed_in,omitempty"`
+	Address  string               `json:"address"` // as the settings file has it
+	TLS      []string             `json:"tls,omitempty"`
+	Oldest   relayfile.TLSVersion `json:"oldest,omitzero"`    // 0: always without
+	InClear  bool                 `json:"in_clear,omitempty"` // it signed in without TLS
+	SignedIn bool                 `json:"signed_in,omitempty"`
 }
 
 // Seen is all that was seen.
@@ -255,7 +256,7 @@ func (o *Observer) add(v *event.Visit) {
 	c.Recipients += v.Recipients
 	c.Octets += v.Octets
 	c.Largest = max(c.Largest, v.Largest)
-	c.Quirks |= v.Quirks
+	o.note(&c.Quirks, maxSenders, new(bool), v.Quirks.Names()...)
 	c.Last = v.Time
 }
 
@@ -278,8 +279,8 @@ func (c *Client) visit(v *event.Visit) {
 	if text := v.TLS.String(); !slices.Contains(l.TLS, text) && len(l.TLS) < maxHellos {
 		l.TLS = append(l.TLS, text)
 	}
-	if l.Oldest == 0 || v.TLS.Version < l.Oldest {
-		l.Oldest = v.TLS.Version
+	if version := relayfile.TLSVersion(v.TLS.Version); l.Oldest == 0 || version < l.Oldest {
+		l.Oldest = version
 	}
 }
 
@@ -295,4 +296,40 @@ func (o *Observer) note(list *[]string, most int, more *bool, texts ...string) {
 			o.left -= len(text)
 		}
 	}
+}
+
+// Columns are the names of what Row has.
+func Columns() []string {
+	return []string{"ADDRESS", "USER", "NAME", "TLS", "MESSAGES", "LARGEST", "FROM", "TO", "QUIRKS"}
+}
+
+// Row is the client for people.
+func (c *Client) Row() []string {
+	var sent []string
+	for _, text := range append(slices.Clone(c.Senders), c.Authors...) {
+		if text = cmp.Or(text, "<>"); !slices.Contains(sent, text) {
+			sent = append(sent, text)
+		}
+	}
+	list := func(texts []string) string { return strings.Join(texts, " ") }
+	return []string{
+		list(c.Places), c.User, list(c.Hellos), c.security(), strconv.Itoa(c.Messages), strconv.FormatInt(c.Largest, 10), list(sent), list(c.Domains), list(c.Quirks),
+	}
+}
+
+// security is with which TLS the client came.
+func (c *Client) security() string {
+	var all []string
+	for _, l := range c.Listeners {
+		for _, text := range l.TLS {
+			version, _, _ := strings.Cut(strings.TrimPrefix(text, "TLS "), " ")
+			if !slices.Contains(all, version) {
+				all = append(all, version)
+			}
+		}
+		if l.InClear {
+			all = append(all, "password in clear")
+		}
+	}
+	return cmp.Or(strings.Join(all, ", "), "none")
 }

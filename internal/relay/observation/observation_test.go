@@ -72,7 +72,7 @@ func TestWhatWasSeenIsKept(t *testing.T) {
 	want := observation.Client{
 		Places: []string{"192.0.2.17"}, Hellos: []string{"printer"}, Senders: []string{"a@contoso.com", "", "b@contoso.com"}, Domains: []string{"contoso.com"}, Learned: true,
 		Listeners: []observation.Visited{{Address: "starttls://0.0.0.0:25", TLS: []string{"TLS 1.0 TLS_RSA_WITH_AES_128_CBC_SHA"}, Oldest: tls.VersionTLS10}},
-		Sessions:  2, Messages: 2, Recipients: 4, Octets: 6, Largest: 3, Quirks: smtpserver.QuirkNoQuit, First: noon.Add(-time.Second), Last: noon,
+		Sessions:  2, Messages: 2, Recipients: 4, Octets: 6, Largest: 3, Quirks: []string{"no-quit"}, First: noon.Add(-time.Second), Last: noon,
 	}
 	if len(seen.Clients) != 2 || !reflect.DeepEqual(seen.Clients[0], want) {
 		t.Errorf("seen %+v", seen.Clients)
@@ -162,7 +162,7 @@ clients:
     user: erp
     senders: [erp@contoso.com]
     recipient_domains: [contoso.com]
-`},
+`, notes: []string{`the user "erp" needs a password (smtpsend relay user add)`}},
 		"both, with old TLS, and a password in the clear": {visits: []event.Visit{withTLS(tls.VersionTLS10, visit("192.0.2.17", "", "scan@contoso.com")), visit("192.0.2.18", "erp", "erp@contoso.com")}, want: `users_file: 'relay-users'
 listeners:
   - address: starttls://0.0.0.0:25
@@ -178,7 +178,7 @@ clients:
     user: erp
     senders: [erp@contoso.com]
     recipient_domains: [contoso.com]
-`, notes: []string{"a client signs in to starttls://0.0.0.0:25 without TLS", "line 5: listeners[0].tls_min", "line 6: listeners[0].auth_without_tls"}},
+`, notes: []string{"a client signs in to starttls://0.0.0.0:25 without TLS", `the user "erp" needs a password`, "line 5: listeners[0].tls_min", "line 6: listeners[0].auth_without_tls"}},
 		"no sender, and a default mailbox": {options: observation.ProposeOptions{Mailbox: address.MustParse("noreply@contoso.com")}, visits: []event.Visit{visit("192.0.2.17", "", "", "root")}, want: `default_mailbox: 'noreply@contoso.com'
 listeners:
   - address: starttls://0.0.0.0:25
@@ -302,7 +302,7 @@ func FuzzPropose(f *testing.F) {
 		for _, who := range []string{user, ""} {
 			seen.Clients = append(seen.Clients, observation.Client{
 				User: who, Places: []string{a.String()}, Hellos: []string{hello}, Senders: []string{sender}, Authors: []string{sender}, Domains: []string{domain}, Learned: true, Messages: 1,
-				Listeners: []observation.Visited{{Address: "starttls://0.0.0.0:25", Oldest: tls.VersionTLS10 + version%4, SignedIn: who != "", InClear: who != ""}},
+				Listeners: []observation.Visited{{Address: "starttls://0.0.0.0:25", Oldest: relayfile.TLSVersion(tls.VersionTLS10 + version%4), SignedIn: who != "", InClear: who != ""}},
 			})
 		}
 		if user == "" {

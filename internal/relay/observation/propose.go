@@ -62,6 +62,9 @@ func (p *proposal) note(format string, args ...any) {
 
 // sort tells clients by what they are to be admitted by.
 func (p *proposal) sort() {
+	if len(p.seen.Clients) == 0 {
+		p.note("no one was seen")
+	}
 	if p.seen.Lost > 0 {
 		p.note("%d sessions were too many to be looked at: clients may be missing here", p.seen.Lost)
 	}
@@ -176,7 +179,7 @@ func (p *proposal) listeners() {
 // need is what the clients of a listener need.
 type need struct {
 	places, users, inClear bool
-	oldest                 uint16
+	oldest                 relayfile.TLSVersion
 }
 
 func (n *need) add(c *Client, v Visited) {
@@ -206,9 +209,9 @@ func (n *need) change(l *relayfile.Listener, p *proposal) {
 	if before == relayfile.PolicyIPAndAuth && l.Policy != before {
 		p.note("%s has the policy %s now, because clients used it without signing in", l.Address, l.Policy)
 	}
-	isOld := n.oldest != 0 && n.oldest < uint16(cmp.Or(l.TLSMin, exchange.MinTLS))
+	isOld := n.oldest != 0 && n.oldest < cmp.Or(l.TLSMin, exchange.MinTLS)
 	if l.OffersTLS() && isOld {
-		l.TLSMin = relayfile.TLSVersion(n.oldest)
+		l.TLSMin = n.oldest
 	}
 	if n.inClear && !l.AuthInClear() {
 		l.AuthWithoutTLS = true

@@ -43,14 +43,14 @@ func learnedBits(p netip.Prefix) int {
 	return 56 - warnBreadth
 }
 
-// LearningListeners are the places that a learning relay listens at without a file: the
-// ports of a mail server and of a submission server, on every address.
-func LearningListeners() []string { return []string{"starttls://0.0.0.0:25", "starttls://0.0.0.0:587"} }
-
-// ForLearning is a file that has listeners alone, for clients that are to be known. The
-// error is a predicate of the address that is wrong, which it names.
+// ForLearning is a file that has listeners alone, for clients that are to be known. Without
+// addresses these are the ports of a mail server and of a submission server, on every
+// address of this host. The error names the address that is wrong.
 func ForLearning(addresses []string) (*File, error) {
 	f := &File{}
+	if len(addresses) == 0 {
+		addresses = []string{"starttls://0.0.0.0:25", "starttls://0.0.0.0:587"}
+	}
 	for i, text := range addresses {
 		e, err := ParseEndpoint(text)
 		if err != nil {

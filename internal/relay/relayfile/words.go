@@ -2,6 +2,7 @@ package relayfile
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -143,6 +144,19 @@ var tlsVersions = []string{"1.0", "1.1", "1.2", "1.3"}
 
 // String is the version as the file has it, such as "1.2".
 func (v TLSVersion) String() string { return tlsVersions[v-tls.VersionTLS10] }
+
+// MarshalText is String.
+func (v TLSVersion) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads what the file may have.
+func (v *TLSVersion) UnmarshalText(text []byte) error {
+	read, reason := readTLSVersion(string(text))
+	if reason != "" {
+		return errors.New("TLS version " + reason)
+	}
+	*v = read
+	return nil
+}
 
 func readTLSVersion(text string) (TLSVersion, string) {
 	if i := slices.Index(tlsVersions, text); i >= 0 {
