@@ -17,6 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/event"
 	"github.com/smtpsend/smtpsend/internal/relay/observation"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
+	"github.com/smtpsend/smtpsend/internal/relay/sessions"
 	"github.com/smtpsend/smtpsend/internal/relay/smarthost"
 	"github.com/smtpsend/smtpsend/internal/relay/users"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
@@ -194,6 +195,21 @@ func TestLearningChecksUsersThatItKnows(t *testing.T) {
 	}
 	if v := l.leave(l.from("127.0.0.3").dialogue(hello + signIn + mailOf1 + page + "S: 250")); !v.Learned || v.Client != "observed" {
 		t.Errorf("%+v", v)
+	}
+}
+
+// TestAnOldDeviceIsExplained: what its handshake offered is in the words.
+func TestAnOldDeviceIsExplained(t *testing.T) {
+	const strict = "listeners: [{address: 'smtps://0.0.0.0:0', policy: auth}]\nusers_file: users\nclients: [{name: erp, user: erp}]"
+	l := newLab(t, strict, with{users: usersFile(t)})
+	old := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}
+	if err := tls.Client(l.from("127.0.0.3").conn, old).Handshake(); err == nil {
+		t.Fatal("the handshake worked")
+	}
+	l.relay.Close() // all is told
+	const want = `127.0.0.3 offered TLS 1.0 only, and this listener takes 1.2 or newer: give it a listener with tls_min: "1.0", or admit it by address without TLS`
+	if len(l.refusals) != 1 || sessions.Cause(&l.refusals[0]) != want || l.refusals[0].Entry() != "relay-handshake-failed" {
+		t.Errorf("told %+v", l.refusals)
 	}
 }
 

@@ -46,7 +46,7 @@ type Client struct {
 	Authors   []string  `json:"authors,omitempty"` // addresses in From
 	Domains   []string  `json:"domains,omitempty"` // of recipients
 	More      More      `json:"more,omitzero"`
-	Learned   bool      `json:"learned,omitempty"` // no settings file admitted it
+	Learned   bool      `json:"learned,omitempty"` // no settings file admitted it the last time
 
 	Sessions   int       `json:"sessions"`
 	Messages   int       `json:"messages"` // that were taken
@@ -250,7 +250,7 @@ func (o *Observer) add(v *event.Visit) {
 	c.More.Senders = c.More.Senders || max(len(v.Senders), len(v.Authors)) >= event.MaxSeen
 	c.More.Domains = c.More.Domains || len(v.Domains) >= event.MaxSeen
 	c.visit(v)
-	c.Learned = c.Learned || v.Learned
+	c.Learned = v.Learned
 	c.Sessions++
 	c.Messages += v.Messages
 	c.Recipients += v.Recipients

@@ -124,8 +124,6 @@ func propose(t *testing.T, o observation.ProposeOptions, visits ...event.Visit) 
 	return p, f
 }
 
-func at(listener string, v event.Visit) event.Visit { v.Listener = listener; return v }
-
 func withTLS(version uint16, v event.Visit) event.Visit {
 	v.TLS = event.TLS{Version: version, CipherSuite: tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
 	return v
@@ -278,6 +276,16 @@ senders:
 	}
 	if len(p.Notes) < 2 || !strings.Contains(p.Notes[0], `whose client is in the file already`) || !strings.Contains(p.Notes[1], "has the policy ip-or-auth now") {
 		t.Errorf("%q", p.Notes)
+	}
+}
+
+// TestWhatIsInPlaceIsNotProposedAgain: with the file that was made, the same clients make
+// the same file.
+func TestWhatIsInPlaceIsNotProposedAgain(t *testing.T) {
+	visits := []event.Visit{visit("192.0.2.17", "", "scan@contoso.com"), visit("10.0.0.4", "", "nas@contoso.com")}
+	first, f := propose(t, observation.ProposeOptions{}, visits...)
+	if second, _ := propose(t, observation.ProposeOptions{File: f}, visits...); len(second.Notes) != 0 || len(f.Clients) != 2 || strings.Count(second.Text, "networks:") != 2 {
+		t.Errorf("%q\n%s\nafter\n%s", second.Notes, second.Text, first.Text)
 	}
 }
 

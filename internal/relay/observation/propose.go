@@ -91,11 +91,15 @@ func (p *proposal) sort() {
 	slices.SortFunc(p.users, func(a, b *Client) int { return strings.Compare(a.User, b.User) })
 }
 
-// placed reports that the file has the client's very address, and says so.
+// placed reports that the file has the client's very address, and says so unless that
+// is enough at the listeners it used.
 func (p *proposal) placed(c *Client) bool {
 	n, ok := network(c.Places[0])
 	i := slices.IndexFunc(p.base.Clients, func(b relayfile.Client) bool { return ok && slices.Contains(b.Networks, n) })
-	if i >= 0 {
+	asks := func(v Visited) bool {
+		return slices.ContainsFunc(p.base.Listeners, func(l relayfile.Listener) bool { return l.Address.String() == v.Address && !l.Policy.ByAddress() })
+	}
+	if i >= 0 && slices.ContainsFunc(c.Listeners, asks) {
 		p.note("%s sent without signing in, and client %s has its address: the listener it used asks for a user", c.Places[0], p.base.Clients[i].Name)
 	}
 	return i >= 0
