@@ -10,9 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // block is a fenced block of a document: the first after the text.
@@ -113,7 +115,7 @@ func newNeighbour(t *testing.T) *neighbour {
 		n.ports[port] = freePort(t)
 		file = regexp.MustCompile(`(//[0-9.]+):`+port+`\b`).ReplaceAllString(file, "${1}:"+n.ports[port])
 	}
-	file = strings.NewReplacer("0.0.0.0", "127.0.0.1", "contoso.com", "contoso.example", "hostname: relay.contoso.example", "hostname: localhost").Replace(file)
+	file = strings.NewReplacer("hostname: relay.contoso.com", "hostname: localhost", "0.0.0.0", "127.0.0.1", "contoso.com", "contoso.example").Replace(file)
 	path := n.write(t, "relay.yaml", file, 0o600)
 	n.environ = append(n.environ, "SMTPSEND_RELAY_FILE="+path)
 	n.ok(t, relayPassword+"\n", program("smtpsend"), "relay", "user", "add", "app")
@@ -133,6 +135,9 @@ func newNeighbour(t *testing.T) *neighbour {
 			t.Errorf("the relay ended with %v after\n%s", err, rest)
 		}
 	})
+	if err := out.(*os.File).SetReadDeadline(time.Now().Add(2 * limit)); err != nil {
+		t.Fatal(err)
+	}
 	n.log = bufio.NewReader(out)
 	for range n.ports {
 		n.logged(t, "msg=listening")
@@ -163,17 +168,31 @@ func (n *neighbour) logged(t *testing.T, text string) string {
 func (n *neighbour) page(t *testing.T, page, name string) string {
 	t.Helper()
 	text, _ := block(t, document(t, "neighbours/"+page), "<!-- tried: "+name)
-	text = strings.NewReplacer("relay.contoso.com", "localhost", "contoso.com", "contoso.example", "/etc/ssl/relay.pem", n.certificate, "PASSWORD", relayPassword).Replace(text)
+	text = strings.NewReplacer("relay.contoso.com", "localhost", "contoso.com", "contoso.example", "/etc/ssl/relay.pem", n.certificate).Replace(text)
+	text = regexp.MustCompile(`\bPASSWORD\b`).ReplaceAllString(text, relayPassword)
 	for port, ours := range n.ports {
 		text = regexp.MustCompile(`\b`+port+`\b`).ReplaceAllString(text, ours)
 	}
 	return n.write(t, name, text, 0o644)
 }
 
-// sent waits until the relay has submitted, and checks what arrived. It returns the
-// content.
-func (n *neighbour) sent(t *testing.T, want letter) string {
+// sent waits until the relay has submitted, and checks what arrived: the sender is its
+// own mailbox.
+func (n *neighbour) sent(t *testing.T, want letter) {
 	t.Helper()
 	n.logged(t, "outcome=accepted")
-	return n.arrived(t, want)
+	all := n.Messages()
+	if len(all) != 1 {
+		t.Fatalf("%d messages arrived, want 1", len(all))
+	}
+	if m := all[0]; !slices.Equal(m.To, want.to) || m.From != want.from || m.Mailbox != want.from {
+		t.Errorf("from %q to %q by %q, want from %q to %q", m.From, m.To, m.Mailbox, want.from, want.to)
+	}
+	raw, _ := n.Raw(all[0].ID)
+	text := strings.ReplaceAll(string(raw), "\r\n", "\n")
+	for _, line := range want.has {
+		if !strings.Contains("\n"+text, "\n"+line+"\n") {
+			t.Errorf("no line %q in\n%s", line, text)
+		}
+	}
 }
