@@ -45,7 +45,7 @@ func TestRelayTestPage(t *testing.T) {
 	need(t, "swaks", "curl", "bash")
 	script, rest := block(t, document(t, "manual.md"), "<!-- a test runs these three blocks")
 	printer, rest := block(t, rest, "Now the printer sends")
-	shown, _ := block(t, rest, "Near its end stands")
+	shown, _ := block(t, rest, "Its output ends with")
 	script = strings.ReplaceAll("set -eu -o pipefail\ntrap 'kill $(jobs -p)' EXIT\n"+script+printer+shown, ":2525", ":"+freePort(t))
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
