@@ -15,7 +15,7 @@ import (
 func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 	top := deployed(t, "..")
 	var documents []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "deploy/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "docs/neighbours/*.md", "deploy/*/*.md"} {
 		found, err := filepath.Glob(filepath.Join(top, pattern))
 		if err != nil {
 			t.Fatal(err)

@@ -2,8 +2,8 @@
 
 // Package recipes holds no code but tests: each recipe of docs/recipes.md as a
 // program of others really goes through it, cron's and PHP's habits included,
-// against the sandbox; sendmail's options beside those of Postfix; and the
-// scripts of deploy.
+// against the sandbox; the pages of docs/neighbours through a relay; sendmail's
+// options beside those of Postfix; and the scripts of deploy.
 //
 // A test whose program is missing is skipped, except where CI=true, where it
 // fails: scripts/peers installs all of them.
