@@ -67,7 +67,7 @@ func (s settings) start(ctx context.Context, name string, environ ...string) (*r
 	r.cmd = exec.CommandContext(ctx, s.binary, "relay")
 	r.cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "SMTPSEND_STATE_DIR=" + filepath.Join(dir, "state"), "SMTPSEND_RELAY_FILE=" + file,
-		"SMTPSEND_TENANT_ID=11111111-1111-4111-8111-111111111111", "SMTPSEND_CLIENT_ID=22222222-2222-4222-8222-222222222222", "SMTPSEND_CLIENT_SECRET=none",
+		"SMTPSEND_OFFICE_TENANT_ID=11111111-1111-4111-8111-111111111111", "SMTPSEND_OFFICE_CLIENT_ID=22222222-2222-4222-8222-222222222222", "SMTPSEND_OFFICE_CLIENT_SECRET=none",
 		"SMTPSEND_MAIL_SENDER=reports@contoso.example",
 	}
 	r.cmd.Env = append(r.cmd.Env, environ...)
