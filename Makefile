@@ -35,8 +35,9 @@ nightly: # what takes hours: every fuzz target, and ROUNDS (20) rounds of race
 peers: # programs of others that the tests run against, by apt-get and npm
 	scripts/peers
 
-bench: # smtpsend beside its peers, some eight minutes; writes docs/benchmarks.md
+bench: # smtpsend beside its peers, some ten minutes; writes docs/benchmarks.md and, as root, docs/benchmarks-relay.md
 	go run ./bench -o docs/benchmarks.md
+	go run ./bench/relay -o docs/benchmarks-relay.md
 
 lint: # format, vet, staticcheck, tidy
 	test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }

@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/smtpsend/smtpsend/bench/internal/postfix"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
@@ -73,11 +74,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 
 // taking measures both queues in turn.
 func (s settings) taking(ctx context.Context, out io.Writer) error {
-	p, err := startPostfix(ctx, s.dir)
+	p, err := postfix.Start(ctx, s.dir)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
+	defer p.Stop()
 	fmt.Fprintf(out, "| messages taken a second | outbox | Postfix |\n|---|---|---|\n")
 	for _, producers := range []int{1, 10} {
 		var ours, theirs []float64
@@ -90,7 +91,7 @@ func (s settings) taking(ctx context.Context, out io.Writer) error {
 			if err = errors.Join(err, box.Close()); err != nil {
 				return err
 			}
-			other, err := rate(s.messages, func() error { return p.fill(ctx, producers, s.messages) })
+			other, err := rate(s.messages, func() error { return postfix.Submit(ctx, p.Addr, producers, s.messages) })
 			if err != nil {
 				return err
 			}

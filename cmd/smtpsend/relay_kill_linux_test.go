@@ -3,12 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/smtp"
+	"net/textproto"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"testing"
 
@@ -65,6 +68,46 @@ func TestRelayLosesNothingWhenItIsKilled(t *testing.T) {
 		t.Fatalf("queue run: %v: %s", err, out)
 	}
 	l.check(t, box, filepath.Join(dir, "state"))
+}
+
+// TestRelayKilledInEveryPhase kills a relay at each step of a client's dialogue. The message
+// arrives once when the client was answered with 250, and does not when its content had no
+// end; in between it may, and not twice.
+func TestRelayKilledInEveryPhase(t *testing.T) {
+	steps := []string{"", "EHLO x\r\n", "MAIL FROM:<a@contoso.example>\r\n", "RCPT TO:<x@contoso.example>\r\n", "DATA\r\n", "Subject: whole\r\n", "\r\ntext\r\n", ".\r\n"}
+	const content, end = 5, 7 // from the first on nothing is answered until the last
+	for phase := range len(steps) + 1 {
+		answered := phase == len(steps) // the last phase is after its 250
+		t.Run(fmt.Sprintf("after step %d", phase), func(t *testing.T) {
+			t.Setenv("SMTPSEND_NO_MAILS", "1") // what it submits may be in doubt
+			r := startRelay(t)
+			at := regexp.MustCompile(`at=(\S+)`).FindStringSubmatch(r.logged(t, "at="))[1]
+			conn, err := net.Dial("tcp", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			c := textproto.NewConn(conn)
+			for step, text := range steps[:min(phase+1, len(steps))] {
+				_, _ = io.WriteString(conn, text)
+				if step < content || step == end && answered {
+					if code, line, err := c.ReadResponse(0); err != nil || code >= 400 {
+						t.Fatalf("step %d: %d %s, %v", step, code, line, err)
+					}
+				}
+			}
+			_ = r.cmd.Process.Kill()
+			_ = r.cmd.Wait()
+			t.Setenv("SMTPSEND_NO_MAILS", "")
+			if out, err := exec.Command("smtpsend", "queue", "run", "--drain").CombinedOutput(); err != nil {
+				t.Fatalf("queue run: %v: %s", err, out)
+			}
+			n := len(r.box.Messages())
+			if n > 1 || n == 0 && answered || n == 1 && phase < end {
+				t.Errorf("%d messages arrived", n)
+			}
+		})
+	}
 }
 
 type discard struct{}

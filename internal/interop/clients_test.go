@@ -267,7 +267,7 @@ func wantStored(t *testing.T, box *sandbox.Sandbox, a account, sent []byte) {
 }
 
 // needSwaks makes sure of swaks and of its TLS, which is a package of its own.
-func needSwaks(t *testing.T) {
+func needSwaks(t testing.TB) {
 	t.Helper()
 	need(t, "swaks", "perl")
 	if err := exec.Command("perl", "-MNet::SSLeay", "-e", "1").Run(); err != nil {

@@ -3,7 +3,8 @@
 // Package interop holds no code but tests: smtpsend against servers of others
 // (Postfix with Dovecot, nodemailer's smtp-server) that verify the sandbox's
 // tokens by its public key, and clients of others (msmtp, curl, nodemailer,
-// Python's smtplib, go-mail, swaks) against the sandbox. Real messages by others
+// Python's smtplib, go-mail, swaks) against the sandbox, and these and more through
+// smtpsend's relay (relayed_*_test.go). Real messages by others
 // are judged by Postfix's sendmail and by three parsers (corpus_test.go), and a
 // server of others fails in every way (faults_test.go).
 //

@@ -94,11 +94,12 @@ func serve(t testing.TB, cmd *exec.Cmd, ready string) (*server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
 	cmd.Stdout, cmd.Stderr = w, w
 	// Nothing outlives a test that is killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	_ = w.Close() // so that the output ends with the program
+	if err != nil {
 		t.Fatal(err)
 	}
 	go s.read(r)

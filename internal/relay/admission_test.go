@@ -27,7 +27,7 @@ const (
 )
 
 // usersFile has erp and stray, by hashes that cost little.
-func usersFile(t *testing.T) string {
+func usersFile(t testing.TB) string {
 	t.Helper()
 	var lines strings.Builder
 	for user, password := range map[string]string{"erp": "Password1", "stray": "Password2"} {

@@ -111,7 +111,7 @@ func TestReloadUnderLoadRefusesAndCutsNoConnection(t *testing.T) {
 	at := free(t)
 	settings := "listeners: [{address: 'smtp://" + at + "', limits: {commands: %d}}]\nclients: [" + anyone + "]\n"
 	l := newLab(t, fmt.Sprintf(settings, 1000), with{})
-	reloads := 20
+	reloads := 100
 	if testing.Short() {
 		reloads = 5
 	}

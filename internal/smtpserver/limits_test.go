@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -114,6 +115,20 @@ func TestUnauthenticatedClientsAreCutEarly(t *testing.T) {
 			if line == "421 4.4.1 Connection timed out\r\n" {
 				return
 			}
+		}
+	})
+	t.Run("by time, in spite of an octet now and then", func(t *testing.T) {
+		c := serve(t, smtpserver.Options{UnauthenticatedTimeout: 200 * time.Millisecond}, nil).dial(t)
+		c.want("220 test ready")
+		for {
+			_, _ = io.WriteString(c.conn, "x")
+			_ = c.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+			if _, err := c.r.Peek(1); errors.Is(err, os.ErrDeadlineExceeded) {
+				continue
+			}
+			_ = c.conn.SetReadDeadline(time.Time{})
+			c.want("421 4.4.1 Connection timed out")
+			return
 		}
 	})
 	t.Run("not after MAIL or AUTH", func(t *testing.T) {

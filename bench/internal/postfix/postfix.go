@@ -1,6 +1,8 @@
 //go:build unix
 
-package main
+// Package postfix runs a Postfix that takes messages by SMTP on loopback and keeps them on
+// hold, to measure how fast its queue takes them. It needs root, and smtp-source.
+package postfix
 
 import (
 	"context"
@@ -50,14 +52,15 @@ local unix - n n - - local
 postlog unix-dgram n - n - 1 postlogd
 `
 
-type postfix struct {
+// Postfix is one that runs. Addr is where it listens.
+type Postfix struct {
 	master *exec.Cmd
 	log    *os.File
-	addr   string
+	Addr   string
 }
 
-// startPostfix starts one with a queue of its own in dir.
-func startPostfix(ctx context.Context, dir string) (*postfix, error) {
+// Start starts one with a queue of its own in dir.
+func Start(ctx context.Context, dir string) (*Postfix, error) {
 	dir = filepath.Join(dir, "postfix")
 	conf := filepath.Join(dir, "conf")
 	for _, d := range []string{dir, conf, filepath.Join(dir, "queue"), filepath.Join(dir, "data")} {
@@ -65,7 +68,7 @@ func startPostfix(ctx context.Context, dir string) (*postfix, error) {
 			return nil, err
 		}
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +95,7 @@ func startPostfix(ctx context.Context, dir string) (*postfix, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking Postfix: %w", err)
 	}
-	p := &postfix{addr: "127.0.0.1:" + port, master: exec.CommandContext(ctx, filepath.Join(strings.TrimSpace(string(daemons)), "master"), "-c", conf, "-s")}
+	p := &Postfix{Addr: "127.0.0.1:" + port, master: exec.CommandContext(ctx, filepath.Join(strings.TrimSpace(string(daemons)), "master"), "-c", conf, "-s")}
 	if p.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
 		return nil, err
 	}
@@ -104,7 +107,8 @@ func startPostfix(ctx context.Context, dir string) (*postfix, error) {
 	return p, p.ready(ctx)
 }
 
-func freePort() (string, error) {
+// FreePort is a port of loopback that no one listens on now.
+func FreePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -115,34 +119,36 @@ func freePort() (string, error) {
 }
 
 // ready waits until it takes connections.
-func (p *postfix) ready(ctx context.Context) error {
+func (p *Postfix) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {
 		var d net.Dialer
-		if conn, err := d.DialContext(ctx, "tcp", p.addr); err == nil {
+		if conn, err := d.DialContext(ctx, "tcp", p.Addr); err == nil {
 			return conn.Close()
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
 			log, _ := os.ReadFile(p.log.Name())
-			p.stop()
+			p.Stop()
 			return fmt.Errorf("waiting for Postfix: %w: %s", context.Cause(ctx), log)
 		}
 	}
 }
 
-func (p *postfix) stop() {
+// Stop ends it.
+func (p *Postfix) Stop() {
 	_ = p.master.Process.Signal(syscall.SIGTERM)
 	_ = p.master.Wait()
 	_ = p.log.Close()
 }
 
-// fill submits n messages of 2 KB over sessions that stay open.
-func (p *postfix) fill(ctx context.Context, sessions, n int) error {
+// Submit has smtp-source submit n messages of 2 KB to a server, over so many sessions at
+// once that stay open.
+func Submit(ctx context.Context, addr string, sessions, n int) error {
 	out, err := exec.CommandContext(ctx, "smtp-source", "-d", "-s", strconv.Itoa(sessions), "-m", strconv.Itoa(n), "-l", "2048",
-		"-f", submitter, "-t", "kim@fabrikam.example", p.addr).CombinedOutput()
+		"-f", "reports@contoso.example", "-t", "kim@fabrikam.example", addr).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("smtp-source: %w: %s", err, out)
 	}
