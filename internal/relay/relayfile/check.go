@@ -1,7 +1,6 @@
 package relayfile
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -125,9 +124,9 @@ func (k *checker) checkTLS(key string, l *Listener) {
 		k.refuse(key+".key", "", "needs certificate, the file of the chain; leave both out for a self-made certificate")
 	}
 	if l.TLSMin == 0 && l.OffersTLS() {
-		l.TLSMin = tls.VersionTLS12
+		l.TLSMin = DefaultTLSMin
 	}
-	if l.OffersTLS() && l.TLSMin < tls.VersionTLS12 {
+	if l.OffersTLS() && l.TLSMin < DefaultTLSMin {
 		k.warn(key+".tls_min", "", "permits TLS %s and its old cipher suites, which someone on the network between may break: passwords and mail are then as good as in the clear; give the devices that need it a listener of their own", l.TLSMin)
 	}
 	if l.AuthWithoutTLS && !l.Local() {

@@ -141,6 +141,10 @@ type TLSVersion uint16
 
 var tlsVersions = []string{"1.0", "1.1", "1.2", "1.3"}
 
+// DefaultTLSMin is the least TLS that clients must have where tls_min is absent (RFC 9325
+// section 3.1.1). Versions below it come with old cipher suites, and with a warning.
+const DefaultTLSMin TLSVersion = tls.VersionTLS12
+
 // String is the version as the file has it, such as "1.2".
 func (v TLSVersion) String() string { return tlsVersions[v-tls.VersionTLS10] }
 
