@@ -46,6 +46,9 @@ func (msg *Message) Mail(reversePath address.Address, recipients []address.Addre
 		return nil, err
 	}
 	segments := append([]mailobject.Segment{mailobject.Literal(top)}, msg.edited(m, c)...)
+	if m.From == "" {
+		m.From = msg.author()
+	}
 	m.Content = mailobject.NewContent(msg.plan.EightBit, segments...)
 	m.UTF8Header = m.UTF8Header || msg.plan.UTF8Header
 	m.Files = append(m.Files, msg.spool)
@@ -149,6 +152,7 @@ func (msg *Message) newFields(m *mailobject.Mail, c Changes) (string, error) {
 		if err := c.From.CheckGlobal("From"); err != nil {
 			return "", err
 		}
+		m.From = c.From.Addr()
 		b.WriteString(address.Field("From", []address.Address{c.From}))
 		m.UTF8Header = !mimetext.IsASCII(c.From.Local())
 	}
