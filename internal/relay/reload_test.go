@@ -107,6 +107,17 @@ func TestReloadChangesTheOptionsOfAnOpenSocket(t *testing.T) {
 	l.dial("smtps://" + at).dialogue("T:\nS: 220\nC: EHLO x\nS: 250-relay.contoso.example|250-PIPELINING|250-SIZE 2097152|\n" + mailFrom + "S: 250")
 }
 
+func TestReloadChangesWhoIsAProxy(t *testing.T) {
+	at := free(t)
+	settings := "listeners: [{address: 'smtp://" + at + "', policy: ip%s}]\nclients: [" + anyone + "]\n"
+	l := newLab(t, fmt.Sprintf(settings, ", proxy_protocol_from: [127.0.0.1]"), with{})
+	l.settings(fmt.Sprintf(settings, ""))
+	if err := l.reload(); err != nil {
+		t.Fatal(err)
+	}
+	l.dial("smtp://" + at).dialogue(hello + mailFrom + "S: 250")
+}
+
 func TestReloadUnderLoadRefusesAndCutsNoConnection(t *testing.T) {
 	at := free(t)
 	settings := "listeners: [{address: 'smtp://" + at + "', limits: {commands: %d}}]\nclients: [" + anyone + "]\n"

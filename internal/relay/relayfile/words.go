@@ -127,7 +127,7 @@ func readAddrPort(text string, port uint16) (netip.AddrPort, string) {
 	case "localhost":
 		host = "127.0.0.1"
 	case "", "*":
-		return netip.AddrPort{}, "must say where to listen: 127.0.0.1 for this host alone, 0.0.0.0 or [::] for every address"
+		return netip.AddrPort{}, "must say where to listen: 127.0.0.1 for this host alone, 0.0.0.0 for every address of IPv4, [::] for every one of IPv6"
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil || addr.IsMulticast() {
