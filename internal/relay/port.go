@@ -24,6 +24,7 @@ type port struct {
 	relay  *Relay
 	key    string
 	socket *listener.Listener
+	places smtpserver.Places                  // of all that are connected, whichever server they came to
 	entry  atomic.Pointer[relayfile.Listener] // of the file in force, or the last that had it
 
 	shown   shown // guarded by Relay.reloading, as are the next three
@@ -189,6 +190,7 @@ func (p *port) configure(l *relayfile.Listener, s shown) {
 		IdleTimeout:     l.Limits.Idle,
 		MaxConnections:  l.Limits.Connections,
 		MaxPerAddress:   l.Limits.ConnectionsPerAddress,
+		Places:          &p.places,
 		MaxCommands:     l.Limits.Commands,
 		MaxRecipients:   mostRecipients, // the session says it in words, by its own limit
 		MaxMessageBytes: limits.Message, // so, too
