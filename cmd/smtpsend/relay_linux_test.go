@@ -28,6 +28,12 @@ const relaySettings = "listeners: [{address: 'smtp://127.0.0.1:0'}]\nclients: [{
 
 func startRelay(t *testing.T, flags ...string) *relayRun {
 	t.Helper()
+	return startRelayWith(t, relaySettings, flags...)
+}
+
+// startRelayWith starts one with a settings file.
+func startRelayWith(t *testing.T, settings string, flags ...string) *relayRun {
+	t.Helper()
 	r := &relayRun{dir: t.TempDir()}
 	var err error
 	if r.box, err = sandbox.Start(t.Context(), sandbox.Options{SigningKey: signingKey()}); err != nil {
@@ -37,7 +43,7 @@ func startRelay(t *testing.T, flags ...string) *relayRun {
 	if err := r.box.WriteEnv(r.dir + "/e.env"); err != nil {
 		t.Fatal(err)
 	}
-	r.write(t, relaySettings)
+	r.write(t, settings)
 	t.Setenv("XDG_CONFIG_HOME", r.dir)
 	t.Setenv("XDG_CACHE_HOME", r.dir)
 	t.Setenv("SMTPSEND_STATE_DIR", filepath.Join(r.dir, "state"))
