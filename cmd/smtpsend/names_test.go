@@ -306,10 +306,12 @@ func (a answers) unlike(fault, code string) (wrong []string) {
 	if a.why != "" { // nothing stops the mailbox
 		want("queue why", a.why, code)
 	}
-	if a.notice != "" || a.state == outbox.Dead || a.state == outbox.Held {
+	entry, _ := diagnosis.Lookup(code)
+	heldByRefusal := a.state == outbox.Held && entry.Holds != "" // as is the mail with the notice, which then looks for another mailbox
+	if a.notice != "" || a.state == outbox.Dead || (a.state == outbox.Held && !heldByRefusal) {
 		want("the notice", a.notice, code)
 	}
-	if a.told != "" || a.notice != "" {
+	if a.told != "" || a.notice != "" || heldByRefusal {
 		want("the incident", a.told, code)
 	}
 	want("explain, of all that send says,", a.whole, code)

@@ -76,7 +76,7 @@ func (g *application) enqueue(ctx context.Context, cfg *config.Config, m *mailob
 		return "", false, err
 	}
 	defer box.Close()
-	as.Envelope, as.MessageID, as.Size = m.Envelope, m.MessageID, m.Content.Size()
+	as.Envelope, as.From, as.MessageID, as.Size = m.Envelope, m.From, m.MessageID, m.Content.Size()
 	qid, known, err = box.AcceptContent(ctx, as, m.Content)
 	return qid, known, ending.Outbox(err)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -107,7 +106,7 @@ func serveRelay(ctx context.Context, g *application, cfg *config.Config, supervi
 	}
 	o.Courier.Trouble = func(err error) { log.Warn("tried again: " + err.Error()) }
 	o.Courier.Unnotified = func(err error) { log.Warn("the notice could not be sent; it is tried again later: " + err.Error()) }
-	if g.isSupervised() {
+	if supervisor.Listens() {
 		o.Supervisor = supervisor
 	}
 	if o.Control, err = control.Listen(ctx, cfg.StateDir); err != nil {
@@ -130,14 +129,4 @@ func hangups() <-chan os.Signal {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)
 	return c
-}
-
-// isSupervised reports a service manager that wants to be told how the service is.
-func (g *application) isSupervised() bool {
-	for _, variable := range g.environ {
-		if strings.HasPrefix(variable, "NOTIFY_SOCKET=") {
-			return true
-		}
-	}
-	return false
 }

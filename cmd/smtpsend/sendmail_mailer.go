@@ -10,9 +10,11 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/sendmail"
+	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -40,7 +42,7 @@ func (m *mailer) adopt() {
 // Settings loads the configuration.
 func (m *mailer) Settings(ctx context.Context) (*config.Config, error) {
 	o := m.app.options()
-	o.Offline, o.Flags, o.Stdin = m.args.DryRun, m.args.Settings, nil
+	o.Offline, o.ByRelay, o.Flags, o.Stdin = m.args.DryRun, true, m.args.Settings, nil
 	cfg, err := config.Load(ctx, o)
 	if m.cfg = cfg; err == nil {
 		view.Warnings(m.app.out, cfg.Warnings())
@@ -48,8 +50,12 @@ func (m *mailer) Settings(ctx context.Context) (*config.Config, error) {
 	return cfg, err
 }
 
-// Submit submits, and falls back to the outbox where the settings say so.
+// Submit submits, and falls back to the outbox where the settings say so. A relay on this
+// host gets the message in place of the server, where the settings name one.
 func (m *mailer) Submit(ctx context.Context, mail *sendmail.Mail) (view.Receipt, *submission.Receipt, error) {
+	if m.cfg.RelaySocket != "" {
+		return m.handOver(ctx, mail)
+	}
 	o, err := m.app.account(m.cfg).Session(mail.Mailbox)
 	if err != nil {
 		return view.Receipt{}, nil, err
@@ -59,6 +65,17 @@ func (m *mailer) Submit(ctx context.Context, mail *sendmail.Mail) (view.Receipt,
 	shown := view.NewReceipt(receipt, known, claims)
 	m.app.toStderr().fallBack(ctx, m.cfg, mail.Mail, receipt, "sendmail", &shown)
 	return shown, receipt, nil
+}
+
+// handOver gives a message to the relay on this host, and waits for one that is being
+// started again.
+func (m *mailer) handOver(ctx context.Context, mail *sendmail.Mail) (view.Receipt, *submission.Receipt, error) {
+	o := session.Options{Socket: m.cfg.RelaySocket, Mailbox: mail.Mailbox, EHLOName: "localhost"}
+	if m.app.trace {
+		o.Trace = func(line string) { m.app.out.Plainf("%s", line) }
+	}
+	receipt := submission.Submit(ctx, o, mail.Mail, submission.Policy{Deadline: time.Now().Add(m.app.timeout), Waiting: m.app.waiting, Restarts: true})
+	return view.NewReceipt(receipt, diagnosis.Facts{Server: m.cfg.RelaySocket, From: mail.From}, nil), receipt, nil
 }
 
 // Queue puts a message into the outbox.

@@ -12,7 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
-	"github.com/smtpsend/smtpsend/internal/sendmail"
+	"github.com/smtpsend/smtpsend/internal/view/mailq"
 )
 
 // outboxSettings are those that say where the outbox is, and whether it was ever
@@ -33,13 +33,13 @@ func (m *mailer) listQueue(ctx context.Context) error {
 		return err
 	}
 	if !used {
-		sendmail.Mailq{}.Print(m.app.out)
+		mailq.List{}.Print(m.app.out)
 		return nil
 	}
 	return m.app.readOutbox(ctx, cfg, func(box *outbox.Outbox) error {
 		waiting, err := operator.History(ctx, box, operator.Filter{States: []outbox.State{outbox.Ready, outbox.Sending, outbox.Held}, Oldest: true})
 		if err == nil {
-			sendmail.NewMailq(waiting, time.Now()).Print(m.app.out)
+			mailq.New(waiting, time.Now()).Print(m.app.out)
 		}
 		return ending.Outbox(err)
 	})

@@ -138,7 +138,7 @@ func addRow(ctx context.Context, row rows.Row, p Plan, box *outbox.Outbox, b mai
 // the content decide.
 func stored(m *mailobject.Mail, row rows.Row) spool.Message {
 	return spool.Message{
-		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID,
+		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, From: m.From, MessageID: m.MessageID,
 		Priority: spool.Bulk, Row: row.Key, Source: "batch",
 	}
 }

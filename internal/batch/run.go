@@ -157,7 +157,8 @@ func (run *Run) submit(ctx context.Context, added <-chan struct{}) error {
 	return errors.Join(err, sender.Release())
 }
 
-// tryStopped releases the mailboxes of the batch that something wrong holds, or a
+// tryStopped releases the mailboxes of the batch that something wrong holds, or some of
+// their senders, or a
 // server that could not be used makes pause, but not those that an operator held:
 // who starts the batch again has fixed it, or wants to know. One message is tried,
 // and none is burned when it is still wrong.
@@ -168,7 +169,7 @@ func (run *Run) tryStopped(ctx context.Context) error {
 	}
 	for _, name := range names {
 		m, err := operator.OneMailbox(ctx, run.box, name)
-		submits := err == nil && !m.Stopped() && m.Pause != mailbox.PauseServer
+		submits := err == nil && !m.Stopped() && m.Pause != mailbox.PauseServer && len(m.Senders) == 0
 		if errors.Is(err, store.ErrNotFound) || submits {
 			continue
 		}

@@ -85,7 +85,8 @@ type Config struct {
 	RecipientsPerDay  int           `ignored:"true"` // of one mailbox: 1 to 10,000
 	TimeScale         int           `ignored:"true"` // 1 but beside a sandbox
 
-	RelayFile string // settings file of the relay; "" = none
+	RelayFile   string // settings file of the relay; "" = none
+	RelaySocket string // where sendmail finds a relay; "" = it submits itself
 
 	notify   program.Program     // of NotifyCommand
 	envFile  string              // the env file that was read, "" for none

@@ -36,6 +36,10 @@ type Options struct {
 	// read, and nothing sealed is opened.
 	NoSecrets bool
 
+	// ByRelay says that, where RELAY_SOCKET is set, mail goes there: then it is as with
+	// Offline and NoSecrets.
+	ByRelay bool
+
 	Stdin          io.Reader     // for a secret's _FILE=-; nil = that is refused
 	CommandTimeout time.Duration // for a secret's _COMMAND; 0 = 30 s
 
@@ -76,6 +80,9 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 	cfg.envFile = file.name
 	fill(cfg, found)
 	findNotifyCommand(cfg, found, o)
+	if o.ByRelay && cfg.RelaySocket != "" {
+		o.Offline, o.NoSecrets = true, true
+	}
 	secrets := secretSearch{o: o, from: from, found: found}
 	waiting := secrets.find()
 	checking := checks{cfg: cfg, from: from, found: found, looked: file.looked}

@@ -113,12 +113,21 @@ func (l *lab) connection(mailbox string) (session.Options, error) {
 // add puts a message into the outbox.
 func (l *lab) add(mailbox, to, subject string) queueid.ID {
 	l.t.Helper()
+	return l.addAs(mailbox, mailbox, to, subject)
+}
+
+// addAs puts a message of a mailbox into the outbox that says it is from another address.
+func (l *lab) addAs(mailbox, from, to, subject string) queueid.ID {
+	l.t.Helper()
 	var d message.Draft
 	var err error
-	if d.From, err = address.Parse("From", mailbox); err != nil {
+	if d.From, err = address.Parse("From", from); err != nil {
 		l.t.Fatal(err)
 	}
 	if d.To, err = address.ParseList("To", to); err != nil {
+		l.t.Fatal(err)
+	}
+	if d.Mailbox, err = address.Parse("mailbox", mailbox); err != nil {
 		l.t.Fatal(err)
 	}
 	d.Subject, d.Text = subject, "text\n"
@@ -128,7 +137,7 @@ func (l *lab) add(mailbox, to, subject string) queueid.ID {
 	}
 	defer m.Close()
 	qid, _, err := l.out.AcceptContent(l.t.Context(), spool.Message{
-		Mailbox: mailbox, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
+		Mailbox: mailbox, Envelope: m.Envelope, From: m.From, MessageID: m.MessageID, Size: m.Content.Size(),
 	}, m.Content)
 	if err != nil {
 		l.t.Fatal(err)

@@ -14,11 +14,12 @@ import (
 // Incident is a notice as a program reads it.
 type Incident struct {
 	SchemaVersion int             `json:"schema_version"` // 1; grows when a member changes its meaning
-	Kind          string          `json:"kind"`           // held, paused, resumed, dead or in_doubt
+	Kind          string          `json:"kind"`           // held, paused, resumed, message_held, dead or in_doubt
 	Summary       string          `json:"summary"`        // in a few words
 	At            time.Time       `json:"at"`
 	Mailbox       string          `json:"mailbox"`
 	QueueID       string          `json:"queue_id,omitempty"` // of the message that it is about
+	Sender        string          `json:"sender,omitempty"`   // of message_held: the address in its From
 	Since         *time.Time      `json:"since,omitempty"`    // when the mailbox began to pause
 	NextTry       *time.Time      `json:"next_try,omitempty"` // when a paused mailbox goes on, or a held one is tried by a sign-in
 	Waiting       int             `json:"waiting"`            // messages that wait in the mailbox
@@ -27,7 +28,7 @@ type Incident struct {
 	Cause         string          `json:"cause,omitempty"`
 	Said          string          `json:"said,omitempty"` // the server's words, or ours, on one line
 	Fixes         []diagnosis.Fix `json:"fixes,omitempty"`
-	Release       string          `json:"release,omitempty"` // the command that makes the mailbox go on at once
+	Release       string          `json:"release,omitempty"` // the command that makes the mailbox, or the message, go on at once
 }
 
 // told is how Notify ended.
@@ -93,10 +94,13 @@ func (n *notifier) heard(ctx context.Context, t told) error {
 func (n *notifier) incident(ctx context.Context, of notice.Notice) (Incident, error) {
 	i := Incident{
 		SchemaVersion: 1, Kind: strings.ReplaceAll(string(of.Kind), " ", "_"), Summary: summary(of), At: of.At, Mailbox: of.Mailbox,
-		QueueID: string(of.QID), Since: orNil(of.Since), NextTry: orNil(of.Next), Code: of.Code, Said: printable.Line(of.Text),
+		QueueID: string(of.QID), Sender: printable.Line(of.Sender), Since: orNil(of.Since), NextTry: orNil(of.Next), Code: of.Code, Said: printable.Line(of.Text),
 	}
-	if of.Kind == notice.Held || of.Kind == notice.Paused {
+	switch of.Kind {
+	case notice.Held, notice.Paused:
 		i.Release = ReleaseCommand(of.Mailbox)
+	case notice.MessageHeld:
+		i.Release = ReleaseMessageCommand(of.QID)
 	}
 	if f, known := n.finding(of); known {
 		i.Title, i.Cause, i.Fixes = f.Title, f.Cause, f.Fixes

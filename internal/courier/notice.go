@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/message"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
@@ -71,7 +72,7 @@ func (n *notifier) mail(ctx context.Context, notices []notice.Notice) error {
 	defer m.Close()
 	last := notices[len(notices)-1]
 	qid, _, err := n.box.AcceptContent(ctx, spool.Message{
-		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, MessageID: m.MessageID, Size: m.Content.Size(),
+		Mailbox: m.Envelope.ReversePath, Envelope: m.Envelope, From: m.From, MessageID: m.MessageID, Size: m.Content.Size(),
 		Key: fmt.Sprintf("notice/%d/%d", last.ID, last.Tries), Priority: spool.Urgent, Source: "notice", Notice: true,
 	}, m.Content)
 	if err != nil {
@@ -140,6 +141,8 @@ func summary(first notice.Notice) string {
 		notice.Resumed: "mailbox " + first.Mailbox + " submits again",
 		notice.Dead:    "message " + string(first.QID) + " was refused or has expired",
 		notice.InDoubt: "message " + string(first.QID) + " is in doubt",
+
+		notice.MessageHeld: "message " + string(first.QID) + " from " + printable.Line(first.Sender) + " is held",
 	}[first.Kind]
 }
 
@@ -153,6 +156,9 @@ func (n *notifier) text(notices []notice.Notice) string {
 		}
 		if about.QID != "" {
 			fmt.Fprintf(&b, "  message %s", about.QID)
+		}
+		if about.Sender != "" {
+			fmt.Fprintf(&b, "  from %s", printable.Line(about.Sender))
 		}
 		b.WriteByte('\n')
 		if about.Text != "" {
@@ -175,6 +181,8 @@ func (n *notifier) explain(b *strings.Builder, about notice.Notice) {
 		fmt.Fprintf(b, "    A sign-in is tried from %s on. When the cause is fixed, continue at once with: %s\n", next, ReleaseCommand(about.Mailbox))
 	case notice.Paused:
 		fmt.Fprintf(b, "    It continues by itself at %s, or at once with: %s\n", next, ReleaseCommand(about.Mailbox))
+	case notice.MessageHeld:
+		fmt.Fprintf(b, "    %s\n", MessageHeld(about.QID, about.Code))
 	case notice.Resumed:
 		fmt.Fprintf(b, "    A message was accepted. You do not have to do anything.\n")
 	case notice.Dead:
@@ -190,6 +198,20 @@ func (n *notifier) explain(b *strings.Builder, about notice.Notice) {
 // every shell is left out.
 func ReleaseCommand(mailbox string) string {
 	return diagnosis.Facts{Mailbox: mailbox}.FillCommand("smtpsend queue release --mailbox {mailbox}")
+}
+
+// ReleaseMessageCommand is the command that tries a held message again, and with it what
+// else its sender's hold keeps.
+func ReleaseMessageCommand(id queueid.ID) string { return "smtpsend queue release " + string(id) }
+
+// MessageHeld says what else is held with a message that the server refused, as the entry
+// of the catalogue with that code says, and how it goes on.
+func MessageHeld(id queueid.ID, code string) string {
+	others := "Only this message is held"
+	if entry, _ := diagnosis.Lookup(code); entry.Holds == diagnosis.ScopeSender {
+		others = "All mail of this sender is held; that of others goes on"
+	}
+	return others + ". When the cause is fixed, it is tried again with: " + ReleaseMessageCommand(id)
 }
 
 // finding is what the catalogue says of a notice.

@@ -202,6 +202,9 @@ func (w *worker) blame(res *mailbox.Verdict, e *session.Error, to string, token 
 		return
 	}
 	res.Stage, res.Class, res.Fault = e.Stage, finding.Class, symptom.Fault
+	if entry, known := diagnosis.Lookup(finding.Code); known {
+		res.Scope = entry.Holds
+	}
 	if e.Reply.IsZero() && e.Err != nil {
 		res.Text = e.Err.Error()
 	}

@@ -73,12 +73,15 @@ func TestProperties(t *testing.T) {
 	has := map[string]int{}
 	for _, e := range diagnosis.Entries() {
 		for property, set := range map[string]bool{
-			"noreason": e.GivesNoReason(), "clock": e.Clock, "after": e.After != "", "vague": e.Vague,
+			"noreason": e.GivesNoReason(), "holds": e.Holds != "", "clock": e.Clock, "after": e.After != "", "vague": e.Vague,
 			"online": e.OnlineOnly, "local": e.Local != "", "inspected": e.Inspected != "",
 		} {
 			if set {
 				has[property]++
 			}
+		}
+		if e.Holds != "" && (e.Class != diagnosis.ClassConfiguration || !slices.Contains([]diagnosis.Scope{diagnosis.ScopeSender, diagnosis.ScopeMessage}, e.Holds)) {
+			t.Errorf("%s: it is of class %s and holds %q", e.Code, e.Class, e.Holds)
 		}
 		if e.After != "" && !slices.Contains(stages, e.After) {
 			t.Errorf("%s: it follows stage %q, which is not known", e.Code, e.After)
@@ -92,7 +95,7 @@ func TestProperties(t *testing.T) {
 			t.Errorf("%s: it is vague, and a rule is not of the network", e.Code)
 		}
 	}
-	for _, property := range []string{"noreason", "clock", "after", "vague", "online", "local", "inspected"} {
+	for _, property := range []string{"noreason", "holds", "clock", "after", "vague", "online", "local", "inspected"} {
 		if has[property] == 0 {
 			t.Errorf("no entry has the property %q: take it out of parse.go", property)
 		}

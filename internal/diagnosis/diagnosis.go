@@ -31,6 +31,18 @@ const (
 	ClassBlocked       Class = "blocked"       // Microsoft stopped the mailbox or the tenant; stop sending
 )
 
+// Scope says what of the mail waits for an administrator after a refusal of
+// ClassConfiguration.
+type Scope string
+
+// The scopes. What a server says of one message or of one sender is no reason to stop
+// the mail of all others.
+const (
+	ScopeMailbox Scope = ""        // all mail of the mailbox
+	ScopeSender  Scope = "sender"  // what has the same From and reverse-path
+	ScopeMessage Scope = "message" // this message
+)
+
 // Claims are the parts of an access token that tell why it may be refused.
 // They are read without verification and serve diagnosis alone.
 type Claims struct {

@@ -56,6 +56,7 @@ type Entry struct {
 	// Rules are the ways to recognise it; any of them is enough.
 	Rules []Rule
 
+	Holds Scope      // with ClassConfiguration: what waits until it is fixed
 	Clock bool       // a wrong clock can cause it
 	After smtp.Stage // the stage of whose failure it is a consequence; "" for none
 

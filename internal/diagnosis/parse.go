@@ -41,6 +41,7 @@ import (
 //
 //	otherwise: the kind of failure that it is the entry of last resort for (see lastResorts)
 //	noreason:  a reply, such as "535 5.7.3", that gives no reason; a token's claims may tell it
+//	holds:     sender or message, when not all mail of the mailbox has to wait (see Scope)
 //	clock:     yes when a wrong clock can cause it
 //	after:     the stage of whose failure it is a consequence, which is then named first
 //
@@ -237,6 +238,8 @@ func (e *Entry) set(f field, fixes map[string]Fix) error {
 		e.ServerCan = f.value == "yes"
 	case "vague":
 		e.Vague = f.value == "yes"
+	case "holds":
+		e.Holds = Scope(f.value)
 	case "clock":
 		e.Clock = f.value == "yes"
 	case "online":

@@ -51,6 +51,7 @@ func NewEnvelope(reversePath address.Address, lists ...[]address.Address) Envelo
 // Mail is a mail object. It holds open files until Close.
 type Mail struct {
 	Envelope   Envelope
+	From       string // the first address of the field From, as it is in an envelope; "" when there is none
 	MessageID  string // with its angle brackets; the same for every attempt
 	Content    *Content
 	UTF8Header bool        // an address in a header field is not ASCII (RFC 6532)

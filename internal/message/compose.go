@@ -69,7 +69,7 @@ func Compose(ctx context.Context, d Draft) (*Composed, error) {
 	if err := d.complete(ctx); err != nil {
 		return nil, err
 	}
-	m := &mailobject.Mail{Envelope: d.Envelope(), UTF8Header: d.needsUTF8()}
+	m := &mailobject.Mail{Envelope: d.Envelope(), From: d.From.Addr(), UTF8Header: d.needsUTF8()}
 	var err error
 	if m.MessageID, err = d.messageID(); err != nil {
 		return nil, err

@@ -68,7 +68,10 @@ func actOnOne(t *store.Tx, a Action, id int64) (done bool, err error) {
 		n, err = t.Exec("UPDATE mail SET state = 'held' WHERE id = ?1 AND state = 'ready'", id)
 	case Free:
 		kind = EventReleased
-		n, err = t.Exec("UPDATE mail SET state = 'ready' WHERE id = ?1 AND state = 'held'", id)
+		n, err = t.Exec("UPDATE mail SET state = 'ready', held_for = '' WHERE id = ?1 AND state = 'held'", id)
+		if err == nil && n > 0 {
+			err = releaseSender(t, id)
+		}
 	case Cancel:
 		kind = EventCancelled
 		n, err = cancel(t, id)
@@ -104,7 +107,7 @@ func cancel(t *store.Tx, id int64) (int64, error) {
 // retry makes a message due, as if it had just been taken, for every recipient
 // that was not accepted.
 func retry(t *store.Tx, id int64) (bool, error) {
-	n, err := t.Exec(`UPDATE mail SET state = 'ready', ready_at = ?2, waited = 0, attempts = 0, finished_at = NULL, finished_own = NULL,
+	n, err := t.Exec(`UPDATE mail SET state = 'ready', held_for = '', ready_at = ?2, waited = 0, attempts = 0, finished_at = NULL, finished_own = NULL,
 		expires_at = CASE WHEN expires_at <= ?2 THEN 0 ELSE expires_at END WHERE id = ?1 AND state IN ('ready', 'held', 'dead')`, id, t.Now)
 	if err != nil || n == 0 {
 		return false, err
@@ -113,6 +116,9 @@ func retry(t *store.Tx, id int64) (bool, error) {
 		return false, err
 	}
 	if _, err := t.Exec("UPDATE mail SET rcpt_open = (SELECT count(*) FROM rcpt WHERE mail_id = ?1 AND "+recipientOpen+") WHERE id = ?1", id); err != nil {
+		return false, err
+	}
+	if err := releaseSender(t, id); err != nil {
 		return false, err
 	}
 	return true, addEvent(t, id, Event{Kind: EventRetry, Text: "by the operator"})

@@ -38,6 +38,7 @@ type Claim struct {
 type picked struct {
 	id, expiresAt, createdAt int64
 	recipients               int // that are still open
+	held                     int // 1: its sender is
 }
 
 // Claim takes the most urgent due message of a mailbox, and writes the attempt
@@ -88,19 +89,27 @@ func (s *Sender) claim(t *store.Tx, name string) (*Claim, *mailbox.WaitError, er
 	return c, nil, assign(t, c)
 }
 
-// pick finds the message that is next, and ends those that have expired.
+// pick finds the message that is next. It ends those that have expired, and holds those
+// whose sender is held.
 func pick(t *store.Tx, name string) (picked, error) {
 	for prio := range 4 {
 		for {
 			var p picked
-			err := t.Row(pickQuery, []any{name, prio, t.Now}, &p.id, &p.expiresAt, &p.createdAt, &p.recipients)
+			err := t.Row(pickQuery, []any{name, prio, t.Now}, &p.id, &p.expiresAt, &p.createdAt, &p.recipients, &p.held)
 			if errors.Is(err, sql.ErrNoRows) {
 				break
 			}
-			if err != nil || p.expiresAt == 0 || p.expiresAt > t.Now {
+			switch {
+			case err != nil:
 				return p, err
+			case p.expiresAt != 0 && p.expiresAt <= t.Now:
+				err = expire(t, p.id)
+			case p.held == 1:
+				err = holdBySender(t, p.id)
+			default:
+				return p, nil
 			}
-			if err := expire(t, p.id); err != nil {
+			if err != nil {
 				return p, err
 			}
 		}
@@ -108,7 +117,8 @@ func pick(t *store.Tx, name string) (picked, error) {
 	return picked{}, nil
 }
 
-const pickQuery = `SELECT id, expires_at, created_at, rcpt_open FROM mail
+const pickQuery = `SELECT id, expires_at, created_at, rcpt_open, notice = 0 AND EXISTS (SELECT 1 FROM sender s
+		WHERE s.mailbox = mail.mailbox AND s.name = mail.sender AND s.reverse_path = mail.reverse_path AND s.held = 1) FROM mail
 	WHERE mailbox = ?1 AND prio = ?2 AND state = 'ready' AND ready_at <= ?3 ORDER BY ready_at, id LIMIT 1`
 
 // assign makes the message the caller's.

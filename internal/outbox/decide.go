@@ -1,6 +1,8 @@
 package outbox
 
 import (
+	"errors"
+
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
@@ -10,9 +12,13 @@ import (
 // decide says what is next for the message and for its mailbox.
 func (f *finish) decide() error {
 	if f.accepted > 0 {
-		if err := f.tellResumed(); err != nil {
+		if err := errors.Join(f.tellResumed(), forgetTold(f.t, f.c)); err != nil {
 			return err
 		}
+	}
+	holdsMessage, err := f.holdsMessage()
+	if err != nil {
+		return err
 	}
 	f.box.Renew(f.ob.rules, f.t.Now)
 	f.state, f.readyAt = Ready, f.t.Now
@@ -21,6 +27,9 @@ func (f *finish) decide() error {
 		return f.ended()
 	case f.inDoubt > 0:
 		return f.doubtful()
+	case holdsMessage:
+		f.uncounted(EventHeld)
+		return f.holdMessage()
 	case f.r.Hold() != "":
 		f.uncounted(EventHeld)
 		return f.hold(f.r.Hold())

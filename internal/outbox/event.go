@@ -19,7 +19,7 @@ const (
 	EventThrottled   EventKind = "throttled"   // no attempt; the mailbox pauses
 	EventUnreachable EventKind = "unreachable" // no attempt; the mailbox pauses
 	EventPaused      EventKind = "paused"      // no attempt; the server cannot be used, and the mailbox pauses
-	EventHeld        EventKind = "held"        // no attempt; the mailbox, or by an operator the message, is held
+	EventHeld        EventKind = "held"        // no attempt; the mailbox is held, or the message, by its refusal, its sender's or an operator
 	EventReturned    EventKind = "returned"    // no attempt; given back
 	EventRecovered   EventKind = "recovered"   // a process ended before anything was submitted
 	EventGivenUp     EventKind = "given up"    // the waits added up

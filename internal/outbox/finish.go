@@ -51,6 +51,9 @@ type Settled struct {
 // released.
 func (s Settled) Held() bool { return s.Pause != "" && s.Until.IsZero() }
 
+// MessageHeld reports that the refusal holds the message, perhaps with all of its sender.
+func (s Settled) MessageHeld() bool { return s.State == Held && s.Event == EventHeld }
+
 // Finish records what happened to a claim and decides what is next (see the package
 // comment, 5). It can be called again after an error that wraps store.ErrFull or
 // store.ErrBusy; until it succeeds the message counts as under way. The error wraps
@@ -90,6 +93,7 @@ type finish struct {
 	stillOpen          int
 
 	state   State
+	heldFor string // of a held one: heldRefused, or ""
 	readyAt int64
 	out     Settled
 	drop    bool // a large content is to be deleted
@@ -220,9 +224,9 @@ func (f *finish) save() error {
 	f.drop = !keep && f.c.Size > spool.Piece
 	_, err := f.t.Exec(`UPDATE mail SET state = ?2, ready_at = ?3, attempts = ?4, doubts = ?5, waited = ?6, rcpt_open = ?7, holder = '', phase = '',
 		body_left = ?8, finished_at = ?9, last_code = ?10, last_enhanced = ?11, last_kind = ?12, last_text = ?13,
-		server_id = CASE WHEN ?14 = '' THEN server_id ELSE ?14 END, finished_own = ?15 WHERE id = ?1`,
+		server_id = CASE WHEN ?14 = '' THEN server_id ELSE ?14 END, finished_own = ?15, held_for = ?16 WHERE id = ?1`,
 		f.c.id, string(f.state), f.readyAt, f.attempts, f.doubts, f.waited, f.stillOpen, store.Flag(f.drop), done,
-		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, store.Cut(f.text(), store.Line), store.Cut(f.r.ServerID, maxServerID), doneOwn)
+		f.r.Reply.Code, f.r.Reply.Enhanced.String(), f.r.Kind, store.Cut(f.text(), store.Line), store.Cut(f.r.ServerID, maxServerID), doneOwn, f.heldFor)
 	if err != nil {
 		return err
 	}

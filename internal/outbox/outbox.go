@@ -21,7 +21,9 @@
 //     minutes, at most 4 hours, and is held after a day; what came instead of a reply
 //     in a message's transaction counts in its 5 days. The sign-in was refused, or
 //     the mailbox may not submit, or is blocked: it is held, and the message stays as
-//     it was. Five refusals of one kind in a row: the mailbox pauses for 10 minutes,
+//     it was. The mailbox may not submit as the sender, or another thing about this one
+//     message has to be fixed first: the message is held, with what else has the same
+//     sender, until it is released, and other mail of the mailbox goes on. Five refusals of one kind in a row: the mailbox pauses for 10 minutes,
 //     after a sixth for 20, and so on to 4 hours. In doubt: once more, with the
 //     same Message-ID, or held; a second doubt is always held.
 //  6. A held mailbox is probed by a sign-in (StartProbe, EndProbe) after 30 minutes,
@@ -173,7 +175,7 @@ func open(ctx context.Context, dir string, o Options, database func(context.Cont
 		o: o, db: db, tag: queueid.Tag(tag), rules: mailbox.Rules{Limits: o.Limits, Minute: o.Minute, Day: o.Day, Jitter: o.Jitter},
 		wake: make(chan struct{}, 1),
 	}
-	ob.mailboxes = mailbox.New(db, ob.rules, ob.signal)
+	ob.mailboxes = mailbox.New(db, ob.rules, ob.signal, releaseSenders)
 	ob.notices = notice.New(db, ob.tag, func(tries int) int64 { return waitAfter(ob.rules, tries) })
 	ob.spool = spool.New(db, o.MaxSize, mailbox.Ensure)
 	return ob, nil

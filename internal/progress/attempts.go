@@ -47,6 +47,9 @@ func (v Attempts) Print(a tally.Attempt) {
 			v.Printer.Line("note", "mailbox %s is paused; %s", name, view.GoesOn(name, s.Until, s.Probe, now))
 		}
 	}
+	if s.MessageHeld() && v.explain(a) {
+		v.Printer.Line("note", "message %s is held. %s", a.Claim.QID, courier.MessageHeld(a.Claim.QID, a.Finding.Code))
+	}
 	if v.Lines {
 		v.Printer.Printf("%s  %-12s%s%s\n", a.Claim.QID, s.Event, name, view.AtMost(printable.Line(view.Tail(lastWords(a.Claim, a.Receipt))), 140))
 	}

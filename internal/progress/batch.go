@@ -6,6 +6,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -25,11 +26,15 @@ func (v Batch) Print(event batch.Event) {
 		v.Printer.Line("note", "%s has changed since the last start; %s whose key is known %s as first put into the outbox",
 			v.File, view.Counted(e.Known, "row"), view.Plural(e.Known, "stays", "stay"))
 	case batch.TriedAgain:
-		word := "paused"
-		if e.Mailbox.Held() {
-			word = "was held"
+		switch {
+		case e.Mailbox.Held():
+			v.Printer.Line("note", "mailbox %s was held (%s): tried again", e.Mailbox.Name, e.Mailbox.Code)
+		case e.Mailbox.Pause == mailbox.PauseServer:
+			v.Printer.Line("note", "mailbox %s paused (%s): tried again", e.Mailbox.Name, e.Mailbox.Code)
 		}
-		v.Printer.Line("note", "mailbox %s %s (%s): tried again", e.Mailbox.Name, word, e.Mailbox.Code)
+		for _, s := range e.Mailbox.Senders {
+			v.Printer.Line("note", "mail from %s was held (%s): tried again", printable.Line(s.Address), s.Code)
+		}
 	case batch.OtherSender:
 		v.Printer.Line("note", "another process submits from this outbox, including these rows; when it ends, this one continues")
 	default:

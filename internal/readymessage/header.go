@@ -175,6 +175,17 @@ func (msg *Message) From() ([]address.Address, error) {
 	return msg.authors("From", value)
 }
 
+// author is the first address of the field From, whoever resent the message; "" when
+// there is none that can be read.
+func (msg *Message) author() string {
+	value, _ := msg.Field("From")
+	list, err := msg.authors("From", value)
+	if err != nil || len(list) == 0 {
+		return ""
+	}
+	return list[0].Addr()
+}
+
 // Recipients returns the addresses of To, Cc and Bcc. As soon as there is a
 // Resent-To, Resent-Cc or Resent-Bcc, in whatever block of Resent- fields, it
 // returns those of all such fields instead, as Postfix does: a trace field or a

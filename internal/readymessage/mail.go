@@ -19,10 +19,13 @@ import (
 type Changes struct {
 	From      address.Address // for a message without From; zero = refuse such a message
 	ForceFrom bool            // put From in the place of the message's own
-	KeepBcc   bool            // leave Bcc fields where they are: only a relay that was given the envelope does so
-	JoinBlank bool            // a line of blanks alone in a header field becomes the end of the line before it
-	Prepend   []Field         // trace fields on top, such as Received
-	Now       time.Time       // for a missing Date; zero = now
+	// Unfinished: the mail object goes to a relay that completes it. A message may be
+	// without From and Message-ID, and addresses without a domain.
+	Unfinished bool
+	KeepBcc    bool      // leave Bcc fields where they are: only a relay that was given the envelope does so
+	JoinBlank  bool      // a line of blanks alone in a header field becomes the end of the line before it
+	Prepend    []Field   // trace fields on top, such as Received
+	Now        time.Time // for a missing Date; zero = now
 }
 
 // Field is a header field that is put on top.
@@ -36,7 +39,7 @@ func (msg *Message) Mail(reversePath address.Address, recipients []address.Addre
 	if err := dsn.Check(); err != nil {
 		return nil, err
 	}
-	if err := checkPaths(reversePath, recipients); err != nil {
+	if err := checkPaths(reversePath, recipients, c.Unfinished); err != nil {
 		return nil, err
 	}
 	m := &mailobject.Mail{Envelope: mailobject.NewEnvelope(reversePath, recipients)}
@@ -46,6 +49,9 @@ func (msg *Message) Mail(reversePath address.Address, recipients []address.Addre
 		return nil, err
 	}
 	segments := append([]mailobject.Segment{mailobject.Literal(top)}, msg.edited(m, c)...)
+	if m.From == "" {
+		m.From = msg.author()
+	}
 	m.Content = mailobject.NewContent(msg.plan.EightBit, segments...)
 	m.UTF8Header = m.UTF8Header || msg.plan.UTF8Header
 	m.Files = append(m.Files, msg.spool)
@@ -54,7 +60,13 @@ func (msg *Message) Mail(reversePath address.Address, recipients []address.Addre
 
 // checkPaths refuses local names, which mean something on one host only, and an
 // envelope without recipients.
-func checkPaths(reversePath address.Address, recipients []address.Address) error {
+func checkPaths(reversePath address.Address, recipients []address.Address, unfinished bool) error {
+	if len(recipients) == 0 {
+		return badinput.Field("recipients", "", "none; at least one is needed")
+	}
+	if unfinished {
+		return nil
+	}
 	if !reversePath.IsZero() {
 		if err := reversePath.CheckGlobal("reverse-path"); err != nil {
 			return err
@@ -64,9 +76,6 @@ func checkPaths(reversePath address.Address, recipients []address.Address) error
 		if err := a.CheckGlobal("recipient"); err != nil {
 			return err
 		}
-	}
-	if len(recipients) == 0 {
-		return badinput.Field("recipients", "", "none; at least one is needed")
 	}
 	return nil
 }
@@ -142,13 +151,16 @@ func (msg *Message) newFields(m *mailobject.Mail, c Changes) (string, error) {
 		}
 		b.WriteString(mimetext.Fold(h.Name, h.Value, false))
 	}
-	if _, ok := msg.Field("From"); !ok || c.ForceFrom {
+	_, hasFrom := msg.Field("From")
+	mayLack := c.Unfinished && c.From.IsZero()
+	if (!hasFrom && !mayLack) || c.ForceFrom {
 		if c.From.IsZero() {
 			return "", badinput.Field("From", "", "missing in the message, and none was given")
 		}
-		if err := c.From.CheckGlobal("From"); err != nil {
+		if err := c.From.CheckGlobal("From"); err != nil && !c.Unfinished {
 			return "", err
 		}
+		m.From = c.From.Addr()
 		b.WriteString(address.Field("From", []address.Address{c.From}))
 		m.UTF8Header = !mimetext.IsASCII(c.From.Local())
 	}
@@ -161,6 +173,9 @@ func (msg *Message) newFields(m *mailobject.Mail, c Changes) (string, error) {
 	}
 	if id, ok := msg.Field("Message-ID"); ok {
 		m.MessageID = id
+		return b.String(), nil
+	}
+	if c.Unfinished {
 		return b.String(), nil
 	}
 	m.MessageID = mailobject.NewMessageID(msg.idDomain(m, c))

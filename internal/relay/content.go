@@ -42,7 +42,7 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 	}
 	defer mail.Close()
 	id, err := s.relay.accept(ctx, spool.Message{
-		Mailbox: t.decision.Mailbox.Addr(), Envelope: mail.Envelope, MessageID: mail.MessageID, Size: mail.Content.Size(),
+		Mailbox: t.decision.Mailbox.Addr(), Envelope: mail.Envelope, From: mail.From, MessageID: mail.MessageID, Size: mail.Content.Size(),
 		Source: Source, Client: t.client.Name,
 	}, mail.Content)
 	if err != nil {

@@ -23,8 +23,8 @@ import (
 type port struct {
 	relay  *Relay
 	key    string
-	proxy  relayfile.Networks // that the socket was opened with
 	socket *listener.Listener
+	places smtpserver.Places                  // of all that are connected, whichever server they came to
 	entry  atomic.Pointer[relayfile.Listener] // of the file in force, or the last that had it
 
 	shown   shown // guarded by Relay.reloading, as are the next three
@@ -125,7 +125,7 @@ func (r *Relay) openPort(ctx context.Context, l *relayfile.Listener) (*port, err
 	if err != nil {
 		return nil, err
 	}
-	p := &port{relay: r, key: keyOf(l), proxy: l.ProxyFrom, servers: map[*served]bool{}}
+	p := &port{relay: r, key: keyOf(l), servers: map[*served]bool{}}
 	p.entry.Store(l)
 	o := listener.Options{Address: at, ProxyFrom: l.ProxyFrom, Refused: p.connectionRefused}
 	if l.Socket != "" {
@@ -178,6 +178,7 @@ func (p *port) connectionRefused(remote net.Addr, err error) {
 // configure puts an entry of the file in force.
 func (p *port) configure(l *relayfile.Listener, s shown) {
 	p.entry.Store(l)
+	p.socket.SetProxyFrom(l.ProxyFrom)
 	p.shown = s
 	next := shape{l.Address.Scheme, l.Limits, l.TLSMin, s.certificate}
 	if p.current != nil && next == p.shape {
@@ -190,6 +191,7 @@ func (p *port) configure(l *relayfile.Listener, s shown) {
 		IdleTimeout:     l.Limits.Idle,
 		MaxConnections:  l.Limits.Connections,
 		MaxPerAddress:   l.Limits.ConnectionsPerAddress,
+		Places:          &p.places,
 		MaxCommands:     l.Limits.Commands,
 		MaxRecipients:   mostRecipients, // the session says it in words, by its own limit
 		MaxMessageBytes: limits.Message, // so, too

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"fmt"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -105,6 +106,37 @@ func TestReloadChangesTheOptionsOfAnOpenSocket(t *testing.T) {
 	}
 	old.dialogue("C: EHLO x\nS: 250-relay.contoso.example|250-PIPELINING|250-SIZE 2097152|\n" + mailFrom + "S: 250")
 	l.dial("smtps://" + at).dialogue("T:\nS: 220\nC: EHLO x\nS: 250-relay.contoso.example|250-PIPELINING|250-SIZE 2097152|\n" + mailFrom + "S: 250")
+}
+
+func TestReloadChangesWhoIsAProxy(t *testing.T) {
+	at := free(t)
+	settings := "listeners: [{address: 'smtp://" + at + "', policy: ip%s}]\nclients: [" + anyone + "]\n"
+	l := newLab(t, fmt.Sprintf(settings, ", proxy_protocol_from: [127.0.0.1]"), with{})
+	l.settings(fmt.Sprintf(settings, ""))
+	if err := l.reload(); err != nil {
+		t.Fatal(err)
+	}
+	l.dial("smtp://" + at).dialogue(hello + mailFrom + "S: 250")
+}
+
+// Those who were connected before a reload count in the limits after it.
+func TestLimitsCountConnectionsFromBeforeAReload(t *testing.T) {
+	at := free(t)
+	settings := "listeners: [{address: 'smtp://" + at + "', limits: {%s}}]\nclients: [" + anyone + "]\n"
+	l := newLab(t, fmt.Sprintf(settings, "commands: 900"), with{})
+	old := []*client{l.dial("smtp://" + at).dialogue(hello), l.dial("smtp://" + at).dialogue(hello)}
+	for _, limit := range []string{"connections: 2", "connections_per_address: 2"} {
+		l.settings(fmt.Sprintf(settings, limit))
+		if err := l.reload(); err != nil {
+			t.Fatal(err)
+		}
+		l.dial("smtp://" + at).dialogue("S: 421").closed()
+	}
+	_ = old[0].conn.Close()
+	for l.relay.Connections() > 1 { // its place is free before it is not counted here
+		runtime.Gosched()
+	}
+	l.dial("smtp://" + at).dialogue(hello + mailFrom + "S: 250")
 }
 
 func TestReloadUnderLoadRefusesAndCutsNoConnection(t *testing.T) {

@@ -69,9 +69,6 @@ func (n *rules) warnings() (list []string) {
 	return list
 }
 
-// ErrProxyFrom says what a reload cannot change.
-var ErrProxyFrom = errors.New("proxy_protocol_from of a listener that is open changes with a restart alone")
-
 // Reload reads the settings file, the users file and the certificates again. Either all
 // of it is in force when it returns, or, after an error, all is as it was; the error says
 // what is wrong, with the line. No connection is refused or cut: a listener that is no
@@ -143,9 +140,6 @@ func (r *Relay) open(ctx context.Context, f *relayfile.File) (list []prepared, e
 			p.isNew = true
 		}
 		list = append(list, p)
-		if !slices.Equal(p.port.proxy, l.ProxyFrom) {
-			return list, fmt.Errorf("line %d: %s: %w", l.Line, l.Address, ErrProxyFrom)
-		}
 	}
 	return list, nil
 }

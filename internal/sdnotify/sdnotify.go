@@ -94,6 +94,9 @@ func parse(getenv func(string) string, pid int) (*Service, error) {
 // forUs reports that a process number is this one's, or that there is none.
 func forUs(text string, pid int) bool { return text == "" || text == strconv.Itoa(pid) }
 
+// Listens reports that there is a supervisor that wants to hear what the service says.
+func (s *Service) Listens() bool { return s.socket != "" }
+
 // Watchdog is the time after which the supervisor ends a service that has not called
 // Alive; zero when it does not watch. Half of it is a good pause between two calls.
 func (s *Service) Watchdog() time.Duration { return s.watchdog }

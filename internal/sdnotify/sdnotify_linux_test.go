@@ -58,7 +58,7 @@ func service() string {
 	}
 	fmt.Println("up")
 	_, _ = io.ReadAll(os.Stdin)
-	return fmt.Sprintf("%v again=%d watchdog=%v err=%v grandchild=%s", found, len(again), s.Watchdog(), err, out)
+	return fmt.Sprintf("%v again=%d listens=%v watchdog=%v err=%v grandchild=%s", found, len(again), s.Listens(), s.Watchdog(), err, out)
 }
 
 // greet answers the first connection.
@@ -153,7 +153,7 @@ func TestServiceSpeaksWithItsSupervisor(t *testing.T) {
 			}
 			stop()
 			rest, _ := io.ReadAll(out)
-			for _, want := range []string{"submission=" + tcp.Addr().String(), "local=" + path, "again=0", "watchdog=30s", "err=<nil>", "grandchild=0 []"} {
+			for _, want := range []string{"submission=" + tcp.Addr().String(), "local=" + path, "again=0", "listens=true", "watchdog=30s", "err=<nil>", "grandchild=0 []"} {
 				if !strings.Contains(string(rest), want) {
 					t.Errorf("%s\nlacks %q", rest, want)
 				}
@@ -188,7 +188,7 @@ func TestWhatIsForAnotherProcessIsLeft(t *testing.T) {
 	out, stop := start(t, []string{"LISTEN_FDS=1", "LISTEN_PID=1", "WATCHDOG_USEC=1", "WATCHDOG_PID=1"}, ":")
 	stop()
 	rest, _ := io.ReadAll(out)
-	if !strings.Contains(string(rest), "[] again=0 watchdog=0s err=<nil> grandchild=0 []") {
+	if !strings.Contains(string(rest), "[] again=0 listens=false watchdog=0s err=<nil> grandchild=0 []") {
 		t.Errorf("%s", rest)
 	}
 }

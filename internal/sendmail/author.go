@@ -42,7 +42,7 @@ func (r request) givenSender() (address.Address, error) {
 // Mail is a mail object with the mailbox that submits it.
 type Mail struct {
 	*mailobject.Mail
-	Mailbox string
+	Mailbox string // of a relay's: its socket
 	// From is the address that Exchange compares with what the mailbox may send as:
 	// the author's, or the reverse-path where that is not the mailbox.
 	From string
@@ -52,6 +52,9 @@ type Mail struct {
 // author's; the reverse-path is the mailbox unless another was given. The null one
 // does not count: Exchange takes it from no client.
 func (w *rewriter) mail(m *readymessage.Message, r request) (*Mail, error) {
+	if w.byRelay() {
+		return w.mailForRelay(m, r)
+	}
 	given, err := r.givenSender()
 	if err != nil {
 		return nil, err

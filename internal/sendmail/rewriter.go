@@ -30,6 +30,9 @@ func newRewriter(ctx context.Context, cfg *config.Config) (*rewriter, error) {
 			return nil, exit.With(exit.Config, err)
 		}
 	}
+	if w.byRelay() {
+		return w, nil
+	}
 	if w.names, err = localname.Read(ctx, cfg); err != nil {
 		return nil, exit.With(exit.Config, err)
 	}
@@ -39,8 +42,8 @@ func newRewriter(ctx context.Context, cfg *config.Config) (*rewriter, error) {
 // isLocal reports an address that only this host could know.
 func (w *rewriter) isLocal(a address.Address) bool { return w.names.Has(a) }
 
-// resolve turns recipients into those that a server may know.
-func (w *rewriter) resolve(list []address.Address) ([]address.Address, error) {
+// resolveHere goes by the aliases and the default domain.
+func (w *rewriter) resolveHere(list []address.Address) ([]address.Address, error) {
 	known, err := w.names.Resolve(list)
 	if _, isAlias := errors.AsType[*aliases.Error](err); isAlias {
 		return nil, exit.With(exit.Data, err)

@@ -7,7 +7,9 @@
 //  3. Local names such as root, which Exchange does not have, become addresses by
 //     the aliases and the settings; author, mailbox and reverse-path follow from the
 //     message, the arguments and the settings.
-//  4. The mail object goes to a Backend, which submits it or queues it.
+//     Where a relay on this host takes the message, it does all this itself.
+//  4. The mail object goes to a Backend, which submits it or queues it, or hands it to
+//     the relay.
 //  5. What cannot be submitted is kept (internal/deadletter), with the arguments that
 //     submit it again to those who do not have it.
 //
@@ -119,7 +121,7 @@ func (r *run) submitInput(ctx context.Context, copied *deadletter.Copy) (*attemp
 	}
 	in = io.TeeReader(in, copied)
 	settingsErr := r.configure(ctx)
-	m, err := readymessage.Read(ctx, in, readymessage.Options{Reencode: readymessage.Reencode(r.cfg.Reencode)})
+	m, err := readymessage.Read(ctx, in, r.reencode())
 	if err == nil {
 		defer m.Close()
 	}
@@ -164,7 +166,7 @@ func (r *run) try(ctx context.Context, m *readymessage.Message) (*attempt, error
 	switch {
 	case r.Arguments.DryRun || r.cfg.NoMails:
 		return nil, r.Backend.Preview(mail)
-	case r.cfg.Queue == config.QueueAlways:
+	case r.queues():
 		qid, err := r.Backend.Queue(ctx, mail)
 		if err == nil { // otherwise silent: that is what every sendmail's silence means
 			r.Printer.Verbosef("queued as %s", qid)
@@ -177,6 +179,10 @@ func (r *run) try(ctx context.Context, m *readymessage.Message) (*attempt, error
 	}
 	return &attempt{mail, shown}, r.report(shown)
 }
+
+// queues reports that the settings put every message into the outbox. A relay has its
+// own.
+func (r *run) queues() bool { return r.cfg.Queue == config.QueueAlways && r.cfg.RelaySocket == "" }
 
 // errNoRecipient is why a message is not kept: whoever called has to name someone.
 var errNoRecipient = errors.New("no recipient: name one, or use -t for those of the header")

@@ -120,7 +120,7 @@ func (s *session) Data(context.Context) smtpserver.Reply {
 func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 	copied := &deadletter.Copy{}
 	defer copied.Close()
-	m, err := readymessage.Read(ctx, io.TeeReader(in, copied), readymessage.Options{Reencode: readymessage.Reencode(s.cfg.Reencode)})
+	m, err := readymessage.Read(ctx, io.TeeReader(in, copied), s.reencode())
 	if err != nil {
 		return smtpserver.Say(554, "5.6.0 "+s.words(err))
 	}
@@ -133,7 +133,7 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 	switch {
 	case s.Arguments.DryRun || s.cfg.NoMails:
 		return smtpserver.Say(250, "2.0.0 Not submitted: "+config.Prefix+"NO_MAILS=1 or --dry-run")
-	case s.cfg.Queue == config.QueueAlways:
+	case s.queues():
 		return s.queue(ctx, mail)
 	}
 	shown, receipt, err := s.Backend.Submit(ctx, mail)

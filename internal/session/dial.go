@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 
 	"golang.org/x/net/proxy"
 
@@ -36,6 +38,9 @@ func dial(ctx context.Context, o Options) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeouts.Dial)
 	defer cancel()
 	d := &net.Dialer{}
+	if o.Socket != "" {
+		return dialSocket(ctx, d, o.Socket)
+	}
 	if o.Proxy == nil {
 		conn, err := d.DialContext(ctx, o.network(), o.Address())
 		if err != nil {
@@ -47,6 +52,16 @@ func dial(ctx context.Context, o Options) (net.Conn, error) {
 		return dialSOCKS(ctx, d, o)
 	}
 	return dialConnect(ctx, d, o)
+}
+
+// dialSocket connects to a relay on this host. A socket that does not exist is one that
+// no one listens on: a relay that is started again removes it and makes another.
+func dialSocket(ctx context.Context, d *net.Dialer, path string) (net.Conn, error) {
+	conn, err := d.DialContext(ctx, "unix", path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", syscall.ECONNREFUSED, err)
+	}
+	return conn, err
 }
 
 func dialSOCKS(ctx context.Context, d *net.Dialer, o Options) (net.Conn, error) {

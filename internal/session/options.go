@@ -73,8 +73,12 @@ type Slots interface {
 var ErrNoSlots = errors.New("the lock files for connections cannot be used")
 
 // Options says where and as whom to submit. Host, Port, Mailbox and Tokens are
-// required; the zero value of every other field is the default.
+// required, or Socket alone; the zero value of every other field is the default.
 type Options struct {
+	// Socket is the path of a Unix socket of a relay on this host, in place of Host and
+	// Port. The relay knows its client by the user at the other end: there is no TLS and
+	// no AUTH.
+	Socket   string
 	Host     string        // name or address of the server
 	Port     int           // TCP port
 	Security Security      // STARTTLS unless told
@@ -114,8 +118,13 @@ func (c *Chunking) Fail() { c.failed.Store(true) }
 // Failed reports whether it did not.
 func (c *Chunking) Failed() bool { return c.failed.Load() }
 
-// Address is the server's host:port.
-func (o Options) Address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.Port)) }
+// Address is the server's host:port, or its socket.
+func (o Options) Address() string {
+	if o.Socket != "" {
+		return o.Socket
+	}
+	return net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
+}
 
 func (o Options) trace(line string) {
 	if o.Trace != nil {

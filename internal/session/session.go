@@ -52,7 +52,7 @@ func Connect(ctx context.Context, o Options, deadline time.Time) (*Session, erro
 	bounded, cancel := Until(ctx, deadline)
 	defer cancel()
 	setup, failed := context.WithCancelCause(bounded)
-	token := bearer.Fetch(setup, o.Tokens, failed)
+	token := s.fetch(setup, failed)
 	defer func() {
 		failed(nil)
 		token.Ended()
@@ -71,7 +71,7 @@ func Connect(ctx context.Context, o Options, deadline time.Time) (*Session, erro
 	}
 	stop := context.AfterFunc(setup, s.Cut)
 	err := s.setUp(setup)
-	if err == nil {
+	if err == nil && o.Socket == "" {
 		err = s.step(smtp.StageAuth, func() error { return s.link.authenticate(setup, token) })
 	}
 	if !stop() && err == nil {
@@ -83,6 +83,14 @@ func Connect(ctx context.Context, o Options, deadline time.Time) (*Session, erro
 		return s, err
 	}
 	return s, nil
+}
+
+// fetch asks for the token, where one is needed.
+func (s *Session) fetch(ctx context.Context, failed context.CancelCauseFunc) *bearer.Prefetch {
+	if s.link.o.Socket != "" {
+		return bearer.Known(bearer.Token{}, nil)
+	}
+	return bearer.Fetch(ctx, s.link.o.Tokens, failed)
 }
 
 func newSession(o Options) *Session {
@@ -119,7 +127,7 @@ func Until(ctx context.Context, deadline time.Time) (context.Context, context.Ca
 // setUp goes from the greeting to what the server offers before AUTH.
 func (s *Session) setUp(ctx context.Context) error {
 	l := s.link
-	if l.o.Security == ImplicitTLS {
+	if l.o.Security == ImplicitTLS && l.o.Socket == "" {
 		if err := s.step(smtp.StageStartTLS, func() error { return l.handshake(ctx) }); err != nil {
 			return err
 		}
@@ -130,7 +138,7 @@ func (s *Session) setUp(ctx context.Context) error {
 	if err := s.step(smtp.StageEHLO, l.ehlo); err != nil {
 		return err
 	}
-	if l.o.Security != StartTLS {
+	if l.o.Security != StartTLS || l.o.Socket != "" {
 		return nil
 	}
 	if err := s.step(smtp.StageStartTLS, func() error { return l.startTLS(ctx) }); err != nil {

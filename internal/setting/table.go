@@ -189,6 +189,10 @@ func relaySettings() []Setting {
 		Name: "RELAY_FILE", Group: groupRelay, Path: true,
 		Comment: "Settings file of the relay (YAML): its listeners, clients and rules for senders. smtpsend relay example prints one.",
 		Example: "/etc/smtpsend/relay.yaml",
+	}, {
+		Name: "RELAY_SOCKET", Group: groupRelay, Path: true,
+		Comment: "Unix socket of a relay on this host. sendmail hands its mail to it, and needs no credential: the relay knows the caller by its user.",
+		Example: "/run/smtpsend/relay.sock",
 	}}
 }
 

@@ -14,7 +14,7 @@ type conn struct {
 	wire    *wire
 	session Session
 
-	client        string // clientnet.Key, with Options.MaxPerAddress
+	client        string // clientnet.Key
 	greeted       bool   // HELO or EHLO was accepted
 	helloName     string
 	authenticated bool

@@ -77,6 +77,10 @@ type Options struct {
 	MaxMessageBytes         int64 // of content; 552 beyond; default 150 MiB
 	MaxErrors               int   // malformed, misplaced, unknown commands and refused AUTHs; default 10
 
+	// Places counts the connections, with those of other servers that have the same; nil:
+	// this server's alone.
+	Places *Places
+
 	LineEnds LineEnds
 
 	// Tolerant lets old devices do what else is refused: the Quirks marked with T.
@@ -98,7 +102,6 @@ type Server struct {
 	listener net.Listener
 	cancel   context.CancelFunc
 	conns    map[*conn]struct{}
-	clients  map[string]int // connections of each, with MaxPerAddress
 	closing  bool
 	wg       sync.WaitGroup // goroutines of connections
 }
@@ -116,7 +119,10 @@ func New(o Options) *Server {
 	setDefault(&o.MaxMessageBytes, 150<<20)
 	setDefault(&o.MaxErrors, 10)
 	o.TLSConfig = noting(o.TLSConfig)
-	return &Server{opts: o, conns: map[*conn]struct{}{}, clients: map[string]int{}}
+	if o.Places == nil {
+		o.Places = new(Places)
+	}
+	return &Server{opts: o, conns: map[*conn]struct{}{}}
 }
 
 func setDefault[T int | int64 | time.Duration](field *T, value T) {
@@ -170,9 +176,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener) error {
 
 func (s *Server) start(ctx context.Context, nc net.Conn) {
 	c := newConn(&s.opts, nc)
-	if s.opts.MaxPerAddress > 0 {
-		c.client = clientnet.Key(nc.RemoteAddr())
-	}
+	c.client = clientnet.Key(nc.RemoteAddr())
 	switch cause, closing := s.admit(ctx, c); {
 	case closing:
 		_ = nc.Close()
@@ -187,18 +191,13 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 func (s *Server) admit(ctx context.Context, c *conn) (refused Cause, closing bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.closing:
+	if s.closing {
 		return "", true
-	case len(s.conns) >= s.opts.MaxConnections:
-		return CauseConnections, false
-	case s.opts.MaxPerAddress > 0 && s.clients[c.client] >= s.opts.MaxPerAddress:
-		return CauseAddressConnections, false
+	}
+	if refused := s.opts.Places.take(c.client, &s.opts); refused != "" {
+		return refused, false
 	}
 	s.conns[c] = struct{}{}
-	if s.opts.MaxPerAddress > 0 {
-		s.clients[c.client]++
-	}
 	s.wg.Go(func() {
 		defer c.wire.tcp.Close()
 		defer s.forget(c) // a client that saw the end may come back at once
@@ -223,14 +222,9 @@ func refuse(nc net.Conn, implicitTLS bool, cause Cause) {
 
 func (s *Server) forget(c *conn) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.opts.MaxPerAddress == 0 {
-		return
-	}
-	if s.clients[c.client]--; s.clients[c.client] == 0 {
-		delete(s.clients, c.client)
-	}
+	s.mu.Unlock()
+	s.opts.Places.leave(c.client)
 }
 
 func (s *Server) isClosing() bool {

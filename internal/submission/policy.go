@@ -18,6 +18,10 @@ type Policy struct {
 	Deadline time.Time // for everything up to the final dot; zero: none
 	Attempts int       // at most; 0: as many as fit before the deadline
 
+	// Restarts says that the server is this host's own, and comes back when it is started
+	// again: a connection that is refused is tried until Deadline.
+	Restarts bool
+
 	// FirstWait is the wait after a first failed attempt; zero means a second.
 	FirstWait time.Duration
 
@@ -40,7 +44,7 @@ const refusedCode = string(smtp.FaultConnectionRefused)
 // exhausted reports that the nth attempt was the last, because of what it found.
 func (p Policy) exhausted(n int, because diagnosis.Finding) bool {
 	last := p.Attempts > 0 && n >= p.Attempts
-	return last || (because.Code == refusedCode && n >= refusedDials)
+	return last || (because.Code == refusedCode && n >= refusedDials && !p.Restarts)
 }
 
 // worthAnother says whether another attempt is, and what made it needed: the

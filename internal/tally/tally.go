@@ -149,7 +149,7 @@ func (t *Tally) keep(c *outbox.Claim, s outbox.Settled, code int) {
 	case s.State == outbox.Dead:
 		t.lost = append(t.lost, lostCode(code))
 		t.partly = t.partly || s.Partly
-	case s.State == outbox.Ready && s.Event != outbox.EventReturned && s.Event != outbox.EventInDoubt:
+	case s.State == outbox.Ready && s.Event != outbox.EventReturned && s.Event != outbox.EventInDoubt, s.MessageHeld():
 		t.waiting[c.QID] = code
 	}
 }

@@ -3,6 +3,7 @@ package view
 import (
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
@@ -139,6 +140,16 @@ type Mailbox struct {
 	Reason        string               `json:"reason,omitempty"`
 	WaitsUntil    *time.Time           `json:"waits_until,omitempty"`
 	OldestDueFrom *time.Time           `json:"oldest_due,omitempty"`
+	HeldSenders   []HeldSender         `json:"held_senders,omitempty"`
+}
+
+// HeldSender is a sender of whom a refusal holds messages.
+type HeldSender struct {
+	Sender   string `json:"sender"`
+	Messages int    `json:"messages"`
+	Code     string `json:"kind,omitempty"`
+	Text     string `json:"text,omitempty"`
+	Release  string `json:"release"`
 }
 
 // Mailboxes are mailboxes of the outbox.
@@ -161,9 +172,13 @@ func NewMailboxes(list []operator.Mailbox) Mailboxes {
 
 // NewMailbox is the view of a mailbox.
 func NewMailbox(m operator.Mailbox) Mailbox {
-	return Mailbox{
+	v := Mailbox{
 		Name: m.Name, Counts: m.Counts, PerMinute: m.Limits.PerMinute, PerDay: m.Limits.RecipientsPerDay,
 		LastMinute: m.Messages, LastDay: m.Recipients, Pause: m.Pause, Code: m.Code, Reason: MailboxReason(m.Wait),
 		Held: m.Held(), Since: OrNil(m.Since), ProbeAt: OrNil(m.ProbeAt), WaitsUntil: OrNil(m.WaitsUntil), OldestDueFrom: OrNil(m.OldestDue),
 	}
+	for _, s := range m.Senders {
+		v.HeldSenders = append(v.HeldSenders, HeldSender{s.Address, s.Messages, s.Code, s.Text, courier.ReleaseMessageCommand(s.First)})
+	}
+	return v
 }

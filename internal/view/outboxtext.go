@@ -142,6 +142,11 @@ func printMailbox(p *stdio.Printer, m operator.Mailbox) {
 	if m.Code != "" {
 		p.Printf("    more: smtpsend explain %s\n", m.Code)
 	}
+	for _, s := range m.Senders {
+		p.Printf("    %s from %s %s held: %s\n    more: smtpsend explain %s; when the cause is fixed: %s\n",
+			Counted(s.Messages, "message"), printable.Line(s.Address), Plural(s.Messages, "is", "are"),
+			AtMost(printable.Line(diagnosis.Short(s.Text)), 200), s.Code, courier.ReleaseMessageCommand(s.First))
+	}
 }
 
 // GoesOn says when a mailbox that is paused or held continues, and how it does so at

@@ -16,6 +16,8 @@ func MailReason(m operator.Mail) string {
 		return "is being submitted"
 	case operator.WhyInDoubt:
 		return "held: in doubt, the server may have it"
+	case operator.WhyRefused:
+		return "held: something has to be fixed first: " + codeText(m.Code, m.Text)
 	case operator.WhyHeld:
 		return "held by the operator"
 	case operator.WhyMailbox:

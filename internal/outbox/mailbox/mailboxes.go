@@ -18,11 +18,15 @@ type Mailboxes struct {
 	db    *store.DB
 	rules Rules
 	wake  func() // is called after something may go out sooner
+	free  func(t *store.Tx, name string) error
 }
 
 // New returns the mailboxes of a database. wake is called after a change by which
-// something may go out sooner.
-func New(db *store.DB, rules Rules, wake func()) *Mailboxes { return &Mailboxes{db, rules, wake} }
+// something may go out sooner; free, within the transaction, when a mailbox is released,
+// to release what else of it waits for an administrator.
+func New(db *store.DB, rules Rules, wake func(), free func(t *store.Tx, name string) error) *Mailboxes {
+	return &Mailboxes{db, rules, wake, free}
+}
 
 // Rules are what they have in common.
 func (b *Mailboxes) Rules() Rules { return b.rules }
@@ -67,7 +71,7 @@ func (b *Mailboxes) Hold(ctx context.Context, name, reason string) error {
 	return nil
 }
 
-// Release ends every pause of a mailbox. Its limits stay: what was
+// Release ends every pause of a mailbox, and the holds of its senders. Its limits stay: what was
 // counted counts. The error wraps store.ErrNotFound for a mailbox that never had a
 // message.
 func (b *Mailboxes) Release(ctx context.Context, name string) error {
@@ -80,7 +84,7 @@ func (b *Mailboxes) Release(ctx context.Context, name string) error {
 			return err
 		}
 		m.release()
-		return m.Save(t)
+		return errors.Join(m.Save(t), b.free(t, m.name))
 	})
 	if err != nil {
 		return fmt.Errorf("releasing %s: %w", name, err)

@@ -12,6 +12,7 @@ import (
 type Verdict struct {
 	Stage smtp.Stage      // where it ended
 	Class diagnosis.Class // what the failure means, "" when there was none
+	Scope diagnosis.Scope // what waits for an administrator, with ClassConfiguration
 	Kind  string          // its code in the catalogue
 	Fault smtp.Fault      // what failed when neither server nor token endpoint said anything
 	Reply smtp.Reply      // that decided; zero when none came
@@ -54,6 +55,13 @@ func (v *Verdict) Hold() Pause {
 		return PauseConfiguration
 	}
 	return ""
+}
+
+// HoldsMessage reports that the server refuses this message or its sender until an
+// administrator changes something, which says nothing about other mail of the mailbox.
+func (v *Verdict) HoldsMessage() bool {
+	refused := v.Class == diagnosis.ClassConfiguration && v.Reply.Permanent() && v.Fault == ""
+	return refused && !v.BeforeMail() && v.Scope != diagnosis.ScopeMailbox
 }
 
 // Unusable reports that the server, or what is in its place, cannot be used: a

@@ -24,6 +24,8 @@ const (
 	Resumed Kind = "resumed"  // a mailbox of which one of these was told submits again
 	Dead    Kind = "dead"     // a message was given up; its content is kept
 	InDoubt Kind = "in doubt" // a message may have been submitted
+
+	MessageHeld Kind = "message held" // a message was refused until something is fixed, perhaps with all of its sender
 )
 
 // Notice is something that the operator has not been told yet.
@@ -33,6 +35,7 @@ type Notice struct {
 	Kind    Kind
 	Mailbox string
 	QID     queueid.ID // "" when it is about the mailbox
+	Sender  string     // with MessageHeld: who the message says it is from
 	Code    string     // of the catalogue
 	Text    string     // the server's words
 	Since   time.Time  // when the mailbox last submitted without a pause; zero: it is about a message
@@ -76,8 +79,8 @@ func Add(t *store.Tx, n Notice, id int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.Exec("INSERT INTO notice (at, kind, mailbox, mail_id, code, text, since, next_at, wide, at_own) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-		t.Now, string(n.Kind), n.Mailbox, id, n.Code, store.Cut(n.Text, store.Line), store.Millis(n.Since), store.Millis(n.Next), store.Flag(n.Wide), own)
+	_, err = t.Exec("INSERT INTO notice (at, kind, mailbox, mail_id, code, text, since, next_at, wide, at_own, sender) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+		t.Now, string(n.Kind), n.Mailbox, id, n.Code, store.Cut(n.Text, store.Line), store.Millis(n.Since), store.Millis(n.Next), store.Flag(n.Wide), own, n.Sender)
 	return err
 }
 
@@ -101,14 +104,14 @@ func (b *Notices) list(ctx context.Context, road Road, limit int) (list []Notice
 		var n Notice
 		var at, mail, since, next int64
 		var wide int
-		err := rows.Scan(&n.ID, &at, &n.Kind, &n.Mailbox, &mail, &n.Code, &n.Text, &since, &next, &wide, &n.Tries)
+		err := rows.Scan(&n.ID, &at, &n.Kind, &n.Mailbox, &mail, &n.Code, &n.Text, &since, &next, &wide, &n.Sender, &n.Tries)
 		n.At, n.Since, n.Next, n.Wide = store.Moment(at), store.Moment(since), store.Moment(next), wide == 1
 		if mail != 0 {
 			n.QID = b.tag.ID(mail)
 		}
 		list = append(list, n)
 		return err
-	}, `SELECT id, at, kind, mailbox, mail_id, code, text, since, next_at, wide, `+column+`_tries FROM notice
+	}, `SELECT id, at, kind, mailbox, mail_id, code, text, since, next_at, wide, sender, `+column+`_tries FROM notice
 		WHERE `+column+`_done = 0 AND `+column+`_at <= ?1 AND (carrier = 0 OR ?3 <> 'mail') ORDER BY id LIMIT ?2`, b.db.Now(), limit, column)
 	return list, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
 
@@ -26,6 +27,17 @@ type Mailbox struct {
 	WaitsUntil time.Time          // zero: not known, or it is held
 	Since      time.Time          // of the first pause that no accepted message has ended; zero: there is none
 	ProbeAt    time.Time          // when a held one is tried by a sign-in; zero: it waits for an operator alone
+
+	Senders []Sender // whose messages a refusal holds, by address
+}
+
+// Sender is one of whom a refusal holds messages until something is fixed.
+type Sender struct {
+	Address  string // in From, or, when that is not known, the reverse-path
+	Messages int
+	First    queueid.ID // the oldest of them
+	Code     string     // the catalogue's code for the refusal
+	Text     string     // the server's words
 }
 
 // Held reports that the mailbox has no end of its pause: it goes on when a probe is
@@ -89,8 +101,27 @@ func mailboxes(ctx context.Context, box *outbox.Outbox, only string) ([]Mailbox,
 			Messages: submitted.Messages + underWay.Messages, Recipients: submitted.Recipients + underWay.Recipients,
 		}
 		list[i].setWait(row, now)
+		if w.Counts[outbox.Held] > 0 {
+			if list[i].Senders, err = senders(v, box, row.Name()); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return list, nil
+}
+
+// senders are those of whom a refusal holds messages.
+func senders(r store.Reader, box *outbox.Outbox, name string) (list []Sender, err error) {
+	err = store.Each(r, func(rows *sql.Rows) error {
+		var s Sender
+		var first int64
+		err := rows.Scan(&s.Address, &s.Messages, &first, &s.Code, &s.Text)
+		s.First = box.Tag().ID(first)
+		list = append(list, s)
+		return err
+	}, `SELECT CASE WHEN sender = '' THEN reverse_path ELSE sender END AS address, count(*), min(id), max(last_kind), max(last_text) FROM mail
+		WHERE mailbox = ?1 AND state = 'held' AND held_for = 'refused' GROUP BY address ORDER BY address`, name)
+	return list, err
 }
 
 // setWait says why the mailbox waits.

@@ -25,6 +25,7 @@ const (
 	WhyArriving   Why = "arriving"   // its content is still coming in
 	WhySubmitting Why = "submitting" // an attempt is under way
 	WhyInDoubt    Why = "in doubt"   // held: the server may have it
+	WhyRefused    Why = "refused"    // held: the server refused it, or its sender, until something is fixed
 	WhyHeld       Why = "held"       // by an operator
 	WhyMailbox    Why = "mailbox"    // its mailbox waits: Mail.MailboxWait
 	WhyDue        Why = "due"        // nothing keeps it
@@ -60,6 +61,7 @@ type Mail struct {
 	ServerID    string
 	CreatedAt   time.Time
 	FinishedAt  time.Time // zero: not yet
+	refused     bool      // with State Held: the refusal holds it
 
 	// Why says why the message waits, WaitsUntil until when; zero when that is not
 	// known or the message waits for an operator.
@@ -71,14 +73,14 @@ type Mail struct {
 
 const mailColumns = `m.id, m.mailbox, m.state, m.prio, m.ready_at, m.expires_at, m.attempts, m.doubts, coalesce(m.dedupe_key, ''), coalesce(m.batch_id, 0),
 	m.row_key, m.message_id, m.reverse_path, m.rcpt_count, m.rcpt_open, m.size, m.source, m.client, m.notice, m.last_code, m.last_enhanced,
-	m.last_kind, m.last_text, m.server_id, m.created_at, coalesce(m.finished_at, 0)`
+	m.last_kind, m.last_text, m.server_id, m.created_at, coalesce(m.finished_at, 0), m.held_for = 'refused'`
 
 func scanMail(box *outbox.Outbox, rows *sql.Rows, boxes map[string]*mailbox.Mailbox, now int64) (m Mail, id int64, err error) {
 	var prio, notice int
 	var ready, expires, created, finished int64
 	err = rows.Scan(&id, &m.Mailbox, &m.State, &prio, &ready, &expires, &m.Attempts, &m.InDoubt, &m.Key, &m.Batch,
 		&m.Row, &m.MessageID, &m.ReversePath, &m.Recipients, &m.Open, &m.Size, &m.Source, &m.Client, &notice, &m.Code, &m.Enhanced,
-		&m.Kind, &m.Text, &m.ServerID, &created, &finished)
+		&m.Kind, &m.Text, &m.ServerID, &created, &finished, &m.refused)
 	m.QID, m.Priority, m.Notice = box.Tag().ID(id), spool.Priority(prio-1), notice == 1
 	m.ReadyAt, m.ExpiresAt, m.CreatedAt, m.FinishedAt = store.Moment(ready), store.Moment(expires), store.Moment(created), store.Moment(finished)
 	m.explain(boxes[m.Mailbox], now)
@@ -99,6 +101,8 @@ func (m *Mail) explain(row *mailbox.Mailbox, now int64) {
 		m.Why = WhySubmitting
 	case m.State == outbox.Held && m.InDoubt > 0:
 		m.Why = WhyInDoubt
+	case m.State == outbox.Held && m.refused:
+		m.Why = WhyRefused
 	case m.State == outbox.Held:
 		m.Why = WhyHeld
 	case m.State != outbox.Ready:

@@ -35,6 +35,7 @@ const (
 type Message struct {
 	Mailbox   string // the XOAUTH2 user to submit as
 	Envelope  mailobject.Envelope
+	From      string // who it says it is from (mailobject.Mail.From); "" when that is not known
 	MessageID string // the same at every attempt
 	Size      int64  // octets of content, when known: another count is ErrSize
 

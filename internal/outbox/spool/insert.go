@@ -3,6 +3,7 @@ package spool
 import (
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
 )
@@ -29,12 +30,12 @@ func insertMail(t *store.Tx, m *Message, c stored) (int64, error) {
 	var id int64
 	err := t.Row(`INSERT INTO mail (mailbox, state, prio, ready_at, expires_at, lease_until, dedupe_key, batch_id, row_key,
 			message_id, reverse_path, rcpt_count, rcpt_open, size, sha256, eight_bit, source, client, notice, created_at,
-			dsn_notify, dsn_return, envelope_id)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+			dsn_notify, dsn_return, envelope_id, sender)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
 		ON CONFLICT DO NOTHING RETURNING id`,
 		[]any{m.Mailbox, c.state, int(m.Priority) + 1, max(t.Now, store.Millis(m.ReadyAt)), store.Millis(m.ExpiresAt), c.lease, key, batch, m.Row,
 			m.MessageID, m.Envelope.ReversePath, len(m.Envelope.ForwardPaths), c.size, c.sum, store.Flag(c.eightBit), m.Source, m.Client, store.Flag(m.Notice), t.Now,
-			m.Envelope.DSN.Notify, m.Envelope.DSN.Return, m.Envelope.DSN.EnvelopeID}, &id)
+			m.Envelope.DSN.Notify, m.Envelope.DSN.Return, m.Envelope.DSN.EnvelopeID, store.Cut(strings.ToLower(m.From), maxPath)}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}

@@ -16,7 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 )
 
@@ -199,16 +198,13 @@ func (c *Certificate) Leaf() *x509.Certificate {
 }
 
 // Config is for a server whose clients have at least TLS of version lowest, such as
-// tls.VersionTLS12, which 0 stands for. Below 1.2 it has the cipher suites of devices of
+// tls.VersionTLS10; 0 is the least of crypto/tls itself. With 1.0 and 1.1 it has the cipher suites of devices of
 // that time: RSA key exchange and 3DES too, RC4 never (RFC 7465). Such a connection can be
 // read by who records it and gets the key later, and it is protected by SHA-1: it keeps a
 // password from passers-by, no more.
 func (c *Certificate) Config(lowest uint16) *tls.Config {
-	config := &tls.Config{GetCertificate: c.current, MinVersion: exchange.MinTLS}
-	if lowest != 0 {
-		config.MinVersion = lowest
-	}
-	if config.MinVersion < exchange.MinTLS {
+	config := &tls.Config{GetCertificate: c.current, MinVersion: lowest}
+	if lowest == tls.VersionTLS10 || lowest == tls.VersionTLS11 {
 		// Named, because those of Go's default depend on GODEBUG (tlsrsakex, tls3des).
 		config.CipherSuites = suites()
 	}

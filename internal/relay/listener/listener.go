@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/loopback"
@@ -79,6 +80,18 @@ func (a Address) String() string {
 	return string(a.Kind) + "://" + net.JoinHostPort(a.Host, a.Port)
 }
 
+// network is that of a TCP address: with "tcp" 0.0.0.0 and [::] would both be all addresses
+// of both versions of IP, and a rule for the one would be asked about clients of the other.
+func (a Address) network() string {
+	switch ip, err := netip.ParseAddr(a.Host); {
+	case err != nil: // a host name, or all
+		return "tcp"
+	case ip.Unmap().Is4():
+		return "tcp4"
+	}
+	return "tcp6"
+}
+
 // IsLocal reports an address that programs of this machine alone can reach: a Unix
 // socket, a loopback address, or localhost.
 func (a Address) IsLocal() bool { return a.Kind == Unix || loopback.Host(a.Host) }
@@ -90,7 +103,8 @@ type Options struct {
 	// alone then. The listener closes them.
 	Inherited []net.Listener
 	// ProxyFrom are networks of proxies. A connection from them must begin with a header
-	// of the PROXY protocol, version 2; from elsewhere it must not.
+	// of the PROXY protocol, version 2; from elsewhere it must not. SetProxyFrom changes
+	// them.
 	ProxyFrom []netip.Prefix
 	// ProxyTimeout is how long the header may take; 0: 5 seconds.
 	ProxyTimeout time.Duration
@@ -116,6 +130,7 @@ type Listener struct {
 	opts    Options
 	sockets []net.Listener
 	release func() error // of a Unix socket's lock
+	proxies atomic.Pointer[[]netip.Prefix]
 
 	accepted chan accepted
 	closed   chan struct{}
@@ -143,6 +158,7 @@ func Open(ctx context.Context, o Options) (*Listener, error) {
 		o.Refused = func(net.Addr, error) {}
 	}
 	l := &Listener{opts: o, sockets: o.Inherited, accepted: make(chan accepted), closed: make(chan struct{}), pending: make(chan struct{}, maxPending)}
+	l.SetProxyFrom(o.ProxyFrom)
 	if len(l.sockets) == 0 {
 		if err := l.open(ctx); err != nil {
 			return nil, fmt.Errorf("listening on %s: %w", o.Address, err)
@@ -165,7 +181,7 @@ func (l *Listener) open(ctx context.Context) error {
 		return nil
 	}
 	var config net.ListenConfig
-	socket, err := config.Listen(ctx, "tcp", net.JoinHostPort(a.Host, a.Port))
+	socket, err := config.Listen(ctx, a.network(), net.JoinHostPort(a.Host, a.Port))
 	if err != nil {
 		return err
 	}
@@ -209,6 +225,9 @@ func (l *Listener) take(conn net.Conn) {
 	}
 }
 
+// SetProxyFrom changes Options.ProxyFrom for the connections that come from now on.
+func (l *Listener) SetProxyFrom(networks []netip.Prefix) { l.proxies.Store(&networks) }
+
 // isProxy reports an address of a proxy.
 func (l *Listener) isProxy(addr net.Addr) bool {
 	ap, err := netip.ParseAddrPort(addr.String())
@@ -216,7 +235,7 @@ func (l *Listener) isProxy(addr net.Addr) bool {
 		return false
 	}
 	ip := ap.Addr().Unmap().WithZone("")
-	for _, network := range l.opts.ProxyFrom {
+	for _, network := range *l.proxies.Load() {
 		if network.Contains(ip) {
 			return true
 		}

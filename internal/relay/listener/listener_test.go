@@ -248,6 +248,47 @@ func TestTooManySlowConnectionsOfProxies(t *testing.T) {
 	}
 }
 
+// TestProxiesChange: those that are proxies no longer are clients like others.
+func TestProxiesChange(t *testing.T) {
+	l, told := open(t, listener.Options{ProxyFrom: proxies})
+	l.SetProxyFrom([]netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")})
+	direct := dial(t, l, "127.0.0.1")
+	if got := accept(t, l).RemoteAddr().String(); got != direct.LocalAddr().String() {
+		t.Errorf("got %s", got)
+	}
+	_, _ = io.WriteString(dial(t, l, "127.0.0.2"), header(0x21, 0x11, addresses("192.0.2.17", "192.0.2.10", 1, 25)))
+	if got := accept(t, l).RemoteAddr().String(); got != "192.0.2.17:1" {
+		t.Errorf("got %s", got)
+	}
+	if len(told) > 0 {
+		t.Errorf("refused %+v", <-told)
+	}
+}
+
+// TestEachVersionOfIPIsAnAddressOfItsOwn: 0.0.0.0 does not open [::] too.
+func TestEachVersionOfIPIsAnAddressOfItsOwn(t *testing.T) {
+	probe, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skip("needs IPv6: ", err)
+	}
+	probe.Close()
+	four, _ := open(t, listener.Options{Address: listener.Address{Kind: listener.Clear, Host: "0.0.0.0", Port: "0"}})
+	_, port, _ := net.SplitHostPort(four.Addr().String())
+	if c, err := net.Dial("tcp6", net.JoinHostPort("::1", port)); err == nil {
+		c.Close()
+		t.Error("0.0.0.0 took a connection over IPv6")
+	}
+	six, _ := open(t, listener.Options{Address: listener.Address{Kind: listener.Clear, Host: "::", Port: port}})
+	if c, err := net.Dial("tcp6", net.JoinHostPort("::1", port)); err != nil {
+		t.Error(err)
+	} else {
+		c.Close()
+		accept(t, six)
+	}
+	dial(t, four, "127.0.0.1")
+	accept(t, four)
+}
+
 // session accepts a MAIL and says who the client is.
 type session struct {
 	smtpserver.Session

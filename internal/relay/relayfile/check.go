@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/smtpsend/smtpsend/internal/exchange"
 )
 
 // Local reports that no other host can reach the listener: it is a Unix socket or on
@@ -126,9 +124,9 @@ func (k *checker) checkTLS(key string, l *Listener) {
 		k.refuse(key+".key", "", "needs certificate, the file of the chain; leave both out for a self-made certificate")
 	}
 	if l.TLSMin == 0 && l.OffersTLS() {
-		l.TLSMin = exchange.MinTLS
+		l.TLSMin = DefaultTLSMin
 	}
-	if l.OffersTLS() && l.TLSMin < exchange.MinTLS {
+	if l.OffersTLS() && l.TLSMin < DefaultTLSMin {
 		k.warn(key+".tls_min", "", "permits TLS %s and its old cipher suites, which someone on the network between may break: passwords and mail are then as good as in the clear; give the devices that need it a listener of their own", l.TLSMin)
 	}
 	if l.AuthWithoutTLS && !l.Local() {

@@ -128,7 +128,7 @@ func readAddrPort(text string, port uint16) (netip.AddrPort, string) {
 	case "localhost":
 		host = "127.0.0.1"
 	case "", "*":
-		return netip.AddrPort{}, "must say where to listen: 127.0.0.1 for this host alone, 0.0.0.0 or [::] for every address"
+		return netip.AddrPort{}, "must say where to listen: 127.0.0.1 for this host alone, 0.0.0.0 for every address of IPv4, [::] for every one of IPv6"
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil || addr.IsMulticast() {
@@ -141,6 +141,10 @@ func readAddrPort(text string, port uint16) (netip.AddrPort, string) {
 type TLSVersion uint16
 
 var tlsVersions = []string{"1.0", "1.1", "1.2", "1.3"}
+
+// DefaultTLSMin is the least TLS that clients must have where tls_min is absent (RFC 9325
+// section 3.1.1). Versions below it come with old cipher suites, and with a warning.
+const DefaultTLSMin TLSVersion = tls.VersionTLS12
 
 // String is the version as the file has it, such as "1.2".
 func (v TLSVersion) String() string { return tlsVersions[v-tls.VersionTLS10] }

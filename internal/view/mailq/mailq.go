@@ -1,4 +1,6 @@
-package sendmail
+// Package mailq shows what waits in the outbox in the form of Postfix's mailq, which
+// programs read.
+package mailq
 
 import (
 	"time"
@@ -11,12 +13,11 @@ import (
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-// Mailq is what waits in the outbox, in the form of Postfix's mailq, which programs
-// read.
-type Mailq []MailqMessage
+// List is what waits, in the order of its arrival.
+type List []Message
 
-// MailqMessage is a message that waits.
-type MailqMessage struct {
+// Message is a message that waits.
+type Message struct {
 	QID         queueid.ID
 	State       outbox.State
 	Size        int64
@@ -26,11 +27,11 @@ type MailqMessage struct {
 	Open        []string // the forward-paths of those who do not have it yet
 }
 
-// NewMailq is the view of messages that wait, at a time.
-func NewMailq(list []operator.Detail, now time.Time) Mailq {
-	var q Mailq
+// New is the view of messages that wait, at a time.
+func New(list []operator.Detail, now time.Time) List {
+	var q List
 	for _, d := range list {
-		m := MailqMessage{
+		m := Message{
 			QID: d.QID, State: d.State, Size: d.Size, Arrived: d.CreatedAt, ReversePath: d.ReversePath, Why: view.Why(d.Mail, now, view.InTable),
 		}
 		for _, r := range d.RecipientStates {
@@ -44,7 +45,7 @@ func NewMailq(list []operator.Detail, now time.Time) Mailq {
 }
 
 // Print writes the list to standard output, or that it is empty.
-func (q Mailq) Print(p *stdio.Printer) {
+func (q List) Print(p *stdio.Printer) {
 	if len(q) == 0 {
 		p.Printf("Mail queue is empty\n")
 		return
@@ -58,7 +59,7 @@ func (q Mailq) Print(p *stdio.Printer) {
 	p.Printf("-- %d Kbytes in %d %s.\n", (octets+1023)/1024, len(q), view.Plural(len(q), "Request", "Requests"))
 }
 
-func (m MailqMessage) print(p *stdio.Printer) {
+func (m Message) print(p *stdio.Printer) {
 	mark := map[outbox.State]string{outbox.Sending: "*", outbox.Held: "!"}[m.State]
 	p.Printf("%-11s %8d %s  %s\n", string(m.QID)+mark, m.Size, m.Arrived.Local().Format("Mon Jan _2 15:04:05"), m.ReversePath)
 	if m.Why != "" {
