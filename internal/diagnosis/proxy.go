@@ -81,7 +81,8 @@ func schemesOf(challenges []string) (offers []string) {
 // isToken is narrower than RFC 9110 5.6.2: no scheme has a mark but "-" and "_".
 func isToken(s string) bool {
 	for i := range len(s) {
-		if mark := s[i] == '-' || s[i] == '_'; !mark && SqueezeOctet(s[i]) == 0 {
+		isMark := s[i] == '-' || s[i] == '_'
+		if !isMark && SqueezeOctet(s[i]) == 0 {
 			return false
 		}
 	}
