@@ -8,7 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/relay"
-	"github.com/smtpsend/smtpsend/internal/view"
+	"github.com/smtpsend/smtpsend/internal/view/relayview"
 )
 
 func newRelayCheck(g *application) *cobra.Command {
@@ -44,7 +44,7 @@ func runRelayCheck(ctx context.Context, g *application, name string) error {
 	if err != nil {
 		return err
 	}
-	checked := view.RelayCheck{Examination: found}
+	checked := relayview.Check{Examination: found}
 	if len(found.Problems) > 0 {
 		checked.ExitCode = exit.Config
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/observation"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/relay/smarthost"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
 // maxObserving is how long the learning mode may last: a day, in which nightly jobs send
@@ -99,7 +99,7 @@ func (o *observing) learn(ctx context.Context, cfg *config.Config, path string, 
 		if _, _, err := net.SplitHostPort(o.passTo); err != nil {
 			return nil, exit.Usagef("--pass-to %q is not HOST:PORT", o.passTo)
 		}
-		r.Learning.PassTo = &smarthost.Host{Addr: o.passTo, Hello: hostname()}
+		r.Learning.PassTo = &smarthost.Host{Addr: o.passTo, Hello: smtpserver.HostName()}
 	}
 	r.Read = func(ctx context.Context) (*relayfile.File, error) { return o.read(ctx, cfg) }
 	seen, err := observation.Open(ctx, observation.Options{
@@ -131,13 +131,4 @@ func (o *observing) read(ctx context.Context, cfg *config.Config) (*relayfile.Fi
 		return nil, errors.New("--listen " + err.Error())
 	}
 	return f, nil
-}
-
-// hostname is the name of this host.
-func hostname() string {
-	name, err := os.Hostname()
-	if err != nil || name == "" {
-		return "localhost"
-	}
-	return name
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/observation"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/usage"
-	"github.com/smtpsend/smtpsend/internal/view"
+	"github.com/smtpsend/smtpsend/internal/view/relayview"
 )
 
 // observedFile is what the learning mode keeps, in the relay's directory.
@@ -80,6 +80,6 @@ func showObserved(ctx context.Context, g *application, cfg *config.Config, path 
 	if err != nil {
 		return exit.With(exit.Bug, err)
 	}
-	g.show(view.NewObserved(seen, p))
+	g.show(relayview.NewObserved(seen, p))
 	return nil
 }

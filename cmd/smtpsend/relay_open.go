@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/sdnotify"
+	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
 // openRelay opens the relay of these settings, which fill in what o leaves out. What an
@@ -29,7 +30,7 @@ func (g *application) openRelay(ctx context.Context, cfg *config.Config, supervi
 	if err != nil {
 		return nil, exit.With(exit.Config, err)
 	}
-	o.Inherited, o.CertificateDir, o.Hostname = inherited, filepath.Join(cfg.StateDir, relayState), hostname()
+	o.Inherited, o.CertificateDir, o.Hostname = inherited, filepath.Join(cfg.StateDir, relayState), smtpserver.HostName()
 	o.Domain, o.Mailbox, o.Resolve, o.Reencode = cfg.DefaultDomain, mailbox, names.Resolve, readymessage.Reencode(cfg.Reencode)
 	o.Warn = func(text string) { o.Logger.Warn(text) }
 	if o.Read == nil {

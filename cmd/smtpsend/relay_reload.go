@@ -9,7 +9,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/relay/control"
 	"github.com/smtpsend/smtpsend/internal/usage"
-	"github.com/smtpsend/smtpsend/internal/view"
+	"github.com/smtpsend/smtpsend/internal/view/relayview"
 )
 
 func newRelayReload(g *application) *cobra.Command {
@@ -35,7 +35,7 @@ func runRelayReload(ctx context.Context, g *application) error {
 	_, refused := errors.AsType[*control.RefusedError](err)
 	switch {
 	case err == nil:
-		g.show(view.RelayReloaded{ExitCode: exit.OK})
+		g.show(relayview.Reloaded{ExitCode: exit.OK})
 		return nil
 	case refused:
 		return exit.With(exit.Config, err)

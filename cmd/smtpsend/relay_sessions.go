@@ -15,7 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay"
 	"github.com/smtpsend/smtpsend/internal/relay/sessions"
 	"github.com/smtpsend/smtpsend/internal/usage"
-	"github.com/smtpsend/smtpsend/internal/view"
+	"github.com/smtpsend/smtpsend/internal/view/relayview"
 )
 
 func newRelaySessions(g *application) *cobra.Command {
@@ -61,7 +61,7 @@ func runRelaySessions(ctx context.Context, g *application, f sessions.Filter, no
 	if err != nil {
 		return exit.With(exit.IO, err)
 	}
-	g.show(view.NewSessions(list, more))
+	g.show(relayview.NewSessions(list, more))
 	return nil
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/relay/users"
 	"github.com/smtpsend/smtpsend/internal/usage"
-	"github.com/smtpsend/smtpsend/internal/view"
+	"github.com/smtpsend/smtpsend/internal/view/relayview"
 )
 
 func newRelayUser(g *application) *cobra.Command {
@@ -80,7 +80,7 @@ func runRelayUserAdd(ctx context.Context, g *application, given, name string, ge
 	if err != nil {
 		return err
 	}
-	done := view.RelayUser{File: file, Name: name, Outcome: "added"}
+	done := relayview.User{File: file, Name: name, Outcome: "added"}
 	if err := users.CheckName(name); err != nil {
 		return exit.Usagef("the name %v", err)
 	}
@@ -124,7 +124,7 @@ func runRelayUserLs(ctx context.Context, g *application, given string) error {
 	for _, w := range warnings {
 		g.out.Warningf("%s: %s", file, w)
 	}
-	g.show(view.NewRelayUsers(file, list))
+	g.show(relayview.NewUsers(file, list))
 	return nil
 }
 
@@ -139,6 +139,6 @@ func runRelayUserRm(ctx context.Context, g *application, given, name string) err
 	case err != nil:
 		return exit.With(exit.CannotCreate, err)
 	}
-	g.show(view.RelayUser{File: file, Name: name, Outcome: "removed"})
+	g.show(relayview.User{File: file, Name: name, Outcome: "removed"})
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/address"
@@ -54,22 +53,14 @@ type session struct {
 }
 
 func (s *session) Greeting(context.Context) smtpserver.Reply {
-	return smtpserver.Say(220, hostName()+" ESMTP smtpsend")
-}
-
-// hostName is what the greeting says; only the program that called reads it.
-func hostName() string {
-	if name, err := os.Hostname(); err == nil && name != "" {
-		return name
-	}
-	return "localhost"
+	return smtpserver.Say(220, smtpserver.HostName()+" ESMTP smtpsend")
 }
 
 func (s *session) Hello(_ context.Context, _ string, extended bool) smtpserver.Reply {
 	if !extended {
-		return smtpserver.Say(250, hostName())
+		return smtpserver.Say(250, smtpserver.HostName())
 	}
-	return smtpserver.Say(250, hostName(), "PIPELINING", fmt.Sprintf("SIZE %d", limits.Message),
+	return smtpserver.Say(250, smtpserver.HostName(), "PIPELINING", fmt.Sprintf("SIZE %d", limits.Message),
 		"8BITMIME", "ENHANCEDSTATUSCODES", "DSN", "SMTPUTF8")
 }
 

@@ -1,6 +1,7 @@
 package smtpserver
 
 import (
+	"os"
 	"strconv"
 	"strings"
 )
@@ -96,4 +97,13 @@ const (
 func fixed(text string) Reply {
 	code, _ := strconv.Atoi(text[:3]) // the constants above have one
 	return Reply{Code: code, Lines: []string{text[4:]}, Close: code == 421}
+}
+
+// HostName is the name of this host as a greeting and EHLO say it, "localhost" where it
+// has none. It is not checked to be a domain.
+func HostName() string {
+	if name, err := os.Hostname(); err == nil && name != "" {
+		return name
+	}
+	return "localhost"
 }

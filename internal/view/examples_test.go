@@ -30,6 +30,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/tally"
 	"github.com/smtpsend/smtpsend/internal/view"
+	"github.com/smtpsend/smtpsend/internal/view/relayview"
 	"github.com/smtpsend/smtpsend/tokencache"
 )
 
@@ -51,13 +52,13 @@ func objects() map[string]stdio.Object {
 		MessageID: "<1@contoso.example>", Content: mailobject.NewContent(false, mailobject.Literal("Subject: x\r\n\r\nx\r\n")),
 	}
 	all := map[string]stdio.Object{
-		"relaycheck": view.RelayCheck{ExitCode: exit.Config, Examination: relay.Examination{
+		"relaycheck": relayview.Check{ExitCode: exit.Config, Examination: relay.Examination{
 			File: "relay.yaml", Problems: []relayfile.Problem{{Line: 3, Key: "listeners[0].policy", Value: "all", Reason: "must be one of ip, auth"}},
 			Warnings: []relayfile.Problem{{Reason: "no client has a budget"}},
 		}},
-		"relayuser":      view.RelayUser{File: "/etc/smtpsend/relay-users", Name: "scanner", Outcome: "added", Password: "abcd2345abcd2345", ExitCode: exit.OK},
-		"relayusers":     view.RelayUsers{File: "/etc/smtpsend/relay-users", Users: []view.RelayUserLine{{Name: "scanner", Hash: "argon2id", Line: 1}}, ExitCode: exit.OK},
-		"relayreloaded":  view.RelayReloaded{ExitCode: exit.OK},
+		"relayuser":      relayview.User{File: "/etc/smtpsend/relay-users", Name: "scanner", Outcome: "added", Password: "abcd2345abcd2345", ExitCode: exit.OK},
+		"relayusers":     relayview.Users{File: "/etc/smtpsend/relay-users", Users: []relayview.UserLine{{Name: "scanner", Hash: "argon2id", Line: 1}}, ExitCode: exit.OK},
+		"relayreloaded":  relayview.Reloaded{ExitCode: exit.OK},
 		"failed":         view.Failed{Error: "no recipient", ExitCode: exit.Usage},
 		"failed-token":   view.Failed{Error: "no token", ExitCode: exit.NotAuthorised, Finding: &finding},
 		"notsubmitted":   view.NewNotSubmitted(mail, "--dry-run"),
@@ -88,14 +89,14 @@ func objects() map[string]stdio.Object {
 		"details-none":   view.NewDetails(nil, false),
 		"mailboxes-none": view.NewMailboxes(nil),
 	}
-	all["observed"] = view.NewObserved(&observation.Seen{Lost: 1, Clients: []observation.Client{{
+	all["relayobserved"] = relayview.NewObserved(&observation.Seen{Lost: 1, Clients: []observation.Client{{
 		User: "erp", Places: []string{"192.0.2.17"}, Hellos: []string{"erp"}, Senders: []string{"", "a@contoso.example"}, Authors: []string{"a@contoso.example"}, Domains: []string{"contoso.example"},
 		Listeners: []observation.Visited{{Address: "starttls://0.0.0.0:25", TLS: []string{"TLS 1.2 x"}, Oldest: 0x303, InClear: true, SignedIn: true}},
 		More:      observation.More{Senders: true}, Learned: true, Sessions: 1, Messages: 2, Recipients: 3, Octets: 4, Largest: 5, Quirks: []string{"no-quit"}, First: at, Last: at,
 	}}}, &observation.Proposal{Text: "listeners:\n", Users: []string{"erp"}, Notes: []string{"a note"}})
-	all["observed-none"] = view.NewObserved(&observation.Seen{}, &observation.Proposal{})
-	all["sessions-none"] = view.NewSessions(nil, false)
-	all["sessions"] = view.NewSessions([]sessions.Record{
+	all["relayobserved-none"] = relayview.NewObserved(&observation.Seen{}, &observation.Proposal{})
+	all["relaysessions-none"] = relayview.NewSessions(nil, false)
+	all["relaysessions"] = relayview.NewSessions([]sessions.Record{
 		{Kind: sessions.Refused, Time: at, Listener: "starttls://0.0.0.0:25", Address: "192.0.2.17", Hello: "printer", TLS: "TLS 1.2 x", Stage: event.StageAuth, Code: "an-example", Cause: "192.0.2.17 is an example", Mail: "a@contoso.example", Rcpt: "b@contoso.example", Name: "printer", Exposed: true, Reply: "535 5.7.8 no"},
 		{Kind: sessions.Visited, Time: at, Listener: "smtp://127.0.0.1:25", Address: "uid 33", Client: "web", User: "web", Began: at.Add(-time.Second), Senders: []string{"a@contoso.example"}, Messages: 1, Octets: 2, Refusals: 3, Quirks: "no-quit"},
 		{Kind: sessions.More, Time: at, Count: 512, Network: "192.0.2.0/24", Messages: 2},

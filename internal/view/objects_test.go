@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -55,30 +56,44 @@ func TestObjectsAreAsWrittenDown(t *testing.T) {
 func TestEveryObjectIsWrittenDown(t *testing.T) {
 	written := make(map[string]bool)
 	for name, object := range objects() {
-		typ := reflect.TypeOf(object).Name()
+		typ := nameOf(object)
 		if first, _, _ := strings.Cut(name, "-"); first != strings.ToLower(typ) {
 			t.Errorf("%s.json has a %s: begin its name with that of the type", name, typ)
 		}
 		written[typ] = true
 	}
-	sources, err := filepath.Glob("*.go")
+	own, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, source := range sources {
+	rooms, err := filepath.Glob("*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range append(own, rooms...) {
 		file, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			spec, ok := n.(*ast.TypeSpec)
-			if ok && embedsSchema(spec) && !written[spec.Name.Name] {
+			if ok && embedsSchema(spec) && !written[roomOf(file.Name.Name)+spec.Name.Name] {
 				t.Errorf("%s: %s has no file in testdata: add one to objects", source, spec.Name)
 			}
 			return true
 		})
 	}
 }
+
+// nameOf is the name of an object's type, after the name of its room where that is not
+// package view.
+func nameOf(object any) string {
+	typ := reflect.TypeOf(object)
+	return roomOf(path.Base(typ.PkgPath())) + typ.Name()
+}
+
+// roomOf is "relay" for package relayview, and empty for view.
+func roomOf(pkg string) string { return strings.TrimSuffix(pkg, "view") }
 
 func embedsSchema(spec *ast.TypeSpec) bool {
 	object, ok := spec.Type.(*ast.StructType)

@@ -28,7 +28,7 @@ func (v Mails) Print(p *stdio.Printer) {
 			Age(m.CreatedAt, now), Why(m, now, InTable))
 	}
 	t.Flush()
-	printMore(p, v.More, len(v.list))
+	PrintMore(p, v.More, len(v.list))
 }
 
 // InTable is how many characters of a reason a list has, where that of a mailbox is
@@ -74,11 +74,11 @@ func (v Details) Print(p *stdio.Printer) {
 		}
 		printDetail(p, d)
 	}
-	printMore(p, v.More, len(v.list))
+	PrintMore(p, v.More, len(v.list))
 }
 
-// printMore says that a list was cut.
-func printMore(p *stdio.Printer, more bool, shown int) {
+// PrintMore says that a list was cut.
+func PrintMore(p *stdio.Printer, more bool, shown int) {
 	if more {
 		p.Line("note", "there are more than these %d; --limit 0 shows all", shown)
 	}

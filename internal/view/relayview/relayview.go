@@ -1,4 +1,6 @@
-package view
+// Package relayview holds what the verbs of the relay show, as text and as the objects of
+// --json. It is the room of package view for these verbs.
+package relayview
 
 import (
 	"fmt"
@@ -6,17 +8,18 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay"
 	"github.com/smtpsend/smtpsend/internal/relay/users"
 	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
-// RelayCheck is what is wrong with the settings file of the relay.
-type RelayCheck struct {
+// Check is what is wrong with the settings file of the relay.
+type Check struct {
 	stdio.Schema
 	ExitCode int `json:"exit_code"`
 	relay.Examination
 }
 
 // Print writes each warning and each problem in a line, and that there is none.
-func (v RelayCheck) Print(p *stdio.Printer) {
+func (v Check) Print(p *stdio.Printer) {
 	for _, w := range v.Warnings {
 		p.Warningf("%s: %s", v.File, w)
 	}
@@ -24,12 +27,12 @@ func (v RelayCheck) Print(p *stdio.Printer) {
 		p.Errorf("%s: %s", v.File, problem)
 	}
 	if len(v.Problems) == 0 {
-		p.Printf("no error in %s: %s and %s\n", v.File, Plural(v.Listeners, "1 listener", fmt.Sprint(v.Listeners)+" listeners"), Plural(v.Clients, "1 client", fmt.Sprint(v.Clients)+" clients"))
+		p.Printf("no error in %s: %s and %s\n", v.File, view.Plural(v.Listeners, "1 listener", fmt.Sprint(v.Listeners)+" listeners"), view.Plural(v.Clients, "1 client", fmt.Sprint(v.Clients)+" clients"))
 	}
 }
 
-// RelayUser is a user of the relay that was added or removed.
-type RelayUser struct {
+// User is a user of the relay that was added or removed.
+type User struct {
 	stdio.Schema
 	File     string `json:"file"`
 	ExitCode int    `json:"exit_code"`
@@ -39,7 +42,7 @@ type RelayUser struct {
 }
 
 // Print writes what was done, and a password that was generated.
-func (v RelayUser) Print(p *stdio.Printer) {
+func (v User) Print(p *stdio.Printer) {
 	said := map[string]string{"added": "user %s added to %s\n", "replaced": "user %s has another password in %s\n", "removed": "user %s removed from %s\n"}
 	p.Printf(said[v.Outcome], v.Name, v.File)
 	if v.Password != "" {
@@ -47,32 +50,32 @@ func (v RelayUser) Print(p *stdio.Printer) {
 	}
 }
 
-// RelayUsers are the users of the relay.
-type RelayUsers struct {
+// Users are the users of the relay.
+type Users struct {
 	stdio.Schema
-	File     string          `json:"file"`
-	ExitCode int             `json:"exit_code"`
-	Users    []RelayUserLine `json:"users"`
+	File     string     `json:"file"`
+	ExitCode int        `json:"exit_code"`
+	Users    []UserLine `json:"users"`
 }
 
-// RelayUserLine is one user.
-type RelayUserLine struct {
+// UserLine is one user.
+type UserLine struct {
 	Name string `json:"name"`
 	Hash string `json:"hash"` // "argon2id" or "bcrypt"
 	Line int    `json:"line"`
 }
 
-// NewRelayUsers is the view of a users file.
-func NewRelayUsers(name string, list []users.Entry) RelayUsers {
-	v := RelayUsers{File: name, Users: []RelayUserLine{}}
+// NewUsers is the view of a users file.
+func NewUsers(name string, list []users.Entry) Users {
+	v := Users{File: name, Users: []UserLine{}}
 	for _, e := range list {
-		v.Users = append(v.Users, RelayUserLine{e.Name, e.Kind, e.Line})
+		v.Users = append(v.Users, UserLine{e.Name, e.Kind, e.Line})
 	}
 	return v
 }
 
 // Print writes a table.
-func (v RelayUsers) Print(p *stdio.Printer) {
+func (v Users) Print(p *stdio.Printer) {
 	table := stdio.NewTable(p, "NAME", "HASH")
 	for _, u := range v.Users {
 		table.Row(u.Name, u.Hash)
@@ -80,11 +83,11 @@ func (v RelayUsers) Print(p *stdio.Printer) {
 	table.Flush()
 }
 
-// RelayReloaded says that the relay that runs took its settings.
-type RelayReloaded struct {
+// Reloaded says that the relay that runs took its settings.
+type Reloaded struct {
 	stdio.Schema
 	ExitCode int `json:"exit_code"`
 }
 
 // Print says so.
-func (v RelayReloaded) Print(p *stdio.Printer) { p.Printf("the relay has read its settings again\n") }
+func (v Reloaded) Print(p *stdio.Printer) { p.Printf("the relay has read its settings again\n") }

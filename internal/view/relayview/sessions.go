@@ -1,4 +1,4 @@
-package view
+package relayview
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/observation"
 	"github.com/smtpsend/smtpsend/internal/relay/sessions"
 	"github.com/smtpsend/smtpsend/internal/stdio"
+	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 // Sessions are what a relay kept of its clients, the oldest first.
@@ -29,7 +30,7 @@ func (v Sessions) Print(p *stdio.Printer) {
 		p.Printf("no sessions\n")
 		return
 	}
-	printMore(p, v.More, len(v.Sessions))
+	view.PrintMore(p, v.More, len(v.Sessions))
 	refused := false
 	for _, r := range v.Sessions {
 		p.Printf("%s  %-7s  %s\n", r.Time.Local().Format("2006-01-02 15:04:05"), r.Kind, r.Summary())
