@@ -164,16 +164,20 @@ func (p *program) release() error {
 	if err != nil {
 		return err
 	}
+	args := []string{"queue", "release"}
 	for _, q := range list {
-		entry, _ := diagnosis.Lookup(q.Kind)
-		if q.State != "held" || entry.Holds != diagnosis.ScopeMessage {
-			continue
-		}
-		if r, err := p.do("", "queue", "release", q.QID); err != nil || r.code != 0 {
-			return fmt.Errorf("%w, %v", err, r)
+		if entry, _ := diagnosis.Lookup(q.Kind); q.State == "held" && entry.Holds == diagnosis.ScopeMessage {
+			args = append(args, q.QID)
 		}
 	}
-	return nil
+	if len(args) == 2 {
+		return nil
+	}
+	r, err := p.do("", args...)
+	if err == nil && r.code != 0 {
+		err = fmt.Errorf("%v", r)
+	}
+	return err
 }
 
 // batch sends four messages, of which the second meets the fault.
