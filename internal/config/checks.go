@@ -42,7 +42,7 @@ func (f *findings) wellFormed(s setting.Setting, e *entry) bool {
 	switch {
 	case strings.TrimSpace(text) != text:
 		reason = "begins or ends with a blank or line end"
-	case s.Name != setting.NotifyCommand && inQuotes(text): // whose words may be in quotes
+	case !s.Command && inQuotes(text): // whose words may be in quotes
 		reason = "is in quotes that were taken for part of the value: write it without them"
 	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
 		reason = "holds a control character or is not UTF-8"
@@ -94,6 +94,7 @@ func (e *entry) decimal() string {
 
 // checks look at the parsed values and at how they fit together.
 type checks struct {
+	o      Options
 	cfg    *Config
 	from   *sources
 	found  *findings
@@ -136,12 +137,17 @@ func (c checks) missing() {
 	for _, s := range setting.All() {
 		_, set := c.found.values[s.Name]
 		tenantUnused := s.Name == "OFFICE_TENANT_ID" && replaceTenant(c.cfg.OfficeTokenEndpoint, "") == c.cfg.OfficeTokenEndpoint
-		if s.Required && !set && !c.found.bad[s.Name] && !tenantUnused {
+		isNeeded := s.Required && c.cfg.Credential.Kind.NeedsClient() && !tenantUnused
+		if isNeeded && !set && !c.found.bad[s.Name] {
 			what, _, _ := strings.Cut(s.Comment, ". ")
 			what = strings.TrimSuffix(what, ".")
 			c.found.problem(SeverityError, s.Name, "is not set: "+what)
 			missing = true
 		}
+	}
+	if c.cfg.Credential.Kind == "" && !c.found.bad[setting.ClientSecret] {
+		c.found.problem(SeverityError, setting.ClientSecret, "is not set: Client secret: its Value, not its Secret ID; another credential can take its place: a certificate, a federated token, a managed identity, an access token")
+		missing = true
 	}
 	if missing && len(c.looked) > 0 {
 		c.found.add(Problem{Severity: SeverityWarning, Text: "no env file was read, because there is none at " +

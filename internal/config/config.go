@@ -31,6 +31,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/credential"
 	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/setting"
@@ -56,10 +57,21 @@ type Config struct {
 
 	OfficeClientID                string        `ignored:"true"` // Application (client) ID
 	OfficeTenantID                string        `ignored:"true"` // GUID or domain
-	OfficeClientSecret            secret.String `ignored:"true"`
+	OfficeClientSecret            secret.String `ignored:"true"` // zero unless Credential is one
 	OfficeTokenEndpoint           string        `ignored:"true"` // as written, with #TenantID#; see TokenURL
 	OfficeAccessScopes            choice.Scopes
 	OfficeTokenGraceTimeInSeconds int `ignored:"true"` // 0 to 86400
+
+	// Credential is how the client proves who it is, and what follows belongs to it.
+	Credential                      credential.Choice `ignored:"true"`
+	OfficeClientSecretNext          secret.String     `ignored:"true"` // used when the first is refused
+	OfficeClientSecretExpires       time.Time         `ignored:"true"` // the begin of that day; zero = not known
+	OfficeClientCertificateKeyFile  string            `ignored:"true"` // "" = the key is with the certificate
+	OfficeClientCertificatePassword secret.String     `ignored:"true"` // of the key, or of PKCS #12
+	OfficeClientCertificateNextFile string            `ignored:"true"` // "" = Credential.Value with ".next"
+	OfficeClientCertificateChain    bool              // send it with each request
+	OfficeFederatedAudience         string            `ignored:"true"` // see FederatedAudience
+	OfficeServiceConnectionID       string            `ignored:"true"` // of Azure Pipelines
 
 	Cloud        Cloud
 	CAFile       string        `ignored:"true"` // PEM with further roots; "" = the system's alone
@@ -89,11 +101,12 @@ type Config struct {
 	RelayFile   string // settings file of the relay; "" = none
 	RelaySocket string // where sendmail finds a relay; "" = it submits itself
 
-	notify   program.Program     // of NotifyCommand
-	envFile  string              // the env file that was read, "" for none
-	ownCAs   []*x509.Certificate // of CAFile, read once: it may be a pipe
-	shown    map[string]entry
-	warnings []Problem
+	notify       program.Program     // of NotifyCommand
+	tokenCommand program.Program     // of Credential
+	envFile      string              // the env file that was read, "" for none
+	ownCAs       []*x509.Certificate // of CAFile, read once: it may be a pipe
+	shown        map[string]entry
+	warnings     []Problem
 }
 
 // texts are the fields that are taken as they were written, by the setting's name.
@@ -101,6 +114,8 @@ func (c *Config) texts() map[string]*string {
 	return map[string]*string{
 		"MAIL_SENDER": &c.MailSender, "MAIL_SERVER": &c.MailServer, "SMTP_USER_NAME": &c.SMTPUserName,
 		"OFFICE_CLIENT_ID": &c.OfficeClientID, "OFFICE_TENANT_ID": &c.OfficeTenantID, "OFFICE_TOKEN_ENDPOINT": &c.OfficeTokenEndpoint,
+		setting.ClientCertificateKeyFile: &c.OfficeClientCertificateKeyFile, setting.ClientCertificateNextFile: &c.OfficeClientCertificateNextFile,
+		setting.FederatedAudience: &c.OfficeFederatedAudience, setting.ServiceConnectionID: &c.OfficeServiceConnectionID,
 		"CA_FILE": &c.CAFile, "EHLO_NAME": &c.EHLOName, "CACHE_DIR": &c.CacheDir, "IDENTITY_FILE": &c.IdentityFile,
 		"DEFAULT_DOMAIN": &c.DefaultDomain, "ALIASES_FILE": &c.AliasesFile, "DEAD_LETTER_DIR": &c.DeadLetterDir,
 		"STATE_DIR": &c.StateDir, "OPERATOR": &c.Operator,

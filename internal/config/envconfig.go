@@ -42,7 +42,7 @@ func fill(cfg *Config, found *findings) {
 	texts, numbers := cfg.texts(), cfg.numbers()
 	for _, s := range setting.All() {
 		e, ok := found.values[s.Name]
-		if !ok || e.isDefault(s) || s.Secret || s.Name == "PROXY" || s.Name == setting.NotifyCommand {
+		if !ok || e.isDefault(s) || s.Secret || s.Command || s.Name == "PROXY" {
 			continue
 		}
 		if found.bad[s.Name] {

@@ -85,17 +85,20 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 	}
 	secrets := secretSearch{o: o, from: from, found: found}
 	waiting := secrets.find()
-	checking := checks{cfg: cfg, from: from, found: found, looked: file.looked}
+	checking := checks{o: o, cfg: cfg, from: from, found: found, looked: file.looked}
+	checking.choose()
 	if !o.Offline && !cfg.NoMails && !unread {
 		checking.missing()
 	}
 	checking.run(ctx)
 	if !o.NoSecrets && !found.failed() {
 		for _, s := range waiting {
-			secrets.read(ctx, s.setting, s.way, cfg.IdentityFile)
+			if checking.needs(s.setting) {
+				secrets.read(ctx, s.setting, s.way, cfg.IdentityFile)
+			}
 		}
 	}
-	cfg.OfficeClientSecret = found.values["OFFICE_CLIENT_SECRET"].text
+	checking.keepSecrets()
 	checking.secret()
 	cfg.shown = found.values
 	found.sort()

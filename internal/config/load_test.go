@@ -209,7 +209,7 @@ func TestMissingSettingsAreReportedTogether(t *testing.T) {
 	wantLines(t, problems(t, o),
 		"error: SMTPSEND_OFFICE_CLIENT_ID is not set: Application (client) ID of the app registration",
 		"error: SMTPSEND_OFFICE_TENANT_ID is not set: Directory (tenant) ID, or a domain of the tenant",
-		"error: SMTPSEND_OFFICE_CLIENT_SECRET is not set: Client secret: its Value, not its Secret ID",
+		"error: SMTPSEND_OFFICE_CLIENT_SECRET is not set: Client secret: its Value, not its Secret ID; another credential can take its place: a certificate, a federated token, a managed identity, an access token",
 		"warning: no env file was read, because there is none at "+inDir(o.UserConfigDir, "smtpsend.env")+" and "+inDir(o.SystemConfigDir, "smtpsend.env")+
 			"; --env-file FILE names another one, and smtpsend config example prints one to fill in")
 	o.Offline = true

@@ -16,8 +16,8 @@ func checkNames(from *sources, found *findings) {
 	for _, layer := range from.layers {
 		for _, name := range slices.Sorted(maps.Keys(layer.values)) {
 			e := layer.values[name]
-			_, isSetting := setting.Named(name)
-			isNoFlag := !isSetting || setting.IsSecretWay(name, "") || name == setting.NotifyCommand
+			s, isSetting := setting.Named(name)
+			isNoFlag := !isSetting || s.Secret || s.Command
 			switch {
 			case layer.source == SourceFlag && isNoFlag:
 				delete(layer.values, name)

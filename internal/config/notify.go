@@ -53,7 +53,7 @@ func withoutSecrets(environ []string) []string {
 			isAzure := s.Azure != "" && strings.EqualFold(name, s.Azure)
 			isValue := isAzure || strings.EqualFold(name, s.Variable())
 			isCommand := strings.EqualFold(name, s.Variable()+"_COMMAND")
-			mayHoldSecret := s.Name == "PROXY" || s.Name == setting.NotifyCommand
+			mayHoldSecret := s.Name == "PROXY" || s.Command
 			return (s.Secret && (isValue || isCommand)) || (mayHoldSecret && isValue)
 		})
 	})

@@ -39,7 +39,7 @@ func (c *Config) Show() []Shown {
 		switch {
 		case s.Secret:
 			value = e.text.String()
-		case s.Name == setting.NotifyCommand && value != "":
+		case s.Command && value != "":
 			value = program.Masked(value)
 		case urls.Get()[s.Name] || strings.Contains(value, "://"):
 			value = userInfo.Get().ReplaceAllString(value, "${1}"+secret.Redacted+"@")

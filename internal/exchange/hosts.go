@@ -23,6 +23,7 @@ type Cloud struct {
 	Authority string // of the token endpoint
 	Resource  string // that tokens are for
 	SMTP      string // that takes submissions
+	Audience  string // of federated tokens ("Configure an app to trust an external identity provider")
 }
 
 // Scope is what a token for Exchange Online is asked for with.
@@ -35,10 +36,10 @@ func (c Cloud) Scope() string { return "https://" + c.Resource + "/.default" }
 // smtp-dod.office365.us and a scope on outlook-dod.office365.us are seen too. None
 // was tried by us.
 var (
-	Worldwide = Cloud{Authority, Resource, SMTPHost}                                                       // and GCC
-	USGov     = Cloud{"login.microsoftonline.us", "outlook.office365.us", "smtp.office365.us"}             // GCC High
-	USGovDoD  = Cloud{"login.microsoftonline.us", "outlook.office365.us", "outlook-dod.office365.us"}      // Department of Defense
-	China     = Cloud{"login.partner.microsoftonline.cn", "partner.outlook.cn", "smtp.partner.outlook.cn"} // operated by 21Vianet
+	Worldwide = Cloud{Authority, Resource, SMTPHost, "api://AzureADTokenExchange"}                                                            // and GCC
+	USGov     = Cloud{"login.microsoftonline.us", "outlook.office365.us", "smtp.office365.us", "api://AzureADTokenExchangeUSGov"}             // GCC High
+	USGovDoD  = Cloud{"login.microsoftonline.us", "outlook.office365.us", "outlook-dod.office365.us", "api://AzureADTokenExchangeUSGov"}      // Department of Defense
+	China     = Cloud{"login.partner.microsoftonline.cn", "partner.outlook.cn", "smtp.partner.outlook.cn", "api://AzureADTokenExchangeChina"} // operated by 21Vianet
 )
 
 // graphScopes are Microsoft Graph's, by the resource of Exchange Online in the

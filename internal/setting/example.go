@@ -41,7 +41,7 @@ func (s Setting) exampleNotes() string {
 	if strings.HasPrefix(s.Default, "(") {
 		fmt.Fprintf(&b, "# Default: %s\n", strings.Trim(s.Default, "()"))
 	}
-	if s.Required && !s.Secret {
+	if s.Required {
 		fmt.Fprintf(&b, "# Example: %s\n", s.Example)
 	}
 	return b.String()
@@ -50,7 +50,7 @@ func (s Setting) exampleNotes() string {
 func (s Setting) exampleLine() string {
 	value := s.Default
 	switch {
-	case s.Required:
+	case s.Required, s.Name == ClientSecret: // the usual credential
 		return s.Variable() + "="
 	case value == "" || strings.HasPrefix(value, "("):
 		value = s.Example

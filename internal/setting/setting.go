@@ -35,6 +35,7 @@ type Setting struct {
 	Group    string // heading in the example file
 	Required bool   // no token can be had without it
 	Secret   bool   // masked when shown; also read from _FILE, _COMMAND and a systemd credential
+	Command  bool   // several words that run; its arguments are masked, and it is not a flag
 	Path     bool   // names a file or directory
 }
 

@@ -21,7 +21,7 @@ const (
 // table is made once: it is asked for every name that is met.
 var table = sync.OnceValue(func() []Setting {
 	var all []Setting
-	for _, group := range [][]Setting{mailSettings(), serverSettings(), tokenSettings(), localSettings(), sendmailSettings(), queueSettings(), relaySettings()} {
+	for _, group := range [][]Setting{mailSettings(), serverSettings(), identitySettings(), secretSettings(), tokenSettings(), certificateSettings(), tokenlessSettings(), localSettings(), sendmailSettings(), queueSettings(), relaySettings()} {
 		all = append(all, group...)
 	}
 	return all
@@ -86,7 +86,7 @@ func serverSettings() []Setting {
 // entraEndpoint is where the public cloud gives tokens.
 const entraEndpoint = "https://" + exchange.Authority + "/" + TenantPlaceholder + "/oauth2/v2.0/token"
 
-func tokenSettings() []Setting {
+func identitySettings() []Setting {
 	return []Setting{{
 		Name: "OFFICE_CLIENT_ID", Registry: "OfficeClientID", YAML: "oAuthClientId", Azure: "AZURE_CLIENT_ID", Group: groupToken,
 		Default: "(AZURE_CLIENT_ID)", Required: true,
@@ -97,15 +97,11 @@ func tokenSettings() []Setting {
 		Default: "(AZURE_TENANT_ID)", Required: true,
 		Comment: "Directory (tenant) ID, or a domain of the tenant.",
 		Example: "contoso.onmicrosoft.com",
-	}, {
-		Name: "OFFICE_CLIENT_SECRET", Registry: "OfficeClientSecret", YAML: "oAuthClientSecret", Azure: "AZURE_CLIENT_SECRET", Group: groupToken,
-		Default: "(AZURE_CLIENT_SECRET)", Required: true, Secret: true,
-		Comment: "Client secret: its Value, not its Secret ID. May be sealed (sealed:...). " +
-			"Instead of it, one of: SMTPSEND_OFFICE_CLIENT_SECRET_FILE (a path; - = standard input), " +
-			"SMTPSEND_OFFICE_CLIENT_SECRET_COMMAND (prints it; run without a shell, 30 seconds at most), " +
-			"the systemd credential " + CredentialPrefix + "office_client_secret.",
-		Example: "~example~",
-	}, {
+	}}
+}
+
+func tokenSettings() []Setting {
+	return []Setting{{
 		Name: "OFFICE_TOKEN_ENDPOINT", Registry: "OfficeTokenEndpoint", Group: groupToken,
 		Default: entraEndpoint,
 		Comment: "URL that the token is fetched from. #TenantID# is replaced by the tenant. If AZURE_AUTHORITY_HOST is set, it replaces the host of the default; it must be a host of Microsoft's.",
@@ -217,7 +213,7 @@ func queueSettings() []Setting {
 		Comment: "Address that gets a notice when a message is refused or expired, and when a mailbox is held, is paused for long, or submits again. The notice is sent from a mailbox that works.",
 		Example: "postmaster@contoso.example",
 	}, {
-		Name: NotifyCommand, Group: groupQueue,
+		Name: NotifyCommand, Group: groupQueue, Command: true,
 		Comment: "Program that gets the same notices as JSON on standard input, so that they do not depend on mail (run without a shell, 30 seconds at most).",
 		Example: "/usr/local/lib/smtpsend/page-on-call",
 	}, {

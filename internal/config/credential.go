@@ -1,0 +1,109 @@
+package config
+
+import (
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/credential"
+	"github.com/smtpsend/smtpsend/internal/program"
+	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/setting"
+)
+
+// expiresLayout is a day as ISO 8601 writes it.
+const expiresLayout = time.DateOnly
+
+// choose finds by which credential the client proves who it is, and what belongs to it.
+func (c checks) choose() {
+	choice, err := credential.Choose(c.given, c.from.environ)
+	c.cfg.Credential = choice
+	switch named, ok := c.named(choice); {
+	case err == nil:
+	case ok:
+		c.found.problem(SeverityError, named, err.Error())
+	default:
+		c.found.add(Problem{Severity: SeverityError, Text: err.Error()})
+	}
+	if choice.Way == credential.Command {
+		c.command(choice)
+	}
+	if e, ok := c.found.values[setting.ClientSecretExpires]; ok && !c.found.bad[setting.ClientSecretExpires] {
+		day, err := time.ParseInLocation(expiresLayout, e.text.Reveal(), time.Local)
+		if err != nil {
+			c.found.problem(SeverityError, setting.ClientSecretExpires, "is not a day such as 2027-11-30")
+		}
+		c.cfg.OfficeClientSecretExpires = day
+	}
+}
+
+// given is a setting as the choice wants it.
+func (c checks) given(name string) (credential.Given, bool) {
+	e, ok := c.found.values[name]
+	if !ok {
+		return credential.Given{}, false
+	}
+	g := credential.Given{By: e.origin.Name, Ambient: e.origin.Source == SourceAzure}
+	if g.By == "" {
+		g.By = Prefix + name
+	}
+	if s, _ := setting.Named(name); !s.Secret {
+		g.Value = e.text.Reveal()
+	}
+	return g, true
+}
+
+// named is the setting that the choice is by, without the prefix.
+func (c checks) named(choice credential.Choice) (string, bool) {
+	for name, e := range c.found.values {
+		if choice.By != "" && (e.origin.Name == choice.By || Prefix+name == choice.By) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// command splits the words of the program that gives a token.
+func (c checks) command(choice credential.Choice) {
+	words, err := program.Split(choice.Value)
+	if name, ok := c.named(choice); ok && err != nil {
+		c.found.problem(SeverityError, name, err.Error())
+	}
+	c.cfg.tokenCommand = program.Program{Words: words, Environ: c.o.Environ, Timeout: c.o.CommandTimeout, Silent: c.o.SilentCommands}
+}
+
+// TokenCommand is the program that gives a federated token or an access token. It has
+// words only when Credential's way is a command.
+func (c *Config) TokenCommand() program.Program { return c.tokenCommand }
+
+// keepSecrets puts the secrets into the fields, those of the chosen credential alone.
+func (c checks) keepSecrets() {
+	take := func(kind credential.Kind, name string) (s secret.String) {
+		if c.cfg.Credential.Kind == kind {
+			s = c.found.values[name].text
+		}
+		return s
+	}
+	c.cfg.OfficeClientSecret = take(credential.Secret, setting.ClientSecret)
+	c.cfg.OfficeClientSecretNext = take(credential.Secret, setting.ClientSecretNext)
+	c.cfg.OfficeClientCertificatePassword = take(credential.Certificate, setting.ClientCertificatePassword)
+}
+
+// needs reports that a secret belongs to the chosen credential: others are not read.
+func (c checks) needs(s setting.Setting) bool {
+	switch s.Name {
+	case setting.ClientSecret, setting.ClientSecretNext:
+		return c.cfg.Credential.Kind == credential.Secret
+	case setting.ClientCertificatePassword:
+		return c.cfg.Credential.Kind == credential.Certificate
+	}
+	return true
+}
+
+// FederatedAudience is the audience of a federated token: the setting's, or that of the
+// cloud.
+func (c *Config) FederatedAudience() string {
+	if c.OfficeFederatedAudience != "" {
+		return c.OfficeFederatedAudience
+	}
+	p, _ := presetOf(c.Cloud)
+	return p.hosts.Audience
+}

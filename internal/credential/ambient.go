@@ -1,0 +1,79 @@
+package credential
+
+import "strings"
+
+// Variables that CI systems and Azure's hosts set.
+const (
+	variableGitHubURL       = "ACTIONS_ID_TOKEN_REQUEST_URL"
+	variableGitHubToken     = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+	variableAzurePipelines  = "SYSTEM_OIDCREQUESTURI"
+	variableAzureJobToken   = "SYSTEM_ACCESSTOKEN"
+	variableGitLab          = "GITLAB_CI"
+	variableGitLabToken     = "GITLAB_OIDC_TOKEN" // the name in GitLab's examples of id_tokens
+	variableIdentity        = "IDENTITY_ENDPOINT"
+	variableIdentityHeader  = "IDENTITY_HEADER"
+	variableIMDS            = "IMDS_ENDPOINT"
+	variableFabricThumbhash = "IDENTITY_SERVER_THUMBPRINT"
+	variableClientID        = "AZURE_CLIENT_ID"
+)
+
+// ambient is the credential that the environment offers. A virtual machine's is not
+// looked for: asking an address that no one answers takes a second, in every network
+// that is not Azure's.
+func ambient(environ map[string]string) Choice {
+	has := func(names ...string) bool {
+		for _, name := range names {
+			if environ[name] == "" {
+				return false
+			}
+		}
+		return true
+	}
+	c := Choice{Kind: Federated, Ambient: true}
+	switch {
+	case has(variableGitHubURL, variableGitHubToken):
+		c.Way, c.By = GitHub, variableGitHubURL
+	case has(variableAzurePipelines, variableAzureJobToken):
+		c.Way, c.By = AzurePipelines, variableAzurePipelines
+	case has(variableGitLab, variableGitLabToken):
+		c.Way, c.By, c.Value = GitLab, variableGitLabToken, variableGitLabToken
+	case has(variableIdentity, variableIdentityHeader) && !has(variableFabricThumbhash), has(variableIdentity, variableIMDS):
+		c.Kind, c.Way, c.By = ManagedIdentity, host(environ), variableIdentity
+		c.Value = environ[variableClientID] // as Microsoft's libraries take it: the identity of the user's choice
+	default:
+		return Choice{}
+	}
+	return c
+}
+
+// host is the place whose identity is asked for: one that says so, else a virtual
+// machine.
+func host(environ map[string]string) Way {
+	switch identity := environ[variableIdentity]; {
+	case identity != "" && environ[variableIdentityHeader] != "":
+		return AppService
+	case identity != "" && environ[variableIMDS] != "":
+		return Arc
+	}
+	return IMDS
+}
+
+// Secrets are the variables of others whose values prove something, in capitals: a
+// program that needs none of them must not get them.
+func Secrets() []string {
+	return []string{variableGitHubToken, variableAzureJobToken, variableGitLabToken, variableIdentityHeader}
+}
+
+// Identity is the identity that a managed identity's choice names, as a pair of the
+// parameter's name at IMDS and its value: none for the one that the system assigned.
+func (c Choice) Identity() (name, value string) {
+	switch object, isObject := strings.CutPrefix(c.Value, "object:"); {
+	case c.Value == "":
+		return "", ""
+	case isObject:
+		return "object_id", object
+	case strings.HasPrefix(c.Value, "/"):
+		return "msi_res_id", c.Value
+	}
+	return "client_id", c.Value
+}
