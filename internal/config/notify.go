@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/credential"
 	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/setting"
 )
@@ -49,6 +50,9 @@ func withoutSecrets(environ []string) []string {
 	settings := setting.All()
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
+		if slices.ContainsFunc(credential.Secrets(), func(other string) bool { return strings.EqualFold(name, other) }) {
+			return true
+		}
 		return slices.ContainsFunc(settings, func(s setting.Setting) bool {
 			isAzure := s.Azure != "" && strings.EqualFold(name, s.Azure)
 			isValue := isAzure || strings.EqualFold(name, s.Variable())
