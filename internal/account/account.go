@@ -54,6 +54,8 @@ type Account struct {
 	chunking session.Chunking                  // what its sessions have learned of the server
 	slots    submission.MemorySlots            // with CountHere
 	tokens   func() (*tokencache.Cache, error) // the one that every session asks
+
+	credential func() (inUse, error) // made when it is first needed
 }
 
 // New makes an account of settings that config.Load has checked.
@@ -62,7 +64,7 @@ func New(cfg *config.Config, o Options) *Account {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	a := &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
-	a.tokens = sync.OnceValues(a.sharedTokens)
+	a.tokens, a.credential = sync.OnceValues(a.sharedTokens), sync.OnceValues(a.makeCredential)
 	return a
 }
 

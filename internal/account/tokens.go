@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -47,17 +46,15 @@ func (a *Account) newTokens(minLife time.Duration) (*tokencache.Cache, error) {
 	if o.Grace == 0 {
 		o.Grace = -1 // in tokencache 0 means its default
 	}
-	fingerprint := a.credential().Fingerprint()
-	if a.opts.CacheDir != "" && fingerprint != [32]byte{} {
-		identity := tokencache.Identity{
-			Authority: a.cfg.TokenURL(), Tenant: a.cfg.OfficeTenantID, Client: a.cfg.OfficeClientID,
-			Scope: strings.Join(a.cfg.OfficeAccessScopes, " "),
-		}
-		key, err := tokencache.NewKey(identity, fingerprint[:])
-		if err != nil {
+	material, err := a.keyMaterial()
+	if err != nil {
+		return nil, err
+	}
+	if len(material) > 0 {
+		if o.Key, err = tokencache.NewKey(a.identity(), material); err != nil {
 			return nil, err
 		}
-		o.Key, o.Store = key, tokencache.NewFileStore(a.opts.CacheDir)
+		o.Store = tokencache.NewFileStore(a.opts.CacheDir)
 	}
 	return tokencache.New(endpoint{a}, o), nil
 }
@@ -71,19 +68,22 @@ type endpoint struct{ *Account }
 
 // Token asks for a token.
 func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
-	return entra.New(e.Entra()).Token(ctx)
-}
-
-// Entra is where and how the token endpoint is asked, past every cache. It reads
-// the certificates to trust.
-func (a *Account) Entra() entra.Options {
-	return entra.Options{
-		TokenURL: a.cfg.TokenURL(), ClientID: a.cfg.OfficeClientID, Credential: a.credential(),
-		Scopes: a.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(a.roots(), a.proxy()), Logger: a.opts.Logger,
+	o, err := e.Entra()
+	if err != nil {
+		return nil, err
 	}
+	return entra.New(o).Token(ctx)
 }
 
-func (a *Account) credential() entra.Credential { return entra.Secret(a.cfg.OfficeClientSecret) }
+// Entra is where and how the token endpoint, or what takes its place, is asked, past
+// every cache. It reads the certificates to trust. The error is about the credential.
+func (a *Account) Entra() (entra.Options, error) {
+	c, err := a.credential()
+	return entra.Options{
+		TokenURL: a.cfg.TokenURL(), ClientID: a.cfg.OfficeClientID, Credential: c.proof, Elsewhere: c.elsewhere,
+		Scopes: a.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(a.roots(), a.proxy()), Logger: a.opts.Logger,
+	}, err
+}
 
 // proxy is the settings' proxy for the token endpoint; nil leaves it to the
 // environment.

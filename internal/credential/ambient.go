@@ -1,20 +1,26 @@
 package credential
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+
+	"github.com/smtpsend/smtpsend/internal/secret"
+)
 
 // Variables that CI systems and Azure's hosts set.
 const (
-	variableGitHubURL       = "ACTIONS_ID_TOKEN_REQUEST_URL"
-	variableGitHubToken     = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
-	variableAzurePipelines  = "SYSTEM_OIDCREQUESTURI"
-	variableAzureJobToken   = "SYSTEM_ACCESSTOKEN"
-	variableGitLab          = "GITLAB_CI"
-	variableGitLabToken     = "GITLAB_OIDC_TOKEN" // the name in GitLab's examples of id_tokens
-	variableIdentity        = "IDENTITY_ENDPOINT"
-	variableIdentityHeader  = "IDENTITY_HEADER"
-	variableIMDS            = "IMDS_ENDPOINT"
-	variableFabricThumbhash = "IDENTITY_SERVER_THUMBPRINT"
-	variableClientID        = "AZURE_CLIENT_ID"
+	variableGitHubURL      = "ACTIONS_ID_TOKEN_REQUEST_URL"
+	variableGitHubToken    = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+	variableAzurePipelines = "SYSTEM_OIDCREQUESTURI"
+	variableAzureJobToken  = "SYSTEM_ACCESSTOKEN"
+	variableGitLab         = "GITLAB_CI"
+	variableGitLabToken    = "GITLAB_OIDC_TOKEN" // the name in GitLab's examples of id_tokens
+	variableIdentity       = "IDENTITY_ENDPOINT"
+	variableIdentityHeader = "IDENTITY_HEADER"
+	variableIMDS           = "IMDS_ENDPOINT"
+	variableFabric         = "IDENTITY_SERVER_THUMBPRINT"
+	variableIMDSHost       = "AZURE_POD_IDENTITY_AUTHORITY_HOST" // where Microsoft's own libraries ask in its place
+	variableClientID       = "AZURE_CLIENT_ID"
 )
 
 // ambient is the credential that the environment offers. A virtual machine's is not
@@ -37,7 +43,7 @@ func ambient(environ map[string]string) Choice {
 		c.Way, c.By = AzurePipelines, variableAzurePipelines
 	case has(variableGitLab, variableGitLabToken):
 		c.Way, c.By, c.Value = GitLab, variableGitLabToken, variableGitLabToken
-	case has(variableIdentity, variableIdentityHeader) && !has(variableFabricThumbhash), has(variableIdentity, variableIMDS):
+	case has(variableIdentity, variableIdentityHeader) && !has(variableFabric), has(variableIdentity, variableIMDS):
 		c.Kind, c.Way, c.By = ManagedIdentity, host(environ), variableIdentity
 		c.Value = environ[variableClientID] // as Microsoft's libraries take it: the identity of the user's choice
 	default:
@@ -57,6 +63,29 @@ func host(environ map[string]string) Way {
 	}
 	return IMDS
 }
+
+// with adds what the environment says of where the token is asked for.
+func (c Choice) with(environ map[string]string) Choice {
+	proof := func(url, token string) { c.URL, c.Proof = environ[url], secret.New(environ[token]) }
+	switch c.Way {
+	case GitHub:
+		proof(variableGitHubURL, variableGitHubToken)
+	case AzurePipelines:
+		proof(variableAzurePipelines, variableAzureJobToken)
+	case Variable, GitLab:
+		c.Proof = secret.New(strings.TrimSpace(environ[c.Value]))
+	case AppService:
+		proof(variableIdentity, variableIdentityHeader)
+	case Arc:
+		c.URL = environ[variableIdentity]
+	case IMDS:
+		c.URL = cmp.Or(environ[variableIMDSHost], addressIMDS)
+	}
+	return c
+}
+
+// addressIMDS is where a virtual machine of Azure asks.
+const addressIMDS = "http://169.254.169.254"
 
 // Secrets are the variables of others whose values prove something, in capitals: a
 // program that needs none of them must not get them.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
@@ -50,6 +51,11 @@ type Choice struct {
 	Way   Way    // "" for Secret and Certificate
 	By    string // the variable that chose it, "" when there is none
 	Value string // of By: a path, the words of a command, the name of a variable, or an identity
+	// URL is where the token is asked for, of a CI system or a host in Azure.
+	URL string
+	// Proof is what the URL wants to see: the job's token or the host's header; of a
+	// variable it is the token itself.
+	Proof secret.String
 	// Ambient says that no setting of ours named it.
 	Ambient bool
 }
@@ -124,11 +130,12 @@ func Choose(given func(name string) (Given, bool), environ map[string]string) (C
 		}
 		return named[0], &SeveralError{names}
 	case len(named) == 1:
-		return named[0].complete(environ)
+		c, err := named[0].complete(environ)
+		return c.with(environ), err
 	case offered.Kind != "":
 		return offered, nil
 	}
-	return ambient(environ), nil
+	return ambient(environ).with(environ), nil
 }
 
 // SeveralError names the variables that give a credential each.

@@ -10,6 +10,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/paste"
 )
 
@@ -44,10 +45,14 @@ func FromSettings(acct *account.Account, asked Asked) (Options, error) {
 	if cfg.NoMails {
 		sendTo = ""
 	}
+	token, err := acct.Entra()
+	if err != nil {
+		return Options{}, exit.With(exit.Config, err)
+	}
 	return Options{
 		Settings: goodSettings(cfg, mailbox), Session: acct.Server(mailbox), ReversePath: path, From: from, SendTo: sendTo,
 		TenantID: cfg.OfficeTenantID, Facts: known, Limit: asked.Limit, TokenLimit: asked.Limit, MailLimit: asked.Limit,
-		Token: acct.Entra(),
+		Token: token,
 	}, nil
 }
 

@@ -47,9 +47,13 @@ const requestTimeout = 30 * time.Second
 
 // Options say whom to ask, as whom, and for what.
 type Options struct {
-	TokenURL   string       // .../{tenant}/oauth2/v2.0/token; http only for a loopback address
-	ClientID   string       // Application (client) ID
-	Credential Credential   // proves the client
+	TokenURL   string     // .../{tenant}/oauth2/v2.0/token; http only for a loopback address
+	ClientID   string     // Application (client) ID
+	Credential Credential // proves the client; a *Succession has a next one
+	// Elsewhere, when set, is asked in place of the token endpoint: a managed identity of
+	// Azure's hosts, or another program. TokenURL, ClientID and Credential have no meaning
+	// then.
+	Elsewhere  Elsewhere
 	Scopes     []string     // for Exchange Online: https://outlook.office365.com/.default
 	HTTPClient *http.Client // nil means NewHTTPClient(nil, nil); its redirect policy is not used
 	Logger     *slog.Logger // nil discards
@@ -61,6 +65,7 @@ type Source struct {
 	host       string
 	clientID   string
 	credential Credential
+	elsewhere  Elsewhere
 	scopes     []string
 	client     *http.Client
 	log        *slog.Logger
@@ -69,7 +74,7 @@ type Source struct {
 // New returns a Source. Nothing is asked and nothing checked before Token.
 func New(o Options) *Source {
 	s := &Source{
-		tokenURL: o.TokenURL, clientID: o.ClientID, credential: o.Credential, scopes: slices.Clone(o.Scopes),
+		tokenURL: o.TokenURL, clientID: o.ClientID, credential: o.Credential, elsewhere: o.Elsewhere, scopes: slices.Clone(o.Scopes),
 		client: o.HTTPClient, log: o.Logger,
 	}
 	if u, err := url.Parse(o.TokenURL); err == nil {
@@ -93,7 +98,7 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	var last *Error
 	for attempt := 1; ; attempt++ {
 		began := time.Now()
-		token, err := s.ask(ctx)
+		token, err := s.askOnce(ctx)
 		if err == nil {
 			s.log.DebugContext(ctx, "token received", "stage", "token", "attempt", attempt, "took", time.Since(began))
 			return token, nil
@@ -124,8 +129,38 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	}
 }
 
+// askOnce makes one request, and another one with the next credential when the first was
+// refused.
+func (s *Source) askOnce(ctx context.Context) (*oauth2.Token, error) {
+	if s.elsewhere != nil {
+		return s.askElsewhere(ctx)
+	}
+	all, ok := s.credential.(*Succession)
+	if !ok {
+		return s.ask(ctx, s.credential)
+	}
+	for {
+		current, number := all.inUse()
+		token, err := s.ask(ctx, current)
+		refused, isRefusal := errors.AsType[*Error](err)
+		if !isRefusal || !refused.RefusesCredential() {
+			return token, err
+		}
+		again, unusable := all.advance(number, refused)
+		switch {
+		case unusable != nil:
+			return nil, fmt.Errorf("entra: the next credential cannot be used: %w: %w", unusable, err)
+		case !again:
+			return nil, err
+		}
+	}
+}
+
 // check refuses to send a credential in the clear.
 func (s *Source) check() error {
+	if s.elsewhere != nil {
+		return nil
+	}
 	u, err := url.Parse(s.tokenURL)
 	switch {
 	case err != nil || u.Host == "":
@@ -140,8 +175,8 @@ func (s *Source) check() error {
 
 // ask makes one request. The Config is new each time, because an assertion may
 // serve once only and Config has room for a fixed one.
-func (s *Source) ask(ctx context.Context) (*oauth2.Token, error) {
-	params, err := s.credential.Params(ctx, s.clientID, s.tokenURL)
+func (s *Source) ask(ctx context.Context, credential Credential) (*oauth2.Token, error) {
+	params, err := credential.Params(ctx, s.clientID, s.tokenURL)
 	if err != nil {
 		return nil, fmt.Errorf("entra: making the client credential: %w", err)
 	}

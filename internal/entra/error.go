@@ -39,6 +39,7 @@ type Error struct {
 	told bool   // Retry-After was sent
 
 	unusable error // why the token that came cannot be used
+	identity bool  // of a managed identity's endpoint
 }
 
 // What of an answer gets into an error, in octets.

@@ -74,6 +74,8 @@ func (e *Error) Transient() bool {
 		return true
 	case e.Throttled(), e.HTTPStatus == http.StatusRequestTimeout, e.HTTPStatus >= 500, e.Code == "" && !e.json:
 		return true
+	case e.identity && (e.HTTPStatus == http.StatusNotFound || e.HTTPStatus == http.StatusGone):
+		return true
 	case e.Code == "temporarily_unavailable", e.Code == "server_error":
 		return true
 	}

@@ -1,0 +1,156 @@
+// Package idtoken gets the tokens of other issuers by which an application proves who it
+// is to Entra ID (Microsoft Entra, "Workload identity federation"): from a file, a
+// program, an environment variable, GitHub Actions and Azure Pipelines. Each call gets a
+// new one, since they live for minutes.
+package idtoken
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/loopback"
+	"github.com/smtpsend/smtpsend/internal/program"
+	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/secretfile"
+)
+
+// requestTimeout bounds a request to a CI system.
+const requestTimeout = 30 * time.Second
+
+// maxAnswer is how much of its answer is read, in octets.
+const maxAnswer = 1 << 20
+
+// Get gets a token. Its error is a predicate of the token, for people.
+type Get func(ctx context.Context) (secret.String, error)
+
+// FromFile reads the file name, as Kubernetes has one.
+func FromFile(name string) Get {
+	return func(ctx context.Context) (secret.String, error) {
+		text, err := secretfile.Read(ctx, name)
+		if unusable, ok := errors.AsType[*secretfile.Error](err); ok {
+			err = fmt.Errorf("cannot be had: %s %w", name, unusable)
+		}
+		return secret.New(text), err
+	}
+}
+
+// FromProgram runs a program that prints the token.
+func FromProgram(p program.Program) Get {
+	return func(ctx context.Context) (secret.String, error) {
+		printed, err := p.Run(ctx, nil, secretfile.MaxSize)
+		switch {
+		case err != nil:
+			return secret.String{}, fmt.Errorf("cannot be had: the program %w", err)
+		case len(printed) > secretfile.MaxSize:
+			return secret.String{}, fmt.Errorf("cannot be had: the program printed more than %d octets", secretfile.MaxSize)
+		}
+		text, err := secretfile.Text(printed)
+		if err != nil {
+			return secret.String{}, fmt.Errorf("cannot be had: the output of the program %w", err)
+		}
+		return secret.New(text), nil
+	}
+}
+
+// Fixed is a token that is there already, as GitLab's id_tokens set one.
+func Fixed(token secret.String) Get {
+	return func(context.Context) (secret.String, error) { return token, nil }
+}
+
+// Request is how a CI system is asked for a token.
+type Request struct {
+	URL    string
+	Token  secret.String // of the job
+	Client *http.Client  // which follows no redirect
+}
+
+// FromGitHub asks GitHub Actions ("OpenID Connect", ACTIONS_ID_TOKEN_REQUEST_URL). The job
+// needs the permission id-token: write.
+func FromGitHub(r Request, audience string) Get {
+	return func(ctx context.Context) (secret.String, error) {
+		at, err := r.at("audience", audience)
+		if err != nil {
+			return secret.String{}, fmt.Errorf("cannot be asked of GitHub Actions: %w", err)
+		}
+		token, err := r.do(ctx, http.MethodGet, at, "value")
+		if err != nil {
+			err = fmt.Errorf("cannot be had of GitHub Actions at %s: %w", at.Host, err)
+		}
+		return token, err
+	}
+}
+
+// FromAzurePipelines asks Azure Pipelines for the token of a service connection ("Oidctoken
+// - Create").
+func FromAzurePipelines(r Request, serviceConnectionID string) Get {
+	return func(ctx context.Context) (secret.String, error) {
+		at, err := r.at("api-version", "7.1", "serviceConnectionId", serviceConnectionID)
+		if err != nil {
+			return secret.String{}, fmt.Errorf("cannot be asked of Azure Pipelines: %w", err)
+		}
+		token, err := r.do(ctx, http.MethodPost, at, "oidcToken")
+		if err != nil {
+			err = fmt.Errorf("cannot be had of Azure Pipelines at %s: %w", at.Host, err)
+		}
+		return token, err
+	}
+}
+
+// at is the URL with further parameters.
+func (r Request) at(pairs ...string) (*url.URL, error) {
+	at, err := url.Parse(r.URL)
+	if err != nil || at.Host == "" {
+		return nil, errors.New("its address is not a URL with a host")
+	}
+	if at.Scheme != "https" && !(at.Scheme == "http" && loopback.Host(at.Hostname())) {
+		return nil, errors.New("its address at " + at.Host + " is not https")
+	}
+	q := at.Query()
+	for i := 0; i < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	at.RawQuery = q.Encode()
+	return at, nil
+}
+
+// do asks, and takes the token from the member of that name.
+func (r Request) do(ctx context.Context, method string, at *url.URL, member string) (secret.String, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, at.String(), nil)
+	if err != nil {
+		return secret.String{}, err
+	}
+	request.Header.Set("Authorization", "Bearer "+r.Token.Reveal())
+	request.Header.Set("Accept", "application/json")
+	if method == http.MethodPost {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := r.Client.Do(request)
+	if err != nil {
+		if outer, ok := errors.AsType[*url.Error](err); ok {
+			err = outer.Err // whose text repeats method and URL
+		}
+		return secret.String{}, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	switch {
+	case err != nil:
+		return secret.String{}, fmt.Errorf("reading the answer: %w", err)
+	case response.StatusCode != http.StatusOK:
+		return secret.String{}, fmt.Errorf("it said HTTP %d", response.StatusCode)
+	}
+	var wire map[string]json.RawMessage
+	var token string
+	if json.Unmarshal(body, &wire) != nil || json.Unmarshal(wire[member], &token) != nil || token == "" {
+		return secret.String{}, errors.New("its answer has no token")
+	}
+	return secret.New(token), nil
+}
