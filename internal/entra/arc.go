@@ -25,7 +25,7 @@ func readArcKey(ctx context.Context, challenge, dir string) (secret.String, erro
 		dir = arcKeys()
 	}
 	if dir == "" {
-		return secret.String{}, errors.New("Azure Arc is not there for " + runtime.GOOS)
+		return secret.String{}, errors.New("there is no Azure Arc for " + runtime.GOOS)
 	}
 	scheme, realm, ok := strings.Cut(challenge, " realm=")
 	if !ok || !strings.EqualFold(strings.TrimSpace(scheme), "Basic") {
