@@ -190,7 +190,7 @@ func (t *transaction) mailOf(m *readymessage.Message) (*mailobject.Mail, *refusa
 // readers, and nobody knows which.
 func (t *transaction) header(m *readymessage.Message) (*sender.Header, *sender.Refusal) {
 	values := m.Values("From")
-	from := sender.ReadFrom(strings.Join(values, ", "))
+	from := sender.ReadFrom(values...)
 	t.seeAuthors(from)
 	return t.decision.AtContent(from)
 }

@@ -139,6 +139,8 @@ func TestWhatIsNotTakenIsNotKept(t *testing.T) {
 		"too large":         {small, message("Subject: x\n\n"+long, "552 5.3.4 the message is larger than 65536 octets"), "relay-too-large", outbox.Options{}},
 		"From not allowed":  {restricted, message("From: boss@contoso.example\n", "550 5.7.1 client here may not use \"boss@contoso.example\" in From"), "relay-from-not-allowed", outbox.Options{}},
 		"a second From":     {restricted, message("From: a@contoso.example\nFrom: boss@contoso.example\n", "550 5.7.1 client here may not use"), "relay-from-not-allowed", outbox.Options{}},
+		"hidden by comment": {restricted, message("From: a@contoso.example (x\nSubject: t\nFrom: boss@contoso.example)\n", "550 5.7.1 From cannot be read"), "relay-from-unreadable", outbox.Options{}},
+		"hidden by quotes":  {restricted, message("From: \"x\nFrom: boss@contoso.example\" <a@contoso.example>\n", "550 5.7.1 From cannot be read"), "relay-from-unreadable", outbox.Options{}},
 		"From unreadable":   {restricted, message("From: a@@@\n", "550 5.7.1 From cannot be read"), "relay-from-unreadable", outbox.Options{}},
 		"header too large":  {local(anyone), message("X: "+strings.Repeat("y", 900)+"\n"+strings.Repeat(" "+strings.Repeat("y", 900)+"\n", 1200), "554 5.6.0 the message cannot be sent: "), "relay-message-unreadable", outbox.Options{}},
 		"more than the box": {local(anyone), message("Subject: x\n\n"+long, "554 5.6.0 "), "relay-message-unreadable", outbox.Options{MaxSize: 1000}},
