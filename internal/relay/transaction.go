@@ -2,10 +2,12 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/localname"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/relay/admission"
 	"github.com/smtpsend/smtpsend/internal/relay/budget"
@@ -156,9 +158,13 @@ func (s *session) resolve(path string) ([]address.Address, *refusal) {
 	}
 	local := refusal{stage: event.StageRcpt, code: event.RecipientLocal, reply: 550, enhanced: "5.1.1", rcpt: path}
 	if s.relay.opts.Resolve != nil {
-		if list, err = s.relay.opts.Resolve(list); err != nil {
+		list, err = s.relay.opts.Resolve(list)
+		switch {
+		case errors.Is(err, localname.ErrUnknown):
 			local.text = err.Error()
 			return nil, &local
+		case err != nil: // in a file of this host
+			return nil, &refusal{stage: event.StageRcpt, code: event.AliasesWrong, reply: 451, enhanced: "4.3.5", rcpt: path, text: "the aliases of the relay's host are wrong: " + err.Error()}
 		}
 	}
 	for _, a := range list {
