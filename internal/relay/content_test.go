@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"regexp"
@@ -156,6 +157,25 @@ func TestWhatIsNotTakenIsNotKept(t *testing.T) {
 				t.Errorf("%d messages are in the outbox, %d in the visit", len(l.queued()), v.Messages)
 			}
 		})
+	}
+}
+
+// Exchange Online is asked for the notifications that the client asked for.
+func TestWishesForNotificationsAreKept(t *testing.T) {
+	l := newLab(t, local(anyone), with{})
+	for _, second := range []string{"failure", "NEVER"} {
+		l.dial(localhost).dialogue(hello + "C: MAIL FROM:<a@contoso.example> RET=hdrs ENVID=a+2Bb\nS: 250\n" +
+			"C: RCPT TO:<b@contoso.example> NOTIFY=FAILURE\nS: 250\nC: RCPT TO:<c@contoso.example> NOTIFY=" + second + "\nS: 250\nC: DATA\nS: 354\nC: .\nS: 250")
+	}
+	var got []string
+	err := store.Each(l.box.DB().View(t.Context()), func(rows *sql.Rows) error {
+		var notify, ret, id string
+		err := rows.Scan(&notify, &ret, &id)
+		got = append(got, notify+" "+ret+" "+id)
+		return err
+	}, "SELECT dsn_notify, dsn_return, envelope_id FROM mail ORDER BY id")
+	if want := []string{"FAILURE HDRS a+b", " HDRS a+b"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q: %v", got, err)
 	}
 }
 
