@@ -160,6 +160,28 @@ func TestWhatIsNotTakenIsNotKept(t *testing.T) {
 	}
 }
 
+// A refusal of Exchange Online holds the mail of the sender that it refused. The mailbox is
+// held when it may not send as itself, and no message of one client must look like that.
+func TestTheSenderThatMayBeRefusedIsKept(t *testing.T) {
+	l := newLab(t, local(anyone), with{})
+	for _, header := range []string{
+		"From: A@contoso.example\n", "From: a@contoso.example, Boss <boss@contoso.example>\nSender: a@contoso.example\n", "From: boss@contoso.example\nFrom: a@contoso.example\n",
+		"From: <boss@contoso.example> x <y>\n",
+	} {
+		l.dial(localhost).dialogue(message(header, "250"))
+	}
+	var got []string
+	err := store.Each(l.box.DB().View(t.Context()), func(rows *sql.Rows) error {
+		var sender string
+		err := rows.Scan(&sender)
+		got = append(got, sender)
+		return err
+	}, "SELECT sender FROM mail ORDER BY id")
+	if want := []string{"a@contoso.example", "boss@contoso.example", "boss@contoso.example", "<boss@contoso.example> x <y>"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q: %v", got, err)
+	}
+}
+
 // Exchange Online is asked for the notifications that the client asked for.
 func TestWishesForNotificationsAreKept(t *testing.T) {
 	l := newLab(t, local(anyone), with{})
