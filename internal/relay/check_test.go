@@ -2,7 +2,9 @@ package relay_test
 
 import (
 	"context"
+	"net"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -24,5 +26,23 @@ func TestCheckIsNoVisit(t *testing.T) {
 	<-l.result
 	if err := l.relay.Check(t.Context()); err == nil {
 		t.Error("a relay that has ended works")
+	}
+}
+
+// Strangers who have every place must not make the service manager end the relay.
+func TestCheckOfAListenerThatIsFull(t *testing.T) {
+	for _, scheme := range []string{"smtp", "smtps"} {
+		l := newLab(t, "listeners: [{address: '"+scheme+"://127.0.0.1:0', limits: {connections: 1}}]\nclients: [{name: x, networks: [127.0.0.1]}]\n", with{})
+		c, err := net.Dial("tcp", l.relay.Addr(scheme+"://127.0.0.1:0").String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for l.relay.Connections() == 0 {
+			runtime.Gosched()
+		}
+		if err := l.relay.Check(t.Context()); err != nil {
+			t.Errorf("%s: %v", scheme, err)
+		}
 	}
 }

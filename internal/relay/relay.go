@@ -56,7 +56,9 @@ type Options struct {
 	// Mailbox submits for every sender that no rule is for; zero: none.
 	Mailbox address.Address
 	// Resolve turns recipients that have no domain, or that of this host, into those that
-	// a server may know. Its error is for the client, in words. Nil: they are refused.
+	// a server may know. Its error is for the client, in words: one that wraps
+	// localname.ErrUnknown is the client's to put right, another is this host's. Nil: they
+	// are refused.
 	Resolve func([]address.Address) ([]address.Address, error)
 	// Reencode is what leaves in 7 bits, unless a client's entry says otherwise.
 	Reencode readymessage.Reencode

@@ -67,7 +67,7 @@ func TestLocalNamesGoWhereTheAliasesSay(t *testing.T) {
 	}
 	names := localname.New(&config.Config{DefaultDomain: "contoso.example"}, table)
 	l := newLab(t, local(`{name: here, networks: [127.0.0.1], recipient_domains: [contoso.example, fabrikam.example]}`), with{relay: relay.Options{Resolve: names.Resolve}})
-	l.dial(localhost).dialogue(hello + mailFrom + "S: 250\nC: RCPT TO:<run>\nS: 550 5.1.1 alias \"run\" (line 3): \n" +
+	l.dial(localhost).dialogue(hello + mailFrom + "S: 250\nC: RCPT TO:<run>\nS: 451 4.3.5 the aliases of the relay's host are wrong: alias \"run\" (line 3): \n" +
 		"C: RCPT TO:<root@localhost>\nS: 250\nC: RCPT TO:<postmaster>\nS: 250\nC: DATA\nS: 354\nC: .\nS: 250")
 	want := []string{"admin@contoso.example", "ops@fabrikam.example", "postmaster@contoso.example"}
 	var got []string

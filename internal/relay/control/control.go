@@ -40,6 +40,7 @@ const (
 	maxLine     = 100
 	maxReply    = 4 << 20
 	requestTime = 5 * time.Second
+	pause       = 100 * time.Millisecond // after an error of the socket
 )
 
 // path is the socket in a state directory.
@@ -71,9 +72,10 @@ func Serve(l net.Listener, do func(word string) error) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			continue // the listener waits
+			time.Sleep(pause) // file descriptors may be free then
+		default:
+			answer(c, do)
 		}
-		answer(c, do)
 	}
 }
 

@@ -2,9 +2,12 @@ package control_test
 
 import (
 	"errors"
+	"net"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -52,4 +55,28 @@ func TestARelayIsAsked(t *testing.T) {
 	if err := control.Ask(t.Context(), dir, control.Reload); !errors.Is(err, control.ErrNotRunning) {
 		t.Errorf("after the end: %v", err)
 	}
+}
+
+// failing is a listener that fails some times, as one does without file descriptors, and
+// then is closed.
+type failing struct {
+	net.Listener
+	left int
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	if f.left--; f.left < 0 {
+		return nil, net.ErrClosed
+	}
+	return nil, errors.New("too many open files")
+}
+
+func TestASocketThatFailsIsNotAskedAllTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		control.Serve(&failing{left: 5}, func(string) error { return nil })
+		if took := time.Since(began); took < 500*time.Millisecond {
+			t.Errorf("five failures in %s", took)
+		}
+	})
 }

@@ -43,6 +43,7 @@ const (
 	MailboxBlocked     Code = "relay-mailbox-blocked"      // by Exchange Online
 	RecipientBad       Code = "relay-recipient-unreadable" // not an address
 	RecipientLocal     Code = "relay-recipient-local"      // no domain, and no alias
+	AliasesWrong       Code = "relay-aliases-wrong"        // an alias leads nowhere that mail can go
 	RecipientElsewhere Code = "relay-recipient-elsewhere"  // the client may not write to its domain
 	MessageBad         Code = "relay-message-unreadable"   // the content is not a message
 	Loop               Code = "relay-loop"                 // it was here before
@@ -56,7 +57,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		ProxyHeader, ProxyBusy, PeerUnknown, TLSRequired, AuthInClear, AuthNotOffered, AuthMechanism, AuthWrong, AuthLater, ListenerRemoved, TooLarge,
-		TooManyRecipients, BudgetUsedUp, MailboxBlocked, RecipientBad, RecipientLocal, RecipientElsewhere, MessageBad, Loop, OutboxFull, OutboxTrouble,
+		TooManyRecipients, BudgetUsedUp, MailboxBlocked, RecipientBad, RecipientLocal, AliasesWrong, RecipientElsewhere, MessageBad, Loop, OutboxFull, OutboxTrouble,
 		SmartHost, SessionBroken,
 	}
 }

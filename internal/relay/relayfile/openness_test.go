@@ -30,6 +30,8 @@ func TestAnOpenRelayIsRefusedAndTheLineNamed(t *testing.T) {
 		with(wide, "ip", `networks: ["2000::/3"], senders: [a@contoso.com]`),
 		with(wide, "ip", `networks: ["64:ff9b::/96"], senders: [a@contoso.com]`),
 		with(wide, "ip", `networks: ["64:ff9b::/64"], senders: [a@contoso.com]`),
+		with(wide, "ip", `networks: ["64:ff9b:1::/48"], senders: [a@contoso.com]`),
+		with(wide, "ip", `networks: ["64:ff9b:1:5::/96"], senders: [a@contoso.com]`),
 		with(wide, "ip", `networks: ["2002::/16"], senders: [a@contoso.com]`),
 		with("starttls://[::]:587", "ip", "networks: [203.0.113.5]"),
 	} {
