@@ -62,7 +62,7 @@ func (w *world) took() []time.Duration {
 func relay(t *testing.T) (*users.Users, *world, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "relay-users")
-	if _, err := users.Add(t.Context(), path, "Scanner", "right-one"); err != nil {
+	if _, err := users.Add(t.Context(), path, "", "Scanner", "right-one"); err != nil {
 		t.Fatal(err)
 	}
 	w := &world{now: time.Now()}
@@ -99,7 +99,7 @@ func TestPasswordsAreChecked(t *testing.T) {
 		t.Errorf("names are %v", u.Names())
 	}
 	// A file that has changed counts within a second, and drops what was remembered.
-	if _, err := users.Add(t.Context(), path, "scanner", "another-one"); err != nil {
+	if _, err := users.Add(t.Context(), path, "", "scanner", "another-one"); err != nil {
 		t.Fatal(err)
 	}
 	w.pass(time.Second)
