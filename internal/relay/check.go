@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -36,8 +37,18 @@ func (r *Relay) Check(ctx context.Context) error {
 	return nil
 }
 
-// check is a client that reads the greeting and leaves.
+// check is a client that reads the greeting and leaves. One that is turned away, because
+// there are as many as may be, has seen that the listener works.
 func (p *port) check(ctx context.Context) error {
+	turned := p.turned.Load()
+	err := p.visit(ctx)
+	if err != nil && p.turned.Load() != turned {
+		return nil
+	}
+	return err
+}
+
+func (p *port) visit(ctx context.Context) error {
 	at := p.socket.Addr()
 	var d net.Dialer
 	c, err := d.DialContext(ctx, at.Network(), reachable(at))
@@ -62,8 +73,8 @@ func (p *port) check(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("waiting for the greeting: %w", err)
 	}
-	if strings.HasPrefix(greeting, "421") { // there are as many clients as may be: it works
-		return nil
+	if strings.HasPrefix(greeting, "421") {
+		return errors.New("the greeting is " + strings.TrimSpace(greeting))
 	}
 	_, err = io.WriteString(stream, "QUIT\r\n")
 	if err == nil {

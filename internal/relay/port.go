@@ -26,6 +26,7 @@ type port struct {
 	socket *listener.Listener
 	places smtpserver.Places                  // of all that are connected, whichever server they came to
 	entry  atomic.Pointer[relayfile.Listener] // of the file in force, or the last that had it
+	turned atomic.Int64                       // clients that were turned away, because there were as many as may be
 
 	shown   shown // guarded by Relay.reloading, as are the next three
 	shape   shape

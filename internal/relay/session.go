@@ -243,6 +243,9 @@ func (s *session) place() string {
 
 // sessionBroke is told by the server of sessions that ended otherwise than by QUIT.
 func (p *port) sessionBroke(peer *smtpserver.Peer, b smtpserver.Broken) {
+	if b.Cause == smtpserver.CauseConnections || b.Cause == smtpserver.CauseAddressConnections {
+		p.turned.Add(1)
+	}
 	if p.relay.isCheck(peer.RemoteAddr()) {
 		return
 	}
