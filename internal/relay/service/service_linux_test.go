@@ -331,7 +331,7 @@ func TestServiceManagerIsTold(t *testing.T) {
 
 func TestServiceThatDoesNotAnswerIsNotCalledAlive(t *testing.T) {
 	l := newLab(t)
-	l.supervise(100 * time.Millisecond)
+	l.supervise(400 * time.Millisecond)
 	l.options.KeepOnly = true
 	l.start()
 	l.until("WATCHDOG=1")
