@@ -25,7 +25,7 @@ func localSettings(socket string, uid int) string {
 func startLocalRelay(t *testing.T) (r *relayRun, env []string) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "relay.sock")
-	r = startRelayWith(t, localSettings(socket, os.Getuid()))
+	r = startRelayWith(t, localSettings(socket, os.Getuid()), "relay")
 	home := t.TempDir()
 	return r, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "SMTPSEND_RELAY_SOCKET=" + socket}
 }
