@@ -32,6 +32,17 @@ func (d DSN) Check() error {
 	return nil
 }
 
+// AddNotify takes the NOTIFY of one more recipient; first says that there was none before.
+// A message has one for all: where the recipients' differ, or one cannot be read, it is the
+// default, by which a failure is reported.
+func (d *DSN) AddNotify(notify string, first bool) {
+	isOther := !first && notify != d.Notify
+	if (DSN{Notify: notify}).Check() != nil || isOther {
+		notify = ""
+	}
+	d.Notify = notify
+}
+
 func isNotify(s string) bool {
 	if s == "NEVER" {
 		return true

@@ -156,11 +156,9 @@ func (s *session) Rcpt(_ context.Context, rc smtpserver.Rcpt) smtpserver.Reply {
 	if exceeded := t.budget.Take(len(list)); exceeded != nil {
 		return s.refuse(refusal{stage: event.StageRcpt, code: event.BudgetUsedUp, reply: 452, enhanced: "4.7.1", rcpt: rc.ForwardPath, text: exceeded.Error()})
 	}
+	t.dsn.AddNotify(rc.Params["NOTIFY"], len(t.given) == 0)
 	t.given = append(t.given, rc.ForwardPath)
 	t.recipients = append(t.recipients, list...)
-	if wish := (mailobject.DSN{Notify: rc.Params["NOTIFY"]}); wish.Check() == nil {
-		t.dsn.Notify = wish.Notify
-	}
 	return smtpserver.Say(250, "2.1.5 Recipient OK")
 }
 

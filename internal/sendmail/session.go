@@ -95,10 +95,8 @@ func (s *session) Rcpt(_ context.Context, r smtpserver.Rcpt) smtpserver.Reply {
 	if err != nil {
 		return smtpserver.Say(550, "5.1.1 "+s.words(err))
 	}
+	s.request.dsn.AddNotify(r.Params["NOTIFY"], len(s.request.recipients) == 0)
 	s.request.recipients = append(s.request.recipients, list...)
-	if wish := (mailobject.DSN{Notify: r.Params["NOTIFY"]}); wish.Check() == nil {
-		s.request.dsn.Notify = wish.Notify
-	}
 	return smtpserver.Say(250, "2.1.5 Recipient OK")
 }
 
