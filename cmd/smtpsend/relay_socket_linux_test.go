@@ -145,6 +145,9 @@ func TestSendmailIsRefusedByTheRelay(t *testing.T) {
 	if code == 0 || code == exit.TryAgain || !strings.Contains(said, "550 5.7.1") || !strings.Contains(said, "dead.letter") {
 		t.Errorf("exit %d, %s", code, said)
 	}
+	if !strings.Contains(said, "The relay does not know the client's address") {
+		t.Errorf("not named as the relay's refusal: %s", said)
+	}
 	if kept, err := os.ReadFile(filepath.Join(strings.TrimPrefix(env[1], "HOME="), "dead.letter")); err != nil || !strings.Contains(string(kept), "kept") {
 		t.Errorf("%s, %v", kept, err)
 	}

@@ -36,7 +36,8 @@ func (r *Relay) Check(ctx context.Context) error {
 	return nil
 }
 
-// check is a client that reads the greeting and leaves.
+// check is a client that reads the greeting and leaves. One that is turned away, because
+// there are as many as may be, has seen that the listener works.
 func (p *port) check(ctx context.Context) error {
 	at, refused := p.socket.Addr(), p.places.Refused()
 	var d net.Dialer

@@ -2,9 +2,7 @@ package relay_test
 
 import (
 	"context"
-	"net"
 	"path/filepath"
-	"runtime"
 	"testing"
 )
 
@@ -29,20 +27,24 @@ func TestCheckIsNoVisit(t *testing.T) {
 	}
 }
 
-// Strangers who have every place must not make the service manager end the relay.
-func TestCheckOfAListenerThatIsFull(t *testing.T) {
+// A listener that has as many clients as it takes works, with TLS first, too, where the
+// next one is turned away without a word.
+func TestCheckOfAFullListener(t *testing.T) {
 	for _, scheme := range []string{"smtp", "smtps"} {
-		l := newLab(t, "listeners: [{address: '"+scheme+"://127.0.0.1:0', limits: {connections: 1}}]\nclients: [{name: x, networks: [127.0.0.1]}]\n", with{})
-		c, err := net.Dial("tcp", l.relay.Addr(scheme+"://127.0.0.1:0").String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		for l.relay.Connections() == 0 {
-			runtime.Gosched()
-		}
-		if err := l.relay.Check(t.Context()); err != nil {
-			t.Errorf("%s: %v", scheme, err)
+		for _, limit := range []string{"connections", "connections_per_address"} {
+			t.Run(scheme+" "+limit, func(t *testing.T) {
+				l := newLab(t, "listeners: [{address: '"+scheme+"://127.0.0.1:0', limits: {"+limit+": 1}}]\nclients: ["+anyone+"]", with{})
+				c := l.dial(l.first())
+				if scheme == "smtps" {
+					c.dialogue("T:")
+				}
+				c.dialogue("S: 220")
+				for range 5 {
+					if err := l.relay.Check(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
 		}
 	}
 }

@@ -43,6 +43,9 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 		return s.refuse(*refused)
 	}
 	defer mail.Close()
+	if text := s.relay.known.Sender(ctx, t.decision.Mailbox, mail.From, mail.Envelope.ReversePath); text != "" {
+		return s.refuse(refusal{stage: event.StageContent, code: event.SenderHeld, reply: 550, enhanced: "5.7.1", text: text})
+	}
 	id, err := s.relay.accept(ctx, spool.Message{
 		Mailbox: t.decision.Mailbox.Addr(), Envelope: mail.Envelope, From: mail.From, MessageID: mail.MessageID, Size: mail.Content.Size(),
 		Source: Source, Client: t.client.Name,

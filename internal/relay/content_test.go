@@ -267,3 +267,32 @@ func TestAVisitTellsWhatWasDone(t *testing.T) {
 		}
 	}
 }
+
+// A message has one NOTIFY for all recipients: where they differ, a failure is reported,
+// also when the last one wants no report.
+func TestNotifyOfSeveralRecipients(t *testing.T) {
+	l := newLab(t, local(anyone), with{})
+	for _, wishes := range [][]string{{" NOTIFY=NEVER", " NOTIFY=NEVER"}, {"", " NOTIFY=NEVER"}, {" NOTIFY=SUCCESS", " NOTIFY=NEVER", " NOTIFY=NEVER"}, {" NOTIFY=SUCCESS", ""}} {
+		text := hello + mailFrom + "S: 250\n"
+		for i, wish := range wishes {
+			text += fmt.Sprintf("C: RCPT TO:<x%d@contoso.example>%s\nS: 250\n", i, wish)
+		}
+		l.dial(localhost).dialogue(text + "C: DATA\nS: 354\nC: .\nS: 250")
+	}
+	var got []string
+	rows, err := l.raw().QueryContext(t.Context(), "SELECT dsn_notify FROM mail ORDER BY id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, text)
+	}
+	if err := rows.Err(); err != nil || !slices.Equal(got, []string{"NEVER", "", "", ""}) {
+		t.Errorf("NOTIFY of the messages: %q, %v", got, err)
+	}
+}

@@ -37,6 +37,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/budget"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
+	"github.com/smtpsend/smtpsend/internal/relay/upstream"
 )
 
 // Options say what a relay needs. Outbox, Read and Hostname are required.
@@ -107,11 +108,11 @@ func (o Options) withDefaults() Options {
 
 // Relay takes mail. Its methods are safe for concurrent use.
 type Relay struct {
-	opts    Options
-	used    *budget.Budgets
-	blocked blockedMailboxes
-	rules   atomic.Pointer[rules] // in force
-	broken  chan error            // the outbox's, at most one
+	opts   Options
+	used   *budget.Budgets
+	known  *upstream.Known
+	rules  atomic.Pointer[rules] // in force
+	broken chan error            // the outbox's, at most one
 
 	accepting   chan struct{} // holds one for each message on its way into the outbox
 	connections atomic.Int64
@@ -133,7 +134,7 @@ type Relay struct {
 func New(ctx context.Context, o Options) (*Relay, error) {
 	o = o.withDefaults()
 	r := &Relay{
-		opts: o, used: budget.New(o.Now), blocked: blockedMailboxes{box: o.Outbox, now: o.Now}, ports: map[string]*port{}, spare: map[string]*port{},
+		opts: o, used: budget.New(o.Now), known: upstream.New(o.Outbox, o.Now), ports: map[string]*port{}, spare: map[string]*port{},
 		broken: make(chan error, 1), accepting: make(chan struct{}, mostAccepted),
 	}
 	err := operator.Intake(ctx, o.Outbox, Source, o.Now().Add(-24*time.Hour), r.used.Count)

@@ -69,8 +69,8 @@ func (s *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply 
 	if unsuited != nil {
 		return s.refuse(senderRefused(event.StageMail, unsuited))
 	}
-	if text := s.relay.blocked.reason(ctx, decision.Mailbox); text != "" {
-		return s.refuse(refusal{stage: event.StageMail, code: event.MailboxBlocked, reply: 550, enhanced: "5.7.1", mail: m.ReversePath, text: text})
+	if known := s.knownAtMail(ctx, decision, m.ReversePath); known != nil {
+		return s.refuse(*known)
 	}
 	reserved := s.relay.used.Begin(client.Name, client.Budget)
 	if exceeded := reserved.Take(0); exceeded != nil {
@@ -79,6 +79,22 @@ func (s *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply 
 	s.tx = &transaction{session: s, budget: reserved, rules: r, listener: l, client: client, decision: decision, mail: m}
 	s.tx.dsn = mailobject.OfMail(m.Params)
 	return smtpserver.Say(250, "2.1.0 Sender OK")
+}
+
+// knownAtMail is the refusal of what Exchange Online is known to refuse, nil when it is not.
+// A sender that is held with its own address in From is refused whatever the message says:
+// the server compares both.
+func (s *session) knownAtMail(ctx context.Context, d *sender.Decision, mail string) *refusal {
+	r := &refusal{stage: event.StageMail, code: event.MailboxBlocked, reply: 550, enhanced: "5.7.1", mail: mail}
+	if r.text = s.relay.known.Mailbox(ctx, d.Mailbox); r.text != "" {
+		return r
+	}
+	path := d.ReversePath.Addr()
+	r.code = event.SenderHeld
+	if r.text = s.relay.known.Sender(ctx, d.Mailbox, path, path); r.text != "" {
+		return r
+	}
+	return nil
 }
 
 // refuseClient answers the MAIL of one that may not submit.

@@ -41,6 +41,7 @@ const (
 	TooManyRecipients  Code = "relay-too-many-recipients"  // of one message
 	BudgetUsedUp       Code = "relay-budget-used-up"       // the client's
 	MailboxBlocked     Code = "relay-mailbox-blocked"      // by Exchange Online
+	SenderHeld         Code = "relay-sender-held"          // Exchange Online refuses it, and the outbox holds its mail
 	RecipientBad       Code = "relay-recipient-unreadable" // not an address
 	RecipientLocal     Code = "relay-recipient-local"      // no domain, and no alias
 	AliasesWrong       Code = "relay-aliases-wrong"        // an alias leads nowhere that mail can go
@@ -57,7 +58,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		ProxyHeader, ProxyBusy, PeerUnknown, TLSRequired, AuthInClear, AuthNotOffered, AuthMechanism, AuthWrong, AuthLater, ListenerRemoved, TooLarge,
-		TooManyRecipients, BudgetUsedUp, MailboxBlocked, RecipientBad, RecipientLocal, AliasesWrong, RecipientElsewhere, MessageBad, Loop, OutboxFull, OutboxTrouble,
+		TooManyRecipients, BudgetUsedUp, MailboxBlocked, SenderHeld, RecipientBad, RecipientLocal, AliasesWrong, RecipientElsewhere, MessageBad, Loop, OutboxFull, OutboxTrouble,
 		SmartHost, SessionBroken,
 	}
 }

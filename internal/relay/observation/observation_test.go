@@ -2,6 +2,7 @@ package observation_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -347,4 +348,23 @@ func FuzzPropose(f *testing.F) {
 			t.Errorf("%v\n%s", err, p.Text)
 		}
 	})
+}
+
+// What a relay that learns would write again is not forgotten meanwhile.
+func TestForgetWhileARelayLearns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "observed.json")
+	o, err := observation.Open(t.Context(), observation.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := observation.Forget(path); !errors.Is(err, observation.ErrLearning) {
+		t.Errorf("forgotten: %v", err)
+	}
+	if _, err := observation.Open(t.Context(), observation.Options{Path: path}); !errors.Is(err, observation.ErrLearning) {
+		t.Errorf("a second one learns: %v", err)
+	}
+	o.Close()
+	if err := observation.Forget(path); err != nil {
+		t.Error(err)
+	}
 }
