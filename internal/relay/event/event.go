@@ -177,5 +177,5 @@ func See(list *[]string, text string) {
 	}
 }
 
-// Cut is a text of at most MaxText octets.
-func Cut(text string) string { return text[:min(len(text), MaxText)] }
+// Cut is a text of at most MaxText octets. It does not keep what it was cut from.
+func Cut(text string) string { return strings.Clone(text[:min(len(text), MaxText)]) }
