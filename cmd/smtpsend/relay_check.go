@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/relay"
+	"github.com/smtpsend/smtpsend/internal/relay/filecheck"
 	"github.com/smtpsend/smtpsend/internal/view/relayview"
 )
 
@@ -40,11 +40,11 @@ Exit codes: 0 the relay would start; 78 it would not; 66 the file cannot be read
 }
 
 func runRelayCheck(ctx context.Context, g *application, name string) error {
-	found, err := relay.Examine(ctx, name)
+	found, err := filecheck.Examine(ctx, name)
 	if err != nil {
 		return err
 	}
-	checked := relayview.Check{Examination: found}
+	checked := relayview.Check{Result: found}
 	if len(found.Problems) > 0 {
 		checked.ExitCode = exit.Config
 	}
