@@ -122,7 +122,7 @@ func serveRelay(ctx context.Context, g *application, cfg *config.Config, supervi
 }
 
 // errNoRelayFile says what to set.
-var errNoRelayFile = errors.New("no settings file of the relay: set " + config.Prefix + "RELAY_FILE")
+var errNoRelayFile = errors.New("no settings file of the relay: set " + config.Prefix + "RELAY_FILE to its name (\"smtpsend relay example\" prints one to begin with)")
 
 // hangups asks the relay to read its settings with each SIGHUP, which ends other verbs.
 func hangups() <-chan os.Signal {

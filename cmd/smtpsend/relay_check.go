@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/relay"
+	"github.com/smtpsend/smtpsend/internal/relay/filecheck"
 	"github.com/smtpsend/smtpsend/internal/view/relayview"
 )
 
@@ -45,11 +45,11 @@ func runRelayCheck(ctx context.Context, g *application, stateDir, name string) e
 	if err := becomeOwnerOf(g, stateDir); err != nil {
 		return exit.With(exit.Config, err)
 	}
-	found, err := relay.Examine(ctx, name)
+	found, err := filecheck.Examine(ctx, name)
 	if err != nil {
 		return err
 	}
-	checked := relayview.Check{Examination: found}
+	checked := relayview.Check{Result: found}
 	if len(found.Problems) > 0 {
 		checked.ExitCode = exit.Config
 	}

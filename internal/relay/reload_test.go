@@ -45,8 +45,8 @@ func TestReloadOfAWrongFileChangesNothing(t *testing.T) {
 	other := free(t)
 	tests := map[string]struct{ settings, err string }{
 		"a wrong line":             {"clients: []\nlistenrs: []\n", "line 2: listenrs"},
-		"an address that is taken": {fmt.Sprintf("listeners:\n  - address: smtp://%s\n  - address: smtp://%s\nclients: [%s]\n", other, taken.Addr(), anyone), "line 3: smtp://" + taken.Addr().String()},
-		"no users file":            {"users_file: missing\nlisteners: [{address: 'smtp://127.0.0.1:0', policy: auth}]\nclients: [{name: erp, user: erp}]", "users file"},
+		"an address that is taken": {fmt.Sprintf("listeners:\n  - address: smtp://%s\n  - address: smtp://%s\nclients: [%s]\n", other, taken.Addr(), anyone), "line 3: smtp://" + taken.Addr().String() + ": another program, or another relay, listens there: address already in use"},
+		"no users file":            {"users_file: missing\nlisteners: [{address: 'smtp://127.0.0.1:0', policy: auth}]\nclients: [{name: erp, user: erp}]", "line 1: users_file: there is no users file yet, add the first user with "},
 		"no certificate":           {"listeners: [{address: 'smtps://127.0.0.1:0', certificate: missing.pem, key: missing.key}]\nclients: [" + anyone + "]", "line 1: smtps://127.0.0.1:0"},
 		"no such socket":           {"listeners: [{address: 'smtp://127.0.0.1:0', socket: x}]\nclients: [" + anyone + "]", `line 1: smtp://127.0.0.1:0: the service manager has opened no socket "x"`},
 	}

@@ -177,7 +177,7 @@ clients:
     user: erp
     senders: [erp@contoso.com]
     recipient_domains: [contoso.com]
-`, notes: []string{"a client signs in to starttls://0.0.0.0:25 without TLS", `the user "erp" needs a password`, "line 5: listeners[0].tls_min", "line 6: listeners[0].auth_without_tls"}},
+`, notes: []string{"a client signs in to starttls://0.0.0.0:25 without TLS", `the user "erp" needs a password`, "listeners[0].tls_min: ", "listeners[0].auth_without_tls: "}},
 		"no sender, and a default mailbox": {options: observation.ProposeOptions{Mailbox: address.MustParse("noreply@contoso.com")}, visits: []event.Visit{visit("192.0.2.17", "", "", "root")}, want: `default_mailbox: 'noreply@contoso.com'
 listeners:
   - address: starttls://0.0.0.0:25
@@ -240,6 +240,18 @@ clients:
 func TestAClientOfTheInternetIsNotLetInWithAnySender(t *testing.T) {
 	p, f := propose(t, observation.ProposeOptions{}, visit("203.0.113.7", "", ""), visit("10.0.0.4", "", "a@contoso.com"))
 	if len(f.Clients) != 1 || len(p.Notes) != 2 || !strings.Contains(p.Notes[1], "is left out") {
+		t.Errorf("%s\n%q", p.Text, p.Notes)
+	}
+}
+
+// TestWhoGotNothingThroughIsNamed, because the file does not admit it.
+func TestWhoGotNothingThroughIsNamed(t *testing.T) {
+	ups := visit("10.0.0.7", "", "")
+	ups.Messages = 0
+	scan := ups
+	scan.Address, scan.Senders = netip.MustParseAddr("10.0.0.8"), nil // monitoring
+	p, f := propose(t, observation.ProposeOptions{}, ups, scan, visit("10.0.0.4", "", "a@contoso.com"))
+	if len(f.Clients) != 1 || len(p.Notes) != 1 || !strings.HasPrefix(p.Notes[0], "10.0.0.7 wanted to send as <>, and no message of it was taken") {
 		t.Errorf("%s\n%q", p.Text, p.Notes)
 	}
 }

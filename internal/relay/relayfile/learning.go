@@ -34,6 +34,19 @@ func ParseLearned(text string) (netip.Prefix, error) {
 	return p, nil
 }
 
+// ParseAllLearned is ParseLearned for several. The error begins with the text that is wrong.
+func ParseAllLearned(texts []string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for _, text := range texts {
+		n, err := ParseLearned(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q %w", text, err)
+		}
+		networks = append(networks, n)
+	}
+	return networks, nil
+}
+
 // learnedBits is the length of the largest network of the internet that ParseLearned
 // takes.
 func learnedBits(p netip.Prefix) int {
