@@ -120,11 +120,15 @@ func (c checks) relaySocket() {
 	}
 }
 
+// MaxTimeScale is the largest TIME_SCALE: how many times faster the outbox's minutes and
+// days run beside a sandbox.
+const MaxTimeScale = 10_000
+
 // queue keeps the limits at or below Exchange Online's, which cannot be
 // raised, and real time towards real servers.
 func (c checks) queue() {
 	for name, n := range map[string][2]int{
-		"MESSAGES_PER_MINUTE": {c.cfg.MessagesPerMinute, exchange.MessagesPerMinute}, "RECIPIENTS_PER_DAY": {c.cfg.RecipientsPerDay, exchange.RecipientsPerDay}, "TIME_SCALE": {c.cfg.TimeScale, 10_000},
+		"MESSAGES_PER_MINUTE": {c.cfg.MessagesPerMinute, exchange.MessagesPerMinute}, "RECIPIENTS_PER_DAY": {c.cfg.RecipientsPerDay, exchange.RecipientsPerDay}, "TIME_SCALE": {c.cfg.TimeScale, MaxTimeScale},
 	} {
 		if c.found.good(name) && (n[0] < 1 || n[0] > n[1]) {
 			c.found.problem(SeverityError, name, "is not between 1 and "+strconv.Itoa(n[1]))

@@ -23,6 +23,7 @@ const (
 	CauseConnections        Cause = "too-many-connections"     // Options.MaxConnections
 	CauseAddressConnections Cause = "too-many-of-this-address" // Options.MaxPerAddress
 	CauseInjected           Cause = "data-after-starttls"      // what RFC 3207 forbids
+	CauseHTTP               Cause = "spoke-http"               // a request of a browser, which a web page can fill with commands
 	CauseLine               Cause = "endless-line"             // a line that did not end within its limit and 1 MiB
 	CauseContentSize        Cause = "endless-content"          // content that did not end within twice its limit
 	CauseContentCut         Cause = "content-cut"              // Err: closed, lost or silent inside content
@@ -35,7 +36,7 @@ const (
 func Causes() []Cause {
 	return []Cause{
 		CauseHandshake, CauseTLSExpected, CauseTLSUnexpected, CauseIdle, CauseUnauthenticated, CauseCommands, CauseErrors, CauseConnections,
-		CauseAddressConnections, CauseInjected, CauseLine, CauseContentSize, CauseContentCut, CauseChunk, CauseClosed, CauseLost,
+		CauseAddressConnections, CauseInjected, CauseHTTP, CauseLine, CauseContentSize, CauseContentCut, CauseChunk, CauseClosed, CauseLost,
 	}
 }
 

@@ -148,6 +148,9 @@ func (g *grammar) cutBrackets(arg string) (path, rest string, ok bool) {
 		return "", "", false
 	}
 	path, rest = inner[:end], inner[end+1:]
+	if after, semicolon := strings.CutPrefix(rest, ";"); semicolon && g.allow(QuirkSemicolon) {
+		rest = after
+	}
 	if rest != "" && rest[0] != ' ' {
 		return "", "", false
 	}

@@ -82,6 +82,9 @@ func TestTheMailboxFollowsTheSender(t *testing.T) {
 		{domain, "", "", "device@localhost", "device@contoso.com device@contoso.com"},
 		{domain, "", "", "device@DEVICE", "device@contoso.com device@contoso.com"},
 		{domain, "", "", "device@[192.0.2.17]", "device@contoso.com device@contoso.com"},
+		{domain, "", "", "device@192.168.1.17", "device@contoso.com device@contoso.com"},
+		{spare, "", "", "device@my_printer.local", "noreply@contoso.com noreply@contoso.com"},
+		{"senders: [{from: '*@office.local', mailbox: a@contoso.com}]", "", "", "device@office.local", "a@contoso.com a@contoso.com"},
 		{domain, ", senders: ['*@contoso.com']", "", "root", "root@contoso.com root@contoso.com"},
 		{domain, ", senders: [a@contoso.com, b@contoso.com]", "", "root", "sender_not_allowed"},
 		{domain, ", senders: ['*@localhost']", "", "ceo@localhost", "sender_not_allowed"}, // else it were ceo@contoso.com
@@ -151,7 +154,10 @@ func TestTheHeaderFollowsTheDecision(t *testing.T) {
 		{spare, "", "scanner", "", "scanner <noreply@contoso.com> - noreply@contoso.com"},
 		{spare, ", senders: [a@contoso.com]", "scanner", "", "scanner <a@contoso.com> - a@contoso.com"},
 		{spare, "", "<>", "Device <device@DEVICE>", "Device <noreply@contoso.com> - noreply@contoso.com"},
-		{spare, "", "<>", "a@contoso.com", "- - a@contoso.com"},
+		{spare, "", "<>", "A <a@contoso.com>", "A <noreply@contoso.com> A <a@contoso.com> noreply@contoso.com"}, // which noreply may hardly use
+		{spare, "", "root", "MAILER-DAEMON@mx.contoso.com (Mail Delivery System)", "Mail Delivery System <noreply@contoso.com> Mail Delivery System <MAILER-DAEMON@mx.contoso.com> noreply@contoso.com"},
+		{spare, "", "<>", "noreply@contoso.com", "noreply@contoso.com - noreply@contoso.com"},
+		{spare, "", "a@contoso.com", "b@contoso.com", "- - b@contoso.com"},
 		{nothing, "", "a@contoso.com", "root, b@contoso.com", "- - a@contoso.com"}, // not readable: who knows who it is,
 		// The display name.
 		{nothing, ", display_name: Scanner", "a@contoso.com", "a@contoso.com", "Scanner <a@contoso.com> - a@contoso.com"},
