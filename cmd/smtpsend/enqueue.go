@@ -6,6 +6,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -30,7 +31,7 @@ func queued(ctx context.Context, g *application, cfg *config.Config, m *mailobje
 // The view then tells of the queue id, and counts them as served; when the outbox
 // fails it stays as it was.
 func (g *application) fallBack(ctx context.Context, cfg *config.Config, m *mailobject.Mail, r *submission.Receipt, source string, shown *view.Receipt) {
-	if cfg.Queue != config.QueueFallback || !shown.Ending.Passes() {
+	if cfg.Queue != choice.QueueFallback || !shown.Ending.Passes() {
 		return
 	}
 	rest := *m

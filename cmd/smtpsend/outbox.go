@@ -15,6 +15,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/owner"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 )
 
 // openOutbox opens the outbox of the settings.
@@ -48,7 +49,7 @@ func openOutboxBy(ctx context.Context, g *application, cfg *config.Config, open 
 		Minute: time.Minute / time.Duration(cfg.TimeScale), Day: 24 * time.Hour / time.Duration(cfg.TimeScale),
 		Warn: func(text string) { g.out.Warningf("%s", text) },
 	}
-	if cfg.InDoubt == config.InDoubtHold {
+	if cfg.InDoubt == choice.InDoubtHold {
 		o.InDoubt = outbox.DoubtHold
 	}
 	box, err := open(ctx, cfg.StateDir, o)

@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/draft"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -109,7 +110,7 @@ func (s *sendFlags) submit(ctx context.Context, g *application, cfg *config.Conf
 			return err
 		}
 	}
-	if s.queue || cfg.Queue == config.QueueAlways {
+	if s.queue || cfg.Queue == choice.QueueAlways {
 		return queued(ctx, g, cfg, mail.Mail, spool.Message{Source: "send", Key: s.key, ReadyAt: at})
 	}
 	if s.key != "" || !at.IsZero() {

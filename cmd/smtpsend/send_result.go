@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
@@ -19,14 +20,14 @@ import (
 // with which it is: the outbox serves each recipient as it can, and what one
 // transaction was accepted for cannot be taken back when the next is refused.
 func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, error) {
-	if s.queue || cfg.Queue == config.QueueAlways {
+	if s.queue || cfg.Queue == choice.QueueAlways {
 		return nil, exit.Usagef("--all-or-none does not work with the outbox, which sends to each recipient when it can")
 	}
 	if recipients > exchange.RecipientsPerMessage {
 		return nil, exit.Usagef("--all-or-none does not work for %d recipients: more than %d need several transactions", recipients, exchange.RecipientsPerMessage)
 	}
 	direct := *cfg
-	direct.Queue = config.QueueNever
+	direct.Queue = choice.QueueNever
 	return &direct, nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/session"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/tokencache"
 )
@@ -73,8 +74,8 @@ func (a *Account) Server(mailbox string) session.Options {
 	cfg := a.cfg
 	return session.Options{
 		Host: strings.Trim(cfg.MailServer, "[]"), Port: cfg.SMTPPort, Mailbox: mailbox,
-		Security: map[config.Security]session.Security{
-			config.SecurityNone: session.Plaintext, config.SecurityImplicit: session.ImplicitTLS,
+		Security: map[choice.Security]session.Security{
+			choice.SecurityNone: session.Plaintext, choice.SecurityImplicit: session.ImplicitTLS,
 		}[cfg.SMTPSecurity],
 		LoadRoots: func() (*x509.CertPool, error) { return a.roots(), nil },
 		EHLOName:  cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily), Trace: a.opts.Trace,

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/smtpsend/smtpsend/internal/bearer"
-	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/loopback"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 	"github.com/smtpsend/smtpsend/xoauth2"
 )
 
@@ -45,7 +45,7 @@ func (a *Account) SignIn(mailbox string) *SignIn {
 // errors are a *bearer.Error, when there is no token, and an *xoauth2.FieldError.
 func (s *SignIn) Start(ctx context.Context, server string, tls bool) (mechanism string, initialResponse []byte, err error) {
 	cfg := s.account.cfg
-	clear := cfg.SMTPSecurity == config.SecurityNone && loopback.Host(server)
+	clear := cfg.SMTPSecurity == choice.SecurityNone && loopback.Host(server)
 	if !tls && !clear {
 		return "", nil, ErrNoTLS
 	}

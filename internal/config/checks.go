@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/ascii"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 
 	"github.com/smtpsend/smtpsend/internal/loopback"
 
@@ -198,15 +199,15 @@ func (c checks) server() {
 
 func (c checks) security(server string) {
 	switch s := c.cfg.SMTPSecurity; {
-	case s == SecurityNone && !loopback.Host(server):
+	case s == choice.SecurityNone && !loopback.Host(server):
 		c.found.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"MAIL_SERVER is not this machine: the token would be sent unencrypted")
-	case s == SecurityNone && !c.cfg.Proxy.IsZero():
+	case s == choice.SecurityNone && !c.cfg.Proxy.IsZero():
 		c.found.problem(SeverityError, "SMTP_SECURITY", "is 0 (no encryption), but "+Prefix+"PROXY is set: the token would be sent through the proxy unencrypted")
-	case s == SecurityImplicit && exchange.IsServer(server):
+	case s == choice.SecurityImplicit && exchange.IsServer(server):
 		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), which Exchange Online does not offer: use 2 with port 587")
-	case s == SecurityImplicit && c.cfg.SMTPPort == 587:
+	case s == choice.SecurityImplicit && c.cfg.SMTPPort == 587:
 		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 1 (TLS from the start), but port 587 begins without TLS: use 2, or port 465")
-	case s == SecuritySTARTTLS && c.cfg.SMTPPort == 465:
+	case s == choice.SecuritySTARTTLS && c.cfg.SMTPPort == 465:
 		c.found.problem(SeverityWarning, "SMTP_SECURITY", "is 2 (STARTTLS), but port 465 speaks TLS from the start: use 1, or port 587")
 	}
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/setting"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 )
 
 // Prefix begins the name of every variable.
@@ -49,22 +50,22 @@ type Config struct {
 
 	MailServer         string `ignored:"true"` // host name or IP address
 	SMTPPort           int    `ignored:"true"` // 1 to 65535
-	SMTPSecurity       Security
-	SMTPAuthenticating Authentication
+	SMTPSecurity       choice.Security
+	SMTPAuthenticating choice.Authentication
 	SMTPUserName       string `ignored:"true"` // mailbox named in XOAUTH2; "" = the header From
 
 	OfficeClientID                string        `ignored:"true"` // Application (client) ID
 	OfficeTenantID                string        `ignored:"true"` // GUID or domain
 	OfficeClientSecret            secret.String `ignored:"true"`
 	OfficeTokenEndpoint           string        `ignored:"true"` // as written, with #TenantID#; see TokenURL
-	OfficeAccessScopes            Scopes
+	OfficeAccessScopes            choice.Scopes
 	OfficeTokenGraceTimeInSeconds int `ignored:"true"` // 0 to 86400
 
 	Cloud        Cloud
 	CAFile       string        `ignored:"true"` // PEM with further roots; "" = the system's alone
 	Proxy        secret.String `ignored:"true"` // may hold a password; see ProxyURL
 	EHLOName     string        `ignored:"true"` // "" = the address literal of our end
-	IPFamily     IPFamily
+	IPFamily     choice.IPFamily
 	CacheDir     string `ignored:"true"` // "" = no cache: no directory is known
 	IdentityFile string `ignored:"true"` // opens sealed values; "" = the default place
 
@@ -73,12 +74,12 @@ type Config struct {
 	DeadLetterDir string `ignored:"true"` // "" = dead.letter in the home directory
 	ForceFrom     bool   // sendmail: From is MAIL_SENDER always
 
-	Reencode          Reencode // what of ready messages is put into 7 bits and short lines
-	ReencodeLongLines bool     // the older name for less than Reencode's default; it changes nothing
+	Reencode          choice.Reencode // what of ready messages is put into 7 bits and short lines
+	ReencodeLongLines bool            // the older name for less than Reencode's default; it changes nothing
 
-	Queue             QueueMode
+	Queue             choice.QueueMode
 	StateDir          string `ignored:"true"` // of the outbox; "" = no directory is known
-	InDoubt           InDoubt
+	InDoubt           choice.InDoubt
 	Operator          string        `ignored:"true"` // address for notices; "" = no mail is sent
 	NotifyCommand     secret.String `ignored:"true"` // its arguments may hold a token; see Notify
 	MessagesPerMinute int           `ignored:"true"` // of one mailbox: 1 to 30

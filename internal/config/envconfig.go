@@ -11,18 +11,19 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/setting"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 )
 
 // defaults returns the table's defaults as envconfig would parse them. That would take
 // a hundredth of what one send computes, at every start.
 func defaults() *Config {
 	return &Config{
-		MailServer: exchange.SMTPHost, SMTPPort: 587, SMTPSecurity: SecuritySTARTTLS, SMTPAuthenticating: AuthenticationOAuth,
-		OfficeTokenEndpoint: endpointAt("https://" + exchange.Authority), OfficeAccessScopes: Scopes{exchange.Worldwide.Scope()},
+		MailServer: exchange.SMTPHost, SMTPPort: 587, SMTPSecurity: choice.SecuritySTARTTLS, SMTPAuthenticating: choice.AuthenticationOAuth,
+		OfficeTokenEndpoint: endpointAt("https://" + exchange.Authority), OfficeAccessScopes: choice.Scopes{exchange.Worldwide.Scope()},
 		OfficeTokenGraceTimeInSeconds: 30,
 
-		Cloud: CloudPublic, IPFamily: IPAny, Reencode: ReencodeAlways,
-		Queue: QueueNever, InDoubt: InDoubtResend,
+		Cloud: CloudPublic, IPFamily: choice.IPAny, Reencode: choice.ReencodeAlways,
+		Queue: choice.QueueNever, InDoubt: choice.InDoubtResend,
 		MessagesPerMinute: exchange.MessagesPerMinute, RecipientsPerDay: exchange.RecipientsPerDay, TimeScale: 1,
 	}
 }

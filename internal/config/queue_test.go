@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 )
 
 func TestQueueSettingsAreChecked(t *testing.T) {
@@ -30,7 +31,7 @@ func TestStateDirFollowsTheSystem(t *testing.T) {
 	if c.StateDir != "/x/state/smtpsend" || c.Origin("STATE_DIR").Source != config.SourceDefault {
 		t.Errorf("state directory %q from %v", c.StateDir, c.Origin("STATE_DIR"))
 	}
-	if c.Queue != config.QueueNever || c.InDoubt != config.InDoubtResend || c.MessagesPerMinute != 30 || c.TimeScale != 1 {
+	if c.Queue != choice.QueueNever || c.InDoubt != choice.InDoubtResend || c.MessagesPerMinute != 30 || c.TimeScale != 1 {
 		t.Errorf("defaults: %v %v %d %d", c.Queue, c.InDoubt, c.MessagesPerMinute, c.TimeScale)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/setting"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 )
 
 // sendEmail is where the webclient keeps its mail settings, as normalised.
@@ -151,13 +152,13 @@ func translate(s setting.Setting, text string) (string, error) {
 	case "NO_MAILS":
 		return translateBool(text)
 	case "SMTP_SECURITY":
-		var security config.Security
+		var security choice.Security
 		if security.UnmarshalText([]byte(text)) != nil {
 			return "", errors.New("is an encryption that enaio does not document")
 		}
 		return strconv.Itoa(int(security)), nil
 	case "SMTP_AUTHENTICATING":
-		var method config.Authentication
+		var method choice.Authentication
 		if method.UnmarshalText([]byte(text)) != nil {
 			return "", errors.New("is not MS_OAUTH (3), the only method that smtpsend has")
 		}

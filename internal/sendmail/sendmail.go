@@ -35,6 +35,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -182,7 +183,7 @@ func (r *run) try(ctx context.Context, m *readymessage.Message) (*attempt, error
 
 // queues reports that the settings put every message into the outbox. A relay has its
 // own.
-func (r *run) queues() bool { return r.cfg.Queue == config.QueueAlways && r.cfg.RelaySocket == "" }
+func (r *run) queues() bool { return r.cfg.Queue == choice.QueueAlways && r.cfg.RelaySocket == "" }
 
 // errNoRecipient is why a message is not kept: whoever called has to name someone.
 var errNoRecipient = errors.New("no recipient: name one, or use -t for those of the header")

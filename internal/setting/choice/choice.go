@@ -1,4 +1,6 @@
-package config
+// Package choice has the values of settings that are one of a few words or numbers, such
+// as never, fallback and always. Each type parses them as people and enaio write them.
+package choice
 
 import (
 	"errors"
