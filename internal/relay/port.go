@@ -16,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/listener"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
+	"github.com/smtpsend/smtpsend/internal/smtpserver/places"
 )
 
 // port is an open socket. When its options change, a server with the new ones takes over
@@ -25,7 +26,7 @@ type port struct {
 	relay  *Relay
 	key    string
 	socket *listener.Listener
-	places smtpserver.Places                  // of all that are connected, whichever server they came to
+	places places.Places                      // of all that are connected, whichever server they came to
 	entry  atomic.Pointer[relayfile.Listener] // of the file in force, or the last that had it
 
 	shown   shown // guarded by Relay.reloading, as are the next three

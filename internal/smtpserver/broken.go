@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+
+	"github.com/smtpsend/smtpsend/internal/smtpserver/places"
 )
 
 // Cause says why a session ended in another way than by QUIT or by its Session.
@@ -137,3 +139,6 @@ func (w *wire) endRead(err error, inContent bool) {
 
 // recordHandshake begins a TLS record with a handshake (RFC 8446 5.1).
 const recordHandshake = 0x16
+
+// full are the causes of a connection that finds no place.
+var full = map[places.Answer]Cause{places.Full: CauseConnections, places.TooMany: CauseAddressConnections}
