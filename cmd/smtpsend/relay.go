@@ -45,7 +45,8 @@ prints at its end the settings file that admits those who were there, and no one
 "smtpsend relay observed" shows it at any time. With --pass-to their mail goes on to
 the old smart host meanwhile.
 
-Exit codes: 0 ended by SIGTERM, or by --for; 78 settings; 73, 74 the outbox cannot be written.`,
+Exit codes: 0 ended by SIGTERM, or by --for; 78 settings; 75 another relay runs with the
+same SMTPSEND_STATE_DIR; 73, 74 the outbox cannot be written.`,
 		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRelay(cmd.Context(), g, &learn) },
 	}

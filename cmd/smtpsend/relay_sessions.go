@@ -97,7 +97,10 @@ func keepSessions(cfg *config.Config, log *slog.Logger, o *relay.Options) (close
 	kept, err := sessions.Open(sessions.Options{
 		Dir: filepath.Join(cfg.StateDir, relayState, sessionsDir), Warn: func(err error) { log.Warn(err.Error()) },
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, sessions.ErrTaken):
+		return nil, exit.With(exit.TryAgain, err)
+	case err != nil:
 		return nil, exit.With(exit.Config, err)
 	}
 	o.Refused, o.Visited = kept.Refused, kept.Visited

@@ -37,7 +37,7 @@ var ranks = map[string]int{
 	"internal/sandbox/entraid": 3, "internal/sandbox/exchangeonline": 3, "internal/sandbox": 4, "sandboxtest": 5,
 	"internal/entra": 2, "internal/paste": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailobject/mailtest": 2, "internal/message": 2, "internal/readymessage": 2, "internal/gomail": 3,
 	"internal/wire": 1, "internal/bearer": 1, "internal/session": 2, "internal/transaction": 3, // the road of a message
-	"internal/submission": 4, "internal/outbox": 3, "internal/mailtemplate": 3, "internal/relay/relayfile": 1, "internal/relay/event": 2, "internal/relay/budget": 2, "internal/relay/sessions": 4, "internal/relay/smarthost": 2, "internal/relay/observation": 3, "internal/localname": 2, "internal/relay/control": 2, "internal/relay/filecheck": 2, "internal/relay": 6, "internal/relay/service": 7, "internal/relay/admission": 2, "internal/relay/sender": 3,
+	"internal/submission": 4, "internal/outbox": 3, "internal/mailtemplate": 3, "internal/relay/relayfile": 1, "internal/relay/event": 2, "internal/relay/budget": 2, "internal/relay/sessions": 4, "internal/relay/upstream": 5, "internal/relay/smarthost": 2, "internal/relay/observation": 3, "internal/localname": 2, "internal/relay/control": 2, "internal/relay/filecheck": 2, "internal/relay": 6, "internal/relay/service": 7, "internal/relay/admission": 2, "internal/relay/sender": 3,
 	"internal/account": 5,
 	"internal/courier": 6, ".": 6,
 	"internal/exampletest": 0,

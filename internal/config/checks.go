@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -108,6 +109,15 @@ func (c checks) run(ctx context.Context) {
 	c.mixture()
 	c.local(ctx)
 	c.queue()
+	c.relaySocket()
+}
+
+// relaySocket refuses a directory that every user may write, such as /tmp: while the relay
+// does not listen, anyone could do so there, take the mail, and say 250.
+func (c checks) relaySocket() {
+	if name := c.cfg.RelaySocket; name != "" && ownfile.EveryoneMayWrite(filepath.Dir(name)) {
+		c.found.problem(SeverityError, "RELAY_SOCKET", "is in a directory that every user may write, and so could be anyone's: give it one that only the relay's user may write")
+	}
 }
 
 // queue keeps the limits at or below Exchange Online's, which cannot be

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 )
 
 // queued is a message of the outbox as `queue ls` and `queue show` have it.
@@ -121,7 +123,8 @@ func (p *program) look(m met) (met, error) {
 }
 
 // goOn heals the server and runs the queue, nothing else, until nothing waits
-// but for somebody who decides about a doubt.
+// but for somebody who decides about a doubt. Messages that are held for
+// themselves are released before, as the operator does who got the notice.
 func (p *program) goOn(m met) met {
 	m.final = m.told
 	if m.waits == "" {
@@ -129,6 +132,9 @@ func (p *program) goOn(m met) met {
 	}
 	if err := p.server.heal(); err != nil {
 		return m.fail("healing: %v", err)
+	}
+	if err := p.release(); err != nil {
+		return m.fail("releasing: %v", err)
 	}
 	end := time.Now().Add(patience)
 	for runs := 0; m.waits != "" && (runs < patienceRuns || time.Now().Before(end)); runs++ {
@@ -149,6 +155,29 @@ func (p *program) goOn(m met) met {
 		m = m.fail("the server has been well for %v, and a message is %q", patience*faultScale, m.waits)
 	}
 	return m
+}
+
+// release ends the hold of the messages that a refusal holds alone. What holds a
+// mailbox ends by itself.
+func (p *program) release() error {
+	list, err := p.list()
+	if err != nil {
+		return err
+	}
+	args := []string{"queue", "release"}
+	for _, q := range list {
+		if entry, _ := diagnosis.Lookup(q.Kind); q.State == "held" && entry.Holds == diagnosis.ScopeMessage {
+			args = append(args, q.QID)
+		}
+	}
+	if len(args) == 2 {
+		return nil
+	}
+	r, err := p.do("", args...)
+	if err == nil && r.code != 0 {
+		err = fmt.Errorf("%v", r)
+	}
+	return err
 }
 
 // batch sends four messages, of which the second meets the fault.

@@ -39,6 +39,14 @@ func (ob *Outbox) Act(ctx context.Context, a Action, find func(*store.Tx) ([]int
 				changed = append(changed, id)
 			}
 		}
+		if a != Free {
+			return nil
+		}
+		for _, id := range changed { // after all of them, since the first frees the others of its sender
+			if err := releaseSender(t, id); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	if err != nil {
@@ -69,9 +77,6 @@ func actOnOne(t *store.Tx, a Action, id int64) (done bool, err error) {
 	case Free:
 		kind = EventReleased
 		n, err = t.Exec("UPDATE mail SET state = 'ready', held_for = '' WHERE id = ?1 AND state = 'held'", id)
-		if err == nil && n > 0 {
-			err = releaseSender(t, id)
-		}
 	case Cancel:
 		kind = EventCancelled
 		n, err = cancel(t, id)

@@ -130,6 +130,28 @@ func TestReleaseTriesASenderAgain(t *testing.T) {
 	}
 }
 
+// Who names all messages of a sender, as the list shows them, has released them all,
+// though the first takes the others with it.
+func TestReleaseOfAllOfASenderCountsAll(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		var all []queueid.ID
+		for range 3 {
+			all = append(all, f.put(from("printer@contoso.example")))
+		}
+		f.lock()
+		c := f.allowed()
+		f.finish(c, refusedFor(c, diagnosis.ScopeSender))
+		if _, err := f.sender.Claim(f.ctx, box); err == nil || f.states(all...) != "[held held held]" {
+			t.Fatal(err, f.states(all...))
+		}
+		free := f.put(from("scanner@contoso.example"))
+		n, left, err := operator.ActOnEach(f.ctx, f.Outbox, outbox.Free, operator.Filter{QIDs: append(all, free)})
+		if n != 3 || len(left) != 1 || left[0].QID != free || err != nil {
+			t.Errorf("released %d, left %v, %v", n, left, err)
+		}
+	})
+}
+
 // A refusal of one message holds no other; the operator hears of the next one after a
 // message of the sender was accepted.
 func TestARefusedMessageIsHeldAlone(t *testing.T) {

@@ -140,8 +140,7 @@ func TestLimitsCountConnectionsFromBeforeAReload(t *testing.T) {
 }
 
 func TestReloadUnderLoadRefusesAndCutsNoConnection(t *testing.T) {
-	at := free(t)
-	settings := "listeners: [{address: 'smtp://" + at + "', limits: {commands: %d}}]\nclients: [" + anyone + "]\n"
+	settings := "listeners: [{address: '" + localhost + "', limits: {commands: %d}}]\nclients: [" + anyone + "]\n"
 	l := newLab(t, fmt.Sprintf(settings, 1000), with{})
 	reloads := 100
 	if testing.Short() {
@@ -157,7 +156,7 @@ func TestReloadUnderLoadRefusesAndCutsNoConnection(t *testing.T) {
 					return
 				default:
 				}
-				c := l.dial("smtp://" + at).dialogue(hello + mailFrom + "S: 250\nC: RSET\nS: 250\nC: QUIT\nS: 221")
+				c := l.dial(localhost).dialogue(hello + mailFrom + "S: 250\nC: RSET\nS: 250\nC: QUIT\nS: 221")
 				_ = c.conn.Close()
 			}
 		})

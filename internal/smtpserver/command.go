@@ -40,6 +40,9 @@ func (c *conn) dispatch(ctx context.Context, verb, arg string) bool {
 	return c.wire.send(c.refuse(unrecognized))
 }
 
+// maxHelloName is how much of a name is kept. A domain has 255 octets (RFC 5321 4.5.3.1.2).
+const maxHelloName = 512
+
 func (c *conn) hello(ctx context.Context, name string, extended bool) Reply {
 	isName := name != "" && !strings.Contains(name, " ")
 	if !isName && !c.wire.grammar.allow(QuirkHelloName) {
@@ -47,7 +50,7 @@ func (c *conn) hello(ctx context.Context, name string, extended bool) Reply {
 	}
 	r := c.session.Hello(ctx, name, extended)
 	if r.positive() {
-		c.greeted, c.helloName = true, name
+		c.greeted, c.helloName = true, strings.Clone(name[:min(len(name), maxHelloName)])
 		c.reset() // RFC 5321 4.1.4: EHLO acts as RSET
 	}
 	return r

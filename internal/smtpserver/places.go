@@ -9,6 +9,14 @@ type Places struct {
 	mu      sync.Mutex // guards what follows
 	taken   int
 	clients map[string]int // by clientnet.Key
+	refused int
+}
+
+// Refused is how many connections found no place so far.
+func (p *Places) Refused() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
 }
 
 // take takes a place for a client, or says which limit of o is reached.
@@ -17,9 +25,13 @@ func (p *Places) take(client string, o *Options) (refused Cause) {
 	defer p.mu.Unlock()
 	switch {
 	case p.taken >= o.MaxConnections:
-		return CauseConnections
+		refused = CauseConnections
 	case o.MaxPerAddress > 0 && p.clients[client] >= o.MaxPerAddress:
-		return CauseAddressConnections
+		refused = CauseAddressConnections
+	}
+	if refused != "" {
+		p.refused++
+		return refused
 	}
 	if p.clients == nil {
 		p.clients = map[string]int{}

@@ -19,11 +19,18 @@ type Left struct {
 }
 
 // ActOnEach is Act, but that messages that are named one by one are handled one by
-// one: left are those to which the action does not apply.
+// one: left are those to which the action does not apply. One that was released with
+// another of its sender, named before it, is not left.
 func ActOnEach(ctx context.Context, box *outbox.Outbox, a outbox.Action, f Filter) (n int, left []Left, err error) {
 	if len(f.QIDs) == 0 {
 		n, err = Act(ctx, box, a, f)
 		return n, nil, err
+	}
+	held := make(map[queueid.ID]bool)
+	if a == outbox.Free {
+		if held, err = heldOf(ctx, box, f); err != nil {
+			return 0, nil, err
+		}
 	}
 	for _, one := range f.each() {
 		done, err := Act(ctx, box, a, one)
@@ -37,9 +44,26 @@ func ActOnEach(ctx context.Context, box *outbox.Outbox, a outbox.Action, f Filte
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return n, left, err
 		}
+		if held[one.QIDs[0]] && d.State == outbox.Ready {
+			n++
+			continue
+		}
 		left = append(left, Left{QID: one.QIDs[0], State: d.State})
 	}
 	return n, left, nil
+}
+
+// heldOf are those of the messages that f names which are held.
+func heldOf(ctx context.Context, box *outbox.Outbox, f Filter) (map[queueid.ID]bool, error) {
+	held := make(map[queueid.ID]bool)
+	for _, one := range f.each() {
+		d, err := Show(ctx, box, one.QIDs[0])
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		held[one.QIDs[0]] = err == nil && d.State == outbox.Held
+	}
+	return held, nil
 }
 
 // Act does the action to the messages that f names, and returns to how many it

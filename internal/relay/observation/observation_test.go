@@ -2,6 +2,7 @@ package observation_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -256,6 +257,29 @@ func TestWhoGotNothingThroughIsNamed(t *testing.T) {
 }
 
 // TestTheFileInUseStays: its entries are there, and what is seen is added.
+// What the file cannot name is nothing that it permits: a client that calls itself
+// *@contoso.com does not get the whole domain, and one without a sender that can be
+// written may not be anyone.
+func TestWhatCannotBeWrittenIsNotPermitted(t *testing.T) {
+	star, odd := visit("10.0.0.1", "", "*@contoso.com", "a@contoso.com"), visit("10.0.0.2", "", "a*b@contoso.com")
+	odd.Hello = "odd"
+	literal := visit("10.0.0.3", "", "c@contoso.com")
+	literal.Hello, literal.Domains = "literal", []string{"[10.0.0.9]"}
+	p, f := propose(t, observation.ProposeOptions{}, star, odd, literal)
+	want := []string{
+		`client printer used the sender "*@contoso.com", which the file cannot name`, `client odd used the sender "a*b@contoso.com", which the file cannot name`,
+		"client odd is left out", "client literal wrote to \"[10.0.0.9]\", which the file cannot name", "client literal may write to any domain",
+	}
+	for i, begin := range want {
+		if i >= len(p.Notes) || !strings.HasPrefix(p.Notes[i], begin) {
+			t.Fatalf("notes %q", p.Notes)
+		}
+	}
+	if len(f.Clients) != 2 || len(f.Clients[0].Senders) != 1 || f.Clients[0].Senders[0].String() != "a@contoso.com" {
+		t.Error(p.Text)
+	}
+}
+
 func TestTheFileInUseStays(t *testing.T) {
 	const old = `
 hostname: relay.contoso.com
@@ -336,4 +360,23 @@ func FuzzPropose(f *testing.F) {
 			t.Errorf("%v\n%s", err, p.Text)
 		}
 	})
+}
+
+// What a relay that learns would write again is not forgotten meanwhile.
+func TestForgetWhileARelayLearns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "observed.json")
+	o, err := observation.Open(t.Context(), observation.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := observation.Forget(path); !errors.Is(err, observation.ErrLearning) {
+		t.Errorf("forgotten: %v", err)
+	}
+	if _, err := observation.Open(t.Context(), observation.Options{Path: path}); !errors.Is(err, observation.ErrLearning) {
+		t.Errorf("a second one learns: %v", err)
+	}
+	o.Close()
+	if err := observation.Forget(path); err != nil {
+		t.Error(err)
+	}
 }

@@ -200,6 +200,30 @@ func TestTheHeaderFollowsTheDecision(t *testing.T) {
 	}
 }
 
+// A message with several From fields has the authors of each. What one begins and another
+// ends is not read as one.
+func TestEachFromIsReadByItself(t *testing.T) {
+	for _, c := range []struct {
+		values []string
+		want   string
+	}{
+		{nil, "[]  false"},
+		{[]string{""}, "[]  false"},
+		{[]string{"a@contoso.com", "b@contoso.com"}, "[a@contoso.com b@contoso.com]  false"},
+		{[]string{"", "b@contoso.com"}, "[b@contoso.com]  false"},
+		{[]string{"", "Backup Server"}, "[] Backup Server false"},
+		{[]string{"Backup Server", "b@contoso.com"}, "[]  true"},
+		{[]string{"a@contoso.com (x", "ceo@contoso.com)"}, "[]  true"},
+		{[]string{`"x`, `ceo@contoso.com" <a@contoso.com>`}, "[]  true"},
+		{[]string{`"x <ceo@contoso.com>`, `" <a@contoso.com>`}, "[]  true"},
+	} {
+		from := sender.ReadFrom(c.values...)
+		if got := fmt.Sprint(from.Authors, " ", from.Name, " ", from.Bad); got != c.want {
+			t.Errorf("%q: %s; want %s", c.values, got, c.want)
+		}
+	}
+}
+
 // headerText is From, Reply-To and what is compared.
 func headerText(h *sender.Header) string {
 	from, replyTo := "-", "-"
