@@ -32,7 +32,7 @@ func newRelay(g *application) *cobra.Command {
 that ` + config.Prefix + `RELAY_FILE names says where the relay listens, who may submit, and which
 mailbox submits for whom:
 
-  smtpsend relay example > relay.yaml
+  smtpsend relay example > relay.yaml    # has every key: take out what you do not need
   smtpsend relay check relay.yaml
 
 A message is answered with 250 when it is in the outbox, on disk. The same process
