@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -100,7 +99,9 @@ func (o *observing) learn(ctx context.Context, cfg *config.Config, path string, 
 		}
 		r.Learning.PassTo = &smarthost.Host{Addr: o.passTo, Hello: smtpserver.HostName()}
 	}
-	r.Read = func(ctx context.Context) (*relayfile.File, error) { return o.read(ctx, cfg) }
+	r.Read = func(ctx context.Context) (*relayfile.File, error) {
+		return relayfile.ReadForLearning(ctx, cfg.RelayFile, o.listen)
+	}
 	seen, err := observation.Open(ctx, observation.Options{
 		Path: path, Warn: func(err error) { r.Logger.Warn(err.Error()) },
 	})
@@ -114,20 +115,4 @@ func (o *observing) learn(ctx context.Context, cfg *config.Config, path string, 
 	}
 	r.Logger.Warn("learning mode: every host of the networks may send, as anyone", slog.Any("networks", o.networks), slog.Duration("for", o.span), slog.String("pass_to", o.passTo))
 	return seen, nil
-}
-
-// read is the settings file, or what takes its place, for all versions of TLS.
-func (o *observing) read(ctx context.Context, cfg *config.Config) (*relayfile.File, error) {
-	if cfg.RelayFile != "" {
-		f, err := relayfile.Read(ctx, cfg.RelayFile)
-		if err == nil {
-			f.Learn()
-		}
-		return f, err
-	}
-	f, err := relayfile.ForLearning(o.listen)
-	if err != nil {
-		return nil, errors.New("--listen " + err.Error())
-	}
-	return f, nil
 }
