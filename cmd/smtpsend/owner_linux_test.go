@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 )
 
@@ -144,5 +145,30 @@ func TestRootFollowsNothingInAnotherUsersOutbox(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What root does to the relay's users the service sees, and what its user cannot read
+// root's check says.
+func TestRootKeepsTheUsersOfAnothersRelay(t *testing.T) {
+	f := newForeign(t)
+	settings, passwords := filepath.Join(filepath.Dir(f.dir), "relay.yaml"), filepath.Join(filepath.Dir(f.dir), "relay-users")
+	text := "users_file: relay-users\nlisteners: [{address: 'smtp://127.0.0.1:2525', policy: auth}]\nclients: [{name: scanner, user: scanner}]\n"
+	for _, step := range []error{os.WriteFile(settings, []byte(text), 0o640), os.Chown(settings, 0, nobody), os.Chmod(settings, 0o640)} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	f.environ = append(f.environ, "SMTPSEND_RELAY_FILE="+settings)
+	for _, args := range [][]string{{"relay", "user", "add", "--generate", "scanner"}, {"relay", "check"}, {"relay", "user", "add", "--generate", "other"}, {"relay", "check"}} {
+		if code, said := f.run(t, args...); code != exit.OK {
+			t.Errorf("%q: %d: %s", args, code, said)
+		}
+	}
+	if err := os.Chmod(passwords, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := f.run(t, "relay", "check"); code != exit.Config || !strings.Contains(said, "permission denied") {
+		t.Errorf("check of a file that the service cannot read: %d: %s", code, said)
 	}
 }

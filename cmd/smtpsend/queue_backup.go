@@ -5,6 +5,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -12,12 +13,7 @@ func newQueueBackup(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write a copy of the outbox to a new file; other commands may run meanwhile",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return exit.Usagef("%q takes one file", cmd.CommandPath())
-			}
-			return nil
-		},
+		Args:  usage.One("one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error {
 				if err := box.Backup(cmd.Context(), args[0]); err != nil {

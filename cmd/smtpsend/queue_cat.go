@@ -9,18 +9,14 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
+	"github.com/smtpsend/smtpsend/internal/usage"
 )
 
 func newQueueCat(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "cat QUEUE-ID",
 		Short: "Print the content of a message as it will be, or was, submitted",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return exit.Usagef("%q takes one queue id", cmd.CommandPath())
-			}
-			return nil
-		},
+		Args:  usage.One("one queue id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.lookInto(cmd.Context(), func(box *outbox.Outbox) error {
 				body, err := box.Body(cmd.Context(), queueid.ID(args[0]))

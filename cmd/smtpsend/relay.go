@@ -32,7 +32,7 @@ func newRelay(g *application) *cobra.Command {
 that ` + config.Prefix + `RELAY_FILE names says where the relay listens, who may submit, and which
 mailbox submits for whom:
 
-  smtpsend relay example > relay.yaml
+  smtpsend relay example > relay.yaml    # has every key: take out what you do not need
   smtpsend relay check relay.yaml
 
 A message is answered with 250 when it is in the outbox, on disk. The same process
@@ -45,7 +45,8 @@ prints at its end the settings file that admits those who were there, and no one
 "smtpsend relay observed" shows it at any time. With --pass-to their mail goes on to
 the old smart host meanwhile.
 
-Exit codes: 0 ended by SIGTERM, or by --for; 78 settings; 73, 74 the outbox cannot be written.`,
+Exit codes: 0 ended by SIGTERM, or by --for; 78 settings; 75 another relay runs with the
+same SMTPSEND_STATE_DIR; 73, 74 the outbox cannot be written.`,
 		Args: usage.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRelay(cmd.Context(), g, &learn) },
 	}
@@ -121,7 +122,7 @@ func serveRelay(ctx context.Context, g *application, cfg *config.Config, supervi
 }
 
 // errNoRelayFile says what to set.
-var errNoRelayFile = errors.New("no settings file of the relay: set " + config.Prefix + "RELAY_FILE")
+var errNoRelayFile = errors.New("no settings file of the relay: set " + config.Prefix + "RELAY_FILE to its name (\"smtpsend relay example\" prints one to begin with)")
 
 // hangups asks the relay to read its settings with each SIGHUP, which ends other verbs.
 func hangups() <-chan os.Signal {

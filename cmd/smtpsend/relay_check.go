@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/relay"
+	"github.com/smtpsend/smtpsend/internal/relay/filecheck"
 	"github.com/smtpsend/smtpsend/internal/view/relayview"
 )
 
@@ -17,7 +17,8 @@ func newRelayCheck(g *application) *cobra.Command {
 		Short: "Say what is wrong with a settings file of the relay, with the lines; nothing is opened",
 		Long: `Say all that is wrong with a settings file of the relay, with the lines, and with the
 users file and the certificates that it names. Nothing listens. Without FILE it is the
-file that SMTPSEND_RELAY_FILE names.
+file that SMTPSEND_RELAY_FILE names. Run by root, it looks as the owner of
+SMTPSEND_STATE_DIR, as whom the relay runs: what that user cannot read is named.
 
 Exit codes: 0 the relay would start; 78 it would not; 66 the file cannot be read.`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -27,24 +28,28 @@ Exit codes: 0 the relay would start; 78 it would not; 66 the file cannot be read
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name := g.settingsButSecrets(cmd.Context()).RelayFile
+			cfg := g.settingsButSecrets(cmd.Context())
+			name := cfg.RelayFile
 			if len(args) > 0 {
 				name = args[0]
 			}
 			if name == "" {
 				return exit.With(exit.Config, errNoRelayFile)
 			}
-			return runRelayCheck(cmd.Context(), g, name)
+			return runRelayCheck(cmd.Context(), g, cfg.StateDir, name)
 		},
 	}
 }
 
-func runRelayCheck(ctx context.Context, g *application, name string) error {
-	found, err := relay.Examine(ctx, name)
+func runRelayCheck(ctx context.Context, g *application, stateDir, name string) error {
+	if err := becomeOwnerOf(g, stateDir); err != nil {
+		return exit.With(exit.Config, err)
+	}
+	found, err := filecheck.Examine(ctx, name)
 	if err != nil {
 		return err
 	}
-	checked := relayview.Check{Examination: found}
+	checked := relayview.Check{Result: found}
 	if len(found.Problems) > 0 {
 		checked.ExitCode = exit.Config
 	}

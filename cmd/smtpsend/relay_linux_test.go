@@ -109,9 +109,14 @@ func TestRelayIsAWholeRelay(t *testing.T) {
 	if out, err := exec.Command("smtpsend", "relay", "reload").CombinedOutput(); err != nil || string(out) != "the relay has read its settings again\n" {
 		t.Errorf("reload: %v, %s", err, out)
 	}
-	r.write(t, relaySettings+"x: 1\n")
-	out, err := exec.Command("smtpsend", "relay", "reload").CombinedOutput()
+	out, err := exec.Command("smtpsend", "relay").CombinedOutput()
 	coded, _ := errors.AsType[*exec.ExitError](err)
+	if coded == nil || coded.ExitCode() != exit.TryAgain || !strings.Contains(string(out), "another relay runs with this directory: "+r.dir) {
+		t.Errorf("a second relay: %v, %s", err, out)
+	}
+	r.write(t, relaySettings+"x: 1\n")
+	out, err = exec.Command("smtpsend", "relay", "reload").CombinedOutput()
+	coded, _ = errors.AsType[*exec.ExitError](err)
 	if coded == nil || coded.ExitCode() != exit.Config || !strings.Contains(string(out), "line 3: x") {
 		t.Errorf("reload: %v, %s", err, out)
 	}

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -32,9 +32,11 @@ type observing struct {
 	networks, listen []string
 	span             time.Duration
 	passTo           string
+	given            func(flag string) bool
 }
 
 func (o *observing) define(f *pflag.FlagSet) {
+	o.given = f.Changed
 	f.StringSliceVar(&o.networks, "observe", nil, "learning mode: also take mail from all hosts of the `NETWORK`, whatever they sign in with, and print the settings file that admits those who were there; more than once for several")
 	f.DurationVar(&o.span, "for", 2*time.Hour, "end the learning mode after this `TIME`, at most 24h")
 	f.StringVar(&o.passTo, "pass-to", "", "in the learning mode, hand their mail on to the server at `HOST:PORT` while they wait, and keep nothing")
@@ -47,8 +49,8 @@ func (o *observing) isOn() bool { return len(o.networks) > 0 }
 // check refuses flags that make no sense together.
 func (o *observing) check(cfg *config.Config) error {
 	switch hasFile := cfg.RelayFile != ""; {
-	case !o.isOn() && (o.passTo != "" || len(o.listen) > 0):
-		return exit.Usagef("--pass-to and --listen need --observe")
+	case !o.isOn() && slices.ContainsFunc([]string{"for", "pass-to", "listen"}, o.given):
+		return exit.Usagef("--for, --pass-to and --listen need --observe NETWORK")
 	case !o.isOn() && !hasFile:
 		return exit.With(exit.Config, errNoRelayFile)
 	case hasFile && len(o.listen) > 0:
@@ -78,8 +80,7 @@ func (o *observing) run(ctx context.Context, cfg *config.Config, r *relay.Option
 func (o *observing) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	if o.isOn() {
-		over := time.AfterFunc(o.span, cancel)
-		context.AfterFunc(ctx, func() { over.Stop() })
+		time.AfterFunc(o.span, cancel) // the process ends before, or with it
 	}
 	return ctx, cancel
 }
@@ -87,21 +88,20 @@ func (o *observing) within(ctx context.Context) (context.Context, context.Cancel
 // learn makes the options of a relay those of the learning mode. The Observer has to be
 // closed after the relay.
 func (o *observing) learn(ctx context.Context, cfg *config.Config, path string, r *relay.Options) (*observation.Observer, error) {
-	r.Learning, r.Grace = &relay.Learning{}, observedGrace
-	for _, text := range o.networks {
-		n, err := relayfile.ParseLearned(text)
-		if err != nil {
-			return nil, exit.Usagef("--observe %q %v", text, err)
-		}
-		r.Learning.Networks = append(r.Learning.Networks, n)
+	networks, err := relayfile.ParseAllLearned(o.networks)
+	if err != nil {
+		return nil, exit.Usagef("--observe %v", err)
 	}
+	r.Learning, r.Grace = &relay.Learning{Networks: networks}, observedGrace
 	if o.passTo != "" {
 		if _, _, err := net.SplitHostPort(o.passTo); err != nil {
 			return nil, exit.Usagef("--pass-to %q is not HOST:PORT", o.passTo)
 		}
 		r.Learning.PassTo = &smarthost.Host{Addr: o.passTo, Hello: smtpserver.HostName()}
 	}
-	r.Read = func(ctx context.Context) (*relayfile.File, error) { return o.read(ctx, cfg) }
+	r.Read = func(ctx context.Context) (*relayfile.File, error) {
+		return relayfile.ReadForLearning(ctx, cfg.RelayFile, o.listen)
+	}
 	seen, err := observation.Open(ctx, observation.Options{
 		Path: path, Warn: func(err error) { r.Logger.Warn(err.Error()) },
 	})
@@ -115,20 +115,4 @@ func (o *observing) learn(ctx context.Context, cfg *config.Config, path string, 
 	}
 	r.Logger.Warn("learning mode: every host of the networks may send, as anyone", slog.Any("networks", o.networks), slog.Duration("for", o.span), slog.String("pass_to", o.passTo))
 	return seen, nil
-}
-
-// read is the settings file, or what takes its place, for all versions of TLS.
-func (o *observing) read(ctx context.Context, cfg *config.Config) (*relayfile.File, error) {
-	if cfg.RelayFile != "" {
-		f, err := relayfile.Read(ctx, cfg.RelayFile)
-		if err == nil {
-			f.Learn()
-		}
-		return f, err
-	}
-	f, err := relayfile.ForLearning(o.listen)
-	if err != nil {
-		return nil, errors.New("--listen " + err.Error())
-	}
-	return f, nil
 }

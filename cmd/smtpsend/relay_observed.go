@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -54,10 +55,14 @@ func runRelayObserved(ctx context.Context, g *application, mailbox string, forge
 		return err
 	}
 	if forget {
-		if err = observation.Forget(path); err != nil {
-			err = exit.With(exit.IO, err)
+		err = observation.Forget(path)
+		switch {
+		case errors.Is(err, observation.ErrLearning):
+			return exit.With(exit.TryAgain, err)
+		case err != nil:
+			return exit.With(exit.IO, err)
 		}
-		return err
+		return nil
 	}
 	return showObserved(ctx, g, cfg, path, o)
 }

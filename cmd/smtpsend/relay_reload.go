@@ -15,7 +15,7 @@ import (
 func newRelayReload(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
-		Short: "Make the relay that runs read its settings file again, and say what came of it",
+		Short: "Make the relay that runs read its settings file again, and say whether it took it",
 		Long: `Make the relay that runs with the same ` + "SMTPSEND_STATE_DIR" + ` read its settings file, its
 users and its certificates again. No connection is refused or cut. When anything is
 wrong, all of it is named, and the settings from before stay in force.

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -62,6 +64,9 @@ func runRelaySessions(ctx context.Context, g *application, f sessions.Filter, no
 		return exit.With(exit.IO, err)
 	}
 	g.show(relayview.NewSessions(list, more))
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		g.out.Line("note", "no relay has run with this state directory: %s", filepath.Dir(filepath.Dir(dir)))
+	}
 	return nil
 }
 
@@ -92,7 +97,10 @@ func keepSessions(cfg *config.Config, log *slog.Logger, o *relay.Options) (close
 	kept, err := sessions.Open(sessions.Options{
 		Dir: filepath.Join(cfg.StateDir, relayState, sessionsDir), Warn: func(err error) { log.Warn(err.Error()) },
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, sessions.ErrTaken):
+		return nil, exit.With(exit.TryAgain, err)
+	case err != nil:
 		return nil, exit.With(exit.Config, err)
 	}
 	o.Refused, o.Visited = kept.Refused, kept.Visited

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +47,36 @@ func sendmailWith(t *testing.T, env []string, message string, args ...string) (c
 		code = failed.ExitCode()
 	}
 	return code, out.String(), said.String()
+}
+
+// In a directory that every user may write, anyone may listen while the relay does not,
+// take the mail, and say 250.
+func TestSendmailGivesNoMailToASocketOfAnyone(t *testing.T) {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "relay.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "554 5.0.0 the mail is mine\r\n")
+			_ = c.Close()
+		}
+	}()
+	if err := os.Chmod(dir, 0o1777); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "SMTPSEND_RELAY_SOCKET=" + socket}
+	code, _, said := sendmailWith(t, env, "Subject: x\n\nb\n", "-f", "a@contoso.example", "b@contoso.example")
+	if code != exit.Config || !strings.Contains(said, "every user may write") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
 }
 
 // Programs without any credential submit by the relay's socket.
@@ -112,6 +144,9 @@ func TestSendmailIsRefusedByTheRelay(t *testing.T) {
 	code, _, said := sendmailWith(t, env, "Subject: x\n\nkept\n", "a@fabrikam.example")
 	if code == 0 || code == exit.TryAgain || !strings.Contains(said, "550 5.7.1") || !strings.Contains(said, "dead.letter") {
 		t.Errorf("exit %d, %s", code, said)
+	}
+	if !strings.Contains(said, "The relay does not know the client's address") {
+		t.Errorf("not named as the relay's refusal: %s", said)
 	}
 	if kept, err := os.ReadFile(filepath.Join(strings.TrimPrefix(env[1], "HOME="), "dead.letter")); err != nil || !strings.Contains(string(kept), "kept") {
 		t.Errorf("%s, %v", kept, err)

@@ -29,7 +29,7 @@ another one. A relay that runs takes a change within a second.`,
 	add := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a user, or give it another password, which is read from the terminal or from standard input",
-		Args:  takesOneName,
+		Args:  usage.One("one name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runRelayUserAdd(cmd.Context(), g, file, args[0], generate)
 		},
@@ -43,40 +43,34 @@ another one. A relay that runs takes a change within a second.`,
 	}, &cobra.Command{
 		Use:   "rm NAME",
 		Short: "Remove a user",
-		Args:  takesOneName,
+		Args:  usage.One("one name"),
 		RunE:  func(cmd *cobra.Command, args []string) error { return runRelayUserRm(cmd.Context(), g, file, args[0]) },
 	})
 	return cmd
 }
 
-func takesOneName(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return exit.Usagef("%q takes one name", cmd.CommandPath())
-	}
-	return nil
-}
-
-// usersFile is the file that is given, or that of the relay's settings.
-func (g *application) usersFile(ctx context.Context, given string) (string, error) {
+// usersFile is the file that is given, or that of the relay's settings, which are in the
+// file settings.
+func (g *application) usersFile(ctx context.Context, given string) (file, settings string, err error) {
 	if given != "" {
-		return given, nil
+		return given, "", nil
 	}
 	name := g.settingsButSecrets(ctx).RelayFile
 	if name == "" {
-		return "", exit.With(exit.Config, errNoRelayFile)
+		return "", "", exit.With(exit.Config, errNoRelayFile)
 	}
 	f, err := relayfile.Read(ctx, name)
 	if err != nil {
-		return "", exit.With(exit.Config, err)
+		return "", "", exit.With(exit.Config, err)
 	}
 	if f.UsersFile == "" {
-		return "", exit.With(exit.Config, errors.New(name+" has no users_file"))
+		return "", "", exit.With(exit.Config, errors.New(name+" has no users_file"))
 	}
-	return f.UsersFile, nil
+	return f.UsersFile, name, nil
 }
 
 func runRelayUserAdd(ctx context.Context, g *application, given, name string, generate bool) error {
-	file, err := g.usersFile(ctx, given)
+	file, settings, err := g.usersFile(ctx, given)
 	if err != nil {
 		return err
 	}
@@ -101,7 +95,7 @@ func runRelayUserAdd(ctx context.Context, g *application, given, name string, ge
 	if warning := users.NameWarning(name); warning != "" {
 		g.out.Warningf("%s", warning)
 	}
-	replaced, err := users.Add(ctx, file, name, password)
+	replaced, err := users.Add(ctx, file, settings, name, password)
 	if err != nil {
 		return exit.With(exit.CannotCreate, err)
 	}
@@ -113,7 +107,7 @@ func runRelayUserAdd(ctx context.Context, g *application, given, name string, ge
 }
 
 func runRelayUserLs(ctx context.Context, g *application, given string) error {
-	file, err := g.usersFile(ctx, given)
+	file, _, err := g.usersFile(ctx, given)
 	if err != nil {
 		return err
 	}
@@ -129,7 +123,7 @@ func runRelayUserLs(ctx context.Context, g *application, given string) error {
 }
 
 func runRelayUserRm(ctx context.Context, g *application, given, name string) error {
-	file, err := g.usersFile(ctx, given)
+	file, _, err := g.usersFile(ctx, given)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/textfile"
 	"github.com/smtpsend/smtpsend/internal/usage"
@@ -84,8 +85,8 @@ func runSandbox(ctx context.Context, g *application, s *sandboxFlags) error {
 		return nil
 	}
 	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.out.Logger()}
-	if s.timeScale < 1 {
-		return exit.Usagef("--time-scale %d is not positive", s.timeScale)
+	if s.timeScale < 1 || s.timeScale > config.MaxTimeScale { // the settings that are written would be refused
+		return exit.Usagef("--time-scale %d is not between 1 and %d", s.timeScale, config.MaxTimeScale)
 	}
 	if o.TimeScale = float64(s.timeScale); s.limits {
 		o.MessagesPerMinute, o.RecipientsPerDay = exchange.MessagesPerMinute, exchange.RecipientsPerDay

@@ -53,9 +53,24 @@ func (a Address) IsLocalName() bool {
 }
 
 // HasPublicDomain reports an address at a domain that the internet could have: not a
-// local name, an address literal, or a name of one label, as devices make of their own.
+// local name, an IP address with or without brackets, a name of one label, or one that
+// networks have among themselves, as devices make of their own.
 func (a Address) HasPublicDomain() bool {
-	return strings.Contains(a.domain, ".") && a.domain[0] != '[' && !a.IsLocalName()
+	if a.domain == "" || a.domain[0] == '[' || a.IsLocalName() {
+		return false
+	}
+	parent, top := "", a.domain
+	if dot := strings.LastIndexByte(a.domain, '.'); dot >= 0 {
+		parent, top = a.domain[:dot], strings.ToLower(a.domain[dot+1:])
+	}
+	isNumber := strings.Trim(top, "0123456789") == "" // no top-level domain is one (RFC 3696 2)
+	switch top {
+	case "local", "localdomain", "localhost", "lan", "internal", "invalid": // RFC 6762, RFC 6761, and what routers use
+		return false
+	case "arpa":
+		return !strings.HasSuffix("."+strings.ToLower(parent), ".home") // RFC 8375
+	}
+	return parent != "" && !isNumber
 }
 
 // Addr returns the addr-spec as MAIL and RCPT take it: local part quoted when

@@ -304,6 +304,17 @@ func TestLocalNamesMeanNothingOnAnotherHost(t *testing.T) {
 			t.Errorf("%s: the domain is public: %v", list[i], i != 4)
 		}
 	}
+	for _, domain := range []string{"192.168.1.17", "10.1", "my_printer.local", "nas.LAN", "nas.office.internal", "nas.home.arpa", "host.localdomain", "nas.invalid"} {
+		list, err := address.ParseLenient("From", "root@"+domain)
+		if err != nil || list[0].HasPublicDomain() {
+			t.Errorf("%s: the domain is public (%v)", domain, err)
+		}
+	}
+	for _, domain := range []string{"local.example", "1.example", "x.arpa", "127.0.0.1.nip.io"} {
+		if !address.MustParse("root@" + domain).HasPublicDomain() {
+			t.Errorf("%s: the domain is not public", domain)
+		}
+	}
 	if (address.Address{}).IsLocalName() || (address.Address{}).HasPublicDomain() {
 		t.Error("no address is taken for one")
 	}

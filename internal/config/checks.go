@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -110,13 +111,26 @@ func (c checks) run(ctx context.Context) {
 	c.mixture()
 	c.local(ctx)
 	c.queue()
+	c.relaySocket()
 }
+
+// relaySocket refuses a directory that every user may write, such as /tmp: while the relay
+// does not listen, anyone could do so there, take the mail, and say 250.
+func (c checks) relaySocket() {
+	if name := c.cfg.RelaySocket; name != "" && ownfile.EveryoneMayWrite(filepath.Dir(name)) {
+		c.found.problem(SeverityError, "RELAY_SOCKET", "is in a directory that every user may write, and so could be anyone's: give it one that only the relay's user may write")
+	}
+}
+
+// MaxTimeScale is the largest TIME_SCALE: how many times faster the outbox's minutes and
+// days run beside a sandbox.
+const MaxTimeScale = 10_000
 
 // queue keeps the limits at or below Exchange Online's, which cannot be
 // raised, and real time towards real servers.
 func (c checks) queue() {
 	for name, n := range map[string][2]int{
-		"MESSAGES_PER_MINUTE": {c.cfg.MessagesPerMinute, exchange.MessagesPerMinute}, "RECIPIENTS_PER_DAY": {c.cfg.RecipientsPerDay, exchange.RecipientsPerDay}, "TIME_SCALE": {c.cfg.TimeScale, 10_000},
+		"MESSAGES_PER_MINUTE": {c.cfg.MessagesPerMinute, exchange.MessagesPerMinute}, "RECIPIENTS_PER_DAY": {c.cfg.RecipientsPerDay, exchange.RecipientsPerDay}, "TIME_SCALE": {c.cfg.TimeScale, MaxTimeScale},
 	} {
 		if c.found.good(name) && (n[0] < 1 || n[0] > n[1]) {
 			c.found.problem(SeverityError, name, "is not between 1 and "+strconv.Itoa(n[1]))

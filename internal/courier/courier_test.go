@@ -343,9 +343,6 @@ func TestUntilIsAskedAsSoonAsNothingIsLeft(t *testing.T) {
 // Another program locks the outbox while the content is on its way, and lets go
 // when the outcome could not be recorded.
 func TestAnOutcomeIsRecordedWhenTheOutboxIsFreeAgain(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits ten seconds for the lock")
-	}
 	var l *lab
 	var foreign *sql.Conn
 	l = newLab(t, sandbox.Options{SMTPHook: func(_ context.Context, stage smtp.Stage, _ string) (smtpserver.Reply, bool) {
@@ -356,7 +353,7 @@ func TestAnOutcomeIsRecordedWhenTheOutboxIsFreeAgain(t *testing.T) {
 			}
 		}
 		return smtpserver.Reply{}, false
-	}}, outbox.Options{})
+	}}, outbox.Options{LockWait: time.Second})
 	qid := l.add("a@contoso.example", "x@contoso.example", "a")
 	told := func(err error) {
 		if _, e := foreign.ExecContext(t.Context(), "ROLLBACK"); e != nil || !errors.Is(err, store.ErrBusy) {

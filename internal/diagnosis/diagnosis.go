@@ -78,6 +78,7 @@ type Symptom struct {
 	Fault  smtp.Fault  // what failed when no reply came
 	Proxy  *ProxyError // what a proxy answered, nil for nothing
 	Claims *Claims     // of the token that was used, when known
+	Relay  bool        // our own relay said it, and no server of Microsoft's
 }
 
 // Facts fill the placeholders of commands. What is empty is taken from the

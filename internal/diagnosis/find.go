@@ -9,6 +9,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/redact"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // MaxText is how much of a reply or description is looked at, in octets.
@@ -48,6 +49,9 @@ func Match(s Symptom) (e Entry, weight int) {
 	text := Squeeze(s.Text)
 	best, most := -1, 0
 	for i, e := range theCatalogue().entries {
+		if e.ofRelay() != s.Relay {
+			continue
+		}
 		for _, r := range e.Rules {
 			if n := r.Weight(); n > most && r.holds(s, text) {
 				best, most = i, n
@@ -59,6 +63,10 @@ func Match(s Symptom) (e Entry, weight int) {
 	}
 	return theCatalogue().entries[best], most
 }
+
+// ofRelay reports an entry of what our own relay says. Its rules are for pasted text, because
+// others may say the same, and for who knows that a relay said it.
+func (e *Entry) ofRelay() bool { return e.Stages[0] == smtp.StageRelay }
 
 // lastResort is a kind of failure that no rule names.
 type lastResort string

@@ -24,7 +24,7 @@ import (
 //	weak           in pasted text: only beside a sign of Exchange or Entra
 //	network        in pasted text alone, as words that a program prints for a
 //	               failure of the network, and only beside a host of Microsoft's
-//	pasted         in pasted text alone
+//	pasted         in pasted text alone, and in what our own relay said (Symptom.Relay)
 //	generic        gives way to every rule that is not; in pasted text its words
 //	               count only where mail is spoken of
 type Rule struct {
@@ -149,7 +149,7 @@ func (r Rule) OfReply() bool {
 // holds reports whether the rule fits the symptom, whose text is given squeezed.
 func (r Rule) holds(s Symptom, squeezed string) bool {
 	switch {
-	case r.Pasted,
+	case r.Pasted && !s.Relay,
 		r.Code != 0 && r.Code != s.Code,
 		r.Enhanced != "" && !r.HasEnhanced(s.Enhanced),
 		r.AADSTS != 0 && !slices.Contains(s.AADSTS, r.AADSTS),

@@ -1,6 +1,7 @@
 package mailobject
 
 import (
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -30,6 +31,55 @@ func (d DSN) Check() error {
 		return badinput.Field("envelope id", d.EnvelopeID, "at most 100 printable ASCII characters (RFC 3461 4.4)")
 	}
 	return nil
+}
+
+// OfMail is what the parameters RET and ENVID of a MAIL command ask for. A wish that cannot
+// be read is none.
+func OfMail(parameters map[string]string) DSN {
+	id, ok := fromXtext(parameters["ENVID"])
+	d := DSN{Return: strings.ToUpper(parameters["RET"]), EnvelopeID: id}
+	if !ok || d.Check() != nil {
+		return DSN{}
+	}
+	return d
+}
+
+// Join adds the parameter NOTIFY of a RCPT command, "" where it has none; isFirst says that
+// no recipient was before it. A mail object has one wish for all: where they differ it has
+// none, so that no recipient gets what another asked for.
+func (d *DSN) Join(notify string, isFirst bool) {
+	wish := DSN{Notify: strings.ToUpper(notify)}
+	if wish.Check() != nil {
+		wish.Notify = ""
+	}
+	switch {
+	case isFirst:
+		d.Notify = wish.Notify
+	case d.Notify != wish.Notify:
+		d.Notify = ""
+	}
+}
+
+// fromXtext undoes xtext (RFC 3461 4).
+func fromXtext(text string) (plain string, ok bool) {
+	first, rest, _ := strings.Cut(text, "+")
+	if first == text {
+		return text, true
+	}
+	var b strings.Builder
+	b.WriteString(first)
+	for part := range strings.SplitSeq(rest, "+") {
+		if len(part) < 2 {
+			return "", false
+		}
+		octet, err := hex.DecodeString(part[:2])
+		if err != nil {
+			return "", false
+		}
+		b.Write(octet)
+		b.WriteString(part[2:])
+	}
+	return b.String(), true
 }
 
 func isNotify(s string) bool {

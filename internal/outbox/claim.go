@@ -89,11 +89,16 @@ func (s *Sender) claim(t *store.Tx, name string) (*Claim, *mailbox.WaitError, er
 	return c, nil, assign(t, c)
 }
 
+// mostAside is how many messages one transaction ends or holds: others want to write, too.
+const mostAside = 1000
+
 // pick finds the message that is next. It ends those that have expired, and holds those
-// whose sender is held.
+// whose sender is held. After mostAside of them it finds none, and those that are left are
+// still due.
 func pick(t *store.Tx, name string) (picked, error) {
+	aside := 0
 	for prio := range 4 {
-		for {
+		for ; aside < mostAside; aside++ {
 			var p picked
 			err := t.Row(pickQuery, []any{name, prio, t.Now}, &p.id, &p.expiresAt, &p.createdAt, &p.recipients, &p.held)
 			if errors.Is(err, sql.ErrNoRows) {

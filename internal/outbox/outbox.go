@@ -86,6 +86,9 @@ type Options struct {
 	MaxSize   int64          // octets of one message: limits.Message
 	Reserve   int64          // octets of disk that stay free: 256 MiB; negative: none
 
+	// LockWait is how long another program's lock on the database is waited for: 10 s. See
+	// store.Options.
+	LockWait time.Duration
 	// AnyFileSystem turns the refusal of a network file system into a warning.
 	AnyFileSystem bool
 	// Warn, when set, is told oddities that do not stop anything.
@@ -125,7 +128,7 @@ func (o Options) withDefaults() Options {
 
 // store are the options of the database.
 func (o Options) store() store.Options {
-	s := store.Options{Reserve: o.Reserve, AnyFileSystem: o.AnyFileSystem, Warn: o.Warn, Clock: o.Clock, Steady: o.Steady}
+	s := store.Options{Reserve: o.Reserve, LockWait: o.LockWait, AnyFileSystem: o.AnyFileSystem, Warn: o.Warn, Clock: o.Clock, Steady: o.Steady}
 	if o.tests != nil {
 		o.tests(&s)
 	}

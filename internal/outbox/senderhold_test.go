@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -210,6 +211,28 @@ func TestAMailboxThatMayNotSendAsItselfIsHeld(t *testing.T) {
 		}
 		if f.show(q).State != outbox.Ready || f.noticed() != "held" {
 			t.Errorf("%s, notices %q", f.show(q).State, f.noticed())
+		}
+	})
+}
+
+// A backlog of a held sender is held in parts, between which others can write.
+func TestABacklogOfAHeldSenderIsHeldInParts(t *testing.T) {
+	conform(t, outbox.Options{}, func(t *testing.T, f *fixture) {
+		for range 1501 {
+			f.put(from("printer@contoso.example"))
+		}
+		own := f.put(from(box))
+		f.lock()
+		c := f.allowed()
+		f.finish(c, refusedFor(c, diagnosis.ScopeSender))
+		if _, err := f.sender.Claim(f.ctx, box); !errors.Is(err, outbox.ErrIdle) || f.mailbox().Counts[outbox.Held] != 1001 {
+			t.Errorf("the first part: %v, %d are held", err, f.mailbox().Counts[outbox.Held])
+		}
+		if due, err := f.sender.Due(f.ctx); len(due) != 1 || err != nil {
+			t.Errorf("due: %v, %v", due, err)
+		}
+		if c = f.allowed(); c.QID != own || f.mailbox().Counts[outbox.Held] != 1501 {
+			t.Errorf("claimed %s, %d are held", c.QID, f.mailbox().Counts[outbox.Held])
 		}
 	})
 }

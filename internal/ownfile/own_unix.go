@@ -66,6 +66,15 @@ func giveLike(f *os.File, name string, info fs.FileInfo) error {
 	return nil
 }
 
+// giveGroup gives a new file the group of info.
+func giveGroup(f *os.File, info fs.FileInfo) error {
+	like, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return f.Chown(-1, int(like.Gid))
+}
+
 // checkOwn refuses what belongs to someone else, or gives others a right in
 // forbidden.
 func checkOwn(name string, info fs.FileInfo, forbidden fs.FileMode) error {

@@ -99,3 +99,6 @@ func othersMayWrite(list *windows.ACL, us *windows.SID) bool {
 
 // giveLike does nothing here: the directory says whose a new file is.
 func giveLike(*os.File, string, fs.FileInfo) error { return nil }
+
+// giveGroup does nothing here, as giveLike.
+func giveGroup(*os.File, fs.FileInfo) error { return nil }

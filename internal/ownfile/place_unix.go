@@ -116,3 +116,10 @@ func SetMode(name string, mode os.FileMode) error {
 	}
 	return unix.Fchmodat(p.walk.dir, p.last, uint32(mode.Perm()), 0)
 }
+
+// EveryoneMayWrite reports a directory in which every user may make files, also one with
+// the sticky bit, which protects only those that are there.
+func EveryoneMayWrite(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.Mode()&0o002 != 0
+}

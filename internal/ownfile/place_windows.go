@@ -42,3 +42,6 @@ func toDir(name string, missing, _ bool) (fs.FileInfo, error) {
 
 // SetMode does nothing here: the directory says who may do what.
 func SetMode(string, os.FileMode) error { return nil }
+
+// EveryoneMayWrite is false: the mode does not tell.
+func EveryoneMayWrite(string) bool { return false }

@@ -37,6 +37,21 @@ func ReplaceLike(name string, data []byte) error {
 	return replace(name, data, info.Mode().Perm(), func(f *os.File) error { return giveLike(f, name, info) })
 }
 
+// ReplaceFor is Replace for a file whose readers are those of another one, like: what root
+// makes gets its group, and mode 0640 when that group may read like. Without like, and
+// made by another user, it has mode 0600.
+func ReplaceFor(like, name string, data []byte) error {
+	if like == "" || os.Geteuid() != 0 {
+		return Replace(name, data, 0o600)
+	}
+	info, err := os.Stat(like)
+	if err != nil {
+		return err
+	}
+	perm := 0o600 | info.Mode().Perm()&0o040
+	return replace(name, data, perm, func(f *os.File) error { return giveGroup(f, info) })
+}
+
 // replace calls prepare for the new file while that is empty.
 func replace(name string, data []byte, perm os.FileMode, prepare func(*os.File) error) (err error) {
 	target, err := find(name, false)

@@ -49,6 +49,40 @@ func TestReplaceThatFailsLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// What root makes can be read by the group that can read another file, and by no one else.
+func TestReplaceForGivesTheGroupThatMayRead(t *testing.T) {
+	dir := t.TempDir()
+	like, name := filepath.Join(dir, "like"), filepath.Join(dir, "f")
+	if err := os.WriteFile(like, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() != 0 {
+		if err := ownfile.ReplaceFor(like, name, nil); err != nil {
+			t.Fatal(err)
+		}
+		t.Skip("needs root, to give a file a group")
+	}
+	if err := os.Chown(like, 1234, 2345); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]os.FileMode{0o664: 0o640, 0o644: 0o640, 0o604: 0o600} {
+		if err := os.Chmod(like, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := ownfile.ReplaceFor(like, name, []byte("new")); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := reflect.Indirect(reflect.ValueOf(info.Sys())) // another type on each system
+		if got := fmt.Sprint(st.FieldByName("Uid"), " ", st.FieldByName("Gid")); got != "0 2345" || info.Mode().Perm() != want {
+			t.Errorf("like %v: owner %s, mode %v", mode, got, info.Mode())
+		}
+	}
+}
+
 func TestReplaceLikeKeepsModeAndOwner(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
 	if err := ownfile.ReplaceLike(name, nil); !errors.Is(err, fs.ErrNotExist) {

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// find is the path of what a package of Debian has: installed, or unpacked by make peers.
-// A test is skipped without it, because not every one of them is among the peers.
-func find(t *testing.T, path, debian string) string {
+// find is the path of what a package of this name has: installed, or unpacked by make
+// peers.
+func find(t *testing.T, path, name string) string {
 	t.Helper()
 	peers, err := filepath.Abs("../../.peers/debian")
 	if err != nil {
@@ -25,7 +25,7 @@ func find(t *testing.T, path, debian string) string {
 			return root + path
 		}
 	}
-	t.Skipf("needs Debian's %s", debian)
+	lacking(t, name+" is not installed: run make peers")
 	return ""
 }
 
@@ -71,7 +71,7 @@ func TestPageNagios(t *testing.T) {
 // TestPageUptimeKuma does with the fields what Uptime Kuma's notification does.
 func TestPageUptimeKuma(t *testing.T) {
 	need(t, "node")
-	modules := find(t, deployed(t, "..")+"/.peers/node_modules", "nodejs, and nodemailer: run make peers")
+	modules := find(t, deployed(t, "..")+"/.peers/node_modules", "nodemailer")
 	n := newNeighbour(t)
 	script := n.write(t, "kuma.js", `
 const f = JSON.parse(require("fs").readFileSync(process.argv[2]));
@@ -128,9 +128,7 @@ $transport->send((new Symfony\Component\Mime\Email())->from($e["MAIL_FROM_ADDRES
 }
 
 func TestPageJava(t *testing.T) {
-	if _, err := exec.LookPath("keytool"); err != nil {
-		t.Skip("needs a Java with keytool")
-	}
+	need(t, "keytool", "javac") // java compiles the file with what javac is of
 	mail := find(t, "/usr/share/java/javax.mail.jar", "libmail-java")
 	activation := find(t, "/usr/share/java/javax.activation.jar", "libactivation-java")
 	n := newNeighbour(t)

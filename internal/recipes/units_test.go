@@ -23,7 +23,7 @@ var exposure = map[string]string{"smtpsend-queue.service": "20", "smtpsend-relay
 func installed(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	to := map[string]string{"notify.conf": "watched.service.d/notify.conf", "smtpsend-queue.timer": "smtpsend-queue.timer", "smtpsend-relay.socket": "smtpsend-relay.socket"}
+	to := map[string]string{"notify.conf": "watched.service.d/notify.conf", "smtpsend-queue.timer": "smtpsend-queue.timer", "smtpsend-relay.socket": "smtpsend-relay.socket", "smtpsend-submission.socket": "smtpsend-submission.socket"}
 	for unit := range exposure {
 		to[unit] = unit
 	}
@@ -60,7 +60,7 @@ func analyze(dir string, args ...string) (string, error) {
 func TestUnitsVerify(t *testing.T) {
 	need(t, "systemd-analyze")
 	dir := installed(t)
-	units := []string{"watched.service", "smtpsend-notify@watched.service", "smtpsend-queue.service", "smtpsend-queue.timer", "smtpsend-relay.service", "smtpsend-relay.socket"}
+	units := []string{"watched.service", "smtpsend-notify@watched.service", "smtpsend-queue.service", "smtpsend-queue.timer", "smtpsend-relay.service", "smtpsend-relay.socket", "smtpsend-submission.socket"}
 	for _, unit := range units {
 		out, err := analyze(dir, "verify", "--man=no", filepath.Join(dir, unit))
 		for line := range strings.Lines(out) {

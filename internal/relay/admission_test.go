@@ -95,6 +95,18 @@ func TestAWrongPasswordIsToldAndItsNameKept(t *testing.T) {
 	}
 }
 
+// A device that hangs up after a refusal is one line for its administrator, not two.
+func TestHangingUpAfterARefusalIsNotToldAgain(t *testing.T) {
+	l := newLab(t, local(anyone), with{})
+	c := l.dial(localhost).dialogue(hello + "C: MAIL FROM:<>\nS: 550")
+	if v := l.leave(c); v.Broken == nil || v.Refusals != 1 {
+		t.Errorf("visit %+v", v)
+	}
+	if got := l.codes(); !slices.Equal(got, []string{"relay-no-mailbox"}) {
+		t.Errorf("refused with %q", got)
+	}
+}
+
 func TestManyWrongPasswordsMakeAnAddressWait(t *testing.T) {
 	l := newLab(t, "listeners: [{address: 'smtp://127.0.0.1:0', policy: auth}]\nusers_file: users\nclients: [{name: erp, user: erp}]",
 		with{users: usersFile(t)})

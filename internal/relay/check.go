@@ -36,9 +36,10 @@ func (r *Relay) Check(ctx context.Context) error {
 	return nil
 }
 
-// check is a client that reads the greeting and leaves.
+// check is a client that reads the greeting and leaves. One that is turned away, because
+// there are as many as may be, has seen that the listener works.
 func (p *port) check(ctx context.Context) error {
-	at := p.socket.Addr()
+	at, refused := p.socket.Addr(), p.places.Refused()
 	var d net.Dialer
 	c, err := d.DialContext(ctx, at.Network(), reachable(at))
 	if err != nil {
@@ -59,11 +60,12 @@ func (p *port) check(ctx context.Context) error {
 	}
 	r := bufio.NewReader(stream)
 	greeting, err := r.ReadString('\n')
-	if err != nil {
-		return fmt.Errorf("waiting for the greeting: %w", err)
-	}
-	if strings.HasPrefix(greeting, "421") { // there are as many clients as may be: it works
+	isFull := strings.HasPrefix(greeting, "421") || p.places.Refused() > refused // which before TLS is said by no word
+	switch {
+	case isFull: // there are as many clients as may be: it works
 		return nil
+	case err != nil:
+		return fmt.Errorf("waiting for the greeting: %w", err)
 	}
 	_, err = io.WriteString(stream, "QUIT\r\n")
 	if err == nil {

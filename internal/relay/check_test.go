@@ -26,3 +26,25 @@ func TestCheckIsNoVisit(t *testing.T) {
 		t.Error("a relay that has ended works")
 	}
 }
+
+// A listener that has as many clients as it takes works, with TLS first, too, where the
+// next one is turned away without a word.
+func TestCheckOfAFullListener(t *testing.T) {
+	for _, scheme := range []string{"smtp", "smtps"} {
+		for _, limit := range []string{"connections", "connections_per_address"} {
+			t.Run(scheme+" "+limit, func(t *testing.T) {
+				l := newLab(t, "listeners: [{address: '"+scheme+"://127.0.0.1:0', limits: {"+limit+": 1}}]\nclients: ["+anyone+"]", with{})
+				c := l.dial(l.first())
+				if scheme == "smtps" {
+					c.dialogue("T:")
+				}
+				c.dialogue("S: 220")
+				for range 5 {
+					if err := l.relay.Check(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+}

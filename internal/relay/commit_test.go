@@ -7,6 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/outbox"
 )
 
 // raw is another program's connection to the outbox.
@@ -79,14 +82,10 @@ func TestAMessageWhoseCommitFailsIsNotTaken(t *testing.T) {
 	}
 }
 
-// While another program keeps the database locked, clients wait ten seconds and hear 451:
+// While another program keeps the database locked, clients wait for a time and hear 451:
 // small messages, which share commits, and large ones. Nothing is taken twice.
 func TestAnOutboxThatAnotherProgramLocks(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes as long as the outbox waits for the lock")
-	}
-	t.Parallel()
-	l := newLab(t, local(anyone), with{})
+	l := newLab(t, local(anyone), with{outbox: outbox.Options{LockWait: time.Second}})
 	large := strings.Replace(to("large@fabrikam.example", "%s"), "C: x\nC: .", strings.Repeat("C: "+strings.Repeat("x", 900)+"\n", 2500)+"C: .", 1)
 	other := l.raw()
 	l.do(other, "BEGIN IMMEDIATE")

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox/queueid"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
+	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/readymessage"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
@@ -41,6 +43,9 @@ func (s *session) Content(ctx context.Context, in io.Reader) smtpserver.Reply {
 		return s.refuse(*refused)
 	}
 	defer mail.Close()
+	if text := s.relay.known.Sender(ctx, t.decision.Mailbox, mail.From, mail.Envelope.ReversePath); text != "" {
+		return s.refuse(refusal{stage: event.StageContent, code: event.SenderHeld, reply: 550, enhanced: "5.7.1", text: text})
+	}
 	id, err := s.relay.accept(ctx, spool.Message{
 		Mailbox: t.decision.Mailbox.Addr(), Envelope: mail.Envelope, From: mail.From, MessageID: mail.MessageID, Size: mail.Content.Size(),
 		Source: Source, Client: t.client.Name,
@@ -162,7 +167,7 @@ func (t *transaction) mailOf(m *readymessage.Message) (*mailobject.Mail, *refusa
 	if relay.loops(m.Values("Received")) {
 		return nil, loops()
 	}
-	header, refused := t.header(m)
+	header, author, refused := t.header(m)
 	if refused != nil {
 		r := senderRefused(event.StageContent, refused)
 		return nil, &r
@@ -180,19 +185,40 @@ func (t *transaction) mailOf(m *readymessage.Message) (*mailobject.Mail, *refusa
 		r := messageBad(err)
 		return nil, &r
 	}
+	if header.From.IsZero() {
+		mail.From = cmp.Or(author, mail.From)
+	}
 	for _, a := range header.ReplyTo {
 		mail.UTF8Header = mail.UTF8Header || !replies && !mimetext.IsASCII(a.Local())
 	}
 	return mail, nil
 }
 
-// header says what the header section gets. One of several From fields would be shown to
-// readers, and nobody knows which.
-func (t *transaction) header(m *readymessage.Message) (*sender.Header, *sender.Refusal) {
+// header says what the header section gets, and whose refusal by Exchange Online would be
+// that of this message. One of several From fields would be shown to readers, and nobody
+// knows which.
+func (t *transaction) header(m *readymessage.Message) (h *sender.Header, author string, refused *sender.Refusal) {
 	values := m.Values("From")
-	from := sender.ReadFrom(strings.Join(values, ", "))
+	from := sender.ReadFrom(values...)
 	t.seeAuthors(from)
-	return t.decision.AtContent(from)
+	h, refused = t.decision.AtContent(from)
+	return h, t.author(from, values), refused
+}
+
+// author is the one whom the outbox holds when Exchange Online refuses one: it holds the
+// whole mailbox only when that may not send as itself, which no client must bring about for
+// the others. So it is an author who is not the mailbox, or all of a From that cannot be
+// read; "" is the mailbox, or no one.
+func (t *transaction) author(from sender.From, values []string) string {
+	for _, a := range from.Authors {
+		if a.Pattern() != t.decision.Mailbox.Pattern() {
+			return a.Addr()
+		}
+	}
+	if from.Bad {
+		return printable.Line(strings.Join(values, ", "))
+	}
+	return ""
 }
 
 func (t *transaction) seeAuthors(from sender.From) {

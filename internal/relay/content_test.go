@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"regexp"
@@ -139,6 +140,8 @@ func TestWhatIsNotTakenIsNotKept(t *testing.T) {
 		"too large":         {small, message("Subject: x\n\n"+long, "552 5.3.4 the message is larger than 65536 octets"), "relay-too-large", outbox.Options{}},
 		"From not allowed":  {restricted, message("From: boss@contoso.example\n", "550 5.7.1 client here may not use \"boss@contoso.example\" in From"), "relay-from-not-allowed", outbox.Options{}},
 		"a second From":     {restricted, message("From: a@contoso.example\nFrom: boss@contoso.example\n", "550 5.7.1 client here may not use"), "relay-from-not-allowed", outbox.Options{}},
+		"hidden by comment": {restricted, message("From: a@contoso.example (x\nSubject: t\nFrom: boss@contoso.example)\n", "550 5.7.1 From cannot be read"), "relay-from-unreadable", outbox.Options{}},
+		"hidden by quotes":  {restricted, message("From: \"x\nFrom: boss@contoso.example\" <a@contoso.example>\n", "550 5.7.1 From cannot be read"), "relay-from-unreadable", outbox.Options{}},
 		"From unreadable":   {restricted, message("From: a@@@\n", "550 5.7.1 From cannot be read"), "relay-from-unreadable", outbox.Options{}},
 		"header too large":  {local(anyone), message("X: "+strings.Repeat("y", 900)+"\n"+strings.Repeat(" "+strings.Repeat("y", 900)+"\n", 1200), "554 5.6.0 the message cannot be sent: "), "relay-message-unreadable", outbox.Options{}},
 		"more than the box": {local(anyone), message("Subject: x\n\n"+long, "554 5.6.0 "), "relay-message-unreadable", outbox.Options{MaxSize: 1000}},
@@ -154,6 +157,47 @@ func TestWhatIsNotTakenIsNotKept(t *testing.T) {
 				t.Errorf("%d messages are in the outbox, %d in the visit", len(l.queued()), v.Messages)
 			}
 		})
+	}
+}
+
+// A refusal of Exchange Online holds the mail of the sender that it refused. The mailbox is
+// held when it may not send as itself, and no message of one client must look like that.
+func TestTheSenderThatMayBeRefusedIsKept(t *testing.T) {
+	l := newLab(t, local(anyone), with{})
+	for _, header := range []string{
+		"From: A@contoso.example\n", "From: a@contoso.example, Boss <boss@contoso.example>\nSender: a@contoso.example\n", "From: boss@contoso.example\nFrom: a@contoso.example\n",
+		"From: <boss@contoso.example> x <y>\n",
+	} {
+		l.dial(localhost).dialogue(message(header, "250"))
+	}
+	var got []string
+	err := store.Each(l.box.DB().View(t.Context()), func(rows *sql.Rows) error {
+		var sender string
+		err := rows.Scan(&sender)
+		got = append(got, sender)
+		return err
+	}, "SELECT sender FROM mail ORDER BY id")
+	if want := []string{"a@contoso.example", "boss@contoso.example", "boss@contoso.example", "<boss@contoso.example> x <y>"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q: %v", got, err)
+	}
+}
+
+// Exchange Online is asked for the notifications that the client asked for.
+func TestWishesForNotificationsAreKept(t *testing.T) {
+	l := newLab(t, local(anyone), with{})
+	for _, second := range []string{"failure", "NEVER"} {
+		l.dial(localhost).dialogue(hello + "C: MAIL FROM:<a@contoso.example> RET=hdrs ENVID=a+2Bb\nS: 250\n" +
+			"C: RCPT TO:<b@contoso.example> NOTIFY=FAILURE\nS: 250\nC: RCPT TO:<c@contoso.example> NOTIFY=" + second + "\nS: 250\nC: DATA\nS: 354\nC: .\nS: 250")
+	}
+	var got []string
+	err := store.Each(l.box.DB().View(t.Context()), func(rows *sql.Rows) error {
+		var notify, ret, id string
+		err := rows.Scan(&notify, &ret, &id)
+		got = append(got, notify+" "+ret+" "+id)
+		return err
+	}, "SELECT dsn_notify, dsn_return, envelope_id FROM mail ORDER BY id")
+	if want := []string{"FAILURE HDRS a+b", " HDRS a+b"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q: %v", got, err)
 	}
 }
 
@@ -221,5 +265,34 @@ func TestAVisitTellsWhatWasDone(t *testing.T) {
 		if !strings.Contains(audit, part) {
 			t.Errorf("%q is missing in\n%s", part, audit)
 		}
+	}
+}
+
+// A message has one NOTIFY for all recipients: where they differ, a failure is reported,
+// also when the last one wants no report.
+func TestNotifyOfSeveralRecipients(t *testing.T) {
+	l := newLab(t, local(anyone), with{})
+	for _, wishes := range [][]string{{" NOTIFY=NEVER", " NOTIFY=NEVER"}, {"", " NOTIFY=NEVER"}, {" NOTIFY=SUCCESS", " NOTIFY=NEVER", " NOTIFY=NEVER"}, {" NOTIFY=SUCCESS", ""}} {
+		text := hello + mailFrom + "S: 250\n"
+		for i, wish := range wishes {
+			text += fmt.Sprintf("C: RCPT TO:<x%d@contoso.example>%s\nS: 250\n", i, wish)
+		}
+		l.dial(localhost).dialogue(text + "C: DATA\nS: 354\nC: .\nS: 250")
+	}
+	var got []string
+	rows, err := l.raw().QueryContext(t.Context(), "SELECT dsn_notify FROM mail ORDER BY id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, text)
+	}
+	if err := rows.Err(); err != nil || !slices.Equal(got, []string{"NEVER", "", "", ""}) {
+		t.Errorf("NOTIFY of the messages: %q, %v", got, err)
 	}
 }

@@ -91,7 +91,7 @@ func (t *transaction) passContent(in io.Reader) smtpserver.Reply {
 	if s.relay.loops(valuesOf(header, "Received")) {
 		return s.refuse(*loops())
 	}
-	t.seeAuthors(sender.ReadFrom(strings.Join(valuesOf(header, "From"), ", ")))
+	t.seeAuthors(sender.ReadFrom(valuesOf(header, "From")...))
 	trace := strings.NewReader("Received: " + folded(t.received()) + "\r\n")
 	reply, err := t.passed.Content(io.MultiReader(trace, bytes.NewReader(header), rest))
 	switch {

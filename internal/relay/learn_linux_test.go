@@ -327,7 +327,7 @@ func TestWhatWasObservedIsPutInPlace(t *testing.T) {
 		t.Fatalf("%+v, %v", proposal, err)
 	}
 	passwords := t.TempDir() + "/users"
-	if _, err := users.Add(t.Context(), passwords, "erp", "Password1"); err != nil {
+	if _, err := users.Add(t.Context(), passwords, "", "erp", "Password1"); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := os.ReadFile(passwords)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/loopback"
@@ -15,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/listener"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
+	"github.com/smtpsend/smtpsend/internal/smtpserver/places"
 )
 
 // port is an open socket. When its options change, a server with the new ones takes over
@@ -24,7 +26,7 @@ type port struct {
 	relay  *Relay
 	key    string
 	socket *listener.Listener
-	places smtpserver.Places                  // of all that are connected, whichever server they came to
+	places places.Places                      // of all that are connected, whichever server they came to
 	entry  atomic.Pointer[relayfile.Listener] // of the file in force, or the last that had it
 
 	shown   shown // guarded by Relay.reloading, as are the next three
@@ -134,12 +136,32 @@ func (r *Relay) openPort(ctx context.Context, l *relayfile.Listener) (*port, err
 		}
 	}
 	if p.socket, err = listener.Open(ctx, o); err != nil {
-		return nil, err
+		return nil, unopened(err, l)
 	}
 	if l.Socket != "" {
 		delete(r.opts.Inherited, l.Socket)
 	}
 	return p, nil
+}
+
+// unopened says what helps where that is known.
+func unopened(err error, l *relayfile.Listener) error {
+	if l.Address.IsUnix() {
+		return err
+	}
+	for _, known := range []struct {
+		errno syscall.Errno
+		words string
+	}{
+		{syscall.EADDRINUSE, "another program, or another relay, listens there"},
+		{syscall.EADDRNOTAVAIL, "this host does not have that address"},
+		{syscall.EACCES, "a port below 1024 needs a right that this process does not have; let systemd open it (socket: NAME), or write a port from 1024"},
+	} {
+		if errors.Is(err, known.errno) {
+			return fmt.Errorf("%s: %w", known.words, known.errno)
+		}
+	}
+	return err
 }
 
 // inherited are the sockets of a listener that the service manager opened.

@@ -37,6 +37,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/budget"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
+	"github.com/smtpsend/smtpsend/internal/relay/upstream"
 )
 
 // Options say what a relay needs. Outbox, Read and Hostname are required.
@@ -56,7 +57,9 @@ type Options struct {
 	// Mailbox submits for every sender that no rule is for; zero: none.
 	Mailbox address.Address
 	// Resolve turns recipients that have no domain, or that of this host, into those that
-	// a server may know. Its error is for the client, in words. Nil: they are refused.
+	// a server may know. Its error is for the client, in words: one that wraps
+	// localname.ErrUnknown is the client's to put right, another is this host's. Nil: they
+	// are refused.
 	Resolve func([]address.Address) ([]address.Address, error)
 	// Reencode is what leaves in 7 bits, unless a client's entry says otherwise.
 	Reencode readymessage.Reencode
@@ -105,11 +108,11 @@ func (o Options) withDefaults() Options {
 
 // Relay takes mail. Its methods are safe for concurrent use.
 type Relay struct {
-	opts    Options
-	used    *budget.Budgets
-	blocked blockedMailboxes
-	rules   atomic.Pointer[rules] // in force
-	broken  chan error            // the outbox's, at most one
+	opts   Options
+	used   *budget.Budgets
+	known  *upstream.Known
+	rules  atomic.Pointer[rules] // in force
+	broken chan error            // the outbox's, at most one
 
 	accepting   chan struct{} // holds one for each message on its way into the outbox
 	connections atomic.Int64
@@ -131,7 +134,7 @@ type Relay struct {
 func New(ctx context.Context, o Options) (*Relay, error) {
 	o = o.withDefaults()
 	r := &Relay{
-		opts: o, used: budget.New(o.Now), blocked: blockedMailboxes{box: o.Outbox, now: o.Now}, ports: map[string]*port{}, spare: map[string]*port{},
+		opts: o, used: budget.New(o.Now), known: upstream.New(o.Outbox, o.Now), ports: map[string]*port{}, spare: map[string]*port{},
 		broken: make(chan error, 1), accepting: make(chan struct{}, mostAccepted),
 	}
 	err := operator.Intake(ctx, o.Outbox, Source, o.Now().Add(-24*time.Hour), r.used.Count)

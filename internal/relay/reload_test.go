@@ -45,8 +45,8 @@ func TestReloadOfAWrongFileChangesNothing(t *testing.T) {
 	other := free(t)
 	tests := map[string]struct{ settings, err string }{
 		"a wrong line":             {"clients: []\nlistenrs: []\n", "line 2: listenrs"},
-		"an address that is taken": {fmt.Sprintf("listeners:\n  - address: smtp://%s\n  - address: smtp://%s\nclients: [%s]\n", other, taken.Addr(), anyone), "line 3: smtp://" + taken.Addr().String()},
-		"no users file":            {"users_file: missing\nlisteners: [{address: 'smtp://127.0.0.1:0', policy: auth}]\nclients: [{name: erp, user: erp}]", "users file"},
+		"an address that is taken": {fmt.Sprintf("listeners:\n  - address: smtp://%s\n  - address: smtp://%s\nclients: [%s]\n", other, taken.Addr(), anyone), "line 3: smtp://" + taken.Addr().String() + ": another program, or another relay, listens there: address already in use"},
+		"no users file":            {"users_file: missing\nlisteners: [{address: 'smtp://127.0.0.1:0', policy: auth}]\nclients: [{name: erp, user: erp}]", "line 1: users_file: there is no users file yet, add the first user with "},
 		"no certificate":           {"listeners: [{address: 'smtps://127.0.0.1:0', certificate: missing.pem, key: missing.key}]\nclients: [" + anyone + "]", "line 1: smtps://127.0.0.1:0"},
 		"no such socket":           {"listeners: [{address: 'smtp://127.0.0.1:0', socket: x}]\nclients: [" + anyone + "]", `line 1: smtp://127.0.0.1:0: the service manager has opened no socket "x"`},
 	}
@@ -140,8 +140,7 @@ func TestLimitsCountConnectionsFromBeforeAReload(t *testing.T) {
 }
 
 func TestReloadUnderLoadRefusesAndCutsNoConnection(t *testing.T) {
-	at := free(t)
-	settings := "listeners: [{address: 'smtp://" + at + "', limits: {commands: %d}}]\nclients: [" + anyone + "]\n"
+	settings := "listeners: [{address: '" + localhost + "', limits: {commands: %d}}]\nclients: [" + anyone + "]\n"
 	l := newLab(t, fmt.Sprintf(settings, 1000), with{})
 	reloads := 100
 	if testing.Short() {
@@ -157,7 +156,7 @@ func TestReloadUnderLoadRefusesAndCutsNoConnection(t *testing.T) {
 					return
 				default:
 				}
-				c := l.dial("smtp://" + at).dialogue(hello + mailFrom + "S: 250\nC: RSET\nS: 250\nC: QUIT\nS: 221")
+				c := l.dial(localhost).dialogue(hello + mailFrom + "S: 250\nC: RSET\nS: 250\nC: QUIT\nS: 221")
 				_ = c.conn.Close()
 			}
 		})

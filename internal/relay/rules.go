@@ -45,7 +45,7 @@ func (r *Relay) newRules(ctx context.Context, f *relayfile.File) (*rules, error)
 		n.users, err = users.Open(ctx, users.Options{Path: f.UsersFile, Warn: warn, Sleep: r.opts.sleep})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("users file %s: %w", f.UsersFile, err)
+		return nil, fmt.Errorf("line %d: %s: %w", f.LineOf("users_file"), "users_file", err)
 	}
 	return n, nil
 }

@@ -252,6 +252,9 @@ func (p *port) sessionBroke(peer *smtpserver.Peer, b smtpserver.Broken) {
 		s.visit.Broken = &b
 	}
 	s.logBroken(b)
+	if b.Cause == smtpserver.CauseClosed && s.visit.Refusals > 0 {
+		return // a client that hangs up after a refusal: the refusal is told
+	}
 	p.relay.opts.Refused(event.Refusal{Session: s.now(), Stage: event.StageConnection, Code: event.SessionBroken, Reply: b.LastRefusal, Broken: &b})
 }
 

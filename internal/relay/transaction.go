@@ -2,10 +2,12 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/address"
+	"github.com/smtpsend/smtpsend/internal/localname"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/relay/admission"
 	"github.com/smtpsend/smtpsend/internal/relay/budget"
@@ -67,19 +69,32 @@ func (s *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply 
 	if unsuited != nil {
 		return s.refuse(senderRefused(event.StageMail, unsuited))
 	}
-	if text := s.relay.blocked.reason(ctx, decision.Mailbox); text != "" {
-		return s.refuse(refusal{stage: event.StageMail, code: event.MailboxBlocked, reply: 550, enhanced: "5.7.1", mail: m.ReversePath, text: text})
+	if known := s.knownAtMail(ctx, decision, m.ReversePath); known != nil {
+		return s.refuse(*known)
 	}
 	reserved := s.relay.used.Begin(client.Name, client.Budget)
 	if exceeded := reserved.Take(0); exceeded != nil {
 		return s.refuse(refusal{stage: event.StageMail, code: event.BudgetUsedUp, reply: 452, enhanced: "4.7.1", mail: m.ReversePath, text: exceeded.Error()})
 	}
 	s.tx = &transaction{session: s, budget: reserved, rules: r, listener: l, client: client, decision: decision, mail: m}
-	s.tx.dsn = mailobject.DSN{Return: m.Params["RET"], EnvelopeID: m.Params["ENVID"]}
-	if s.tx.dsn.Check() != nil { // a wish that cannot be read is none
-		s.tx.dsn = mailobject.DSN{}
-	}
+	s.tx.dsn = mailobject.OfMail(m.Params)
 	return smtpserver.Say(250, "2.1.0 Sender OK")
+}
+
+// knownAtMail is the refusal of what Exchange Online is known to refuse, nil when it is not.
+// A sender that is held with its own address in From is refused whatever the message says:
+// the server compares both.
+func (s *session) knownAtMail(ctx context.Context, d *sender.Decision, mail string) *refusal {
+	r := &refusal{stage: event.StageMail, code: event.MailboxBlocked, reply: 550, enhanced: "5.7.1", mail: mail}
+	if r.text = s.relay.known.Mailbox(ctx, d.Mailbox); r.text != "" {
+		return r
+	}
+	path := d.ReversePath.Addr()
+	r.code = event.SenderHeld
+	if r.text = s.relay.known.Sender(ctx, d.Mailbox, path, path); r.text != "" {
+		return r
+	}
+	return nil
 }
 
 // refuseClient answers the MAIL of one that may not submit.
@@ -140,11 +155,9 @@ func (s *session) Rcpt(_ context.Context, rc smtpserver.Rcpt) smtpserver.Reply {
 	if exceeded := t.budget.Take(len(list)); exceeded != nil {
 		return s.refuse(refusal{stage: event.StageRcpt, code: event.BudgetUsedUp, reply: 452, enhanced: "4.7.1", rcpt: rc.ForwardPath, text: exceeded.Error()})
 	}
+	t.dsn.Join(rc.Params["NOTIFY"], len(t.given) == 0)
 	t.given = append(t.given, rc.ForwardPath)
 	t.recipients = append(t.recipients, list...)
-	if wish := (mailobject.DSN{Notify: rc.Params["NOTIFY"]}); wish.Check() == nil {
-		t.dsn.Notify = wish.Notify
-	}
 	return smtpserver.Say(250, "2.1.5 Recipient OK")
 }
 
@@ -156,9 +169,13 @@ func (s *session) resolve(path string) ([]address.Address, *refusal) {
 	}
 	local := refusal{stage: event.StageRcpt, code: event.RecipientLocal, reply: 550, enhanced: "5.1.1", rcpt: path}
 	if s.relay.opts.Resolve != nil {
-		if list, err = s.relay.opts.Resolve(list); err != nil {
+		list, err = s.relay.opts.Resolve(list)
+		switch {
+		case errors.Is(err, localname.ErrUnknown):
 			local.text = err.Error()
 			return nil, &local
+		case err != nil: // in a file of this host
+			return nil, &refusal{stage: event.StageRcpt, code: event.AliasesWrong, reply: 451, enhanced: "4.3.5", rcpt: path, text: "the aliases of the relay's host are wrong: " + err.Error()}
 		}
 	}
 	for _, a := range list {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/aliases"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/localname"
@@ -60,6 +61,39 @@ func TestBlockedMailboxIsRefusedAtMail(t *testing.T) {
 	}
 }
 
+// A sender that Exchange Online has refused is refused while its message is held, at MAIL
+// or, when only From tells, after the content. Others go on; after the release it is tried.
+func TestHeldSenderIsRefused(t *testing.T) {
+	var later atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	mailbox, err := address.Parse("", "a@contoso.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t, local(anyone), with{relay: relay.Options{Now: now, Mailbox: mailbox}})
+	from := func(path, author, end string) string {
+		return hello + "C: MAIL FROM:<" + path + ">\nS: 250\nC: RCPT TO:<x@contoso.example>\nS: 250\nC: DATA\nS: 354\nC: From: " + author + "\nC:\nC: .\nS: " + end
+	}
+	const printer, own = "Printer@contoso.example", "a@contoso.example"
+	l.dial(localhost).dialogue(from(printer, printer, "250"))
+	l.dial(localhost).dialogue(from(own, printer, "250"))
+	exchange := newExchange(t, sandbox.Options{})
+	l.courier(exchange)
+	later.Add(int64(time.Second)) // it is looked for once a second
+	refused := "550 5.7.1 Exchange Online does not let the mailbox a@contoso.example send as printer@contoso.example: set another sender at the device, or grant Send As and run \"smtpsend queue release " + string(l.box.Tag())
+	l.dial(localhost).dialogue(hello + "C: MAIL FROM:<printer@contoso.example>\nS: " + refused + "-1\"")
+	l.dial(localhost).dialogue(from(own, printer, refused+"-2\""))
+	l.dial(localhost).dialogue(from(own, own, "250"))
+	if got := l.codes(); !slices.Equal(got, []string{"relay-sender-held", "relay-sender-held"}) || len(l.queued()) != 3 {
+		t.Errorf("refused with %q, %d messages are in the outbox", got, len(l.queued()))
+	}
+	if err := l.box.Mailboxes().Release(t.Context(), own); err != nil {
+		t.Fatal(err)
+	}
+	later.Add(int64(time.Second))
+	l.dial(localhost).dialogue(from(printer, printer, "250"))
+}
+
 func TestLocalNamesGoWhereTheAliasesSay(t *testing.T) {
 	table, err := aliases.Read(strings.NewReader("root: admin, ops@fabrikam.example\nadmin: admin@contoso.example\nrun: |program\n"))
 	if err != nil {
@@ -67,7 +101,7 @@ func TestLocalNamesGoWhereTheAliasesSay(t *testing.T) {
 	}
 	names := localname.New(&config.Config{DefaultDomain: "contoso.example"}, table)
 	l := newLab(t, local(`{name: here, networks: [127.0.0.1], recipient_domains: [contoso.example, fabrikam.example]}`), with{relay: relay.Options{Resolve: names.Resolve}})
-	l.dial(localhost).dialogue(hello + mailFrom + "S: 250\nC: RCPT TO:<run>\nS: 550 5.1.1 alias \"run\" (line 3): \n" +
+	l.dial(localhost).dialogue(hello + mailFrom + "S: 250\nC: RCPT TO:<run>\nS: 451 4.3.5 the aliases of the relay's host are wrong: alias \"run\" (line 3): \n" +
 		"C: RCPT TO:<root@localhost>\nS: 250\nC: RCPT TO:<postmaster>\nS: 250\nC: DATA\nS: 354\nC: .\nS: 250")
 	want := []string{"admin@contoso.example", "ops@fabrikam.example", "postmaster@contoso.example"}
 	var got []string

@@ -98,7 +98,7 @@ func forUs(text string, pid int) bool { return text == "" || text == strconv.Ito
 func (s *Service) Listens() bool { return s.socket != "" }
 
 // Watchdog is the time after which the supervisor ends a service that has not called
-// Alive; zero when it does not watch. Half of it is a good pause between two calls.
+// Alive; zero when it does not watch. A call each half of it is enough.
 func (s *Service) Watchdog() time.Duration { return s.watchdog }
 
 // Ready says that the service works now: after its start, and after Reloading. status

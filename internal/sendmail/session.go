@@ -77,10 +77,7 @@ func (s *session) Mail(_ context.Context, m smtpserver.Mail) smtpserver.Reply {
 	if _, err := s.request.givenSender(); err != nil {
 		return smtpserver.Say(553, "5.1.7 "+s.words(err))
 	}
-	s.request.dsn = mailobject.DSN{Return: m.Params["RET"], EnvelopeID: m.Params["ENVID"]}
-	if s.request.dsn.Check() != nil {
-		s.request.dsn = mailobject.DSN{}
-	}
+	s.request.dsn = mailobject.OfMail(m.Params)
 	return smtpserver.Say(250, "2.1.0 Sender OK")
 }
 
@@ -95,10 +92,8 @@ func (s *session) Rcpt(_ context.Context, r smtpserver.Rcpt) smtpserver.Reply {
 	if err != nil {
 		return smtpserver.Say(550, "5.1.1 "+s.words(err))
 	}
+	s.request.dsn.Join(r.Params["NOTIFY"], len(s.request.recipients) == 0)
 	s.request.recipients = append(s.request.recipients, list...)
-	if wish := (mailobject.DSN{Notify: r.Params["NOTIFY"]}); wish.Check() == nil {
-		s.request.dsn.Notify = wish.Notify
-	}
 	return smtpserver.Say(250, "2.1.5 Recipient OK")
 }
 

@@ -16,7 +16,7 @@ var (
 func (c *conn) auth(ctx context.Context, arg string) bool {
 	mechanism, text, hasInitial := strings.Cut(arg, " ")
 	switch {
-	case !c.greeted:
+	case !c.mayGoOn():
 		return c.wire.send(c.refuse(helloFirst))
 	case c.tx != nil, c.authenticated && !c.wire.grammar.allow(QuirkAuthAgain):
 		return c.wire.send(c.refuse(badSequence))

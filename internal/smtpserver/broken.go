@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+
+	"github.com/smtpsend/smtpsend/internal/smtpserver/places"
 )
 
 // Cause says why a session ended in another way than by QUIT or by its Session.
@@ -23,6 +25,7 @@ const (
 	CauseConnections        Cause = "too-many-connections"     // Options.MaxConnections
 	CauseAddressConnections Cause = "too-many-of-this-address" // Options.MaxPerAddress
 	CauseInjected           Cause = "data-after-starttls"      // what RFC 3207 forbids
+	CauseHTTP               Cause = "spoke-http"               // a request of a browser, which a web page can fill with commands
 	CauseLine               Cause = "endless-line"             // a line that did not end within its limit and 1 MiB
 	CauseContentSize        Cause = "endless-content"          // content that did not end within twice its limit
 	CauseContentCut         Cause = "content-cut"              // Err: closed, lost or silent inside content
@@ -35,7 +38,7 @@ const (
 func Causes() []Cause {
 	return []Cause{
 		CauseHandshake, CauseTLSExpected, CauseTLSUnexpected, CauseIdle, CauseUnauthenticated, CauseCommands, CauseErrors, CauseConnections,
-		CauseAddressConnections, CauseInjected, CauseLine, CauseContentSize, CauseContentCut, CauseChunk, CauseClosed, CauseLost,
+		CauseAddressConnections, CauseInjected, CauseHTTP, CauseLine, CauseContentSize, CauseContentCut, CauseChunk, CauseClosed, CauseLost,
 	}
 }
 
@@ -136,3 +139,6 @@ func (w *wire) endRead(err error, inContent bool) {
 
 // recordHandshake begins a TLS record with a handshake (RFC 8446 5.1).
 const recordHandshake = 0x16
+
+// full are the causes of a connection that finds no place.
+var full = map[places.Answer]Cause{places.Full: CauseConnections, places.TooMany: CauseAddressConnections}

@@ -106,6 +106,10 @@ func (r *chunkReader) nextChunk() error {
 			r.c.wire.send(fixed(refusal).breaking(CauseCommands))
 			return io.ErrUnexpectedEOF
 		}
+		if isOdd := verb != "BDAT" && strings.ContainsFunc(line, isControl); isOdd {
+			said = r.c.refuse(invalidArguments)
+			continue
+		}
 		switch verb {
 		case "BDAT":
 			var ok bool

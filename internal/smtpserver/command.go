@@ -37,8 +37,27 @@ func (c *conn) dispatch(ctx context.Context, verb, arg string) bool {
 		return c.wire.send(c.session.Quit(ctx).ThenClose())
 	}
 	c.wire.broken.LastVerb = "?"
+	if isHTTP(verb, arg) {
+		return c.wire.send(fixed(spokeHTTP).ThenClose().breaking(CauseHTTP))
+	}
 	return c.wire.send(c.refuse(unrecognized))
 }
+
+// maxHelloName is how much of a name is kept. A domain has 255 octets (RFC 5321 4.5.3.1.2).
+const maxHelloName = 512
+
+// isHTTP reports the first line of a request (RFC 9112 3). A web page can make a browser
+// send one here, and it may hold commands: those of a client that its address admits.
+func isHTTP(verb, arg string) bool {
+	switch verb {
+	case "GET", "POST", "PUT", "CONNECT", "OPTIONS", "HEAD", "DELETE", "PATCH", "TRACE", "PRI":
+		return true
+	}
+	return strings.Contains(strings.ToUpper(arg), " HTTP/")
+}
+
+// mayGoOn reports that the client has said hello, or need not.
+func (c *conn) mayGoOn() bool { return c.greeted || c.wire.grammar.allow(QuirkNoHello) }
 
 func (c *conn) hello(ctx context.Context, name string, extended bool) Reply {
 	isName := name != "" && !strings.Contains(name, " ")
@@ -47,7 +66,7 @@ func (c *conn) hello(ctx context.Context, name string, extended bool) Reply {
 	}
 	r := c.session.Hello(ctx, name, extended)
 	if r.positive() {
-		c.greeted, c.helloName = true, name
+		c.greeted, c.helloName = true, strings.Clone(name[:min(len(name), maxHelloName)])
 		c.reset() // RFC 5321 4.1.4: EHLO acts as RSET
 	}
 	return r
@@ -69,7 +88,7 @@ func (c *conn) startTLS(ctx context.Context, arg string) bool {
 		return c.wire.send(c.refuse(invalidArguments))
 	case c.wire.stream != c.wire.tcp:
 		return c.wire.send(c.refuse(badSequence))
-	case !c.greeted:
+	case !c.mayGoOn():
 		return c.wire.send(c.refuse(helloFirst))
 	case c.wire.r.Buffered() > 0:
 		return c.wire.send(fixed(injected).ThenClose().breaking(CauseInjected))
@@ -91,7 +110,7 @@ func (c *conn) startTLS(ctx context.Context, arg string) bool {
 }
 
 func (c *conn) mail(ctx context.Context, arg string) Reply {
-	if !c.greeted {
+	if !c.mayGoOn() {
 		return c.refuse(helloFirst)
 	}
 	if c.tx != nil {

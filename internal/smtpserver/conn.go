@@ -89,6 +89,9 @@ func (c *conn) next(ctx context.Context) bool {
 	if refusal := c.countCommand(); refusal != "" {
 		return c.wire.send(fixed(refusal).breaking(CauseCommands))
 	}
+	if strings.Contains(line, "\t") && c.wire.grammar.allow(QuirkTabs) {
+		line = strings.TrimLeft(strings.ReplaceAll(line, "\t", " "), " ")
+	}
 	if strings.ContainsFunc(line, isControl) {
 		return c.wire.send(c.refuse(invalidArguments))
 	}

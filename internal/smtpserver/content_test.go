@@ -173,19 +173,20 @@ func TestChunks(t *testing.T) {
 		want   []string
 		stored string
 	}{
-		"one":           {"BDAT 4 LAST\r\nhi\r\n", []string{"250 2.0.0 took 4 octets"}, "hi\r\n"},
-		"two":           {"BDAT 3\r\n.\r\nBDAT 2 last\r\n\r\n", []string{"250 2.6.0 CHUNK received OK, 3 octets", "250 2.0.0 took 5 octets"}, ".\r\n\r\n"},
-		"empty last":    {"BDAT 2\r\nhiBDAT 0 LAST\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "250 2.0.0 took 2 octets"}, "hi"},
-		"NOOP between":  {"BDAT 2\r\nhiNOOP\r\nBDAT 0 LAST\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "250 2.0.0 OK", "250 2.0.0 took 2 octets"}, "hi"},
-		"RSET between":  {"BDAT 2\r\nhiRSET\r\nBDAT 1 LAST\r\nxNOOP\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "250 2.0.0 Resetting", "503 5.5.2 Need mail command", "250 2.0.0 OK"}, ""},
-		"QUIT between":  {"BDAT 2\r\nhiQUIT\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "221 2.0.0 bye"}, ""},
-		"EHLO between":  {"BDAT 2\r\nhiHELO me\r\nDATA\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "250 test", "503 5.5.2 Need mail command"}, ""},
-		"bad between":   {"BDAT 2\r\nhiBDAT x\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "501 5.5.4 Invalid arguments"}, ""},
-		"DATA between":  {"BDAT 2\r\nhiDATA\r\nBDAT 0 LAST\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "503 5.5.1 Bad sequence of commands", "250 2.0.0 took 2 octets"}, "hi"},
-		"too large":     {"BDAT 101 LAST\r\n" + strings.Repeat("x", 101) + "NOOP\r\n", []string{"552 5.3.4 Message size exceeds fixed maximum message size", "250 2.0.0 OK"}, ""},
-		"absurdly huge": {"BDAT 4611686018427387903 LAST\r\n" + strings.Repeat("x", 5000), []string{"552 5.3.4 Message size exceeds fixed maximum message size"}, ""},
-		"no number":     {"BDAT many LAST\r\nMAIL FROM:<x>\r\n", []string{"501 5.5.4 Invalid arguments"}, ""},
-		"negative":      {"BDAT -1 LAST\r\n", []string{"501 5.5.4 Invalid arguments"}, ""},
+		"one":                         {"BDAT 4 LAST\r\nhi\r\n", []string{"250 2.0.0 took 4 octets"}, "hi\r\n"},
+		"two":                         {"BDAT 3\r\n.\r\nBDAT 2 last\r\n\r\n", []string{"250 2.6.0 CHUNK received OK, 3 octets", "250 2.0.0 took 5 octets"}, ".\r\n\r\n"},
+		"empty last":                  {"BDAT 2\r\nhiBDAT 0 LAST\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "250 2.0.0 took 2 octets"}, "hi"},
+		"NOOP between":                {"BDAT 2\r\nhiNOOP\r\nBDAT 0 LAST\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "250 2.0.0 OK", "250 2.0.0 took 2 octets"}, "hi"},
+		"RSET between":                {"BDAT 2\r\nhiRSET\r\nBDAT 1 LAST\r\nxNOOP\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "250 2.0.0 Resetting", "503 5.5.2 Need mail command", "250 2.0.0 OK"}, ""},
+		"QUIT between":                {"BDAT 2\r\nhiQUIT\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "221 2.0.0 bye"}, ""},
+		"EHLO between":                {"BDAT 2\r\nhiHELO me\r\nDATA\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "250 test", "503 5.5.2 Need mail command"}, ""},
+		"a control character between": {"BDAT 2\r\nhiEHLO a\x1b[2Jb\r\nBDAT 0 LAST\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "501 5.5.4 Invalid arguments", "250 2.0.0 took 2 octets"}, "hi"},
+		"bad between":                 {"BDAT 2\r\nhiBDAT x\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "501 5.5.4 Invalid arguments"}, ""},
+		"DATA between":                {"BDAT 2\r\nhiDATA\r\nBDAT 0 LAST\r\n", []string{"250 2.6.0 CHUNK received OK, 2 octets", "503 5.5.1 Bad sequence of commands", "250 2.0.0 took 2 octets"}, "hi"},
+		"too large":                   {"BDAT 101 LAST\r\n" + strings.Repeat("x", 101) + "NOOP\r\n", []string{"552 5.3.4 Message size exceeds fixed maximum message size", "250 2.0.0 OK"}, ""},
+		"absurdly huge":               {"BDAT 4611686018427387903 LAST\r\n" + strings.Repeat("x", 5000), []string{"552 5.3.4 Message size exceeds fixed maximum message size"}, ""},
+		"no number":                   {"BDAT many LAST\r\nMAIL FROM:<x>\r\n", []string{"501 5.5.4 Invalid arguments"}, ""},
+		"negative":                    {"BDAT -1 LAST\r\n", []string{"501 5.5.4 Invalid arguments"}, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

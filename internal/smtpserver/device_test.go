@@ -24,6 +24,12 @@ func TestOldDevices(t *testing.T) {
 		"path without brackets": {hello + "C: MAIL FROM:a@b SIZE=5\nS: 501 5.5.4 Invalid arguments",
 			hello + "C: MAIL FROM:a@b SIZE=5\nS: 250 2.1.0 from <a@b>\nC: RCPT TO: c@d\nS: 250 2.1.5 to <c@d>\nC: RCPT TO:c@d>\nS: 501 5.5.4 Invalid arguments\nC: RCPT TO:\nS: 501 5.5.4 Invalid arguments",
 			smtpserver.QuirkNoBrackets | smtpserver.QuirkPathBlanks},
+		"no hello": {"S: 220 test ready\nC: MAIL FROM:<a@b>\nS: 503 5.5.2 Send hello first\nC: AUTH TEST c2VjcmV0\nS: 503 5.5.2 Send hello first",
+			"S: 220 test ready\nC: AUTH TEST c2VjcmV0\nS: 235 2.7.0 yes\nC: MAIL FROM:<a@b>\nS: 250 2.1.0 from <a@b>", smtpserver.QuirkNoHello},
+		"tabs": {hello + "C: NOOP\tx\nS: 501 5.5.4 Invalid arguments", "S: 220 test ready\nC: HELO\tme\t\nS: 250 test\nC: MAIL\tFROM:\t<a@b>\tSIZE=5\t\nS: 250 2.1.0 from <a@b>\nC: NOOP \x01\nS: 501 5.5.4 Invalid arguments",
+			smtpserver.QuirkTabs | smtpserver.QuirkPathBlanks},
+		"a semicolon after the path": {hello + "C: MAIL FROM:<a@b>;\nS: 501 5.5.4 Invalid arguments",
+			hello + "C: MAIL FROM:<a@b>; SIZE=5\nS: 250 2.1.0 from <a@b>\nC: RCPT TO:<c@d>;\nS: 250 2.1.5 to <c@d>\nC: RCPT TO:<c@d>x\nS: 501 5.5.4 Invalid arguments", smtpserver.QuirkSemicolon},
 		"blanks in the brackets": {hello + "C: MAIL FROM:< a@b >\nS: 501 5.1.7 Invalid address", hello + "C: MAIL FROM:< a@b >\nS: 250 2.1.0 from <a@b>", smtpserver.QuirkPathBlanks},
 		"SIZE that is not a number": {hello + "C: MAIL FROM:<a@b> SIZE=big\nS: 501 5.5.4 Invalid arguments",
 			hello + "C: MAIL FROM:<a@b> SIZE=big BODY=8BITMIME\nS: 250 2.1.0 from <a@b>\nC: RSET\nS: 250 2.0.0 Resetting\nC: MAIL FROM:<a@b> SIZE= 12\nS: 250 2.1.0 from <a@b>\nC: RSET\nS: 250 2.0.0 Resetting\nC: MAIL FROM:<a@b> SIZE\nS: 250 2.1.0 from <a@b>",
@@ -51,6 +57,36 @@ func TestOldDevices(t *testing.T) {
 				t.Errorf("quirks %v; want %v", got, tt.quirks)
 			}
 		})
+	}
+}
+
+// TestNoHelloAroundSTARTTLS: neither before it nor after it.
+func TestNoHelloAroundSTARTTLS(t *testing.T) {
+	h := serve(t, smtpserver.Options{TLSConfig: certificate(t)}, nil)
+	h.dial(t).dialogue("S: 220 test ready\nC: STARTTLS\nS: 503 5.5.2 Send hello first")
+	h = serve(t, smtpserver.Options{TLSConfig: certificate(t), Tolerant: true}, nil)
+	c := h.dial(t)
+	c.want("220 test ready")
+	c.startTLS(trustAll)
+	c.dialogue("C: MAIL FROM:<a@b>\nS: 250 2.1.0 from <a@b>")
+}
+
+// A web page can make the browser of a client that is admitted by its address send a
+// POST to this port, with commands in it.
+func TestHTTPIsNotSpoken(t *testing.T) {
+	for _, verb := range []string{"GET", "POST", "PUT", "CONNECT", "OPTIONS", "HEAD", "DELETE", "PATCH", "TRACE", "PRI"} {
+		h, told := watched(t, smtpserver.Options{Tolerant: true}, nil)
+		c := h.dial(t)
+		c.write(verb + " / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nEHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n\r\nx\r\n.\r\n")
+		c.want("220 test ready", "554 5.5.1 SMTP is spoken here, not HTTP")
+		c.wantClosed()
+		if got := next(t, told); got.Cause != smtpserver.CauseHTTP || got.LastVerb != "?" {
+			t.Errorf("%s: %+v", verb, got)
+		}
+		h.close(t)
+		if len(h.box.all()) > 0 {
+			t.Errorf("%s carried a message", verb)
+		}
 	}
 }
 

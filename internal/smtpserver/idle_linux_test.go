@@ -1,3 +1,5 @@
+//go:build !race
+
 package smtpserver_test
 
 import (
@@ -24,7 +26,8 @@ func resident(t *testing.T, pid int, field string) (kib int) {
 	return kib
 }
 
-// TestIdleConnections: 1,000 clients that wait cost a relay little. Its bounds are 60 MB
+// TestIdleConnections: 1,000 clients that wait cost a relay little. The race detector takes
+// memory of its own. Its bounds are 60 MB
 // for the whole process and 80 MB over TLS, of which some 25 are there without clients.
 func TestIdleConnections(t *testing.T) {
 	const many = 1000

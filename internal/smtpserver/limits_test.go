@@ -326,3 +326,21 @@ func memory() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapInuse + m.StackInuse
 }
+
+// A path that a session keeps does not keep the line it came in, which may have 32 KiB.
+func TestAPathDoesNotKeepItsLine(t *testing.T) {
+	h := serve(t, smtpserver.Options{}, nil)
+	c := h.dial(t)
+	c.dialogue(opening + "C: MAIL FROM:<a@b>\nS: 250 2.1.0 from <a@b>")
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 500 {
+		c.dialogue("C: RCPT TO:<a@b> ORCPT=" + strings.Repeat("x", 30_000) + "\nS: 250 2.1.5 to <a@b>")
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 5<<20 {
+		t.Errorf("500 recipients take %d octets", grown)
+	}
+}

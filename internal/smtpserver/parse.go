@@ -12,8 +12,8 @@ func (g *grammar) parseMail(arg string) (m Mail, refusal string) {
 	if !ok {
 		return Mail{}, invalidArguments
 	}
-	m.ReversePath = path
-	noSize := false // the word before was "SIZE="
+	m.ReversePath = strings.Clone(path) // the rest of the line may be long
+	noSize := false                     // the word before was "SIZE="
 	for word := range strings.FieldsSeq(rest) {
 		size, isSize := cutSize(word)
 		switch {
@@ -80,7 +80,7 @@ func (g *grammar) parseRcpt(arg string, allowUTF8 bool) (r Rcpt, refusal string)
 	if !ok {
 		return Rcpt{}, invalidArguments
 	}
-	r.ForwardPath = path
+	r.ForwardPath = strings.Clone(path)
 	for word := range strings.FieldsSeq(rest) {
 		name, value, _ := strings.Cut(word, "=")
 		switch name = strings.ToUpper(name); name {
@@ -105,7 +105,7 @@ func setParam(params *map[string]string, name, value string) (refusal string) {
 	if *params == nil {
 		*params = map[string]string{}
 	}
-	(*params)[name] = value
+	(*params)[name] = strings.Clone(value)
 	return ""
 }
 
@@ -148,6 +148,9 @@ func (g *grammar) cutBrackets(arg string) (path, rest string, ok bool) {
 		return "", "", false
 	}
 	path, rest = inner[:end], inner[end+1:]
+	if after, semicolon := strings.CutPrefix(rest, ";"); semicolon && g.allow(QuirkSemicolon) {
+		rest = after
+	}
 	if rest != "" && rest[0] != ' ' {
 		return "", "", false
 	}

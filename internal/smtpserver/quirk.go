@@ -23,10 +23,14 @@ const (
 	QuirkMailAgain                     // T: MAIL without RSET after another, which it replaces
 	QuirkUnpadded                      // T: base64 without its padding, or with blanks around it
 	QuirkAuthLogin                     // AUTH LOGIN with the name in the command
+	QuirkNoHello                       // T: MAIL, AUTH or STARTTLS without HELO or EHLO before it
+	QuirkTabs                          // T: a tab where a blank belongs
+	QuirkSemicolon                     // T: a semicolon after the path
 )
 
 var quirkNames = [...]string{
 	"lower-case", "bare-lf", "pipelined", "no-quit", "path-blanks", "no-brackets", "hello-name", "size", "auth-again", "mail-again", "unpadded-base64", "auth-login-name",
+	"no-hello", "tabs", "semicolon",
 }
 
 // Names are the quirks by name, in the order above.

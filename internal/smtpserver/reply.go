@@ -69,6 +69,7 @@ const (
 	tooManyErrors      = "421 4.7.0 Too many errors on this connection, closing transmission channel"
 	authenticateFirst  = "421 4.7.0 Too many commands without authentication, closing transmission channel"
 	injected           = "554 5.5.1 Data after STARTTLS, closing transmission channel"
+	spokeHTTP          = "554 5.5.1 SMTP is spoken here, not HTTP"
 	tooManyRecipients  = "452 4.5.3 Too many recipients"
 	tooLarge           = "552 5.3.4 Message size exceeds fixed maximum message size"
 	bareInContent      = "550 5.6.11 Invalid characters: a line end must be CRLF"

@@ -86,8 +86,8 @@ func (p *Peer) TLS() *tls.ConnectionState {
 	return &state
 }
 
-// HelloName is the argument of the last HELO or EHLO, "" before it, and for one that
-// had none.
+// HelloName is the argument of the last HELO or EHLO, at most 512 octets of it, "" before
+// it, and for one that had none.
 func (p *Peer) HelloName() string { return p.conn.helloName }
 
 // Quirks are those of the client up to now. All are known in Logout.

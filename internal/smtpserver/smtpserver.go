@@ -37,6 +37,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/clientnet"
+	"github.com/smtpsend/smtpsend/internal/smtpserver/places"
 )
 
 // ErrServerClosed is returned by Serve after Shutdown, Close, or the end of its
@@ -79,7 +80,7 @@ type Options struct {
 
 	// Places counts the connections, with those of other servers that have the same; nil:
 	// this server's alone.
-	Places *Places
+	Places *places.Places
 
 	LineEnds LineEnds
 
@@ -120,7 +121,7 @@ func New(o Options) *Server {
 	setDefault(&o.MaxErrors, 10)
 	o.TLSConfig = noting(o.TLSConfig)
 	if o.Places == nil {
-		o.Places = new(Places)
+		o.Places = new(places.Places)
 	}
 	return &Server{opts: o, conns: map[*conn]struct{}{}}
 }
@@ -194,7 +195,7 @@ func (s *Server) admit(ctx context.Context, c *conn) (refused Cause, closing boo
 	if s.closing {
 		return "", true
 	}
-	if refused := s.opts.Places.take(c.client, &s.opts); refused != "" {
+	if refused := full[s.opts.Places.Take(c.client, s.opts.MaxConnections, s.opts.MaxPerAddress)]; refused != "" {
 		return refused, false
 	}
 	s.conns[c] = struct{}{}
@@ -224,7 +225,7 @@ func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()
-	s.opts.Places.leave(c.client)
+	s.opts.Places.Leave(c.client)
 }
 
 func (s *Server) isClosing() bool {

@@ -23,7 +23,7 @@ func (r *Receipt) Explain(f diagnosis.Facts, claims *diagnosis.Claims) Explained
 	e := Explained{Recipients: make([]*diagnosis.Finding, len(r.Recipients))}
 	find := func(symptom diagnosis.Symptom, recipient string) diagnosis.Finding {
 		symptom.Claims, f.Recipient = claims, recipient
-		return diagnosis.Find(symptom, f)
+		return r.find(symptom, f)
 	}
 	for i, rcpt := range r.Recipients {
 		said := !rcpt.Reply.IsZero() || rcpt.Fault != ""
@@ -36,4 +36,10 @@ func (r *Receipt) Explain(f diagnosis.Facts, claims *diagnosis.Claims) Explained
 		e.Finding = find(e.Failure.Symptom(), e.To)
 	}
 	return e
+}
+
+// find names a failure, by who answered.
+func (r *Receipt) find(s diagnosis.Symptom, f diagnosis.Facts) diagnosis.Finding {
+	s.Relay = r.relay
+	return diagnosis.Find(s, f)
 }

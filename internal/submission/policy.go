@@ -57,12 +57,12 @@ func (r *Receipt) worthAnother(e *session.Error) (diagnosis.Finding, bool) {
 		if e.Interrupted() || errors.Is(e.Err, transaction.ErrNotAll) {
 			return diagnosis.Finding{}, false
 		}
-		f := diagnosis.Find(e.WithoutDoubt(), diagnosis.Facts{}) // doubt is about others than those that are open
+		f := r.find(e.WithoutDoubt(), diagnosis.Facts{}) // doubt is about others than those that are open
 		return f, passes(f.Class) && !e.Reply.Permanent()
 	}
 	for _, rcpt := range r.Recipients {
 		if rcpt.Outcome == smtp.Transient {
-			f := diagnosis.Find(session.SymptomOf(rcpt), diagnosis.Facts{})
+			f := r.find(session.SymptomOf(rcpt), diagnosis.Facts{})
 			if passes(f.Class) {
 				return f, true
 			}

@@ -48,6 +48,7 @@ type Receipt struct {
 	Token       bearer.Token // that was used last
 	Notes       []string     // oddities of the server worth reporting to its operator
 
+	relay       bool  // Server is the socket of a relay
 	interrupted error // why the wait for a further attempt ended
 }
 
@@ -55,7 +56,7 @@ type Receipt struct {
 func newReceipt(o session.Options, m *mailobject.Mail) *Receipt {
 	r := &Receipt{
 		MessageID: m.MessageID, Mailbox: o.Mailbox, ReversePath: m.Envelope.ReversePath,
-		Server: o.Address(), Size: m.Content.Size(), Started: time.Now(),
+		Server: o.Address(), relay: o.Socket != "", Size: m.Content.Size(), Started: time.Now(),
 	}
 	for _, to := range m.Envelope.ForwardPaths {
 		r.Recipients = append(r.Recipients, smtp.Recipient{ForwardPath: to, Outcome: smtp.NotAttempted})

@@ -85,6 +85,17 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 	return noCommand(cmd, args[0])
 }
 
+// One takes one argument, which what names, such as "one file". It is for the Args of a
+// cobra.Command.
+func One(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return exit.Usagef("%q takes %s", cmd.CommandPath(), what)
+		}
+		return nil
+	}
+}
+
 // noCommand is the error for a word that is not a verb.
 func noCommand(parent *cobra.Command, word string) error {
 	var known []string

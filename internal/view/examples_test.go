@@ -18,8 +18,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
-	"github.com/smtpsend/smtpsend/internal/relay"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
+	"github.com/smtpsend/smtpsend/internal/relay/filecheck"
 	"github.com/smtpsend/smtpsend/internal/relay/observation"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
 	"github.com/smtpsend/smtpsend/internal/relay/sessions"
@@ -52,7 +52,7 @@ func objects() map[string]stdio.Object {
 		MessageID: "<1@contoso.example>", Content: mailobject.NewContent(false, mailobject.Literal("Subject: x\r\n\r\nx\r\n")),
 	}
 	all := map[string]stdio.Object{
-		"relaycheck": relayview.Check{ExitCode: exit.Config, Examination: relay.Examination{
+		"relaycheck": relayview.Check{ExitCode: exit.Config, Result: filecheck.Result{
 			File: "relay.yaml", Problems: []relayfile.Problem{{Line: 3, Key: "listeners[0].policy", Value: "all", Reason: "must be one of ip, auth"}},
 			Warnings: []relayfile.Problem{{Reason: "no client has a budget"}},
 		}},

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -123,6 +124,36 @@ func senders(r store.Reader, box *outbox.Outbox, name string) (list []Sender, er
 		WHERE mailbox = ?1 AND state = 'held' AND held_for = 'refused' GROUP BY address ORDER BY address`, name)
 	return list, err
 }
+
+// HeldSender is one whose mail a refusal holds: other mail with the same three would be
+// refused, too.
+type HeldSender struct {
+	Mailbox, From, ReversePath string     // as mailbox.Key has it; From in lower case, "" when that is not known
+	First                      queueid.ID // the oldest message that is held
+}
+
+// Name is the address that people know the sender by.
+func (s HeldSender) Name() string { return cmp.Or(s.From, s.ReversePath) }
+
+// HeldSenders are those of all mailboxes that have messages held, at most so many.
+func HeldSenders(ctx context.Context, box *outbox.Outbox, most int) (list []HeldSender, err error) {
+	err = store.Each(box.DB().View(ctx), func(rows *sql.Rows) error {
+		var s HeldSender
+		var first int64
+		err := rows.Scan(&s.Mailbox, &s.From, &s.ReversePath, &first)
+		s.First = box.Tag().ID(first)
+		list = append(list, s)
+		return err
+	}, heldSendersQuery, most)
+	if err != nil {
+		return nil, fmt.Errorf("reading held senders: %w", err)
+	}
+	return list, nil
+}
+
+const heldSendersQuery = `SELECT mailbox, name, reverse_path, first FROM (SELECT mailbox, name, reverse_path, (SELECT min(id) FROM mail
+		WHERE state = 'held' AND mailbox = s.mailbox AND sender = s.name AND reverse_path = s.reverse_path AND held_for = 'refused') AS first
+	FROM sender s WHERE held = 1) AS held WHERE first IS NOT NULL ORDER BY first LIMIT ?1`
 
 // setWait says why the mailbox waits.
 func (m *Mailbox) setWait(row *mailbox.Mailbox, now int64) {

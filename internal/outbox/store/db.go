@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type DB struct {
 	writer *sql.Conn
 	stmts  map[string]*sql.Stmt // prepared on writer
 	broken error                // set once by an I/O error
+	locked bool                 // the last transaction waited for another program's lock in vain
 }
 
 // settings of a connection that writes. synchronous=FULL syncs the log at every
@@ -53,7 +55,7 @@ func (o Options) settings(file string) []string {
 		sync = o.Synchronous
 	}
 	pragmas := []string{
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + sync + ")",
+		o.busyTimeout(), "journal_mode(WAL)", "synchronous(" + sync + ")",
 		"foreign_keys(ON)", "cache_size(-2000)", "journal_size_limit(67108864)", "mmap_size(0)",
 		// macOS: fsync leaves data in the drive's cache unless told.
 		"fullfsync(ON)", "checkpoint_fullfsync(ON)",
@@ -82,6 +84,11 @@ func address(file string, mode url.Values, pragmas []string) string {
 	return u.String()
 }
 
+// busyTimeout is the setting of how long a lock is waited for.
+func (o Options) busyTimeout() string {
+	return fmt.Sprintf("busy_timeout(%d)", o.LockWait.Milliseconds())
+}
+
 var readWrite = url.Values{"mode": {"rw"}}
 
 // connectAll opens the connections to the file of dir.
@@ -91,7 +98,7 @@ func connectAll(ctx context.Context, dir string, schema Schema, o Options) (db *
 	if db.pool, err = sql.Open("sqlite", address(name, readWrite, o.settings(name))); err != nil {
 		return nil, err
 	}
-	if db.readers, err = sql.Open("sqlite", address(name, readWrite, []string{"busy_timeout(10000)", "query_only(ON)", "cache_size(-500)"})); err != nil {
+	if db.readers, err = sql.Open("sqlite", address(name, readWrite, []string{o.busyTimeout(), "query_only(ON)", "cache_size(-500)"})); err != nil {
 		return nil, err
 	}
 	db.readers.SetMaxOpenConns(4)
@@ -106,10 +113,10 @@ func newDB(dir string, schema Schema, o Options) *DB {
 	return &DB{dir: dir, o: o, schema: schema, dialect: sqliteDialect(), stmts: make(map[string]*sql.Stmt)}
 }
 
-// connect tries for ten seconds while another process makes the file: the
-// switch to WAL does not wait for a lock by itself.
+// connect tries for as long as Options.LockWait while another process makes the file:
+// the switch to WAL does not wait for a lock by itself.
 func (db *DB) connect(ctx context.Context) (*sql.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, db.o.LockWait)
 	defer cancel()
 	for {
 		conn, err := db.pool.Conn(ctx)
@@ -181,7 +188,7 @@ func (db *DB) Write(ctx context.Context, do func(*Tx) error) error {
 	}
 	ctx = context.WithoutCancel(ctx)
 	t := &Tx{ctx: ctx, db: db}
-	if _, err := t.Exec(db.dialect.begin); err != nil {
+	if err := t.begin(); err != nil {
 		return db.note(err)
 	}
 	t.Now = db.Now()
@@ -193,6 +200,28 @@ func (db *DB) Write(ctx context.Context, do func(*Tx) error) error {
 	}
 	_, _ = t.Exec("ROLLBACK") // fails when SQLite has done so already
 	return db.note(err)
+}
+
+// lockedWait is how long the lock of another program is waited for after it was waited for
+// in vain: longer than a commit of another smtpsend takes.
+const lockedWait = 100 * time.Millisecond
+
+// begin takes the lock. When another program has kept it for all of Options.LockWait,
+// those who come next wait for lockedWait each: they may be hundreds, one after the other,
+// and each has a client that waits for a reply.
+func (t *Tx) begin() error {
+	_, err := t.Exec(t.db.dialect.begin)
+	if isLocked := sqliteCode(err) == sqliteBusy; isLocked != t.db.locked {
+		wait := t.db.o.LockWait
+		if isLocked {
+			wait = min(wait, lockedWait)
+		}
+		if _, e := t.db.writer.ExecContext(t.ctx, t.db.dialect.lockWait+strconv.FormatInt(wait.Milliseconds(), 10)); e != nil {
+			return errors.Join(err, e)
+		}
+		t.db.locked = isLocked
+	}
+	return err
 }
 
 // note names err and remembers an I/O error: nothing is written after it.

@@ -13,6 +13,8 @@ type dialect struct {
 	// begin opens a transaction that will write. SQLite has one writer, so the
 	// lock is taken at the start, where busy_timeout waits for it.
 	begin string
+	// lockWait, with a number of ms, says how long begin waits for another program's lock.
+	lockWait string
 	// tableExists finds the table named ?1.
 	tableExists string
 	// vacuum gives some pages back to the file system, "" when the database does so itself.
@@ -32,6 +34,7 @@ func sqliteDialect() dialect {
 		),
 		statement:   func(s string) string { return s },
 		begin:       "BEGIN IMMEDIATE",
+		lockWait:    "PRAGMA busy_timeout = ",
 		tableExists: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1",
 		vacuum:      "PRAGMA incremental_vacuum(1000)",
 	}

@@ -16,8 +16,8 @@ var (
 	// and submits nothing more: after a failed sync it is not known what is on disk.
 	// The process has to end; the next one recovers.
 	ErrBroken = errors.New("the disk does not work")
-	// ErrBusy says that another program kept the database locked for ten seconds:
-	// nothing was written. Later it may work.
+	// ErrBusy says that another program has kept the database locked for as long as
+	// Options.LockWait: nothing was written. Later it may work.
 	ErrBusy = errors.New("another program keeps the outbox locked")
 	// ErrReadOnly says that the outbox was opened by OpenToRead where it cannot be
 	// written.

@@ -21,6 +21,10 @@ const (
 type Options struct {
 	Reserve int64 // octets of disk that stay free: 256 MiB; negative: none
 
+	// LockWait is how long a transaction, or a look, waits while another program keeps the
+	// database locked: 10 s. After one that waited in vain the next ones wait for 0.1 s,
+	// until the lock is free: who waits for them hears so soon.
+	LockWait time.Duration
 	// AnyFileSystem turns the refusal of a network file system into a warning.
 	AnyFileSystem bool
 	// Warn, when set, is told oddities that do not stop anything.
@@ -43,6 +47,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Reserve == 0 {
 		o.Reserve = 256 << 20
+	}
+	if o.LockWait == 0 {
+		o.LockWait = 10 * time.Second
 	}
 	if o.Warn == nil {
 		o.Warn = func(string) {}

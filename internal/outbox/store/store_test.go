@@ -163,3 +163,30 @@ func TestWhereNumbersItsArguments(t *testing.T) {
 		t.Errorf("cut: %q", text)
 	}
 }
+
+// Another program has the database locked: the first transaction waits for as long as it
+// may, and those after it do not.
+func TestALockOfAnotherProgramIsWaitedForOnce(t *testing.T) {
+	const wait, next = time.Second, 20
+	dir := t.TempDir()
+	db := open(t, dir, store.Schema{Steps: steps(first)}, store.Options{LockWait: wait})
+	other := open(t, dir, store.Schema{Steps: steps(first)}, store.Options{})
+	began := time.Now()
+	err := other.Write(t.Context(), func(*store.Tx) error {
+		for range 1 + next {
+			if err := db.Write(t.Context(), insert(1)); !errors.Is(err, store.ErrBusy) {
+				t.Errorf("written: %v", err)
+			}
+		}
+		return nil
+	})
+	if took := time.Since(began); took > next*wait {
+		t.Errorf("%d transactions took %v", 1+next, took)
+	}
+	if err == nil {
+		err = db.Write(t.Context(), insert(1))
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -83,7 +83,7 @@ func readable(ctx context.Context, dir string, schema Schema, o Options, full bo
 // connectReader opens one connection, which only reads.
 func (db *DB) connectReader(ctx context.Context, mode url.Values, pragmas ...string) (err error) {
 	name := filepath.Join(db.dir, file)
-	if db.readers, err = sql.Open("sqlite", address(name, mode, append(pragmas, "busy_timeout(10000)", "query_only(ON)"))); err != nil {
+	if db.readers, err = sql.Open("sqlite", address(name, mode, append(pragmas, db.o.busyTimeout(), "query_only(ON)"))); err != nil {
 		return err
 	}
 	db.readers.SetMaxOpenConns(1)

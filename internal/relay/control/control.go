@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/relay/listener"
 )
@@ -40,6 +41,7 @@ const (
 	maxLine     = 100
 	maxReply    = 4 << 20
 	requestTime = 5 * time.Second
+	replyTime   = 2 * time.Minute // after which Ask does not wait any more
 )
 
 // path is the socket in a state directory.
@@ -65,14 +67,18 @@ func Listen(ctx context.Context, stateDir string) (net.Listener, error) {
 // Serve answers until l is closed: do is called with each word that was asked for, one at
 // a time. Others than this user and root are not answered.
 func Serve(l net.Listener, do func(word string) error) {
+	failed := 0 // in a row
 	for {
 		c, err := l.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
-		case err != nil:
-			continue // the listener waits
+		case err != nil: // out of file descriptors, most likely
+			failed++
+			_ = backoff.Sleep(context.Background(), backoff.Doubling(5*time.Millisecond, time.Second, failed))
+			continue
 		}
+		failed = 0
 		answer(c, do)
 	}
 }
@@ -111,6 +117,7 @@ func Ask(ctx context.Context, stateDir, word string) error {
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	defer stop()
+	_ = c.SetDeadline(time.Now().Add(replyTime))
 	if _, err := fmt.Fprintln(c, word); err != nil {
 		return fmt.Errorf("asking the relay: %w", err)
 	}

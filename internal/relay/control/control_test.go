@@ -2,9 +2,13 @@ package control_test
 
 import (
 	"errors"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -51,5 +55,30 @@ func TestARelayIsAsked(t *testing.T) {
 	}
 	if err := control.Ask(t.Context(), dir, control.Reload); !errors.Is(err, control.ErrNotRunning) {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// starved is a listener in a process without a free file descriptor, until it is closed.
+type starved struct {
+	net.Listener
+	asked  atomic.Int64
+	closed atomic.Bool
+}
+
+func (s *starved) Accept() (net.Conn, error) {
+	s.asked.Add(1)
+	if s.closed.Load() {
+		return nil, net.ErrClosed
+	}
+	return nil, syscall.EMFILE
+}
+
+// A socket that cannot accept is not asked without a pause.
+func TestNoFileDescriptorIsWaitedFor(t *testing.T) {
+	var s starved
+	time.AfterFunc(100*time.Millisecond, func() { s.closed.Store(true) })
+	control.Serve(&s, nil)
+	if n := s.asked.Load(); n > 100 {
+		t.Errorf("accepted %d times in 0.1 s", n)
 	}
 }

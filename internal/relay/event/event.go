@@ -41,8 +41,10 @@ const (
 	TooManyRecipients  Code = "relay-too-many-recipients"  // of one message
 	BudgetUsedUp       Code = "relay-budget-used-up"       // the client's
 	MailboxBlocked     Code = "relay-mailbox-blocked"      // by Exchange Online
+	SenderHeld         Code = "relay-sender-held"          // Exchange Online refuses it, and the outbox holds its mail
 	RecipientBad       Code = "relay-recipient-unreadable" // not an address
 	RecipientLocal     Code = "relay-recipient-local"      // no domain, and no alias
+	AliasesWrong       Code = "relay-aliases-wrong"        // an alias leads nowhere that mail can go
 	RecipientElsewhere Code = "relay-recipient-elsewhere"  // the client may not write to its domain
 	MessageBad         Code = "relay-message-unreadable"   // the content is not a message
 	Loop               Code = "relay-loop"                 // it was here before
@@ -56,7 +58,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		ProxyHeader, ProxyBusy, PeerUnknown, TLSRequired, AuthInClear, AuthNotOffered, AuthMechanism, AuthWrong, AuthLater, ListenerRemoved, TooLarge,
-		TooManyRecipients, BudgetUsedUp, MailboxBlocked, RecipientBad, RecipientLocal, RecipientElsewhere, MessageBad, Loop, OutboxFull, OutboxTrouble,
+		TooManyRecipients, BudgetUsedUp, MailboxBlocked, SenderHeld, RecipientBad, RecipientLocal, AliasesWrong, RecipientElsewhere, MessageBad, Loop, OutboxFull, OutboxTrouble,
 		SmartHost, SessionBroken,
 	}
 }
@@ -175,5 +177,5 @@ func See(list *[]string, text string) {
 	}
 }
 
-// Cut is a text of at most MaxText octets.
-func Cut(text string) string { return text[:min(len(text), MaxText)] }
+// Cut is a text of at most MaxText octets. It does not keep what it was cut from.
+func Cut(text string) string { return strings.Clone(text[:min(len(text), MaxText)]) }

@@ -39,13 +39,12 @@ func (p *proposal) addClient(c *Client, placed bool) {
 			e.UIDs = append(e.UIDs, id)
 		}
 	}
-	e.Senders = p.senders(c, e.Name)
-	if !c.More.Domains {
-		e.RecipientDomains = domains(c)
+	var ok bool
+	if e.Senders, ok = p.senders(c, e.Name); !ok {
+		p.note("client %s is left out: without a sender that the file can name, it might use any", e.Name)
+		return
 	}
-	if c.More.Domains || len(c.Domains) > limits.RelayList {
-		p.note("client %s wrote to more domains than were kept: it may write to any", e.Name)
-	}
+	e.RecipientDomains = p.domains(c, e.Name)
 	p.file.Clients = append(p.file.Clients, e)
 }
 
@@ -88,16 +87,22 @@ func plainName(text string) string {
 }
 
 // senders are the addresses that a client used in MAIL and From. Where it has none of its
-// own, it gets that of the default mailbox, which its mail then has.
-func (p *proposal) senders(c *Client, name string) (list []address.Pattern) {
-	var bare bool
+// own, it gets that of the default mailbox, which its mail then has. It is not ok when there
+// are some, and the file can name none.
+func (p *proposal) senders(c *Client, name string) (list []address.Pattern, ok bool) {
+	var bare, odd bool
 	for _, text := range append(slices.Clone(c.Senders), c.Authors...) {
-		a, ok := publicAddress(text)
+		a, public := publicAddress(text)
+		pattern, err := address.ParsePattern("senders", a.Addr())
+		isOdd := err != nil || pattern != a.Pattern() // one with a * in it
 		switch {
-		case !ok:
+		case !public:
 			bare = true
 		case c.More.Senders:
 			list = appendNew(list, "*@"+a.Domain())
+		case isOdd:
+			odd = true
+			p.note("client %s used the sender %q, which the file cannot name: it may not use it", name, text)
 		default:
 			list = appendNew(list, a.Addr())
 		}
@@ -105,9 +110,12 @@ func (p *proposal) senders(c *Client, name string) (list []address.Pattern) {
 	if c.More.Senders {
 		p.note("client %s used more senders than were kept: it may use all of their domains", name)
 	}
+	if odd && len(list) == 0 {
+		return nil, false
+	}
 	isOne := len(list) == 1 && !list[0].IsDomain() // which then stands for none, too
 	if !bare || isOne {
-		return list
+		return list, true
 	}
 	p.spare = true
 	mailbox := p.mailbox()
@@ -117,7 +125,7 @@ func (p *proposal) senders(c *Client, name string) (list []address.Pattern) {
 	case len(list) == 0:
 		list = appendNew(list, mailbox.Addr())
 	}
-	return list
+	return list, true
 }
 
 // mailbox submits what has no sender.
@@ -142,12 +150,24 @@ func appendNew(list []address.Pattern, text string) []address.Pattern {
 	return append(list, pattern)
 }
 
-// domains are those of recipients, as the file has them.
-func domains(c *Client) (list []string) {
+// domains are those of recipients, as the file has them; none when it would not have all.
+func (p *proposal) domains(c *Client, name string) (list []string) {
 	for _, text := range c.Domains {
-		if d, err := address.ParseDomain("recipient_domains", text); err == nil && !slices.Contains(list, d) {
+		d, err := address.ParseDomain("recipient_domains", text)
+		switch {
+		case text == "": // a name without a domain, which is passed on alone
+		case err != nil:
+			p.note("client %s wrote to %q, which the file cannot name: it may not write there", name, text)
+		case !slices.Contains(list, d):
 			list = append(list, d)
 		}
+	}
+	switch {
+	case c.More.Domains, len(list) > limits.RelayList:
+		p.note("client %s wrote to more domains than were kept: it may write to any", name)
+		return nil
+	case len(list) == 0:
+		p.note("client %s may write to any domain: it wrote to none that the file can name", name)
 	}
 	return list
 }

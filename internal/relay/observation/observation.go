@@ -84,6 +84,7 @@ type Seen struct {
 // Close waits.
 type Observer struct {
 	path  string
+	lock  *ownfile.Lock
 	pause time.Duration
 	warn  func(error)
 
@@ -110,14 +111,19 @@ type Options struct {
 // waiting is how many visits wait for the Observer.
 const waiting = 256
 
-// Open goes on with what the file has.
+// Open goes on with what the file has. The error wraps ErrLearning while another Observer
+// has it.
 func Open(ctx context.Context, o Options) (*Observer, error) {
+	held, err := lock(o.Path)
+	if err != nil {
+		return nil, fmt.Errorf("keeping what the relay observes: %w", err)
+	}
 	seen, err := Read(ctx, o.Path)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, held.Unlock())
 	}
 	out := &Observer{
-		path: o.Path, pause: cmp.Or(o.Pause, time.Second), warn: o.Warn, seen: *seen, index: map[string]int{}, left: maxText,
+		path: o.Path, lock: held, pause: cmp.Or(o.Pause, time.Second), warn: o.Warn, seen: *seen, index: map[string]int{}, left: maxText,
 		queue: make(chan event.Visit, waiting), closed: make(chan struct{}), done: make(chan struct{}),
 	}
 	if out.warn == nil {
@@ -159,9 +165,25 @@ func Read(ctx context.Context, path string) (*Seen, error) {
 	return seen, nil
 }
 
-// Forget removes the file.
+// ErrLearning says that a relay learns, which would write again what was forgotten.
+var ErrLearning = errors.New("a relay is in its learning mode")
+
+// lock keeps a file for one process that writes it. The error may wrap ErrLearning.
+func lock(path string) (*ownfile.Lock, error) {
+	held, locked, err := ownfile.TryLock(path + ".lock")
+	if err == nil && !locked {
+		err = ErrLearning
+	}
+	return held, err
+}
+
+// Forget empties the file. The error wraps ErrLearning while an Observer has it.
 func Forget(path string) error {
-	return ownfile.Replace(path, []byte("{}\n"), 0o600)
+	held, err := lock(path)
+	if err != nil {
+		return fmt.Errorf("forgetting what the relay has observed: %w", err)
+	}
+	return errors.Join(ownfile.Replace(path, []byte("{}\n"), 0o600), held.Unlock())
 }
 
 // Visited looks at a session that is over.
@@ -201,6 +223,7 @@ func (o *Observer) run() {
 				o.add(&v)
 			}
 			o.save()
+			_ = o.lock.Unlock() // the end of the process does so, too
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package observation_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -176,7 +177,7 @@ clients:
     user: erp
     senders: [erp@contoso.com]
     recipient_domains: [contoso.com]
-`, notes: []string{"a client signs in to starttls://0.0.0.0:25 without TLS", `the user "erp" needs a password`, "line 5: listeners[0].tls_min", "line 6: listeners[0].auth_without_tls"}},
+`, notes: []string{"a client signs in to starttls://0.0.0.0:25 without TLS", `the user "erp" needs a password`, "listeners[0].tls_min: ", "listeners[0].auth_without_tls: "}},
 		"no sender, and a default mailbox": {options: observation.ProposeOptions{Mailbox: address.MustParse("noreply@contoso.com")}, visits: []event.Visit{visit("192.0.2.17", "", "", "root")}, want: `default_mailbox: 'noreply@contoso.com'
 listeners:
   - address: starttls://0.0.0.0:25
@@ -243,7 +244,42 @@ func TestAClientOfTheInternetIsNotLetInWithAnySender(t *testing.T) {
 	}
 }
 
+// TestWhoGotNothingThroughIsNamed, because the file does not admit it.
+func TestWhoGotNothingThroughIsNamed(t *testing.T) {
+	ups := visit("10.0.0.7", "", "")
+	ups.Messages = 0
+	scan := ups
+	scan.Address, scan.Senders = netip.MustParseAddr("10.0.0.8"), nil // monitoring
+	p, f := propose(t, observation.ProposeOptions{}, ups, scan, visit("10.0.0.4", "", "a@contoso.com"))
+	if len(f.Clients) != 1 || len(p.Notes) != 1 || !strings.HasPrefix(p.Notes[0], "10.0.0.7 wanted to send as <>, and no message of it was taken") {
+		t.Errorf("%s\n%q", p.Text, p.Notes)
+	}
+}
+
 // TestTheFileInUseStays: its entries are there, and what is seen is added.
+// What the file cannot name is nothing that it permits: a client that calls itself
+// *@contoso.com does not get the whole domain, and one without a sender that can be
+// written may not be anyone.
+func TestWhatCannotBeWrittenIsNotPermitted(t *testing.T) {
+	star, odd := visit("10.0.0.1", "", "*@contoso.com", "a@contoso.com"), visit("10.0.0.2", "", "a*b@contoso.com")
+	odd.Hello = "odd"
+	literal := visit("10.0.0.3", "", "c@contoso.com")
+	literal.Hello, literal.Domains = "literal", []string{"[10.0.0.9]"}
+	p, f := propose(t, observation.ProposeOptions{}, star, odd, literal)
+	want := []string{
+		`client printer used the sender "*@contoso.com", which the file cannot name`, `client odd used the sender "a*b@contoso.com", which the file cannot name`,
+		"client odd is left out", "client literal wrote to \"[10.0.0.9]\", which the file cannot name", "client literal may write to any domain",
+	}
+	for i, begin := range want {
+		if i >= len(p.Notes) || !strings.HasPrefix(p.Notes[i], begin) {
+			t.Fatalf("notes %q", p.Notes)
+		}
+	}
+	if len(f.Clients) != 2 || len(f.Clients[0].Senders) != 1 || f.Clients[0].Senders[0].String() != "a@contoso.com" {
+		t.Error(p.Text)
+	}
+}
+
 func TestTheFileInUseStays(t *testing.T) {
 	const old = `
 hostname: relay.contoso.com
@@ -324,4 +360,23 @@ func FuzzPropose(f *testing.F) {
 			t.Errorf("%v\n%s", err, p.Text)
 		}
 	})
+}
+
+// What a relay that learns would write again is not forgotten meanwhile.
+func TestForgetWhileARelayLearns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "observed.json")
+	o, err := observation.Open(t.Context(), observation.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := observation.Forget(path); !errors.Is(err, observation.ErrLearning) {
+		t.Errorf("forgotten: %v", err)
+	}
+	if _, err := observation.Open(t.Context(), observation.Options{Path: path}); !errors.Is(err, observation.ErrLearning) {
+		t.Errorf("a second one learns: %v", err)
+	}
+	o.Close()
+	if err := observation.Forget(path); err != nil {
+		t.Error(err)
+	}
 }

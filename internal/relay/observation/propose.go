@@ -70,7 +70,10 @@ func (p *proposal) sort() {
 	}
 	for i := range p.seen.Clients {
 		c := &p.seen.Clients[i]
+		gotNothing := c.Learned && c.Messages == 0 && len(c.Senders) > 0
 		switch {
+		case gotNothing:
+			p.note("%s wanted to send as %s, and no message of it was taken, so it is left out: \"smtpsend relay sessions --refused\" says why", strings.Join(c.Places, ", "), shown(c.Senders))
 		case c.Messages == 0 || !c.Learned: // nothing to admit, or admitted by the file
 		case c.User == "":
 			if !p.placed(c) {
@@ -89,6 +92,15 @@ func (p *proposal) sort() {
 	}
 	slices.SortFunc(p.places, byPlace)
 	slices.SortFunc(p.users, func(a, b *Client) int { return strings.Compare(a.User, b.User) })
+}
+
+// shown are senders in a sentence.
+func shown(senders []string) string {
+	texts := slices.Clone(senders)
+	for i, s := range texts {
+		texts[i] = cmp.Or(s, "<>")
+	}
+	return strings.Join(texts, ", ")
 }
 
 // placed reports that the file has the client's very address, and says so unless that

@@ -53,6 +53,7 @@ func (p *proposal) write() (*Proposal, error) {
 		return nil, fmt.Errorf("what was observed makes no settings file: %w", err)
 	}
 	for _, w := range f.Warnings {
+		w.Line = 0 // it counts from the first line of Text, before which others are shown
 		p.proposal.Notes = append(p.proposal.Notes, w.String())
 	}
 	return &p.proposal, nil

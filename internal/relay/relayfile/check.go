@@ -137,10 +137,12 @@ func (k *checker) checkTLS(key string, l *Listener) {
 func (k *checker) checkListenersDiffer() {
 	lines := map[string]int{}
 	for i, l := range k.file.Listeners {
+		if l.Address == (Endpoint{}) {
+			continue
+		}
 		key := fmt.Sprintf("listeners[%d]", i)
 		place := l.Address.Path + l.Address.Addr.String()
-		isFree := !l.Address.IsUnix() && l.Address.Addr.Port() == 0
-		if first, twice := lines[place]; twice && !isFree {
+		if first, twice := lines[place]; twice {
 			k.refuse(key+".address", "", "is that of the listener in line %d", first)
 		}
 		lines[place] = l.Line

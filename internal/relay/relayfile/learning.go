@@ -1,6 +1,7 @@
 package relayfile
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -34,6 +35,19 @@ func ParseLearned(text string) (netip.Prefix, error) {
 	return p, nil
 }
 
+// ParseAllLearned is ParseLearned for several. The error begins with the text that is wrong.
+func ParseAllLearned(texts []string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for _, text := range texts {
+		n, err := ParseLearned(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q %w", text, err)
+		}
+		networks = append(networks, n)
+	}
+	return networks, nil
+}
+
 // learnedBits is the length of the largest network of the internet that ParseLearned
 // takes.
 func learnedBits(p netip.Prefix) int {
@@ -41,6 +55,23 @@ func learnedBits(p netip.Prefix) int {
 		return 32 - warnBreadth
 	}
 	return 56 - warnBreadth
+}
+
+// ReadForLearning is the settings file name, for clients that are to be known with all
+// versions of TLS; without a name it is ForLearning.
+func ReadForLearning(ctx context.Context, name string, addresses []string) (*File, error) {
+	if name == "" {
+		f, err := ForLearning(addresses)
+		if err != nil {
+			return nil, errors.New("--listen " + err.Error())
+		}
+		return f, nil
+	}
+	f, err := Read(ctx, name)
+	if err == nil {
+		f.Learn()
+	}
+	return f, err
 }
 
 // ForLearning is a file that has listeners alone, for clients that are to be known. Without

@@ -27,11 +27,11 @@ func within(p netip.Prefix, networks []string) bool {
 }
 
 // embedding are the networks of IPv6 that hold all of IPv4 after so many bits: those of
-// NAT64 (RFC 6052 2.1) and of 6to4 (RFC 3056 2).
+// NAT64 (RFC 6052 2.1, RFC 8215) and of 6to4 (RFC 3056 2).
 var embedding = []struct {
 	network string
 	after   int
-}{{"64:ff9b::/96", 96}, {"2002::/16", 16}}
+}{{"64:ff9b::/96", 96}, {"64:ff9b:1::/48", 96}, {"2002::/16", 16}}
 
 // breadth says how much of the internet a network is: the bits that it leaves free of
 // an address of IPv4, or of the 64 that tell networks of IPv6 apart.

@@ -7,13 +7,11 @@ import (
 	"io"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/guard"
-	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/limits"
 	"github.com/smtpsend/smtpsend/internal/spelling"
 	"github.com/smtpsend/smtpsend/internal/thirdparty/yaml"
@@ -55,7 +53,7 @@ func (r *reader) document(data []byte) (entry, bool) {
 		r.problem(entry{}, "", "is empty: it must have listeners")
 		return entry{}, false
 	case err != nil:
-		r.syntax(err)
+		r.syntax(data, err)
 		return entry{}, false
 	}
 	var second yaml.Node
@@ -63,23 +61,10 @@ func (r *reader) document(data []byte) (entry, bool) {
 	case err == nil:
 		r.problem(entry{line: second.Line}, "", "begins a second document: the file must be one")
 	case !errors.Is(err, io.EOF):
-		r.syntax(err)
+		r.syntax(data, err)
 		return entry{}, false
 	}
 	return r.entry("", doc.Content[0]), true
-}
-
-// syntaxError is what the YAML library says, which has no type for it.
-var syntaxError = lazyregexp.New(`^yaml: (?:line (\d+): )?(.*)`)
-
-// syntax notes an error of the YAML library. The text is only shown.
-func (r *reader) syntax(err error) {
-	parts := syntaxError.Get().FindStringSubmatch(err.Error())
-	if parts == nil {
-		parts = []string{"", "", err.Error()}
-	}
-	line, _ := strconv.Atoi(parts[1]) // 0: the library does not say which
-	r.problem(entry{line: line}, "", "is not YAML: "+parts[2]+"; look for tabs, indentation and missing quotes")
 }
 
 // entry is a node with what leads to it.

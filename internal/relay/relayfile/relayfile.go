@@ -37,7 +37,13 @@ type File struct {
 	Clients        []Client        `yaml:"clients"`         // no two have one name
 	Senders        []SenderRule    `yaml:"senders"`         // the first that matches counts
 	Warnings       []Problem       `yaml:"-"`               // what holds and is unwise, by line
+
+	lines map[string]int // of what is written, by its key
 }
+
+// LineOf is the line of what is written at a key, such as "listeners[0].certificate"; 0
+// when there is nothing.
+func (f *File) LineOf(key string) int { return f.lines[key] }
 
 // Listener is a place where clients connect.
 type Listener struct {
@@ -161,6 +167,6 @@ func Parse(data []byte) (*File, error) {
 	if len(found.all.List) > 0 {
 		return nil, &found.all
 	}
-	f.Warnings = found.all.Warnings
+	f.Warnings, f.lines = found.all.Warnings, found.lines
 	return f, nil
 }

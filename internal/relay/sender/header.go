@@ -15,9 +15,29 @@ type From struct {
 	Bad     bool              // it cannot be told who is meant
 }
 
-// ReadFrom reads the unfolded value of the field From; "" is a message without one. The
-// field Resent-From does not count: it is not what readers are shown.
-func ReadFrom(value string) From {
+// ReadFrom reads the unfolded values of the fields From, of which a message should have
+// one; without any it has none. Each is read by itself: together, a comment or a quoted
+// string that one of them begins and another ends would hide an address from us that
+// readers see. The field Resent-From does not count: it is not what readers are shown.
+func ReadFrom(values ...string) (all From) {
+	named := 0 // fields that say something
+	for _, value := range values {
+		one := readField(value)
+		if one.Bad || one.Name != "" || len(one.Authors) > 0 {
+			named++
+		}
+		all.Authors = append(all.Authors, one.Authors...)
+		all.Name = cmp.Or(all.Name, one.Name)
+		all.Bad = all.Bad || one.Bad
+	}
+	if isMixed := named > 1 && all.Name != ""; all.Bad || isMixed {
+		return From{Bad: true}
+	}
+	return all
+}
+
+// readField reads one field.
+func readField(value string) From {
 	repaired, err := address.RepairField("From", value)
 	if err == nil {
 		if list, err := address.ParseAuthors("From", repaired); err == nil {

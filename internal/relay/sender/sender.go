@@ -6,7 +6,7 @@
 // sender of MAIL itself. The content comes later than MAIL, and so there are two steps:
 // AtMail says mailbox and reverse-path, and AtContent what the header gets.
 //
-// A sender that no other host could know (root, scanner, device@localhost, nas@nas) and
+// A sender that no other host could know (root, device@localhost, nas@nas.local) and
 // the null reverse-path of status mail name no mailbox: they become one. Nothing is
 // opened or asked, and all of it may be called concurrently.
 package sender
@@ -165,7 +165,9 @@ func (r *Rules) spareFor(d *Decision, completed address.Address) (*Decision, Rea
 	d.force = c.Force
 	switch {
 	case !r.spare.IsZero():
-		d.Mailbox = r.spare
+		// Such mail can have any author in From, such as a mailer daemon's at this host,
+		// and Exchange Online would refuse most of them.
+		d.Mailbox, d.force = r.spare, true
 	case !r.account.IsZero():
 		d.Mailbox = r.account
 	case completed.IsZero():

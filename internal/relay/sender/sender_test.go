@@ -82,6 +82,9 @@ func TestTheMailboxFollowsTheSender(t *testing.T) {
 		{domain, "", "", "device@localhost", "device@contoso.com device@contoso.com"},
 		{domain, "", "", "device@DEVICE", "device@contoso.com device@contoso.com"},
 		{domain, "", "", "device@[192.0.2.17]", "device@contoso.com device@contoso.com"},
+		{domain, "", "", "device@192.168.1.17", "device@contoso.com device@contoso.com"},
+		{spare, "", "", "device@my_printer.local", "noreply@contoso.com noreply@contoso.com"},
+		{"senders: [{from: '*@office.local', mailbox: a@contoso.com}]", "", "", "device@office.local", "a@contoso.com a@contoso.com"},
 		{domain, ", senders: ['*@contoso.com']", "", "root", "root@contoso.com root@contoso.com"},
 		{domain, ", senders: [a@contoso.com, b@contoso.com]", "", "root", "sender_not_allowed"},
 		{domain, ", senders: ['*@localhost']", "", "ceo@localhost", "sender_not_allowed"}, // else it were ceo@contoso.com
@@ -151,7 +154,10 @@ func TestTheHeaderFollowsTheDecision(t *testing.T) {
 		{spare, "", "scanner", "", "scanner <noreply@contoso.com> - noreply@contoso.com"},
 		{spare, ", senders: [a@contoso.com]", "scanner", "", "scanner <a@contoso.com> - a@contoso.com"},
 		{spare, "", "<>", "Device <device@DEVICE>", "Device <noreply@contoso.com> - noreply@contoso.com"},
-		{spare, "", "<>", "a@contoso.com", "- - a@contoso.com"},
+		{spare, "", "<>", "A <a@contoso.com>", "A <noreply@contoso.com> A <a@contoso.com> noreply@contoso.com"}, // which noreply may hardly use
+		{spare, "", "root", "MAILER-DAEMON@mx.contoso.com (Mail Delivery System)", "Mail Delivery System <noreply@contoso.com> Mail Delivery System <MAILER-DAEMON@mx.contoso.com> noreply@contoso.com"},
+		{spare, "", "<>", "noreply@contoso.com", "noreply@contoso.com - noreply@contoso.com"},
+		{spare, "", "a@contoso.com", "b@contoso.com", "- - b@contoso.com"},
 		{nothing, "", "a@contoso.com", "root, b@contoso.com", "- - a@contoso.com"}, // not readable: who knows who it is,
 		// The display name.
 		{nothing, ", display_name: Scanner", "a@contoso.com", "a@contoso.com", "Scanner <a@contoso.com> - a@contoso.com"},
@@ -196,6 +202,30 @@ func TestTheHeaderFollowsTheDecision(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
+// A message with several From fields has the authors of each. What one begins and another
+// ends is not read as one.
+func TestEachFromIsReadByItself(t *testing.T) {
+	for _, c := range []struct {
+		values []string
+		want   string
+	}{
+		{nil, "[]  false"},
+		{[]string{""}, "[]  false"},
+		{[]string{"a@contoso.com", "b@contoso.com"}, "[a@contoso.com b@contoso.com]  false"},
+		{[]string{"", "b@contoso.com"}, "[b@contoso.com]  false"},
+		{[]string{"", "Backup Server"}, "[] Backup Server false"},
+		{[]string{"Backup Server", "b@contoso.com"}, "[]  true"},
+		{[]string{"a@contoso.com (x", "ceo@contoso.com)"}, "[]  true"},
+		{[]string{`"x`, `ceo@contoso.com" <a@contoso.com>`}, "[]  true"},
+		{[]string{`"x <ceo@contoso.com>`, `" <a@contoso.com>`}, "[]  true"},
+	} {
+		from := sender.ReadFrom(c.values...)
+		if got := fmt.Sprint(from.Authors, " ", from.Name, " ", from.Bad); got != c.want {
+			t.Errorf("%q: %s; want %s", c.values, got, c.want)
 		}
 	}
 }

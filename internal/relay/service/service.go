@@ -4,6 +4,7 @@
 //
 //   - Another process may submit from the outbox (queue run). Then the relay takes mail
 //     all the same, warns, and tries for the lock again.
+//   - So it does while the disk is full, or another program has the outbox locked.
 //   - An error of the outbox after which it takes nothing ends the service: the next
 //     process recovers.
 //   - At the end of its context who is in the middle of a message finishes it, and so
@@ -124,28 +125,44 @@ func (s *service) supervise(tell func(*sdnotify.Service) error) {
 	}
 }
 
-// submit runs the courier, when this process has the lock.
+// submit runs the courier, when this process has the lock. What keeps it from writing and
+// passes ends neither the service nor, for long, the submitting: clients hear 4yz meanwhile.
 func (s *service) submit(ctx context.Context) error {
-	warned := false
+	var told string
+	var at time.Time
 	for ctx.Err() == nil {
 		sender, left, err := s.Outbox.Lock(ctx)
-		switch {
-		case errors.Is(err, store.ErrLocked):
-			if !warned {
-				s.Logger.Warn("another process submits from this outbox: mail is taken and waits, and submitting begins when that one ends")
-			}
-			warned = true
-			_ = backoff.Sleep(ctx, s.LockPause) // ctx is looked at next
-			continue
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return err
+		if err == nil {
+			s.Recovered(left)
+			err = s.carry(ctx, sender)
 		}
-		s.Recovered(left)
-		return s.carry(ctx, sender)
+		text := waitsFor(err)
+		switch {
+		case ctx.Err() != nil && text != "":
+			return nil
+		case text == "":
+			return err
+		case text != told || time.Since(at) > toldAgain:
+			s.Logger.Warn(text)
+			told, at = text, time.Now()
+		}
+		_ = backoff.Sleep(ctx, s.LockPause) // ctx is looked at next
 	}
 	return nil
+}
+
+// toldAgain is how long the log does not say again what submitting waits for.
+const toldAgain = time.Hour
+
+// waitsFor is what submitting waits for after an error, "" when it does not.
+func waitsFor(err error) string {
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		return "another process submits from this outbox: mail is taken and waits, and submitting begins when that one ends"
+	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrBusy):
+		return "nothing is submitted for now, which is tried again: " + err.Error()
+	}
+	return ""
 }
 
 // carry submits until ctx ends.
@@ -170,7 +187,7 @@ func (s *service) carry(ctx context.Context, sender *outbox.Sender) error {
 // purge removes now and then what is over.
 func (s *service) purge(ctx context.Context, sender *outbox.Sender) {
 	for ctx.Err() == nil {
-		if _, err := sender.Purge(ctx); err != nil && ctx.Err() == nil {
+		if _, err := sender.Purge(ctx); err != nil && ctx.Err() == nil && waitsFor(err) == "" {
 			s.Logger.Warn("removing old messages: " + err.Error())
 		}
 		_ = backoff.Sleep(ctx, s.PurgePause)

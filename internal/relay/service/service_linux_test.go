@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"net"
@@ -19,11 +20,14 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
+	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/relay"
 	"github.com/smtpsend/smtpsend/internal/relay/control"
 	"github.com/smtpsend/smtpsend/internal/relay/relayfile"
@@ -54,7 +58,12 @@ const settings = "listeners: [{address: 'smtp://127.0.0.1:0'}]\nclients: [{name:
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	l := &lab{t: t, dir: t.TempDir(), roots: x509.NewCertPool(), log: make(chan string, 1000), hangup: make(chan os.Signal)}
+	return newLabIn(t, t.TempDir())
+}
+
+func newLabIn(t *testing.T, dir string) *lab {
+	t.Helper()
+	l := &lab{t: t, dir: dir, roots: x509.NewCertPool(), log: make(chan string, 1000), hangup: make(chan os.Signal)}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +73,7 @@ func newLab(t *testing.T) *lab {
 	}
 	t.Cleanup(func() { l.exchange.Close() })
 	l.roots.AppendCertsFromPEM(l.exchange.CAPEM())
-	if l.box, err = outbox.Open(t.Context(), filepath.Join(l.dir, "state"), outbox.Options{AnyFileSystem: true, Reserve: -1}); err != nil {
+	if l.box, err = outbox.Open(t.Context(), filepath.Join(l.dir, "state"), outbox.Options{AnyFileSystem: true, Reserve: -1, LockWait: 100 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.box.Close() })
@@ -230,6 +239,71 @@ func TestServiceTakesMailWhileAnotherSubmits(t *testing.T) {
 	l.arrived(1)
 }
 
+// Another program keeps the database locked when the relay starts: it goes on, and submits
+// when it can.
+func TestServiceWaitsForALockOfAnotherProgram(t *testing.T) {
+	l := newLab(t)
+	l.queue()
+	db, err := sql.Open("sqlite", filepath.Join(l.dir, "state", "queue.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	other, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.do(other, "BEGIN IMMEDIATE")
+	l.start()
+	l.logged("nothing is submitted for now, which is tried again: ")
+	l.do(other, "ROLLBACK")
+	l.arrived(1)
+}
+
+// queue puts a message into the outbox before the relay takes any.
+func (l *lab) queue() {
+	l.t.Helper()
+	_, _, err := l.box.Accept(l.t.Context(), spool.Message{
+		Mailbox: "a@contoso.example", MessageID: "<1@contoso.example>",
+		Envelope: mailobject.Envelope{ReversePath: "a@contoso.example", ForwardPaths: []string{"x@contoso.example"}},
+	}, strings.NewReader("From: a@contoso.example\r\n\r\nx\r\n"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *lab) do(conn *sql.Conn, statement string) {
+	l.t.Helper()
+	if _, err := conn.ExecContext(l.t.Context(), statement); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// The disk gets full after a message was taken: the relay goes on, and submits it when
+// there is room again.
+func TestServiceWaitsForRoom(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("service-test", dir, "tmpfs", 0, "size=4m,mode=0700"); err != nil {
+		if os.Getenv("CI") == "true" && os.Geteuid() == 0 {
+			t.Fatalf("mounting a small disk: %v", err)
+		}
+		t.Skipf("mounting a small disk needs root: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	l := newLabIn(t, dir)
+	l.queue()
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 8<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("filling the disk: %v", err)
+	}
+	l.start()
+	l.logged("nothing is submitted for now, which is tried again: ")
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	l.arrived(1)
+}
+
 func TestServiceManagerIsTold(t *testing.T) {
 	l := newLab(t)
 	l.supervise(0)
@@ -257,7 +331,7 @@ func TestServiceManagerIsTold(t *testing.T) {
 
 func TestServiceThatDoesNotAnswerIsNotCalledAlive(t *testing.T) {
 	l := newLab(t)
-	l.supervise(100 * time.Millisecond)
+	l.supervise(400 * time.Millisecond)
 	l.options.KeepOnly = true
 	l.start()
 	l.until("WATCHDOG=1")

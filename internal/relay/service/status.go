@@ -42,13 +42,13 @@ func (s *service) tell(ctx context.Context) error {
 }
 
 // watch tells the supervisor that the service is alive, as long as it is: each listener
-// accepts and greets, and the outbox answers. Twice in the supervisor's time, so that one
-// slow check does not end the service.
+// accepts and greets, and the outbox answers. A check, and the pause after it, each take a
+// quarter of the supervisor's time at most, so that one that fails does not end the service.
 func (s *service) watch(ctx context.Context) error {
 	if s.Supervisor == nil || s.Supervisor.Watchdog() == 0 {
 		return nil
 	}
-	every := s.Supervisor.Watchdog() / 2
+	every := s.Supervisor.Watchdog() / 4
 	for ctx.Err() == nil {
 		limited, cancel := context.WithTimeout(ctx, every)
 		err := s.Relay.Check(limited)

@@ -39,6 +39,8 @@ func brokenCause(r *event.Refusal) string {
 		return "was turned away: it has as many connections as limits, connections_per_address, permits"
 	case smtpserver.CauseInjected:
 		return "sent more in the clear together with STARTTLS, which was thrown away: someone on the network may have added it"
+	case smtpserver.CauseHTTP:
+		return "sent a request of HTTP: a web page may have made a browser on it try to send mail, or a check of HTTP has the wrong port"
 	case smtpserver.CauseLine:
 		return "sent a command line without an end"
 	case smtpserver.CauseContentSize:

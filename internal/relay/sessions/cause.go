@@ -7,6 +7,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/relay/admission"
 	"github.com/smtpsend/smtpsend/internal/relay/event"
+	"github.com/smtpsend/smtpsend/internal/relay/sender"
 )
 
 // Cause says in words why something was refused, or a session broke, and what helps: a
@@ -33,11 +34,25 @@ func Cause(r *event.Refusal) string {
 	case event.AuthLater:
 		return fmt.Sprintf("%s wanted to sign in as %q after too many wrong passwords: correct the password at the device; it can sign in again in some minutes", who, r.Name)
 	case event.CodeOf(admission.NotAllowedHere):
-		return fmt.Sprintf("%s belongs to no client, and wanted to send as %s: if it is yours, add it to the clients with networks: [%s]%s", who, sender(r.Mail), who, senders(r.Mail))
+		return fmt.Sprintf("%s belongs to no client, and wanted to send as %s: if it is yours, add it to the clients with networks: [%s]%s", who, quoted(r.Mail), who, senders(r.Mail))
 	case event.CodeOf(admission.AuthRequired):
-		return fmt.Sprintf("%s wanted to send as %s without signing in: set a user name and a password at the device, or admit it by address", who, sender(r.Mail))
+		return fmt.Sprintf("%s wanted to send as %s without signing in: set a user name and a password at the device, or admit it by address", who, quoted(r.Mail))
 	}
-	return printable.Line(who + " was told: " + saying(r.Reply))
+	return printable.Line(who + " was told: " + saying(r.Reply) + helps(r.Code))
+}
+
+// helps ends the sentence of a refusal whose reply is for a person at the device, who cannot
+// change the settings.
+func helps(code event.Code) string {
+	switch code {
+	case event.CodeOf(sender.NotAllowed):
+		return "; set another sender at the device, or add this one to senders of the client"
+	case event.CodeOf(sender.FromNotAllowed):
+		return "; set another sender at the device, or add this one to senders of the client, or give the client mailbox and force: true"
+	case event.RecipientElsewhere:
+		return "; if it should, add the domain to recipient_domains of the client"
+	}
+	return ""
 }
 
 // inClear is a sign-in without TLS.
@@ -56,8 +71,8 @@ func wrongPassword(who, name string) string {
 	return text + ": see the names with \"smtpsend relay user ls\""
 }
 
-// sender is a reverse-path as people read it.
-func sender(path string) string {
+// quoted is a reverse-path as people read it.
+func quoted(path string) string {
 	if path == "" {
 		return "<>"
 	}

@@ -133,6 +133,10 @@ func TestCausesAreSaidInWords(t *testing.T) {
 			`192.0.2.17 signed in as "scan\x1b@contoso.com", which the relay's users file does not have with this password; a mailbox and its password are not known to the relay: see the names with "smtpsend relay user ls"`},
 		"an exposed password": {event.Refusal{Session: printer, Code: event.AuthInClear, Exposed: true},
 			"192.0.2.17 sent a password without TLS, which everyone on the network between could read: switch on TLS at the device, and then set another password"},
+		"another sender": {event.Refusal{Session: printer, Code: event.CodeOf(sender.NotAllowed), Reply: "550 5.7.1 client scanner may not use the sender \"boss@contoso.example\""},
+			`192.0.2.17 was told: client scanner may not use the sender "boss@contoso.example"; set another sender at the device, or add this one to senders of the client`},
+		"another domain": {event.Refusal{Session: printer, Code: event.RecipientElsewhere, Reply: "550 5.7.1 client scanner may not write to fabrikam.example"},
+			`192.0.2.17 was told: client scanner may not write to fabrikam.example; if it should, add the domain to recipient_domains of the client`},
 		"any other": {event.Refusal{Session: event.Session{Unix: true, UID: 33}, Code: event.TooLarge, Reply: "552 5.3.4 the message is larger"}, "uid 33 was told: the message is larger"},
 	}
 	for name, tt := range tests {

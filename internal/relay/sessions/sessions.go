@@ -9,6 +9,7 @@
 package sessions
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,7 @@ const waiting = 1024
 // Log keeps events. Its methods are safe for concurrent use, and none but Close waits.
 type Log struct {
 	opts  Options
+	lock  *ownfile.Lock // one process writes
 	queue chan *Record
 	lost  atomic.Int64 // that found the queue full
 
@@ -45,7 +47,12 @@ type Log struct {
 	warned           time.Time
 }
 
-// Open opens the log in a directory, and goes on with what is there.
+// ErrTaken says that another process keeps its sessions in the directory: two would remove
+// each other's files.
+var ErrTaken = errors.New("another relay runs with this directory")
+
+// Open opens the log in a directory, and goes on with what is there. The error may wrap
+// ErrTaken.
 func Open(o Options) (*Log, error) {
 	if o.Warn == nil {
 		o.Warn = func(error) {}
@@ -56,14 +63,21 @@ func Open(o Options) (*Log, error) {
 	if err := ownfile.MakeDir(o.Dir); err != nil {
 		return nil, fmt.Errorf("keeping the relay's sessions: %w", err)
 	}
-	l := &Log{opts: o, queue: make(chan *Record, waiting), closed: make(chan struct{}), done: make(chan struct{})}
+	lock, locked, err := ownfile.TryLock(o.Dir + ".lock")
+	if err == nil && !locked {
+		err = fmt.Errorf("%w: %s", ErrTaken, o.Dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keeping the relay's sessions: %w", err)
+	}
+	l := &Log{opts: o, lock: lock, queue: make(chan *Record, waiting), closed: make(chan struct{}), done: make(chan struct{})}
 	for _, k := range []struct {
 		keeper **keeper
 		prefix string
 	}{{&l.refusals, prefixRefusals}, {&l.visits, prefixVisits}} {
 		files, err := openSegments(o.Dir, k.prefix, o.Now())
 		if err != nil {
-			return nil, fmt.Errorf("keeping the relay's sessions: %w", err)
+			return nil, errors.Join(fmt.Errorf("keeping the relay's sessions: %w", err), lock.Unlock())
 		}
 		*k.keeper = &keeper{files: files}
 	}
@@ -109,6 +123,7 @@ func (l *Log) run() {
 			l.endMinute()
 			l.refusals.files.close()
 			l.visits.files.close()
+			_ = l.lock.Unlock() // the end of the process does so, too
 			return
 		}
 	}

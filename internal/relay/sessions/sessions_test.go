@@ -1,6 +1,7 @@
 package sessions_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -259,4 +260,15 @@ func TestNothingIsReadWhereNothingIs(t *testing.T) {
 	if list := readAll(t, filepath.Join(t.TempDir(), "none"), sessions.Filter{}, noon); len(list) != 0 {
 		t.Errorf("%+v", list)
 	}
+}
+
+// Two relays with one directory would remove each other's files.
+func TestOneRelayWrites(t *testing.T) {
+	dir, c := filepath.Join(t.TempDir(), "relay"), newClock()
+	first := open(t, dir, c)
+	if _, err := sessions.Open(sessions.Options{Dir: dir}); !errors.Is(err, sessions.ErrTaken) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a second one: %v", err)
+	}
+	first.Close()
+	open(t, dir, c).Close()
 }

@@ -19,9 +19,10 @@ import (
 var ErrUnknown = errors.New("no such user")
 
 // Add gives a name a password, and reports whether that replaced another. The file is
-// made, with mode 0600, when it does not exist; else its other lines, its mode and its
-// owner stay. The error is of CheckName or CheckPassword, of Open, or of the file system.
-func Add(ctx context.Context, path, name, password string) (replaced bool, err error) {
+// made when it does not exist, for those who can read the file like (ownfile.ReplaceFor;
+// "": for this user alone); else its other lines, its mode and its owner stay. The error
+// is of CheckName or CheckPassword, of Open, or of the file system.
+func Add(ctx context.Context, path, like, name, password string) (replaced bool, err error) {
 	if err := CheckName(name); err != nil {
 		return false, fmt.Errorf("the name %w", err)
 	}
@@ -29,7 +30,7 @@ func Add(ctx context.Context, path, name, password string) (replaced bool, err e
 		return false, fmt.Errorf("the password %w", err)
 	}
 	line := name + ":" + makeHash(password).String()
-	err = edit(ctx, path, func(f *file) error {
+	err = edit(ctx, path, like, func(f *file) error {
 		if e := f.find(name); e != nil {
 			replaced = true
 			f.lines[e.Line-1] = line
@@ -44,7 +45,7 @@ func Add(ctx context.Context, path, name, password string) (replaced bool, err e
 // Remove takes a name out. The error wraps ErrUnknown when it is not there, or is as
 // Add's.
 func Remove(ctx context.Context, path, name string) error {
-	return edit(ctx, path, func(f *file) error {
+	return edit(ctx, path, "", func(f *file) error {
 		e := f.find(name)
 		if e == nil {
 			return fmt.Errorf("%w: %.80q", ErrUnknown, name)
@@ -68,7 +69,7 @@ func List(ctx context.Context, path string) ([]Entry, []Problem, error) {
 const lockWait = 10 * time.Second
 
 // edit replaces the file by what change makes of it, one process at a time.
-func edit(ctx context.Context, path string, change func(*file) error) error {
+func edit(ctx context.Context, path, like string, change func(*file) error) error {
 	lock, err := lockOf(ctx, path+".lock")
 	if err != nil {
 		return fmt.Errorf("locking the users: %w", err)
@@ -87,7 +88,7 @@ func edit(ctx context.Context, path string, change func(*file) error) error {
 	}
 	data := []byte(strings.Join(f.lines, "\n") + "\n")
 	if isNew {
-		return ownfile.Replace(path, data, 0o600)
+		return ownfile.ReplaceFor(like, path, data)
 	}
 	return ownfile.ReplaceLike(path, data)
 }

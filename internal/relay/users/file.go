@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -75,6 +76,9 @@ type file struct {
 // read reads a file that root or this user wrote.
 func read(ctx context.Context, path string) (*file, error) {
 	data, err := ownfile.ReadTrusted(ctx, path, maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("there is no users file yet, add the first user with \"smtpsend relay user add NAME\": %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}

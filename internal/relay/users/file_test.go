@@ -113,7 +113,7 @@ func TestFileIsEdited(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for _, name := range []string{"scanner", "a.name@contoso.example"} {
-		if replaced, err := users.Add(ctx, path, name, users.Generate()); err != nil || replaced {
+		if replaced, err := users.Add(ctx, path, "", name, users.Generate()); err != nil || replaced {
 			t.Fatal(replaced, err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestFileIsEdited(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if replaced, err := users.Add(ctx, path, "SCANNER", users.Generate()); err != nil || !replaced {
+	if replaced, err := users.Add(ctx, path, "", "SCANNER", users.Generate()); err != nil || !replaced {
 		t.Fatal(replaced, err)
 	}
 	entries, warnings, err := users.List(ctx, path)
@@ -147,11 +147,11 @@ func TestFileIsEdited(t *testing.T) {
 		t.Errorf("mode %v", info.Mode())
 	}
 	for password, want := range map[string]string{"short": "fewer than 8", "pässword": "printable ASCII", " password": "blank", strings.Repeat("x", 300): "more than 256", "pass\nword": "printable ASCII"} {
-		if _, err := users.Add(ctx, path, "x", password); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := users.Add(ctx, path, "", "x", password); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", password, err)
 		}
 	}
-	if _, err := users.Add(ctx, path, "x:y", "password"); err == nil {
+	if _, err := users.Add(ctx, path, "", "x:y", "password"); err == nil {
 		t.Error("a name with a colon was taken")
 	}
 }
@@ -161,7 +161,7 @@ func TestEditsAtTheSameTimeAreAllKept(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			if _, err := users.Add(t.Context(), path, "user"+string(rune('a'+i)), "password"); err != nil {
+			if _, err := users.Add(t.Context(), path, "", "user"+string(rune('a'+i)), "password"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -180,7 +180,7 @@ func TestFileOfOthersIsRefused(t *testing.T) {
 	if _, err := users.Open(t.Context(), users.Options{Path: path}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := users.Add(t.Context(), path, "a", "password"); err != nil {
+	if _, err := users.Add(t.Context(), path, "", "a", "password"); err != nil {
 		t.Fatal(err)
 	}
 	for mode, refused := range map[os.FileMode]bool{0o666: true, 0o620: true, 0o644: false} {

@@ -166,17 +166,6 @@ func (u *Users) refresh(ctx context.Context) {
 	}
 }
 
-// Names are the names as the file has them, in its order.
-func (u *Users) Names() []string {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	names := make([]string, len(u.file.entries))
-	for i, e := range u.file.entries {
-		names[i] = e.Name
-	}
-	return names
-}
-
 // Has reports a name, without regard to its case.
 func (u *Users) Has(name string) bool {
 	u.mu.Lock()

@@ -5,7 +5,7 @@ package relayview
 import (
 	"fmt"
 
-	"github.com/smtpsend/smtpsend/internal/relay"
+	"github.com/smtpsend/smtpsend/internal/relay/filecheck"
 	"github.com/smtpsend/smtpsend/internal/relay/users"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -15,7 +15,7 @@ import (
 type Check struct {
 	stdio.Schema
 	ExitCode int `json:"exit_code"`
-	relay.Examination
+	filecheck.Result
 }
 
 // Print writes each warning and each problem in a line, and that there is none.

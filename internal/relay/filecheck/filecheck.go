@@ -1,9 +1,14 @@
-package relay
+// Package filecheck says what keeps a relay from starting with a settings file, and what
+// is unwise: the file itself, the users file and the certificates that it names. It may
+// be used concurrently.
+package filecheck
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/relay/certificate"
@@ -11,8 +16,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/relay/users"
 )
 
-// Examination is what is wrong with a settings file, and with what it names.
-type Examination struct {
+// Result is what is wrong with a settings file, and with what it names.
+type Result struct {
 	File      string              `json:"file"`
 	Listeners int                 `json:"listeners"` // 0 when the file does not hold
 	Clients   int                 `json:"clients"`
@@ -22,8 +27,8 @@ type Examination struct {
 
 // Examine reads a settings file, and the users file and the certificates that it names.
 // Nothing is opened to listen. The error is that of a file that cannot be read at all.
-func Examine(ctx context.Context, name string) (Examination, error) {
-	found := Examination{File: name, Problems: []relayfile.Problem{}, Warnings: []relayfile.Problem{}}
+func Examine(ctx context.Context, name string) (Result, error) {
+	found := Result{File: name, Problems: []relayfile.Problem{}, Warnings: []relayfile.Problem{}}
 	f, err := relayfile.Read(ctx, name)
 	if wrong, ok := errors.AsType[*relayfile.Problems](err); ok {
 		found.Problems, found.Warnings = append(found.Problems, wrong.List...), append(found.Warnings, wrong.Warnings...)
@@ -43,12 +48,12 @@ func named(ctx context.Context, f *relayfile.File) (problems, warnings []relayfi
 	if f.UsersFile != "" {
 		entries, unwise, err := users.List(ctx, f.UsersFile)
 		if err != nil {
-			problems = append(problems, relayfile.Problem{Key: "users_file", Value: f.UsersFile, Reason: err.Error()})
+			problems = append(problems, relayfile.Problem{Line: f.LineOf(usersKey), Key: usersKey, Value: f.UsersFile, Reason: err.Error()})
 		} else {
 			warnings = append(warnings, missing(f, entries)...)
 		}
 		for _, p := range unwise {
-			warnings = append(warnings, relayfile.Problem{Key: "users_file", Value: f.UsersFile, Reason: p.String()})
+			warnings = append(warnings, relayfile.Problem{Line: f.LineOf(usersKey), Key: usersKey, Value: f.UsersFile, Reason: p.String()})
 		}
 	}
 	for i, l := range f.Listeners {
@@ -56,15 +61,43 @@ func named(ctx context.Context, f *relayfile.File) (problems, warnings []relayfi
 			continue
 		}
 		key := fmt.Sprintf("listeners[%d].certificate", i)
-		_, err := certificate.Open(ctx, certificate.Options{File: l.Certificate, Key: l.Key, Warn: func(err error) {
-			warnings = append(warnings, relayfile.Problem{Line: l.Line, Key: key, Value: l.Certificate, Reason: err.Error()})
+		about := func(reason string) relayfile.Problem {
+			return relayfile.Problem{Line: f.LineOf(key), Key: key, Value: l.Certificate, Reason: reason}
+		}
+		c, err := certificate.Open(ctx, certificate.Options{File: l.Certificate, Key: l.Key, Warn: func(err error) {
+			warnings = append(warnings, about(err.Error()))
 		}})
 		if err != nil {
-			problems = append(problems, relayfile.Problem{Line: l.Line, Key: key, Value: l.Certificate, Reason: err.Error()})
+			problems = append(problems, about(err.Error()))
+			continue
+		}
+		if f.Hostname != "" && c.Leaf().VerifyHostname(f.Hostname) != nil {
+			warnings = append(warnings, about(fmt.Sprintf("is not for %s (hostname) but for %s: programs that check the certificate must connect by a name that it has", f.Hostname, namesIn(c.Leaf()))))
 		}
 	}
 	return problems, warnings
 }
+
+// usersKey is the key of the users file.
+const usersKey = "users_file"
+
+// namesIn are the first names of a certificate, for people.
+func namesIn(leaf *x509.Certificate) string {
+	names := slices.Clone(leaf.DNSNames)
+	for _, a := range leaf.IPAddresses {
+		names = append(names, a.String())
+	}
+	switch {
+	case len(names) == 0:
+		return "no name (it has no subjectAltName)"
+	case len(names) > shownNames:
+		names = append(names[:shownNames], "...")
+	}
+	return strings.Join(names, ", ")
+}
+
+// shownNames is how many names of a certificate are shown.
+const shownNames = 3
 
 // missing are clients whose user the users file does not have.
 func missing(f *relayfile.File, entries []users.Entry) (warnings []relayfile.Problem) {
