@@ -28,9 +28,15 @@ func (a *Account) makeCredential() (inUse, error) {
 	c := a.cfg.Credential
 	switch c.Kind {
 	case credential.Certificate:
-		first, err := a.certificate(a.CertificateFiles())
-		return inUse{proof: a.followed(first, a.nextCertificate, setting.ClientCertificateNextFile)}, err
+		pair, err := keypair.Read(context.Background(), a.CertificateFiles())
+		if err != nil {
+			return inUse{}, err
+		}
+		a.warnOfCertificate(pair.Certificate())
+		first := entra.Certificate(pair, a.cfg.OfficeClientCertificateChain)
+		return inUse{proof: a.followed(first, a.nextCertificate, setting.ClientCertificateNextFile)}, nil
 	case credential.Federated:
+		a.warnOfEnd(a.tokenItems(context.Background())...)
 		return inUse{proof: entra.Federated(a.FederatedToken())}, nil
 	case credential.ManagedIdentity:
 		name, value := c.Identity()
@@ -38,8 +44,10 @@ func (a *Account) makeCredential() (inUse, error) {
 			Endpoint: c.URL, Header: c.Proof, Arc: c.Way == credential.Arc, Name: name, Value: value,
 		}}, nil
 	case credential.AccessToken:
+		a.warnOfEnd(a.tokenItems(context.Background())...)
 		return inUse{elsewhere: entra.Provider{Name: c.By, Get: a.accessToken()}}, nil
 	}
+	a.warnOfEnd(a.secretItems()...)
 	return inUse{proof: a.followed(entra.Secret(a.cfg.OfficeClientSecret), a.nextSecret, setting.ClientSecretNext)}, nil
 }
 

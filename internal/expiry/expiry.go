@@ -48,6 +48,15 @@ type Item struct {
 	NextEnds time.Time
 }
 
+// FollowedBy is the item with what takes its place and ends at that time. What ends
+// sooner takes no place.
+func (i Item) FollowedBy(ends time.Time) Item {
+	if ends.After(i.Ends) {
+		i.Followed, i.NextEnds = true, ends
+	}
+	return i
+}
+
 // isRenewed reports that another program renews it many times a day: then only an end
 // that has passed means something.
 func (i Item) isRenewed() bool { return i.Kind == FederatedToken || i.Kind == AccessToken }
