@@ -81,7 +81,14 @@ func (i Item) EndsWithin(now time.Time, within time.Duration) bool {
 }
 
 // Critical reports that mail stops now or within a week, because nothing follows.
-func (i Item) Critical(now time.Time) bool { return !i.Followed && i.EndsWithin(now, Urgent) }
+func (i Item) Critical(now time.Time) bool {
+	return i.Kind != NextCertificate && !i.follows(now) && i.EndsWithin(now, Urgent)
+}
+
+// follows reports that what takes its place is there, and has not ended itself.
+func (i Item) follows(now time.Time) bool {
+	return i.Followed && (i.NextEnds.IsZero() || i.NextEnds.After(now))
+}
 
 // Days are those that are left, a begun one counted; after the end, those that have
 // passed since, as a negative number.
@@ -116,7 +123,7 @@ func (i Item) State(now time.Time, within time.Duration) State {
 
 // Text says on one line what ends, on which day, in how many days, and what to do. The
 // day is that of now's zone.
-func (i Item) Text(now time.Time) string { return i.When(now) + ": " + i.advice(i.Ended(now)) }
+func (i Item) Text(now time.Time) string { return i.When(now) + ": " + i.advice(now) }
 
 // When is Text without what to do.
 func (i Item) When(now time.Time) string {
@@ -162,14 +169,13 @@ func (i Item) passed(now time.Time) string {
 }
 
 // advice is what to do, with what happens else.
-func (i Item) advice(ended bool) string {
+func (i Item) advice(now time.Time) string {
 	const finish = "finish with: smtpsend cert rotate --finish"
+	ended := i.Ended(now)
 	switch i.Kind {
 	case Certificate:
 		switch {
-		case i.Followed && i.NextEnds.IsZero():
-			return "the next one is there; " + finish
-		case i.Followed:
+		case i.follows(now):
 			return "the next one is there, until " + i.NextEnds.Format(time.DateOnly) + "; " + finish
 		case ended:
 			return "Microsoft Entra ID refuses it, and no mail is submitted: make a new one with smtpsend cert rotate, upload it, then " + finish

@@ -86,6 +86,12 @@ func TestWhatFollowsMakesItLessUrgent(t *testing.T) {
 	if item.Critical(now) || item.Critical(end.AddDate(0, 0, 1)) {
 		t.Error("urgent, though another follows")
 	}
+	if item = item.FollowedBy(end.AddDate(0, 0, 2)); item.Critical(end.AddDate(0, 0, 1)) || !item.Critical(end.AddDate(0, 0, 2)) {
+		t.Error("urgent is not the time from the end of what follows")
+	}
+	if next := (expiry.Item{Kind: expiry.NextCertificate, Ends: end}); next.Critical(end) {
+		t.Error("urgent, though only what follows has ended")
+	}
 }
 
 // Only what is asked for is within, and JSON says all of them.

@@ -1,4 +1,7 @@
-package account
+// Package watch finds what of the settings in use ends by itself: the credential, the one
+// that follows it, and the certificates of the relay. It reads files, and asks no server
+// and runs no program.
+package watch
 
 import (
 	"context"
@@ -6,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/certfile"
+	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/credential"
 	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/idtoken"
@@ -19,55 +24,50 @@ import (
 // maxCertificates is the size in octets up to which a file of certificates is read.
 const maxCertificates = 1 << 20
 
-// warnOfEnd warns of a credential that ends within 30 days, or has ended. It is asked
-// once, when the credential is made, and is given what was read for that anyway.
-func (a *Account) warnOfEnd(items ...expiry.Item) {
-	if a.opts.Warn == nil {
-		return
-	}
-	now := a.opts.Now()
-	for _, i := range expiry.Within(items, now, expiry.Notice) {
-		a.opts.Warn(&expiry.Warning{Item: i, At: now})
-	}
+// Watch says where to look. It is safe for concurrent use.
+type Watch struct {
+	Config      *config.Config
+	First, Next keypair.Files // of the certificate in use, and of the one that follows
 }
 
-// Ends are all the things of these settings that end by themselves, read anew: the
+// All are all the things that end by themselves, read anew: the
 // credential, the one that follows it, and the certificates of the relay. Beside an
-// error are those that could be read. No server is asked, and no program is run.
-func (a *Account) Ends(ctx context.Context) ([]expiry.Item, error) {
+// error are those that could be read.
+func (w Watch) All(ctx context.Context) ([]expiry.Item, error) {
 	var items []expiry.Item
 	var failed error
-	switch a.cfg.Credential.Kind {
+	switch w.Config.Credential.Kind {
 	case credential.Certificate:
-		items, failed = a.certificateItems(ctx)
+		items, failed = w.certificateItems(ctx)
 	case credential.Secret:
-		items = a.secretItems()
+		items = w.secretItems()
 	case credential.Federated, credential.AccessToken:
-		items = a.tokenItems(ctx)
+		items = w.tokenItems(ctx)
+	case credential.ManagedIdentity:
 	}
-	relay, err := a.relayItems(ctx)
+	relay, err := w.relayItems(ctx)
 	return append(items, relay...), errors.Join(failed, err)
 }
 
-func (a *Account) secretItems() []expiry.Item {
-	day := a.cfg.OfficeClientSecretExpires
-	if day.IsZero() || a.cfg.Credential.Kind != credential.Secret {
+func (w Watch) secretItems() []expiry.Item {
+	day := w.Config.OfficeClientSecretExpires
+	if day.IsZero() || w.Config.Credential.Kind != credential.Secret {
 		return nil
 	}
 	return []expiry.Item{{
-		Kind: expiry.ClientSecret, Name: a.cfg.Credential.By, Ends: day, WholeDay: true,
-		Followed: !a.cfg.OfficeClientSecretNext.IsZero(),
+		Kind: expiry.ClientSecret, Name: w.Config.Credential.By, Ends: day, WholeDay: true,
+		Followed: !w.Config.OfficeClientSecretNext.IsZero(),
 	}}
 }
 
 // certificateItems are the certificate and the one that follows it, if there is one.
-func (a *Account) certificateItems(ctx context.Context) ([]expiry.Item, error) {
-	chain, err := keypair.Certificates(ctx, a.CertificateFiles())
+func (w Watch) certificateItems(ctx context.Context) ([]expiry.Item, error) {
+	chain, err := keypair.Certificates(ctx, w.First)
 	if err != nil {
 		return nil, err
 	}
-	first := expiry.Item{Kind: expiry.Certificate, Name: a.cfg.Credential.Value, Ends: chain[0].NotAfter}
-	next, found, err := a.nextItem(ctx)
+	first := expiry.Item{Kind: expiry.Certificate, Name: w.First.Certificate, Ends: chain[0].NotAfter}
+	next, found, err := w.nextItem(ctx)
 	if !found {
 		return []expiry.Item{first}, err
 	}
@@ -75,35 +75,40 @@ func (a *Account) certificateItems(ctx context.Context) ([]expiry.Item, error) {
 }
 
 // nextItem is the certificate that follows. found is false when there is none.
-func (a *Account) nextItem(ctx context.Context) (next expiry.Item, found bool, err error) {
-	files := a.NextCertificateFiles()
-	chain, err := keypair.Certificates(ctx, files)
+func (w Watch) nextItem(ctx context.Context) (next expiry.Item, found bool, err error) {
+	chain, err := keypair.Certificates(ctx, w.Next)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && a.cfg.OfficeClientCertificateNextFile == "":
+	case errors.Is(err, fs.ErrNotExist) && w.Config.OfficeClientCertificateNextFile == "":
 		return expiry.Item{}, false, nil
 	case err != nil:
 		return expiry.Item{}, false, err
 	}
-	return expiry.Item{Kind: expiry.NextCertificate, Name: files.Certificate, Ends: chain[0].NotAfter}, true, nil
+	return expiry.Item{Kind: expiry.NextCertificate, Name: w.Next.Certificate, Ends: chain[0].NotAfter}, true, nil
 }
 
-// warnOfCertificate is warnOfEnd for a certificate that was read. The next one is looked
-// at only when this one ends soon.
-func (a *Account) warnOfCertificate(c *x509.Certificate) {
-	first := expiry.Item{Kind: expiry.Certificate, Name: a.cfg.Credential.Value, Ends: c.NotAfter}
-	if a.opts.Warn == nil || !first.EndsWithin(a.opts.Now(), expiry.Notice) {
-		return
+// InUse is the credential in use alone, for who has read its certificate c; nil for other
+// kinds. The one that follows is looked at only when this one ends within that time: so it
+// costs nearly nothing. What cannot be read is said by who needs it.
+func (w Watch) InUse(ctx context.Context, c *x509.Certificate, now time.Time, within time.Duration) []expiry.Item {
+	if c == nil {
+		return append(w.secretItems(), w.tokenItems(ctx)...)
 	}
-	if next, found, _ := a.nextItem(context.Background()); found {
-		first = first.FollowedBy(next.Ends)
+	first := expiry.Item{Kind: expiry.Certificate, Name: w.First.Certificate, Ends: c.NotAfter}
+	if first.EndsWithin(now, within) {
+		if next, found, _ := w.nextItem(ctx); found {
+			first = first.FollowedBy(next.Ends)
+		}
 	}
-	a.warnOfEnd(first)
+	return []expiry.Item{first}
 }
 
 // tokenItems is a token of another issuer, or of another program, when it is in a file
 // or a variable, and says when it ends. What cannot be read is said by who needs it.
-func (a *Account) tokenItems(ctx context.Context) []expiry.Item {
-	c := a.cfg.Credential
+func (w Watch) tokenItems(ctx context.Context) []expiry.Item {
+	c := w.Config.Credential
+	if c.Kind != credential.Federated && c.Kind != credential.AccessToken {
+		return nil
+	}
 	kind, read := expiry.FederatedToken, idtoken.Fixed(c.Proof)
 	switch {
 	case c.Way == credential.File:
@@ -127,11 +132,11 @@ func (a *Account) tokenItems(ctx context.Context) []expiry.Item {
 
 // relayItems are the certificates that the relay's settings file names. Those that the
 // relay makes for itself it renews.
-func (a *Account) relayItems(ctx context.Context) (items []expiry.Item, failed error) {
-	if a.cfg.RelayFile == "" {
+func (w Watch) relayItems(ctx context.Context) (items []expiry.Item, failed error) {
+	if w.Config.RelayFile == "" {
 		return nil, nil
 	}
-	file, err := relayfile.Read(ctx, a.cfg.RelayFile)
+	file, err := relayfile.Read(ctx, w.Config.RelayFile)
 	if err != nil {
 		return nil, err
 	}
