@@ -88,7 +88,7 @@ func (g *application) courierOptions(cfg *config.Config) (courier.Options, error
 	if err != nil {
 		return o, exit.With(exit.Config, err)
 	}
-	o.Logger = g.out.Logger()
+	o.Logger, o.Now = g.out.Logger(), func() time.Time { return clock(g) }
 	o.Trouble = func(err error) { g.out.Warningf("tried again: %v", err) }
 	o.Unnotified = func(err error) { g.out.Warningf("the notice could not be sent; it is tried again later: %v", err) }
 	if g.timeoutGiven {
