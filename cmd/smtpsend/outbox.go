@@ -45,7 +45,7 @@ func openOutboxBy(ctx context.Context, g *application, cfg *config.Config, open 
 		return nil, exit.With(exit.Config, err)
 	}
 	o := outbox.Options{
-		Limits: mailbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
+		Limits: mailbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay, Uncounted: cfg.Service == choice.ServiceHVE},
 		Minute: time.Minute / time.Duration(cfg.TimeScale), Day: 24 * time.Hour / time.Duration(cfg.TimeScale),
 		Warn: func(text string) { g.out.Warningf("%s", text) },
 	}

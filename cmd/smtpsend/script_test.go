@@ -140,6 +140,10 @@ func cmdSandbox(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	o := sandbox.Options{}
 	for _, text := range args[1:] {
+		if text == "service=hve" {
+			o.HVE = true
+			continue
+		}
 		if after, ok := strings.CutPrefix(text, "retry-after="); ok {
 			d, err := time.ParseDuration(after)
 			ts.Check(err)

@@ -89,7 +89,7 @@ func (a *Account) Server(mailbox string) session.Options {
 		}[cfg.SMTPSecurity],
 		LoadRoots: func() (*x509.CertPool, error) { return a.roots(), nil },
 		EHLOName:  cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily), Trace: a.opts.Trace,
-		Chunking: &a.chunking,
+		Chunking: &a.chunking, Recipients: cfg.Service.RecipientsPerMessage(),
 	}
 }
 

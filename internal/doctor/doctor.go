@@ -128,6 +128,7 @@ type Options struct {
 	SendTo      string // bare address that gets the test message; "" for none
 	// TenantID is the tenant of the settings, a GUID or a domain.
 	TenantID string
+	HVE      bool            // the service is High Volume Email
 	Ends     []expiry.Found  // what ends by itself; see SayEnds
 	Facts    diagnosis.Facts // for the commands
 
