@@ -89,7 +89,7 @@ func (g *application) account(cfg *config.Config) *account.Account {
 // made of the same settings.
 func warnOnce(g *application, err error) {
 	if _, said := g.said.LoadOrStore(err.Error(), true); !said {
-		g.out.Warningf("%v", err)
+		g.warn(err.Error())
 	}
 }
 
