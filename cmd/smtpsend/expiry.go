@@ -94,6 +94,9 @@ func runExpiry(ctx context.Context, g *application, e *expiryFlags) error {
 // whatEnds are the items, and why there may be more.
 func whatEnds(ctx context.Context, g *application, cfg *config.Config) ([]expiry.Item, error) {
 	items, err := g.account(cfg).Watch().All(ctx)
+	if cfg.Credential.Kind == "" { // as with NO_MAILS
+		err = errors.Join(err, errors.New("no credential is set: it is not known what ends"))
+	}
 	if cfg.Credential.Kind == credential.Secret && cfg.OfficeClientSecretExpires.IsZero() {
 		err = errors.Join(err, fmt.Errorf("it is not known when the client secret ends: set %s%s to the day that the portal shows", config.Prefix, setting.ClientSecretExpires))
 	}
