@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/batch"
 	"github.com/smtpsend/smtpsend/internal/config"
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/exit/ending"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -18,7 +19,7 @@ import (
 // begun before.
 func (b *batchFlags) checkAndForecast(ctx context.Context, g *application, cfg *config.Config, file *rows.File, plan batch.Plan) (checked batch.Checked, f batch.Forecast, err error) {
 	forecast := func(c batch.Checked, u batch.Usage) batch.Forecast {
-		return c.Forecast(cfg.MessagesPerMinute*cfg.TimeScale, cfg.RecipientsPerDay*cfg.TimeScale, u)
+		return c.Forecast(scaledLimit(cfg.MessagesPerMinute, cfg), scaledLimit(cfg.RecipientsPerDay, cfg), u)
 	}
 	if cfg.StateDir == "" || !outbox.Exists(cfg.StateDir) || b.dryRun != "" {
 		checked, err = b.checkAll(ctx, g, file, plan, nil)
@@ -31,6 +32,14 @@ func (b *batchFlags) checkAndForecast(ctx context.Context, g *application, cfg *
 		return err
 	})
 	return checked, f, err
+}
+
+// scaledLimit is a limit for a forecast; one that is not there is not reached.
+func scaledLimit(n int, cfg *config.Config) int {
+	if n == 0 || n == exchange.Uncounted {
+		return exchange.Uncounted
+	}
+	return n * cfg.TimeScale
 }
 
 // checkBeside checks the rows that the outbox does not know, and counts what waits

@@ -7,6 +7,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/setting"
 	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -38,7 +39,14 @@ func runConfigCheck(ctx context.Context, g *application) error {
 	if err != nil && !g.json {
 		return err
 	}
-	g.show(view.NewSettingsCheck(cfg, err))
+	var found []expiry.Found
+	if err == nil {
+		var unread error
+		if found, unread = endsOf(ctx, g, g.account(cfg)); unread != nil {
+			g.out.Warningf("it is not known when all of it ends: %v", unread)
+		}
+	}
+	g.show(view.NewSettingsCheck(cfg, err, found))
 	return toldOf(err)
 }
 

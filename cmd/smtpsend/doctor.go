@@ -98,7 +98,7 @@ func countDown(g *application, left time.Duration) {
 // goes through all checks and shows what came of it.
 func examine(ctx context.Context, g *application, d *doctorFlags) error {
 	cfg, settingsErr := config.Load(ctx, g.options())
-	o, err := examination(g, cfg, d, settingsErr)
+	o, err := examination(ctx, g, cfg, d, settingsErr)
 	if err != nil {
 		return err
 	}
@@ -122,11 +122,15 @@ func examine(ctx context.Context, g *application, d *doctorFlags) error {
 
 // examination is what doctor looks at. With settings that cannot be used it is their
 // check alone.
-func examination(g *application, cfg *config.Config, d *doctorFlags, settingsErr error) (doctor.Options, error) {
+func examination(ctx context.Context, g *application, cfg *config.Config, d *doctorFlags, settingsErr error) (doctor.Options, error) {
 	if problems, ok := errors.AsType[*config.Problems](settingsErr); ok {
 		return doctor.Options{Settings: doctor.BadSettings(cfg, problems)}, nil
 	}
-	o, err := doctor.FromSettings(g.account(cfg), d.Asked)
+	acct := g.account(cfg)
+	o, err := doctor.FromSettings(acct, d.Asked)
+	if err == nil {
+		o.SayEnds(endsOf(ctx, g, acct))
+	}
 	if errors.Is(err, doctor.ErrNoMailbox) {
 		return o, exit.Usagef("%w: use --mailbox, or set %sMAIL_SENDER", err, config.Prefix)
 	}

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +67,11 @@ type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string
+	ahead          time.Duration // by which tests move the clock that says what ends
 }
+
+// clock is the time by which it is judged what ends.
+func clock(g *application) time.Time { return time.Now().Add(g.ahead) }
 
 // printer writes to the streams.
 func (p *process) printer() *stdio.Printer { return stdio.NewPrinter(p.stdout, p.stderr) }

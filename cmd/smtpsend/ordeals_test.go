@@ -57,7 +57,7 @@ func ofArguments() []ordeal {
 		{"queue", "hold", "--mailbox", argument}, {"queue", "release", argument}, {"queue", "backup", "/nowhere/" + argument},
 		{"queue", "stats", "--since", argument}, {"queue", "cancel", argument}, {"doctor", "--mailbox", argument}, {"doctor", "--send-to", argument},
 		{"doctor", "--limit", argument}, {"token", "--mailbox", argument},
-		{"token", "--min-life", argument}, {"--env-file", argument, "config", "check"}, {"--env-file", argument, "config", "show"},
+		{"expiry", "--within", argument}, {"expiry", "--notify", argument}, {"token", "--min-life", argument}, {"--env-file", argument, "config", "check"}, {"--env-file", argument, "config", "show"},
 		{"--env-file", argument, "config", "example", argument}, {"config", "import", argument},
 		{"secret", "seal", argument}, {"secret", "check", argument}, {"sandbox", "--fault", argument}, {"sandbox", "--fault", "greeting," + argument},
 		{"sandbox", "--scenario", argument}, {"sandbox", "--listen-smtp", argument}, {"sandbox", "--listen-http", argument},
@@ -244,7 +244,7 @@ func ofSettings() []ordeal {
 	file := "SMTPSEND_MAIL_SENDER=\"" + hidden + "\"\nSMTPSEND_MAIL_SERVER=" + argument + "\n" + argument + "\nSMTPSEND_" + argument + "=1\nSMTPSEND_SMTP_PORT=" + hidden + "\n"
 	var all []ordeal
 	for _, args := range [][]string{
-		{"config", "check"}, {"config", "show"}, {"send", "--to", "a@contoso.example", "--text", "x"}, {"doctor"}, {"token"}, {"queue", "ls"}, {"secret", "check"},
+		{"config", "check"}, {"config", "show"}, {"send", "--to", "a@contoso.example", "--text", "x"}, {"doctor"}, {"expiry"}, {"token"}, {"queue", "ls"}, {"secret", "check"},
 		{"sendmail", "a@contoso.example"}, {"sendmail", "-bp"}, {"batch", "x"},
 	} {
 		all = append(all, ordeal{name: fmt.Sprintf("an env file, %q", args), args: append([]string{"--env-file", "@@/" + argument}, args...), stdin: "x", files: map[string]string{argument: file}, silent: true, brief: true})

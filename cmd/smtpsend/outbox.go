@@ -45,7 +45,7 @@ func openOutboxBy(ctx context.Context, g *application, cfg *config.Config, open 
 		return nil, exit.With(exit.Config, err)
 	}
 	o := outbox.Options{
-		Limits: mailbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay},
+		Limits: mailbox.Limits{PerMinute: cfg.MessagesPerMinute, RecipientsPerDay: cfg.RecipientsPerDay, Uncounted: cfg.Service == choice.ServiceHVE},
 		Minute: time.Minute / time.Duration(cfg.TimeScale), Day: 24 * time.Hour / time.Duration(cfg.TimeScale),
 		Warn: func(text string) { g.out.Warningf("%s", text) },
 	}
@@ -88,7 +88,7 @@ func (g *application) courierOptions(cfg *config.Config) (courier.Options, error
 	if err != nil {
 		return o, exit.With(exit.Config, err)
 	}
-	o.Logger = g.out.Logger()
+	o.Logger, o.Now = g.out.Logger(), func() time.Time { return clock(g) }
 	o.Trouble = func(err error) { g.out.Warningf("tried again: %v", err) }
 	o.Unnotified = func(err error) { g.out.Warningf("the notice could not be sent; it is tried again later: %v", err) }
 	if g.timeoutGiven {

@@ -68,6 +68,7 @@ func runRelay(ctx context.Context, g *application, learn *observing) error {
 		return err
 	}
 	log := g.out.Journal(g.json)
+	g.warn = func(text string) { log.Warn(text) }
 	box, err := g.openOutbox(ctx, cfg)
 	if err != nil {
 		return err

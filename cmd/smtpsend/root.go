@@ -1,6 +1,7 @@
 package main
 
 import (
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,8 @@ type application struct {
 
 	silentCommands bool // what a secret's command says is not for whoever called
 	became         *owner.User
+	said           *sync.Map // warnings that were given
+	warn           func(string)
 }
 
 // The groups in which help lists the verbs.
@@ -45,7 +48,8 @@ const (
 // one.
 func newRoot(p *process, args []string) (*cobra.Command, *application) {
 	var askedVersion bool
-	g := &application{process: p, out: p.printer(), became: new(owner.User)}
+	g := &application{process: p, out: p.printer(), became: new(owner.User), said: new(sync.Map)}
+	g.warn = func(text string) { g.out.Warningf("%s", text) }
 	root := &cobra.Command{
 		Use:   "smtpsend",
 		Short: "Submit mail to Exchange Online by SMTP with OAuth 2, without Microsoft Graph",

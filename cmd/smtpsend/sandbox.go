@@ -19,12 +19,14 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 )
 
 // sandboxFlags are what "sandbox" is told.
 type sandboxFlags struct {
 	listenSMTP, listenHTTP, writeEnv string
 	scenario                         string
+	service                          choice.Service
 	faults, without                  []string
 	listFaults                       bool
 	limits                           bool
@@ -32,7 +34,7 @@ type sandboxFlags struct {
 }
 
 func newSandbox(g *application) *cobra.Command {
-	var s sandboxFlags
+	s := sandboxFlags{service: choice.ServiceExchange}
 	cmd := &cobra.Command{
 		Use:     "sandbox [flags]",
 		GroupID: groupTry,
@@ -55,6 +57,7 @@ The sandbox ends on SIGINT or SIGTERM.`,
 	f.StringVar(&s.listenHTTP, "listen-http", "", "`ADDRESS` for the token endpoint, the inbox and its API (default as above)")
 	f.StringVar(&s.writeEnv, "write-env", "", "write the settings to `FILE` when both addresses accept connections")
 	f.StringVar(&s.scenario, "scenario", "", "JSON `FILE` with the tenant, its mailboxes, its applications and their rights")
+	f.Var(&s.service, "service", "play `NAME`: exchange, or hve (High Volume Email)")
 	f.StringArrayVar(&s.faults, "fault", nil, "make the failure `NAME[,OPTION=VALUE...]` happen; OPTION is stage, mailbox, after, times, share or delay; repeatable")
 	f.StringArrayVar(&s.without, "without", nil, "switch off `NAME`, a failure that is on by default: garbles-8bit; repeatable")
 	f.BoolVar(&s.listFaults, "list-faults", false, "list the names for --fault, each with one line about it")
@@ -84,7 +87,7 @@ func runSandbox(ctx context.Context, g *application, s *sandboxFlags) error {
 		g.show(view.NewFaults())
 		return nil
 	}
-	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.out.Logger()}
+	o := sandbox.Options{SMTPAddr: s.listenSMTP, HTTPAddr: s.listenHTTP, Logger: g.out.Logger(), HVE: s.service == choice.ServiceHVE}
 	if s.timeScale < 1 || s.timeScale > config.MaxTimeScale { // the settings that are written would be refused
 		return exit.Usagef("--time-scale %d is not between 1 and %d", s.timeScale, config.MaxTimeScale)
 	}

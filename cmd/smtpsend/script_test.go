@@ -59,13 +59,14 @@ func mainForTest() {
 		return
 	}
 	os.Unsetenv(outputDir)
+	ahead := clockAhead()
 	setZone()
 	f, err := os.CreateTemp(dir, "output")
 	if err != nil {
 		panic(err)
 	}
 	p := &process{
-		stdin: os.Stdin, environ: os.Environ(),
+		stdin: os.Stdin, environ: os.Environ(), ahead: ahead,
 		stdout: io.MultiWriter(os.Stdout, f), stderr: io.MultiWriter(os.Stderr, f),
 	}
 	if slices.Contains(os.Args, "token") {
@@ -107,7 +108,7 @@ func TestScripts(t *testing.T) {
 				"sandbox": cmdSandbox, "stored": cmdStored, "waitfor": cmdWaitFor, "exits": cmdExits,
 				"get": cmdGet, "count": cmdCount, "tokens": cmdTokens, "random": cmdRandom, "fill": cmdFill,
 				"recipients": cmdRecipients, "envelope": cmdEnvelope, "nosender": cmdNoSender,
-				"server": cmdServer, "endpoint": cmdEndpoint,
+				"server": cmdServer, "endpoint": cmdEndpoint, "pair": cmdPair,
 			},
 		})
 	})
@@ -139,6 +140,10 @@ func cmdSandbox(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	o := sandbox.Options{}
 	for _, text := range args[1:] {
+		if text == "service=hve" {
+			o.HVE = true
+			continue
+		}
 		if after, ok := strings.CutPrefix(text, "retry-after="); ok {
 			d, err := time.ParseDuration(after)
 			ts.Check(err)

@@ -67,6 +67,11 @@ func runSend(ctx context.Context, g *application, s *sendFlags) error {
 	if err != nil {
 		return err
 	}
+	return s.send(ctx, g, cfg, composer, budget)
+}
+
+// send is runSend when the settings are read.
+func (s *sendFlags) send(ctx context.Context, g *application, cfg *config.Config, composer *draft.Composer, budget *draft.Budget) error {
 	mail, err := s.compose(ctx, g, composer, cfg)
 	if err != nil || mail == nil {
 		return err

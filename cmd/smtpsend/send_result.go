@@ -8,7 +8,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/setting/choice"
@@ -23,8 +22,8 @@ func (s *sendFlags) wholly(cfg *config.Config, recipients int) (*config.Config, 
 	if s.queue || cfg.Queue == choice.QueueAlways {
 		return nil, exit.Usagef("--all-or-none does not work with the outbox, which sends to each recipient when it can")
 	}
-	if recipients > exchange.RecipientsPerMessage {
-		return nil, exit.Usagef("--all-or-none does not work for %d recipients: more than %d need several transactions", recipients, exchange.RecipientsPerMessage)
+	if most := cfg.Service.RecipientsPerMessage(); recipients > most {
+		return nil, exit.Usagef("--all-or-none does not work for %d recipients: more than %d need several transactions", recipients, most)
 	}
 	direct := *cfg
 	direct.Queue = choice.QueueNever

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -72,7 +74,7 @@ func (g *application) load(ctx context.Context, o config.Options) (*config.Confi
 func (g *application) account(cfg *config.Config) *account.Account {
 	o := account.Options{
 		CacheDir: g.cacheDir(cfg), Logger: g.out.Logger(), Waiting: g.waitingForSlot,
-		Warn: func(err error) { g.out.Warningf("%v", err) },
+		Warn: func(err error) { warnOnce(g, err) }, Now: func() time.Time { return clock(g) },
 		Unlimited: func(err error) {
 			g.out.Warningf("the limit of %d connections for a mailbox cannot be kept: %v", exchange.Connections, err)
 		},
@@ -81,6 +83,20 @@ func (g *application) account(cfg *config.Config) *account.Account {
 		o.Trace = func(line string) { g.out.Plainf("%s", line) }
 	}
 	return account.New(cfg, o)
+}
+
+// warnOnce warns of an error, unless the same was said before: several accounts may be
+// made of the same settings.
+func warnOnce(g *application, err error) {
+	if _, said := g.said.LoadOrStore(err.Error(), true); !said {
+		g.warn(err.Error())
+	}
+}
+
+// endsOf is what of an account ends by itself, and why there may be more.
+func endsOf(ctx context.Context, g *application, acct *account.Account) ([]expiry.Found, error) {
+	items, err := acct.Watch().All(ctx)
+	return expiry.Find(items, clock(g), expiry.Notice), err
 }
 
 // cacheDir is that of the settings. The default one of root is not for the user

@@ -21,6 +21,7 @@ var verbs = [...]listedVerb{
 	{name: "relay", make: newRelay, submits: "relay", tellsTime: true},
 	{name: "doctor", make: newDoctor, tellsTime: true},
 	{name: "explain", make: newExplain},
+	{name: "expiry", make: newExpiry, tellsTime: true},
 	{name: "token", make: newToken, tellsTime: true},
 	{name: "config", make: newConfig},
 	{name: "secret", make: newSecret},

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/config"
@@ -36,8 +37,12 @@ type Options struct {
 	// Trace, when set, gets each line of the dialogue with the server, without
 	// credentials and content.
 	Trace func(line string)
-	// Warn, when set, is told what is wrong with the kept token.
+	// Warn, when set, is told what is wrong with the kept token, that the next credential
+	// is used (*NextInUseError), and when the credential is made, that it ends soon or has
+	// ended (*expiry.Warning).
 	Warn func(error)
+	// Now is the clock by which it is judged what ends; nil: time.Now.
+	Now func() time.Time
 	// Waiting, when set, is told that all connections of a mailbox are taken.
 	Waiting func(mailbox string)
 	// Unlimited, when set, is told once why the connections of a mailbox are not
@@ -63,6 +68,9 @@ func New(cfg *config.Config, o Options) *Account {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	a := &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
 	a.tokens, a.credential = sync.OnceValues(a.sharedTokens), sync.OnceValues(a.makeCredential)
 	return a
@@ -81,7 +89,7 @@ func (a *Account) Server(mailbox string) session.Options {
 		}[cfg.SMTPSecurity],
 		LoadRoots: func() (*x509.CertPool, error) { return a.roots(), nil },
 		EHLOName:  cfg.EHLOName, Proxy: cfg.ProxyURL(), IPFamily: string(cfg.IPFamily), Trace: a.opts.Trace,
-		Chunking: &a.chunking,
+		Chunking: &a.chunking, Recipients: cfg.Service.RecipientsPerMessage(),
 	}
 }
 

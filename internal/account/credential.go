@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/credential"
 	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/expiry"
+	"github.com/smtpsend/smtpsend/internal/expiry/watch"
 	"github.com/smtpsend/smtpsend/internal/idtoken"
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -28,9 +31,15 @@ func (a *Account) makeCredential() (inUse, error) {
 	c := a.cfg.Credential
 	switch c.Kind {
 	case credential.Certificate:
-		first, err := a.certificate(a.CertificateFiles())
-		return inUse{proof: a.followed(first, a.nextCertificate, setting.ClientCertificateNextFile)}, err
+		pair, err := keypair.Read(context.Background(), a.CertificateFiles())
+		if err != nil {
+			return inUse{}, err
+		}
+		a.warnOfEnd(pair.Certificate())
+		first := entra.Certificate(pair, a.cfg.OfficeClientCertificateChain)
+		return inUse{proof: a.followed(first, a.nextCertificate, setting.ClientCertificateNextFile)}, nil
 	case credential.Federated:
+		a.warnOfEnd(nil)
 		return inUse{proof: entra.Federated(a.FederatedToken())}, nil
 	case credential.ManagedIdentity:
 		name, value := c.Identity()
@@ -38,9 +47,29 @@ func (a *Account) makeCredential() (inUse, error) {
 			Endpoint: c.URL, Header: c.Proof, Arc: c.Way == credential.Arc, Name: name, Value: value,
 		}}, nil
 	case credential.AccessToken:
+		a.warnOfEnd(nil)
 		return inUse{elsewhere: entra.Provider{Name: c.By, Get: a.accessToken()}}, nil
 	}
+	a.warnOfEnd(nil)
 	return inUse{proof: a.followed(entra.Secret(a.cfg.OfficeClientSecret), a.nextSecret, setting.ClientSecretNext)}, nil
+}
+
+// Watch finds what ends by itself.
+func (a *Account) Watch() watch.Watch {
+	return watch.Watch{Config: a.cfg, First: a.CertificateFiles(), Next: a.NextCertificateFiles()}
+}
+
+// warnOfEnd warns of a credential that ends within 30 days, or has ended. It is asked
+// once, when the credential is made; c is the certificate that was read for that.
+func (a *Account) warnOfEnd(c *x509.Certificate) {
+	if a.opts.Warn == nil {
+		return
+	}
+	now := a.opts.Now()
+	items := a.Watch().InUse(context.Background(), c, now, expiry.Notice)
+	for _, i := range expiry.Within(items, now, expiry.Notice) {
+		a.opts.Warn(&expiry.Warning{Item: i, At: now})
+	}
 }
 
 // followed is a credential with the one that follows it, if the settings name one.

@@ -11,7 +11,7 @@ import (
 func Logged(log *slog.Logger) Options {
 	o := Options{
 		Logger:    log,
-		Warn:      func(err error) { log.Warn("token cache", "error", err) },
+		Warn:      func(err error) { log.Warn("credential or token cache", "error", err) },
 		Waiting:   func(mailbox string) { log.Info("all connections of the mailbox are taken", "mailbox", mailbox) },
 		Unlimited: func(err error) { log.Warn("connections are not counted", "error", err) },
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -126,15 +127,21 @@ func (c checks) relaySocket() {
 // days run beside a sandbox.
 const MaxTimeScale = 10_000
 
-// queue keeps the limits at or below Exchange Online's, which cannot be
-// raised, and real time towards real servers.
+// queue keeps the limits at or below the service's, which cannot be raised, and real time
+// towards real servers.
 func (c checks) queue() {
-	for name, n := range map[string][2]int{
-		"MESSAGES_PER_MINUTE": {c.cfg.MessagesPerMinute, exchange.MessagesPerMinute}, "RECIPIENTS_PER_DAY": {c.cfg.RecipientsPerDay, exchange.RecipientsPerDay}, "TIME_SCALE": {c.cfg.TimeScale, MaxTimeScale},
-	} {
-		if c.found.good(name) && (n[0] < 1 || n[0] > n[1]) {
-			c.found.problem(SeverityError, name, "is not between 1 and "+strconv.Itoa(n[1]))
+	within := func(name string, n, least, most int) {
+		if c.found.good(name) && (n < least || n > most) {
+			c.found.problem(SeverityError, name, fmt.Sprintf("is not between %d and %d", least, most))
 		}
+	}
+	for name, n := range map[string]int{"MESSAGES_PER_MINUTE": c.cfg.MessagesPerMinute, "RECIPIENTS_PER_DAY": c.cfg.RecipientsPerDay} {
+		least, most := c.cfg.Service.Bounds(name)
+		within(name, n, least, most)
+	}
+	within("TIME_SCALE", c.cfg.TimeScale, 1, MaxTimeScale)
+	if isOfService := c.found.values["MAIL_SERVER"].origin.Name == Prefix+"SERVICE"; isOfService && c.cfg.Cloud != CloudPublic {
+		c.found.problem(SeverityError, "SERVICE", "is hve, whose server is known for "+Prefix+"CLOUD=public only: set "+Prefix+"MAIL_SERVER")
 	}
 	if c.found.good("TIME_SCALE") && c.cfg.TimeScale != 1 && !loopback.Host(unbracket(c.cfg.MailServer)) {
 		c.found.problem(SeverityError, "TIME_SCALE", "is not 1, but "+Prefix+"MAIL_SERVER is not this machine: only a sandbox can have another time scale")

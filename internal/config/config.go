@@ -49,6 +49,7 @@ type Config struct {
 	MailSender string `ignored:"true"` // From address when a message names none; may hold a display name
 	NoMails    bool   // compose and check, but open no connection
 
+	Service            choice.Service
 	MailServer         string `ignored:"true"` // host name or IP address
 	SMTPPort           int    `ignored:"true"` // 1 to 65535
 	SMTPSecurity       choice.Security
@@ -94,8 +95,8 @@ type Config struct {
 	InDoubt           choice.InDoubt
 	Operator          string        `ignored:"true"` // address for notices; "" = no mail is sent
 	NotifyCommand     secret.String `ignored:"true"` // its arguments may hold a token; see Notify
-	MessagesPerMinute int           `ignored:"true"` // of one mailbox: 1 to 30
-	RecipientsPerDay  int           `ignored:"true"` // of one mailbox: 1 to 10,000
+	MessagesPerMinute int           `ignored:"true"` // of one mailbox; 0 = no limit
+	RecipientsPerDay  int           `ignored:"true"` // of one mailbox; 0 = no limit
 	TimeScale         int           `ignored:"true"` // 1 but beside a sandbox
 
 	RelayFile   string // settings file of the relay; "" = none

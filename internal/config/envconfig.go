@@ -18,7 +18,7 @@ import (
 // a hundredth of what one send computes, at every start.
 func defaults() *Config {
 	return &Config{
-		MailServer: exchange.SMTPHost, SMTPPort: 587, SMTPSecurity: choice.SecuritySTARTTLS, SMTPAuthenticating: choice.AuthenticationOAuth,
+		Service: choice.ServiceExchange, MailServer: exchange.SMTPHost, SMTPPort: 587, SMTPSecurity: choice.SecuritySTARTTLS, SMTPAuthenticating: choice.AuthenticationOAuth,
 		OfficeTokenEndpoint: endpointAt("https://" + exchange.Authority), OfficeAccessScopes: choice.Scopes{exchange.Worldwide.Scope()},
 		OfficeTokenGraceTimeInSeconds: 30,
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/setting"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 )
 
 // layer is one source, by name of setting. A secret's _FILE and _COMMAND have
@@ -107,6 +108,9 @@ func (s *sources) resolve(wanted setting.Setting) (entry, bool) {
 	if value := s.environ[wanted.Azure]; wanted.Azure != "" && value != "" {
 		return entry{secret.New(value), Origin{Source: SourceAzure, Name: wanted.Azure}}, true
 	}
+	if value, ok := s.service().Default(wanted.Name); ok {
+		return entry{secret.New(value), Origin{Source: SourceSetting, Name: Prefix + "SERVICE"}}, true
+	}
 	if e, ok := s.derived(wanted); ok {
 		return e, true
 	}
@@ -114,6 +118,14 @@ func (s *sources) resolve(wanted setting.Setting) (entry, bool) {
 		return entry{}, false
 	}
 	return entry{secret.New(wanted.Default), Origin{Source: SourceDefault}}, true
+}
+
+// service is the one that SERVICE names.
+func (s *sources) service() (named choice.Service) {
+	if e, ok := s.lookup("SERVICE"); ok {
+		_ = named.UnmarshalText([]byte(e.text.Reveal())) // fill says what is wrong with it
+	}
+	return named
 }
 
 // derived returns what other settings or the system make of an unset one.

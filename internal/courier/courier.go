@@ -28,6 +28,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -69,6 +70,12 @@ type Options struct {
 	Notify func(context.Context, Incident) error
 	// Unnotified, when set, is told why Notify failed.
 	Unnotified func(error)
+	// Ends, when set, says what ends by itself. It is asked at the start and then once
+	// an hour, while there is a road to the operator, who is told 30, 14, 7, 3 and 1 days
+	// before an end and after it, once each. Its error is logged.
+	Ends func(context.Context) ([]expiry.Item, error)
+	// Now is the clock by which it is judged what ends; nil: time.Now.
+	Now func() time.Time
 	// Facts, when set, fill the commands in notices about a mailbox.
 	Facts func(mailbox string) diagnosis.Facts
 
@@ -99,6 +106,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Poll == 0 {
 		o.Poll = time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -14,10 +14,10 @@ import (
 // Incident is a notice as a program reads it.
 type Incident struct {
 	SchemaVersion int             `json:"schema_version"` // 1; grows when a member changes its meaning
-	Kind          string          `json:"kind"`           // held, paused, resumed, message_held, dead or in_doubt
+	Kind          string          `json:"kind"`           // held, paused, resumed, message_held, dead, in_doubt, ends_soon or ended
 	Summary       string          `json:"summary"`        // in a few words
 	At            time.Time       `json:"at"`
-	Mailbox       string          `json:"mailbox"`
+	Mailbox       string          `json:"mailbox"`            // "" of ends_soon and ended
 	QueueID       string          `json:"queue_id,omitempty"` // of the message that it is about
 	Sender        string          `json:"sender,omitempty"`   // of message_held: the address in its From
 	Since         *time.Time      `json:"since,omitempty"`    // when the mailbox began to pause
@@ -104,6 +104,9 @@ func (n *notifier) incident(ctx context.Context, of notice.Notice) (Incident, er
 	}
 	if f, known := n.finding(of); known {
 		i.Title, i.Cause, i.Fixes = f.Title, f.Cause, f.Fixes
+	}
+	if of.Mailbox == "" {
+		return i, nil
 	}
 	waiting, err := n.box.Waiting(ctx, of.Mailbox)
 	i.Waiting = waiting[of.Mailbox].Counts[outbox.Ready]

@@ -32,6 +32,8 @@ type notifier struct {
 	telling   bool      // Notify runs
 	count     int       // how often it ran
 	tellAfter time.Time // and not before
+
+	watchAfter time.Time // when what ends is looked at again
 }
 
 // notify sees to the notices of which the operator has not been told yet, by each
@@ -40,6 +42,9 @@ func (n *notifier) notify(ctx context.Context) error {
 	mail := !n.o.Operator.IsZero() && !n.o.From.IsZero()
 	if !mail && n.o.Notify == nil {
 		return nil // Purge forgets them
+	}
+	if err := n.watch(ctx); err != nil {
+		return err
 	}
 	if err := n.tell(ctx); err != nil {
 		return err
@@ -135,6 +140,9 @@ func subject(notices []notice.Notice) string {
 
 // summary is a notice in a few words.
 func summary(first notice.Notice) string {
+	if isOfAnEnd(first) {
+		return whatEnds(first)
+	}
 	return map[notice.Kind]string{
 		notice.Held:    "mailbox " + first.Mailbox + " is held",
 		notice.Paused:  "mailbox " + first.Mailbox + " is paused",
@@ -161,7 +169,10 @@ func (n *notifier) text(notices []notice.Notice) string {
 			fmt.Fprintf(&b, "  from %s", printable.Line(about.Sender))
 		}
 		b.WriteByte('\n')
-		if about.Text != "" {
+		switch {
+		case isOfAnEnd(about):
+			fmt.Fprintf(&b, "    %s\n", printable.Line(about.Text))
+		case about.Text != "":
 			fmt.Fprintf(&b, "    said: %s\n", printable.Line(diagnosis.Short(about.Text)))
 		}
 		n.explain(&b, about)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 )
 
@@ -46,7 +47,7 @@ func (e *endpoint) readClaims(context.Context) {
 		c.Status = Warn
 		c.Notes = append(c.Notes, odd...)
 	} else {
-		c.Notes = append(c.Notes, wayNote(claims))
+		c.Notes = append(c.Notes, wayNote(e.o, claims))
 	}
 	e.record.add(c)
 }
@@ -62,8 +63,11 @@ func credentialNote(acr string) string {
 }
 
 // wayNote says which of the two ways to authorise the token fits.
-func wayNote(c diagnosis.Claims) string {
+func wayNote(o Options, c diagnosis.Claims) string {
 	switch {
+	case o.HVE:
+		return exchange.HVERole + ": what High Volume Email asks for. The account also has to allow the application: Add-HVEAppAccess -Identity " +
+			o.Session.Mailbox + " -AppIds " + c.ObjectID
 	case c.HasRole("SMTP.SendAsApp"):
 		return "SMTP.SendAsApp: the classic way. Exchange then also asks for FullAccess on the mailbox (Add-MailboxPermission); for App RBAC, remove the role"
 	case len(c.Roles) == 0:
@@ -75,6 +79,9 @@ func wayNote(c diagnosis.Claims) string {
 // oddClaims are the signs of a token that Exchange will refuse, by the settings in o.
 func oddClaims(o Options, c diagnosis.Claims) []string {
 	var odd []string
+	if o.HVE && !c.HasRole(exchange.HVERole) {
+		odd = append(odd, "the roles do not have "+exchange.HVERole+" of Office 365 Exchange Online (application permission, with admin consent), which High Volume Email asks for")
+	}
 	if !c.ForExchange() {
 		odd = append(odd, "the token is for "+c.Audience+", not for Exchange Online")
 	} else if c.OtherCloud() {

@@ -29,6 +29,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -127,6 +128,8 @@ type Options struct {
 	SendTo      string // bare address that gets the test message; "" for none
 	// TenantID is the tenant of the settings, a GUID or a domain.
 	TenantID string
+	HVE      bool            // the service is High Volume Email
+	Ends     []expiry.Found  // what ends by itself; see SayEnds
 	Facts    diagnosis.Facts // for the commands
 
 	Limit, TokenLimit, MailLimit time.Duration // 0: the defaults

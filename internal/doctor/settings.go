@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/paste"
+	"github.com/smtpsend/smtpsend/internal/setting/choice"
 )
 
 // ErrNoMailbox says that there is no mailbox to sign in as.
@@ -51,7 +52,7 @@ func FromSettings(acct *account.Account, asked Asked) (Options, error) {
 	}
 	return Options{
 		Settings: goodSettings(cfg, mailbox), Session: acct.Server(mailbox), ReversePath: path, From: from, SendTo: sendTo,
-		TenantID: cfg.OfficeTenantID, Facts: known, Limit: asked.Limit, TokenLimit: asked.Limit, MailLimit: asked.Limit,
+		TenantID: cfg.OfficeTenantID, HVE: cfg.Service == choice.ServiceHVE, Facts: known, Limit: asked.Limit, TokenLimit: asked.Limit, MailLimit: asked.Limit,
 		Token: token,
 	}, nil
 }
@@ -110,6 +111,10 @@ func goodSettings(cfg *config.Config, mailbox string) Check {
 		seen += ", from " + file
 	}
 	var notes []string
+	if cfg.Service == choice.ServiceHVE {
+		notes = append(notes, "High Volume Email: to recipients in accepted domains of the organisation only, which only the server knows; MAIL FROM and From are the account")
+	}
+	hints := len(notes)
 	for _, w := range cfg.Warnings() {
 		notes = append(notes, w.String())
 	}
@@ -117,7 +122,7 @@ func goodSettings(cfg *config.Config, mailbox string) Check {
 		notes = append(notes, config.Prefix+"NO_MAILS=1: send submits nothing, and neither does --send-to")
 	}
 	status := OK
-	if len(notes) > 0 {
+	if len(notes) > hints {
 		status = Warn
 	}
 	return NewCheck("settings", status, seen, nil, notes...)

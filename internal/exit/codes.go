@@ -27,6 +27,18 @@ const (
 	Interrupted   = 130 // as the shell has it for SIGINT
 )
 
+// Ends is the code of the verb expiry alone: something ends within the time that was
+// asked for.
+const Ends = 1
+
+// The exit codes of a plugin for Nagios and its kin (Monitoring Plugins Development
+// Guidelines, "Plugin Return Codes"). OK is the same.
+const (
+	NagiosWarning  = 1
+	NagiosCritical = 2
+	NagiosUnknown  = 3
+)
+
 // Help is the table of the codes, for the help of verbs.
 const Help = `Exit codes: 0 all accepted; 3 some accepted, others not; 4 in doubt (no reply to the
 final dot); 64 usage; 65 bad message or address; 66 input file missing; 67 every

@@ -14,7 +14,6 @@ import (
 	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
 
-	"github.com/smtpsend/smtpsend/internal/certfile"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
@@ -45,10 +44,9 @@ func (p *Pair) readPKCS12(data []byte) error {
 }
 
 func (p *Pair) readPEM(ctx context.Context, data []byte) (err error) {
-	if p.chain, err = certfile.Read(data); err != nil {
-		return &Error{p.files.Certificate, err}
+	if p.chain, err = certificatesOf(p.files, data); err != nil {
+		return err
 	}
-	slices.SortStableFunc(p.chain, func(a, b *x509.Certificate) int { return issues(a) - issues(b) })
 	if p.files.Key != "" {
 		if data, err = ownfile.ReadSecret(ctx, p.files.Key, maxFile); err != nil {
 			return unread(p.files.Key, err)

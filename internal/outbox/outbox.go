@@ -116,7 +116,11 @@ func (o Options) withDefaults() Options {
 			*f.field = f.value
 		}
 	}
-	o.Limits = o.Limits.Or(mailbox.Limits{PerMinute: exchange.MessagesPerMinute, RecipientsPerDay: exchange.RecipientsPerDay})
+	ofExchange := mailbox.Limits{PerMinute: exchange.MessagesPerMinute, RecipientsPerDay: exchange.RecipientsPerDay}
+	if o.Limits.Uncounted {
+		ofExchange = mailbox.Limits{}
+	}
+	o.Limits = o.Limits.Or(ofExchange)
 	if o.MaxSize == 0 {
 		o.MaxSize = limits.Message
 	}

@@ -54,6 +54,9 @@ func (s *Sandbox) Env() []string {
 		"SMTPSEND_OFFICE_TOKEN_ENDPOINT=" + s.TokenEndpoint(),
 		"SMTPSEND_MAIL_SENDER=" + s.MailSender(),
 	}
+	if s.opts.HVE {
+		settings = append(settings, "SMTPSEND_SERVICE=hve")
+	}
 	if scale := int(s.opts.TimeScale); scale > 1 {
 		settings = append(settings, fmt.Sprintf("SMTPSEND_TIME_SCALE=%d", scale))
 	}

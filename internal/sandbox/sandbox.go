@@ -47,7 +47,8 @@ import (
 type Options struct {
 	SMTPAddr, HTTPAddr string // host:port on loopback; "" is 127.0.0.1:0
 
-	Scenario *tenant.Scenario // nil: tenant.DefaultScenario()
+	HVE      bool             // the submission service is High Volume Email
+	Scenario *tenant.Scenario // nil: tenant.DefaultScenario(), or tenant.HVEScenario()
 	Faults   []fault.Fault
 	Without  []string     // names of faults that it would have anyway: garbles-8bit
 	Logger   *slog.Logger // nil: discards
@@ -128,6 +129,9 @@ func (s *Sandbox) build() error {
 	scenario := s.opts.Scenario
 	if scenario == nil {
 		scenario = tenant.DefaultScenario()
+		if s.opts.HVE {
+			scenario = tenant.HVEScenario()
+		}
 	}
 	var err error
 	if s.faults, err = fault.NewSet(s.opts.Faults, s.opts.Without); err != nil {
@@ -151,7 +155,7 @@ func (s *Sandbox) build() error {
 		TokenLifetime: s.opts.TokenLifetime, RetryAfter: s.opts.RetryAfter, Hook: s.opts.TokenHook,
 	})
 	s.service = exchangeonline.New(exchangeonline.Options{
-		Tenant: s.tenant, Faults: s.faults, Tokens: tokens, Inbox: s.inbox, Logger: s.log,
+		Tenant: s.tenant, Faults: s.faults, Tokens: tokens, Inbox: s.inbox, Logger: s.log, HVE: s.opts.HVE,
 		Limits: s.opts.limits(), Hook: s.opts.SMTPHook,
 	})
 	return nil
@@ -162,6 +166,14 @@ func (o *Options) limits() exchangeonline.Limits {
 		Connections: o.Connections, SendAsDenied: o.SendAsDenied,
 		MessagesPerMinute: o.MessagesPerMinute, RecipientsPerDay: o.RecipientsPerDay, TimeScale: o.TimeScale,
 	}
+}
+
+// recipients is how many a transaction may have.
+func (o *Options) recipients() int {
+	if o.HVE {
+		return exchange.HVERecipientsPerMessage
+	}
+	return exchange.RecipientsPerMessage
 }
 
 func (s *Sandbox) listen(ctx context.Context) error {
@@ -183,8 +195,8 @@ func (s *Sandbox) serve(ctx context.Context) {
 		ImplicitTLS:     s.opts.ImplicitTLS,
 		IdleTimeout:     s.opts.IdleTimeout,
 		MaxLine:         s.opts.MaxLine,
-		MaxRecipients:   exchange.RecipientsPerMessage,
-		MaxMessageBytes: exchange.MessageSize,
+		MaxRecipients:   s.opts.recipients(),
+		MaxMessageBytes: s.service.MaxSize(),
 		MaxConnections:  20_000,
 	})
 	s.http = s.newHTTPServer(ctx)

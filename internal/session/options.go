@@ -96,6 +96,7 @@ type Options struct {
 	NoPipelining bool     // one command at a time, as a way out
 	NoChunking   bool     // DATA in any case, as a way out
 	AllOrNone    bool     // submit nothing when a recipient is refused
+	Recipients   int      // in a transaction, at most; 0: what Exchange Online takes
 	Slots        Slots    // nil: connections are not limited
 	Timeouts     Timeouts
 

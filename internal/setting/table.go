@@ -61,6 +61,12 @@ func serverSettings() []Setting {
 		Comment: "Host name or IP address of the SMTP server.",
 		Example: exchange.SMTPHost,
 	}, {
+		Name: "SERVICE", Group: groupServer,
+		Default: "exchange",
+		Comment: "exchange or hve (High Volume Email: mail inside the organisation only, from an HVE account). hve sets the server (" + exchange.HVEHost + "), the grace time of the token (1200), " +
+			"50 recipients a transaction, and no limit of messages a minute and recipients a day. You can still set the server, the grace time and both limits.",
+		Example: "hve",
+	}, {
 		Name: "SMTP_PORT", Registry: "SMTPPort", YAML: "smtpPort", Group: groupServer,
 		Default: "587",
 		Comment: "Port of the SMTP server.",
@@ -220,12 +226,12 @@ func queueSettings() []Setting {
 		Name: "MESSAGES_PER_MINUTE", Group: groupQueue,
 		Default: strconv.Itoa(exchange.MessagesPerMinute),
 		Comment: "Messages that the outbox submits for one mailbox in any 60 seconds; Exchange Online allows no more than " +
-			strconv.Itoa(exchange.MessagesPerMinute) + ".",
+			strconv.Itoa(exchange.MessagesPerMinute) + ". With SMTPSEND_SERVICE=hve it is 0: no limit.",
 		Example: "20",
 	}, {
 		Name: "RECIPIENTS_PER_DAY", Group: groupQueue,
 		Default: strconv.Itoa(exchange.RecipientsPerDay),
-		Comment: "Recipients that the outbox submits to for one mailbox in any 24 hours; Exchange Online allows no more than 10,000.",
+		Comment: "Recipients that the outbox submits to for one mailbox in any 24 hours; Exchange Online allows no more than 10,000. With SMTPSEND_SERVICE=hve it is 0: no limit.",
 		Example: "5000",
 	}, {
 		Name: "TIME_SCALE", Group: groupQueue,

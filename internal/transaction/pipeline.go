@@ -73,6 +73,7 @@ package transaction
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -119,14 +120,14 @@ func (p *Pipeline) Transact(ctx context.Context, deadline time.Time, m *mailobje
 	for len(pending) > 0 {
 		t := p.ahead
 		if t == nil || t.mail != m {
-			t = firstOf(m, pending)
+			t = p.firstOf(m, pending)
 		}
 		pending = pending[len(t.to):]
 		res := p.run(ctx, bounded, t, func() *transaction {
 			if len(pending) == 0 && t.full() {
 				return nil // m needs another transaction, which is not known yet
 			}
-			return following(m, pending, next)
+			return p.following(m, pending, next)
 		})
 		again := tooMany(&res)
 		pending = slices.Concat(pending, again)
@@ -151,8 +152,8 @@ func (p *Pipeline) Transact(ctx context.Context, deadline time.Time, m *mailobje
 }
 
 // firstOf is the transaction for the first of the pending recipients.
-func firstOf(m *mailobject.Mail, pending []string) *transaction {
-	return newTransaction(m, pending[:min(len(pending), exchange.RecipientsPerMessage)])
+func (p *Pipeline) firstOf(m *mailobject.Mail, pending []string) *transaction {
+	return newTransaction(m, pending[:min(len(pending), cmp.Or(p.o.Recipients, exchange.RecipientsPerMessage))])
 }
 
 // transaction is MAIL, RCPT and DATA for some recipients of one mail object
@@ -180,15 +181,15 @@ func (t *transaction) forget() {
 
 // following is the transaction after the current one: more recipients of m, or
 // the next mail object.
-func following(m *mailobject.Mail, pending []string, next func() *mailobject.Mail) *transaction {
+func (p *Pipeline) following(m *mailobject.Mail, pending []string, next func() *mailobject.Mail) *transaction {
 	if len(pending) > 0 {
-		return firstOf(m, pending)
+		return p.firstOf(m, pending)
 	}
 	if next == nil {
 		return nil
 	}
 	if n := next(); n != nil {
-		return firstOf(n, n.Envelope.ForwardPaths)
+		return p.firstOf(n, n.Envelope.ForwardPaths)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/exit/ending"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
@@ -85,6 +86,7 @@ type Report struct {
 	System   string              `json:"system"`
 	Started  time.Time           `json:"started"`
 	Setup    Setup               `json:"setup"`
+	Expiry   []expiry.Found      `json:"expiry"` // what ends by itself; empty when the settings cannot be used
 	Checks   []TimedCheck        `json:"checks"`
 	Broken   string              `json:"broken,omitempty"`
 	Proof    string              `json:"proof,omitempty"`
@@ -124,6 +126,7 @@ func NewReport(r *doctor.Report, o doctor.Options, cfg *config.Config, version s
 			Mailbox: o.Session.Mailbox, From: o.From, Server: cfg.Addr(), Token: cfg.TokenURL(),
 			ClientID: cfg.OfficeClientID, TenantID: cfg.OfficeTenantID, Scopes: cfg.OfficeAccessScopes,
 		},
+		Expiry: append([]expiry.Found{}, o.Ends...),
 		Broken: r.Broken, Proof: r.Proof, Finding: r.Finding, Suspects: r.Suspects, Warnings: r.Warnings, Dialogue: r.Dialogue,
 		report: r,
 	}

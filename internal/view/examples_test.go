@@ -14,6 +14,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/doctor"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/exit/ending"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
@@ -30,12 +31,16 @@ import (
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/tally"
 	"github.com/smtpsend/smtpsend/internal/view"
+	"github.com/smtpsend/smtpsend/internal/view/expiryview"
 	"github.com/smtpsend/smtpsend/internal/view/relayview"
 	"github.com/smtpsend/smtpsend/tokencache"
 )
 
 // at is when all examples are.
 var at = time.Date(2026, 11, 17, 8, 30, 0, 0, time.UTC)
+
+// ends is an example of what ends by itself.
+var ends = []expiry.Found{{What: expiry.Certificate, Name: "client.pem", State: expiry.EndsSoon, Ends: at.AddDate(0, 0, 29), Day: "2026-12-16", Days: 29, Text: "the client certificate (client.pem) ends on 2026-12-16"}}
 
 // finding is an example that no change of the catalogue touches.
 var finding = diagnosis.Finding{
@@ -56,6 +61,7 @@ func objects() map[string]stdio.Object {
 			File: "relay.yaml", Problems: []relayfile.Problem{{Line: 3, Key: "listeners[0].policy", Value: "all", Reason: "must be one of ip, auth"}},
 			Warnings: []relayfile.Problem{{Reason: "no client has a budget"}},
 		}},
+		"expiryreport":   expiryview.New("certificate, by SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE", []expiry.Item{{Kind: expiry.Certificate, Name: "client.pem", Ends: at.AddDate(0, 0, 29)}}, at, expiry.Notice),
 		"relayuser":      relayview.User{File: "/etc/smtpsend/relay-users", Name: "scanner", Outcome: "added", Password: "abcd2345abcd2345", ExitCode: exit.OK},
 		"relayusers":     relayview.Users{File: "/etc/smtpsend/relay-users", Users: []relayview.UserLine{{Name: "scanner", Hash: "argon2id", Line: 1}}, ExitCode: exit.OK},
 		"relayreloaded":  relayview.Reloaded{ExitCode: exit.OK},
@@ -77,8 +83,8 @@ func objects() map[string]stdio.Object {
 		"sandbox":        view.Sandbox{SMTP: "127.0.0.1:2525", URL: "https://127.0.0.1:8443", EnvFile: "e.env"},
 		"faults":         view.Faults{About: map[string]string{"a-fault": "fails", "other-fault": "fails otherwise"}},
 		"demo":           view.Demo{SMTP: "127.0.0.1:2525", URL: "https://127.0.0.1:8443", Receipt: json.RawMessage(`{"schema_version": 1}`), Arrived: []view.Arrived{{ID: "1", Raw: "Subject: x\r\n\r\nx\r\n"}}},
-		"settings":       view.Settings{EnvFile: "e.env", Settings: []config.Shown{{Variable: "SMTPSEND_SMTP_PORT", Value: "587", Origin: "default"}, {Variable: "SMTPSEND_OFFICE_CLIENT_SECRET", Value: "[redacted]", Origin: "e.env:3", Secret: true}}},
-		"settingscheck":  view.SettingsCheck{ExitCode: exit.Config, Problems: []config.Problem{{Variable: "SMTPSEND_SMTP_PORT", Text: "is not a whole number", Severity: config.SeverityError, Source: config.Origin{Source: config.SourceEnvFile, Name: "SMTPSEND_SMTP_PORT", File: "e.env", Line: 2}}}},
+		"settings":       view.Settings{EnvFile: "e.env", Credential: "client secret, by SMTPSEND_OFFICE_CLIENT_SECRET", Settings: []config.Shown{{Variable: "SMTPSEND_SMTP_PORT", Value: "587", Origin: "default"}, {Variable: "SMTPSEND_OFFICE_CLIENT_SECRET", Value: "[redacted]", Origin: "e.env:3", Secret: true}}},
+		"settingscheck":  view.SettingsCheck{ExitCode: exit.Config, Credential: "client secret, by SMTPSEND_OFFICE_CLIENT_SECRET", Expiry: ends, Problems: []config.Problem{{Variable: "SMTPSEND_SMTP_PORT", Text: "is not a whole number", Severity: config.SeverityError, Source: config.Origin{Source: config.SourceEnvFile, Name: "SMTPSEND_SMTP_PORT", File: "e.env", Line: 2}}}},
 		"secretcheck":    view.SecretCheck{Length: 40, Origin: config.Origin{Source: config.SourceEnvFile, Name: "SMTPSEND_OFFICE_CLIENT_SECRET", File: "e.env", Line: 3}},
 		"backup":         view.Backup{File: "copy.db"},
 		"acted":          view.NewActed(outbox.Retry, 2, nil),
@@ -165,7 +171,7 @@ func report() view.Report {
 		Started: at, InDoubt: true, Broken: "sign-in", Proof: "535 5.7.3", Finding: &finding, Warnings: []diagnosis.Finding{finding}, Dialogue: []string{"S: 220 ready"},
 		Checks:   []doctor.Check{{Name: "tcp", Status: doctor.OK, Seen: "connected", Notes: []string{"a note"}, Code: finding.Code, Needs: "dns", Took: time.Millisecond, Limit: 20 * time.Second}},
 		Suspects: []doctor.Suspect{{Cause: "A cause.", Look: []string{"Get-Mailbox"}, Tell: "It is empty.", Fix: finding.Fixes[0]}},
-	}, doctor.Options{From: "app@contoso.example", Session: session.Options{Mailbox: "app@contoso.example"}}, &config.Config{
+	}, doctor.Options{Ends: ends, From: "app@contoso.example", Session: session.Options{Mailbox: "app@contoso.example"}}, &config.Config{
 		MailServer: "smtp.office365.com", SMTPPort: 587, OfficeClientID: "client", OfficeTenantID: "tenant", OfficeAccessScopes: []string{"scope"},
 	}, "v1.2.3")
 	v.System = "linux/amd64 go1.26"

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/courier"
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/mailbox"
@@ -170,10 +171,18 @@ func NewMailboxes(list []operator.Mailbox) Mailboxes {
 	return v
 }
 
+// orNone is a limit, 0 for none.
+func orNone(limit int) int {
+	if limit == exchange.Uncounted {
+		return 0
+	}
+	return limit
+}
+
 // NewMailbox is the view of a mailbox.
 func NewMailbox(m operator.Mailbox) Mailbox {
 	v := Mailbox{
-		Name: m.Name, Counts: m.Counts, PerMinute: m.Limits.PerMinute, PerDay: m.Limits.RecipientsPerDay,
+		Name: m.Name, Counts: m.Counts, PerMinute: orNone(m.Limits.PerMinute), PerDay: orNone(m.Limits.RecipientsPerDay),
 		LastMinute: m.Messages, LastDay: m.Recipients, Pause: m.Pause, Code: m.Code, Reason: MailboxReason(m.Wait),
 		Held: m.Held(), Since: OrNil(m.Since), ProbeAt: OrNil(m.ProbeAt), WaitsUntil: OrNil(m.WaitsUntil), OldestDueFrom: OrNil(m.OldestDue),
 	}

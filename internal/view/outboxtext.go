@@ -3,11 +3,13 @@ package view
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/printable"
@@ -121,10 +123,18 @@ func (v Mailboxes) Print(p *stdio.Printer) {
 	}
 }
 
+// ofLimit is a number, and its limit when there is one.
+func ofLimit(n, limit int) string {
+	if limit == exchange.Uncounted {
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%d of %d", n, limit)
+}
+
 func printMailbox(p *stdio.Printer, m operator.Mailbox) {
-	p.Printf("%s: %d waiting, %d sending, %d held; %d of %d messages in the last minute, %d of %d recipients in the last 24 hours\n",
+	p.Printf("%s: %d waiting, %d sending, %d held; %s messages in the last minute, %s recipients in the last 24 hours\n",
 		m.Name, m.Counts[outbox.Ready], m.Counts[outbox.Sending], m.Counts[outbox.Held],
-		m.Messages, m.Limits.PerMinute, m.Recipients, m.Limits.RecipientsPerDay)
+		ofLimit(m.Messages, m.Limits.PerMinute), ofLimit(m.Recipients, m.Limits.RecipientsPerDay))
 	now := time.Now()
 	switch {
 	case m.Wait == nil && m.Counts[outbox.Ready] == 0:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit/ending"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 )
@@ -13,15 +14,16 @@ import (
 // with them.
 type Settings struct {
 	stdio.Schema
-	EnvFile  string           `json:"env_file"`
-	ExitCode int              `json:"exit_code"`
-	Problems []config.Problem `json:"problems"` // null when there are none
-	Settings []config.Shown   `json:"settings"`
+	EnvFile    string           `json:"env_file"`
+	ExitCode   int              `json:"exit_code"`
+	Credential string           `json:"credential"` // in use, and what chose it
+	Problems   []config.Problem `json:"problems"`   // null when there are none
+	Settings   []config.Shown   `json:"settings"`
 }
 
 // NewSettings is the view of what config.Load returned.
 func NewSettings(cfg *config.Config, err error) Settings {
-	return Settings{Settings: cfg.Show(), EnvFile: cfg.EnvFile(), Problems: problemsOf(cfg, err), ExitCode: ending.Code(err)}
+	return Settings{Credential: cfg.Credential.String(), Settings: cfg.Show(), EnvFile: cfg.EnvFile(), Problems: problemsOf(cfg, err), ExitCode: ending.Code(err)}
 }
 
 // problemsOf are the problems of settings: of an error all, else the warnings.
@@ -32,7 +34,7 @@ func problemsOf(cfg *config.Config, err error) []config.Problem {
 	return cfg.Warnings()
 }
 
-// Print writes each setting as a line of an env file.
+// Print writes each setting as a line of an env file, and the credential in a comment.
 func (v Settings) Print(p *stdio.Printer) {
 	width := 0
 	for _, s := range v.Settings {
@@ -41,6 +43,7 @@ func (v Settings) Print(p *stdio.Printer) {
 	for _, s := range v.Settings {
 		p.Printf("%-*s  %s\n", min(width, 90), s.Variable+"="+printable.Line(s.Value), origin(s))
 	}
+	p.Printf("# credential in use: %s\n", printable.Line(v.Credential))
 }
 
 func origin(s config.Shown) string {
@@ -53,24 +56,31 @@ func origin(s config.Shown) string {
 // SettingsCheck is what is wrong with the settings.
 type SettingsCheck struct {
 	stdio.Schema
-	EnvFile  string           `json:"env_file"`
-	ExitCode int              `json:"exit_code"`
-	Problems []config.Problem `json:"problems"`
+	EnvFile    string           `json:"env_file"`
+	ExitCode   int              `json:"exit_code"`
+	Problems   []config.Problem `json:"problems"`
+	Credential string           `json:"credential"` // in use, and what chose it
+	Expiry     []expiry.Found   `json:"expiry"`     // what ends by itself; empty when the settings cannot be used
 }
 
-// NewSettingsCheck is the view of what config.Load returned.
-func NewSettingsCheck(cfg *config.Config, err error) SettingsCheck {
-	return SettingsCheck{Problems: append([]config.Problem{}, problemsOf(cfg, err)...), EnvFile: cfg.EnvFile(), ExitCode: ending.Code(err)}
+// NewSettingsCheck is the view of what config.Load returned, with what ends.
+func NewSettingsCheck(cfg *config.Config, err error, ends []expiry.Found) SettingsCheck {
+	return SettingsCheck{Credential: cfg.Credential.String(), Expiry: append([]expiry.Found{}, ends...), Problems: append([]config.Problem{}, problemsOf(cfg, err)...), EnvFile: cfg.EnvFile(), ExitCode: ending.Code(err)}
 }
 
 // Print writes the warnings, and that there is no error.
 func (v SettingsCheck) Print(p *stdio.Printer) {
 	Warnings(p, v.Problems)
+	for _, f := range v.Expiry {
+		if f.State != expiry.Valid {
+			p.Warningf("%s", f.Text)
+		}
+	}
 	from := ""
 	if v.EnvFile != "" {
 		from = " of the environment and " + v.EnvFile
 	}
-	p.Printf("no error in the settings%s\n", from)
+	p.Printf("no error in the settings%s\ncredential in use: %s\n", from, printable.Line(v.Credential))
 }
 
 // Warnings warns of problems of settings, a line each.

@@ -13,6 +13,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/courier"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/outbox/operator"
 	"github.com/smtpsend/smtpsend/internal/outbox/spool"
 	"github.com/smtpsend/smtpsend/internal/outbox/store"
@@ -32,6 +33,7 @@ func Code(err error) int {
 	var field *badinput.FieldError
 	var file *badinput.FileError
 	var tz *zone.Error
+	var pair *keypair.Error // a setting names the file
 	switch {
 	case err == nil:
 		return exit.OK
@@ -41,7 +43,7 @@ func Code(err error) int {
 		return exit.Interrupted
 	case errors.As(err, &coded):
 		return coded.Code
-	case errors.As(err, &problems), errors.As(err, &tz):
+	case errors.As(err, &problems), errors.As(err, &tz), errors.As(err, &pair):
 		return exit.Config
 	case errors.As(err, &field):
 		return exit.Data

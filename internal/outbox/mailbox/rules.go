@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/backoff"
@@ -10,19 +11,25 @@ import (
 // Limits bound one mailbox. A zero field is Exchange Online's own limit, and so is
 // one above it.
 type Limits struct {
-	PerMinute        int // messages in any 60 s
-	RecipientsPerDay int // recipients in any 24 h
+	PerMinute        int  // messages in any 60 s
+	RecipientsPerDay int  // recipients in any 24 h
+	Uncounted        bool // the service has no limits: a zero field is none, and any may be above Exchange's
 }
 
 // Or fills zero fields from other, and lowers what is above Exchange's limits.
 func (l Limits) Or(other Limits) Limits {
+	if l.Uncounted = l.Uncounted || other.Uncounted; l.Uncounted {
+		return Limits{
+			cmp.Or(l.PerMinute, other.PerMinute, exchange.Uncounted), cmp.Or(l.RecipientsPerDay, other.RecipientsPerDay, exchange.Uncounted), true,
+		}
+	}
 	if l.PerMinute == 0 {
 		l.PerMinute = other.PerMinute
 	}
 	if l.RecipientsPerDay == 0 {
 		l.RecipientsPerDay = other.RecipientsPerDay
 	}
-	return Limits{min(l.PerMinute, exchange.MessagesPerMinute), min(l.RecipientsPerDay, exchange.RecipientsPerDay)}
+	return Limits{min(l.PerMinute, exchange.MessagesPerMinute), min(l.RecipientsPerDay, exchange.RecipientsPerDay), false}
 }
 
 // Rules are what all mailboxes of an outbox have in common. Every field is set.

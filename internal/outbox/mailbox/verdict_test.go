@@ -46,6 +46,7 @@ func TestLimitsNeverPassExchanges(t *testing.T) {
 		{}:                                     rule,
 		{PerMinute: 10}:                        {PerMinute: 10, RecipientsPerDay: 5000},
 		{PerMinute: 99, RecipientsPerDay: 1e6}: {PerMinute: 30, RecipientsPerDay: 10_000},
+		{PerMinute: 99, Uncounted: true}:       {PerMinute: 99, RecipientsPerDay: 5000, Uncounted: true},
 	} {
 		if got := own.Or(rule); got != want {
 			t.Errorf("%+v is %+v, want %+v", own, got, want)

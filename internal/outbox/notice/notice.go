@@ -26,6 +26,9 @@ const (
 	InDoubt Kind = "in doubt" // a message may have been submitted
 
 	MessageHeld Kind = "message held" // a message was refused until something is fixed, perhaps with all of its sender
+
+	EndsSoon Kind = "ends soon" // a credential or a certificate
+	Ended    Kind = "ended"     // one of them
 )
 
 // Notice is something that the operator has not been told yet.
@@ -82,6 +85,33 @@ func Add(t *store.Tx, n Notice, id int64) error {
 	_, err = t.Exec("INSERT INTO notice (at, kind, mailbox, mail_id, code, text, since, next_at, wide, at_own, sender) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 		t.Now, string(n.Kind), n.Mailbox, id, n.Code, store.Cut(n.Text, store.Line), store.Millis(n.Since), store.Millis(n.Next), store.Flag(n.Wide), own, n.Sender)
 	return err
+}
+
+// AddStep keeps n for the operator, unless a notice of the same thing was added for the
+// same end, at this step or at a later one, which has a smaller number. It is remembered
+// for as long as the outbox is there.
+func (b *Notices) AddStep(ctx context.Context, thing string, ends time.Time, step int, n Notice) error {
+	err := b.db.Write(ctx, func(t *store.Tx) error {
+		name := "told " + thing
+		told, err := store.Meta(t, name)
+		if err != nil {
+			return err
+		}
+		var of int64
+		var last int
+		isKnown, _ := fmt.Sscan(told, &of, &last)
+		if isKnown == 2 && of == ends.UnixMilli() && last <= step {
+			return nil
+		}
+		if err := Add(t, n, 0); err != nil {
+			return err
+		}
+		return t.SetMeta(name, fmt.Sprint(ends.UnixMilli(), " ", step))
+	})
+	if err != nil {
+		return fmt.Errorf("adding a notice: %w", err)
+	}
+	return nil
 }
 
 // List lists the oldest limit notices that have not gone the road and may now.

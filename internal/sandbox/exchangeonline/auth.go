@@ -47,6 +47,9 @@ func (x *session) xoauth2(ctx context.Context, initial []byte, challenge func([]
 	user, token, err := xoauth2.ParseInitialResponse(initial)
 	x.user = user
 	return x.answer(ctx, smtp.StageAuth, func() smtpserver.Reply {
+		if x.service.opts.HVE {
+			return admitHVE(ctx, x, user, token, err)
+		}
 		if err != nil {
 			return x.unsuccessful(ctx, err.Error())
 		}

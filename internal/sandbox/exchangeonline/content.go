@@ -40,7 +40,7 @@ func (x *session) Content(ctx context.Context, r io.Reader) smtpserver.Reply {
 	f := readFields(header.Bytes())
 	kept := false
 	reply := x.answer(ctx, smtp.StageContent, func() smtpserver.Reply {
-		if refusal := x.policy(f); refusal != nil {
+		if refusal := x.policy(ctx, f); refusal != nil {
 			return *refusal
 		}
 		kept = true
@@ -74,7 +74,7 @@ func (x *session) accept(ctx context.Context, f fields, body inbox.Content) smtp
 
 // policy refuses in Exchange's order as far as that is known: the place among
 // the connections first, as it is the store's to give.
-func (x *session) policy(f fields) *smtpserver.Reply {
+func (x *session) policy(ctx context.Context, f fields) *smtpserver.Reply {
 	mailbox := x.mailbox.Address
 	if !x.placed {
 		x.placed = x.service.limits.enter(mailbox)
@@ -88,6 +88,9 @@ func (x *session) policy(f fields) *smtpserver.Reply {
 		return say(550, "5.7.512 Access denied, message must be RFC 5322 section 3.6.2 compliant")
 	case len(f.from) > 1 && !f.hasSender:
 		return say(550, "5.1.20 Multiple From addresses are not allowed without Sender address "+x.hostname())
+	}
+	if x.service.opts.HVE {
+		return identityHVE(ctx, x, f)
 	}
 	for _, from := range append(f.from, x.from) {
 		if !x.service.tenant.MaySendAs(x.mailbox, x.app, from) {

@@ -33,6 +33,7 @@ type Options struct {
 	Inbox  *inbox.Inbox
 	Logger *slog.Logger
 
+	HVE    bool // it is High Volume Email
 	Limits Limits
 	Hook   Hook // may be nil
 }

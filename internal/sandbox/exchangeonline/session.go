@@ -94,7 +94,7 @@ func (x *session) keywords() []string {
 	if _, _, ok := x.service.faults.Take(point, ""); ok {
 		offer = missing
 	}
-	list := []string{fmt.Sprintf("SIZE %d", exchange.MessageSize), "PIPELINING", "DSN", "ENHANCEDSTATUSCODES"}
+	list := []string{fmt.Sprintf("SIZE %d", x.service.MaxSize()), "PIPELINING", "DSN", "ENHANCEDSTATUSCODES"}
 	if offer != "" {
 		list = append(list, offer)
 	}
@@ -115,6 +115,9 @@ func (x *session) Mail(ctx context.Context, m smtpserver.Mail) smtpserver.Reply 
 		if x.mailbox == nil {
 			return smtpserver.Say(530, "5.7.57 Client not authenticated to send mail. "+x.bracket())
 		}
+		if x.service.opts.HVE && !strings.EqualFold(m.ReversePath, x.mailbox.Address) {
+			return refuseHVE(ctx, x, hveMailFrom)
+		}
 		x.from, x.utf8 = m.ReversePath, m.UTF8
 		return smtpserver.Say(250, "2.1.0 Sender OK")
 	})
@@ -126,6 +129,9 @@ func (x *session) Rcpt(ctx context.Context, r smtpserver.Rcpt) smtpserver.Reply 
 		// recipient exists is found out after acceptance.
 		if !strings.Contains(r.ForwardPath, "@") {
 			return smtpserver.Say(501, "5.1.3 Invalid address")
+		}
+		if x.service.opts.HVE && !x.service.tenant.Accepts(r.ForwardPath) {
+			return refuseHVE(ctx, x, hveExternal)
 		}
 		x.to = append(x.to, r.ForwardPath)
 		return smtpserver.Say(250, "2.1.5 Recipient OK")

@@ -43,6 +43,7 @@ type Application struct {
 	FullAccess         []string `json:"full_access,omitempty"` // Add-MailboxPermission
 	SendAs             []string `json:"send_as,omitempty"`     // Add-RecipientPermission: From of other mailboxes
 	RBACScope          []string `json:"rbac_scope,omitempty"`  // Application SMTP.SendAsApp over these mailboxes
+	HVEAccess          []string `json:"hve_access,omitempty"`  // Add-HVEAppAccess to these High Volume Email accounts
 	// EffectiveAfterSeconds is how long after the start Exchange learns of all
 	// that; the sandbox's time scale shortens it.
 	EffectiveAfterSeconds int `json:"effective_after_seconds,omitempty"`
