@@ -6,17 +6,12 @@ import (
 	"net/url"
 )
 
-// base is the URL of the tenant, as the client knows the sandbox.
-func (e *Endpoint) base(r *http.Request) string {
-	return (&url.URL{Scheme: "https", Host: r.Host, Path: "/" + e.tenant.ID}).String()
-}
-
 func (e *Endpoint) configuration(w http.ResponseWriter, r *http.Request) {
 	if checkTenant(e.tenant, r.PathValue("tenant")) != nil {
 		http.NotFound(w, r)
 		return
 	}
-	base := e.base(r)
+	base := (&url.URL{Scheme: "https", Host: r.Host, Path: "/" + e.tenant.ID}).String()
 	writeJSON(w, map[string]any{
 		"issuer":                                e.issuer(),
 		"authorization_endpoint":                base + "/oauth2/v2.0/authorize", // which MSAL wants to see, and there is none
@@ -26,18 +21,6 @@ func (e *Endpoint) configuration(w http.ResponseWriter, r *http.Request) {
 		"response_types_supported":              []string{"token"},
 		"subject_types_supported":               []string{"pairwise"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
-	})
-}
-
-// instance is what MSAL asks of a host that it does not know: whether it is one of
-// Entra's, and where the configuration is.
-func (e *Endpoint) instance(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, map[string]any{
-		"tenant_discovery_endpoint": e.base(r) + "/v2.0/.well-known/openid-configuration",
-		"api-version":               "1.1",
-		"metadata": []map[string]any{{
-			"preferred_network": r.Host, "preferred_cache": r.Host, "aliases": []string{r.Host},
-		}},
 	})
 }
 

@@ -66,7 +66,6 @@ func (e *Endpoint) Routes() map[string]http.HandlerFunc {
 		"POST /{tenant}/oauth2/v2.0/token":                    e.token,
 		"GET /{tenant}/v2.0/.well-known/openid-configuration": e.configuration,
 		"GET /{tenant}/discovery/v2.0/keys":                   e.keys,
-		"GET /common/discovery/instance":                      e.instance,
 	}
 }
 
