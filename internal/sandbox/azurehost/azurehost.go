@@ -62,6 +62,7 @@ func (h *Host) Close() error { return h.arc.close() }
 func (h *Host) Routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET " + pathIMDS: h.imds, "GET " + pathAppService: h.appService, "GET " + pathArc: h.azureArc,
+		"GET " + pathIMDS + "/{$}": h.imds, // as @azure/identity has it
 	}
 }
 
