@@ -27,9 +27,6 @@ func TestRotationUnderLoad(t *testing.T) {
 		told string                   // in the warning
 	}{
 		"an expired secret": {wallet.Secret, nextSecret, keyring.KindSecret, false, "SMTPSEND_OFFICE_CLIENT_SECRET_NEXT"},
-		"a removed secret":  {wallet.Secret, nextSecret, keyring.KindSecret, true, "SMTPSEND_OFFICE_CLIENT_SECRET_NEXT"},
-		"an expired certificate": {wallet.Certificate, nextCertificate, keyring.KindCertificate, false,
-			"SMTPSEND_OFFICE_CLIENT_CERTIFICATE_NEXT_FILE"},
 		"a removed certificate": {wallet.Certificate, nextCertificate, keyring.KindCertificate, true,
 			"SMTPSEND_OFFICE_CLIENT_CERTIFICATE_NEXT_FILE"},
 	} {
