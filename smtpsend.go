@@ -110,9 +110,9 @@ type Options struct {
 
 	// Settings are further settings, each as "NAME=value". The names are those of the
 	// command, such as "SMTPSEND_PROXY=http://proxy:3128". If a field above gives the
-	// same setting, the field counts. Names that do not begin with SMTPSEND_ or AZURE_
-	// are ignored, so you can pass os.Environ(). Settings of the outbox and of sendmail
-	// have no effect.
+	// same setting, the field counts. Of other names, those count by which a CI system or
+	// a host in Azure offers a credential, so you can pass os.Environ(). Settings of the
+	// outbox and of sendmail have no effect.
 	Settings []string
 	// EnvFile is a file with more settings; those in Settings count before them. It must
 	// belong to the user or root, and no one else may write it. "": none is read.

@@ -79,6 +79,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/certfile"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/sandbox"
@@ -140,6 +141,32 @@ func Scenario(json string) Option {
 		o.Scenario, err = tenant.ParseScenario([]byte(json))
 		return err
 	}}
+}
+
+// Certificate registers the first certificate of pem on the application, so that a program
+// gets tokens with its private key (private_key_jwt, RFC 7523). Every error of Entra ID
+// about certificates is answered as Entra ID answers it. It is repeatable.
+func Certificate(pem []byte) Option {
+	return Option{func(o *sandbox.Options) error {
+		all, err := certfile.Read(pem)
+		if err == nil {
+			o.Certificates = append(o.Certificates, all[0])
+		}
+		return err
+	}}
+}
+
+// AddSecret registers another client secret, beside those that there are, as for a
+// renewal.
+func (s *Server) AddSecret(secret string) { s.box.Credentials().Keys().AddSecret(secret) }
+
+// ExpireCredentials ends all that is registered on the application now: its secrets,
+// certificates and federated credentials. What is added later is valid.
+func (s *Server) ExpireCredentials() {
+	keys := s.box.Credentials().Keys()
+	for _, k := range keys.Keys() {
+		_ = keys.Expire(k.ID) // that it is gone is as good
+	}
 }
 
 // FaultNames returns the name of every fault, sorted.

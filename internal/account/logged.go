@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 )
 
@@ -10,8 +11,14 @@ import (
 // server.
 func Logged(log *slog.Logger) Options {
 	o := Options{
-		Logger:    log,
-		Warn:      func(err error) { log.Warn("credential or token cache", "error", err) },
+		Logger: log,
+		Warn: func(err error) {
+			if next, ok := errors.AsType[*NextInUseError](err); ok {
+				log.Warn("the credential is renewed", "error", next)
+				return
+			}
+			log.Warn("credential or token cache", "error", err)
+		},
 		Waiting:   func(mailbox string) { log.Info("all connections of the mailbox are taken", "mailbox", mailbox) },
 		Unlimited: func(err error) { log.Warn("connections are not counted", "error", err) },
 	}

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -60,13 +61,15 @@ func (w *wireError) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return err
 	}
+	var message string // in its place at App Service
 	for name, target := range map[string]any{
 		"error": &w.Error, "error_description": &w.Description, "suberror": &w.SubError, "error_codes": &w.Codes,
-		"timestamp": &w.Timestamp, "trace_id": &w.TraceID, "correlation_id": &w.CorrelationID,
+		"message": &message, "timestamp": &w.Timestamp, "trace_id": &w.TraceID, "correlation_id": &w.CorrelationID,
 	} {
 		// A member that is absent or of another type leaves its field empty.
 		_ = json.Unmarshal(fields[name], target)
 	}
+	w.Description = cmp.Or(w.Description, message)
 	return nil
 }
 
@@ -103,7 +106,10 @@ const shortestRun = 8
 // repeat it.
 func conceal(params url.Values) func(string) string {
 	var forms []string
-	for _, values := range params {
+	for name, values := range params {
+		if name == paramAssertionType { // a URN that all know: without its words no refusal of an assertion can be read
+			continue
+		}
 		for _, v := range values {
 			if len(v) >= shortestRun { // a shorter one would tear other words apart
 				forms = append(forms, secret.Writings(v)...)
@@ -175,6 +181,8 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("entra: %s throttles token requests%s%s", e.Host, said, e.details())
 	case e.Code != "":
 		return fmt.Sprintf("entra: no token for now: %s%s", e.firstSentence(), e.details())
+	case e.identity && e.Description != "": // App Service has no code
+		return fmt.Sprintf("entra: %s sent no token: %s%s", e.Host, e.firstSentence(), e.details())
 	case e.HTTPStatus == http.StatusOK:
 		return fmt.Sprintf("entra: %s sent no token but %s%s", e.Host, e.kind, e.details())
 	}

@@ -78,21 +78,21 @@ func TestTokenRefusals(t *testing.T) {
 		code    string
 		aadsts  int
 	}{
-		"wrong secret":      {"", []string{"client_secret", "wrong"}, 401, "invalid_client", 7000215},
-		"unknown client":    {"", []string{"client_id", guid}, 400, "unauthorized_client", 700016},
-		"unknown tenant":    {guid, nil, 400, "invalid_request", 90002},
-		"misspelt tenant":   {"contoso", nil, 400, "invalid_request", 900023},
-		"tenant common":     {"common", nil, 400, "invalid_request", 9001023},
-		"delegated scope":   {"", []string{"scope", "https://outlook.office.com/SMTP.Send"}, 400, "invalid_scope", 1002012},
-		"unknown resource":  {"", []string{"scope", "https://outlook.example/.default"}, 400, "invalid_resource", 500011},
-		"no secret":         {"", []string{"client_secret", ""}, 401, "invalid_client", 7000218},
-		"no client id":      {"", []string{"client_id", ""}, 400, "invalid_request", 900144},
-		"no scope":          {"", []string{"scope", ""}, 400, "invalid_request", 900144},
-		"no grant type":     {"", []string{"grant_type", ""}, 400, "invalid_request", 900144},
-		"password grant":    {"", []string{"grant_type", "password"}, 400, "unsupported_grant_type", 70003},
-		"expired secret":    {"", []string{"client_id", "11111111-1111-1111-1111-111111111111", "client_secret", "old"}, 401, "invalid_client", 7000222},
-		"disabled":          {"", []string{"client_id", "22222222-2222-2222-2222-222222222222"}, 401, "unauthorized_client", 7000112},
-		"unknown assertion": {"", []string{"client_secret", "", "client_assertion", "x.y.z", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, 401, "invalid_client", 700027},
+		"wrong secret":     {"", []string{"client_secret", "wrong"}, 401, "invalid_client", 7000215},
+		"unknown client":   {"", []string{"client_id", guid}, 400, "unauthorized_client", 700016},
+		"unknown tenant":   {guid, nil, 400, "invalid_request", 90002},
+		"misspelt tenant":  {"contoso", nil, 400, "invalid_request", 900023},
+		"tenant common":    {"common", nil, 400, "invalid_request", 9001023},
+		"delegated scope":  {"", []string{"scope", "https://outlook.office.com/SMTP.Send"}, 400, "invalid_scope", 1002012},
+		"unknown resource": {"", []string{"scope", "https://outlook.example/.default"}, 400, "invalid_resource", 500011},
+		"no secret":        {"", []string{"client_secret", ""}, 401, "invalid_client", 7000218},
+		"no client id":     {"", []string{"client_id", ""}, 400, "invalid_request", 900144},
+		"no scope":         {"", []string{"scope", ""}, 400, "invalid_request", 900144},
+		"no grant type":    {"", []string{"grant_type", ""}, 400, "invalid_request", 900144},
+		"password grant":   {"", []string{"grant_type", "password"}, 400, "unsupported_grant_type", 70003},
+		"expired secret":   {"", []string{"client_id", "11111111-1111-1111-1111-111111111111", "client_secret", "old"}, 401, "invalid_client", 7000222},
+		"disabled":         {"", []string{"client_id", "22222222-2222-2222-2222-222222222222"}, 401, "unauthorized_client", 7000112},
+		"no JWT":           {"", []string{"client_secret", "", "client_assertion", "x.y.z", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, 400, "invalid_request", 50027},
 	}
 	shape := regexp.MustCompile(`^AADSTS(\d+): [^\r]+\r\nTrace ID: ([0-9a-f-]{36})\r\nCorrelation ID: ([0-9a-f-]{36})\r\nTimestamp: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ)$`)
 	for name, tt := range tests {

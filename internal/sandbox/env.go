@@ -39,6 +39,15 @@ func (s *Sandbox) TokenEndpoint() string { return s.URL() + "/#TenantID#/oauth2/
 // Env returns the settings for a client in this process, as "NAME=value". The
 // authority's certificate is not among them: see CAPEM.
 func (s *Sandbox) Env() []string {
+	return append(serverEnv(s),
+		"SMTPSEND_OFFICE_CLIENT_ID="+s.ClientID(),
+		"SMTPSEND_OFFICE_TENANT_ID="+s.TenantID(),
+		"SMTPSEND_OFFICE_CLIENT_SECRET="+s.ClientSecret(),
+	)
+}
+
+// serverEnv are the settings that are the same for each kind of credential.
+func serverEnv(s *Sandbox) []string {
 	host, port, _ := net.SplitHostPort(s.SMTPAddr()) // an address of our own listener
 	security := "2"
 	if s.opts.ImplicitTLS {
@@ -48,9 +57,6 @@ func (s *Sandbox) Env() []string {
 		"SMTPSEND_MAIL_SERVER=" + host,
 		"SMTPSEND_SMTP_PORT=" + port,
 		"SMTPSEND_SMTP_SECURITY=" + security,
-		"SMTPSEND_OFFICE_CLIENT_ID=" + s.ClientID(),
-		"SMTPSEND_OFFICE_TENANT_ID=" + s.TenantID(),
-		"SMTPSEND_OFFICE_CLIENT_SECRET=" + s.ClientSecret(),
 		"SMTPSEND_OFFICE_TOKEN_ENDPOINT=" + s.TokenEndpoint(),
 		"SMTPSEND_MAIL_SENDER=" + s.MailSender(),
 	}
@@ -68,7 +74,28 @@ func (s *Sandbox) Env() []string {
 // file.outbox: with the user's own, what waits there for Exchange would go to
 // the sandbox, and be taken for sent. Both listeners accept before Start
 // returns, so whoever waits for the file may begin.
-func (s *Sandbox) WriteEnv(file string) error {
+func (s *Sandbox) WriteEnv(file string) error { return writeSettings(s, file, s.Env()) }
+
+// WriteCredential writes two files: file has the settings of the servers, without any
+// credential, and file.credential the variables that the ecosystem of that kind sets, for
+// "set -a; . file.credential" in a shell. Other files that these name are beside it, and
+// begin with its name.
+func (s *Sandbox) WriteCredential(file, kind string) error {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return fmt.Errorf("finding directory of %s: %w", file, err)
+	}
+	variables, err := s.wallet.Env(path, kind)
+	if err != nil {
+		return err
+	}
+	if err := writeAssignments(path+".credential", "What "+kind+" has in its environment.", variables); err != nil {
+		return err
+	}
+	return writeSettings(s, file, serverEnv(s))
+}
+
+func writeSettings(s *Sandbox, file string, settings []string) error {
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return fmt.Errorf("finding directory of %s: %w", file, err)
@@ -77,9 +104,15 @@ func (s *Sandbox) WriteEnv(file string) error {
 	if err := ownfile.Replace(ca, s.CAPEM(), 0o600); err != nil {
 		return fmt.Errorf("writing certificate: %w", err)
 	}
+	all := append(settings, "SMTPSEND_CA_FILE="+ca, "SMTPSEND_STATE_DIR="+path+".outbox")
+	return writeAssignments(file, "Settings for a sandbox of smtpsend. They end with it.", all)
+}
+
+// writeAssignments writes variables to a file that an env file and a shell read alike.
+func writeAssignments(file, about string, variables []string) error {
 	var b strings.Builder
-	b.WriteString("# Settings for a sandbox of smtpsend. They end with it.\n")
-	for _, line := range append(s.Env(), "SMTPSEND_CA_FILE="+ca, "SMTPSEND_STATE_DIR="+path+".outbox") {
+	b.WriteString("# " + about + "\n")
+	for _, line := range variables {
 		name, value, _ := strings.Cut(line, "=")
 		assignment, err := envfile.Format(name, value)
 		if err != nil {

@@ -9,11 +9,16 @@ import (
 )
 
 // handler routes requests. What shows or takes secrets and tokens is for TLS
-// only; the rest is served in clear as well.
+// only; the rest is served in clear as well, and so is what Azure's hosts serve in clear.
 func (s *Sandbox) handler() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, h := range s.endpoint.Routes() {
-		mux.Handle(pattern, tlsOnly(h))
+	for _, routes := range []map[string]http.HandlerFunc{s.endpoint.Routes(), s.wallet.Routes()} {
+		for pattern, h := range routes {
+			mux.Handle(pattern, tlsOnly(h))
+		}
+	}
+	for pattern, h := range s.wallet.AzureHost().Routes() {
+		mux.Handle(pattern, h)
 	}
 	for pattern, h := range s.inbox.Routes(s.SMTPAddr()) {
 		mux.Handle(pattern, h)

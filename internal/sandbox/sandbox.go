@@ -17,7 +17,9 @@
 //
 // The parts are packages of their own: [tenant] who may do what, [accesstoken]
 // what Entra ID signs and Exchange verifies, [fault] what goes wrong, [entraid]
-// the token endpoint, [exchangeonline] the submission service, [inbox] what was
+// the token endpoint, [keyring] and [assertion] the credentials that it takes,
+// [idissuer] and [azurehost] who else gives tokens, [wallet] all three together,
+// [exchangeonline] the submission service, [inbox] what was
 // accepted. This package makes certificates, listens, and puts them together; the
 // inbox is on the port of the token endpoint, there also without TLS.
 package sandbox
@@ -25,6 +27,7 @@ package sandbox
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,8 +41,10 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox/entraid"
 	"github.com/smtpsend/smtpsend/internal/sandbox/exchangeonline"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/idissuer"
 	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
+	"github.com/smtpsend/smtpsend/internal/sandbox/wallet"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
 )
 
@@ -71,6 +76,9 @@ type Options struct {
 
 	MaxMessages int // kept; the oldest go first; 0: 100,000
 
+	Certificates []*x509.Certificate // registered on the first application
+	ArcKeys      string              // as in wallet.Options
+
 	SMTPHook exchangeonline.Hook // may answer in the submission service's place
 	// TokenHook, when not nil, may answer a token request (returns true).
 	TokenHook func(w http.ResponseWriter, r *http.Request) bool
@@ -93,6 +101,7 @@ type Sandbox struct {
 	certs    *authority
 	inbox    *inbox.Inbox
 	endpoint *entraid.Endpoint
+	wallet   *wallet.Wallet
 	service  *exchangeonline.Service
 
 	smtp         *smtpserver.Server
@@ -119,6 +128,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	if err := s.listen(ctx); err != nil {
 		return nil, errors.Join(err, s.inbox.Close())
 	}
+	s.wallet.SetURL(s.URL())
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.serve(ctx)
 	context.AfterFunc(ctx, func() { _ = s.http.Close() })
@@ -150,9 +160,13 @@ func (s *Sandbox) build() error {
 	if s.inbox, err = inbox.New(s.opts.MaxMessages); err != nil {
 		return err
 	}
+	issuer := idissuer.New(s.opts.SigningKey)
 	s.endpoint = entraid.New(entraid.Options{
-		Tenant: s.tenant, Faults: s.faults, Tokens: tokens, Logger: s.log,
+		Tenant: s.tenant, Faults: s.faults, Tokens: tokens, Issuer: issuer, Logger: s.log,
 		TokenLifetime: s.opts.TokenLifetime, RetryAfter: s.opts.RetryAfter, Hook: s.opts.TokenHook,
+	})
+	s.wallet = wallet.New(wallet.Options{
+		Tenant: s.tenant, Issuer: issuer, Mint: s.endpoint.Mint, Certificates: s.opts.Certificates, ArcKeys: s.opts.ArcKeys,
 	})
 	s.service = exchangeonline.New(exchangeonline.Options{
 		Tenant: s.tenant, Faults: s.faults, Tokens: tokens, Inbox: s.inbox, Logger: s.log, HVE: s.opts.HVE,
@@ -224,7 +238,7 @@ func (s *Sandbox) Close() error {
 		s.wg.Wait()
 		s.handling.Lock() // no handler runs any more
 		defer s.handling.Unlock()
-		err = errors.Join(err, s.inbox.Close())
+		err = errors.Join(err, s.inbox.Close(), s.wallet.Close())
 	})
 	return err
 }
@@ -238,6 +252,10 @@ func (s *Sandbox) URL() string { return "https://" + s.httpListener.Addr().Strin
 // CAPEM is the certificate of the authority that both servers' certificates
 // come from.
 func (s *Sandbox) CAPEM() []byte { return s.certs.pem }
+
+// Credentials are all by which a client can prove who it is, which may change while the
+// sandbox runs.
+func (s *Sandbox) Credentials() *wallet.Wallet { return s.wallet }
 
 // Faults are the faults of the sandbox, which may change while it runs.
 func (s *Sandbox) Faults() *fault.Set { return s.faults }

@@ -17,18 +17,19 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/sandbox/accesstoken"
+	"github.com/smtpsend/smtpsend/internal/sandbox/assertion"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/idissuer"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
-const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-// Options describe an endpoint. Tenant, Faults, Tokens and Logger are required.
+// Options describe an endpoint. Tenant, Faults, Tokens, Issuer and Logger are required.
 type Options struct {
 	Tenant *tenant.Tenant
 	Faults *fault.Set
 	Tokens *accesstoken.Issuer
+	Issuer *idissuer.Issuer // whose tokens applications may trust
 	Logger *slog.Logger
 
 	TokenLifetime time.Duration // 0: random, 60 to 90 minutes
@@ -43,13 +44,16 @@ type Endpoint struct {
 	tenant   *tenant.Tenant
 	faults   *fault.Set
 	tokens   *accesstoken.Issuer
+	proofs   *assertion.Verifier
 	log      *slog.Logger
 	requests atomic.Int64
 }
 
 // New returns an endpoint.
 func New(o Options) *Endpoint {
-	return &Endpoint{opts: o, tenant: o.Tenant, faults: o.Faults, tokens: o.Tokens, log: o.Logger}
+	return &Endpoint{
+		opts: o, tenant: o.Tenant, faults: o.Faults, tokens: o.Tokens, log: o.Logger, proofs: assertion.New(o.Issuer),
+	}
 }
 
 // Requests counts the POSTs to the token endpoint, refused ones included.
@@ -85,12 +89,20 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) {
 	if f, entry, ok := e.faults.Take(fault.Point(smtp.StageToken), ""); ok && e.act(w, r, f, entry) {
 		return
 	}
-	app, audience, refusal := grant(e.tenant, r.PathValue("tenant"), r.PostForm.Get)
+	now := time.Now().Add(shift)
+	granted, refusal := e.grant(r, now)
 	if refusal != nil {
 		e.refuse(w, r, *refusal)
 		return
 	}
-	e.issue(w, r, app, audience, time.Now().Add(shift))
+	e.issue(w, r, granted, now)
+}
+
+// granted is what a token request may have.
+type granted struct {
+	app      *tenant.Application
+	audience string
+	acr      string // how the application proved who it is (appidacr)
 }
 
 // takeBasic puts id and secret of the Authorization header into the form (RFC
@@ -106,30 +118,30 @@ func takeBasic(r *http.Request) {
 
 // grant checks a token request in Entra's order: parameters, tenant, client,
 // credential, scope.
-func grant(t *tenant.Tenant, tenantID string, form func(string) string) (*tenant.Application, string, *refusal) {
+func (e *Endpoint) grant(r *http.Request, now time.Time) (g granted, no *refusal) {
+	form := r.PostForm.Get
 	for _, name := range []string{"grant_type", "client_id", "scope"} {
 		if form(name) == "" {
-			r := badRequest(900144, "The request body must contain the following parameter: '"+name+"'.")
-			return nil, "", &r
+			no := badRequest(900144, "The request body must contain the following parameter: '"+name+"'.")
+			return g, &no
 		}
 	}
-	if r := checkTenant(t, tenantID); r != nil {
-		return nil, "", r
+	if no := checkTenant(e.tenant, r.PathValue("tenant")); no != nil {
+		return g, no
 	}
 	if grant := form("grant_type"); grant != "client_credentials" {
-		return nil, "", &refusal{400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type '" + grant + "'."}
+		return g, &refusal{400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type '" + grant + "'."}
 	}
-	app := t.Application(form("client_id"))
-	if app == nil {
-		return nil, "", &refusal{400, "unauthorized_client", 700016, "Application with identifier '" + form("client_id") +
+	if g.app = e.tenant.Application(form("client_id")); g.app == nil {
+		return g, &refusal{400, "unauthorized_client", 700016, "Application with identifier '" + form("client_id") +
 			"' was not found in the directory 'Contoso'. This can happen if the application has not been installed by the administrator " +
 			"of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."}
 	}
-	if r := checkCredential(app, form); r != nil {
-		return nil, "", r
+	if g.acr, no = e.checkCredential(r, g.app, now); no != nil {
+		return g, no
 	}
-	audience, r := checkScope(form("scope"))
-	return app, audience, r
+	g.audience, no = checkScope(form("scope"))
+	return g, no
 }
 
 func checkTenant(t *tenant.Tenant, id string) *refusal {
@@ -146,26 +158,6 @@ func checkTenant(t *tenant.Tenant, id string) *refusal {
 	return &refusal{400, "invalid_request", 90002, "Tenant '" + id + "' not found. Check to make sure you have the correct tenant ID " +
 		"and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active " +
 		"subscriptions for the tenant."}
-}
-
-func checkCredential(a *tenant.Application, form func(string) string) *refusal {
-	switch secret := form("client_secret"); {
-	case a.Disabled:
-		return &refusal{401, "unauthorized_client", 7000112, "Application '" + a.ClientID + "'(" + a.Name + ") is disabled."}
-	case form("client_assertion") != "" && form("client_assertion_type") == assertionType:
-		return &refusal{401, "invalid_client", 700027, "The certificate with identifier used to sign the client assertion is not " +
-			"registered on application. [Reason - The key was not found.]"}
-	case secret == "":
-		return &refusal{401, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
-	case !a.HasSecret(secret):
-		return &refusal{401, "invalid_client", 7000215, "Invalid client secret provided. Ensure the secret being sent in the request is " +
-			"the client secret value, not the client secret ID, for a secret added to app '" + a.ClientID + "'."}
-	case a.SecretExpired:
-		return &refusal{401, "invalid_client", 7000222, "The provided client secret keys for app '" + a.ClientID + "' are expired. " +
-			"Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate " +
-			"credentials for added security: https://aka.ms/certCreds."}
-	}
-	return nil
 }
 
 // checkScope turns "{resource}/.default" into the token's audience.
@@ -192,7 +184,7 @@ func (e *Endpoint) lifetime() time.Duration {
 	return time.Hour + time.Duration(extra.Int64())*time.Second
 }
 
-func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request, app *tenant.Application, audience string, now time.Time) {
+func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request, g granted, now time.Time) {
 	life := e.lifetime()
 	f, _, faulty := e.faults.Take(fault.PointTokenGrant, "")
 	switch {
@@ -201,7 +193,7 @@ func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request, app *tenant.App
 	case faulty && f.Name == fault.TokenExpired:
 		now = now.Add(-life - time.Hour)
 	}
-	token, err := e.tokens.Sign(e.claims(app, audience, now, life))
+	token, err := e.tokens.Sign(e.claims(g, now, life))
 	if err != nil {
 		http.Error(w, "signing failed", http.StatusInternalServerError)
 		return
@@ -211,7 +203,7 @@ func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request, app *tenant.App
 	if faulty && f.Name == fault.ExpiresInString {
 		expiresIn = strconv.Itoa(seconds)
 	}
-	e.log.LogAttrs(r.Context(), slog.LevelDebug, "token issued", slog.String("client_id", app.ClientID))
+	e.log.LogAttrs(r.Context(), slog.LevelDebug, "token issued", slog.String("client_id", g.app.ClientID))
 	body, err := json.Marshal(map[string]any{
 		"token_type": "Bearer", "expires_in": expiresIn, "ext_expires_in": expiresIn, "access_token": token,
 	})
@@ -234,7 +226,8 @@ func noStore(w http.ResponseWriter) {
 }
 
 // claims of a v1.0 token, five minutes valid before its issue as Entra has it.
-func (e *Endpoint) claims(app *tenant.Application, audience string, now time.Time, life time.Duration) accesstoken.Claims {
+func (e *Endpoint) claims(g granted, now time.Time, life time.Duration) accesstoken.Claims {
+	app, audience := g.app, g.audience
 	roles := app.RolesFor(audience)
 	if app.Audience != "" {
 		audience, roles = app.Audience, app.RolesFor(app.Audience)
@@ -242,38 +235,10 @@ func (e *Endpoint) claims(app *tenant.Application, audience string, now time.Tim
 	return accesstoken.Claims{
 		Audience: audience, Issuer: e.issuer(), IDP: e.issuer(),
 		IssuedAt: now.Add(-5 * time.Minute).Unix(), NotBefore: now.Add(-5 * time.Minute).Unix(), Expires: now.Add(life).Unix(),
-		AppName: app.Name, AppID: app.ClientID, AppIDACR: "1", IDType: "app",
+		AppName: app.Name, AppID: app.ClientID, AppIDACR: g.acr, IDType: "app",
 		ObjectID: app.ObjectID, Subject: app.ObjectID, TenantID: e.tenant.ID, Roles: roles, Version: "1.0",
 	}
 }
 
 // issuer is the iss of v1.0 tokens.
 func (e *Endpoint) issuer() string { return "https://sts.windows.net/" + e.tenant.ID + "/" }
-
-func (e *Endpoint) configuration(w http.ResponseWriter, r *http.Request) {
-	if checkTenant(e.tenant, r.PathValue("tenant")) != nil {
-		http.NotFound(w, r)
-		return
-	}
-	base := (&url.URL{Scheme: "https", Host: r.Host, Path: "/" + e.tenant.ID}).String()
-	writeJSON(w, map[string]any{
-		"issuer":                                e.issuer(),
-		"token_endpoint":                        base + "/oauth2/v2.0/token",
-		"jwks_uri":                              base + "/discovery/v2.0/keys",
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"},
-		"response_types_supported":              []string{"token"},
-		"subject_types_supported":               []string{"pairwise"},
-		"id_token_signing_alg_values_supported": []string{"RS256"},
-	})
-}
-
-func (e *Endpoint) keys(w http.ResponseWriter, _ *http.Request) { writeJSON(w, e.tokens.JWKS()) }
-
-func writeJSON(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	_ = e.Encode(v)
-}

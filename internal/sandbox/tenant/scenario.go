@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/sandbox/keyring"
 )
 
 // Scenario describes a tenant: what its admins have set up, rightly or not. It
@@ -36,6 +38,10 @@ type Application struct {
 	Roles         []string `json:"roles,omitempty"`       // application permissions of Office 365 Exchange Online
 	GraphRoles    []string `json:"graph_roles,omitempty"` // those of Microsoft Graph
 	Audience      string   `json:"audience,omitempty"`    // forces the aud of every token
+
+	// Keys are the credentials that are registered, the first of which is ClientSecret.
+	// Tenant.New makes them.
+	Keys *keyring.Ring `json:"-"`
 
 	// RegisteredObjectID is what New-ServicePrincipal was given; "" is the
 	// right one, "none" that it was never run.

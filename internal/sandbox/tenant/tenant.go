@@ -9,7 +9,6 @@ package tenant
 
 import (
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/sandbox/accesstoken"
+	"github.com/smtpsend/smtpsend/internal/sandbox/keyring"
 )
 
 // AudienceGraph is the audience of tokens for Microsoft Graph.
@@ -25,8 +25,8 @@ const AudienceGraph = "https://graph.microsoft.com"
 
 const registeredNone = "none"
 
-// Tenant is a scenario with every blank filled. It does not change after New,
-// and decides who may do what.
+// Tenant is a scenario with every blank filled. But for the credentials of its
+// applications it does not change after New, and decides who may do what.
 type Tenant struct {
 	ID, Domain string
 
@@ -86,6 +86,10 @@ func (t *Tenant) add(a Application) {
 	if a.Name == "" {
 		a.Name = "app"
 	}
+	a.Keys = &keyring.Ring{}
+	if k := a.Keys.AddSecret(a.ClientSecret); a.SecretExpired {
+		_ = a.Keys.Expire(k.ID) // it was just added
+	}
 	t.apps = append(t.apps, &a)
 }
 
@@ -117,17 +121,17 @@ func (t *Tenant) First() *Application { return t.apps[0] }
 
 // Application finds an application by its client ID, nil when there is none.
 func (t *Tenant) Application(clientID string) *Application {
+	return t.Find(func(a *Application) bool { return strings.EqualFold(a.ClientID, clientID) })
+}
+
+// Find returns the first application that fits, nil when there is none.
+func (t *Tenant) Find(fits func(*Application) bool) *Application {
 	for _, a := range t.apps {
-		if strings.EqualFold(a.ClientID, clientID) {
+		if fits(a) {
 			return a
 		}
 	}
 	return nil
-}
-
-// HasSecret reports whether s is the client secret.
-func (a *Application) HasSecret(s string) bool {
-	return subtle.ConstantTimeCompare([]byte(a.ClientSecret), []byte(s)) == 1
 }
 
 // RolesFor are the roles that a token for audience carries.
