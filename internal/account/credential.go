@@ -23,13 +23,31 @@ type inUse struct {
 	elsewhere entra.Elsewhere
 }
 
+// credential is what the settings chose. One that cannot be made is tried again when it
+// is needed again: a file may come later than the process.
+func (a *Account) credential() (inUse, error) {
+	a.making.Lock()
+	defer a.making.Unlock()
+	if a.made != nil {
+		return *a.made, nil
+	}
+	c, err := a.makeCredential()
+	if err == nil {
+		a.made = &c
+	}
+	return c, err
+}
+
 // makeCredential makes what the settings chose. Of a certificate it reads the file.
 func (a *Account) makeCredential() (inUse, error) {
 	c := a.cfg.Credential
 	switch c.Kind {
 	case credential.Certificate:
 		first, err := a.certificate(a.CertificateFiles())
-		return inUse{proof: a.followed(first, a.nextCertificate, setting.ClientCertificateNextFile)}, err
+		if err != nil {
+			return inUse{}, err
+		}
+		return inUse{proof: a.followed(first, a.sameCertificate, a.nextCertificate, setting.ClientCertificateNextFile)}, nil
 	case credential.Federated:
 		return inUse{proof: entra.Federated(a.FederatedToken())}, nil
 	case credential.ManagedIdentity:
@@ -40,12 +58,12 @@ func (a *Account) makeCredential() (inUse, error) {
 	case credential.AccessToken:
 		return inUse{elsewhere: entra.Provider{Name: c.By, Get: a.accessToken()}}, nil
 	}
-	return inUse{proof: a.followed(entra.Secret(a.cfg.OfficeClientSecret), a.nextSecret, setting.ClientSecretNext)}, nil
+	return inUse{proof: a.followed(entra.Secret(a.cfg.OfficeClientSecret), nil, a.nextSecret, setting.ClientSecretNext)}, nil
 }
 
 // followed is a credential with the one that follows it, if the settings name one.
-func (a *Account) followed(first entra.Credential, next func() (entra.Credential, error), name string) entra.Credential {
-	return entra.NewSuccession(first, next, func(refused *entra.Error) {
+func (a *Account) followed(first entra.Credential, reread, next func() (entra.Credential, error), name string) entra.Credential {
+	return entra.NewSuccession(first, reread, next, func(refused *entra.Error) {
 		if a.opts.Warn != nil {
 			a.opts.Warn(&NextInUseError{Variable: config.Prefix + name, Refused: refused})
 		}
@@ -91,11 +109,16 @@ func (a *Account) NextCertificateFiles() keypair.Files {
 }
 
 func (a *Account) certificate(files keypair.Files) (entra.Credential, error) {
-	pair, err := keypair.Read(context.Background(), files)
+	pair, err := keypair.Open(context.Background(), files)
 	if err != nil {
 		return nil, err
 	}
 	return entra.Certificate(pair, a.cfg.OfficeClientCertificateChain), nil
+}
+
+// sameCertificate reads the first again, which may have been renewed.
+func (a *Account) sameCertificate() (entra.Credential, error) {
+	return a.certificate(a.CertificateFiles())
 }
 
 func (a *Account) nextCertificate() (entra.Credential, error) {
@@ -161,10 +184,10 @@ func (a *Account) keyMaterial() ([]byte, error) {
 		return nil, nil
 	}
 	c, err := a.credential()
-	if err != nil {
-		return nil, err
-	}
-	if c.proof != nil {
+	switch {
+	case err != nil:
+		return nil, nil // asking for a token says it, with its cause and its fix
+	case c.proof != nil:
 		if of := c.proof.Fingerprint(); of != [32]byte{} {
 			return of[:], nil
 		}

@@ -129,8 +129,8 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	}
 }
 
-// askOnce makes one request, and another one with the next credential when the first was
-// refused.
+// askOnce makes one request, and another one with each further credential of a succession
+// while Entra ID refuses them.
 func (s *Source) askOnce(ctx context.Context) (*oauth2.Token, error) {
 	if s.elsewhere != nil {
 		return s.askElsewhere(ctx)
@@ -139,18 +139,21 @@ func (s *Source) askOnce(ctx context.Context) (*oauth2.Token, error) {
 	if !ok {
 		return s.ask(ctx, s.credential)
 	}
+	tried := map[[32]byte]bool{}
 	for {
-		current, number := all.inUse()
+		current := all.inUse()
 		token, err := s.ask(ctx, current)
 		refused, isRefusal := errors.AsType[*Error](err)
 		if !isRefusal || !refused.RefusesCredential() {
 			return token, err
 		}
-		again, unusable := all.advance(number, refused)
+		tried[current.Fingerprint()] = true
+		again, unusable := all.advance(tried, refused)
 		switch {
+		case again:
 		case unusable != nil:
-			return nil, fmt.Errorf("entra: the next credential cannot be used: %w: %w", unusable, err)
-		case !again:
+			return nil, fmt.Errorf("%w; the next credential cannot be used: %w", err, unusable)
+		default:
 			return nil, err
 		}
 	}
@@ -202,7 +205,9 @@ func (s *Source) ask(ctx context.Context, credential Credential) (*oauth2.Token,
 		return nil, s.networkError(ctx, requestCtx, limit, err)
 	}
 	// err is not kept: its Response.Request holds the form.
-	return nil, answer.failure(s.host, conceal(params))
+	refused := answer.failure(s.host, conceal(params))
+	refused.Presented = answer.presented(credential, params)
+	return nil, refused
 }
 
 // requestLimit is requestTimeout, or ends a little before ctx: whoever waits for

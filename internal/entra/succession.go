@@ -8,62 +8,73 @@ import (
 )
 
 // Succession is a credential and the one that follows it, so that it can be renewed
-// without a gap: when Entra ID refuses the first as wrong or expired, the next one is
+// without a gap: when Entra ID refuses the one in use as wrong or expired, another one is
 // used from then on. It is safe for concurrent use.
 type Succession struct {
-	first Credential
-	next  func() (Credential, error) // nil, nil: there is none
-	used  func(refused *Error)
+	first  Credential
+	reread func() (Credential, error)
+	next   func() (Credential, error)
+	used   func(refused *Error)
 
-	mu       sync.Mutex
-	current  Credential
-	advanced int  // how often current was changed
-	tried    bool // next was called
+	mu      sync.Mutex
+	current Credential
+	told    bool // used was called, since the first was in use
 }
 
-// NewSuccession returns a succession. next is called once at most, when the first is
-// refused; it returns nil when there is no next one. used is told of the refusal when the
-// next is used, once.
-func NewSuccession(first Credential, next func() (Credential, error), used func(refused *Error)) *Succession {
-	return &Succession{first: first, next: next, used: used, current: first}
+// NewSuccession returns a succession. reread, unless it is nil, returns the first as it is
+// now: a process that runs for months meets its renewal. next returns the one that
+// follows, nil when there is none. Both are called at each refusal. used is told of the
+// refusal when the next one takes over.
+func NewSuccession(first Credential, reread, next func() (Credential, error), used func(refused *Error)) *Succession {
+	return &Succession{first: first, reread: reread, next: next, used: used, current: first}
 }
 
 // Params are those of the credential in use.
 func (s *Succession) Params(ctx context.Context, clientID, tokenURL string) (url.Values, error) {
-	current, _ := s.inUse()
-	return current.Params(ctx, clientID, tokenURL)
+	return s.inUse().Params(ctx, clientID, tokenURL)
 }
 
-// inUse is the credential in use, and a number that changes with it.
-func (s *Succession) inUse() (Credential, int) {
+func (s *Succession) inUse() Credential {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.current, s.advanced
+	return s.current
 }
 
-// Fingerprint is that of the first, in whose place the next one gets tokens.
+// Fingerprint is that of the first, in whose place the others get tokens.
 func (s *Succession) Fingerprint() [32]byte { return s.first.Fingerprint() }
 
-// advance reports that there is another credential to ask with than the one of that
-// number, which was refused. The error says why the next cannot be used.
-func (s *Succession) advance(number int, refused *Error) (bool, error) {
+// advance reports that there is a credential to ask with that was not tried. The error
+// says why one cannot be used.
+func (s *Succession) advance(tried map[[32]byte]bool, refused *Error) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.advanced != number {
+	if !tried[s.current.Fingerprint()] {
 		return true, nil // another request was faster
 	}
-	if s.tried {
-		return false, nil
+	first := s.reread
+	if first == nil {
+		first = func() (Credential, error) { return s.first, nil }
 	}
-	s.tried = true
-	next, err := s.next()
-	if next == nil || err != nil {
-		return false, err
+	var unusable error
+	for _, candidate := range []struct {
+		read   func() (Credential, error)
+		isNext bool
+	}{{first, false}, {s.next, true}} {
+		c, err := candidate.read()
+		switch {
+		case err != nil:
+			unusable = err
+			continue
+		case c == nil || tried[c.Fingerprint()]:
+			continue
+		}
+		if s.current = c; candidate.isNext && !s.told {
+			s.used(refused)
+		}
+		s.told = candidate.isNext
+		return true, nil
 	}
-	s.current = next
-	s.advanced++
-	s.used(refused)
-	return true, nil
+	return false, unusable
 }
 
 // RefusesCredential reports that Entra ID did not take the secret or the certificate:
