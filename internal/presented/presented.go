@@ -88,7 +88,8 @@ func (p Proof) Commands(clientID string) []string {
 	}{"smtpsend", p.Issuer, p.Subject, []string{p.Audience}})
 	return []string{
 		"az ad app federated-credential create --id " + clientID + " --parameters " + parameters,
-		"# PowerShell: " + parameters + " | Set-Content federated.json; az ad app federated-credential create --id " + clientID + " --parameters federated.json",
+		parameters + " | Set-Content federated.json   # PowerShell",
+		"az ad app federated-credential create --id " + clientID + " --parameters federated.json",
 	}
 }
 

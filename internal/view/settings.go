@@ -13,15 +13,17 @@ import (
 // with them.
 type Settings struct {
 	stdio.Schema
-	EnvFile  string           `json:"env_file"`
-	ExitCode int              `json:"exit_code"`
-	Problems []config.Problem `json:"problems"` // null when there are none
-	Settings []config.Shown   `json:"settings"`
+	EnvFile  string `json:"env_file"`
+	ExitCode int    `json:"exit_code"`
+	// Credential is what proves the client, and the variable that chose it.
+	Credential string           `json:"credential"`
+	Problems   []config.Problem `json:"problems"` // null when there are none
+	Settings   []config.Shown   `json:"settings"`
 }
 
 // NewSettings is the view of what config.Load returned.
 func NewSettings(cfg *config.Config, err error) Settings {
-	return Settings{Settings: cfg.Show(), EnvFile: cfg.EnvFile(), Problems: problemsOf(cfg, err), ExitCode: ending.Code(err)}
+	return Settings{Settings: cfg.Show(), EnvFile: cfg.EnvFile(), Problems: problemsOf(cfg, err), ExitCode: ending.Code(err), Credential: cfg.Credential.String()}
 }
 
 // problemsOf are the problems of settings: of an error all, else the warnings.
@@ -41,6 +43,7 @@ func (v Settings) Print(p *stdio.Printer) {
 	for _, s := range v.Settings {
 		p.Printf("%-*s  %s\n", min(width, 90), s.Variable+"="+printable.Line(s.Value), origin(s))
 	}
+	p.Printf("# credential: %s\n", printable.Line(v.Credential))
 }
 
 func origin(s config.Shown) string {
