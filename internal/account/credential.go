@@ -43,11 +43,8 @@ func (a *Account) makeCredential() (inUse, error) {
 	c := a.cfg.Credential
 	switch c.Kind {
 	case credential.Certificate:
-		first, err := a.certificate(a.CertificateFiles())
-		if err != nil {
-			return inUse{}, err
-		}
-		return inUse{proof: a.followed(first, a.sameCertificate, a.nextCertificate, setting.ClientCertificateNextFile)}, nil
+		first, err := a.certificate(a.CertificateFiles(), keypair.Open)
+		return inUse{proof: a.renewed(first)}, err
 	case credential.Federated:
 		return inUse{proof: entra.Federated(a.FederatedToken())}, nil
 	case credential.ManagedIdentity:
@@ -58,14 +55,35 @@ func (a *Account) makeCredential() (inUse, error) {
 	case credential.AccessToken:
 		return inUse{elsewhere: entra.Provider{Name: c.By, Get: a.accessToken()}}, nil
 	}
-	return inUse{proof: a.followed(entra.Secret(a.cfg.OfficeClientSecret), nil, a.nextSecret, setting.ClientSecretNext)}, nil
+	return inUse{proof: entra.NewSuccession(entra.Secret(a.cfg.OfficeClientSecret), a.nextSecret, func(refused *entra.Error) {
+		a.nextInUse(setting.ClientSecretNext, refused)
+	})}, nil
 }
 
-// followed is a credential with the one that follows it, if the settings name one.
-func (a *Account) followed(first entra.Credential, reread, next func() (entra.Credential, error), name string) entra.Credential {
-	return entra.NewSuccession(first, reread, next, func(refused *entra.Error) {
-		if a.opts.Warn != nil {
-			a.opts.Warn(&NextInUseError{Variable: config.Prefix + name, Refused: refused})
+func (a *Account) nextInUse(name string, refused *entra.Error) {
+	if a.opts.Warn != nil {
+		a.opts.Warn(&NextInUseError{Variable: config.Prefix + name, Refused: refused})
+	}
+}
+
+// renewed is the certificate, and what takes its place when it is refused: what its file
+// has by then, because it was rotated while this process ran, or else the next one.
+func (a *Account) renewed(first entra.Credential) entra.Credential {
+	var next entra.Credential // entra.Succession asks for one at a time
+	return entra.NewRenewable(first, func() ([]entra.Credential, error) {
+		var list []entra.Credential
+		present, err := a.certificate(a.CertificateFiles(), keypair.Read)
+		if err == nil {
+			list = append(list, present)
+		}
+		n, nextErr := a.nextCertificate()
+		if next = n; n != nil {
+			list = append(list, n)
+		}
+		return list, errors.Join(err, nextErr)
+	}, func(taken entra.Credential, refused *entra.Error) {
+		if taken == next {
+			a.nextInUse(setting.ClientCertificateNextFile, refused)
 		}
 	})
 }
@@ -108,22 +126,18 @@ func (a *Account) NextCertificateFiles() keypair.Files {
 	return keypair.Files{Certificate: name, Password: a.cfg.OfficeClientCertificatePassword}
 }
 
-func (a *Account) certificate(files keypair.Files) (entra.Credential, error) {
-	pair, err := keypair.Open(context.Background(), files)
+// certificate reads a pair by keypair.Open, or by keypair.Read.
+func (a *Account) certificate(files keypair.Files, read func(context.Context, keypair.Files) (*keypair.Pair, error)) (entra.Credential, error) {
+	pair, err := read(context.Background(), files)
 	if err != nil {
 		return nil, err
 	}
 	return entra.Certificate(pair, a.cfg.OfficeClientCertificateChain), nil
 }
 
-// sameCertificate reads the first again, which may have been renewed.
-func (a *Account) sameCertificate() (entra.Credential, error) {
-	return a.certificate(a.CertificateFiles())
-}
-
 func (a *Account) nextCertificate() (entra.Credential, error) {
-	next, err := a.certificate(a.NextCertificateFiles())
-	if errors.Is(err, fs.ErrNotExist) && a.cfg.OfficeClientCertificateNextFile == "" {
+	next, err := a.certificate(a.NextCertificateFiles(), keypair.Read)
+	if errors.Is(err, fs.ErrNotExist) { // as it is between two rotations
 		return nil, nil
 	}
 	return next, err

@@ -243,7 +243,7 @@ func TestSuccessionUsesTheNextWithOneWarning(t *testing.T) {
 	e := newEndpoint(t, bySecret("second~secret"))
 	var mu sync.Mutex
 	var warnings []*entra.Error
-	s := source(e, entra.NewSuccession(entra.Secret(secret.New("first~secret")), nil, of("second~secret"), func(refused *entra.Error) {
+	s := source(e, entra.NewSuccession(entra.Secret(secret.New("first~secret")), of("second~secret"), func(refused *entra.Error) {
 		mu.Lock()
 		defer mu.Unlock()
 		warnings = append(warnings, refused)
@@ -279,7 +279,7 @@ func TestSuccessionAsksEachOnceWhenAllAreRefused(t *testing.T) {
 	} {
 		e := newEndpoint(t, bySecret())
 		warned := 0
-		s := source(e, entra.NewSuccession(entra.Secret(secret.New("first~secret")), nil, tt.next, func(*entra.Error) { warned++ }))
+		s := source(e, entra.NewSuccession(entra.Secret(secret.New("first~secret")), tt.next, func(*entra.Error) { warned++ }))
 		for round := 1; round <= 2; round++ {
 			_, err := s.Token(t.Context())
 			if refused, ok := errors.AsType[*entra.Error](err); !ok || !refused.Refusal() || !strings.Contains(err.Error(), tt.want) {
@@ -295,38 +295,9 @@ func TestSuccessionAsksEachOnceWhenAllAreRefused(t *testing.T) {
 	}
 }
 
-// TestSuccessionMeetsRenewals: a process that runs on finds the next one that was made
-// later, and the first one that was put in its place.
-func TestSuccessionMeetsRenewals(t *testing.T) {
-	var good []string
-	e := newEndpoint(t, func(w http.ResponseWriter, r *http.Request) { bySecret(good...)(w, r) })
-	now, next, warned := "first~secret", "", 0
-	first, _ := of(now)()
-	s := source(e, entra.NewSuccession(first, func() (entra.Credential, error) { return of(now)() },
-		func() (entra.Credential, error) { return of(next)() }, func(*entra.Error) { warned++ }))
-	ask := func(step string, works bool, warnings int) {
-		t.Helper()
-		if _, err := s.Token(t.Context()); (err == nil) != works || warned != warnings {
-			t.Errorf("%s: %v, %d warnings", step, err, warned)
-		}
-	}
-	good = []string{"first~secret"}
-	ask("the first", true, 0)
-	good = nil
-	ask("refused, and there is no next", false, 0)
-	next, good = "second~secret", []string{"second~secret"}
-	ask("the next was made", true, 1)
-	now, next = "second~secret", ""
-	ask("and put in the first one's place", true, 1)
-	good, now = []string{"third~secret"}, "third~secret"
-	ask("the first was renewed", true, 1)
-	good, next = []string{"fourth~secret"}, "fourth~secret"
-	ask("and again by a next one", true, 2)
-}
-
 func TestOnlyWrongAndExpiredCredentialsAreFollowed(t *testing.T) {
 	e := newEndpoint(t, refuse(400, `{"error":"unauthorized_client","error_description":"AADSTS700016: no application","error_codes":[700016]}`))
-	s := source(e, entra.NewSuccession(entra.Secret(secret.New("first~secret")), nil, of("second~secret"), func(*entra.Error) { t.Error("warned") }))
+	s := source(e, entra.NewSuccession(entra.Secret(secret.New("first~secret")), of("second~secret"), func(*entra.Error) { t.Error("warned") }))
 	if _, err := s.Token(t.Context()); err == nil || len(e.requests()) != 1 {
 		t.Errorf("%v, %d requests", err, len(e.requests()))
 	}

@@ -129,8 +129,8 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 	}
 }
 
-// askOnce makes one request, and another one with each further credential of a succession
-// while Entra ID refuses them.
+// askOnce makes one request, and another one with the next credential when the first was
+// refused.
 func (s *Source) askOnce(ctx context.Context) (*oauth2.Token, error) {
 	if s.elsewhere != nil {
 		return s.askElsewhere(ctx)
@@ -139,24 +139,7 @@ func (s *Source) askOnce(ctx context.Context) (*oauth2.Token, error) {
 	if !ok {
 		return s.ask(ctx, s.credential)
 	}
-	tried := map[[32]byte]bool{}
-	for {
-		current := all.inUse()
-		token, err := s.ask(ctx, current)
-		refused, isRefusal := errors.AsType[*Error](err)
-		if !isRefusal || !refused.RefusesCredential() {
-			return token, err
-		}
-		tried[current.Fingerprint()] = true
-		again, unusable := all.advance(tried, refused)
-		switch {
-		case again:
-		case unusable != nil:
-			return nil, fmt.Errorf("%w; the next credential cannot be used: %w", err, unusable)
-		default:
-			return nil, err
-		}
-	}
+	return all.ask(ctx, s.ask)
 }
 
 // check refuses to send a credential in the clear.

@@ -1,80 +1,123 @@
 package entra
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"sync"
+
+	"golang.org/x/oauth2"
 )
 
-// Succession is a credential and the one that follows it, so that it can be renewed
-// without a gap: when Entra ID refuses the one in use as wrong or expired, another one is
-// used from then on. It is safe for concurrent use.
+// Succession is a credential and those that may take its place, so that it can be renewed
+// without a gap: when Entra ID refuses the one in use as wrong or expired, the others are
+// tried, and the first that it takes is used from then on. It is safe for concurrent use.
 type Succession struct {
 	first  Credential
-	reread func() (Credential, error)
-	next   func() (Credential, error)
-	used   func(refused *Error)
+	others func() ([]Credential, error)
+	used   func(taken Credential, refused *Error)
 
+	trying  sync.Mutex // one request at a time looks for another credential
 	mu      sync.Mutex
 	current Credential
-	told    bool // used was called, since the first was in use
+	changes int // of current
 }
 
-// NewSuccession returns a succession. reread, unless it is nil, returns the first as it is
-// now: a process that runs for months meets its renewal. next returns the one that
-// follows, nil when there is none. Both are called at each refusal. used is told of the
-// refusal when the next one takes over.
-func NewSuccession(first Credential, reread, next func() (Credential, error), used func(refused *Error)) *Succession {
-	return &Succession{first: first, reread: reread, next: next, used: used, current: first}
+// NewSuccession returns a succession of two. next is called once at most, when the first
+// is refused; it returns nil when there is no next one. used is told of the refusal when
+// the next is used, once.
+func NewSuccession(first Credential, next func() (Credential, error), used func(refused *Error)) *Succession {
+	once := sync.OnceValues(next)
+	return NewRenewable(first, func() ([]Credential, error) {
+		c, err := once()
+		if c == nil {
+			return nil, err
+		}
+		return []Credential{c}, err
+	}, func(_ Credential, refused *Error) { used(refused) })
+}
+
+// NewRenewable returns a succession whose others are looked for each time that the one in
+// use is refused: a process that runs for months sees what was put in its place meanwhile.
+// others may return the one in use, too; with an error, it may return those that can be
+// used. used is told which one was taken in place of the one that was refused.
+func NewRenewable(first Credential, others func() ([]Credential, error), used func(taken Credential, refused *Error)) *Succession {
+	return &Succession{first: first, others: others, used: used, current: first}
 }
 
 // Params are those of the credential in use.
 func (s *Succession) Params(ctx context.Context, clientID, tokenURL string) (url.Values, error) {
-	return s.inUse().Params(ctx, clientID, tokenURL)
+	current, _ := s.inUse()
+	return current.Params(ctx, clientID, tokenURL)
 }
 
-func (s *Succession) inUse() Credential {
+// inUse is the credential in use, and a number that changes with it.
+func (s *Succession) inUse() (Credential, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.current
+	return s.current, s.changes
 }
 
 // Fingerprint is that of the first, in whose place the others get tokens.
 func (s *Succession) Fingerprint() [32]byte { return s.first.Fingerprint() }
 
-// advance reports that there is a credential to ask with that was not tried. The error
-// says why one cannot be used.
-func (s *Succession) advance(tried map[[32]byte]bool, refused *Error) (bool, error) {
+// ask asks with the credential in use, and with the others when that one is refused.
+func (s *Succession) ask(ctx context.Context, ask func(context.Context, Credential) (*oauth2.Token, error)) (*oauth2.Token, error) {
+	current, number := s.inUse()
+	token, err := ask(ctx, current)
+	refused, isError := errors.AsType[*Error](err)
+	if !isError || !refused.RefusesCredential() {
+		return token, err
+	}
+	s.trying.Lock()
+	defer s.trying.Unlock()
+	if now, changes := s.inUse(); changes != number { // another request was faster
+		return ask(ctx, now)
+	}
+	others, unusable := s.others()
+	for _, other := range others {
+		if same(other, current) {
+			continue
+		}
+		token, again := ask(ctx, other)
+		if again == nil {
+			s.take(other, refused)
+			return token, nil
+		}
+		if failed, ok := errors.AsType[*Error](again); !ok || !failed.RefusesCredential() {
+			return nil, again
+		}
+		err = again // who has put a next one there wants to hear of that
+	}
+	if unusable != nil {
+		return nil, fmt.Errorf("entra: the next credential cannot be used: %w: %w", unusable, err)
+	}
+	return nil, err
+}
+
+func (s *Succession) take(c Credential, refused *Error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !tried[s.current.Fingerprint()] {
-		return true, nil // another request was faster
+	s.current = c
+	s.changes++
+	s.mu.Unlock()
+	s.used(c, refused)
+}
+
+// same reports that two credentials are one. Two certificates may have one key.
+func same(a, b Credential) bool {
+	x, y := identityOf(a), identityOf(b)
+	return bytes.Equal(x[:], y[:])
+}
+
+func identityOf(c Credential) [32]byte {
+	if c, ok := c.(certificateCredential); ok {
+		return sha256.Sum256(append([]byte(c.pair.Key().Reveal()), c.pair.Leaf().Raw...))
 	}
-	first := s.reread
-	if first == nil {
-		first = func() (Credential, error) { return s.first, nil }
-	}
-	var unusable error
-	for _, candidate := range []struct {
-		read   func() (Credential, error)
-		isNext bool
-	}{{first, false}, {s.next, true}} {
-		c, err := candidate.read()
-		switch {
-		case err != nil:
-			unusable = err
-			continue
-		case c == nil || tried[c.Fingerprint()]:
-			continue
-		}
-		if s.current = c; candidate.isNext && !s.told {
-			s.used(refused)
-		}
-		s.told = candidate.isNext
-		return true, nil
-	}
-	return false, unusable
+	return c.Fingerprint()
 }
 
 // RefusesCredential reports that Entra ID did not take the secret or the certificate:

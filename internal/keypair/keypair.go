@@ -151,6 +151,15 @@ func (p *Pair) Certificate() *x509.Certificate {
 	return nil
 }
 
+// Leaf is the certificate that the key belongs to, as far as that is known: it is
+// Certificate when the key fits to none.
+func (p *Pair) Leaf() *x509.Certificate {
+	if _, leaf, err := p.Signer(); err == nil {
+		return leaf
+	}
+	return p.Certificate()
+}
+
 // Chain are all certificates of the file, the pair's first.
 func (p *Pair) Chain() []*x509.Certificate {
 	all, _ := p.certificates() // Signer has the error
