@@ -85,9 +85,13 @@ func TestAnswersThatAreNoToken(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"403":          {func(w http.ResponseWriter, r *http.Request) { http.Error(w, r.Header.Get("Authorization"), 403) }, "it said HTTP 403"},
-		"500":          {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "it said HTTP 500"},
-		"a redirect":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, 307) }, "it said HTTP 307"},
+		"403": {func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, r.Header.Get("Authorization"), http.StatusForbidden)
+		}, "it said HTTP 403"},
+		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "it said HTTP 500"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+		}, "it said HTTP 307"},
 		"a page":       {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "its answer has no token"},
 		"no member":    {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"x":"y"}`) }, "its answer has no token"},
 		"null":         {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"value":null}`) }, "its answer has no token"},
