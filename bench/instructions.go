@@ -30,7 +30,7 @@ const (
 const counted = 11
 
 // instructions are the counts of one run, 0 where nothing was counted.
-type instructions struct{ version, bare, send, goMail int64 }
+type instructions struct{ version, bare, send, goMail, secret, certificate int64 }
 
 // errOverBound ends a run in which a counted bound is exceeded.
 var errOverBound = errors.New("over a bound that is counted in instructions (see the targets)")
@@ -56,6 +56,9 @@ func (l *lab) countInstructions(ctx context.Context, list []program, progress io
 		if *count, err = l.countSend(ctx, list, name); err != nil {
 			return n, err
 		}
+	}
+	if err := l.countCredentials(ctx, &n); err != nil {
+		return n, err
 	}
 	fmt.Fprintf(progress, "instructions: %+v\n", n)
 	return n, nil
@@ -110,6 +113,7 @@ func (n instructions) targets() []target {
 	return []target{
 		ratioAtMost(fmt.Sprintf("version: at most %.1f times the instructions of a program that links crypto/tls and net/http", startBound), n.version, n.bare, startBound),
 		ratioAtMost(fmt.Sprintf("1 message, warm token, 0 ms: at most %.1f times the instructions of go-mail's program", sendBound), n.send, n.goMail, sendBound),
+		ratioAtMost(fmt.Sprintf("token, warm, with a certificate: at most %.1f times the instructions of that with a client secret", certificateBound), n.certificate, n.secret, certificateBound),
 	}
 }
 

@@ -10,14 +10,15 @@ import (
 func TestCountsOverTheirBoundFailTheRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		counts  instructions
-		verdict [2]string
+		verdict [3]string
 		fails   bool
 	}{
-		"within":        {instructions{version: 250, bare: 100, send: 120, goMail: 100}, [2]string{"met", "met"}, false},
-		"slow to start": {instructions{version: 251, bare: 100, send: 120, goMail: 100}, [2]string{"missed", "met"}, true},
-		"slow to send":  {instructions{version: 250, bare: 100, send: 121, goMail: 100}, [2]string{"met", "missed"}, true},
-		"not counted":   {instructions{}, [2]string{"not measured", "not measured"}, false},
-		"no go-mail":    {instructions{version: 250, bare: 100, send: 121}, [2]string{"met", "not measured"}, false},
+		"within":        {instructions{version: 250, bare: 100, send: 120, goMail: 100, secret: 100, certificate: 110}, [3]string{"met", "met", "met"}, false},
+		"slow to start": {instructions{version: 251, bare: 100, send: 120, goMail: 100, secret: 100, certificate: 110}, [3]string{"missed", "met", "met"}, true},
+		"slow to send":  {instructions{version: 250, bare: 100, send: 121, goMail: 100, secret: 100, certificate: 110}, [3]string{"met", "missed", "met"}, true},
+		"slow to look":  {instructions{version: 250, bare: 100, send: 120, goMail: 100, secret: 100, certificate: 111}, [3]string{"met", "met", "missed"}, true},
+		"not counted":   {instructions{}, [3]string{"not measured", "not measured", "not measured"}, false},
+		"no go-mail":    {instructions{version: 250, bare: 100, send: 121}, [3]string{"met", "not measured", "not measured"}, false},
 	} {
 		for i, target := range c.counts.targets() {
 			if target.verdict() != c.verdict[i] {

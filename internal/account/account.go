@@ -60,7 +60,8 @@ type Account struct {
 	slots    submission.MemorySlots            // with CountHere
 	tokens   func() (*tokencache.Cache, error) // the one that every session asks
 
-	credential func() (inUse, error) // made when it is first needed
+	making sync.Mutex
+	made   *inUse // guarded by making; made when it is first needed
 }
 
 // New makes an account of settings that config.Load has checked.
@@ -72,7 +73,7 @@ func New(cfg *config.Config, o Options) *Account {
 		o.Now = time.Now
 	}
 	a := &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
-	a.tokens, a.credential = sync.OnceValues(a.sharedTokens), sync.OnceValues(a.makeCredential)
+	a.tokens = sync.OnceValues(a.sharedTokens)
 	return a
 }
 

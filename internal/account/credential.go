@@ -26,18 +26,32 @@ type inUse struct {
 	elsewhere entra.Elsewhere
 }
 
+// credential is what the settings chose. One that cannot be made is tried again when it
+// is needed again: a file may come later than the process.
+func (a *Account) credential() (inUse, error) {
+	a.making.Lock()
+	defer a.making.Unlock()
+	if a.made != nil {
+		return *a.made, nil
+	}
+	c, err := a.makeCredential()
+	if err == nil {
+		a.made = &c
+	}
+	return c, err
+}
+
 // makeCredential makes what the settings chose. Of a certificate it reads the file.
 func (a *Account) makeCredential() (inUse, error) {
 	c := a.cfg.Credential
 	switch c.Kind {
 	case credential.Certificate:
-		pair, err := keypair.Read(context.Background(), a.CertificateFiles())
+		pair, err := keypair.Open(context.Background(), a.CertificateFiles())
 		if err != nil {
 			return inUse{}, err
 		}
-		a.warnOfEnd(pair.Certificate())
-		first := entra.Certificate(pair, a.cfg.OfficeClientCertificateChain)
-		return inUse{proof: a.followed(first, a.nextCertificate, setting.ClientCertificateNextFile)}, nil
+		a.warnOfEnd(pair.Certificate)
+		return inUse{proof: a.renewed(entra.Certificate(pair, a.cfg.OfficeClientCertificateChain))}, nil
 	case credential.Federated:
 		a.warnOfEnd(nil)
 		return inUse{proof: entra.Federated(a.FederatedToken())}, nil
@@ -51,7 +65,9 @@ func (a *Account) makeCredential() (inUse, error) {
 		return inUse{elsewhere: entra.Provider{Name: c.By, Get: a.accessToken()}}, nil
 	}
 	a.warnOfEnd(nil)
-	return inUse{proof: a.followed(entra.Secret(a.cfg.OfficeClientSecret), a.nextSecret, setting.ClientSecretNext)}, nil
+	return inUse{proof: entra.NewSuccession(entra.Secret(a.cfg.OfficeClientSecret), a.nextSecret, func(refused *entra.Error) {
+		a.nextInUse(setting.ClientSecretNext, refused)
+	})}, nil
 }
 
 // Watch finds what ends by itself.
@@ -60,10 +76,15 @@ func (a *Account) Watch() watch.Watch {
 }
 
 // warnOfEnd warns of a credential that ends within 30 days, or has ended. It is asked
-// once, when the credential is made; c is the certificate that was read for that.
-func (a *Account) warnOfEnd(c *x509.Certificate) {
+// once, when the credential is made; certificate is that of
+// the pair, nil for other kinds.
+func (a *Account) warnOfEnd(certificate func() *x509.Certificate) {
 	if a.opts.Warn == nil {
 		return
+	}
+	var c *x509.Certificate
+	if certificate != nil {
+		c = certificate()
 	}
 	now := a.opts.Now()
 	items := a.Watch().InUse(context.Background(), c, now, expiry.Notice)
@@ -72,11 +93,30 @@ func (a *Account) warnOfEnd(c *x509.Certificate) {
 	}
 }
 
-// followed is a credential with the one that follows it, if the settings name one.
-func (a *Account) followed(first entra.Credential, next func() (entra.Credential, error), name string) entra.Credential {
-	return entra.NewSuccession(first, next, func(refused *entra.Error) {
-		if a.opts.Warn != nil {
-			a.opts.Warn(&NextInUseError{Variable: config.Prefix + name, Refused: refused})
+func (a *Account) nextInUse(name string, refused *entra.Error) {
+	if a.opts.Warn != nil {
+		a.opts.Warn(&NextInUseError{Variable: config.Prefix + name, Refused: refused})
+	}
+}
+
+// renewed is the certificate, and what takes its place when it is refused: what its file
+// has by then, because it was rotated while this process ran, or else the next one.
+func (a *Account) renewed(first entra.Credential) entra.Credential {
+	var next entra.Credential // entra.Succession asks for one at a time
+	return entra.NewRenewable(first, func() ([]entra.Credential, error) {
+		var list []entra.Credential
+		present, err := a.certificate(a.CertificateFiles(), keypair.Read)
+		if err == nil {
+			list = append(list, present)
+		}
+		n, nextErr := a.nextCertificate()
+		if next = n; n != nil {
+			list = append(list, n)
+		}
+		return list, errors.Join(err, nextErr)
+	}, func(taken entra.Credential, refused *entra.Error) {
+		if taken == next {
+			a.nextInUse(setting.ClientCertificateNextFile, refused)
 		}
 	})
 }
@@ -119,8 +159,9 @@ func (a *Account) NextCertificateFiles() keypair.Files {
 	return keypair.Files{Certificate: name, Password: a.cfg.OfficeClientCertificatePassword}
 }
 
-func (a *Account) certificate(files keypair.Files) (entra.Credential, error) {
-	pair, err := keypair.Read(context.Background(), files)
+// certificate reads a pair by keypair.Open, or by keypair.Read.
+func (a *Account) certificate(files keypair.Files, read func(context.Context, keypair.Files) (*keypair.Pair, error)) (entra.Credential, error) {
+	pair, err := read(context.Background(), files)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +169,8 @@ func (a *Account) certificate(files keypair.Files) (entra.Credential, error) {
 }
 
 func (a *Account) nextCertificate() (entra.Credential, error) {
-	next, err := a.certificate(a.NextCertificateFiles())
-	if errors.Is(err, fs.ErrNotExist) && a.cfg.OfficeClientCertificateNextFile == "" {
+	next, err := a.certificate(a.NextCertificateFiles(), keypair.Read)
+	if errors.Is(err, fs.ErrNotExist) { // as it is between two rotations
 		return nil, nil
 	}
 	return next, err
@@ -190,10 +231,10 @@ func (a *Account) keyMaterial() ([]byte, error) {
 		return nil, nil
 	}
 	c, err := a.credential()
-	if err != nil {
-		return nil, err
-	}
-	if c.proof != nil {
+	switch {
+	case err != nil:
+		return nil, nil // asking for a token says it, with its cause and its fix
+	case c.proof != nil:
 		if of := c.proof.Fingerprint(); of != [32]byte{} {
 			return of[:], nil
 		}

@@ -28,7 +28,7 @@ const module = "github.com/smtpsend/smtpsend/"
 var ranks = map[string]int{
 	"internal/ascii": -4, "internal/lazy": -4, "internal/lazyregexp": -3, "internal/charset": -3, "internal/loglines": -1, "internal/until": -2, "internal/limits": -3, "internal/badinput": -1, "internal/until/untiltest": -1, "internal/mimetext": -2, "internal/datavalue": -1, "internal/sevenbit/headerfield": -1, "internal/secret": -1, "internal/ownfile": -1, "internal/envfile": -1, // what some of rank 0 are made of
 	"internal/redact": 0, "internal/escapes": 0, "internal/backoff": 0, "internal/exchange": -2, "internal/loopback": 0, "internal/clientnet": 0, "internal/sdnotify": 0, "xoauth2": 0, "internal/smtp": 0, "internal/program": 0, "internal/spelling": 0, "internal/setting": -1, "internal/expiry": 0, "internal/expiry/watch": 4, "internal/credential": 0, "internal/keypair": 1, "internal/idtoken": 1, "internal/setting/choice": 0, "internal/settingsfile": 0, "internal/secretfile": 0,
-	"internal/printable": 0, "internal/nodump": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/licences": 0,
+	"internal/printable": -1, "internal/presented": 0, "internal/nodump": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/licences": 0,
 	"internal/address": 0, "internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0, "internal/stricttemplate": 0,
 	"internal/seal": 1, "internal/aliases": 1, "internal/owner": 1, "internal/outbox/store": 1, "internal/outbox/queueid": 1,
 	"internal/outbox/mailbox": 2, "internal/outbox/notice": 2, "internal/outbox/spool": 2, "internal/outbox/operator": 4, "internal/outbox/mailmerge": 4,

@@ -26,6 +26,9 @@ func (c checks) choose() {
 	if choice.Way == credential.Command {
 		c.command(choice)
 	}
+	if choice.Way == credential.AzurePipelines && err == nil && c.cfg.OfficeServiceConnectionID == "" {
+		c.found.problem(SeverityError, setting.ServiceConnectionID, "is not set: Azure Pipelines gives the token of a service connection")
+	}
 	if e, ok := c.found.values[setting.ClientSecretExpires]; ok && !c.found.bad[setting.ClientSecretExpires] {
 		day, err := time.ParseInLocation(expiresLayout, e.text.Reveal(), time.Local)
 		if err != nil {
@@ -33,6 +36,15 @@ func (c checks) choose() {
 		}
 		c.cfg.OfficeClientSecretExpires = day
 	}
+}
+
+// ofChoice reports a setting that choose reads.
+func ofChoice(name string) bool {
+	switch name {
+	case setting.ClientCertificateFile, setting.FederatedTokenFile, setting.FederatedTokenFrom, setting.ManagedIdentity, setting.AccessTokenFile, setting.ClientSecretExpires:
+		return true
+	}
+	return false
 }
 
 // given is a setting as the choice wants it.

@@ -42,7 +42,8 @@ func fill(cfg *Config, found *findings) {
 	texts, numbers := cfg.texts(), cfg.numbers()
 	for _, s := range setting.All() {
 		e, ok := found.values[s.Name]
-		if !ok || e.isDefault(s) || s.Secret || s.Command || s.Name == "PROXY" {
+		hasOwnWay := s.Secret || s.Command || s.Name == "PROXY" || ofChoice(s.Name)
+		if !ok || e.isDefault(s) || hasOwnWay {
 			continue
 		}
 		if found.bad[s.Name] {

@@ -26,7 +26,7 @@ func findNotifyCommand(cfg *Config, found *findings, o Options) {
 		found.problem(SeverityError, setting.NotifyCommand, err.Error())
 		return
 	}
-	cfg.notify = program.Program{Words: words, Environ: withoutSecrets(o.Environ), Timeout: o.CommandTimeout, Silent: o.SilentCommands}
+	cfg.notify = program.Program{Words: words, Environ: withoutSecrets(o.Environ, found.values[setting.FederatedTokenFrom].text.Reveal()), Timeout: o.CommandTimeout, Silent: o.SilentCommands}
 }
 
 // Notify runs NOTIFY_COMMAND with input as its standard input, as a secret's
@@ -45,12 +45,12 @@ func (c *Config) Notify(ctx context.Context, input []byte) error {
 
 // withoutSecrets is an environment for a program that needs none: without secrets,
 // and without the settings that may hold one, as the password of a proxy does and
-// the arguments of a command.
-func withoutSecrets(environ []string) []string {
-	settings := setting.All()
+// the arguments of a command. tokenFrom is FEDERATED_TOKEN_FROM.
+func withoutSecrets(environ []string, tokenFrom string) []string {
+	settings, others := setting.All(), credential.Secrets(tokenFrom)
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		if slices.ContainsFunc(credential.Secrets(), func(other string) bool { return strings.EqualFold(name, other) }) {
+		if slices.ContainsFunc(others, func(other string) bool { return strings.EqualFold(name, other) }) {
 			return true
 		}
 		return slices.ContainsFunc(settings, func(s setting.Setting) bool {

@@ -27,14 +27,7 @@ const (
 // looked for: asking an address that no one answers takes a second, in every network
 // that is not Azure's.
 func ambient(environ map[string]string) Choice {
-	has := func(names ...string) bool {
-		for _, name := range names {
-			if environ[name] == "" {
-				return false
-			}
-		}
-		return true
-	}
+	has := func(names ...string) bool { return unset(environ, names...) == "" }
 	c := Choice{Kind: Federated, Ambient: true}
 	switch {
 	case has(variableGitHubURL, variableGitHubToken):
@@ -87,10 +80,15 @@ func (c Choice) with(environ map[string]string) Choice {
 // addressIMDS is where a virtual machine of Azure asks.
 const addressIMDS = "http://169.254.169.254"
 
-// Secrets are the variables of others whose values prove something, in capitals: a
-// program that needs none of them must not get them.
-func Secrets() []string {
-	return []string{variableGitHubToken, variableAzureJobToken, variableGitLabToken, variableIdentityHeader}
+// Secrets are the variables of others whose values prove something, in capitals, and the
+// one that FEDERATED_TOKEN_FROM names, when it has this value: a program that needs none
+// of them must not get them.
+func Secrets(tokenFrom string) []string {
+	all := []string{variableGitHubToken, variableAzureJobToken, variableGitLabToken, variableIdentityHeader}
+	if name, isVariable := strings.CutPrefix(tokenFrom, fromVariable); isVariable {
+		all = append(all, name)
+	}
+	return all
 }
 
 // Identity is the identity that a managed identity's choice names, as a pair of the

@@ -166,6 +166,9 @@ func (c Choice) complete(environ map[string]string) (Choice, error) {
 		}
 	case ManagedIdentity:
 		c.Way = host(environ)
+		if c.Way == IMDS && environ[variableIdentity] != "" {
+			return c, errors.New("is for the host of " + variableIdentity + ", but " + variableIdentityHeader + " is not set: App Service and Container Apps set both")
+		}
 		if strings.EqualFold(c.Value, systemAssigned) {
 			c.Value = ""
 		}
@@ -182,16 +185,29 @@ func (c Choice) from(environ map[string]string) (Choice, error) {
 		}
 	case strings.EqualFold(c.Value, fromGitHub):
 		c.Way = GitHub
-		if environ[variableGitHubURL] == "" {
-			return c, errors.New("is github, but " + variableGitHubURL + " is not set: give the job permissions: id-token: write")
+		if name := unset(environ, variableGitHubURL, variableGitHubToken); name != "" {
+			return c, errors.New("is github, but " + name + " is not set: give the job permissions: id-token: write")
 		}
 	case strings.EqualFold(c.Value, fromAzurePipelines):
 		c.Way = AzurePipelines
 		if environ[variableAzurePipelines] == "" {
 			return c, errors.New("is azure-pipelines, but " + variableAzurePipelines + " is not set")
 		}
+		if environ[variableAzureJobToken] == "" {
+			return c, errors.New("is azure-pipelines, but " + variableAzureJobToken + " is not set: give the step env: " + variableAzureJobToken + ": $(System.AccessToken)")
+		}
 	default:
 		return c, errors.New("is not one of github, azure-pipelines, env:NAME")
 	}
 	return c, nil
+}
+
+// unset is the first of these variables that has no value, "" when each has one.
+func unset(environ map[string]string, names ...string) string {
+	for _, name := range names {
+		if environ[name] == "" {
+			return name
+		}
+	}
+	return ""
 }

@@ -74,7 +74,7 @@ func TestProperties(t *testing.T) {
 	for _, e := range diagnosis.Entries() {
 		for property, set := range map[string]bool{
 			"noreason": e.GivesNoReason(), "holds": e.Holds != "", "clock": e.Clock, "after": e.After != "", "vague": e.Vague,
-			"online": e.OnlineOnly, "local": e.Local != "", "inspected": e.Inspected != "",
+			"online": e.OnlineOnly, "presented": e.Presented, "local": e.Local != "", "inspected": e.Inspected != "",
 		} {
 			if set {
 				has[property]++
@@ -95,7 +95,7 @@ func TestProperties(t *testing.T) {
 			t.Errorf("%s: it is vague, and a rule is not of the network", e.Code)
 		}
 	}
-	for _, property := range []string{"noreason", "holds", "clock", "after", "vague", "online", "local", "inspected"} {
+	for _, property := range []string{"noreason", "holds", "clock", "after", "vague", "online", "presented", "local", "inspected"} {
 		if has[property] == 0 {
 			t.Errorf("no entry has the property %q: take it out of parse.go", property)
 		}
@@ -139,6 +139,11 @@ func inQuotes(command string) string {
 // parameter that is not here has not been looked up.
 var cmdlets = map[string][]string{
 	"Connect-ExchangeOnline":             {"Organization"},
+	"New-AzADAppCredential":              {"ApplicationId", "CertValue"},
+	"New-AzADAppFederatedCredential":     {"ApplicationObjectId", "Name", "Issuer", "Subject", "Audience"},
+	"Get-AzADApplication":                {"ApplicationId"},
+	"Get-AzVM":                           {"ResourceGroupName", "Name"},
+	"Update-AzVM":                        {"ResourceGroupName", "VM", "IdentityType"},
 	"Set-CASMailbox":                     {"Identity", "SmtpClientAuthenticationDisabled"},
 	"Get-CASMailbox":                     {"Identity"},
 	"Get-TransportConfig":                {},

@@ -15,6 +15,7 @@ package diagnosis
 import (
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/presented"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
@@ -79,6 +80,8 @@ type Symptom struct {
 	Proxy  *ProxyError // what a proxy answered, nil for nothing
 	Claims *Claims     // of the token that was used, when known
 	Relay  bool        // our own relay said it, and no server of Microsoft's
+	// Proof is what the client presented to the token endpoint, when known.
+	Proof *presented.Proof
 }
 
 // Facts fill the placeholders of commands. What is empty is taken from the

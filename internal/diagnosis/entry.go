@@ -56,9 +56,11 @@ type Entry struct {
 	// Rules are the ways to recognise it; any of them is enough.
 	Rules []Rule
 
-	Holds Scope      // with ClassConfiguration: what waits until it is fixed
-	Clock bool       // a wrong clock can cause it
-	After smtp.Stage // the stage of whose failure it is a consequence; "" for none
+	Holds Scope // with ClassConfiguration: what waits until it is fixed
+	Clock bool  // a wrong clock can cause it
+	// Presented says that it is about what the client presented, which is shown beside it.
+	Presented bool
+	After     smtp.Stage // the stage of whose failure it is a consequence; "" for none
 
 	// Of pasted text: see parse.go.
 	Vague            bool

@@ -16,7 +16,8 @@ import (
 )
 
 // FaultOf names the failure that an error stands for: one of net, crypto/tls,
-// crypto/x509, io, syscall or context, or a ProxyError, by type alone. It is "" for nil
+// crypto/x509, io, syscall or context, or a ProxyError, by type alone, or of a type that
+// says it by a method Fault. It is "" for nil
 // and for errors of other kinds. An interrupted context is smtp.FaultCancelled, one past its deadline
 // smtp.FaultConnectionTimeout.
 func FaultOf(err error) smtp.Fault {
@@ -25,12 +26,24 @@ func FaultOf(err error) smtp.Fault {
 	}
 	// TLS before the net errors that wrap it, names before timeouts, because a
 	// slow name server is not a slow SMTP server.
-	for _, classify := range []func(error) smtp.Fault{proxyFault, certificateFault, tlsFault, dnsFault, syscallFault, endFault} {
+	for _, classify := range []func(error) smtp.Fault{ownFault, proxyFault, certificateFault, tlsFault, dnsFault, syscallFault, endFault} {
 		if f := classify(err); f != "" {
 			return f
 		}
 	}
 	return ""
+}
+
+// ownFault is what an error of ours says itself.
+func ownFault(err error) smtp.Fault {
+	own, ok := errors.AsType[interface {
+		error
+		Fault() smtp.Fault
+	}](err)
+	if !ok {
+		return ""
+	}
+	return own.Fault()
 }
 
 func certificateFault(err error) smtp.Fault {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/presented"
 	"github.com/smtpsend/smtpsend/internal/redact"
 	"github.com/smtpsend/smtpsend/internal/smtp"
 )
@@ -124,7 +125,27 @@ func Describe(e Entry, s Symptom, f Facts) Finding {
 	if note := claimsNote(e, s.Claims); note != "" {
 		out.Cause += " " + note
 	}
+	if e.Presented {
+		out.present(s, f)
+	}
 	return out
+}
+
+// present adds what the client presented, and the commands that make Entra ID know it.
+func (f *Finding) present(s Symptom, facts Facts) {
+	proof := presented.InText(s.Text)
+	if s.Proof != nil {
+		proof = *s.Proof
+	}
+	if note := proof.Note(); note != "" {
+		f.Cause += " " + note
+	}
+	if commands := proof.Commands(facts.ClientID); commands != nil {
+		f.Fixes = slices.Insert(f.Fixes, 0, Fix{
+			Text:     "If this is the workload that you trust, make the federated credential that matches it. It takes effect after some minutes.",
+			Commands: commands, Who: "owner of the application, or Application administrator in Entra",
+		})
+	}
 }
 
 // classOf is the entry's class, except that an endpoint which answers 429 or

@@ -6,7 +6,8 @@
 //  3. TLS of the token endpoint, with issuer and expiry of its certificate.
 //  4. The greeting, EHLO, STARTTLS with its certificate and EHLO again, on a
 //     connection that is then kept for step 7.
-//  5. A token, asked for anew: what a cache holds is not believed.
+//  5. The client's credential, and a token, asked for anew: what a cache holds is not
+//     believed. A token that comes from elsewhere needs no token endpoint.
 //  6. The clock, by the Date of the endpoint's answer, and the token's claims.
 //  7. AUTH as the mailbox, MAIL and RCPT, then RSET.
 //  8. If asked for, a test message: Exchange decides about Send As, size and
@@ -115,6 +116,8 @@ type Options struct {
 	// Settings is the check of the settings. When it failed, nothing else can be
 	// looked at.
 	Settings Check
+	// Credential looks at what proves the client; nil for nothing.
+	Credential func(context.Context) (Credential, error)
 	// Token asks for tokens. Its HTTPClient has to be set, with an
 	// *http.Transport, so that its proxy and certificates are those in use.
 	Token entra.Options
@@ -169,7 +172,7 @@ func Examine(ctx context.Context, o Options) *Report {
 	}
 	for _, step := range []func(context.Context){
 		route.proxies, route.names, route.connections, endpoint.handshake, dialogue.greet,
-		endpoint.fetchToken, endpoint.compareClocks, endpoint.readClaims, authenticate, dialogue.envelope, dialogue.testMessage,
+		endpoint.credential, endpoint.fetchToken, endpoint.compareClocks, endpoint.readClaims, authenticate, dialogue.envelope, dialogue.testMessage,
 	} {
 		if ctx.Err() != nil {
 			break

@@ -42,7 +42,7 @@ func newEndpoint(o Options, record *record) *endpoint {
 // handshake makes one request that asks for nothing, for the certificate and
 // the Date.
 func (e *endpoint) handshake(ctx context.Context) {
-	if e.record.blocked(nameTLSToken, nameTCPToken) {
+	if e.o.Token.Elsewhere != nil || e.record.blocked(nameTLSToken, nameTCPToken) {
 		return
 	}
 	c := Check{Name: nameTLSToken, Status: OK, Limit: e.o.Limit}
@@ -123,7 +123,7 @@ func (d *dater) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // fetchToken asks for a new token, past every cache.
 func (e *endpoint) fetchToken(ctx context.Context) {
-	if e.record.blocked(nameToken, nameTLSToken) {
+	if e.record.blocked(nameToken, nameSettings, nameCredential, nameTLSToken) {
 		return
 	}
 	c := Check{Name: nameToken, Status: OK, Limit: e.o.TokenLimit}

@@ -17,24 +17,25 @@ import (
 
 // Names of the checks, in the order of the report.
 const (
-	nameSettings = "settings"
-	nameProxy    = "proxy"
-	nameDNSToken = "dns token"
-	nameDNSSMTP  = "dns smtp"
-	nameTCPToken = "tcp token"
-	nameTCPSMTP  = "tcp smtp"
-	nameTLSToken = "tls token"
-	nameGreeting = "greeting"
-	nameEHLO     = "ehlo"
-	nameTLSSMTP  = "tls smtp"
-	nameEHLOTLS  = "ehlo tls"
-	nameToken    = "token"
-	nameClock    = "clock"
-	nameClaims   = "claims"
-	nameAuth     = "auth"
-	nameMail     = "mail"
-	nameRcpt     = "rcpt"
-	nameMessage  = "message"
+	nameSettings   = "settings"
+	nameProxy      = "proxy"
+	nameDNSToken   = "dns token"
+	nameDNSSMTP    = "dns smtp"
+	nameTCPToken   = "tcp token"
+	nameTCPSMTP    = "tcp smtp"
+	nameTLSToken   = "tls token"
+	nameGreeting   = "greeting"
+	nameEHLO       = "ehlo"
+	nameTLSSMTP    = "tls smtp"
+	nameEHLOTLS    = "ehlo tls"
+	nameCredential = "credential"
+	nameToken      = "token"
+	nameClock      = "clock"
+	nameClaims     = "claims"
+	nameAuth       = "auth"
+	nameMail       = "mail"
+	nameRcpt       = "rcpt"
+	nameMessage    = "message"
 )
 
 // families are the addresses of a host by family.
@@ -151,7 +152,7 @@ func (r *route) names(ctx context.Context) {
 }
 
 func (r *route) lookUp(ctx context.Context, name, host string, stage smtp.Stage, proxied bool) {
-	if r.record.blocked(name, nameSettings, nameProxy) {
+	if r.elsewhere(name) || r.record.blocked(name, nameSettings, nameProxy) {
 		return
 	}
 	if proxied {
@@ -248,8 +249,15 @@ func plainFault(err error) string {
 	}
 }
 
+// elsewhere reports a check of the token endpoint that is not asked, since the token comes
+// from elsewhere.
+func (r *route) elsewhere(name string) bool {
+	isOfEndpoint := name == nameDNSToken || name == nameTCPToken
+	return isOfEndpoint && r.o.Token.Elsewhere != nil
+}
+
 func (r *route) connect(ctx context.Context, name, host, port, family string, stage smtp.Stage, dns string, proxied bool) {
-	if r.record.blocked(name, dns) {
+	if r.elsewhere(name) || r.record.blocked(name, dns) {
 		return
 	}
 	if proxied {

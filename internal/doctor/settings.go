@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,7 +11,6 @@ import (
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
-	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/paste"
 	"github.com/smtpsend/smtpsend/internal/setting/choice"
 )
@@ -46,14 +46,11 @@ func FromSettings(acct *account.Account, asked Asked) (Options, error) {
 	if cfg.NoMails {
 		sendTo = ""
 	}
-	token, err := acct.Entra()
-	if err != nil {
-		return Options{}, exit.With(exit.Config, err)
-	}
+	token, _ := acct.Entra() // the credential's check has the error
 	return Options{
 		Settings: goodSettings(cfg, mailbox), Session: acct.Server(mailbox), ReversePath: path, From: from, SendTo: sendTo,
 		TenantID: cfg.OfficeTenantID, HVE: cfg.Service == choice.ServiceHVE, Facts: known, Limit: asked.Limit, TokenLimit: asked.Limit, MailLimit: asked.Limit,
-		Token: token,
+		Token: token, Credential: func(ctx context.Context) (Credential, error) { return inUse(ctx, acct) },
 	}, nil
 }
 

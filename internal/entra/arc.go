@@ -11,11 +11,29 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // maxArcKey is the size in octets of a file of Arc's agent, as Microsoft's libraries
 // bound it.
 const maxArcKey = 4096
+
+// ArcError says why the key of Azure Arc's agent cannot be had.
+type ArcError struct {
+	Host string // of the agent
+	Err  error
+}
+
+// Error says why.
+func (e *ArcError) Error() string {
+	return "entra: Azure Arc's agent at " + e.Host + ": " + e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *ArcError) Unwrap() error { return e.Err }
+
+// Fault is what the catalogue of failures calls it.
+func (e *ArcError) Fault() smtp.Fault { return smtp.FaultArcKey }
 
 // readArcKey reads the file that a challenge of Arc's agent names: "Basic realm=FILE".
 // Whoever answers at the agent's port must not have another file read, so only a file
@@ -35,11 +53,14 @@ func readArcKey(ctx context.Context, challenge, dir string) (secret.String, erro
 	if filepath.Dir(name) != filepath.Clean(dir) || filepath.Ext(name) != ".key" {
 		return secret.String{}, fmt.Errorf("its challenge names a file that is not a .key in %s", dir)
 	}
+	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		return secret.String{}, errors.New("its challenge names something other than a plain file")
+	}
 	data, err := ownfile.ReadAll(ctx, name, maxArcKey)
 	if err != nil {
 		return secret.String{}, fmt.Errorf("its key cannot be read: %s (a member of the group himds can)", ownfile.Reason(err))
 	}
-	return secret.New(string(data)), nil
+	return secret.New(strings.TrimSpace(string(data))), nil
 }
 
 // arcKeys is the agent's directory.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/smtpsend/smtpsend/internal/keypair"
+	"github.com/smtpsend/smtpsend/internal/presented"
 )
 
 // assertionType is that of a JWT (RFC 7523 2.2).
@@ -82,4 +84,32 @@ func assertionParams(assertion string) url.Values {
 
 func (c certificateCredential) Fingerprint() [32]byte {
 	return fingerprint("certificate", []byte(c.pair.Key().Reveal()))
+}
+
+func (c certificateCredential) proof(url.Values) *presented.Proof {
+	leaf := c.pair.Certificate()
+	if leaf == nil {
+		return nil
+	}
+	short, long := keypair.Thumbprints(leaf)
+	return &presented.Proof{Thumbprint: short, ThumbprintSHA256: long, Ends: leaf.NotAfter}
+}
+
+// presented is what a refused request showed, for credentials that have something to show.
+func (r *recorder) presented(credential Credential, params url.Values) *presented.Proof {
+	shows, ok := credential.(interface {
+		proof(params url.Values) *presented.Proof
+	})
+	if !ok {
+		return nil
+	}
+	proof := shows.proof(params)
+	if proof == nil {
+		return nil
+	}
+	proof.At = time.Now().UTC().Truncate(time.Second)
+	if date, err := http.ParseTime(r.header.Get("Date")); err == nil {
+		proof.Their = date.UTC()
+	}
+	return proof
 }

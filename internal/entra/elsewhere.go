@@ -3,7 +3,6 @@ package entra
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Elsewhere is a place other than the token endpoint that gives tokens: a
@@ -39,7 +39,7 @@ type Provider struct {
 func (p Provider) ask(ctx context.Context, _ *http.Client, _ []string) (*oauth2.Token, error) {
 	got, err := p.Get(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("entra: the access token of %s %w", p.Name, err)
+		return nil, &ProviderError{p.Name, err}
 	}
 	token := &oauth2.Token{AccessToken: got.Reveal(), TokenType: "Bearer"}
 	if claims, err := diagnosis.ReadClaims(token.AccessToken); err == nil {
@@ -47,10 +47,40 @@ func (p Provider) ask(ctx context.Context, _ *http.Client, _ []string) (*oauth2.
 	}
 	err = usable(token)
 	if err == nil && !token.Expiry.IsZero() && time.Now().After(token.Expiry) {
-		err = errors.New("it expired at " + token.Expiry.Local().Format(time.DateTime))
+		err = endedError{token.Expiry}
 	}
 	if err != nil {
 		return nil, &Error{Host: p.Name, unusable: err}
 	}
 	return token, nil
 }
+
+// ProviderError says that another program has no access token.
+type ProviderError struct {
+	Name string // as in Provider
+	Err  error
+}
+
+// Error says why.
+func (e *ProviderError) Error() string {
+	return "entra: the access token of " + e.Name + " " + e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *ProviderError) Unwrap() error { return e.Err }
+
+// Fault is what the catalogue of failures calls it.
+func (e *ProviderError) Fault() smtp.Fault {
+	if errors.Is(e.Err, context.Canceled) {
+		return smtp.FaultCancelled
+	}
+	return smtp.FaultAccessToken
+}
+
+// endedError says when the access token of another program expired.
+type endedError struct{ at time.Time }
+
+func (e endedError) Error() string { return "it expired at " + e.at.UTC().Format(time.RFC3339) }
+
+// Fault is what the catalogue of failures calls it.
+func (e endedError) Fault() smtp.Fault { return smtp.FaultAccessTokenEnded }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
+	"github.com/smtpsend/smtpsend/internal/presented"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
@@ -34,6 +35,8 @@ type Error struct {
 	Host          string        `json:"host,omitempty"`      // of the token endpoint
 	Body          string        `json:"body,omitempty"`      // start of an answer that is no OAuth error, as one line
 	Err           error         `json:"-"`                   // the network's error, nil when an answer came
+	// Presented is what a refused client showed as its proof, as far as everyone may see it.
+	Presented *presented.Proof `json:"presented,omitempty"`
 
 	kind string // what an answer is that is not an OAuth error, such as "text/html"
 	json bool   // the answer is JSON all the same

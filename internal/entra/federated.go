@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net/url"
 
+	"github.com/smtpsend/smtpsend/internal/idtoken"
+	"github.com/smtpsend/smtpsend/internal/presented"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Federated returns the credential of a token that another issuer made, such as a CI
@@ -29,6 +32,14 @@ func (e *FederatedError) Error() string { return "the federated token " + e.Err.
 // Unwrap returns Err.
 func (e *FederatedError) Unwrap() error { return e.Err }
 
+// Fault is what the catalogue of failures calls it; "" when it was the caller who ended it.
+func (e *FederatedError) Fault() smtp.Fault {
+	if errors.Is(e.Err, context.Canceled) {
+		return smtp.FaultCancelled
+	}
+	return smtp.FaultFederatedToken
+}
+
 func (c federatedCredential) Params(ctx context.Context, _, _ string) (url.Values, error) {
 	token, err := c.token(ctx)
 	if err == nil && token.IsZero() {
@@ -42,3 +53,11 @@ func (c federatedCredential) Params(ctx context.Context, _, _ string) (url.Value
 
 // Fingerprint is zero: each token is another one.
 func (c federatedCredential) Fingerprint() (none [32]byte) { return none }
+
+func (c federatedCredential) proof(params url.Values) *presented.Proof {
+	claims, ok := idtoken.ReadClaims(secret.New(params.Get("client_assertion")))
+	if !ok {
+		return nil
+	}
+	return &presented.Proof{Issuer: claims.Issuer, Subject: claims.Subject, Audience: claims.Audience, Ends: claims.Expires}
+}

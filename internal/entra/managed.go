@@ -66,11 +66,11 @@ func (m ManagedIdentity) ask(ctx context.Context, client *http.Client, scopes []
 	}
 	if m.Arc {
 		if answer.status != http.StatusUnauthorized {
-			return nil, m.failure(answer, at.Host)
+			return nil, m.failure(answer, at.Host, header)
 		}
 		key, err := readArcKey(ctx, answer.header.Get("Www-Authenticate"), m.ArcKeys)
 		if err != nil {
-			return nil, fmt.Errorf("entra: Azure Arc's agent at %s: %w", at.Host, err)
+			return nil, &ArcError{at.Host, err}
 		}
 		header.Set("Authorization", "Basic "+key.Reveal())
 		if answer, err = m.get(ctx, client, at, header); err != nil {
@@ -78,9 +78,9 @@ func (m ManagedIdentity) ask(ctx context.Context, client *http.Client, scopes []
 		}
 	}
 	if answer.status != http.StatusOK {
-		return nil, m.failure(answer, at.Host)
+		return nil, m.failure(answer, at.Host, header)
 	}
-	return m.token(answer, at.Host)
+	return m.token(answer, at.Host, header)
 }
 
 // url is what is asked. What goes without TLS stays on this host and its link.
@@ -143,24 +143,27 @@ func (m ManagedIdentity) get(ctx context.Context, client *http.Client, at *url.U
 	s := &Source{host: at.Host}
 	response, err := (&http.Client{Transport: answer, CheckRedirect: stay}).Do(request)
 	if err != nil {
-		return nil, s.networkError(ctx, requestCtx, limit, err)
+		failed := s.networkError(ctx, requestCtx, limit, err)
+		failed.identity = true
+		return nil, failed
 	}
 	return answer, response.Body.Close()
 }
 
 // failure is what a host says in place of a token. It is asked again after 404 and 410
 // too: the identity endpoint is being started, or the identity was just assigned.
-func (m ManagedIdentity) failure(answer *recorder, host string) *Error {
-	e := answer.failure(host, func(text string) string { return text })
+func (m ManagedIdentity) failure(answer *recorder, host string, sent http.Header) *Error {
+	_, key, _ := strings.Cut(sent.Get("Authorization"), " ")
+	e := answer.failure(host, conceal(url.Values{"header": {m.Header.Reveal()}, "key": {key}}))
 	e.identity = true
 	return e
 }
 
 // token reads the answer. expires_on is a text of seconds since 1970 at most hosts.
-func (m ManagedIdentity) token(answer *recorder, host string) (*oauth2.Token, error) {
+func (m ManagedIdentity) token(answer *recorder, host string, sent http.Header) (*oauth2.Token, error) {
 	var wire map[string]json.RawMessage
 	if err := json.Unmarshal(answer.body, &wire); err != nil || wire["access_token"] == nil {
-		return nil, m.failure(answer, host)
+		return nil, m.failure(answer, host, sent)
 	}
 	text := func(name string) (s string) {
 		if json.Unmarshal(wire[name], &s) != nil {

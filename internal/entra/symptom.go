@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
@@ -12,11 +13,13 @@ import (
 func (e *Error) Symptom() diagnosis.Symptom {
 	s := diagnosis.Symptom{
 		Stage: smtp.StageToken, Text: e.Description,
-		HTTPStatus: e.HTTPStatus, OAuthError: e.Code, AADSTS: e.AADSTS,
+		HTTPStatus: e.HTTPStatus, OAuthError: e.Code, AADSTS: e.AADSTS, Proof: e.Presented,
 	}
 	switch {
 	case e.unusable != nil:
-		s.Fault, s.Text = smtp.FaultTokenUnusable, e.unusable.Error()
+		s.Fault, s.Text = cmp.Or(diagnosis.FaultOf(e.unusable), smtp.FaultTokenUnusable), e.unusable.Error()
+	case e.Err != nil && e.identity:
+		s.Fault, s.Text = smtp.FaultManagedIdentity, e.Err.Error()
 	case e.Err != nil:
 		s.Fault, s.Text = diagnosis.FaultOf(e.Err), e.Err.Error()
 		s.Proxy, _ = errors.AsType[*diagnosis.ProxyError](e.Err)

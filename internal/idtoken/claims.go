@@ -9,8 +9,9 @@ import (
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
-// maxClaim is the length in octets to which a claim is cut.
-const maxClaim = 512
+// maxClaim is the length in octets to which a claim is cut: as much as a federated
+// credential has room for.
+const maxClaim = 600
 
 // Claims are what Entra ID compares with the federated credential, octet for octet.
 type Claims struct {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/loopback"
@@ -26,17 +27,30 @@ const requestTimeout = 30 * time.Second
 // maxAnswer is how much of its answer is read, in octets.
 const maxAnswer = 1 << 20
 
-// Get gets a token. Its error is a predicate of the token, for people.
+// Get gets a token. Its error is an *Error.
 type Get func(ctx context.Context) (secret.String, error)
+
+// Error says why there is no token. It never holds what was read.
+type Error struct{ Err error }
+
+// Error is a predicate of the token, for people.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func unavailable(format string, args ...any) (secret.String, error) {
+	return secret.String{}, &Error{fmt.Errorf("cannot be had: "+format, args...)}
+}
 
 // FromFile reads the file name, as Kubernetes has one.
 func FromFile(name string) Get {
 	return func(ctx context.Context) (secret.String, error) {
 		text, err := secretfile.Read(ctx, name)
-		if unusable, ok := errors.AsType[*secretfile.Error](err); ok {
-			err = fmt.Errorf("cannot be had: %s %w", name, unusable)
+		if err != nil {
+			return unavailable("%s %w", name, err)
 		}
-		return secret.New(text), err
+		return trimmed(text), nil
 	}
 }
 
@@ -46,17 +60,20 @@ func FromProgram(p program.Program) Get {
 		printed, err := p.Run(ctx, nil, secretfile.MaxSize)
 		switch {
 		case err != nil:
-			return secret.String{}, fmt.Errorf("cannot be had: the program %w", err)
+			return unavailable("the program %w", err)
 		case len(printed) > secretfile.MaxSize:
-			return secret.String{}, fmt.Errorf("cannot be had: the program printed more than %d octets", secretfile.MaxSize)
+			return unavailable("the program printed more than %d octets", secretfile.MaxSize)
 		}
 		text, err := secretfile.Text(printed)
 		if err != nil {
-			return secret.String{}, fmt.Errorf("cannot be had: the output of the program %w", err)
+			return unavailable("the output of the program %w", err)
 		}
-		return secret.New(text), nil
+		return trimmed(text), nil
 	}
 }
+
+// trimmed is a token without blanks and line ends around it, which no token has.
+func trimmed(text string) secret.String { return secret.New(strings.TrimSpace(text)) }
 
 // Fixed is a token that is there already, as GitLab's id_tokens set one.
 func Fixed(token secret.String) Get {
@@ -76,13 +93,13 @@ func FromGitHub(r Request, audience string) Get {
 	return func(ctx context.Context) (secret.String, error) {
 		at, err := r.at("audience", audience)
 		if err != nil {
-			return secret.String{}, fmt.Errorf("cannot be asked of GitHub Actions: %w", err)
+			return unavailable("GitHub Actions: %w", err)
 		}
 		token, err := r.do(ctx, http.MethodGet, at, "value")
 		if err != nil {
-			err = fmt.Errorf("cannot be had of GitHub Actions at %s: %w", at.Host, err)
+			return unavailable("GitHub Actions at %s: %w", at.Host, err)
 		}
-		return token, err
+		return token, nil
 	}
 }
 
@@ -92,13 +109,13 @@ func FromAzurePipelines(r Request, serviceConnectionID string) Get {
 	return func(ctx context.Context) (secret.String, error) {
 		at, err := r.at("api-version", "7.1", "serviceConnectionId", serviceConnectionID)
 		if err != nil {
-			return secret.String{}, fmt.Errorf("cannot be asked of Azure Pipelines: %w", err)
+			return unavailable("Azure Pipelines: %w", err)
 		}
 		token, err := r.do(ctx, http.MethodPost, at, "oidcToken")
 		if err != nil {
-			err = fmt.Errorf("cannot be had of Azure Pipelines at %s: %w", at.Host, err)
+			return unavailable("Azure Pipelines at %s: %w", at.Host, err)
 		}
-		return token, err
+		return token, nil
 	}
 }
 
@@ -140,10 +157,12 @@ func (r Request) do(ctx context.Context, method string, at *url.URL, member stri
 		return secret.String{}, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
 		return secret.String{}, fmt.Errorf("reading the answer: %w", err)
+	case len(body) > maxAnswer:
+		return secret.String{}, errors.New("its answer is longer than 1 MiB")
 	case response.StatusCode != http.StatusOK:
 		return secret.String{}, fmt.Errorf("it said HTTP %d", response.StatusCode)
 	}

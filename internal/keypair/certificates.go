@@ -3,7 +3,6 @@ package keypair
 import (
 	"context"
 	"crypto/x509"
-	"slices"
 
 	"github.com/smtpsend/smtpsend/internal/certfile"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
@@ -18,7 +17,11 @@ func Certificates(ctx context.Context, files Files) ([]*x509.Certificate, error)
 		return nil, unread(files.Certificate, err)
 	}
 	if !isPKCS12(data) {
-		return certificatesOf(files, data)
+		all, err := certificatesOf(files, data)
+		if err == nil {
+			(&Pair{}).ownFirst(all)
+		}
+		return all, err
 	}
 	p := &Pair{files: files}
 	if err := p.readPKCS12(data); err != nil {
@@ -33,6 +36,5 @@ func certificatesOf(files Files, data []byte) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, &Error{files.Certificate, err}
 	}
-	slices.SortStableFunc(chain, func(a, b *x509.Certificate) int { return issues(a) - issues(b) })
 	return chain, nil
 }

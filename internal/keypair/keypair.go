@@ -23,6 +23,7 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // maxFile is the size in octets up to which a file is read.
@@ -39,6 +40,7 @@ var (
 	ErrNotRSA      = errors.New("has a key that is not RSA: Entra ID takes RSA keys only")
 	ErrShort       = errors.New("has an RSA key of less than 2048 bits, which Entra ID refuses")
 	ErrNotItsKey   = errors.New("has a private key that belongs to none of its certificates")
+	ErrTorn        = errors.New("has a private key that is not PEM to its end")
 	ErrSeveralKeys = errors.New("contains several private keys")
 )
 
@@ -61,13 +63,24 @@ func (e *Error) Error() string { return e.File + " " + e.Err.Error() }
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Fault is what the catalogue of failures calls the error.
+func (e *Error) Fault() smtp.Fault {
+	switch {
+	case errors.Is(e.Err, ErrNotItsKey):
+		return smtp.FaultCertificateKey
+	case errors.Is(e.Err, ErrNotRSA), errors.Is(e.Err, ErrShort):
+		return smtp.FaultCertificateKind
+	}
+	return smtp.FaultCertificateUnreadable
+}
+
 // Pair is a certificate, with those that issued it, and its private key. It is safe for
 // concurrent use and does not change.
 type Pair struct {
-	chain []*x509.Certificate // the first is the pair's, as far as its file says
-	pkcs8 secret.String
-	files Files
-	key   func() (*parsed, error)
+	certificates func() ([]*x509.Certificate, error) // the first is the pair's
+	pkcs8        secret.String
+	files        Files
+	key          func() (*parsed, error)
 }
 
 // parsed is a key that was parsed, and the certificate that it belongs to.
@@ -80,6 +93,19 @@ type parsed struct {
 // does. The error is an *Error, whose Err is one of this package's, of certfile's, or
 // wraps that of the file system.
 func Read(ctx context.Context, files Files) (*Pair, error) {
+	p, err := Open(ctx, files)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.certificates(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Open is Read for who may need the key's octets alone: certificates in PEM are parsed
+// when they are needed, and Signer has the error about them.
+func Open(ctx context.Context, files Files) (*Pair, error) {
 	data, err := ownfile.ReadSecret(ctx, files.Certificate, maxFile)
 	if err != nil {
 		return nil, unread(files.Certificate, err)
@@ -115,12 +141,30 @@ func (p *Pair) wrong(err error) error {
 	return &Error{name, err}
 }
 
-// Certificate is the pair's certificate: the first of its file that issues no others,
-// until Signer has told which one the key belongs to.
-func (p *Pair) Certificate() *x509.Certificate { return p.chain[0] }
+// Certificate is the pair's certificate: the one that the key belongs to, else the first
+// of the file that issues no others. It is nil only for a pair of Open whose certificates
+// cannot be read.
+func (p *Pair) Certificate() *x509.Certificate {
+	if all, err := p.certificates(); err == nil {
+		return all[0]
+	}
+	return nil
+}
+
+// Leaf is the certificate that the key belongs to, as far as that is known: it is
+// Certificate when the key fits to none.
+func (p *Pair) Leaf() *x509.Certificate {
+	if _, leaf, err := p.Signer(); err == nil {
+		return leaf
+	}
+	return p.Certificate()
+}
 
 // Chain are all certificates of the file, the pair's first.
-func (p *Pair) Chain() []*x509.Certificate { return slices.Clone(p.chain) }
+func (p *Pair) Chain() []*x509.Certificate {
+	all, _ := p.certificates() // Signer has the error
+	return slices.Clone(all)
+}
 
 // Key is the private key as PKCS #8 (RFC 5958), in DER. It is the same for the same key,
 // however it is written and encrypted.
@@ -138,6 +182,10 @@ func (p *Pair) Signer() (*rsa.PrivateKey, *x509.Certificate, error) {
 }
 
 func (p *Pair) parse() (*parsed, error) {
+	certificates, err := p.certificates()
+	if err != nil {
+		return nil, err
+	}
 	key, err := x509.ParsePKCS8PrivateKey([]byte(p.pkcs8.Reveal()))
 	if err != nil {
 		return nil, p.wrong(fmt.Errorf("has a private key that cannot be read: %w", err))
@@ -149,7 +197,7 @@ func (p *Pair) parse() (*parsed, error) {
 	case own.N.BitLen() < minBits:
 		return nil, p.wrong(ErrShort)
 	}
-	for _, c := range p.chain {
+	for _, c := range certificates {
 		if own.PublicKey.Equal(c.PublicKey) {
 			return &parsed{own, c}, nil
 		}

@@ -71,20 +71,20 @@ func New(t Template) (*Pair, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keypair: making a key: %w", err)
 	}
-	p := &Pair{chain: []*x509.Certificate{leaf}, pkcs8: secret.New(string(octets))}
+	p := &Pair{certificates: fixed([]*x509.Certificate{leaf}), pkcs8: secret.New(string(octets))}
 	p.key = sync.OnceValues(p.parse)
 	return p, nil
 }
 
 // CertificatePEM is the pair's certificate, which may be seen by all.
 func (p *Pair) CertificatePEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.chain[0].Raw})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw})
 }
 
 // PEM is the certificates, and the private key unencrypted, as one file.
 func (p *Pair) PEM() secret.String {
 	var all []byte
-	for _, c := range p.chain {
+	for _, c := range p.Chain() {
 		all = append(all, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
 	}
 	key := pem.EncodeToMemory(&pem.Block{Type: labelPKCS8, Bytes: []byte(p.pkcs8.Reveal())})

@@ -3,26 +3,29 @@ package keypair
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/smtpsend/smtpsend/internal/charset"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
 
-// isPKCS12 reports a SEQUENCE of DER that begins with version 3 (RFC 7292 4).
+// isPKCS12 reports a SEQUENCE that begins with version 3 (RFC 7292 4), in DER or in BER,
+// which is not read but has another error than PEM.
 func isPKCS12(data []byte) bool {
-	var outer asn1.RawValue
-	_, err := asn1.Unmarshal(data, &outer)
-	return err == nil && bytes.HasPrefix(outer.Bytes, []byte{0x02, 0x01, 0x03})
+	return len(data) > 0 && data[0] == 0x30 && bytes.Contains(data[:min(len(data), 9)], []byte{0x02, 0x01, 0x03})
 }
 
 func (p *Pair) readPKCS12(data []byte) error {
@@ -39,20 +42,33 @@ func (p *Pair) readPKCS12(data []byte) error {
 	if err != nil {
 		return &Error{p.files.Certificate, fmt.Errorf("has a private key that cannot be used: %w", err)}
 	}
-	p.chain, p.pkcs8 = append([]*x509.Certificate{leaf}, others...), secret.New(string(der))
+	p.pkcs8 = secret.New(string(der))
+	all := append([]*x509.Certificate{leaf}, others...)
+	p.ownFirst(all)
+	p.certificates = fixed(all)
 	return nil
 }
 
+// fixed are certificates that are there already.
+func fixed(all []*x509.Certificate) func() ([]*x509.Certificate, error) {
+	return func() ([]*x509.Certificate, error) { return all, nil }
+}
+
 func (p *Pair) readPEM(ctx context.Context, data []byte) (err error) {
-	if p.chain, err = certificatesOf(p.files, data); err != nil {
-		return err
-	}
+	p.certificates = sync.OnceValues(func() ([]*x509.Certificate, error) {
+		all, err := certificatesOf(p.files, data)
+		if err == nil {
+			p.ownFirst(all)
+		}
+		return all, err
+	})
+	withKey := data
 	if p.files.Key != "" {
-		if data, err = ownfile.ReadSecret(ctx, p.files.Key, maxFile); err != nil {
+		if withKey, err = ownfile.ReadSecret(ctx, p.files.Key, maxFile); err != nil {
 			return unread(p.files.Key, err)
 		}
 	}
-	block, err := keyBlock(data)
+	block, err := keyBlock(withKey)
 	if err != nil {
 		return p.wrong(err)
 	}
@@ -64,13 +80,21 @@ func (p *Pair) readPEM(ctx context.Context, data []byte) (err error) {
 	return nil
 }
 
-// issues is 1 for a certificate of who issues others, which the client's is not.
-func issues(c *x509.Certificate) int {
-	selfSigned := bytes.Equal(c.RawIssuer, c.RawSubject)
-	if c.IsCA && c.BasicConstraintsValid && !selfSigned {
+// ownFirst puts the certificate of the key first, and those that issue others last. A
+// key in PKCS #8 has the modulus of its certificate in it, so that it need not be parsed.
+func (p *Pair) ownFirst(all []*x509.Certificate) {
+	key := []byte(p.pkcs8.Reveal())
+	place := func(c *x509.Certificate) int {
+		public, isRSA := c.PublicKey.(*rsa.PublicKey)
+		switch {
+		case isRSA && bytes.Contains(key, public.N.Bytes()):
+			return 0
+		case c.IsCA && c.BasicConstraintsValid:
+			return 2
+		}
 		return 1
 	}
-	return 0
+	slices.SortStableFunc(all, func(a, b *x509.Certificate) int { return place(a) - place(b) })
 }
 
 // The labels of private keys (RFC 7468 10, 11, and what OpenSSL writes).
@@ -81,25 +105,73 @@ const (
 	labelEC        = "EC PRIVATE KEY"
 )
 
+// begin is how a block of PEM begins.
+const begin = "-----BEGIN "
+
+// keyBlock is the block of the private key. It decodes no other: certificates are many
+// octets of base64.
 func keyBlock(data []byte) (found *pem.Block, err error) {
+	if isUTF16(data) { // as PowerShell's > writes it
+		text, err := charset.Strict(data)
+		if err != nil {
+			return nil, err
+		}
+		data = []byte(text)
+	}
 	for {
-		block, rest := pem.Decode(data)
-		if block == nil {
+		at := bytes.Index(data, []byte(begin))
+		if at < 0 {
 			break
 		}
-		data = rest
-		if !slices.Contains([]string{labelPKCS8, labelEncrypted, labelRSA, labelEC}, block.Type) {
+		data = data[at:]
+		label, _, _ := bytes.Cut(data[len(begin):], []byte("-----"))
+		if !slices.Contains([]string{labelPKCS8, labelEncrypted, labelRSA, labelEC}, string(label)) {
+			data = data[len(begin):]
 			continue
 		}
-		if found != nil {
+		block, rest := decoded(data, string(label))
+		switch {
+		case block == nil:
+			return nil, ErrTorn
+		case found != nil:
 			return nil, ErrSeveralKeys
 		}
-		found = block
+		found, data = block, rest
 	}
 	if found == nil {
 		return nil, ErrNoKey
 	}
 	return found, nil
+}
+
+// decoded is the block that data begins with, and what comes after it; nil when it is not
+// whole. That without headers, as all are that are not encrypted in the old form, is
+// decoded without package pem, which searches it several times.
+func decoded(data []byte, label string) (*pem.Block, []byte) {
+	head, end := len(begin)+len(label)+len("-----"), []byte("-----END "+label+"-----")
+	at := bytes.Index(data, end)
+	if at < head {
+		return nil, nil
+	}
+	body := data[head:at]
+	if bytes.IndexByte(body, ':') >= 0 {
+		block, rest := pem.Decode(data)
+		if block == nil || block.Type != label {
+			return nil, nil
+		}
+		return block, rest
+	}
+	der := make([]byte, base64.StdEncoding.DecodedLen(len(body)))
+	n, err := base64.StdEncoding.Decode(der, bytes.TrimSpace(body))
+	if err != nil {
+		return nil, nil
+	}
+	return &pem.Block{Type: label, Bytes: der[:n]}, data[at+len(end):]
+}
+
+// isUTF16 reports the byte order mark of UTF-16.
+func isUTF16(data []byte) bool {
+	return bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff})
 }
 
 // pkcs8Of is the key of a block, decrypted.
@@ -112,7 +184,7 @@ func (p *Pair) pkcs8Of(b *pem.Block) ([]byte, error) {
 	case isOldForm:
 		//lint:ignore SA1019 people have such keys, and what is wrong with their encryption does not concern who reads them
 		der, err := x509.DecryptPEMBlock(b, password)
-		if err != nil {
+		if err != nil || !isSequence(der) { // one wrong password in 256 has the right padding
 			return nil, ErrNotItsWord
 		}
 		b.Bytes = der
@@ -130,6 +202,13 @@ func (p *Pair) pkcs8Of(b *pem.Block) ([]byte, error) {
 		return nil, fmt.Errorf("%w, and this is an EC key", ErrNotRSA)
 	}
 	return b.Bytes, nil
+}
+
+// isSequence reports a SEQUENCE of DER, as private keys are.
+func isSequence(der []byte) bool {
+	var outer asn1.RawValue
+	_, err := asn1.Unmarshal(der, &outer)
+	return err == nil && outer.Tag == asn1.TagSequence && outer.IsCompound
 }
 
 // wrapRSA puts a key of PKCS #1 into PKCS #8, without parsing it.

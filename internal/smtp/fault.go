@@ -32,4 +32,14 @@ const (
 	FaultCancelled          Fault = "cancelled"
 	FaultSlotsBusy          Fault = "connection-slots-busy"
 	FaultInDoubt            Fault = "in-doubt" // no reply to the final dot: it outranks whatever kept the reply away
+
+	// What keeps the client from proving who it is, before the endpoint is asked.
+	FaultCertificateUnreadable Fault = "certificate-unreadable"
+	FaultCertificateKey        Fault = "certificate-key-mismatch"
+	FaultCertificateKind       Fault = "certificate-not-rsa" // or a short key
+	FaultFederatedToken        Fault = "federated-token-absent"
+	FaultManagedIdentity       Fault = "managed-identity-absent"
+	FaultArcKey                Fault = "arc-key-unreadable"
+	FaultAccessToken           Fault = "access-token-absent"
+	FaultAccessTokenEnded      Fault = "access-token-expired"
 )

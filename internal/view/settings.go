@@ -14,10 +14,11 @@ import (
 // with them.
 type Settings struct {
 	stdio.Schema
-	EnvFile    string           `json:"env_file"`
-	ExitCode   int              `json:"exit_code"`
-	Credential string           `json:"credential"` // in use, and what chose it
-	Problems   []config.Problem `json:"problems"`   // null when there are none
+	EnvFile  string `json:"env_file"`
+	ExitCode int    `json:"exit_code"`
+	// Credential is what proves the client, and the variable that chose it.
+	Credential string           `json:"credential"`
+	Problems   []config.Problem `json:"problems"` // null when there are none
 	Settings   []config.Shown   `json:"settings"`
 }
 

@@ -1,0 +1,87 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/account"
+	"github.com/smtpsend/smtpsend/internal/credential"
+	"github.com/smtpsend/smtpsend/internal/idtoken"
+	"github.com/smtpsend/smtpsend/internal/keypair"
+	"github.com/smtpsend/smtpsend/internal/presented"
+	"github.com/smtpsend/smtpsend/internal/smtp"
+)
+
+// Credential is what proves the client to the token endpoint, as far as it may be shown.
+type Credential struct {
+	Kind  string // in a line: its kind, its way and the variable that chose it
+	Notes []string
+	Over  bool // it has ended, by the clock of this machine
+}
+
+// inUse looks at the credential of the settings. The error says why it cannot be used.
+func inUse(ctx context.Context, acct *account.Account) (Credential, error) {
+	choice := acct.Settings().Credential
+	c := Credential{Kind: choice.String()}
+	switch choice.Kind {
+	case credential.Certificate:
+		pair, err := keypair.Read(ctx, acct.CertificateFiles())
+		if err != nil {
+			return c, err
+		}
+		_, leaf, err := pair.Signer()
+		if err != nil {
+			return c, err
+		}
+		short, long := keypair.Thumbprints(leaf)
+		c.Kind += ", thumbprint " + short
+		c.Notes = append(c.Notes, "thumbprint (SHA-1)   "+short+": as the portal shows it", "thumbprint (SHA-256) "+long)
+		c.until(leaf.NotAfter)
+	case credential.Federated:
+		token, err := acct.FederatedToken()(ctx)
+		if err != nil {
+			return c, fmt.Errorf("the federated token %w", err)
+		}
+		claims, ok := idtoken.ReadClaims(token)
+		if !ok {
+			c.Notes = append(c.Notes, "it is not a JWT, so Entra ID will refuse it")
+			break
+		}
+		c.Notes = append(c.Notes, presented.Proof{Issuer: claims.Issuer, Subject: claims.Subject, Audience: claims.Audience}.Note())
+		if !claims.Expires.IsZero() {
+			c.until(claims.Expires)
+		}
+	}
+	return c, nil
+}
+
+// until notes when it ends.
+func (c *Credential) until(end time.Time) {
+	text := "valid until " + end.UTC().Format(time.RFC3339)
+	if c.Over = time.Now().After(end); c.Over {
+		text += ", which is over"
+	}
+	c.Notes = append(c.Notes, text)
+}
+
+// credential names the credential in use.
+func (e *endpoint) credential(ctx context.Context) {
+	if e.o.Credential == nil || e.record.blocked(nameCredential, nameSettings) {
+		return
+	}
+	c := Check{Name: nameCredential, Status: OK, Limit: e.o.Limit}
+	within, cancel := context.WithTimeout(ctx, e.o.Limit)
+	defer cancel()
+	started := time.Now()
+	found, err := e.o.Credential(within)
+	c.Took, c.Seen, c.Notes = time.Since(started), found.Kind, found.Notes
+	if found.Over {
+		c.Status = Warn
+	}
+	if err != nil {
+		c.Seen += ": " + err.Error()
+		c = e.record.broke(c, failure(smtp.StageToken, err))
+	}
+	e.record.add(c)
+}
