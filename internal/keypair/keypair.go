@@ -67,8 +67,19 @@ type Pair struct {
 	chain []*x509.Certificate // the first is the pair's, as far as its file says
 	pkcs8 secret.String
 	files Files
-	key   func() (*parsed, error)
+	// format is how the file is written, or is to be.
+	format format
+	key    func() (*parsed, error)
 }
+
+// format is how a pair is written.
+type format int
+
+const (
+	formatPEM format = iota
+	formatEncryptedPEM
+	formatPKCS12
+)
 
 // parsed is a key that was parsed, and the certificate that it belongs to.
 type parsed struct {
@@ -121,6 +132,27 @@ func (p *Pair) Certificate() *x509.Certificate { return p.chain[0] }
 
 // Chain are all certificates of the file, the pair's first.
 func (p *Pair) Chain() []*x509.Certificate { return slices.Clone(p.chain) }
+
+// Files are where the pair was read.
+func (p *Pair) Files() Files { return p.files }
+
+// Leaf is the certificate that the key belongs to, as far as that is known: it is
+// Certificate when the key fits to none.
+func (p *Pair) Leaf() *x509.Certificate {
+	if _, leaf, err := p.Signer(); err == nil {
+		return leaf
+	}
+	return p.chain[0]
+}
+
+// SameForm reports that both are written in the same way: PEM, PEM with an encrypted
+// key, or PKCS #12.
+func (p *Pair) SameForm(other *Pair) bool { return p.format == other.format }
+
+// Form is how the pair is written, in words.
+func (p *Pair) Form() string {
+	return map[format]string{formatPEM: "PEM", formatEncryptedPEM: "PEM with an encrypted key", formatPKCS12: "PKCS #12"}[p.format]
+}
 
 // Key is the private key as PKCS #8 (RFC 5958), in DER. It is the same for the same key,
 // however it is written and encrypted.

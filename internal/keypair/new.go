@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"math/big"
 	"sync"
@@ -74,19 +73,4 @@ func New(t Template) (*Pair, error) {
 	p := &Pair{chain: []*x509.Certificate{leaf}, pkcs8: secret.New(string(octets))}
 	p.key = sync.OnceValues(p.parse)
 	return p, nil
-}
-
-// CertificatePEM is the pair's certificate, which may be seen by all.
-func (p *Pair) CertificatePEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.chain[0].Raw})
-}
-
-// PEM is the certificates, and the private key unencrypted, as one file.
-func (p *Pair) PEM() secret.String {
-	var all []byte
-	for _, c := range p.chain {
-		all = append(all, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
-	}
-	key := pem.EncodeToMemory(&pem.Block{Type: labelPKCS8, Bytes: []byte(p.pkcs8.Reveal())})
-	return secret.New(string(append(all, key...)))
 }

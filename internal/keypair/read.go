@@ -41,20 +41,23 @@ func (p *Pair) readPKCS12(data []byte) error {
 		return &Error{p.files.Certificate, fmt.Errorf("has a private key that cannot be used: %w", err)}
 	}
 	p.chain, p.pkcs8 = append([]*x509.Certificate{leaf}, others...), secret.New(string(der))
+	p.format = formatPKCS12
 	return nil
 }
 
 func (p *Pair) readPEM(ctx context.Context, data []byte) (err error) {
+	p.format = formatPEM
+	keys := data
+	if p.files.Key != "" {
+		if data, keys, err = p.readTwo(ctx, data); err != nil {
+			return err
+		}
+	}
 	if p.chain, err = certfile.Read(data); err != nil {
 		return &Error{p.files.Certificate, err}
 	}
 	slices.SortStableFunc(p.chain, func(a, b *x509.Certificate) int { return issues(a) - issues(b) })
-	if p.files.Key != "" {
-		if data, err = ownfile.ReadSecret(ctx, p.files.Key, maxFile); err != nil {
-			return unread(p.files.Key, err)
-		}
-	}
-	block, err := keyBlock(data)
+	block, err := keyBlock(keys)
 	if err != nil {
 		return p.wrong(err)
 	}
@@ -64,6 +67,24 @@ func (p *Pair) readPEM(ctx context.Context, data []byte) (err error) {
 	}
 	p.pkcs8 = secret.New(string(der))
 	return nil
+}
+
+// readTwo reads the key's file, and the certificate's again until it was the same before
+// and after: who exchanges the two has both certificates in it while the key changes.
+func (p *Pair) readTwo(ctx context.Context, before []byte) (certificate, key []byte, err error) {
+	for range 10 {
+		if key, err = ownfile.ReadSecret(ctx, p.files.Key, maxFile); err != nil {
+			return nil, nil, unread(p.files.Key, err)
+		}
+		if certificate, err = ownfile.ReadSecret(ctx, p.files.Certificate, maxFile); err != nil {
+			return nil, nil, unread(p.files.Certificate, err)
+		}
+		if bytes.Equal(before, certificate) {
+			break
+		}
+		before = certificate
+	}
+	return certificate, key, nil
 }
 
 // issues is 1 for a certificate of who issues others, which the client's is not.
@@ -108,6 +129,9 @@ func keyBlock(data []byte) (found *pem.Block, err error) {
 func (p *Pair) pkcs8Of(b *pem.Block) ([]byte, error) {
 	password := []byte(p.files.Password.Reveal())
 	isOldForm := b.Headers["DEK-Info"] != "" // RFC 1421, which OpenSSL's "traditional" keys have
+	if b.Type == labelEncrypted || isOldForm {
+		p.format = formatEncryptedPEM
+	}
 	switch {
 	case (b.Type == labelEncrypted || isOldForm) && len(password) == 0:
 		return nil, ErrPassword
