@@ -29,7 +29,7 @@ func (a *Account) makeCredential() (inUse, error) {
 	switch c.Kind {
 	case credential.Certificate:
 		first, err := a.certificate(a.CertificateFiles())
-		return inUse{proof: a.followed(first, a.nextCertificate, setting.ClientCertificateNextFile)}, err
+		return inUse{proof: a.renewed(first)}, err
 	case credential.Federated:
 		return inUse{proof: entra.Federated(a.FederatedToken())}, nil
 	case credential.ManagedIdentity:
@@ -40,14 +40,35 @@ func (a *Account) makeCredential() (inUse, error) {
 	case credential.AccessToken:
 		return inUse{elsewhere: entra.Provider{Name: c.By, Get: a.accessToken()}}, nil
 	}
-	return inUse{proof: a.followed(entra.Secret(a.cfg.OfficeClientSecret), a.nextSecret, setting.ClientSecretNext)}, nil
+	return inUse{proof: entra.NewSuccession(entra.Secret(a.cfg.OfficeClientSecret), a.nextSecret, func(refused *entra.Error) {
+		a.nextInUse(setting.ClientSecretNext, refused)
+	})}, nil
 }
 
-// followed is a credential with the one that follows it, if the settings name one.
-func (a *Account) followed(first entra.Credential, next func() (entra.Credential, error), name string) entra.Credential {
-	return entra.NewSuccession(first, next, func(refused *entra.Error) {
-		if a.opts.Warn != nil {
-			a.opts.Warn(&NextInUseError{Variable: config.Prefix + name, Refused: refused})
+func (a *Account) nextInUse(name string, refused *entra.Error) {
+	if a.opts.Warn != nil {
+		a.opts.Warn(&NextInUseError{Variable: config.Prefix + name, Refused: refused})
+	}
+}
+
+// renewed is the certificate, and what takes its place when it is refused: what its file
+// has by then, because it was rotated while this process ran, or else the next one.
+func (a *Account) renewed(first entra.Credential) entra.Credential {
+	var next entra.Credential // entra.Succession asks for one at a time
+	return entra.NewRenewable(first, func() ([]entra.Credential, error) {
+		var list []entra.Credential
+		present, err := a.certificate(a.CertificateFiles())
+		if err == nil {
+			list = append(list, present)
+		}
+		n, nextErr := a.nextCertificate()
+		if next = n; n != nil {
+			list = append(list, n)
+		}
+		return list, errors.Join(err, nextErr)
+	}, func(taken entra.Credential, refused *entra.Error) {
+		if taken == next {
+			a.nextInUse(setting.ClientCertificateNextFile, refused)
 		}
 	})
 }
@@ -100,7 +121,7 @@ func (a *Account) certificate(files keypair.Files) (entra.Credential, error) {
 
 func (a *Account) nextCertificate() (entra.Credential, error) {
 	next, err := a.certificate(a.NextCertificateFiles())
-	if errors.Is(err, fs.ErrNotExist) && a.cfg.OfficeClientCertificateNextFile == "" {
+	if errors.Is(err, fs.ErrNotExist) { // as it is between two rotations
 		return nil, nil
 	}
 	return next, err

@@ -139,21 +139,7 @@ func (s *Source) askOnce(ctx context.Context) (*oauth2.Token, error) {
 	if !ok {
 		return s.ask(ctx, s.credential)
 	}
-	for {
-		current, number := all.inUse()
-		token, err := s.ask(ctx, current)
-		refused, isRefusal := errors.AsType[*Error](err)
-		if !isRefusal || !refused.RefusesCredential() {
-			return token, err
-		}
-		again, unusable := all.advance(number, refused)
-		switch {
-		case unusable != nil:
-			return nil, fmt.Errorf("entra: the next credential cannot be used: %w: %w", unusable, err)
-		case !again:
-			return nil, err
-		}
-	}
+	return all.ask(ctx, s.ask)
 }
 
 // check refuses to send a credential in the clear.

@@ -1,31 +1,52 @@
 package entra
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"sync"
+
+	"golang.org/x/oauth2"
 )
 
-// Succession is a credential and the one that follows it, so that it can be renewed
-// without a gap: when Entra ID refuses the first as wrong or expired, the next one is
-// used from then on. It is safe for concurrent use.
+// Succession is a credential and those that may take its place, so that it can be renewed
+// without a gap: when Entra ID refuses the one in use as wrong or expired, the others are
+// tried, and the first that it takes is used from then on. It is safe for concurrent use.
 type Succession struct {
-	first Credential
-	next  func() (Credential, error) // nil, nil: there is none
-	used  func(refused *Error)
+	first  Credential
+	others func() ([]Credential, error)
+	used   func(taken Credential, refused *Error)
 
-	mu       sync.Mutex
-	current  Credential
-	advanced int  // how often current was changed
-	tried    bool // next was called
+	trying  sync.Mutex // one request at a time looks for another credential
+	mu      sync.Mutex
+	current Credential
+	changes int // of current
 }
 
-// NewSuccession returns a succession. next is called once at most, when the first is
-// refused; it returns nil when there is no next one. used is told of the refusal when the
-// next is used, once.
+// NewSuccession returns a succession of two. next is called once at most, when the first
+// is refused; it returns nil when there is no next one. used is told of the refusal when
+// the next is used, once.
 func NewSuccession(first Credential, next func() (Credential, error), used func(refused *Error)) *Succession {
-	return &Succession{first: first, next: next, used: used, current: first}
+	once := sync.OnceValues(next)
+	return NewRenewable(first, func() ([]Credential, error) {
+		c, err := once()
+		if c == nil {
+			return nil, err
+		}
+		return []Credential{c}, err
+	}, func(_ Credential, refused *Error) { used(refused) })
+}
+
+// NewRenewable returns a succession whose others are looked for each time that the one in
+// use is refused: a process that runs for months sees what was put in its place meanwhile.
+// others may return the one in use, too; with an error, it may return those that can be
+// used. used is told which one was taken in place of the one that was refused.
+func NewRenewable(first Credential, others func() ([]Credential, error), used func(taken Credential, refused *Error)) *Succession {
+	return &Succession{first: first, others: others, used: used, current: first}
 }
 
 // Params are those of the credential in use.
@@ -38,32 +59,65 @@ func (s *Succession) Params(ctx context.Context, clientID, tokenURL string) (url
 func (s *Succession) inUse() (Credential, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.current, s.advanced
+	return s.current, s.changes
 }
 
-// Fingerprint is that of the first, in whose place the next one gets tokens.
+// Fingerprint is that of the first, in whose place the others get tokens.
 func (s *Succession) Fingerprint() [32]byte { return s.first.Fingerprint() }
 
-// advance reports that there is another credential to ask with than the one of that
-// number, which was refused. The error says why the next cannot be used.
-func (s *Succession) advance(number int, refused *Error) (bool, error) {
+// ask asks with the credential in use, and with the others when that one is refused.
+func (s *Succession) ask(ctx context.Context, ask func(context.Context, Credential) (*oauth2.Token, error)) (*oauth2.Token, error) {
+	current, number := s.inUse()
+	token, err := ask(ctx, current)
+	refused, isError := errors.AsType[*Error](err)
+	if !isError || !refused.RefusesCredential() {
+		return token, err
+	}
+	s.trying.Lock()
+	defer s.trying.Unlock()
+	if now, changes := s.inUse(); changes != number { // another request was faster
+		return ask(ctx, now)
+	}
+	others, unusable := s.others()
+	for _, other := range others {
+		if same(other, current) {
+			continue
+		}
+		token, again := ask(ctx, other)
+		if again == nil {
+			s.take(other, refused)
+			return token, nil
+		}
+		if failed, ok := errors.AsType[*Error](again); !ok || !failed.RefusesCredential() {
+			return nil, again
+		}
+		err = again // who has put a next one there wants to hear of that
+	}
+	if unusable != nil {
+		return nil, fmt.Errorf("entra: the next credential cannot be used: %w: %w", unusable, err)
+	}
+	return nil, err
+}
+
+func (s *Succession) take(c Credential, refused *Error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.advanced != number {
-		return true, nil // another request was faster
+	s.current = c
+	s.changes++
+	s.mu.Unlock()
+	s.used(c, refused)
+}
+
+// same reports that two credentials are one. Two certificates may have one key.
+func same(a, b Credential) bool {
+	x, y := identityOf(a), identityOf(b)
+	return bytes.Equal(x[:], y[:])
+}
+
+func identityOf(c Credential) [32]byte {
+	if c, ok := c.(certificateCredential); ok {
+		return sha256.Sum256(append([]byte(c.pair.Key().Reveal()), c.pair.Leaf().Raw...))
 	}
-	if s.tried {
-		return false, nil
-	}
-	s.tried = true
-	next, err := s.next()
-	if next == nil || err != nil {
-		return false, err
-	}
-	s.current = next
-	s.advanced++
-	s.used(refused)
-	return true, nil
+	return c.Fingerprint()
 }
 
 // RefusesCredential reports that Entra ID did not take the secret or the certificate:
