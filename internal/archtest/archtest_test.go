@@ -34,7 +34,7 @@ var ranks = map[string]int{
 	"internal/outbox/mailbox": 2, "internal/outbox/notice": 2, "internal/outbox/spool": 2, "internal/outbox/operator": 4, "internal/outbox/mailmerge": 4,
 	"tokencache": 1, "internal/config": 1, "internal/mailobject": 1, "internal/smtpserver": 1, "internal/relay/users": 1, "internal/relay/certificate": 1, "internal/relay/listener": 1, "internal/diagnosis": 1,
 	"internal/sandbox/accesstoken": 0, "internal/sandbox/tenant": 1, "internal/sandbox/inbox": 1, "internal/sandbox/fault": 2,
-	"internal/sandbox/entraid": 3, "internal/sandbox/exchangeonline": 3, "internal/sandbox": 4, "sandboxtest": 5,
+	"internal/sandbox/entraid": 3, "internal/sandbox/graph": 3, "internal/sandbox/exchangeonline": 3, "internal/sandbox": 4, "sandboxtest": 5,
 	"internal/entra": 2, "internal/paste": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailobject/mailtest": 2, "internal/message": 2, "internal/readymessage": 2, "internal/gomail": 3,
 	"internal/wire": 1, "internal/bearer": 1, "internal/session": 2, "internal/transaction": 3, // the road of a message
 	"internal/submission": 4, "internal/outbox": 3, "internal/mailtemplate": 3, "internal/relay/relayfile": 1, "internal/relay/event": 2, "internal/relay/budget": 2, "internal/relay/sessions": 4, "internal/relay/smarthost": 2, "internal/relay/observation": 3, "internal/localname": 2, "internal/relay/control": 2, "internal/relay": 6, "internal/relay/service": 7, "internal/relay/admission": 2, "internal/relay/sender": 3,

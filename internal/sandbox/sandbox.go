@@ -17,9 +17,10 @@
 //
 // The parts are packages of their own: [tenant] who may do what, [accesstoken]
 // what Entra ID signs and Exchange verifies, [fault] what goes wrong, [entraid]
-// the token endpoint, [exchangeonline] the submission service, [inbox] what was
-// accepted. This package makes certificates, listens, and puts them together; the
-// inbox is on the port of the token endpoint, there also without TLS.
+// the token endpoint, [graph] how an application renews its certificates,
+// [exchangeonline] the submission service, [inbox] what was accepted. This package
+// makes certificates, listens, and puts them together; the inbox is on the port of
+// the token endpoint, there also without TLS.
 package sandbox
 
 import (
@@ -38,6 +39,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox/entraid"
 	"github.com/smtpsend/smtpsend/internal/sandbox/exchangeonline"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/graph"
 	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 	"github.com/smtpsend/smtpsend/internal/smtpserver"
@@ -73,6 +75,12 @@ type Options struct {
 	SMTPHook exchangeonline.Hook // may answer in the submission service's place
 	// TokenHook, when not nil, may answer a token request (returns true).
 	TokenHook func(w http.ResponseWriter, r *http.Request) bool
+
+	// GraphDelay is how many token requests with a certificate that Graph added are
+	// refused, until the directory has told the token endpoint.
+	GraphDelay int
+	// GraphHook, when not nil, may answer a request to Graph (returns true).
+	GraphHook func(w http.ResponseWriter, r *http.Request) bool
 }
 
 // Stats counts what the sandbox has seen since its start.
@@ -92,6 +100,7 @@ type Sandbox struct {
 	certs    *authority
 	inbox    *inbox.Inbox
 	endpoint *entraid.Endpoint
+	graph    *graph.Graph
 	service  *exchangeonline.Service
 
 	smtp         *smtpserver.Server
@@ -150,6 +159,7 @@ func (s *Sandbox) build() error {
 		Tenant: s.tenant, Faults: s.faults, Tokens: tokens, Logger: s.log,
 		TokenLifetime: s.opts.TokenLifetime, RetryAfter: s.opts.RetryAfter, Hook: s.opts.TokenHook,
 	})
+	s.graph = graph.New(graph.Options{Tenant: s.tenant, Tokens: tokens, Delay: s.opts.GraphDelay, Hook: s.opts.GraphHook})
 	s.service = exchangeonline.New(exchangeonline.Options{
 		Tenant: s.tenant, Faults: s.faults, Tokens: tokens, Inbox: s.inbox, Logger: s.log,
 		Limits: s.opts.limits(), Hook: s.opts.SMTPHook,

@@ -86,6 +86,7 @@ func (t *Tenant) add(a Application) {
 	if a.Name == "" {
 		a.Name = "app"
 	}
+	a.registered = newRegistry()
 	t.apps = append(t.apps, &a)
 }
 
