@@ -153,8 +153,7 @@ func checkCredential(a *tenant.Application, form func(string) string) *refusal {
 	case a.Disabled:
 		return &refusal{401, "unauthorized_client", 7000112, "Application '" + a.ClientID + "'(" + a.Name + ") is disabled."}
 	case form("client_assertion") != "" && form("client_assertion_type") == assertionType:
-		return &refusal{401, "invalid_client", 700027, "The certificate with identifier used to sign the client assertion is not " +
-			"registered on application. [Reason - The key was not found.]"}
+		return checkAssertion(a, form("client_assertion"))
 	case secret == "":
 		return &refusal{401, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
 	case !a.HasSecret(secret):
