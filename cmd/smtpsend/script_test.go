@@ -107,7 +107,7 @@ func TestScripts(t *testing.T) {
 				"sandbox": cmdSandbox, "stored": cmdStored, "waitfor": cmdWaitFor, "exits": cmdExits,
 				"get": cmdGet, "count": cmdCount, "tokens": cmdTokens, "random": cmdRandom, "fill": cmdFill,
 				"recipients": cmdRecipients, "envelope": cmdEnvelope, "nosender": cmdNoSender,
-				"server": cmdServer, "endpoint": cmdEndpoint,
+				"server": cmdServer, "endpoint": cmdEndpoint, "certificates": cmdCertificates, "register": cmdRegister,
 			},
 		})
 	})

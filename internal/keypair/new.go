@@ -20,6 +20,10 @@ const (
 	clockError  = 5 * time.Minute // by which the other side may be behind
 )
 
+// MaxName is the length of a common name at most, in octets (RFC 5280 appendix A,
+// ub-common-name).
+const MaxName = 64
+
 // Template says what a new pair is like. The zero value of each field is its default.
 type Template struct {
 	CommonName string        // "smtpsend"
