@@ -5,6 +5,7 @@ package certrotation_test
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,10 @@ func TestNotUploaded(t *testing.T) {
 	err = act(t.Context(), "finish", p.options(a, nil))
 	if refused, ok := errors.AsType[*entra.Error](err); !ok || !refused.RefusesCredential() {
 		t.Errorf("got %v", err)
+	}
+	const words = "used to sign the client assertion is not registered" // no word of it is taken out
+	if !strings.Contains(err.Error(), words) {
+		t.Errorf("%v does not have the words %q", err, words)
 	}
 	if p.leaf(t) != before {
 		t.Error("it was put in place")
@@ -129,14 +134,16 @@ func TestALinkIsRefused(t *testing.T) {
 
 // TestALongRun sees a certificate that was rotated, and the old one removed, while it ran.
 func TestALongRun(t *testing.T) {
-	p := newPlace(t, "PEM", sandbox.Options{TokenLifetime: time.Second})
+	p := newPlace(t, "PEM", sandbox.Options{})
 	relay, err := p.account()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := relay.Token(t.Context()); err != nil {
+	old, err := relay.Token(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	relay.Invalidate(old)
 	first := p.box.Application().Certificates()[0]
 	p.run(t, "upload", 0)
 	if !p.box.Application().RemoveCertificate(first.Thumbprint) {

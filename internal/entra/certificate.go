@@ -16,7 +16,10 @@ import (
 )
 
 // assertionType is that of a JWT (RFC 7523 2.2).
-const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+const (
+	assertionType     = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	assertionTypeName = "client_assertion_type"
+)
 
 // assertionLife is how long an assertion is valid, as in Microsoft's libraries. It is
 // used at once; the rest is for clocks that differ.
@@ -74,7 +77,7 @@ func encodedChain(leaf *x509.Certificate, all []*x509.Certificate) []string {
 }
 
 func assertionParams(assertion string) url.Values {
-	return url.Values{"client_assertion_type": {assertionType}, "client_assertion": {assertion}}
+	return url.Values{assertionTypeName: {assertionType}, "client_assertion": {assertion}}
 }
 
 func (c certificateCredential) Fingerprint() [32]byte {

@@ -103,7 +103,10 @@ const shortestRun = 8
 // repeat it.
 func conceal(params url.Values) func(string) string {
 	var forms []string
-	for _, values := range params {
+	for name, values := range params {
+		if name == assertionTypeName { // no secret, and its words are in Entra's own texts
+			continue
+		}
 		for _, v := range values {
 			if len(v) >= shortestRun { // a shorter one would tear other words apart
 				forms = append(forms, secret.Writings(v)...)
