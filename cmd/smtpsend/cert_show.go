@@ -62,5 +62,5 @@ func runCertShow(ctx context.Context, g *application, args []string, key string)
 	}
 	shown := certview.NewShown(pair, following, err, time.Now())
 	g.show(shown)
-	return exit.Told(shown.ExitCode, errors.New("Entra ID refuses a certificate"))
+	return exit.Told(shown.ExitCode, errors.New("a certificate that Entra ID refuses"))
 }

@@ -43,7 +43,7 @@ var (
 	// ErrEnded says that Graph takes no proof by the present certificate any more.
 	ErrEnded = errors.New("the present certificate has ended: Microsoft Graph takes a new one only with a proof by one that is valid, so upload the next one by hand")
 	// ErrNotThere says that the directory has not told the token endpoint in time.
-	ErrNotThere = errors.New("Entra ID does not know the next certificate yet: run this again later")
+	ErrNotThere = errors.New("the next certificate is not known to Entra ID yet: run this again later")
 	// ErrObjectID says that the object ID of the app registration is not known.
 	ErrObjectID = errors.New("the object ID of the app registration is not known, and the application may not read it")
 )

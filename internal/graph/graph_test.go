@@ -119,8 +119,10 @@ func TestWhatIsNotGraph(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"a page":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); w.Write([]byte("<html>\x1b[2J")) }, "Microsoft Graph refused addKey with HTTP 502"},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, box.URL()+"/elsewhere", 307) }, "Microsoft Graph refused addKey with HTTP 307"},
+		"a page": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); w.Write([]byte("<html>\x1b[2J")) }, "Microsoft Graph refused addKey with HTTP 502"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, box.URL()+"/elsewhere", http.StatusTemporaryRedirect)
+		}, "Microsoft Graph refused addKey with HTTP 307"},
 		"an endless answer": {func(w http.ResponseWriter, _ *http.Request) {
 			for chunk := strings.Repeat("x", 1<<16); ; {
 				if _, err := w.Write([]byte(chunk)); err != nil {
