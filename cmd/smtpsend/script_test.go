@@ -108,7 +108,7 @@ func TestScripts(t *testing.T) {
 				"sandbox": cmdSandbox, "stored": cmdStored, "waitfor": cmdWaitFor, "exits": cmdExits,
 				"get": cmdGet, "count": cmdCount, "tokens": cmdTokens, "random": cmdRandom, "fill": cmdFill,
 				"recipients": cmdRecipients, "envelope": cmdEnvelope, "nosender": cmdNoSender,
-				"server": cmdServer, "endpoint": cmdEndpoint, "pair": cmdPair,
+				"server": cmdServer, "endpoint": cmdEndpoint, "pair": cmdPair, "certificates": cmdCertificates, "register": cmdRegister,
 			},
 		})
 	})

@@ -25,6 +25,7 @@ var verbs = [...]listedVerb{
 	{name: "token", make: newToken, tellsTime: true},
 	{name: "config", make: newConfig},
 	{name: "secret", make: newSecret},
+	{name: "cert", make: newCert, tellsTime: true},
 	{name: "sandbox", make: newSandbox, tellsTime: true},
 	{name: "demo", make: newDemo, tellsTime: true},
 	{name: "version", make: newVersion, immediate: true},

@@ -106,14 +106,21 @@ func (a *Account) Session(mailbox string) (session.Options, error) {
 		return session.Options{}, err
 	}
 	o.Tokens = source{tokens}
-	if dir := a.opts.CacheDir; dir != "" {
+	o.Slots = slotsOf(a)
+	return o, nil
+}
+
+// slotsOf are those that a session of a mailbox takes one of.
+func slotsOf(a *Account) session.Slots {
+	switch dir := a.opts.CacheDir; {
+	case dir != "":
 		slots := submission.NewLockSlots(filepath.Join(dir, "slots"), 0)
 		slots.Waiting, slots.Unusable = a.opts.Waiting, once(a.opts.Unlimited)
-		o.Slots = slots
-	} else if a.opts.CountHere {
-		o.Slots = &a.slots
+		return slots
+	case a.opts.CountHere:
+		return &a.slots
 	}
-	return o, nil
+	return nil
 }
 
 // once is f, called the first time alone; nil for nil.

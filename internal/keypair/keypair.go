@@ -81,7 +81,18 @@ type Pair struct {
 	pkcs8        secret.String
 	files        Files
 	key          func() (*parsed, error)
+	// format is how the file is written, or is to be.
+	format format
 }
+
+// format is how a pair is written.
+type format int
+
+const (
+	formatPEM format = iota
+	formatEncryptedPEM
+	formatPKCS12
+)
 
 // parsed is a key that was parsed, and the certificate that it belongs to.
 type parsed struct {
@@ -164,6 +175,18 @@ func (p *Pair) Leaf() *x509.Certificate {
 func (p *Pair) Chain() []*x509.Certificate {
 	all, _ := p.certificates() // Signer has the error
 	return slices.Clone(all)
+}
+
+// Files are where the pair was read.
+func (p *Pair) Files() Files { return p.files }
+
+// SameForm reports that both are written in the same way: PEM, PEM with an encrypted
+// key, or PKCS #12.
+func (p *Pair) SameForm(other *Pair) bool { return p.format == other.format }
+
+// Form is how the pair is written, in words.
+func (p *Pair) Form() string {
+	return map[format]string{formatPEM: "PEM", formatEncryptedPEM: "PEM with an encrypted key", formatPKCS12: "PKCS #12"}[p.format]
 }
 
 // Key is the private key as PKCS #8 (RFC 5958), in DER. It is the same for the same key,

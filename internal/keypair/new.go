@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"math/big"
 	"sync"
@@ -20,6 +19,10 @@ const (
 	DefaultLife = 365 * 24 * time.Hour
 	clockError  = 5 * time.Minute // by which the other side may be behind
 )
+
+// MaxName is the length of a common name at most, in octets (RFC 5280 appendix A,
+// ub-common-name).
+const MaxName = 64
 
 // Template says what a new pair is like. The zero value of each field is its default.
 type Template struct {
@@ -74,19 +77,4 @@ func New(t Template) (*Pair, error) {
 	p := &Pair{certificates: fixed([]*x509.Certificate{leaf}), pkcs8: secret.New(string(octets))}
 	p.key = sync.OnceValues(p.parse)
 	return p, nil
-}
-
-// CertificatePEM is the pair's certificate, which may be seen by all.
-func (p *Pair) CertificatePEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw})
-}
-
-// PEM is the certificates, and the private key unencrypted, as one file.
-func (p *Pair) PEM() secret.String {
-	var all []byte
-	for _, c := range p.Chain() {
-		all = append(all, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
-	}
-	key := pem.EncodeToMemory(&pem.Block{Type: labelPKCS8, Bytes: []byte(p.pkcs8.Reveal())})
-	return secret.New(string(append(all, key...)))
 }

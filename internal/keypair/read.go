@@ -46,6 +46,7 @@ func (p *Pair) readPKCS12(data []byte) error {
 	all := append([]*x509.Certificate{leaf}, others...)
 	p.ownFirst(all)
 	p.certificates = fixed(all)
+	p.format = formatPKCS12
 	return nil
 }
 
@@ -55,6 +56,13 @@ func fixed(all []*x509.Certificate) func() ([]*x509.Certificate, error) {
 }
 
 func (p *Pair) readPEM(ctx context.Context, data []byte) (err error) {
+	p.format = formatPEM
+	keys := data
+	if p.files.Key != "" {
+		if data, keys, err = p.readTwo(ctx, data); err != nil {
+			return err
+		}
+	}
 	p.certificates = sync.OnceValues(func() ([]*x509.Certificate, error) {
 		all, err := certificatesOf(p.files, data)
 		if err == nil {
@@ -62,13 +70,7 @@ func (p *Pair) readPEM(ctx context.Context, data []byte) (err error) {
 		}
 		return all, err
 	})
-	withKey := data
-	if p.files.Key != "" {
-		if withKey, err = ownfile.ReadSecret(ctx, p.files.Key, maxFile); err != nil {
-			return unread(p.files.Key, err)
-		}
-	}
-	block, err := keyBlock(withKey)
+	block, err := keyBlock(keys)
 	if err != nil {
 		return p.wrong(err)
 	}
@@ -78,6 +80,24 @@ func (p *Pair) readPEM(ctx context.Context, data []byte) (err error) {
 	}
 	p.pkcs8 = secret.New(string(der))
 	return nil
+}
+
+// readTwo reads the key's file, and the certificate's again until it was the same before
+// and after: who exchanges the two has both certificates in it while the key changes.
+func (p *Pair) readTwo(ctx context.Context, before []byte) (certificate, key []byte, err error) {
+	for range 10 {
+		if key, err = ownfile.ReadSecret(ctx, p.files.Key, maxFile); err != nil {
+			return nil, nil, unread(p.files.Key, err)
+		}
+		if certificate, err = ownfile.ReadSecret(ctx, p.files.Certificate, maxFile); err != nil {
+			return nil, nil, unread(p.files.Certificate, err)
+		}
+		if bytes.Equal(before, certificate) {
+			break
+		}
+		before = certificate
+	}
+	return certificate, key, nil
 }
 
 // ownFirst puts the certificate of the key first, and those that issue others last. A
@@ -178,6 +198,9 @@ func isUTF16(data []byte) bool {
 func (p *Pair) pkcs8Of(b *pem.Block) ([]byte, error) {
 	password := []byte(p.files.Password.Reveal())
 	isOldForm := b.Headers["DEK-Info"] != "" // RFC 1421, which OpenSSL's "traditional" keys have
+	if b.Type == labelEncrypted || isOldForm {
+		p.format = formatEncryptedPEM
+	}
 	switch {
 	case (b.Type == labelEncrypted || isOldForm) && len(password) == 0:
 		return nil, ErrPassword

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,14 +25,8 @@ func Replace(name string, data []byte, perm os.FileMode) error {
 // has its mode, owner and group, so that a service still reads what root has changed.
 // Only root can give it to another user; the error is an *Error then.
 func ReplaceLike(name string, data []byte) error {
-	info, err := os.Lstat(name)
-	switch {
-	case err != nil:
-		return err
-	case info.Mode()&os.ModeSymlink != 0:
-		return refused(name, "is a link")
-	}
-	if err := checkKind(name, info); err != nil {
+	info, err := plainFile(name)
+	if err != nil {
 		return err
 	}
 	return replace(name, data, info.Mode().Perm(), func(f *os.File) error { return giveLike(f, name, info) })
@@ -50,6 +45,40 @@ func ReplaceFor(like, name string, data []byte) error {
 	}
 	perm := 0o600 | info.Mode().Perm()&0o040
 	return replace(name, data, perm, func(f *os.File) error { return giveGroup(f, info) })
+}
+
+// WriteLike writes a file that does not exist, with mode, owner and group of the file
+// like, which is regular and no link. A machine that loses power leaves the whole file or
+// none. Only one process may write the name at a time. The error is fs.ErrExist when it
+// exists.
+func WriteLike(name, like string, data []byte) error {
+	info, err := plainFile(like)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(name); err == nil {
+		return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
+	}
+	return replace(name, data, info.Mode().Perm(), func(f *os.File) error { return giveLike(f, like, info) })
+}
+
+// plainFile refuses what is not a regular file, and a link to one.
+func plainFile(name string) (fs.FileInfo, error) {
+	info, err := os.Lstat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Mode()&os.ModeSymlink != 0:
+		return nil, refused(name, "is a link")
+	}
+	return info, checkKind(name, info)
+}
+
+// CheckReplaceable says why ReplaceLike would refuse a file: it does not exist, is not
+// regular, or is a link.
+func CheckReplaceable(name string) error {
+	_, err := plainFile(name)
+	return err
 }
 
 // replace calls prepare for the new file while that is empty.

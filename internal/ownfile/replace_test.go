@@ -125,3 +125,33 @@ func TestReplaceLikeKeepsModeAndOwner(t *testing.T) {
 		t.Errorf("got %v for a link", err)
 	}
 }
+
+// TestWriteLikeIsNeverOverAFile and has the mode of the other one.
+func TestWriteLikeIsNeverOverAFile(t *testing.T) {
+	dir := t.TempDir()
+	like, name := filepath.Join(dir, "like"), filepath.Join(dir, "new")
+	if err := ownfile.WriteLike(name, like, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v without the other file", err)
+	}
+	if err := os.WriteFile(like, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "windows" {
+		if err := os.Chmod(like, 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ownfile.WriteLike(name, like, []byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	if err := ownfile.WriteLike(name, like, []byte("b")); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("got %v for a file that exists", err)
+	}
+	info, err := os.Stat(name)
+	if err != nil || (runtime.GOOS != "windows" && info.Mode().Perm() != 0o640) {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if data, err := os.ReadFile(name); string(data) != "a" {
+		t.Errorf("%q, %v", data, err)
+	}
+}

@@ -20,6 +20,9 @@ func (s *Sandbox) handler() http.Handler {
 	for pattern, h := range s.wallet.AzureHost().Routes() {
 		mux.Handle(pattern, h)
 	}
+	for pattern, h := range s.graph.Routes() {
+		mux.Handle(pattern, tlsOnly(h))
+	}
 	for pattern, h := range s.inbox.Routes(s.SMTPAddr()) {
 		mux.Handle(pattern, h)
 	}

@@ -19,6 +19,7 @@
 // what Entra ID signs and Exchange verifies, [fault] what goes wrong, [entraid]
 // the token endpoint, [keyring] and [assertion] the credentials that it takes,
 // [idissuer] and [azurehost] who else gives tokens, [wallet] all three together,
+// [graph] how an application renews its certificates,
 // [exchangeonline] the submission service, [inbox] what was
 // accepted. This package makes certificates, listens, and puts them together; the
 // inbox is on the port of the token endpoint, there also without TLS.
@@ -41,6 +42,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/sandbox/entraid"
 	"github.com/smtpsend/smtpsend/internal/sandbox/exchangeonline"
 	"github.com/smtpsend/smtpsend/internal/sandbox/fault"
+	"github.com/smtpsend/smtpsend/internal/sandbox/graph"
 	"github.com/smtpsend/smtpsend/internal/sandbox/idissuer"
 	"github.com/smtpsend/smtpsend/internal/sandbox/inbox"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
@@ -82,6 +84,12 @@ type Options struct {
 	SMTPHook exchangeonline.Hook // may answer in the submission service's place
 	// TokenHook, when not nil, may answer a token request (returns true).
 	TokenHook func(w http.ResponseWriter, r *http.Request) bool
+
+	// GraphDelay is how many token requests with a certificate that Graph added are
+	// refused, until the directory has told the token endpoint.
+	GraphDelay int
+	// GraphHook, when not nil, may answer a request to Graph (returns true).
+	GraphHook func(w http.ResponseWriter, r *http.Request) bool
 }
 
 // Stats counts what the sandbox has seen since its start.
@@ -102,6 +110,7 @@ type Sandbox struct {
 	inbox    *inbox.Inbox
 	endpoint *entraid.Endpoint
 	wallet   *wallet.Wallet
+	graph    *graph.Graph
 	service  *exchangeonline.Service
 
 	smtp         *smtpserver.Server
@@ -168,6 +177,7 @@ func (s *Sandbox) build() error {
 	s.wallet = wallet.New(wallet.Options{
 		Tenant: s.tenant, Issuer: issuer, Mint: s.endpoint.Mint, Certificates: s.opts.Certificates, ArcKeys: s.opts.ArcKeys,
 	})
+	s.graph = graph.New(graph.Options{Tenant: s.tenant, Tokens: tokens, Delay: s.opts.GraphDelay, Hook: s.opts.GraphHook})
 	s.service = exchangeonline.New(exchangeonline.Options{
 		Tenant: s.tenant, Faults: s.faults, Tokens: tokens, Inbox: s.inbox, Logger: s.log, HVE: s.opts.HVE,
 		Limits: s.opts.limits(), Hook: s.opts.SMTPHook,

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -31,6 +32,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/submission"
 	"github.com/smtpsend/smtpsend/internal/tally"
 	"github.com/smtpsend/smtpsend/internal/view"
+	"github.com/smtpsend/smtpsend/internal/view/certview"
 	"github.com/smtpsend/smtpsend/internal/view/expiryview"
 	"github.com/smtpsend/smtpsend/internal/view/relayview"
 	"github.com/smtpsend/smtpsend/tokencache"
@@ -100,6 +102,7 @@ func objects() map[string]stdio.Object {
 		Listeners: []observation.Visited{{Address: "starttls://0.0.0.0:25", TLS: []string{"TLS 1.2 x"}, Oldest: 0x303, InClear: true, SignedIn: true}},
 		More:      observation.More{Senders: true}, Learned: true, Sessions: 1, Messages: 2, Recipients: 3, Octets: 4, Largest: 5, Quirks: []string{"no-quit"}, First: at, Last: at,
 	}}}, &observation.Proposal{Text: "listeners:\n", Users: []string{"erp"}, Notes: []string{"a note"}})
+	maps.Copy(all, certificates())
 	all["relayobserved-none"] = relayview.NewObserved(&observation.Seen{}, &observation.Proposal{})
 	all["relaysessions-none"] = relayview.NewSessions(nil, false)
 	all["relaysessions"] = relayview.NewSessions([]sessions.Record{
@@ -183,4 +186,23 @@ func accessToken() string {
 	claims := `{"aud":"https://outlook.office365.com","appid":"client","appidacr":"1","oid":"object","tid":"tenant","scp":"SMTP.Send",` +
 		`"roles":["SMTP.SendAsApp"],"uti":"uti","iat":1794904200,"nbf":1794904200,"exp":1794907800}`
 	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".x"
+}
+
+// certificates are the examples of the room for certificates.
+func certificates() map[string]stdio.Object {
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 9, 0, 0, 0, time.UTC) }
+	pair := certview.Pair{
+		File: "/etc/smtpsend/client.pem", Subject: "CN=smtpsend", NotBefore: day(1), NotAfter: day(30), DaysLeft: 29,
+		SHA1: "00", SHA256: "0000", KeyBits: 3072, KeyFits: true, Usable: true,
+	}
+	ended := pair
+	ended.KeyFile, ended.DaysLeft, ended.Usable, ended.Problem = "/etc/smtpsend/client.key", -1, false, "has ended: Entra ID refuses it"
+	upload := certview.NewUpload("/etc/smtpsend/client.pem.cer", "id")
+	return map[string]stdio.Object{
+		"certmade":             certview.Made{Pair: pair, Upload: upload, ExitCode: exit.OK},
+		"certshown":            certview.Shown{Pairs: []certview.Pair{pair, ended}, Notes: []string{"a note"}, ExitCode: exit.Config},
+		"certrotation-waiting": certview.Rotation{Outcome: certview.Waiting, Present: ended, Next: &pair, Upload: &upload, Removed: []string{}, ByHand: []string{}},
+		"certrotation-rotated": certview.Rotation{Outcome: certview.Rotated, Present: pair, Kept: "/etc/smtpsend/client.pem.old-20261101", OldPrint: "00", Removed: []string{}, ByHand: []string{}},
+		"certrotation-removed": certview.Rotation{Outcome: certview.Removed, Present: pair, Removed: []string{"0000"}, ByHand: []string{"0001"}},
+	}
 }

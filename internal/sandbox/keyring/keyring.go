@@ -49,6 +49,7 @@ type Key struct {
 	Certificate *x509.Certificate `json:"-"` // of KindSubject: who issues
 
 	secret string
+	delay  int // how many lookups by its thumbprint still find nothing
 }
 
 // Trust is a federated credential: the token of another issuer must match it, octet for
@@ -90,15 +91,27 @@ func (r *Ring) AddSecret(secret string) Key {
 // AddCertificate registers a certificate from the time from on, which the directory needs
 // to tell everywhere; the zero time is now.
 func (r *Ring) AddCertificate(c *x509.Certificate, from time.Time) Key {
-	short, long := sha1.Sum(c.Raw), sha256.Sum256(c.Raw)
-	k := Key{
-		Kind: KindCertificate, Certificate: c, Start: c.NotBefore, End: c.NotAfter,
-		Thumbprint: strings.ToUpper(hex.EncodeToString(short[:])), ThumbprintSHA256: strings.ToUpper(hex.EncodeToString(long[:])),
-	}
+	k := keyOf(c)
 	if from.After(k.Start) {
 		k.Start = from
 	}
 	return r.add(k)
+}
+
+// AddCertificateLate registers a certificate that the directory tells the token endpoint
+// after so many requests with it.
+func (r *Ring) AddCertificateLate(c *x509.Certificate, refusals int) Key {
+	k := keyOf(c)
+	k.delay = refusals
+	return r.add(k)
+}
+
+func keyOf(c *x509.Certificate) Key {
+	short, long := sha1.Sum(c.Raw), sha256.Sum256(c.Raw)
+	return Key{
+		Kind: KindCertificate, Certificate: c, Start: c.NotBefore, End: c.NotAfter,
+		Thumbprint: strings.ToUpper(hex.EncodeToString(short[:])), ThumbprintSHA256: strings.ToUpper(hex.EncodeToString(long[:])),
+	}
 }
 
 // AddSubject trusts the certificates with that common name that authority issued.
@@ -163,10 +176,20 @@ func (r *Ring) Secret(value string) (Key, bool) {
 // ByThumbprint finds a certificate by either thumbprint, in hexadecimal digits. One that
 // the directory does not tell yet is not found.
 func (r *Ring) ByThumbprint(print string, now time.Time) (Key, bool) {
-	return r.find(func(k Key) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.keys {
+		k := &r.keys[i]
 		fits := strings.EqualFold(k.Thumbprint, print) || strings.EqualFold(k.ThumbprintSHA256, print)
-		return k.Kind == KindCertificate && fits && !now.Before(k.Start)
-	})
+		switch {
+		case k.Kind != KindCertificate || !fits || now.Before(k.Start):
+		case k.delay > 0:
+			k.delay--
+		default:
+			return *k, true
+		}
+	}
+	return Key{}, false
 }
 
 // Of are the keys of a kind.

@@ -53,6 +53,8 @@ type Application struct {
 	// EffectiveAfterSeconds is how long after the start Exchange learns of all
 	// that; the sandbox's time scale shortens it.
 	EffectiveAfterSeconds int `json:"effective_after_seconds,omitempty"`
+
+	registration string // object ID of the app registration, made by New
 }
 
 // roleSendAsApp is the application permission of the classic way.

@@ -90,6 +90,7 @@ func (t *Tenant) add(a Application) {
 	if k := a.Keys.AddSecret(a.ClientSecret); a.SecretExpired {
 		_ = a.Keys.Expire(k.ID) // it was just added
 	}
+	a.registration = NewGUID()
 	t.apps = append(t.apps, &a)
 }
 

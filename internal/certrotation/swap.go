@@ -1,0 +1,177 @@
+package certrotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/smtpsend/smtpsend/internal/keypair"
+	"github.com/smtpsend/smtpsend/internal/ownfile"
+)
+
+// Finished is a rotation whose next pair is in the place of the present one.
+type Finished struct {
+	Old, Now *keypair.Pair // Old is nil when the swap was done by an earlier run, which was killed
+	Kept     string        // file of the old certificate, and of its key unless that had its own
+}
+
+// Finish proves the next pair and puts it in the place of the present one. It is ErrNoNext
+// when there is none; else the error is that of the proof, or of the file system.
+func (r *Rotation) Finish(ctx context.Context) (*Finished, error) {
+	present, err := r.present(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.ended {
+		return &Finished{Now: present}, nil
+	}
+	next, err := r.next(ctx)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: %s does not exist", ErrNoNext, r.o.Next)
+	case err != nil:
+		return nil, err
+	}
+	return r.swap(ctx, present, next)
+}
+
+func (r *Rotation) swap(ctx context.Context, present, next *keypair.Pair) (*Finished, error) {
+	if r.o.Present.Key == "" && !next.SameForm(present) {
+		return nil, fmt.Errorf("%s %w: %s, not %s", r.o.Next, ErrForm, next.Form(), present.Form())
+	}
+	if err := r.do("prove", func() error { return r.o.Prove(ctx, next) }); err != nil {
+		return nil, err
+	}
+	kept, err := r.keep(ctx, present)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.replace(present, next); err != nil {
+		return nil, err
+	}
+	return &Finished{Old: present, Now: next, Kept: kept}, r.tidy(next)
+}
+
+// maxKept is how many old pairs of one day are kept.
+const maxKept = 99
+
+// keep copies the present pair to .old-YYYYMMDD.
+func (r *Rotation) keep(ctx context.Context, present *keypair.Pair) (string, error) {
+	files := r.o.Present
+	day := r.o.Now().Format("20060102")
+	for n := 1; n <= maxKept; n++ {
+		suffix := ".old-" + day
+		if n > 1 {
+			suffix += fmt.Sprintf("-%d", n)
+		}
+		kept := keypair.Files{Certificate: files.Certificate + suffix, Password: files.Password}
+		if files.Key != "" {
+			kept.Key = files.Key + suffix
+		}
+		if p, err := keypair.Read(ctx, kept); err == nil && p.Leaf().Equal(present.Leaf()) {
+			return kept.Certificate, nil // by a run that was killed
+		}
+		isTaken := exists(kept.Certificate) && !r.half(kept, present)
+		if isTaken || (kept.Key != "" && exists(kept.Key) && !exists(kept.Certificate)) {
+			continue
+		}
+		return kept.Certificate, r.do("keep-old", func() error { return r.copyPair(ctx, present, kept) })
+	}
+	return "", fmt.Errorf("%s.old-%s and %d more exist: remove some", files.Certificate, day, maxKept-1)
+}
+
+// half reports that only the certificate was kept, by a run that was killed before it kept
+// the key.
+func (r *Rotation) half(kept keypair.Files, present *keypair.Pair) bool {
+	if kept.Key == "" || exists(kept.Key) {
+		return false
+	}
+	data, err := ownfile.ReadAll(context.Background(), kept.Certificate, maxFile)
+	return err == nil && string(data) == string(present.CertificatePEM())
+}
+
+// maxFile is the size of a pair's file at most, in octets.
+const maxFile = 1 << 20
+
+func (r *Rotation) copyPair(ctx context.Context, present *keypair.Pair, kept keypair.Files) error {
+	files := r.o.Present
+	if files.Key == "" {
+		data, err := ownfile.ReadSecret(ctx, files.Certificate, maxFile)
+		if err != nil {
+			return err
+		}
+		return ownfile.WriteLike(kept.Certificate, files.Certificate, data)
+	}
+	key, err := ownfile.ReadSecret(ctx, files.Key, maxFile)
+	if err != nil {
+		return err
+	}
+	if !exists(kept.Certificate) {
+		if err := ownfile.WriteLike(kept.Certificate, files.Certificate, present.CertificatePEM()); err != nil {
+			return err
+		}
+	}
+	return r.do("keep-old-key", func() error { return ownfile.WriteLike(kept.Key, files.Key, key) })
+}
+
+// replace puts the next pair in the place of the present one. At each moment there is a
+// pair that fits.
+func (r *Rotation) replace(present, next *keypair.Pair) error {
+	files := r.o.Present
+	if files.Key == "" {
+		data, err := ownfile.ReadSecret(context.Background(), r.o.Next, maxFile)
+		if err != nil {
+			return err
+		}
+		return r.do("swap", func() error { return ownfile.ReplaceLike(files.Certificate, data) })
+	}
+	key, err := next.KeyLike(present)
+	if err != nil {
+		return err
+	}
+	err = r.do("swap-both", func() error { return ownfile.ReplaceLike(files.Certificate, next.ChainPEM(present)) })
+	if err != nil {
+		return err
+	}
+	return r.do("swap-key", func() error { return ownfile.ReplaceLike(files.Key, []byte(key.Reveal())) })
+}
+
+// tidy ends a swap: the next pair is in its place, and no longer beside it.
+func (r *Rotation) tidy(next *keypair.Pair) error {
+	if r.o.Present.Key != "" {
+		err := r.do("swap-certificate", func() error { return ownfile.ReplaceLike(r.o.Present.Certificate, next.ChainPEM()) })
+		if err != nil {
+			return err
+		}
+	}
+	err := r.do("move-public", func() error {
+		if err := os.Remove(Public(r.o.Next)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return ownfile.Replace(Public(r.o.Present.Certificate), next.CertificatePEM(), 0o644)
+	})
+	if err != nil {
+		return err
+	}
+	return r.do("remove-next", func() error {
+		if err := os.Remove(r.o.Next); err != nil {
+			return err
+		}
+		return ownfile.SyncDir(filepath.Dir(r.o.Next))
+	})
+}
+
+// Days are the days that a certificate is still valid, rounded down; below zero after its
+// end.
+func Days(until, now time.Time) int {
+	left := until.Sub(now)
+	days := int(left / (24 * time.Hour))
+	if left < 0 {
+		days--
+	}
+	return days
+}
