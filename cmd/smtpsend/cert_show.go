@@ -47,7 +47,7 @@ func runCertShow(ctx context.Context, g *application, args []string, key string)
 			return err
 		}
 		a := account.New(cfg, account.Options{})
-		first, next = a.CertificateFiles(), a.NextCertificateFiles()
+		first, next = a.Proof().CertificateFiles(), a.Proof().NextCertificateFiles()
 	}
 	pair, err := keypair.Read(ctx, first)
 	if err != nil {

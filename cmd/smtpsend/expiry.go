@@ -93,7 +93,7 @@ func runExpiry(ctx context.Context, g *application, e *expiryFlags) error {
 
 // whatEnds are the items, and why there may be more.
 func whatEnds(ctx context.Context, g *application, cfg *config.Config) ([]expiry.Item, error) {
-	items, err := g.account(cfg).Watch().All(ctx)
+	items, err := g.account(cfg).Proof().Watch().All(ctx)
 	if cfg.Credential.Kind == "" { // as with NO_MAILS
 		err = errors.Join(err, errors.New("no credential is set: it is not known what ends"))
 	}

@@ -22,7 +22,7 @@ func cmdCertificates(ts *testscript.TestScript, neg bool, args []string) {
 	text := strings.Join(lines, "\n") + "SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE=" + ts.MkAbs(args[1]) + "\n"
 	ts.Check(os.WriteFile(env, []byte(text), 0o600))
 	ts.Setenv("GRAPH", box.URL())
-	ts.Setenv("REGISTRATION", box.Application().RegistrationID())
+	ts.Setenv("REGISTRATION", box.Credentials().Application().RegistrationID())
 	cmdRegister(ts, false, args[1:])
 }
 
@@ -35,6 +35,6 @@ func cmdRegister(ts *testscript.TestScript, neg bool, args []string) {
 	if block == nil {
 		ts.Fatalf("%s has no certificate", args[0])
 	}
-	_, err := boxOf(ts).Application().AddCertificate(block.Bytes)
+	_, err := boxOf(ts).Credentials().Application().AddCertificate(block.Bytes)
 	ts.Check(err)
 }

@@ -95,7 +95,7 @@ func warnOnce(g *application, err error) {
 
 // endsOf is what of an account ends by itself, and why there may be more.
 func endsOf(ctx context.Context, g *application, acct *account.Account) ([]expiry.Found, error) {
-	items, err := acct.Watch().All(ctx)
+	items, err := acct.Proof().Watch().All(ctx)
 	return expiry.Find(items, clock(g), expiry.Notice), err
 }
 

@@ -10,6 +10,7 @@ package account
 import (
 	"crypto/x509"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,6 +19,8 @@ import (
 	"github.com/smtpsend/smtpsend/internal/bearer"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/diagnosis"
+	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/proof"
 	"github.com/smtpsend/smtpsend/internal/session"
 	"github.com/smtpsend/smtpsend/internal/setting/choice"
 	"github.com/smtpsend/smtpsend/internal/submission"
@@ -38,7 +41,7 @@ type Options struct {
 	// credentials and content.
 	Trace func(line string)
 	// Warn, when set, is told what is wrong with the kept token, that the next credential
-	// is used (*NextInUseError), and when the credential is made, that it ends soon or has
+	// is used (*proof.NextInUseError), and when the credential is made, that it ends soon or has
 	// ended (*expiry.Warning).
 	Warn func(error)
 	// Now is the clock by which it is judged what ends; nil: time.Now.
@@ -60,8 +63,7 @@ type Account struct {
 	slots    submission.MemorySlots            // with CountHere
 	tokens   func() (*tokencache.Cache, error) // the one that every session asks
 
-	making sync.Mutex
-	made   *inUse // guarded by making; made when it is first needed
+	proof *proof.Proof // the credential
 }
 
 // New makes an account of settings that config.Load has checked.
@@ -69,13 +71,17 @@ func New(cfg *config.Config, o Options) *Account {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	a := &Account{cfg: cfg, opts: o, roots: sync.OnceValue(cfg.RootCAs)}
 	a.tokens = sync.OnceValues(a.sharedTokens)
+	a.proof = proof.New(proof.Options{Config: cfg, Client: a.client, Warn: o.Warn, Now: o.Now})
 	return a
 }
+
+// Proof is the credential of the account.
+func (a *Account) Proof() *proof.Proof { return a.proof }
+
+// client is for the token endpoint, and for those who give federated tokens.
+func (a *Account) client() *http.Client { return entra.NewHTTPClient(a.roots(), a.proxy()) }
 
 // Settings are those of the account.
 func (a *Account) Settings() *config.Config { return a.cfg }

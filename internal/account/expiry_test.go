@@ -103,7 +103,7 @@ func withCertificate(t *testing.T, path string) *config.Config {
 // ends are the kinds and states of all that ends, and what could not be read.
 func ends(t *testing.T, cfg *config.Config, now time.Time) string {
 	t.Helper()
-	items, err := account.New(cfg, account.Options{}).Watch().All(t.Context())
+	items, err := account.New(cfg, account.Options{}).Proof().Watch().All(t.Context())
 	texts := []string{}
 	for _, i := range items {
 		texts = append(texts, fmt.Sprintf("%s %s", i.Kind, i.State(now, expiry.Notice)))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+
+	"github.com/smtpsend/smtpsend/internal/proof"
 )
 
 // Logged are the options of a program that shows nothing and has a log: waits and
@@ -13,7 +15,7 @@ func Logged(log *slog.Logger) Options {
 	o := Options{
 		Logger: log,
 		Warn: func(err error) {
-			if next, ok := errors.AsType[*NextInUseError](err); ok {
+			if next, ok := errors.AsType[*proof.NextInUseError](err); ok {
 				log.Warn("the credential is renewed", "error", next)
 				return
 			}

@@ -46,12 +46,12 @@ func (a *Account) newTokens(minLife time.Duration) (*tokencache.Cache, error) {
 	if o.Grace == 0 {
 		o.Grace = -1 // in tokencache 0 means its default
 	}
-	material, err := a.keyMaterial()
+	material, err := a.proof.KeyMaterial(a.opts.CacheDir)
 	if err != nil {
 		return nil, err
 	}
 	if len(material) > 0 {
-		if o.Key, err = tokencache.NewKey(a.identity(), material); err != nil {
+		if o.Key, err = tokencache.NewKey(a.proof.Identity(), material); err != nil {
 			return nil, err
 		}
 		o.Store = tokencache.NewFileStore(a.opts.CacheDir)
@@ -78,10 +78,10 @@ func (e endpoint) Token(ctx context.Context) (*oauth2.Token, error) {
 // Entra is where and how the token endpoint, or what takes its place, is asked, past
 // every cache. It reads the certificates to trust. The error is about the credential.
 func (a *Account) Entra() (entra.Options, error) {
-	c, err := a.credential()
+	c, err := a.proof.InUse()
 	return entra.Options{
-		TokenURL: a.cfg.TokenURL(), ClientID: a.cfg.OfficeClientID, Credential: c.proof, Elsewhere: c.elsewhere,
-		Scopes: a.cfg.OfficeAccessScopes, HTTPClient: entra.NewHTTPClient(a.roots(), a.proxy()), Logger: a.opts.Logger,
+		TokenURL: a.cfg.TokenURL(), ClientID: a.cfg.OfficeClientID, Credential: c.Credential, Elsewhere: c.Elsewhere,
+		Scopes: a.cfg.OfficeAccessScopes, HTTPClient: a.client(), Logger: a.opts.Logger,
 	}, err
 }
 

@@ -27,7 +27,7 @@ const module = "github.com/smtpsend/smtpsend/"
 // ranks orders the packages. One may import only packages of a lower rank.
 var ranks = map[string]int{
 	"internal/ascii": -4, "internal/lazy": -4, "internal/lazyregexp": -3, "internal/charset": -3, "internal/loglines": -1, "internal/until": -2, "internal/limits": -3, "internal/badinput": -1, "internal/until/untiltest": -1, "internal/mimetext": -2, "internal/datavalue": -1, "internal/sevenbit/headerfield": -1, "internal/secret": -1, "internal/ownfile": -1, "internal/envfile": -1, // what some of rank 0 are made of
-	"internal/redact": 0, "internal/escapes": 0, "internal/backoff": 0, "internal/exchange": -2, "internal/loopback": 0, "internal/clientnet": 0, "internal/sdnotify": 0, "xoauth2": 0, "internal/smtp": 0, "internal/program": 0, "internal/spelling": 0, "internal/setting": -1, "internal/expiry": 0, "internal/expiry/watch": 4, "internal/credential": 0, "internal/keypair": 1, "internal/graph": 2, "internal/certrotation": 3, "internal/certkeeper": 6, "internal/idtoken": 1, "internal/setting/choice": 0, "internal/settingsfile": 0, "internal/secretfile": 0,
+	"internal/redact": 0, "internal/escapes": 0, "internal/backoff": 0, "internal/exchange": -2, "internal/loopback": 0, "internal/clientnet": 0, "internal/sdnotify": 0, "xoauth2": 0, "internal/smtp": 0, "internal/program": 0, "internal/spelling": 0, "internal/setting": -1, "internal/hostname": 0, "internal/expiry": 0, "internal/expiry/watch": 3, "internal/credential": 0, "internal/keypair": 1, "internal/graph": 2, "internal/certrotation": 3, "internal/certkeeper": 6, "internal/idtoken": 1, "internal/setting/choice": 0, "internal/settingsfile": 0, "internal/secretfile": 0,
 	"internal/printable": -1, "internal/presented": 0, "internal/nodump": 0, "internal/htmltext": 0, "internal/sevenbit": 0, "internal/licences": 0,
 	"internal/address": 0, "internal/certfile": 0, "internal/markdown": 0, "internal/guard": 0, "internal/zone": 0, "internal/stricttemplate": 0,
 	"internal/seal": 1, "internal/aliases": 1, "internal/owner": 1, "internal/outbox/store": 1, "internal/outbox/queueid": 1,
@@ -38,7 +38,7 @@ var ranks = map[string]int{
 	"internal/entra": 2, "internal/paste": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailobject/mailtest": 2, "internal/message": 2, "internal/readymessage": 2, "internal/gomail": 3,
 	"internal/wire": 1, "internal/bearer": 1, "internal/session": 2, "internal/transaction": 3, // the road of a message
 	"internal/submission": 4, "internal/outbox": 3, "internal/mailtemplate": 3, "internal/relay/relayfile": 1, "internal/relay/event": 2, "internal/relay/budget": 2, "internal/relay/sessions": 4, "internal/relay/upstream": 5, "internal/relay/smarthost": 2, "internal/relay/observation": 3, "internal/localname": 2, "internal/relay/control": 2, "internal/relay/filecheck": 2, "internal/relay": 6, "internal/relay/service": 7, "internal/relay/admission": 2, "internal/relay/sender": 3,
-	"internal/account": 5,
+	"internal/proof": 4, "internal/account": 5,
 	"internal/courier": 6, ".": 6,
 	"internal/exampletest": 0,
 	"internal/stdio":       1, "internal/exit": -1, "internal/exit/ending": 7, "internal/doctor": 7, "internal/rows": 1, "internal/batch": 10, "internal/tally": 8, "internal/view": 11, "internal/view/mailq": 12, "internal/view/relayview": 12, "internal/view/expiryview": 12, "internal/view/certview": 12, "internal/progress": 12, "internal/textfile": 0, "internal/usage": 2, "internal/attach": 3, "internal/draft": 6,

@@ -109,7 +109,7 @@ func Rotate(ctx context.Context, a *account.Account, q Request) (done Done, err 
 		return Done{}, err
 	}
 	defer r.Close()
-	if done.Present, err = keypair.Read(ctx, a.CertificateFiles()); err != nil {
+	if done.Present, err = keypair.Read(ctx, a.Proof().CertificateFiles()); err != nil {
 		return done, err
 	}
 	pending, err := r.Pending(ctx)
@@ -137,7 +137,7 @@ func options(a *account.Account, q Request) certrotation.Options {
 		"prove": "signing in with the next certificate", "remove-key": "asking Microsoft Graph to remove the old certificate",
 	}
 	return certrotation.Options{
-		Present: a.CertificateFiles(), Next: a.NextCertificateFiles().Certificate, Chain: a.Settings().OfficeClientCertificateChain,
+		Present: a.Proof().CertificateFiles(), Next: a.Proof().NextCertificateFiles().Certificate, Chain: a.Settings().OfficeClientCertificateChain,
 		Make: func() (*keypair.Pair, error) { return keypair.New(q.Template) },
 		Accepted: func(ctx context.Context, pair *keypair.Pair) error {
 			ctx, cancel := context.WithTimeout(ctx, q.Timeout)

@@ -24,7 +24,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := p.box.Application().Certificates()[0]
+	first := p.box.Credentials().Application().Certificates()[0]
 	at := map[int]func(){
 		50: func() { p.run(t, "begin", 0) },
 		80: func() {
@@ -32,11 +32,11 @@ func TestRotationUnderLoad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := p.box.Application().AddCertificate(next.Leaf().Raw); err != nil {
+			if _, err := p.box.Credentials().Application().AddCertificate(next.Leaf().Raw); err != nil {
 				t.Fatal(err)
 			}
 		},
-		100: func() { p.box.Application().RemoveCertificate(first.Thumbprint) },
+		100: func() { p.box.Credentials().Application().RemoveCertificate(first.Thumbprint) },
 		150: func() { p.run(t, "finish", 0) },
 	}
 	for i := range mails {

@@ -86,11 +86,11 @@ func TestGraphThatRefuses(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	p.mail(t)
-	p.ObjectID = p.box.Application().RegistrationID() // the mistake is corrected
+	p.ObjectID = p.box.Credentials().Application().RegistrationID() // the mistake is corrected
 	if err := act(t.Context(), "upload", p.options(a, nil)); err != nil {
 		t.Error(err)
 	}
-	if n := len(p.box.Application().Certificates()); n != 2 {
+	if n := len(p.box.Credentials().Application().Certificates()); n != 2 {
 		t.Errorf("%d certificates", n)
 	}
 	p.mail(t)
@@ -144,9 +144,9 @@ func TestALongRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	relay.Invalidate(old)
-	first := p.box.Application().Certificates()[0]
+	first := p.box.Credentials().Application().Certificates()[0]
 	p.run(t, "upload", 0)
-	if !p.box.Application().RemoveCertificate(first.Thumbprint) {
+	if !p.box.Credentials().Application().RemoveCertificate(first.Thumbprint) {
 		t.Fatal("the old one was not registered")
 	}
 	token, err := relay.Token(t.Context())

@@ -107,13 +107,13 @@ func newPlace(t *testing.T, form string, o sandbox.Options) *place {
 	}
 	t.Cleanup(func() { box.Close() })
 	dir := t.TempDir()
-	p := &place{Graph: box.URL(), ObjectID: box.Application().RegistrationID(), Pool: newPool(t), box: box}
+	p := &place{Graph: box.URL(), ObjectID: box.Credentials().Application().RegistrationID(), Pool: newPool(t), box: box}
 	p.Files.Certificate = filepath.Join(dir, "client.pem")
 	if strings.HasPrefix(form, "two") {
 		p.Files.Key = filepath.Join(dir, "client.key")
 	}
 	pair := writePair(t, p, form)
-	if _, err := box.Application().AddCertificate(pair.Leaf().Raw); err != nil {
+	if _, err := box.Credentials().Application().AddCertificate(pair.Leaf().Raw); err != nil {
 		t.Fatal(err)
 	}
 	ca := filepath.Join(dir, "ca.pem")
@@ -396,7 +396,7 @@ func checkRemoval(t *testing.T, p *place, first, name string) {
 		t.Errorf("killed at %s: a run that removes has rotated", name)
 	}
 	thumbprints := func() (list []string) {
-		for _, c := range p.box.Application().Certificates() {
+		for _, c := range p.box.Credentials().Application().Certificates() {
 			_, long := keypair.Thumbprints(c.Certificate)
 			list = append(list, long)
 		}
@@ -418,7 +418,7 @@ func TestRemoveKilledAtEachStep(t *testing.T) {
 		second := p.leaf(t)
 		p.run(t, "upload", 0)
 		third := p.leaf(t)
-		if n := len(p.box.Application().Certificates()); n != 3 {
+		if n := len(p.box.Credentials().Application().Certificates()); n != 3 {
 			t.Fatalf("%d certificates: a run that rotates has removed", n)
 		}
 		name := p.run(t, "upload", step)
@@ -427,7 +427,7 @@ func TestRemoveKilledAtEachStep(t *testing.T) {
 			p.run(t, "upload", 0)
 		}
 		p.mail(t)
-		for _, c := range p.box.Application().Certificates() {
+		for _, c := range p.box.Credentials().Application().Certificates() {
 			if _, long := keypair.Thumbprints(c.Certificate); long == second {
 				t.Errorf("killed at %s: the old one is still registered", name)
 			}
@@ -452,7 +452,7 @@ func TestByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.box.Application().AddCertificate(next.Leaf().Raw); err != nil {
+		if _, err := p.box.Credentials().Application().AddCertificate(next.Leaf().Raw); err != nil {
 			t.Fatal(err)
 		}
 		name := p.run(t, "finish", step)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
-	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -13,7 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/smtpsend/smtpsend/internal/ascii"
+	"github.com/smtpsend/smtpsend/internal/hostname"
 	"github.com/smtpsend/smtpsend/internal/setting/choice"
 
 	"github.com/smtpsend/smtpsend/internal/loopback"
@@ -195,7 +194,7 @@ func (c checks) addresses() {
 
 func (c checks) server() {
 	server := unbracket(c.cfg.MailServer)
-	if c.found.good("MAIL_SERVER") && !isHost(server) {
+	if c.found.good("MAIL_SERVER") && !hostname.IsHost(server) {
 		text := "is not a host name or IP address"
 		if strings.ContainsAny(server, ":/") {
 			text += ": no scheme, no path, and the port goes into " + Prefix + "SMTP_PORT"
@@ -225,28 +224,6 @@ func (c checks) security(server string) {
 	}
 }
 
-func isHost(s string) bool {
-	_, err := netip.ParseAddr(s)
-	isName := len(s) <= 253 && isHostName(s)
-	return err == nil || isName
-}
-
-// isHostName reports labels of letters, digits, hyphens within and underscores. It is
-// no expression, because every start would compile it.
-func isHostName(s string) bool {
-	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
-		hyphenAtEnd := strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-")
-		if label == "" || len(label) > 63 || hyphenAtEnd || strings.ContainsFunc(label, notOfHost) {
-			return false
-		}
-	}
-	return true
-}
-
-func notOfHost(r rune) bool {
-	return !ascii.IsAlnum(r) && r != '-' && r != '_'
-}
-
 func (c checks) local(ctx context.Context) {
 	if c.found.good("CA_FILE") {
 		data, err := ownfile.ReadTrusted(ctx, c.cfg.CAFile, maxCAFile)
@@ -259,7 +236,7 @@ func (c checks) local(ctx context.Context) {
 	if c.found.good("PROXY") {
 		c.proxy()
 	}
-	if name := c.cfg.EHLOName; c.found.good("EHLO_NAME") && !isHostName(name) && !ehloLiteral.Get().MatchString(name) {
+	if name := c.cfg.EHLOName; c.found.good("EHLO_NAME") && !hostname.IsName(name) && !ehloLiteral.Get().MatchString(name) {
 		c.found.problem(SeverityError, "EHLO_NAME", "is neither a host name nor an address in brackets (RFC 5321 4.1.3)")
 	}
 	if c.found.good("DEFAULT_DOMAIN") && !domainShape.Get().MatchString(c.cfg.DefaultDomain) {

@@ -30,7 +30,7 @@ func FromSettings(acct *account.Account) (o Options, err error) {
 			return connection, err
 		},
 		Claims: func(token bearer.Token) *diagnosis.Claims { return account.Claims(cfg, token) },
-		Ends:   acct.Watch().All,
+		Ends:   acct.Proof().Watch().All,
 		Facts:  func(mailbox string) diagnosis.Facts { return account.Facts(cfg, mailbox, "") },
 	}
 	if !cfg.NotifyCommand.IsZero() {

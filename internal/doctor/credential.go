@@ -26,7 +26,7 @@ func inUse(ctx context.Context, acct *account.Account) (Credential, error) {
 	c := Credential{Kind: choice.String()}
 	switch choice.Kind {
 	case credential.Certificate:
-		pair, err := keypair.Read(ctx, acct.CertificateFiles())
+		pair, err := keypair.Read(ctx, acct.Proof().CertificateFiles())
 		if err != nil {
 			return c, err
 		}
@@ -39,7 +39,7 @@ func inUse(ctx context.Context, acct *account.Account) (Credential, error) {
 		c.Notes = append(c.Notes, "thumbprint (SHA-1)   "+short+": as the portal shows it", "thumbprint (SHA-256) "+long)
 		c.until(leaf.NotAfter)
 	case credential.Federated:
-		token, err := acct.FederatedToken()(ctx)
+		token, err := acct.Proof().FederatedToken()(ctx)
 		if err != nil {
 			return c, fmt.Errorf("the federated token %w", err)
 		}

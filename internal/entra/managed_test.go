@@ -84,7 +84,7 @@ func TestWhatAHostSaysInPlaceOfAToken(t *testing.T) {
 		asked   int
 	}{
 		"identity not found":  {[]http.HandlerFunc{answer(400, `{"error":"invalid_request","error_description":"Identity not found"}`, isJSON)}, "Identity not found", 1},
-		"its own JSON":        {[]http.HandlerFunc{answer(400, `{"statusCode":400,"message":"Unable to load the proper Managed Identity."}`, isJSON)}, "sent no OAuth answer but application/json", 1},
+		"its own JSON":        {[]http.HandlerFunc{answer(400, `{"statusCode":400,"message":"Unable to load the proper Managed Identity."}`, isJSON)}, "Unable to load the proper Managed Identity", 1},
 		"not ready, then is":  {[]http.HandlerFunc{answer(404, ``, atOnce), answer(410, ``, atOnce), answer(200, `{"access_token":"tok-1"}`)}, "", 3},
 		"throttled, then not": {[]http.HandlerFunc{answer(429, ``, atOnce), answer(200, `{"access_token":"tok-1","expires_in":"3599"}`)}, "", 2},
 		"a token of blanks":   {[]http.HandlerFunc{answer(200, `{"access_token":"a b"}`)}, "sent no usable token", 1},

@@ -33,7 +33,7 @@ func start(t *testing.T, o sandbox.Options, p *keypair.Pair) (*sandbox.Sandbox, 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { box.Close() })
-	if _, err := box.Application().AddCertificate(p.Certificate().Raw); err != nil {
+	if _, err := box.Credentials().Application().AddCertificate(p.Certificate().Raw); err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
@@ -55,16 +55,16 @@ func start(t *testing.T, o sandbox.Options, p *keypair.Pair) (*sandbox.Sandbox, 
 func TestAddAndRemoveKey(t *testing.T) {
 	first, second := pair(t), pair(t)
 	box, client := start(t, sandbox.Options{}, first)
-	object := box.Application().RegistrationID()
+	object := box.Credentials().Application().RegistrationID()
 	id, err := client.AddKey(t.Context(), object, first, second.Certificate())
-	registered := box.Application().Certificates()
+	registered := box.Credentials().Application().Certificates()
 	if err != nil || len(registered) != 2 || registered[1].KeyID != id {
 		t.Fatalf("%q, %v; registered: %v", id, err, registered)
 	}
 	if err := client.RemoveKey(t.Context(), object, second, registered[0].KeyID); err != nil {
 		t.Fatal(err)
 	}
-	if left := box.Application().Certificates(); len(left) != 1 || left[0].KeyID != id {
+	if left := box.Credentials().Application().Certificates(); len(left) != 1 || left[0].KeyID != id {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -72,7 +72,7 @@ func TestAddAndRemoveKey(t *testing.T) {
 func TestGraphRefuses(t *testing.T) {
 	first, second := pair(t), pair(t)
 	box, client := start(t, sandbox.Options{}, first)
-	object := box.Application().RegistrationID()
+	object := box.Credentials().Application().RegistrationID()
 	add := func(object string, signer *keypair.Pair) error {
 		_, err := client.AddKey(t.Context(), object, signer, second.Certificate())
 		return err
@@ -91,7 +91,7 @@ func TestGraphRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, tt.err)
 		}
 	}
-	if n := len(box.Application().Certificates()); n != 1 {
+	if n := len(box.Credentials().Application().Certificates()); n != 1 {
 		t.Errorf("%d certificates", n)
 	}
 }
@@ -102,7 +102,7 @@ func TestApplicationWithThePermission(t *testing.T) {
 	scenario.Applications[0].GraphRoles = []string{"Application.Read.All"}
 	box, client := start(t, sandbox.Options{Scenario: scenario}, first)
 	object, keys, err := client.Application(t.Context(), box.ClientID())
-	if err != nil || object != box.Application().RegistrationID() || len(keys) != 1 || !keys[0].Is(first.Certificate()) {
+	if err != nil || object != box.Credentials().Application().RegistrationID() || len(keys) != 1 || !keys[0].Is(first.Certificate()) {
 		t.Errorf("%s, %v, %v", object, keys, err)
 	}
 }

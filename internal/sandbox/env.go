@@ -8,7 +8,6 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/envfile"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
-	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 )
 
 // ClientID, TenantID, ObjectID and ClientSecret are those of the first
@@ -23,9 +22,6 @@ func (s *Sandbox) ObjectID() string { return s.tenant.First().ObjectID }
 
 // ClientSecret is a secret for this sandbox only.
 func (s *Sandbox) ClientSecret() string { return s.tenant.First().ClientSecret }
-
-// Application is the first one, whose certificates can be registered and removed.
-func (s *Sandbox) Application() *tenant.Application { return s.tenant.First() }
 
 // MailSender is the mailbox that Env names: the scenario's first, else noreply
 // in its domain.

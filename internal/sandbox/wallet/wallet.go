@@ -95,6 +95,9 @@ func (o *Wallet) SetURL(base string) {
 // Close removes the files of Azure Arc.
 func (o *Wallet) Close() error { return o.host.Close() }
 
+// Application is the first one, whose certificates can be registered and removed.
+func (o *Wallet) Application() *tenant.Application { return o.app }
+
 // Keys are the credentials that are registered on the first application, which may change
 // while the sandbox runs.
 func (o *Wallet) Keys() *keyring.Ring { return o.app.Keys }

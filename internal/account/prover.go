@@ -36,7 +36,7 @@ func (p Prover) TokenBy(ctx context.Context, pair *keypair.Pair, scopes ...strin
 	}
 	return entra.New(entra.Options{
 		TokenURL: a.cfg.TokenURL(), ClientID: a.cfg.OfficeClientID, Credential: entra.Certificate(pair, a.cfg.OfficeClientCertificateChain),
-		Scopes: scopes, HTTPClient: entra.NewHTTPClient(a.roots(), a.proxy()), Logger: a.opts.Logger,
+		Scopes: scopes, HTTPClient: a.client(), Logger: a.opts.Logger,
 	}).Token(ctx)
 }
 
@@ -108,7 +108,7 @@ func (d Directory) client(signer *keypair.Pair) (*graph.Client, error) {
 		base = strings.TrimSuffix(scope, "/.default")
 	}
 	return &graph.Client{
-		Base: strings.TrimSuffix(base, "/"), HTTP: entra.NewHTTPClient(a.roots(), a.proxy()),
+		Base: strings.TrimSuffix(base, "/"), HTTP: a.client(),
 		Token: func(ctx context.Context) (secret.String, error) {
 			token, err := d.prover.TokenBy(ctx, signer, scope)
 			if err != nil {
