@@ -31,7 +31,7 @@ func letterOf(text string) string {
 
 // ordeals are all of them. @@ is the directory of the ordeal.
 func ordeals(t *testing.T) []ordeal {
-	return slices.Concat(ofArguments(), ofServers(), ofEndpoints(t), ofMessages(), ofFiles(t), ofSettings(), ofRows(), ofOutboxes(), ofCertificates(), ofSandboxes(), ofRelays())
+	return slices.Concat(ofArguments(), ofServers(), ofEndpoints(t), ofMessages(), ofFiles(t), ofSettings(), ofRows(), ofOutboxes(), ofCertificates(), ofSandboxes(), ofRelays(), ofClientCertificates(t))
 }
 
 // ofArguments have the hostile text in the command line.

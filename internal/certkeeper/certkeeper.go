@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/backoff"
@@ -19,6 +22,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/graph"
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
+	"github.com/smtpsend/smtpsend/internal/session"
 )
 
 // maxDays is how long a new certificate is valid at most.
@@ -32,6 +36,8 @@ func Template(days int, name string) (keypair.Template, error) {
 		return keypair.Template{}, exit.Usagef("--days must be 1 to %d, got %d", maxDays, days)
 	case name == "" || len(name) > keypair.MaxName:
 		return keypair.Template{}, exit.Usagef("--name must have 1 to %d octets", keypair.MaxName)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return keypair.Template{}, exit.Usagef("--name must have printable characters in UTF-8 alone")
 	}
 	return keypair.Template{CommonName: name, Life: time.Duration(days) * 24 * time.Hour}, nil
 }
@@ -166,8 +172,8 @@ func options(a *account.Account, q Request) certrotation.Options {
 	}
 }
 
-// Code is the exit code of an error of Make and Rotate that neither Entra ID nor Exchange
-// gave; exit.OK for others.
+// Code is the exit code of an error of Make and Rotate that neither a token request nor a
+// session ended with; exit.OK for those, which the catalogue of failures names.
 func Code(err error) int {
 	is := func(list ...error) bool {
 		for _, e := range list {
@@ -195,5 +201,10 @@ func Code(err error) int {
 	case unsafe, ofSystem, is(fs.ErrExist):
 		return exit.CannotCreate
 	}
-	return exit.OK
+	_, ofEntra := errors.AsType[*entra.Error](err)
+	_, ofServer := errors.AsType[*session.Error](err)
+	if ofEntra || ofServer {
+		return exit.OK
+	}
+	return exit.IO
 }
