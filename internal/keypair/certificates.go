@@ -1,8 +1,14 @@
 package keypair
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
+	"encoding/pem"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/smtpsend/smtpsend/internal/certfile"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
@@ -37,4 +43,59 @@ func certificatesOf(files Files, data []byte) ([]*x509.Certificate, error) {
 		return nil, &Error{files.Certificate, err}
 	}
 	return chain, nil
+}
+
+// NotAfter is when the pair's certificate ends; zero when it cannot be read. Of a file
+// with one certificate in PEM it reads this date alone, a tenth of what parsing the
+// certificate computes: each start of a program asks for it.
+func (p *Pair) NotAfter() time.Time {
+	if p.end != nil {
+		if ends, ok := p.end(); ok {
+			return ends
+		}
+	}
+	if c := p.Certificate(); c != nil {
+		return c.NotAfter
+	}
+	return time.Time{}
+}
+
+// onlyEnd is the end of the only certificate in PEM. ok is false when there are others,
+// and for what certfile.Read has to look at.
+func onlyEnd(text []byte) (ends time.Time, ok bool) {
+	const begins = "-----BEGIN CERTIFICATE-----"
+	at := bytes.Index(text, []byte(begins))
+	if at < 0 || bytes.Count(text, []byte(begins)) != 1 {
+		return ends, false
+	}
+	block, _ := pem.Decode(text[at:])
+	if block == nil {
+		return ends, false
+	}
+	return endOf(block.Bytes)
+}
+
+// endOf is the end of the validity of a certificate in DER (RFC 5280 4.1).
+func endOf(der []byte) (ends time.Time, ok bool) {
+	var certificate, signed, validity cryptobyte.String
+	outer := cryptobyte.String(der)
+	isRead := outer.ReadASN1(&certificate, asn1.SEQUENCE) &&
+		certificate.ReadASN1(&signed, asn1.SEQUENCE) &&
+		signed.SkipOptionalASN1(asn1.Tag(0).Constructed().ContextSpecific()) && // version
+		signed.SkipASN1(asn1.INTEGER) && signed.SkipASN1(asn1.SEQUENCE) && signed.SkipASN1(asn1.SEQUENCE) && // serial number, algorithm, issuer
+		signed.ReadASN1(&validity, asn1.SEQUENCE)
+	if !isRead {
+		return ends, false
+	}
+	for range 2 { // begin and end
+		if validity.PeekASN1Tag(asn1.UTCTime) {
+			ok = validity.ReadASN1UTCTime(&ends)
+		} else {
+			ok = validity.ReadASN1GeneralizedTime(&ends)
+		}
+		if !ok {
+			return ends, false
+		}
+	}
+	return ends, true
 }

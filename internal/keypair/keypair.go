@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/ownfile"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -78,6 +79,7 @@ func (e *Error) Fault() smtp.Fault {
 // concurrent use and does not change.
 type Pair struct {
 	certificates func() ([]*x509.Certificate, error) // the first is the pair's
+	end          func() (time.Time, bool)            // of the only certificate in PEM; nil for other files
 	pkcs8        secret.String
 	files        Files
 	key          func() (*parsed, error)

@@ -136,6 +136,9 @@ func TestReadFindsThePair(t *testing.T) {
 			if p.Key().Reveal() != want.Key().Reveal() {
 				t.Error("the key is another one")
 			}
+			if ends := p.NotAfter(); !ends.Equal(want.Certificate().NotAfter) { // before any certificate is parsed
+				t.Errorf("ends at %s", ends)
+			}
 			if !p.Certificate().Equal(want.Certificate()) || len(p.Chain()) != tt.chain {
 				t.Errorf("certificate of %s, %d in all", p.Certificate().Subject, len(p.Chain()))
 			}
@@ -218,6 +221,9 @@ func TestNewMakesAPairThatReads(t *testing.T) {
 	if err != nil || key.N.BitLen() != 2048 || read.Key().Reveal() != made.Key().Reveal() {
 		t.Fatalf("%v", err)
 	}
+	if !read.NotAfter().Equal(leaf.NotAfter) || !made.NotAfter().Equal(leaf.NotAfter) {
+		t.Errorf("ends at %s and %s, want %s", read.NotAfter(), made.NotAfter(), leaf.NotAfter)
+	}
 	if leaf.NotAfter != now.Add(keypair.DefaultLife) || !leaf.NotBefore.Before(now) || leaf.IsCA {
 		t.Errorf("from %s to %s, CA %v", leaf.NotBefore, leaf.NotAfter, leaf.IsCA)
 	}
@@ -227,6 +233,22 @@ func TestNewMakesAPairThatReads(t *testing.T) {
 	short, long := keypair.Thumbprints(leaf)
 	if len(short) != 40 || len(long) != 64 || short != strings.ToUpper(short) {
 		t.Errorf("thumbprints %s, %s", short, long)
+	}
+}
+
+// A date after 2049 is written in another way (RFC 5280 4.1.2.5).
+func TestNotAfterOfAFarDate(t *testing.T) {
+	made, err := keypair.New(keypair.Template{Bits: 2048, Life: 40 * 365 * 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "pair.pem")
+	if err := os.WriteFile(name, []byte(made.PEM().Reveal()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := keypair.Open(t.Context(), keypair.Files{Certificate: name})
+	if err != nil || !p.NotAfter().Equal(made.Certificate().NotAfter) {
+		t.Errorf("%v, %v", p.NotAfter(), err)
 	}
 }
 
@@ -257,6 +279,9 @@ func FuzzRead(f *testing.F) {
 			key, leaf, _ := p.Signer()
 			if !key.PublicKey.Equal(leaf.PublicKey) || key.N.BitLen() < 2048 {
 				t.Error("a pair that does not fit")
+			}
+			if len(p.Chain()) == 1 && !p.NotAfter().Equal(leaf.NotAfter) {
+				t.Errorf("ends at %s, want %s", p.NotAfter(), leaf.NotAfter)
 			}
 			return
 		}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
@@ -63,6 +64,7 @@ func (p *Pair) readPEM(ctx context.Context, data []byte) (err error) {
 			return err
 		}
 	}
+	p.end = func() (time.Time, bool) { return onlyEnd(data) }
 	p.certificates = sync.OnceValues(func() ([]*x509.Certificate, error) {
 		all, err := certificatesOf(p.files, data)
 		if err == nil {

@@ -5,7 +5,6 @@ package proof
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -84,7 +83,7 @@ func (p *Proof) makeCredential() (InUse, error) {
 		if err != nil {
 			return InUse{}, err
 		}
-		p.warnOfEnd(pair.Certificate)
+		p.warnOfEnd(pair.NotAfter)
 		return InUse{Credential: p.renewed(entra.Certificate(pair, p.cfg.OfficeClientCertificateChain))}, nil
 	case credential.Federated:
 		p.warnOfEnd(nil)
@@ -110,18 +109,18 @@ func (p *Proof) Watch() watch.Watch {
 }
 
 // warnOfEnd warns of a credential that ends within 30 days, or has ended. It is asked
-// once, when the credential is made; certificate is that of
-// the pair, nil for other kinds.
-func (p *Proof) warnOfEnd(certificate func() *x509.Certificate) {
+// once, when the credential is made. notAfter is the end of a certificate; it is nil for
+// other kinds.
+func (p *Proof) warnOfEnd(notAfter func() time.Time) {
 	if p.opts.Warn == nil {
 		return
 	}
-	var c *x509.Certificate
-	if certificate != nil {
-		c = certificate()
+	var end time.Time
+	if notAfter != nil {
+		end = notAfter()
 	}
 	now := p.opts.Now()
-	items := p.Watch().InUse(context.Background(), c, now, expiry.Notice)
+	items := p.Watch().InUse(context.Background(), end, now, expiry.Notice)
 	for _, i := range expiry.Within(items, now, expiry.Notice) {
 		p.opts.Warn(&expiry.Warning{Item: i, At: now})
 	}

@@ -5,7 +5,6 @@ package watch
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -86,14 +85,14 @@ func (w Watch) nextItem(ctx context.Context) (next expiry.Item, found bool, err 
 	return expiry.Item{Kind: expiry.NextCertificate, Name: w.Next.Certificate, Ends: chain[0].NotAfter}, true, nil
 }
 
-// InUse is the credential in use alone, for who has read its certificate c; nil for other
-// kinds. The one that follows is looked at only when this one ends within that time: so it
+// InUse is the credential in use alone; notAfter is the end of its certificate, zero for
+// other kinds. The one that follows is looked at only when this one ends within that time: so it
 // costs nearly nothing. What cannot be read is said by who needs it.
-func (w Watch) InUse(ctx context.Context, c *x509.Certificate, now time.Time, within time.Duration) []expiry.Item {
-	if c == nil {
+func (w Watch) InUse(ctx context.Context, notAfter, now time.Time, within time.Duration) []expiry.Item {
+	if notAfter.IsZero() {
 		return append(w.secretItems(), w.tokenItems(ctx)...)
 	}
-	first := expiry.Item{Kind: expiry.Certificate, Name: w.First.Certificate, Ends: c.NotAfter}
+	first := expiry.Item{Kind: expiry.Certificate, Name: w.First.Certificate, Ends: notAfter}
 	if first.EndsWithin(now, within) {
 		if next, found, _ := w.nextItem(ctx); found {
 			first = first.FollowedBy(next.Ends)
