@@ -232,6 +232,26 @@ func TestShutdownEndsWithItsGrace(t *testing.T) {
 	}
 }
 
+// A signal ends the learning mode as it ends a relay; the end of its time leaves devices
+// that are slow their own time.
+func TestLearningEndsInItsOwnTimeByItself(t *testing.T) {
+	l := newLab(t, local(anyone), with{relay: relay.Options{Grace: time.Nanosecond, Learning: &relay.Learning{Grace: time.Hour}}})
+	l.dial(localhost).dialogue(envelope)
+	l.end()
+	if err := <-l.result; err != nil {
+		t.Error(err)
+	}
+	l = newLab(t, local(anyone), with{relay: relay.Options{Grace: time.Nanosecond, Learning: &relay.Learning{Grace: time.Hour}}})
+	waiting := l.dial(localhost).dialogue(hello)
+	busy := l.dial(localhost).dialogue(envelope)
+	l.endBy(relay.ErrTimeOver)
+	waiting.dialogue("S: 421").closed()
+	busy.dialogue("C: Subject: x\nC:\nC: .\nS: 250 2.0.0 queued as")
+	if err := <-l.result; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestShutdownLetsAMessageComeToItsEnd(t *testing.T) {
 	l := newLab(t, local(anyone), with{})
 	waiting := l.dial(localhost).dialogue(hello)
