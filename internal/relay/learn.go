@@ -95,8 +95,8 @@ func (t *transaction) passContent(in io.Reader) smtpserver.Reply {
 	if err != nil {
 		return t.unread(err)
 	}
-	if s.relay.loops(valuesOf(header, "Received")) {
-		return s.refuse(*loops())
+	if why := s.relay.loops(valuesOf(header, "Received")); why != "" {
+		return s.refuse(*looping(why))
 	}
 	t.seeAuthors(sender.ReadFrom(valuesOf(header, "From")...))
 	trace := strings.NewReader("Received: " + folded(t.received()) + "\r\n")
