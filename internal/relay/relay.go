@@ -154,6 +154,10 @@ func New(ctx context.Context, o Options) (*Relay, error) {
 // its listeners are closed when Run returns.
 func (r *Relay) Run(ctx context.Context) error {
 	r.reloading.Lock()
+	if r.ended { // Close was faster, and nothing may be started any more
+		r.reloading.Unlock()
+		return nil
+	}
 	r.run = context.WithoutCancel(ctx)
 	for _, p := range r.ports {
 		r.start(p)

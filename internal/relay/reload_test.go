@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"runtime"
@@ -183,6 +184,16 @@ func TestReloadAfterTheEnd(t *testing.T) {
 	<-l.result
 	if err := l.reload(); err != relay.ErrEnded {
 		t.Errorf("reload said %v", err)
+	}
+}
+
+// A relay that was closed before it came to run starts nothing, and does not wait.
+func TestRunAfterTheEnd(t *testing.T) {
+	l := newLab(t, local(anyone), with{})
+	l.end()
+	<-l.result
+	if err := l.relay.Run(context.Background()); err != nil {
+		t.Error(err)
 	}
 }
 
