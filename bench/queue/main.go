@@ -13,14 +13,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
+	"github.com/smtpsend/smtpsend/bench/internal/command"
 	"github.com/smtpsend/smtpsend/bench/internal/postfix"
 	"github.com/smtpsend/smtpsend/internal/mailobject"
 	"github.com/smtpsend/smtpsend/internal/outbox"
@@ -30,13 +29,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "queue: %v\n", err)
-		os.Exit(1)
-	}
+	command.Main("queue", func(ctx context.Context, args []string) error { return run(ctx, args, os.Stdout) })
 }
 
 // settings are those of one run.

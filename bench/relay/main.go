@@ -13,24 +13,17 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/smtpsend/smtpsend/bench/internal/command"
 	"github.com/smtpsend/smtpsend/bench/internal/postfix"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "relay: %v\n", err)
-		os.Exit(1)
-	}
+	command.Main("relay", func(ctx context.Context, args []string) error { return run(ctx, args, os.Stdout) })
 }
 
 // settings are those of one run.

@@ -14,7 +14,7 @@ import (
 func newRelayCheck(g *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check [FILE]",
-		Short: "Say what is wrong with a settings file of the relay, with the lines; nothing is opened",
+		Short: "Say what is wrong with a settings file of the relay, with the lines; nothing listens",
 		Long: `Say all that is wrong with a settings file of the relay, with the lines, and with the
 users file and the certificates that it names. Nothing listens. Without FILE it is the
 file that SMTPSEND_RELAY_FILE names. Run by root, it looks as the owner of

@@ -78,11 +78,11 @@ func (o *observing) run(ctx context.Context, cfg *config.Config, r *relay.Option
 
 // within is ctx until the time of the learning mode is over; its begin is now.
 func (o *observing) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	if o.isOn() {
-		time.AfterFunc(o.span, cancel) // the process ends before, or with it
+		time.AfterFunc(o.span, func() { cancel(relay.ErrTimeOver) }) // the process ends before, or with it
 	}
-	return ctx, cancel
+	return ctx, func() { cancel(nil) }
 }
 
 // learn makes the options of a relay those of the learning mode. The Observer has to be
@@ -92,7 +92,7 @@ func (o *observing) learn(ctx context.Context, cfg *config.Config, path string, 
 	if err != nil {
 		return nil, exit.Usagef("--observe %v", err)
 	}
-	r.Learning, r.Grace = &relay.Learning{Networks: networks}, observedGrace
+	r.Learning = &relay.Learning{Networks: networks, Grace: observedGrace}
 	if o.passTo != "" {
 		if _, _, err := net.SplitHostPort(o.passTo); err != nil {
 			return nil, exit.Usagef("--pass-to %q is not HOST:PORT", o.passTo)

@@ -36,7 +36,7 @@ endpoint, an SMTP server that accepts XOAUTH2, and an inbox that shows what arri
 Keys, ids and the secret are new at each start. --write-env writes an env file with
 which all other verbs use the sandbox:
 
-  smtpsend sandbox --write-env e.env &
+  smtpsend sandbox --write-env e.env & until [ -s e.env ]; do sleep 0.2; done
   smtpsend --env-file e.env send --to a@contoso.example --subject hi --text hi
 
 With --credential the env file has no secret. What the environment of that kind sets,

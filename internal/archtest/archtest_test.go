@@ -46,7 +46,7 @@ var ranks = map[string]int{
 	"cmd/smtpsend":     14,
 	"internal/testrun": 15,
 	// The benchmark, which is not part of the product.
-	"bench": 15, "bench/bare": 14, "bench/gomail": 14, "bench/launch": 14, "bench/queue": 14, "bench/relay": 14, "bench/session": 14, "bench/internal/delayproxy": 0, "bench/internal/postfix": 0,
+	"bench": 15, "bench/bare": 14, "bench/gomail": 14, "bench/launch": 14, "bench/queue": 14, "bench/relay": 14, "bench/session": 14, "bench/internal/command": 0, "bench/internal/delayproxy": 0, "bench/internal/postfix": 0,
 }
 
 // nameOf is what the lists here call a package: its directory, "." for the

@@ -106,7 +106,11 @@ func dnsFault(err error) smtp.Fault {
 }
 
 func syscallFault(err error) smtp.Fault {
+	op, ok := errors.AsType[*net.OpError](err)
+	isSocket := ok && op.Op == "dial" && op.Net == "unix"
 	switch {
+	case isSocket && errors.Is(err, syscall.ECONNREFUSED):
+		return smtp.FaultRelayNotRunning
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return smtp.FaultConnectionRefused
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):

@@ -35,6 +35,7 @@ func TestFaultOf(t *testing.T) {
 		{"name not found", &net.OpError{Err: &net.DNSError{IsNotFound: true}}, smtp.FaultDNSNotFound},
 		{"name server silent", &net.OpError{Err: &net.DNSError{IsTimeout: true}}, smtp.FaultDNSFailure},
 		{"refused", op(syscall.ECONNREFUSED), smtp.FaultConnectionRefused},
+		{"no relay", &net.OpError{Op: "dial", Net: "unix", Err: syscall.ECONNREFUSED}, smtp.FaultRelayNotRunning},
 		{"unreachable", op(syscall.ENETUNREACH), smtp.FaultNetworkUnreachable},
 		{"no route", op(syscall.EHOSTUNREACH), smtp.FaultNetworkUnreachable},
 		{"reset", op(syscall.ECONNRESET), smtp.FaultConnectionClosed},

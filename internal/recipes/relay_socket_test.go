@@ -4,7 +4,6 @@ package recipes_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -27,20 +26,7 @@ type relayHost struct {
 
 func newRelayHost(t *testing.T) *relayHost {
 	t.Helper()
-	need(t, "setpriv", "php")
-	if os.Geteuid() != 0 {
-		lacking(t, "not root: programs of several users cannot be run")
-	}
-	box, err := sandbox.Start(context.Background(), sandbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { box.Close() })
-	top, err := os.MkdirTemp("", "relayhost") // every user may enter it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(top) })
+	box, top := machine(t, "relayhost", "setpriv", "php")
 	h := &relayHost{box, top}
 	binary, err := os.ReadFile(program("smtpsend"))
 	if err != nil {

@@ -54,22 +54,28 @@ func manualBlocks(t *testing.T) (pinning, wrapper, sudoers string) {
 	return blocks[0], blocks[1], blocks[2]
 }
 
-func newHost(t *testing.T) *host {
+// machine is a sandbox, and a directory that every user may enter, for a host of several
+// users. It needs root.
+func machine(t *testing.T, name string, programs ...string) (*sandbox.Sandbox, string) {
 	t.Helper()
-	need(t, "sudo", "setpriv")
-	if os.Geteuid() != 0 {
-		lacking(t, "not root: users and sudo cannot be set up")
-	}
+	need(t, programs...)
+	needRoot(t)
 	box, err := sandbox.Start(context.Background(), sandbox.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { box.Close() })
-	top, err := os.MkdirTemp("", "host") // every user may enter it
+	top, err := os.MkdirTemp("", name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(top) })
+	return box, top
+}
+
+func newHost(t *testing.T) *host {
+	t.Helper()
+	box, top := machine(t, "host", "sudo", "setpriv")
 	h := &host{Sandbox: box, top: top}
 	pinning, wrapper, sudoers := manualBlocks(t)
 	h.dir(t, "", 0, 0o755)

@@ -141,8 +141,8 @@ func (r *Relay) untaken(err error) refusal {
 	return refusal{stage: event.StageContent, code: event.OutboxTrouble, reply: 451, enhanced: "4.3.0", text: "the relay cannot keep the message now: try again later"}
 }
 
-func loops() *refusal {
-	return &refusal{stage: event.StageContent, code: event.Loop, reply: 554, enhanced: "5.4.6", text: "the message goes round in a loop: it was here before"}
+func looping(why string) *refusal {
+	return &refusal{stage: event.StageContent, code: event.Loop, reply: 554, enhanced: "5.4.6", text: "the message goes round in a loop: " + why}
 }
 
 // trouble warns of what keeps the outbox from taking mail, once until it takes some again:
@@ -164,8 +164,8 @@ func (r *Relay) took() {
 // is nil.
 func (t *transaction) mailOf(m *readymessage.Message) (*mailobject.Mail, *refusal) {
 	relay := t.session.relay
-	if relay.loops(m.Values("Received")) {
-		return nil, loops()
+	if why := relay.loops(m.Values("Received")); why != "" {
+		return nil, looping(why)
 	}
 	header, author, refused := t.header(m)
 	if refused != nil {

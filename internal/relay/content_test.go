@@ -122,7 +122,7 @@ func TestLoopsEnd(t *testing.T) {
 		mark + "\n":        "250",
 		mark + mark + "\n": loop,
 		strings.Repeat("Received: by z; now\n", 100) + "\n": "250",
-		strings.Repeat("Received: by z; now\n", 101) + "\n": loop,
+		strings.Repeat("Received: by z; now\n", 101) + "\n": loop + ": it has more than 100 Received fields",
 	} {
 		l.dial(localhost).dialogue(message(content, reply))
 	}

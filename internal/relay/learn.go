@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/clientnet"
@@ -28,7 +29,13 @@ type Learning struct {
 	// PassTo gets their mail while they wait; nil: the outbox keeps it, by the sender
 	// rules of the file.
 	PassTo *smarthost.Host
+	// Grace takes the place of Options.Grace when the time of this mode is over.
+	Grace time.Duration
 }
+
+// ErrTimeOver is the cause with which the context of Run ends when the time of the learning
+// mode is over. It wraps context.Canceled.
+var ErrTimeOver = fmt.Errorf("the time of the learning mode is over: %w", context.Canceled)
 
 // learned is the client of the settings file that they are instead.
 var learned = relayfile.Client{Name: "observed"}
@@ -88,8 +95,8 @@ func (t *transaction) passContent(in io.Reader) smtpserver.Reply {
 	if err != nil {
 		return t.unread(err)
 	}
-	if s.relay.loops(valuesOf(header, "Received")) {
-		return s.refuse(*loops())
+	if why := s.relay.loops(valuesOf(header, "Received")); why != "" {
+		return s.refuse(*looping(why))
 	}
 	t.seeAuthors(sender.ReadFrom(valuesOf(header, "From")...))
 	trace := strings.NewReader("Received: " + folded(t.received()) + "\r\n")

@@ -257,6 +257,8 @@ func TestTheClientGetsTheReplyOfTheOldHost(t *testing.T) {
 		"DATA":         {"DATA", 451, "4.3.0 no", "451 4.3.0 no", mailOf1 + page},
 		"it leaves":    {"MAIL", 421, "4.3.2 bye", "451 4.4.2 the smart host ", "C: MAIL FROM:<a@contoso.example>\n"},
 		"no greeting":  {"220", 554, "no", "451 4.4.1 the smart host ", "C: MAIL FROM:<a@contoso.example>\n"},
+		"no go-ahead":  {"DATA", 250, "2.0.0 OK", "451 4.4.2 the smart host ", mailOf1 + page},
+		"odd MAIL":     {"MAIL", 354, "go", "451 4.4.2 the smart host ", "C: MAIL FROM:<a@contoso.example>\n"},
 		"EHLO refused": {"EHLO", 451, "no", "451 4.4.1 the smart host ", "C: MAIL FROM:<a@contoso.example>\n"},
 	}
 	for name, tt := range tests {
@@ -273,6 +275,15 @@ func TestTheClientGetsTheReplyOfTheOldHost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnyYesOfTheOldHostBeginsAMessage: of a reply, the first digit says yes or no (RFC 5321
+// 4.2.1).
+func TestAnyYesOfTheOldHostBeginsAMessage(t *testing.T) {
+	host := newOldHost(t, false)
+	host.set("MAIL", 251, "2.1.0 yes")
+	l := newLab(t, everywhere, with{relay: learning("127.0.0.3", host)})
+	l.from("127.0.0.3").dialogue(hello + "C: MAIL FROM:<a@contoso.example>\nS: 251\nC: RCPT TO:<x@contoso.example>\nS: 250")
 }
 
 func TestAnOldHostThatIsNotThereIsTroubleOfOurs(t *testing.T) {

@@ -215,8 +215,8 @@ func (p *port) configure(l *relayfile.Listener, s shown) {
 		MaxPerAddress:   l.Limits.ConnectionsPerAddress,
 		Places:          &p.places,
 		MaxCommands:     l.Limits.Commands,
-		MaxRecipients:   mostRecipients, // the session says it in words, by its own limit
-		MaxMessageBytes: limits.Message, // so, too
+		MaxRecipients:   relayfile.MaxRecipients + 1, // the session says it in words, by its own limit
+		MaxMessageBytes: limits.Message,              // so, too
 		LineEnds:        smtpserver.ConvertBare,
 		Tolerant:        true,
 		Broken:          p.sessionBroke,
@@ -236,9 +236,6 @@ func (p *port) configure(l *relayfile.Listener, s shown) {
 		_ = old.Close() // it ends when its last connection does
 	}
 }
-
-// mostRecipients is above what a listener may let a message have.
-const mostRecipients = 1000
 
 // start begins to accept. Relay.reloading is held.
 func (r *Relay) start(p *port) {

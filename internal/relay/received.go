@@ -36,15 +36,22 @@ func (t *transaction) received() string {
 // mark is this relay's own, by the tag of its outbox.
 func (r *Relay) mark() string { return "(smtpsend " + string(r.opts.Outbox.Tag()) + ")" }
 
-// loops reports a message that was here too often, or everywhere, by its Received fields.
-func (r *Relay) loops(values []string) bool {
+// loops says why a message goes round, by its Received fields: it was here too often, or
+// everywhere. It is empty for others.
+func (r *Relay) loops(values []string) (why string) {
 	returns := 0
 	for _, v := range values {
 		if strings.Contains(strings.Join(strings.Fields(v), " "), r.mark()) {
 			returns++
 		}
 	}
-	return len(values) > maxReceived || returns > maxReturns
+	switch {
+	case returns > maxReturns:
+		return "it was here before"
+	case len(values) > maxReceived:
+		return fmt.Sprintf("it has more than %d Received fields", maxReceived)
+	}
+	return ""
 }
 
 // protocol is the word after "with" (RFC 3848, RFC 6531 4.3).

@@ -149,31 +149,41 @@ func New(ctx context.Context, o Options) (*Relay, error) {
 }
 
 // Run serves until ctx ends, and then lets those finish who are in the middle of a
-// message, for Options.Grace at most. It returns nil then. Any other error is that of
+// message, for Options.Grace at most, or Learning.Grace when the cause is ErrTimeOver. It returns nil then. Any other error is that of
 // the outbox, which takes nothing more: the process has to end. A relay runs once, and
 // its listeners are closed when Run returns.
 func (r *Relay) Run(ctx context.Context) error {
 	r.reloading.Lock()
+	if r.ended { // Close was faster, and nothing may be started any more
+		r.reloading.Unlock()
+		return nil
+	}
 	r.run = context.WithoutCancel(ctx)
 	for _, p := range r.ports {
 		r.start(p)
 	}
 	r.reloading.Unlock()
 	var err error
+	grace := r.opts.Grace
 	select {
 	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), ErrTimeOver) && r.opts.Learning != nil {
+			grace = r.opts.Learning.Grace
+		}
 	case err = <-r.broken:
 	}
-	r.Close()
+	r.end(grace)
 	return err
 }
 
 // Close ends the relay as the end of Run's context does, and returns when all clients
 // are gone. It is for a relay that does not run, too.
-func (r *Relay) Close() {
+func (r *Relay) Close() { r.end(r.opts.Grace) }
+
+func (r *Relay) end(grace time.Duration) {
 	r.reloading.Lock()
 	r.ended = true
-	ctx, cancel := context.WithTimeout(context.Background(), r.opts.Grace)
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	var ending sync.WaitGroup
 	for _, p := range append(slices.Collect(maps.Values(r.ports)), r.removed...) {

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"runtime"
@@ -158,6 +159,9 @@ func TestReloadUnderLoadRefusesAndCutsNoConnection(t *testing.T) {
 				}
 				c := l.dial(localhost).dialogue(hello + mailFrom + "S: 250\nC: RSET\nS: 250\nC: QUIT\nS: 221")
 				_ = c.conn.Close()
+				for l.relay.Connections() > 40 { // those that ended have places of their address until the server knows it
+					runtime.Gosched()
+				}
 			}
 		})
 	}
@@ -180,6 +184,16 @@ func TestReloadAfterTheEnd(t *testing.T) {
 	<-l.result
 	if err := l.reload(); err != relay.ErrEnded {
 		t.Errorf("reload said %v", err)
+	}
+}
+
+// A relay that was closed before it came to run starts nothing, and does not wait.
+func TestRunAfterTheEnd(t *testing.T) {
+	l := newLab(t, local(anyone), with{})
+	l.end()
+	<-l.result
+	if err := l.relay.Run(context.Background()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -227,6 +241,26 @@ func TestShutdownEndsWithItsGrace(t *testing.T) {
 	l := newLab(t, local(anyone), with{relay: relay.Options{Grace: time.Millisecond}})
 	l.dial(localhost).dialogue(envelope)
 	l.end()
+	if err := <-l.result; err != nil {
+		t.Error(err)
+	}
+}
+
+// A signal ends the learning mode as it ends a relay; the end of its time leaves devices
+// that are slow their own time.
+func TestLearningEndsInItsOwnTimeByItself(t *testing.T) {
+	l := newLab(t, local(anyone), with{relay: relay.Options{Grace: time.Nanosecond, Learning: &relay.Learning{Grace: time.Hour}}})
+	l.dial(localhost).dialogue(envelope)
+	l.end()
+	if err := <-l.result; err != nil {
+		t.Error(err)
+	}
+	l = newLab(t, local(anyone), with{relay: relay.Options{Grace: time.Nanosecond, Learning: &relay.Learning{Grace: time.Hour}}})
+	waiting := l.dial(localhost).dialogue(hello)
+	busy := l.dial(localhost).dialogue(envelope)
+	l.endBy(relay.ErrTimeOver)
+	waiting.dialogue("S: 421").closed()
+	busy.dialogue("C: Subject: x\nC:\nC: .\nS: 250 2.0.0 queued as")
 	if err := <-l.result; err != nil {
 		t.Error(err)
 	}

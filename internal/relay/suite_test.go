@@ -68,6 +68,7 @@ type lab struct {
 	told     chan event.Refusal
 	left     chan struct{} // gets one for each visit
 	end      context.CancelFunc
+	endBy    context.CancelCauseFunc
 	result   chan error
 }
 
@@ -110,11 +111,11 @@ func newLab(t testing.TB, settings string, w with) *lab {
 	if l.relay, err = relay.New(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	l.end = cancel
+	ctx, cancel := context.WithCancelCause(context.Background())
+	l.end, l.endBy = func() { cancel(nil) }, cancel
 	go func() { l.result <- l.relay.Run(ctx) }()
 	t.Cleanup(func() {
-		cancel()
+		cancel(nil)
 		l.relay.Close()
 		if err := l.box.Close(); err != nil {
 			t.Error(err)

@@ -10,6 +10,7 @@ const (
 	FaultDNSNotFound        Fault = "dns-not-found"
 	FaultDNSFailure         Fault = "dns-failure"
 	FaultConnectionRefused  Fault = "connection-refused"
+	FaultRelayNotRunning    Fault = "relay-not-running" // no one listens on its Unix socket
 	FaultConnectionTimeout  Fault = "connection-timeout"
 	FaultConnectionClosed   Fault = "connection-closed"
 	FaultNetworkUnreachable Fault = "network-unreachable"

@@ -294,8 +294,11 @@ func (c *Client) visit(v *event.Visit) {
 		c.Listeners = append(c.Listeners, Visited{Address: v.Listener})
 	}
 	l := &c.Listeners[i]
-	l.SignedIn = l.SignedIn || v.User != ""
-	l.InClear = l.InClear || v.User != "" && v.TLS.IsZero()
+	signs, isClear := v.User != "", v.TLS.IsZero()
+	l.SignedIn = l.SignedIn || signs
+	if signs {
+		l.InClear = l.InClear || isClear
+	}
 	if v.TLS.IsZero() {
 		return
 	}

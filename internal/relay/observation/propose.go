@@ -202,7 +202,9 @@ func (n *need) add(c *Client, v Visited) {
 	signs := c.User != "" && v.SignedIn
 	n.users = n.users || signs
 	n.places = n.places || !signs
-	n.inClear = n.inClear || signs && v.InClear
+	if signs {
+		n.inClear = n.inClear || v.InClear
+	}
 	if v.Oldest != 0 && (n.oldest == 0 || v.Oldest < n.oldest) {
 		n.oldest = v.Oldest
 	}
@@ -212,7 +214,8 @@ func (n *need) add(c *Client, v Visited) {
 func (n *need) change(l *relayfile.Listener, p *proposal) {
 	before := l.Policy
 	places := n.places || before == relayfile.PolicyIP || before == relayfile.PolicyIPOrAuth
-	users := n.users || before != "" && before != relayfile.PolicyIP
+	hadUsers := before != "" && before != relayfile.PolicyIP
+	users := n.users || hadUsers
 	switch {
 	case before == relayfile.PolicyIPAndAuth && !n.places: // has what users need
 	case places && users:

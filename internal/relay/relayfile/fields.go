@@ -63,7 +63,7 @@ func (r *reader) limits(e entry, l *Limits) {
 	set(r, m, "idle", &l.Idle, readIdle)
 	set(r, m, "commands", &l.Commands, number(10, 1_000_000))
 	set(r, m, "size", &l.Size, readSize)
-	set(r, m, "recipients", &l.Recipients, number(1, 10_000))
+	set(r, m, "recipients", &l.Recipients, number(1, MaxRecipients))
 }
 
 // set is value for what has a default.

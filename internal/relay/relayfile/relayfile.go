@@ -69,6 +69,10 @@ type Limits struct {
 	Recipients            int           `yaml:"recipients"`              // of a message
 }
 
+// MaxRecipients is the most that a listener may let a message have. The outbox takes no
+// more, because an administrator can let Exchange Online take as many, and no more.
+const MaxRecipients = 1000
+
 // DefaultLimits are those of a listener that says nothing else.
 func DefaultLimits() Limits {
 	return Limits{

@@ -130,7 +130,7 @@ domain:
 listeners:
   - address: smpt://127.0.0.1:25
     polcy: ip
-    limits: {size: 1 GB, idle: 5, connections: 0, Commands: 5}
+    limits: {size: 1 GB, idle: 5, connections: 0, recipients: 1001, Commands: 5}
   - address: 127.0.0.1:25
   - policy: ips
 clients:
@@ -161,6 +161,7 @@ line 5: listeners[0].polcy: is not a key here; is policy meant?
 line 6: listeners[0].limits.Commands: is not a key here; is commands meant?
 line 6: listeners[0].limits.connections "0": must be a whole number from 1 to 100000
 line 6: listeners[0].limits.idle "5": must be a time from 10s to 24h, such as 90s, 5m or 1h
+line 6: listeners[0].limits.recipients "1001": must be a whole number from 1 to 1000
 line 6: listeners[0].limits.size "1 GB": must be a size from 64 KB to 150 MB, such as 35 MB, or a number of octets
 line 7: listeners[1].address "127.0.0.1:25": must begin with smtp://, starttls://, smtps:// or unix://
 line 8: listeners[2].policy "ips": must be one of ip, auth, ip-or-auth, ip-and-auth; is ip meant?

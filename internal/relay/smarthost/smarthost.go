@@ -50,7 +50,7 @@ type Message struct {
 	ended      bool            // QUIT may be said
 }
 
-// Begin connects and sends MAIL. The message is nil when the reply is not 250.
+// Begin connects and sends MAIL. The message is nil when the reply is not positive.
 func (h *Host) Begin(ctx context.Context, m smtpserver.Mail) (*Message, smtpserver.Reply) {
 	out, err := h.connect(ctx)
 	if err != nil {
@@ -58,7 +58,7 @@ func (h *Host) Begin(ctx context.Context, m smtpserver.Mail) (*Message, smtpserv
 	}
 	r, err := out.wire.Command(commandTime, "MAIL FROM:<"+m.ReversePath+">"+out.mailParameters(m))
 	reply := h.answer(r, err)
-	if reply.Code != 250 {
+	if reply.Code/100 != 2 {
 		out.ended = err == nil
 		out.Close()
 		return nil, reply
@@ -179,7 +179,10 @@ var ErrContent = errors.New("smarthost: reading the content")
 // server does not have the message then.
 func (m *Message) Content(content io.Reader) (smtpserver.Reply, error) {
 	r, err := m.wire.Command(dataTime, "DATA")
-	if err != nil || !r.Intermediate() {
+	switch {
+	case err == nil && r.Positive(): // without the content, of which the client must not hear yes
+		return m.host.outOfPlace(r), nil
+	case err != nil || !r.Intermediate():
 		return m.host.answer(r, err), nil
 	}
 	dot := textproto.NewWriter(m.wire.Out()).DotWriter()
@@ -245,13 +248,18 @@ func (h *Host) answer(r smtp.Reply, err error) smtpserver.Reply {
 	case err != nil:
 		return h.unanswered(err, "4.4.2", "does not answer")
 	case r.Code == 421 || r.Intermediate():
-		return smtpserver.Say(451, fmt.Sprintf("4.4.2 the smart host %s said: %s", h.Addr, clean(r.String())))
+		return h.outOfPlace(r)
 	}
 	lines := make([]string, len(r.Lines))
 	for i, line := range r.Lines {
 		lines[i] = clean(line)
 	}
 	return smtpserver.Say(r.Code, lines...)
+}
+
+// outOfPlace is for a reply of the server that does not answer the client.
+func (h *Host) outOfPlace(r smtp.Reply) smtpserver.Reply {
+	return smtpserver.Say(451, fmt.Sprintf("4.4.2 the smart host %s said: %s", h.Addr, clean(r.String())))
 }
 
 func (h *Host) unanswered(err error, enhanced, what string) smtpserver.Reply {

@@ -87,6 +87,12 @@ func edit(ctx context.Context, path, like string, change func(*file) error) erro
 		return err
 	}
 	data := []byte(strings.Join(f.lines, "\n") + "\n")
+	if len(data) > maxFile {
+		return fmt.Errorf("nothing was changed, because %s would be larger than %d octets", path, maxFile)
+	}
+	if _, problems := parse(data); len(problems) > 0 { // no edit makes a file that a relay does not take
+		return fmt.Errorf("nothing was changed, because after it %w", &Problems{path, problems})
+	}
 	if isNew {
 		return ownfile.ReplaceFor(like, path, data)
 	}

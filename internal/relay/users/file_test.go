@@ -2,6 +2,7 @@ package users_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -153,6 +154,27 @@ func TestFileIsEdited(t *testing.T) {
 	}
 	if _, err := users.Add(ctx, path, "", "x:y", "password"); err == nil {
 		t.Error("a name with a colon was taken")
+	}
+}
+
+// An edit does not make a file that the next relay would not start with.
+func TestFullFileTakesNoOneMore(t *testing.T) {
+	long := strings.Repeat("# "+strings.Repeat("x", 97)+"\n", 1<<20/100)
+	var many strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&many, "user%d:$argon2id$v=19$m=19456,t=2,p=1%s\n", i, sum)
+	}
+	for text, want := range map[string]string{long: "larger than 1048576 octets", many.String(): "more than 5000 names"} {
+		path := filepath.Join(t.TempDir(), "users")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := users.Add(t.Context(), path, "", "another", "password"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if _, _, err := users.List(t.Context(), path); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
