@@ -3,6 +3,7 @@ package docgen_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,7 +69,7 @@ func TestSettingsHaveARowForEverySetting(t *testing.T) {
 			t.Errorf("row %d: %s", i, line)
 		}
 	}
-	if want := "| `SMTPSEND_SMTP_PORT` | SMTPPort / smtpPort | `587` | Port of the SMTP server. |"; lines[7] != want {
-		t.Errorf("got  %s\nwant %s", lines[7], want)
+	if want := "| `SMTPSEND_SMTP_PORT` | SMTPPort / smtpPort | `587` | Port of the SMTP server. |"; !slices.Contains(lines, want) {
+		t.Errorf("no row %s", want)
 	}
 }
