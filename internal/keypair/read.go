@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -92,6 +93,9 @@ func (p *Pair) readTwo(ctx context.Context, before []byte) (certificate, key []b
 	for range 10 {
 		if key, err = ownfile.ReadSecret(ctx, p.files.Key, maxFile); err != nil {
 			return nil, nil, unread(p.files.Key, err)
+		}
+		if info, err := os.Stat(p.files.Certificate); err == nil && !info.Mode().IsRegular() {
+			return before, key, nil // a pipe can be read once
 		}
 		if certificate, err = ownfile.ReadSecret(ctx, p.files.Certificate, maxFile); err != nil {
 			return nil, nil, unread(p.files.Certificate, err)
