@@ -2,11 +2,17 @@ package keypair_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	stdpbkdf2 "crypto/pbkdf2"
+	"crypto/sha256"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/secret"
@@ -103,7 +109,7 @@ func macData(of pkix.AlgorithmIdentifier, rounds int) any {
 	}{digest{of, make([]byte, 32)}, []byte("saltsalt"), rounds}
 }
 
-func encryptedSafe(by pkix.AlgorithmIdentifier) content {
+func encryptedSafe(by pkix.AlgorithmIdentifier, data []byte) content {
 	return content{oidEncrypted, explicit(der(struct {
 		Version int
 		Content struct {
@@ -115,7 +121,7 @@ func encryptedSafe(by pkix.AlgorithmIdentifier) content {
 		Type      asn1.ObjectIdentifier
 		Algorithm pkix.AlgorithmIdentifier
 		Data      []byte `asn1:"tag:0"`
-	}{oidData, by, make([]byte, 64)}}))}
+	}{oidData, by, data}}))}
 }
 
 // manyRounds would take minutes, on any machine.
@@ -148,8 +154,8 @@ func TestCostlyFilesAreRefused(t *testing.T) {
 		"time of scrypt":        {withKey(scrypt(1<<14, 8, 1<<20)), "pw", keypair.ErrCost},
 		"MAC":                   {pfx(plain, macData(sha, manyRounds)), "pw", keypair.ErrCost},
 		"PBMAC1":                {pfx(plain, macData(pbmac, 1)), "pw", keypair.ErrCost},
-		"PKCS #12 by PBES2":     {pfx(encryptedSafe(pbes2(pbkdf2(manyRounds), 16)), nil), "", keypair.ErrCost},
-		"PKCS #12 by 3DES":      {pfx(encryptedSafe(pbe(manyRounds)), nil), "", keypair.ErrCost},
+		"PKCS #12 by PBES2":     {pfx(encryptedSafe(pbes2(pbkdf2(manyRounds), 16), make([]byte, 64)), nil), "", keypair.ErrCost},
+		"PKCS #12 by 3DES":      {pfx(encryptedSafe(pbe(manyRounds), make([]byte, 64)), nil), "", keypair.ErrCost},
 		"a long key":            {append(bytes.Clone(certificate), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: make([]byte, 1<<17)})...), "", keypair.ErrLongKey},
 		"a long key, encrypted": {append(bytes.Clone(certificate), encryptedKey(pbkdf2(1), 16, 1<<17)...), "pw", keypair.ErrLongKey},
 	} {
@@ -177,5 +183,33 @@ func TestTornCiphersAreRefused(t *testing.T) {
 		if !errors.Is(err, keypair.ErrNotItsWord) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestCostsThatAreEncryptedThemselves end with the caller: no one sees them before.
+func TestCostsThatAreEncryptedThemselves(t *testing.T) {
+	type bag struct {
+		ID    asn1.ObjectIdentifier
+		Value asn1.RawValue
+	}
+	key, _ := pem.Decode(encryptedKey(pbkdf2(manyRounds), 16, 64))
+	plain := der([]bag{{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}, explicit(key.Bytes)}})
+	padding := aes.BlockSize - len(plain)%aes.BlockSize
+	plain = append(plain, bytes.Repeat([]byte{byte(padding)}, padding)...)
+	by, err := stdpbkdf2.Key(sha256.New, "", []byte("saltsalt"), 1, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cipher.NewCBCEncrypter(block, make([]byte, 16)).CryptBlocks(plain, plain)
+	w := workshop{t, t.TempDir()}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = keypair.Read(ctx, keypair.Files{Certificate: w.put("nested", pfx(encryptedSafe(pbes2(pbkdf2(1), 16), plain), nil))})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
 }
