@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -160,5 +161,35 @@ func TestCredentialThatComesLater(t *testing.T) {
 	writePair(t, pair)
 	if _, err := a.Token(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAKeyFileThatIsNotOursKeepsNoToken: the process goes on without a cache, and says so
+// once. So it does where no file can be made.
+func TestAKeyFileThatIsNotOursKeepsNoToken(t *testing.T) {
+	for name, spoil := range map[string]func(dir string) error{
+		"a link":          func(dir string) error { return os.Symlink("elsewhere", filepath.Join(dir, "key")) },
+		"empty":           func(dir string) error { return os.WriteFile(filepath.Join(dir, "key"), nil, 0o600) },
+		"short":           func(dir string) error { return os.WriteFile(filepath.Join(dir, "key"), []byte("x"), 0o600) },
+		"a directory":     func(dir string) error { return os.Mkdir(filepath.Join(dir, "key"), 0o700) },
+		"no directory":    func(dir string) error { return errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)) },
+		"a lock in place": func(dir string) error { return os.Mkdir(filepath.Join(dir, "key.lock"), 0o700) },
+	} {
+		url, asked := newEndpoint(t)
+		dir := filepath.Join(t.TempDir(), "cache")
+		if err := errors.Join(os.Mkdir(dir, 0o700), spoil(dir)); err != nil {
+			t.Fatal(err)
+		}
+		var warned []error
+		cfg := only(t, "SMTPSEND_OFFICE_TOKEN_ENDPOINT="+url, "SMTPSEND_OFFICE_FEDERATED_TOKEN_FROM=env:T", "T=a.b.c")
+		a := account.New(cfg, account.Options{CacheDir: dir, Warn: func(err error) { warned = append(warned, err) }})
+		for range 2 {
+			if got, err := a.Token(t.Context()); err != nil || got.AccessToken != accessToken {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if asked.Load() != 1 || len(warned) != 1 || !strings.HasPrefix(fmt.Sprint(warned[0]), "the access token is not kept: ") {
+			t.Errorf("%s: %d requests, warned %v", name, asked.Load(), warned)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -47,10 +48,10 @@ func (a *Account) newTokens(minLife time.Duration) (*tokencache.Cache, error) {
 		o.Grace = -1 // in tokencache 0 means its default
 	}
 	material, err := a.proof.KeyMaterial(a.opts.CacheDir)
-	if err != nil {
-		return nil, err
+	if err != nil && a.opts.Warn != nil { // as of all that is wrong with the cache: mail goes on without it
+		a.opts.Warn(fmt.Errorf("the access token is not kept: %w", err))
 	}
-	if len(material) > 0 {
+	if err == nil && len(material) > 0 {
 		if o.Key, err = tokencache.NewKey(a.proof.Identity(), material); err != nil {
 			return nil, err
 		}

@@ -19,6 +19,7 @@
 package certrotation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,11 +158,7 @@ func (r *Rotation) Begin(ctx context.Context) (*Begun, error) {
 	if err != nil {
 		return nil, err
 	}
-	like := r.o.Present.Certificate
-	if r.o.Present.Key != "" {
-		like = r.o.Present.Key
-	}
-	if err := r.do("make-next", func() error { return ownfile.WriteLike(r.o.Next, like, []byte(text.Reveal())) }); err != nil {
+	if err := r.do("make-next", func() error { return ownfile.WriteLike(r.o.Next, r.like(), []byte(text.Reveal())) }); err != nil {
 		return nil, err
 	}
 	if next, err = r.next(ctx); err != nil {
@@ -195,15 +192,25 @@ func (r *Rotation) present(ctx context.Context) (*keypair.Pair, error) {
 	return present, nil
 }
 
-// next is the next pair: fs.ErrNotExist when there is none.
+// next is the next pair: fs.ErrNotExist when there is none. One that others have put there
+// is refused: it would be uploaded, and they could sign in as the application.
 func (r *Rotation) next(ctx context.Context) (*keypair.Pair, error) {
+	if err := ownfile.CheckBeside(r.o.Next, r.like()); err != nil {
+		return nil, err
+	}
 	p, err := keypair.Read(ctx, keypair.Files{Certificate: r.o.Next, Password: r.o.Present.Password})
 	if err != nil {
+		return nil, err
+	}
+	if err := ownfile.CheckBeside(r.o.Next, r.like()); err != nil {
 		return nil, err
 	}
 	_, _, err = p.Signer()
 	return p, err
 }
+
+// like is the file whose owner and mode the next pair has.
+func (r *Rotation) like() string { return cmp.Or(r.o.Present.Key, r.o.Present.Certificate) }
 
 func (r *Rotation) do(name string, f func() error) error {
 	if err := r.o.Step(name); err != nil {

@@ -154,3 +154,58 @@ func TestALongRun(t *testing.T) {
 		t.Errorf("the relay stops: %v", err)
 	}
 }
+
+// TestFilesOfOthersAreRefused: where others may make files, they could have put a next pair
+// there, which Graph would be asked to add, or a state, by which keys would be removed.
+func TestFilesOfOthersAreRefused(t *testing.T) {
+	type plant func(name string) error
+	plants := map[string]plant{
+		"all may write": func(name string) error { return os.Chmod(name, 0o666) },
+		"a link": func(name string) error {
+			return errors.Join(os.Rename(name, name+".real"), os.Symlink(name+".real", name))
+		},
+		"a second name": func(name string) error { return os.Link(name, name+".other") },
+	}
+	if os.Geteuid() == 0 {
+		plants["another user"] = func(name string) error { return os.Chown(name, 65534, 65534) }
+	}
+	for what, plant := range plants {
+		for _, file := range []string{"next", "state"} {
+			p := newPlace(t, "PEM", sandbox.Options{})
+			foreign, err := p.make()
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, text := p.next(), foreign.PEM().Reveal()
+			if file == "state" {
+				name, text = p.Files.Certificate+".rotation.json", `{"version":1,"object_id":"`+p.ObjectID+`","old":[{"sha256":"AA","sha1":"BB","key_id":"CC"}]}`
+			}
+			if err := errors.Join(os.WriteFile(name, []byte(text), 0o600), plant(name)); err != nil {
+				t.Fatal(err)
+			}
+			a, err := p.account()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := certrotation.Open(p.options(a, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = r.Upload(t.Context())
+			if unsafe, ok := errors.AsType[*ownfile.Error](err); !ok {
+				t.Errorf("%s, %s: %v, %v", file, what, unsafe, err)
+			}
+			if n := len(p.box.Credentials().Application().Certificates()); n != 1 {
+				t.Errorf("%s, %s: %d certificates are registered", file, what, n)
+			}
+			if file == "next" {
+				_, err = r.Begin(t.Context())
+				_, again := r.Finish(t.Context())
+				if err == nil || again == nil {
+					t.Errorf("%s: it is used: %v, %v", what, err, again)
+				}
+			}
+			r.Close()
+		}
+	}
+}

@@ -94,6 +94,9 @@ func (r *Rotation) load(ctx context.Context) (*state, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
+	if err == nil { // others could have keys removed by it
+		err = ownfile.CheckBeside(r.stateFile(), r.o.Present.Certificate)
+	}
 	if err == nil {
 		err = json.Unmarshal(data, s)
 	}

@@ -82,7 +82,8 @@ func (r *recorder) failure(host string, hide func(string) string) *Error {
 	if err := json.Unmarshal(r.body, &wire); err != nil {
 		wire = wireError{}
 	}
-	clean := func(s string) string { return oneLine(hide(s[:min(len(s), maxText)])) }
+	// What no one sees goes first: it could be between the octets of the credential.
+	clean := func(s string) string { return hide(oneLine(s[:min(len(s), maxText)])) }
 	e := &Error{
 		Host: host, HTTPStatus: r.status, Code: clean(wire.Error), SubError: clean(wire.SubError),
 		Description: clean(sentences(wire.Description)), AADSTS: numbers(wire),

@@ -55,6 +55,25 @@ func TestErrorReadsWhatItCan(t *testing.T) {
 	}
 }
 
+// TestASecretIsHiddenBehindWhatNoOneSees: what is taken out of a text, because it has no
+// width or steers a terminal, could be between the octets of the secret.
+func TestASecretIsHiddenBehindWhatNoOneSees(t *testing.T) {
+	for _, between := range []string{"\u200b", "\b", "\x1b", "\u202e"} {
+		var torn strings.Builder
+		for _, c := range clientSecret {
+			torn.WriteString(string(c) + between)
+		}
+		body, err := json.Marshal(map[string]string{"error": "invalid_client", "error_description": "secret " + torn.String(), "trace_id": torn.String()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := newEndpoint(t, answer(401, string(body), isJSON))
+		if _, err := e.source().Token(t.Context()); err == nil || strings.Contains(err.Error(), clientSecret[4:14]) {
+			t.Errorf("%q: %v", between, err)
+		}
+	}
+}
+
 // TestThrottlingKeepsWhatEntraSaid: its number is what explain knows it by.
 func TestThrottlingKeepsWhatEntraSaid(t *testing.T) {
 	e := &entra.Error{

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/keypair"
+	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/redact"
 	"github.com/smtpsend/smtpsend/internal/secret"
 )
@@ -169,7 +170,12 @@ func (c *Client) proven(ctx context.Context, operation, objectID string, signer 
 			return err
 		}
 		err = c.do(ctx, operation, http.MethodPost, "/v1.0/applications/"+url.PathEscape(objectID)+"/"+operation, body(proof), answer)
-		if refused, ok := errors.AsType[*Error](err); !ok || !refused.BadProof() {
+		refused, ok := errors.AsType[*Error](err)
+		if !ok {
+			return err
+		}
+		refused.hide(proof)
+		if !refused.BadProof() {
 			return err
 		}
 	}
@@ -212,7 +218,23 @@ func (c *Client) do(ctx context.Context, operation, method, path string, body, a
 		return &Error{Operation: operation, Err: err}
 	}
 	defer response.Body.Close()
-	return read(response, operation, answer)
+	err = read(response, operation, answer)
+	if refused, ok := errors.AsType[*Error](err); ok {
+		refused.hide(token.Reveal())
+	}
+	return err
+}
+
+// shortestRun is how many octets in a row of a token or a proof are taken out of Graph's
+// words.
+const shortestRun = 8
+
+// hide takes a token or a proof out of what Graph said, in whole or in part.
+func (e *Error) hide(value string) {
+	words := secret.NewWords(secret.Writings(value)...)
+	for _, text := range []*string{&e.Code, &e.Message, &e.RequestID} {
+		*text = words.Hide(*text, shortestRun)
+	}
 }
 
 func read(response *http.Response, operation string, answer any) error {
@@ -248,9 +270,14 @@ func refusal(status int, operation string, data []byte) *Error {
 	return &Error{Operation: operation, Status: status, Code: short(a.Code), Message: short(a.Message), RequestID: short(a.Inner.ID)}
 }
 
-// short is a text of Graph's without tokens, cut.
+// short is a text of Graph's without tokens, and without what no one sees, cut.
 func short(text string) string {
-	text = redact.Text(text)
+	text = redact.Text(strings.Map(func(r rune) rune {
+		if printable.Steers(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, text))
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + "..."
 	}

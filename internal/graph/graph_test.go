@@ -3,6 +3,8 @@ package graph_test
 import (
 	"context"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -104,6 +106,45 @@ func TestApplicationWithThePermission(t *testing.T) {
 	object, keys, err := client.Application(t.Context(), box.ClientID())
 	if err != nil || object != box.Credentials().Application().RegistrationID() || len(keys) != 1 || !keys[0].Is(first.Certificate()) {
 		t.Errorf("%s, %v, %v", object, keys, err)
+	}
+}
+
+// TestGraphRepeatsATokenInPart, in another form, or with what no one sees between.
+func TestGraphRepeatsATokenInPart(t *testing.T) {
+	first := pair(t)
+	var sent []string
+	repeat := func(s string) []string {
+		unseen := ""
+		for i := 0; i < len(s); i += 4 {
+			unseen += s[i:min(i+4, len(s))] + "\u200b"
+		}
+		return []string{s[len(s)-40:], strings.ToUpper(s[20:60]), base64.StdEncoding.EncodeToString([]byte(s))[:100], unseen[100:200]}
+	}
+	_, client := start(t, sandbox.Options{GraphHook: func(w http.ResponseWriter, r *http.Request) bool {
+		var body struct{ Proof string }
+		_ = json.NewDecoder(r.Body).Decode(&body) // an empty one is seen below
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		sent = append(sent, token, body.Proof)
+		var answer struct {
+			Error struct{ Code, Message string } `json:"error"`
+		}
+		answer.Error.Code, answer.Error.Message = strings.Join(repeat(body.Proof), " "), strings.Join(repeat(token), " ")
+		w.WriteHeader(http.StatusBadRequest)
+		json.NewEncoder(w).Encode(answer)
+		return true
+	}}, first)
+	_, err := client.AddKey(t.Context(), "id", first, first.Certificate())
+	if err == nil || len(sent) != 2 || len(sent[0]) < 100 || len(sent[1]) < 100 {
+		t.Fatalf("%v, %d", err, len(sent))
+	}
+	for _, s := range sent {
+		for _, form := range append(secret.Writings(s), strings.ToUpper(s)) {
+			for i := range len(form) - 12 {
+				if strings.Contains(err.Error(), form[i:i+12]) {
+					t.Fatalf("%s of a token is in: %v", form[i:i+12], err)
+				}
+			}
+		}
 	}
 }
 

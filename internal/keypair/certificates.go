@@ -30,7 +30,7 @@ func Certificates(ctx context.Context, files Files) ([]*x509.Certificate, error)
 		return all, err
 	}
 	p := &Pair{files: files}
-	if err := p.readPKCS12(data); err != nil {
+	if err := p.readPKCS12(ctx, data); err != nil {
 		return nil, err
 	}
 	return p.Chain(), nil

@@ -126,7 +126,7 @@ func Open(ctx context.Context, files Files) (*Pair, error) {
 	p := &Pair{files: files}
 	p.key = sync.OnceValues(p.parse)
 	if isPKCS12(data) {
-		err = p.readPKCS12(data)
+		err = p.readPKCS12(ctx, data)
 	} else {
 		err = p.readPEM(ctx, data)
 	}
@@ -211,7 +211,11 @@ func (p *Pair) parse() (*parsed, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := x509.ParsePKCS8PrivateKey([]byte(p.pkcs8.Reveal()))
+	der := []byte(p.pkcs8.Reveal())
+	if len(der) > maxKeyOctets {
+		return nil, p.wrong(ErrLongKey)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return nil, p.wrong(fmt.Errorf("has a private key that cannot be read: %w", err))
 	}

@@ -11,11 +11,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/smtpsend/smtpsend/internal/charset"
@@ -29,9 +29,12 @@ func isPKCS12(data []byte) bool {
 	return len(data) > 0 && data[0] == 0x30 && bytes.Contains(data[:min(len(data), 9)], []byte{0x02, 0x01, 0x03})
 }
 
-func (p *Pair) readPKCS12(data []byte) error {
-	key, leaf, others, err := pkcs12.DecodeChain(data, p.files.Password.Reveal())
-	switch {
+func (p *Pair) readPKCS12(ctx context.Context, data []byte) error {
+	o := decrypt(ctx, data, p.files.Password.Reveal())
+	isEnded := o.err != nil && ctx.Err() != nil
+	switch err := o.err; {
+	case isEnded, errors.Is(err, ErrCost):
+		return &Error{p.files.Certificate, err}
 	case errors.Is(err, pkcs12.ErrIncorrectPassword) && p.files.Password.IsZero():
 		return &Error{p.files.Certificate, ErrPassword}
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
@@ -39,12 +42,12 @@ func (p *Pair) readPKCS12(data []byte) error {
 	case err != nil:
 		return &Error{p.files.Certificate, fmt.Errorf("is PKCS #12 that cannot be read: %w", err)}
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	der, err := x509.MarshalPKCS8PrivateKey(o.key)
 	if err != nil {
 		return &Error{p.files.Certificate, fmt.Errorf("has a private key that cannot be used: %w", err)}
 	}
 	p.pkcs8 = secret.New(string(der))
-	all := append([]*x509.Certificate{leaf}, others...)
+	all := append([]*x509.Certificate{o.leaf}, o.others...)
 	p.ownFirst(all)
 	p.certificates = fixed(all)
 	p.format = formatPKCS12
@@ -90,6 +93,9 @@ func (p *Pair) readTwo(ctx context.Context, before []byte) (certificate, key []b
 	for range 10 {
 		if key, err = ownfile.ReadSecret(ctx, p.files.Key, maxFile); err != nil {
 			return nil, nil, unread(p.files.Key, err)
+		}
+		if info, err := os.Stat(p.files.Certificate); err == nil && !info.Mode().IsRegular() {
+			return before, key, nil // a pipe can be read once
 		}
 		if certificate, err = ownfile.ReadSecret(ctx, p.files.Certificate, maxFile); err != nil {
 			return nil, nil, unread(p.files.Certificate, err)
@@ -214,9 +220,9 @@ func (p *Pair) pkcs8Of(b *pem.Block) ([]byte, error) {
 		}
 		b.Bytes = der
 	case b.Type == labelEncrypted:
-		key, _, err := pkcs8.ParsePrivateKey(b.Bytes, password)
+		key, err := decryptKey(b.Bytes, password)
 		if err != nil {
-			return nil, fmt.Errorf("%w, or in a way that is not read: %w", ErrNotItsWord, err)
+			return nil, err
 		}
 		return x509.MarshalPKCS8PrivateKey(key)
 	}

@@ -81,6 +81,31 @@ func CheckReplaceable(name string) error {
 	return err
 }
 
+// CheckBeside refuses a file that others could have put beside the file like: it is
+// regular, no link, belongs to root, to this user or to the owner of like, and no one may
+// write it who may not write like. The error is fs.ErrNotExist when it does not exist. Who
+// has read the file asks afterwards too: where others may make files, they could have
+// exchanged it before.
+func CheckBeside(name, like string) error {
+	info, err := plainFile(name)
+	if err != nil {
+		return err
+	}
+	of, err := os.Stat(like)
+	if err != nil {
+		return err
+	}
+	uid, ok := ownerOf(info)
+	owner, _ := ownerOf(of)
+	switch {
+	case ok && !rootOrUs(uid) && uid != owner:
+		return refused(name, fmt.Sprintf("belongs to user %d, who may have put it there for you to use: remove it, or chown it", uid))
+	case ok && info.Mode().Perm()&0o022&^of.Mode().Perm() != 0:
+		return &Error{name, "may be written by others: chmod go-w it", ErrOthersWrite}
+	}
+	return nil
+}
+
 // replace calls prepare for the new file while that is empty.
 func replace(name string, data []byte, perm os.FileMode, prepare func(*os.File) error) (err error) {
 	target, err := find(name, false)
