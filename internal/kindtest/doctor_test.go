@@ -38,6 +38,7 @@ func TestVerbsNameOneFailure(t *testing.T) {
 		"another service connection":   {wallet.AzurePipelines, "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "11111111-2222-3333-4444-555555555555", absent, 78},
 		"no certificate":               {wallet.Certificate, "AZURE_CLIENT_CERTIFICATE_PATH", "/nonexistent/client.pem", "certificate-unreadable", 78},
 		"no access token":              {wallet.Token, "SMTPSEND_OFFICE_ACCESS_TOKEN_FILE", "/nonexistent/token", "access-token-absent", 78},
+		"an access token of two lines": {wallet.Token, "SMTPSEND_OFFICE_ACCESS_TOKEN_FILE", "testdata/lines", "access-token-absent", 78},
 		"no one gives an identity":     {wallet.IMDS, "AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1", "managed-identity-absent", 75},
 		"another identity of the host": {wallet.IMDS, "SMTPSEND_OFFICE_MANAGED_IDENTITY", "11111111-2222-3333-4444-555555555555", "managed-identity-unknown", 77},
 	} {
