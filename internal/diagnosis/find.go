@@ -126,13 +126,13 @@ func Describe(e Entry, s Symptom, f Facts) Finding {
 		out.Cause += " " + note
 	}
 	if e.Presented {
-		out.present(s, f, e.MatchLast)
+		out.present(s, f, e.MatchSecond)
 	}
 	return out
 }
 
 // present adds what the client presented, and the commands that make Entra ID know it.
-func (f *Finding) present(s Symptom, facts Facts, last bool) {
+func (f *Finding) present(s Symptom, facts Facts, second bool) {
 	proof := presented.InText(s.Text)
 	if s.Proof != nil {
 		proof = *s.Proof
@@ -142,8 +142,8 @@ func (f *Finding) present(s Symptom, facts Facts, last bool) {
 	}
 	if commands := proof.Commands(facts.ClientID); commands != nil {
 		place := 0
-		if last {
-			place = len(f.Fixes)
+		if second && len(f.Fixes) > 0 {
+			place = 1 // a message shows two
 		}
 		f.Fixes = slices.Insert(f.Fixes, place, Fix{
 			Text:     "If this is the workload that you trust, make the federated credential that matches it. It takes effect after some minutes.",

@@ -44,7 +44,7 @@ import (
 //	holds:     sender or message, when not all mail of the mailbox has to wait (see Scope)
 //	clock:     yes when a wrong clock can cause it
 //	presented: yes when what the client presented as its proof is shown beside it, after when
-//	           the command that makes Entra ID know it comes after the other fixes
+//	           the command that makes Entra ID know it comes after the first fix
 //	after:     the stage of whose failure it is a consequence, which is then named first
 //
 // and of pasted text:
@@ -245,7 +245,7 @@ func (e *Entry) set(f field, fixes map[string]Fix) error {
 	case "clock":
 		e.Clock = f.value == "yes"
 	case "presented":
-		e.Presented, e.MatchLast = f.value == "yes" || f.value == "after", f.value == "after"
+		e.Presented, e.MatchSecond = f.value == "yes" || f.value == "after", f.value == "after"
 	case "online":
 		e.OnlineOnly = f.value == "only"
 	case "after":
