@@ -70,6 +70,10 @@ func TestAzurePipelinesNamesItsClient(t *testing.T) {
 	if cfg := load(t, options(t, append(job, "AZURE_CLIENT_ID="+other)...)); cfg.OfficeClientID != other {
 		t.Errorf("AZURE_CLIENT_ID does not count: %s", cfg.OfficeClientID)
 	}
+	lacking := strings.Join(problems(t, options(t, append(job, "SYSTEM_ACCESSTOKEN=")...)), "\n")
+	if strings.Contains(lacking, "CLIENT_ID") || !strings.Contains(lacking, "SYSTEM_ACCESSTOKEN is not set") {
+		t.Errorf("without SYSTEM_ACCESSTOKEN: %s", lacking)
+	}
 	got := strings.Join(problems(t, options(t, append(job, "SMTPSEND_OFFICE_CLIENT_SECRET="+hidden)...)), "\n")
 	if !strings.Contains(got, "SMTPSEND_OFFICE_CLIENT_ID is not set") {
 		t.Errorf("a secret is used with the client of a service connection: %s", got)

@@ -34,7 +34,7 @@ type Substitute struct{ Setting, Variable, Value string }
 // Client are the variables in which the ecosystem of the choice gives client and tenant, in
 // place of the AZURE_ variables that it does not set.
 func (c Choice) Client(environ map[string]string) (given []Substitute) {
-	if c.Way != AzurePipelines {
+	if c.Way != AzurePipelines && c.Kind != "" { // without a credential, that alone is what is missing
 		return nil
 	}
 	for _, v := range []Substitute{{Setting: setting.ClientID, Variable: variableAzureConnectionClient}, {Setting: setting.TenantID, Variable: variableAzureConnectionTenant}} {
