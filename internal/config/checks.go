@@ -18,6 +18,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/loopback"
 
 	"github.com/smtpsend/smtpsend/internal/certfile"
+	"github.com/smtpsend/smtpsend/internal/credential"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
@@ -166,7 +167,7 @@ func (c checks) missing() {
 		}
 	}
 	if c.cfg.Credential.Kind == "" && !c.found.bad[setting.ClientSecret] {
-		c.found.problem(SeverityError, setting.ClientSecret, "is not set: Client secret: its Value, not its Secret ID; another credential can take its place: a certificate, a federated token, a managed identity, an access token")
+		c.found.problem(SeverityError, setting.ClientSecret, credential.Missing(c.from.environ))
 		missing = true
 	}
 	if missing && len(c.looked) > 0 {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/credential"
@@ -9,16 +10,19 @@ import (
 	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
-// expiresLayout is a day as ISO 8601 writes it.
-const expiresLayout = time.DateOnly
-
 // choose finds by which credential the client proves who it is, and what belongs to it.
 func (c checks) choose() {
 	choice, err := credential.Choose(c.given, c.from.environ)
 	c.cfg.Credential = choice
+	for _, v := range choice.Client(c.from.environ) { // where the ecosystem of the choice has them
+		if _, isSet := c.found.values[v.Setting]; !isSet && !c.found.bad[v.Setting] {
+			c.found.values[v.Setting] = entry{secret.New(v.Value), Origin{Source: SourceAzure, Name: v.Variable}}
+		}
+	}
+	c.cfg.OfficeClientID, c.cfg.OfficeTenantID = c.found.values[setting.ClientID].text.Reveal(), c.found.values[setting.TenantID].text.Reveal()
 	switch named, ok := c.named(choice); {
 	case err == nil:
-	case ok:
+	case ok && !errors.Is(err, credential.ErrSeveral): // which names them
 		c.found.problem(SeverityError, named, err.Error())
 	default:
 		c.found.add(Problem{Severity: SeverityError, Text: err.Error()})
@@ -30,7 +34,7 @@ func (c checks) choose() {
 		c.found.problem(SeverityError, setting.ServiceConnectionID, "is not set: Azure Pipelines gives the token of a service connection")
 	}
 	if e, ok := c.found.values[setting.ClientSecretExpires]; ok && !c.found.bad[setting.ClientSecretExpires] {
-		day, err := time.ParseInLocation(expiresLayout, e.text.Reveal(), time.Local)
+		day, err := time.ParseInLocation(time.DateOnly, e.text.Reveal(), time.Local)
 		if err != nil {
 			c.found.problem(SeverityError, setting.ClientSecretExpires, "is not a day such as 2027-11-30")
 		}

@@ -26,7 +26,7 @@ func TestTwoCredentialsAreRefusedByTheirVariables(t *testing.T) {
 	} {
 		o := options(t, ids(tt.set...)...)
 		o.EnvFile = tt.envFile
-		if got := strings.Join(problems(t, o), "\n"); !strings.Contains(got, "give several credentials, keep one: "+tt.want) {
+		if got := strings.Join(problems(t, o), "\n"); !strings.Contains(got, "error: these settings give a credential each, keep one: "+tt.want) {
 			t.Errorf("%v: %s", tt.set, got)
 		}
 	}
@@ -52,6 +52,31 @@ func TestWhatIsOnlyOfferedNeverContradicts(t *testing.T) {
 		if isSecret := want == credential.Secret; isSecret == cfg.OfficeClientSecret.IsZero() {
 			t.Errorf("%s: the secret is there: %v", ours, !isSecret)
 		}
+	}
+}
+
+// TestAzurePipelinesNamesItsClient: the tasks of Azure Pipelines set client and tenant of
+// their service connection in variables of their own, which count for its token alone.
+func TestAzurePipelinesNamesItsClient(t *testing.T) {
+	const other = "99999999-2222-3333-4444-555555555555"
+	job := []string{
+		"SYSTEM_OIDCREQUESTURI=https://x", "SYSTEM_ACCESSTOKEN=t", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID=" + other,
+		"AZURESUBSCRIPTION_CLIENT_ID=" + guid, "AZURESUBSCRIPTION_TENANT_ID=" + tenant,
+	}
+	cfg := load(t, options(t, job...))
+	if cfg.OfficeClientID != guid || cfg.OfficeTenantID != tenant || cfg.Origin("OFFICE_CLIENT_ID").String() != "environment AZURESUBSCRIPTION_CLIENT_ID" {
+		t.Errorf("client %s by %v, tenant %s", cfg.OfficeClientID, cfg.Origin("OFFICE_CLIENT_ID"), cfg.OfficeTenantID)
+	}
+	if cfg := load(t, options(t, append(job, "AZURE_CLIENT_ID="+other)...)); cfg.OfficeClientID != other {
+		t.Errorf("AZURE_CLIENT_ID does not count: %s", cfg.OfficeClientID)
+	}
+	lacking := strings.Join(problems(t, options(t, append(job, "SYSTEM_ACCESSTOKEN=")...)), "\n")
+	if strings.Contains(lacking, "CLIENT_ID") || !strings.Contains(lacking, "SYSTEM_ACCESSTOKEN is not set") {
+		t.Errorf("without SYSTEM_ACCESSTOKEN: %s", lacking)
+	}
+	got := strings.Join(problems(t, options(t, append(job, "SMTPSEND_OFFICE_CLIENT_SECRET="+hidden)...)), "\n")
+	if !strings.Contains(got, "SMTPSEND_OFFICE_CLIENT_ID is not set") {
+		t.Errorf("a secret is used with the client of a service connection: %s", got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/setting"
 )
 
 // Variables that CI systems and Azure's hosts set.
@@ -21,6 +22,52 @@ const (
 	variableFabric         = "IDENTITY_SERVER_THUMBPRINT"
 	variableIMDSHost       = "AZURE_POD_IDENTITY_AUTHORITY_HOST" // where Microsoft's own libraries ask in its place
 	variableClientID       = "AZURE_CLIENT_ID"
+
+	variableGitHub                = "GITHUB_ACTIONS"
+	variableAzureConnectionClient = "AZURESUBSCRIPTION_CLIENT_ID" // tasks of Azure Pipelines set it for the service connection that they have
+	variableAzureConnectionTenant = "AZURESUBSCRIPTION_TENANT_ID"
+)
+
+// Substitute is a variable of the environment that gives a setting.
+type Substitute struct{ Setting, Variable, Value string }
+
+// Client are the variables in which the ecosystem of the choice gives client and tenant, in
+// place of the AZURE_ variables that it does not set.
+func (c Choice) Client(environ map[string]string) (given []Substitute) {
+	if c.Way != AzurePipelines && c.Kind != "" { // without a credential, that alone is what is missing
+		return nil
+	}
+	for _, v := range []Substitute{{Setting: setting.ClientID, Variable: variableAzureConnectionClient}, {Setting: setting.TenantID, Variable: variableAzureConnectionTenant}} {
+		if v.Value = environ[v.Variable]; v.Value != "" {
+			given = append(given, v)
+		}
+	}
+	return given
+}
+
+// Missing says of the client secret that there is neither it nor another credential, and
+// what keeps the environment from offering the one that its CI system or host has.
+func Missing(environ map[string]string) string {
+	is := func(name string) bool { return environ[name] != "" }
+	const none = "is not set, nor another credential: "
+	switch missing := unset(environ, variableGitHubURL, variableGitHubToken); {
+	case is(variableGitHub) && missing != "":
+		return none + "in GitHub Actions " + missing + gitHubFix
+	case is(variableAzurePipelines) && !is(variableAzureJobToken):
+		return none + "in Azure Pipelines " + variableAzureJobToken + azureJobFix
+	case is(variableGitLab) && !is(variableGitLabToken):
+		return none + "in GitLab " + variableGitLabToken + " is not set: give the job id_tokens, or name its variable with SMTPSEND_OFFICE_FEDERATED_TOKEN_FROM=env:NAME"
+	case is(variableIdentity) && !is(variableIdentityHeader) && !is(variableIMDS):
+		return none + "beside " + variableIdentity + " " + variableIdentityHeader + headerFix
+	}
+	return "is not set: Client secret: its Value, not its Secret ID; another credential can take its place: a certificate, a federated token, a managed identity, an access token"
+}
+
+// What to do about a variable that is missing.
+const (
+	gitHubFix   = " is not set: give the job permissions: id-token: write"
+	azureJobFix = " is not set: give the step env: " + variableAzureJobToken + ": $(System.AccessToken)"
+	headerFix   = " is not set: App Service and Container Apps set both"
 )
 
 // ambient is the credential that the environment offers. A virtual machine's is not

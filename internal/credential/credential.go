@@ -10,6 +10,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/setting"
 )
@@ -100,7 +101,7 @@ type Given struct {
 }
 
 // ErrSeveral is wrapped by the error of settings that name two kinds.
-var ErrSeveral = errors.New("give several credentials, keep one")
+var ErrSeveral = errors.New("these settings give a credential each, keep one")
 
 // Choose returns the credential of the settings, or else of the environment. given
 // returns the value of a setting, by its name without the prefix. The zero Choice says
@@ -157,6 +158,9 @@ const (
 	systemAssigned     = "system"
 )
 
+// identity is the name of a user-assigned identity.
+var identity = lazyregexp.New(`(?i)^((object:)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|/subscriptions/.+)$`)
+
 // complete finds the way of a setting that says it by its value.
 func (c Choice) complete(environ map[string]string) (Choice, error) {
 	switch c.Kind {
@@ -167,10 +171,12 @@ func (c Choice) complete(environ map[string]string) (Choice, error) {
 	case ManagedIdentity:
 		c.Way = host(environ)
 		if c.Way == IMDS && environ[variableIdentity] != "" {
-			return c, errors.New("is for the host of " + variableIdentity + ", but " + variableIdentityHeader + " is not set: App Service and Container Apps set both")
+			return c, errors.New("is for the host of " + variableIdentity + ", but " + variableIdentityHeader + headerFix)
 		}
 		if strings.EqualFold(c.Value, systemAssigned) {
 			c.Value = ""
+		} else if !identity.Get().MatchString(c.Value) {
+			return c, errors.New("is not system, a client ID, object: and an object ID, or a resource ID such as /subscriptions/.../userAssignedIdentities/NAME")
 		}
 	}
 	return c, nil
@@ -186,7 +192,7 @@ func (c Choice) from(environ map[string]string) (Choice, error) {
 	case strings.EqualFold(c.Value, fromGitHub):
 		c.Way = GitHub
 		if name := unset(environ, variableGitHubURL, variableGitHubToken); name != "" {
-			return c, errors.New("is github, but " + name + " is not set: give the job permissions: id-token: write")
+			return c, errors.New("is github, but " + name + gitHubFix)
 		}
 	case strings.EqualFold(c.Value, fromAzurePipelines):
 		c.Way = AzurePipelines
@@ -194,7 +200,7 @@ func (c Choice) from(environ map[string]string) (Choice, error) {
 			return c, errors.New("is azure-pipelines, but " + variableAzurePipelines + " is not set")
 		}
 		if environ[variableAzureJobToken] == "" {
-			return c, errors.New("is azure-pipelines, but " + variableAzureJobToken + " is not set: give the step env: " + variableAzureJobToken + ": $(System.AccessToken)")
+			return c, errors.New("is azure-pipelines, but " + variableAzureJobToken + azureJobFix)
 		}
 	default:
 		return c, errors.New("is not one of github, azure-pipelines, env:NAME")

@@ -2,6 +2,7 @@ package credential_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/credential"
@@ -56,11 +57,12 @@ func TestChooseRefuses(t *testing.T) {
 		given settings
 		want  string
 	}{
-		"two kinds":            {settings{"OFFICE_CLIENT_SECRET": "", "OFFICE_CLIENT_CERTIFICATE_FILE": "/c"}, "give several credentials, keep one: SMTPSEND_OFFICE_CLIENT_SECRET, SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE"},
-		"two ways of one":      {settings{"OFFICE_FEDERATED_TOKEN_FILE": "/t", "OFFICE_FEDERATED_TOKEN_COMMAND": "c"}, "give several credentials, keep one: SMTPSEND_OFFICE_FEDERATED_TOKEN_FILE, SMTPSEND_OFFICE_FEDERATED_TOKEN_COMMAND"},
+		"two kinds":            {settings{"OFFICE_CLIENT_SECRET": "", "OFFICE_CLIENT_CERTIFICATE_FILE": "/c"}, "these settings give a credential each, keep one: SMTPSEND_OFFICE_CLIENT_SECRET, SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE"},
+		"two ways of one":      {settings{"OFFICE_FEDERATED_TOKEN_FILE": "/t", "OFFICE_FEDERATED_TOKEN_COMMAND": "c"}, "these settings give a credential each, keep one: SMTPSEND_OFFICE_FEDERATED_TOKEN_FILE, SMTPSEND_OFFICE_FEDERATED_TOKEN_COMMAND"},
 		"an unknown place":     {settings{"OFFICE_FEDERATED_TOKEN_FROM": "gitlab"}, "is not one of github, azure-pipelines, env:NAME"},
 		"a variable not set":   {settings{"OFFICE_FEDERATED_TOKEN_FROM": "env:T"}, "names the environment variable T, which is not set"},
 		"no permission":        {settings{"OFFICE_FEDERATED_TOKEN_FROM": "github"}, "is github, but ACTIONS_ID_TOKEN_REQUEST_URL is not set: give the job permissions: id-token: write"},
+		"not an identity":      {settings{"OFFICE_MANAGED_IDENTITY": "sytem"}, "is not system, a client ID, object: and an object ID, or a resource ID such as /subscriptions/.../userAssignedIdentities/NAME"},
 		"not in Azure's build": {settings{"OFFICE_FEDERATED_TOKEN_FROM": "azure-pipelines"}, "is azure-pipelines, but SYSTEM_OIDCREQUESTURI is not set"},
 	} {
 		_, err := credential.Choose(tt.given.given, nil)
@@ -80,6 +82,20 @@ func TestIdentity(t *testing.T) {
 	} {
 		if name, id := (credential.Choice{Value: value}).Identity(); [2]string{name, id} != want {
 			t.Errorf("%s: %s=%s", value, name, id)
+		}
+	}
+}
+
+func TestMissing(t *testing.T) {
+	for want, environ := range map[string]map[string]string{
+		"a managed identity, an access token": {"PATH": "/bin"},
+		"in GitHub Actions ACTIONS_ID_TOKEN_REQUEST_URL is not set: give the job permissions: id-token: write":                                    {"GITHUB_ACTIONS": "true"},
+		"in Azure Pipelines SYSTEM_ACCESSTOKEN is not set: give the step env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)":                          {"SYSTEM_OIDCREQUESTURI": "https://x"},
+		"in GitLab GITLAB_OIDC_TOKEN is not set: give the job id_tokens, or name its variable with SMTPSEND_OFFICE_FEDERATED_TOKEN_FROM=env:NAME": {"GITLAB_CI": "true"},
+		"beside IDENTITY_ENDPOINT IDENTITY_HEADER is not set: App Service and Container Apps set both":                                            {"IDENTITY_ENDPOINT": "http://x"},
+	} {
+		if got := credential.Missing(environ); !strings.HasSuffix(got, want) {
+			t.Errorf("%v: %q", environ, got)
 		}
 	}
 }

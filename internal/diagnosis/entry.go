@@ -60,7 +60,10 @@ type Entry struct {
 	Clock bool  // a wrong clock can cause it
 	// Presented says that it is about what the client presented, which is shown beside it.
 	Presented bool
-	After     smtp.Stage // the stage of whose failure it is a consequence; "" for none
+	// MatchSecond says that the command which makes a federated credential that matches it
+	// comes after the first fix: most often that is not the cause.
+	MatchSecond bool
+	After       smtp.Stage // the stage of whose failure it is a consequence; "" for none
 
 	// Of pasted text: see parse.go.
 	Vague            bool

@@ -126,13 +126,13 @@ func Describe(e Entry, s Symptom, f Facts) Finding {
 		out.Cause += " " + note
 	}
 	if e.Presented {
-		out.present(s, f)
+		out.present(s, f, e.MatchSecond)
 	}
 	return out
 }
 
 // present adds what the client presented, and the commands that make Entra ID know it.
-func (f *Finding) present(s Symptom, facts Facts) {
+func (f *Finding) present(s Symptom, facts Facts, second bool) {
 	proof := presented.InText(s.Text)
 	if s.Proof != nil {
 		proof = *s.Proof
@@ -141,7 +141,11 @@ func (f *Finding) present(s Symptom, facts Facts) {
 		f.Cause += " " + note
 	}
 	if commands := proof.Commands(facts.ClientID); commands != nil {
-		f.Fixes = slices.Insert(f.Fixes, 0, Fix{
+		place := 0
+		if second && len(f.Fixes) > 0 {
+			place = 1 // a message shows two
+		}
+		f.Fixes = slices.Insert(f.Fixes, place, Fix{
 			Text:     "If this is the workload that you trust, make the federated credential that matches it. It takes effect after some minutes.",
 			Commands: commands, Who: "owner of the application, or Application administrator in Entra",
 		})

@@ -43,7 +43,8 @@ import (
 //	noreason:  a reply, such as "535 5.7.3", that gives no reason; a token's claims may tell it
 //	holds:     sender or message, when not all mail of the mailbox has to wait (see Scope)
 //	clock:     yes when a wrong clock can cause it
-//	presented: yes when what the client presented as its proof is shown beside it
+//	presented: yes when what the client presented as its proof is shown beside it, after when
+//	           the command that makes Entra ID know it comes after the first fix
 //	after:     the stage of whose failure it is a consequence, which is then named first
 //
 // and of pasted text:
@@ -244,7 +245,7 @@ func (e *Entry) set(f field, fixes map[string]Fix) error {
 	case "clock":
 		e.Clock = f.value == "yes"
 	case "presented":
-		e.Presented = f.value == "yes"
+		e.Presented, e.MatchSecond = f.value == "yes" || f.value == "after", f.value == "after"
 	case "online":
 		e.OnlineOnly = f.value == "only"
 	case "after":

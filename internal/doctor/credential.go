@@ -2,11 +2,11 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/credential"
+	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/idtoken"
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/presented"
@@ -17,7 +17,7 @@ import (
 type Credential struct {
 	Kind  string // in a line: its kind, its way and the variable that chose it
 	Notes []string
-	Over  bool // it has ended, by the clock of this machine
+	Odd   bool // it has ended, or is not valid yet, by the clock of this machine
 }
 
 // inUse looks at the credential of the settings. The error says why it cannot be used.
@@ -37,11 +37,15 @@ func inUse(ctx context.Context, acct *account.Account) (Credential, error) {
 		short, long := keypair.Thumbprints(leaf)
 		c.Kind += ", thumbprint " + short
 		c.Notes = append(c.Notes, "thumbprint (SHA-1)   "+short+": as the portal shows it", "thumbprint (SHA-256) "+long)
+		if time.Now().Before(leaf.NotBefore) {
+			c.Odd = true
+			c.Notes = append(c.Notes, "valid from "+leaf.NotBefore.UTC().Format(time.RFC3339)+" on, which has not come yet")
+		}
 		c.until(leaf.NotAfter)
 	case credential.Federated:
 		token, err := acct.Proof().FederatedToken()(ctx)
 		if err != nil {
-			return c, fmt.Errorf("the federated token %w", err)
+			return c, &entra.FederatedError{Err: err} // as the token source has it
 		}
 		claims, ok := idtoken.ReadClaims(token)
 		if !ok {
@@ -59,7 +63,8 @@ func inUse(ctx context.Context, acct *account.Account) (Credential, error) {
 // until notes when it ends.
 func (c *Credential) until(end time.Time) {
 	text := "valid until " + end.UTC().Format(time.RFC3339)
-	if c.Over = time.Now().After(end); c.Over {
+	if time.Now().After(end) {
+		c.Odd = true
 		text += ", which is over"
 	}
 	c.Notes = append(c.Notes, text)
@@ -76,7 +81,7 @@ func (e *endpoint) credential(ctx context.Context) {
 	started := time.Now()
 	found, err := e.o.Credential(within)
 	c.Took, c.Seen, c.Notes = time.Since(started), found.Kind, found.Notes
-	if found.Over {
+	if found.Odd {
 		c.Status = Warn
 	}
 	if err != nil {

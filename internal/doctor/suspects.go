@@ -20,7 +20,11 @@ func (v verdict) suspects() []Suspect {
 			list = append(list, oddToken(odd))
 		}
 	}
-	s := suspicion{client: v.o.Token.ClientID, object: c.ObjectID, tenant: cmp.Or(v.o.TenantID, c.TenantID), mailbox: v.o.Session.Mailbox, graph: v.graph}
+	client := v.o.Token.ClientID
+	if v.o.Token.Elsewhere != nil {
+		client = cmp.Or(c.AppID, client) // the settings need not name it
+	}
+	s := suspicion{client: client, object: c.ObjectID, tenant: cmp.Or(v.o.TenantID, c.TenantID), mailbox: v.o.Session.Mailbox, graph: v.graph}
 	switch {
 	case c.HasRole("SMTP.SendAsApp"):
 		return append(list, s.pointer(), s.noRight(), s.roleInTheWay(), s.mailboxName(), s.tooSoon())

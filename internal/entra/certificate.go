@@ -92,7 +92,7 @@ func (c certificateCredential) proof(url.Values) *presented.Proof {
 		return nil
 	}
 	short, long := keypair.Thumbprints(leaf)
-	return &presented.Proof{Thumbprint: short, ThumbprintSHA256: long, Ends: leaf.NotAfter}
+	return &presented.Proof{Thumbprint: short, ThumbprintSHA256: long, Starts: leaf.NotBefore, Ends: leaf.NotAfter}
 }
 
 // presented is what a refused request showed, for credentials that have something to show.

@@ -45,12 +45,11 @@ func (p Provider) ask(ctx context.Context, _ *http.Client, _ []string) (*oauth2.
 	if claims, err := diagnosis.ReadClaims(token.AccessToken); err == nil {
 		token.Expiry = claims.Expires
 	}
-	err = usable(token)
-	if err == nil && !token.Expiry.IsZero() && time.Now().After(token.Expiry) {
-		err = endedError{token.Expiry}
+	if err := usable(token); err != nil {
+		return nil, &Error{Host: p.Name, unusable: unfitError{err}}
 	}
-	if err != nil {
-		return nil, &Error{Host: p.Name, unusable: err}
+	if !token.Expiry.IsZero() && time.Now().After(token.Expiry) {
+		return nil, &Error{Host: p.Name, unusable: endedError{token.Expiry}}
 	}
 	return token, nil
 }
@@ -76,6 +75,12 @@ func (e *ProviderError) Fault() smtp.Fault {
 	}
 	return smtp.FaultAccessToken
 }
+
+// unfitError says why what another program gave is not a token.
+type unfitError struct{ error }
+
+// Fault is what the catalogue of failures calls it: no endpoint answered in its place.
+func (unfitError) Fault() smtp.Fault { return smtp.FaultAccessToken }
 
 // endedError says when the access token of another program expired.
 type endedError struct{ at time.Time }

@@ -226,8 +226,8 @@ func TestTokenOfAnotherProgram(t *testing.T) {
 		"a JWT":    {jwtUntil(end), "", "", end},
 		"opaque":   {"EwBwA8l6BAAU", "", "", time.Time{}},
 		"expired":  {jwtUntil(time.Unix(1e9, 0)), "expired at 2001-09-09T01:46:40Z", smtp.FaultAccessTokenEnded, time.Time{}},
-		"two":      {"a\nb", "no usable token", smtp.FaultTokenUnusable, time.Time{}},
-		"no token": {"", "no usable token", smtp.FaultTokenUnusable, time.Time{}},
+		"two":      {"a\nb", "no usable token", smtp.FaultAccessToken, time.Time{}},
+		"no token": {"", "no usable token", smtp.FaultAccessToken, time.Time{}},
 	} {
 		p := entra.Provider{Name: "FILE", Get: fixed(tt.token)}
 		got, err := fromHost(p).Token(t.Context())

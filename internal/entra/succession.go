@@ -91,13 +91,16 @@ func (s *Succession) ask(ctx context.Context, ask func(context.Context, Credenti
 		if failed, ok := errors.AsType[*Error](again); !ok || !failed.RefusesCredential() {
 			return nil, again
 		}
-		err = again // who has put a next one there wants to hear of that
+		err = fmt.Errorf("entra: the first credential was refused (%s), and so was the next one: %w", refused.number(), again)
 	}
 	if unusable != nil {
 		return nil, fmt.Errorf("entra: the next credential cannot be used: %w: %w", unusable, err)
 	}
 	return nil, err
 }
+
+// number is the AADSTS number, as Entra ID writes it.
+func (e *Error) number() string { return fmt.Sprintf("AADSTS%d", e.AADSTS[0]) } // RefusesCredential goes by one
 
 func (s *Succession) take(c Credential, refused *Error) {
 	s.mu.Lock()

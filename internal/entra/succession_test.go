@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/smtpsend/smtpsend/internal/entra"
@@ -96,6 +97,18 @@ func TestSuccessionSaysWhyTheNextCannotBeUsed(t *testing.T) {
 	}
 	if calls != 1 {
 		t.Errorf("next was called %d times", calls)
+	}
+}
+
+// TestSuccessionSaysWhichIsRefused: the words of Entra ID are the same for both.
+func TestSuccessionSaysWhichIsRefused(t *testing.T) {
+	o, _ := knowing(t, nil)
+	o.Credential = entra.NewSuccession(entra.Secret(secret.New("first")), func() (entra.Credential, error) { return entra.Secret(secret.New("next")), nil },
+		func(*entra.Error) { t.Error("used") })
+	_, err := entra.New(o).Token(t.Context())
+	refused, ok := errors.AsType[*entra.Error](err)
+	if !ok || !refused.RefusesCredential() || !strings.Contains(err.Error(), "(AADSTS7000215), and so was the next one: ") {
+		t.Errorf("got %v", err)
 	}
 }
 

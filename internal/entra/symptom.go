@@ -20,6 +20,10 @@ func (e *Error) Symptom() diagnosis.Symptom {
 		s.Fault, s.Text = cmp.Or(diagnosis.FaultOf(e.unusable), smtp.FaultTokenUnusable), e.unusable.Error()
 	case e.Err != nil && e.identity:
 		s.Fault, s.Text = smtp.FaultManagedIdentity, e.Err.Error()
+	case e.identity && (e.HTTPStatus == http.StatusNotFound || e.HTTPStatus == http.StatusGone):
+		// No longer just being started, since it was asked again: other clouds answer so at
+		// the address of a virtual machine.
+		s.Fault = smtp.FaultManagedIdentity
 	case e.Err != nil:
 		s.Fault, s.Text = diagnosis.FaultOf(e.Err), e.Err.Error()
 		s.Proxy, _ = errors.AsType[*diagnosis.ProxyError](e.Err)

@@ -97,6 +97,17 @@ func TestWrongSettings(t *testing.T) {
 		"a token of another cluster": {wallet.FederatedFile, func(t testing.TB, b *bench) {
 			b.write(t, b.file+".id-token", b.idToken(t, idissuer.Claims{Subject: idissuer.SubjectKubernetes, Issuer: "https://oidc.example/cluster"}))
 		}, 700211, 77},
+		"an issuer that is not on the internet": {wallet.FederatedFile, func(t testing.TB, b *bench) {
+			const issuer = "https://oidc.internal/cluster"
+			b.box.Credentials().Keys().AddTrust(keyring.Trust{Issuer: issuer, Subject: idissuer.SubjectKubernetes, Audience: idissuer.Audience})
+			b.write(t, b.file+".id-token", b.idToken(t, idissuer.Claims{Subject: idissuer.SubjectKubernetes, Issuer: issuer}))
+		}, 50166, 75},
+		"a credential that is not known everywhere": {wallet.GitHub, func(t testing.TB, b *bench) {
+			b.forget(t, keyring.KindFederated)
+			b.box.Credentials().Keys().AddTrust(keyring.Trust{
+				Issuer: b.box.Credentials().Issuer().URL(), Subject: idissuer.SubjectGitHub, Audience: idissuer.Audience, EffectiveAfter: 3600,
+			})
+		}, 70021, 77},
 		"a token of another project": {wallet.GitLab, func(t testing.TB, b *bench) {
 			b.with("GITLAB_OIDC_TOKEN", b.idToken(t, idissuer.Claims{Subject: "project_path:contoso/other:ref_type:branch:ref:main"}))
 		}, 700213, 77},
@@ -158,5 +169,25 @@ func TestHostsOfAzureSayNo(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// TestAnotherCloudIsNotAzure: others answer at the address of a virtual machine too.
+func TestAnotherCloudIsNotAzure(t *testing.T) {
+	b := set(t, wallet.IMDS, sandbox.Options{})
+	b.box.Credentials().AzureHost().Answer(http.StatusNotFound, 100)
+	if r := b.send(t); r.code != 75 || !strings.Contains(r.stderr, "explain managed-identity-absent") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestTheLikeliestFixComesFirst: a token that was used too late matches its credential.
+func TestTheLikeliestFixComesFirst(t *testing.T) {
+	b := set(t, wallet.FederatedFile, sandbox.Options{})
+	b.write(t, b.file+".id-token", b.idToken(t, idissuer.Claims{Subject: idissuer.SubjectKubernetes, Life: -24 * time.Hour}))
+	r := b.send(t)
+	fetch, match := strings.Index(r.stderr, "Fetch a new assertion"), strings.Index(r.stderr, "federated-credential create")
+	if fetch < 0 || match < fetch {
+		t.Errorf("%s", r.stderr)
 	}
 }

@@ -19,6 +19,7 @@ import (
 type Proof struct {
 	Thumbprint       string    `json:"thumbprint,omitempty"`        // SHA-1 of the certificate, as the portal shows it
 	ThumbprintSHA256 string    `json:"thumbprint_sha256,omitempty"` // as the request names it
+	Starts           time.Time `json:"starts,omitzero"`             // of the certificate
 	Ends             time.Time `json:"ends,omitzero"`               // of the certificate or the token
 
 	Issuer   string `json:"issuer,omitempty"`
@@ -42,6 +43,9 @@ func (p Proof) Note() string {
 	}
 	if p.Issuer != "" || p.Subject != "" || p.Audience != "" {
 		add("Presented were the issuer %s, the subject %s, the audience %s.", quoted(p.Issuer), quoted(p.Subject), quoted(p.Audience))
+	}
+	if p.At.Before(p.Starts) && !p.At.IsZero() {
+		add("It is not valid before %s.", p.Starts.UTC().Format(time.RFC3339))
 	}
 	isOver := !p.Ends.IsZero() && !p.At.IsZero() && p.At.After(p.Ends)
 	if isOver {

@@ -24,6 +24,7 @@ func TestNoteSaysWhatWasPresented(t *testing.T) {
 		"with ids":          {presented.Proof{Issuer: "https://i", Subject: "repo:contoso@1234567/reports@89012345:ref:refs/heads/main"}, []string{"ids of owner and repository"}, ""},
 		"ids with hyphens":  {presented.Proof{Subject: "repo:contoso-1234567/reports-89012345:ref:x"}, []string{"ids of owner and repository"}, ""},
 		"without ids":       {presented.Proof{Subject: "repo:contoso/reports:ref:refs/heads/main"}, nil, "ids of owner"},
+		"not yet":           {presented.Proof{Thumbprint: "AB", Starts: at.Add(time.Hour), At: at}, []string{"It is not valid before 2026-11-30T13:00:00Z."}, ""},
 		"over":              {presented.Proof{Thumbprint: "AB", Ends: at.Add(-time.Hour), At: at}, []string{"It ended at 2026-11-30T11:00:00Z."}, ""},
 		"our clock is slow": {presented.Proof{Thumbprint: "AB", At: at, Their: at.Add(11 * time.Minute)}, []string{"clock of this machine is 11m0s behind the endpoint's"}, ""},
 		"our clock is fast": {presented.Proof{Thumbprint: "AB", At: at.Add(time.Hour), Their: at}, []string{"1h0m0s ahead of the endpoint's"}, ""},

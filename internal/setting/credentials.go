@@ -15,6 +15,8 @@ const (
 
 // Others that belong to a credential.
 const (
+	ClientID                  = "OFFICE_CLIENT_ID"
+	TenantID                  = "OFFICE_TENANT_ID"
 	ClientSecretNext          = "OFFICE_CLIENT_SECRET_NEXT"
 	ClientSecretExpires       = "OFFICE_CLIENT_SECRET_EXPIRES"
 	ClientCertificateKeyFile  = "OFFICE_CLIENT_CERTIFICATE_KEY_FILE"

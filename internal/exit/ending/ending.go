@@ -186,6 +186,8 @@ func FailureCode(e *session.Error, f diagnosis.Finding) int {
 		return exit.NoHost
 	case protocolFault(e.Fault), protocolFault(smtp.Fault(f.Code)), e.Reply.Positive(), e.Reply.Intermediate():
 		return exit.Protocol
+	case unreadCredential(smtp.Fault(f.Code)):
+		return exit.Config
 	case f.Class == diagnosis.ClassConfiguration && e.Stage == smtp.StageToken:
 		return exit.NotAuthorised
 	case f.Transient(), e.Stage == smtp.StageRcpt && e.Reply.Transient():
@@ -228,6 +230,17 @@ func protocolFault(f smtp.Fault) bool {
 	case smtp.FaultTLSUntrusted, smtp.FaultTLSIntercepted, smtp.FaultTLSHostname, smtp.FaultTLSExpired,
 		smtp.FaultTLSVersion, smtp.FaultTLSNotSpoken, smtp.FaultTLSFailure,
 		smtp.FaultStartTLSMissing, smtp.FaultXOAUTH2Missing, smtp.FaultNotSMTP, smtp.FaultTokenUnusable:
+		return true
+	}
+	return false
+}
+
+// unreadCredential reports a credential that a setting names and that cannot be used here,
+// as with a file of a secret: no one was asked, so no one refused anything.
+func unreadCredential(f smtp.Fault) bool {
+	switch f {
+	case smtp.FaultCertificateUnreadable, smtp.FaultCertificateKey, smtp.FaultCertificateKind,
+		smtp.FaultFederatedToken, smtp.FaultArcKey, smtp.FaultAccessToken:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package assertion
 
 import (
+	"net/http"
 	"slices"
 	"time"
 
@@ -32,7 +33,7 @@ func (v *Verifier) federated(r Request, token *jwt.Token, claims jwt.RegisteredC
 	case token.Method.Alg() != "RS256":
 		return unsupported(token)
 	case claims.Issuer != v.issuer.URL():
-		return refuse(50166, "Request to External OIDC endpoint failed: the sandbox asks none but its own issuer.")
+		return &Refusal{http.StatusBadRequest, "invalid_request", 50166, "Request to External OIDC endpoint failed."}
 	case v.issuer.Verify(r.Assertion) != nil:
 		return refuse(50013, "Assertion failed signature validation. [Reason - The provided signature value did not match the expected signature value.]")
 	}

@@ -58,6 +58,8 @@ type Trust struct {
 	Issuer   string `json:"issuer"`
 	Subject  string `json:"subject"`
 	Audience string `json:"audience"`
+	// EffectiveAfter is in how many seconds Entra ID knows it everywhere.
+	EffectiveAfter int `json:"effective_after_seconds,omitempty"`
 }
 
 // life is how long a new secret or federated credential is valid: the longest that the
@@ -121,8 +123,8 @@ func (r *Ring) AddSubject(name string, authority *x509.Certificate) Key {
 
 // AddTrust registers a federated credential.
 func (r *Ring) AddTrust(t Trust) Key {
-	now := time.Now()
-	return r.add(Key{Kind: KindFederated, Trust: &t, Start: now, End: now.Add(life)})
+	from := time.Now().Add(time.Duration(t.EffectiveAfter) * time.Second)
+	return r.add(Key{Kind: KindFederated, Trust: &t, Start: from, End: from.Add(life)})
 }
 
 // Remove removes a key. Its error is ErrUnknown.
