@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/smtpsend/smtpsend/bench/internal/postfix"
+	"github.com/smtpsend/smtpsend/internal/freeport"
 )
 
 // build makes a static, stripped binary, as releases are.
@@ -50,7 +50,7 @@ func (s settings) start(ctx context.Context, name string, environ ...string) (*r
 	}
 	r := &relay{}
 	for _, at := range []*string{&r.clear, &r.implicitTLS} {
-		port, err := postfix.FreePort()
+		port, err := freeport.Find()
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ package recipes_test
 import (
 	"bufio"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/freeport"
 )
 
 // block is a fenced block of a document: the first after the text.
@@ -69,12 +70,7 @@ func TestRelayTestPage(t *testing.T) {
 // freePort is a port that was free a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
+	port, err := freeport.Find()
 	if err != nil {
 		t.Fatal(err)
 	}

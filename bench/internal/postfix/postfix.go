@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/smtpsend/smtpsend/internal/freeport"
 )
 
 // mainCF spares Postfix all that is not its queue: look-ups, counting of
@@ -68,7 +70,7 @@ func Start(ctx context.Context, dir string) (*Postfix, error) {
 			return nil, err
 		}
 	}
-	port, err := FreePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return nil, err
 	}
@@ -105,17 +107,6 @@ func Start(ctx context.Context, dir string) (*Postfix, error) {
 		return nil, fmt.Errorf("starting Postfix: %w", err)
 	}
 	return p, p.ready(ctx)
-}
-
-// FreePort is a port of loopback that no one listens on now.
-func FreePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
 
 // ready waits until it takes connections.
