@@ -26,7 +26,7 @@ func TestTwoCredentialsAreRefusedByTheirVariables(t *testing.T) {
 	} {
 		o := options(t, ids(tt.set...)...)
 		o.EnvFile = tt.envFile
-		if got := strings.Join(problems(t, o), "\n"); !strings.Contains(got, "give several credentials, keep one: "+tt.want) {
+		if got := strings.Join(problems(t, o), "\n"); !strings.Contains(got, "is not the only credential that is set: keep one: "+tt.want) {
 			t.Errorf("%v: %s", tt.set, got)
 		}
 	}
@@ -51,6 +51,26 @@ func TestWhatIsOnlyOfferedNeverContradicts(t *testing.T) {
 		}
 		if isSecret := want == credential.Secret; isSecret == cfg.OfficeClientSecret.IsZero() {
 			t.Errorf("%s: the secret is there: %v", ours, !isSecret)
+		}
+	}
+}
+
+// TestWhatBelongsToAnotherCredential has no effect, and that is said of what is ours.
+func TestWhatBelongsToAnotherCredential(t *testing.T) {
+	const certificate = "has no effect: the credential in use is certificate, by SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE"
+	for _, tt := range []struct{ set, want string }{
+		{"SMTPSEND_OFFICE_CLIENT_SECRET_NEXT=" + hidden, "SMTPSEND_OFFICE_CLIENT_SECRET_NEXT " + certificate},
+		{"SMTPSEND_OFFICE_CLIENT_SECRET_NEXT_FILE=/n", "SMTPSEND_OFFICE_CLIENT_SECRET_NEXT " + certificate},
+		{"SMTPSEND_OFFICE_CLIENT_SECRET_EXPIRES=2027-11-30", "SMTPSEND_OFFICE_CLIENT_SECRET_EXPIRES " + certificate},
+		{"SMTPSEND_OFFICE_FEDERATED_AUDIENCE=api://x", "SMTPSEND_OFFICE_FEDERATED_AUDIENCE " + certificate},
+		{"SMTPSEND_OFFICE_CLIENT_CERTIFICATE_NEXT_FILE=/n", ""},
+		{"AZURE_CLIENT_SECRET=" + hidden, ""},
+		{"AZURESUBSCRIPTION_SERVICE_CONNECTION_ID=x", ""},
+	} {
+		got := strings.Join(problems(t, options(t, ids("SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE=/c", tt.set)...)), "\n")
+		isWarned := strings.Contains(got, "has no effect")
+		if isWarned != (tt.want != "") || !strings.Contains(got, tt.want) || strings.Contains(got, "different places") {
+			t.Errorf("%s: %s", tt.set, got)
 		}
 	}
 }
