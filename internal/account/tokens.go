@@ -47,8 +47,8 @@ func (a *Account) newTokens(minLife time.Duration) (*tokencache.Cache, error) {
 		o.Grace = -1 // in tokencache 0 means its default
 	}
 	material, err := a.proof.KeyMaterial(a.opts.CacheDir)
-	if err != nil {
-		return nil, err
+	if err != nil && a.opts.Warn != nil {
+		a.opts.Warn(err) // as when the token cannot be kept: mail goes out all the same
 	}
 	if len(material) > 0 {
 		if o.Key, err = tokencache.NewKey(a.proof.Identity(), material); err != nil {
