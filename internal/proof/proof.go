@@ -53,10 +53,11 @@ func New(o Options) *Proof {
 	return &Proof{cfg: o.Config, opts: o}
 }
 
-// InUse is the credential that the settings chose: one of its fields.
+// InUse is the credential that the settings chose: Credential or Elsewhere.
 type InUse struct {
 	Credential entra.Credential
 	Elsewhere  entra.Elsewhere
+	Pair       *keypair.Pair // what a certificate's Credential began with; nil for other kinds
 }
 
 // InUse is what the settings chose. One that cannot be made is tried again when it is
@@ -84,7 +85,7 @@ func (p *Proof) makeCredential() (InUse, error) {
 			return InUse{}, err
 		}
 		p.warnOfEnd(pair.NotAfter)
-		return InUse{Credential: p.renewed(entra.Certificate(pair, p.cfg.OfficeClientCertificateChain))}, nil
+		return InUse{Credential: p.renewed(entra.Certificate(pair, p.cfg.OfficeClientCertificateChain)), Pair: pair}, nil
 	case credential.Federated:
 		p.warnOfEnd(nil)
 		return InUse{Credential: entra.Federated(p.FederatedToken())}, nil
