@@ -2,11 +2,11 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/credential"
+	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/idtoken"
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/presented"
@@ -41,7 +41,7 @@ func inUse(ctx context.Context, acct *account.Account) (Credential, error) {
 	case credential.Federated:
 		token, err := acct.Proof().FederatedToken()(ctx)
 		if err != nil {
-			return c, fmt.Errorf("the federated token %w", err)
+			return c, &entra.FederatedError{Err: err}
 		}
 		claims, ok := idtoken.ReadClaims(token)
 		if !ok {
