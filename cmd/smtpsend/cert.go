@@ -6,16 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/certkeeper"
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/credential"
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/exit/ending"
-	"github.com/smtpsend/smtpsend/internal/session"
+	"github.com/smtpsend/smtpsend/internal/graph"
 	"github.com/smtpsend/smtpsend/internal/usage"
-	"github.com/smtpsend/smtpsend/internal/view"
 )
 
 func newCert(g *application) *cobra.Command {
@@ -43,19 +39,10 @@ func certFailed(g *application, cfg *config.Config, mailbox string, err error) e
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	if code := certkeeper.Code(err); code != exit.OK {
+	code := certkeeper.Code(err)
+	_, ofGraph := errors.AsType[*graph.Error](err)
+	if code != exit.OK && !ofGraph {
 		return exit.With(code, err)
 	}
-	e, ok := errors.AsType[*session.Error](err)
-	if !ok {
-		return noToken(g, cfg, mailbox, err)
-	}
-	finding := diagnosis.Find(e.Symptom(), account.Facts(cfg, mailbox, ""))
-	code := ending.FailureCode(e, finding)
-	if g.json {
-		g.out.JSON(view.Failed{Error: err.Error(), ExitCode: code, Finding: &finding})
-	} else {
-		view.Failure(g.out, finding, err.Error())
-	}
-	return &exit.Error{Code: code, Err: err, Shown: true}
+	return withFinding(g, cfg, mailbox, err, code)
 }

@@ -3,19 +3,13 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/smtpsend/smtpsend/internal/account"
 	"github.com/smtpsend/smtpsend/internal/address"
 	"github.com/smtpsend/smtpsend/internal/config"
-	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/exit"
-	"github.com/smtpsend/smtpsend/internal/exit/ending"
-	"github.com/smtpsend/smtpsend/internal/session"
-	"github.com/smtpsend/smtpsend/internal/smtp"
 	"github.com/smtpsend/smtpsend/internal/usage"
 	"github.com/smtpsend/smtpsend/internal/view"
 	"github.com/smtpsend/smtpsend/tokencache"
@@ -124,21 +118,4 @@ func printToken(g *application, t *tokenFlags, mailbox string, entry tokencache.
 		g.out.Exactly(token + "\n")
 	}
 	return nil
-}
-
-// noToken explains why there is none, as send would.
-func noToken(g *application, cfg *config.Config, mailbox string, err error) error {
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	e := &session.Error{Stage: smtp.StageToken, Err: err, Fault: diagnosis.FaultOf(err)}
-	known := account.Facts(cfg, mailbox, "")
-	finding := diagnosis.Find(e.Symptom(), known)
-	code := ending.FailureCode(e, finding)
-	if g.json {
-		g.out.JSON(view.Failed{Error: err.Error(), ExitCode: code, Finding: &finding})
-	} else {
-		view.Failure(g.out, finding, err.Error())
-	}
-	return &exit.Error{Code: code, Err: err, Shown: true}
 }

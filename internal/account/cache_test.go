@@ -115,6 +115,24 @@ func TestCacheWorksForEachKind(t *testing.T) {
 	}
 }
 
+// TestKeyFileThatCannotBeMade: the token is not kept, which is said, and mail goes out.
+func TestKeyFileThatCannotBeMade(t *testing.T) {
+	url, asked := newEndpoint(t)
+	taken := write(t, filepath.Join(t.TempDir(), "file"), "")
+	cfg := only(t, "SMTPSEND_OFFICE_MANAGED_IDENTITY=system", "AZURE_POD_IDENTITY_AUTHORITY_HOST="+strings.TrimSuffix(url, "/token"))
+	for n := range int32(2) {
+		var warnings []error
+		a := account.New(cfg, account.Options{CacheDir: filepath.Join(taken, "dir"), Warn: func(err error) { warnings = append(warnings, err) }})
+		got, err := a.Token(t.Context())
+		if err != nil || got.AccessToken != accessToken || asked.Load() != n+1 {
+			t.Errorf("%v, %v, asked %d times", got, err, asked.Load())
+		}
+		if len(warnings) != 1 || !strings.Contains(warnings[0].Error(), "key file") {
+			t.Errorf("warnings: %v", warnings)
+		}
+	}
+}
+
 func TestTokenThatAnotherProgramKeepsIsNotKeptTwice(t *testing.T) {
 	dir := t.TempDir()
 	name := write(t, filepath.Join(t.TempDir(), "token"), accessToken+"\n")

@@ -21,6 +21,8 @@ func (c checks) choose() {
 	}
 	c.cfg.OfficeClientID, c.cfg.OfficeTenantID = c.found.values[setting.ClientID].text.Reveal(), c.found.values[setting.TenantID].text.Reveal()
 	switch named, ok := c.named(choice); {
+	case err == nil && choice.Kind != "":
+		c.warnOfOthers(choice)
 	case err == nil:
 	case ok && !errors.Is(err, credential.ErrSeveral): // which names them
 		c.found.problem(SeverityError, named, err.Error())
@@ -92,26 +94,35 @@ func (c *Config) TokenCommand() program.Program { return c.tokenCommand }
 
 // keepSecrets puts the secrets into the fields, those of the chosen credential alone.
 func (c checks) keepSecrets() {
-	take := func(kind credential.Kind, name string) (s secret.String) {
-		if c.cfg.Credential.Kind == kind {
+	take := func(name string) (s secret.String) {
+		if credential.KindOf(name) == c.cfg.Credential.Kind {
 			s = c.found.values[name].text
 		}
 		return s
 	}
-	c.cfg.OfficeClientSecret = take(credential.Secret, setting.ClientSecret)
-	c.cfg.OfficeClientSecretNext = take(credential.Secret, setting.ClientSecretNext)
-	c.cfg.OfficeClientCertificatePassword = take(credential.Certificate, setting.ClientCertificatePassword)
+	c.cfg.OfficeClientSecret = take(setting.ClientSecret)
+	c.cfg.OfficeClientSecretNext = take(setting.ClientSecretNext)
+	c.cfg.OfficeClientCertificatePassword = take(setting.ClientCertificatePassword)
 }
 
-// needs reports that a secret belongs to the chosen credential: others are not read.
+// needs reports that a secret belongs to the chosen credential, or to none: others are not
+// read.
 func (c checks) needs(s setting.Setting) bool {
-	switch s.Name {
-	case setting.ClientSecret, setting.ClientSecretNext:
-		return c.cfg.Credential.Kind == credential.Secret
-	case setting.ClientCertificatePassword:
-		return c.cfg.Credential.Kind == credential.Certificate
+	kind := credential.KindOf(s.Name)
+	return kind == "" || kind == c.cfg.Credential.Kind
+}
+
+// warnOfOthers warns of settings of ours that belong to another credential than the chosen
+// one: who has set them waits for what they do.
+func (c checks) warnOfOthers(choice credential.Choice) {
+	for name, e := range c.found.values {
+		kind := credential.KindOf(name)
+		isOther := kind != "" && kind != choice.Kind
+		isOurs := e.origin.Source != SourceAzure && e.origin.Source != SourceDefault
+		if isOther && isOurs {
+			c.found.problem(SeverityWarning, name, "has no effect: the credential in use is "+choice.String())
+		}
 	}
-	return true
 }
 
 // FederatedAudience is the audience of a federated token: the setting's, or that of the

@@ -80,6 +80,26 @@ func TestAzurePipelinesNamesItsClient(t *testing.T) {
 	}
 }
 
+// TestWhatBelongsToAnotherCredential has no effect, and that is said of what is ours.
+func TestWhatBelongsToAnotherCredential(t *testing.T) {
+	const certificate = "has no effect: the credential in use is certificate, by SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE"
+	for _, tt := range []struct{ set, want string }{
+		{"SMTPSEND_OFFICE_CLIENT_SECRET_NEXT=" + hidden, "SMTPSEND_OFFICE_CLIENT_SECRET_NEXT " + certificate},
+		{"SMTPSEND_OFFICE_CLIENT_SECRET_NEXT_FILE=/n", "SMTPSEND_OFFICE_CLIENT_SECRET_NEXT " + certificate},
+		{"SMTPSEND_OFFICE_CLIENT_SECRET_EXPIRES=2027-11-30", "SMTPSEND_OFFICE_CLIENT_SECRET_EXPIRES " + certificate},
+		{"SMTPSEND_OFFICE_FEDERATED_AUDIENCE=api://x", "SMTPSEND_OFFICE_FEDERATED_AUDIENCE " + certificate},
+		{"SMTPSEND_OFFICE_CLIENT_CERTIFICATE_NEXT_FILE=/n", ""},
+		{"AZURE_CLIENT_SECRET=" + hidden, ""},
+		{"AZURESUBSCRIPTION_SERVICE_CONNECTION_ID=x", ""},
+	} {
+		got := strings.Join(problems(t, options(t, ids("SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE=/c", tt.set)...)), "\n")
+		isWarned := strings.Contains(got, "has no effect")
+		if isWarned != (tt.want != "") || !strings.Contains(got, tt.want) || strings.Contains(got, "different places") {
+			t.Errorf("%s: %s", tt.set, got)
+		}
+	}
+}
+
 // TestSecretsOfOtherKindsAreNotRead: their commands do not run, their files may be absent.
 func TestSecretsOfOtherKindsAreNotRead(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "ran")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/ascii"
+	"github.com/smtpsend/smtpsend/internal/credential"
 
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/loopback"
@@ -139,7 +140,7 @@ func isMultiTenant(tenant string) bool {
 // which is what half a set of AZURE_ variables amounts to.
 func (c checks) mixture() {
 	id, secret := c.found.values["OFFICE_CLIENT_ID"].origin.Source, c.found.values["OFFICE_CLIENT_SECRET"].origin.Source
-	if id != "" && secret != "" && (id == SourceAzure) != (secret == SourceAzure) {
+	if c.cfg.Credential.Kind == credential.Secret && id != "" && (id == SourceAzure) != (secret == SourceAzure) {
 		c.found.problem(SeverityWarning, "OFFICE_CLIENT_SECRET", "and "+Prefix+"OFFICE_CLIENT_ID come from different places, one of them AZURE_ variables: check that they belong to one application")
 	}
 }

@@ -93,6 +93,25 @@ func candidates() []candidate {
 	}
 }
 
+// KindOf is the kind that a setting, by its name without the prefix, belongs to; "" for a
+// setting of no credential.
+func KindOf(name string) Kind {
+	switch name {
+	case setting.ClientSecretNext, setting.ClientSecretExpires:
+		return Secret
+	case setting.ClientCertificateKeyFile, setting.ClientCertificatePassword, setting.ClientCertificateNextFile, setting.ClientCertificateChain:
+		return Certificate
+	case setting.FederatedAudience, setting.ServiceConnectionID:
+		return Federated
+	}
+	for _, c := range candidates() {
+		if c.setting == name {
+			return c.kind
+		}
+	}
+	return ""
+}
+
 // Given is a value of a setting, and the variable that it came from.
 type Given struct {
 	Value   string // "" for a secret, whose value the choice does not need

@@ -26,11 +26,11 @@ func inUse(ctx context.Context, acct *account.Account) (Credential, error) {
 	c := Credential{Kind: choice.String()}
 	switch choice.Kind {
 	case credential.Certificate:
-		pair, err := keypair.Read(ctx, acct.Proof().CertificateFiles())
+		used, err := acct.Proof().InUse() // not read again: decrypting a key is made to cost much
 		if err != nil {
 			return c, err
 		}
-		_, leaf, err := pair.Signer()
+		_, leaf, err := used.Pair.Signer()
 		if err != nil {
 			return c, err
 		}

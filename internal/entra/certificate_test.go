@@ -18,7 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
+	"github.com/smtpsend/smtpsend/internal/idtoken"
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/smtp"
@@ -200,6 +202,12 @@ func TestFederatedTokenIsSentUnchangedAndNew(t *testing.T) {
 	absent, ok := errors.AsType[*entra.FederatedError](err)
 	if !ok || absent.Fault() != smtp.FaultFederatedToken || !strings.Contains(err.Error(), "the federated token is empty") {
 		t.Error(err)
+	}
+	_, err = source(e, entra.Federated(func(context.Context) (secret.String, error) {
+		return secret.String{}, &idtoken.Error{Err: errors.New("cannot be had"), Temporary: true}
+	})).Token(t.Context())
+	if got := diagnosis.FaultOf(err); got != smtp.FaultFederatedTrouble {
+		t.Errorf("trouble of a CI system is %s: %v", got, err)
 	}
 }
 

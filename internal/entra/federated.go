@@ -37,6 +37,9 @@ func (e *FederatedError) Fault() smtp.Fault {
 	if errors.Is(e.Err, context.Canceled) {
 		return smtp.FaultCancelled
 	}
+	if e, ok := errors.AsType[*idtoken.Error](e.Err); ok && e.Temporary {
+		return smtp.FaultFederatedTrouble
+	}
 	return smtp.FaultFederatedToken
 }
 

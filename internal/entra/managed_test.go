@@ -11,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/entra"
@@ -100,6 +102,39 @@ func TestWhatAHostSaysInPlaceOfAToken(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "abcdefghijklmnop") {
 			t.Errorf("%s: the answer may hold a token: %v", name, err)
 		}
+	}
+}
+
+// unreachable is a network in which every request ends with an error.
+type unreachable struct {
+	err   error
+	asked int
+}
+
+func (u *unreachable) RoundTrip(*http.Request) (*http.Response, error) {
+	u.asked++
+	return nil, u.err
+}
+
+// TestSilentHostIsAskedTwice: each of these requests may take seconds.
+func TestSilentHostIsAskedTwice(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err   error
+		asked int
+	}{
+		"no route":         {syscall.EHOSTUNREACH, 2},
+		"no answer":        {os.ErrDeadlineExceeded, 2},
+		"an agent's start": {syscall.ECONNREFUSED, 5},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			network := &unreachable{err: tt.err}
+			source := entra.New(entra.Options{Elsewhere: entra.ManagedIdentity{Endpoint: "http://169.254.169.254"}, Scopes: []string{scope}, HTTPClient: &http.Client{Transport: network}})
+			_, err := source.Token(t.Context())
+			var failed *entra.Error
+			if !errors.As(err, &failed) || network.asked != tt.asked || failed.Attempts != tt.asked {
+				t.Errorf("%s: %v after %d requests, want %d", name, err, network.asked, tt.asked)
+			}
+		})
 	}
 }
 

@@ -23,6 +23,11 @@ const (
 	maxAttempts = 5
 	firstPause  = 500 * time.Millisecond
 
+	// maxSilent is maxAttempts where the endpoint of a managed identity does not answer: it
+	// is on this host or its link. Most often the host is not in Azure, and then five
+	// requests would take half a minute.
+	maxSilent = 2
+
 	// maxPause is the longest Retry-After that is waited for when the context
 	// has no deadline. Entra asks for 60 s.
 	maxPause = 5 * time.Minute
@@ -30,7 +35,7 @@ const (
 
 // pause tells whether to ask again after e and how long to wait before.
 func pause(ctx context.Context, e *Error) (wait time.Duration, again bool) {
-	if ctx.Err() != nil || !e.Transient() || e.Attempts >= maxAttempts {
+	if ctx.Err() != nil || !e.Transient() || e.Attempts >= e.mostAttempts() {
 		return 0, false
 	}
 	if e.told {
@@ -46,6 +51,16 @@ func pause(ctx context.Context, e *Error) (wait time.Duration, again bool) {
 		return wait, false
 	}
 	return wait, true
+}
+
+// mostAttempts is how often the endpoint is asked. A connection that is refused costs no
+// time: the agent is perhaps being started.
+func (e *Error) mostAttempts() int {
+	isSilent := e.identity && e.Err != nil && diagnosis.FaultOf(e.Err) != smtp.FaultConnectionRefused
+	if isSilent {
+		return maxSilent
+	}
+	return maxAttempts
 }
 
 // Refusal reports that the endpoint refused for good: asking again with the

@@ -22,10 +22,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/printable"
 	"github.com/smtpsend/smtpsend/internal/redact"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // Limits of one request.
@@ -64,6 +66,11 @@ func (e *Error) Error() string {
 
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Symptom describes the error for the catalogue of failures.
+func (e *Error) Symptom() diagnosis.Symptom {
+	return diagnosis.Symptom{Stage: smtp.StageToken, Fault: diagnosis.FaultOf(e.Err), HTTPStatus: e.Status, Text: e.Error()}
+}
 
 // Temporary reports that the same request may be done later.
 func (e *Error) Temporary() bool {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smtpsend/smtpsend/internal/diagnosis"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/graph"
 	"github.com/smtpsend/smtpsend/internal/keypair"
@@ -80,17 +81,22 @@ func TestGraphRefuses(t *testing.T) {
 		return err
 	}
 	for name, tt := range map[string]struct {
-		err  error
-		code string
+		err   error
+		code  string
+		named string // in the catalogue of failures
 	}{
-		"a proof by another key":               {add(object, second), "Authentication_MissingOrMalformed"},
-		"another application":                  {add(tenant.NewGUID(), first), "Request_ResourceNotFound"},
-		"a key that is gone":                   {client.RemoveKey(t.Context(), object, first, tenant.NewGUID()), "Request_BadRequest"},
-		"the application without a permission": {func() error { _, _, err := client.Application(t.Context(), box.ClientID()); return err }(), "Authorization_RequestDenied"},
+		"a proof by another key":               {add(object, second), "Authentication_MissingOrMalformed", "graph-proof-refused"},
+		"another application":                  {add(tenant.NewGUID(), first), "Request_ResourceNotFound", "graph-object-unknown"},
+		"a key that is gone":                   {client.RemoveKey(t.Context(), object, first, tenant.NewGUID()), "Request_BadRequest", "graph-refused"},
+		"the application without a permission": {func() error { _, _, err := client.Application(t.Context(), box.ClientID()); return err }(), "Authorization_RequestDenied", "graph-permission-missing"},
 	} {
 		var refused *graph.Error
 		if !errors.As(tt.err, &refused) || refused.Code != tt.code || refused.Message == "" || refused.RequestID == "" {
 			t.Errorf("%s: %v", name, tt.err)
+			continue
+		}
+		if found := diagnosis.Find(refused.Symptom(), diagnosis.Facts{}); found.Code != tt.named {
+			t.Errorf("%s is named %s, want %s", name, found.Code, tt.named)
 		}
 	}
 	if n := len(box.Credentials().Application().Certificates()); n != 1 {
@@ -159,28 +165,34 @@ func TestWhatIsNotGraph(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer http.HandlerFunc
 		want   string
+		named  string // in the catalogue of failures
 	}{
-		"a page": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); w.Write([]byte("<html>\x1b[2J")) }, "Microsoft Graph refused addKey with HTTP 502"},
+		"a page": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); w.Write([]byte("<html>\x1b[2J")) }, "Microsoft Graph refused addKey with HTTP 502", "graph-trouble"},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, box.URL()+"/elsewhere", http.StatusTemporaryRedirect)
-		}, "Microsoft Graph refused addKey with HTTP 307"},
+		}, "Microsoft Graph refused addKey with HTTP 307", "graph-refused"},
 		"an endless answer": {func(w http.ResponseWriter, _ *http.Request) {
 			for chunk := strings.Repeat("x", 1<<16); ; {
 				if _, err := w.Write([]byte(chunk)); err != nil {
 					return
 				}
 			}
-		}, "Microsoft Graph: addKey: the answer is longer than 1 MiB"},
-		"no JSON": {func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("hi")) }, "Microsoft Graph: addKey: the answer is not JSON of the expected form"},
+		}, "Microsoft Graph: addKey: the answer is longer than 1 MiB", "graph-trouble"},
+		"no JSON": {func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("hi")) }, "Microsoft Graph: addKey: the answer is not JSON of the expected form", "graph-trouble"},
 		"its own token": {func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(400)
 			w.Write([]byte(`{"error":{"code":"x","message":"` + r.Header.Get("Authorization") + `"}}`))
-		}, "Microsoft Graph refused addKey with HTTP 400: x: Bearer [redacted]"},
+		}, "Microsoft Graph refused addKey with HTTP 400: x: Bearer [redacted]", "graph-refused"},
 	} {
 		answer = tt.answer
 		_, err := client.AddKey(t.Context(), "id", first, first.Certificate())
-		if err == nil || err.Error() != tt.want {
+		failed, ok := errors.AsType[*graph.Error](err)
+		if !ok || err.Error() != tt.want {
 			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if found := diagnosis.Find(failed.Symptom(), diagnosis.Facts{}); found.Code != tt.named {
+			t.Errorf("%s is named %s, want %s", name, found.Code, tt.named)
 		}
 	}
 	client.Base = strings.Replace(box.URL(), "https", "http", 1)

@@ -6,6 +6,7 @@ package idtoken
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,14 +16,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/backoff"
 	"github.com/smtpsend/smtpsend/internal/loopback"
 	"github.com/smtpsend/smtpsend/internal/program"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/secretfile"
 )
 
-// requestTimeout bounds a request to a CI system.
-const requestTimeout = 30 * time.Second
+const (
+	// requestTimeout bounds what is asked of a CI system, in all.
+	requestTimeout = 30 * time.Second
+	// maxRequests with firstPause waits 2 to 4 s in all.
+	maxRequests = 4
+	firstPause  = 500 * time.Millisecond
+)
 
 // maxAnswer is how much of its answer is read, in octets.
 const maxAnswer = 1 << 20
@@ -31,7 +38,12 @@ const maxAnswer = 1 << 20
 type Get func(ctx context.Context) (secret.String, error)
 
 // Error says why there is no token. It never holds what was read.
-type Error struct{ Err error }
+type Error struct {
+	Err error
+	// Temporary says that a CI system did not answer, or has trouble: a later call may get
+	// a token.
+	Temporary bool
+}
 
 // Error is a predicate of the token, for people.
 func (e *Error) Error() string { return e.Err.Error() }
@@ -40,8 +52,15 @@ func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
 func unavailable(format string, args ...any) (secret.String, error) {
-	return secret.String{}, &Error{fmt.Errorf("cannot be had: "+format, args...)}
+	err := fmt.Errorf("cannot be had: "+format, args...)
+	_, isTemporary := errors.AsType[temporaryError](err)
+	return secret.String{}, &Error{err, isTemporary}
 }
+
+// temporaryError is trouble of a CI system or of the network.
+type temporaryError struct{ error }
+
+func (e temporaryError) Unwrap() error { return e.error }
 
 // FromFile reads the file name, as Kubernetes has one.
 func FromFile(name string) Get {
@@ -136,10 +155,22 @@ func (r Request) at(pairs ...string) (*url.URL, error) {
 	return at, nil
 }
 
-// do asks, and takes the token from the member of that name.
+// do asks, and takes the token from the member of that name. After trouble it asks again.
 func (r Request) do(ctx context.Context, method string, at *url.URL, member string) (secret.String, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	for n := 1; ; n++ {
+		token, err := r.once(ctx, method, at, member)
+		if _, isTemporary := errors.AsType[temporaryError](err); !isTemporary || n == maxRequests {
+			return token, err
+		}
+		if ended := backoff.Sleep(ctx, backoff.Spread(backoff.Doubling(firstPause, requestTimeout, n))); ended != nil {
+			return token, fmt.Errorf("%w: %w", ended, err)
+		}
+	}
+}
+
+func (r Request) once(ctx context.Context, method string, at *url.URL, member string) (secret.String, error) {
 	request, err := http.NewRequestWithContext(ctx, method, at.String(), nil)
 	if err != nil {
 		return secret.String{}, err
@@ -154,13 +185,19 @@ func (r Request) do(ctx context.Context, method string, at *url.URL, member stri
 		if outer, ok := errors.AsType[*url.Error](err); ok {
 			err = outer.Err // whose text repeats method and URL
 		}
-		return secret.String{}, err
+		_, isUntrusted := errors.AsType[*tls.CertificateVerificationError](err)
+		if isUntrusted || errors.Is(err, context.Canceled) {
+			return secret.String{}, err
+		}
+		return secret.String{}, temporaryError{err}
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return secret.String{}, fmt.Errorf("reading the answer: %w", err)
+		return secret.String{}, temporaryError{fmt.Errorf("reading the answer: %w", err)}
+	case hasTrouble(response.StatusCode):
+		return secret.String{}, temporaryError{fmt.Errorf("it said HTTP %d", response.StatusCode)}
 	case len(body) > maxAnswer:
 		return secret.String{}, errors.New("its answer is longer than 1 MiB")
 	case response.StatusCode != http.StatusOK:
@@ -172,4 +209,9 @@ func (r Request) do(ctx context.Context, method string, at *url.URL, member stri
 		return secret.String{}, errors.New("its answer has no token")
 	}
 	return secret.New(token), nil
+}
+
+// hasTrouble reports an HTTP status after which the same request may be answered.
+func hasTrouble(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500
 }

@@ -1,14 +1,19 @@
 package idtoken_test
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/idtoken"
@@ -80,7 +85,7 @@ func TestGitHubAndAzurePipelines(t *testing.T) {
 // address's parameters or what was answered.
 func TestAnswersThatAreNoToken(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
-	defer other.Close()
+	t.Cleanup(other.Close)
 	for name, tt := range map[string]struct {
 		answer http.HandlerFunc
 		want   string
@@ -104,17 +109,72 @@ func TestAnswersThatAreNoToken(t *testing.T) {
 			fmt.Fprint(w, `{"value":"a`)
 		}, "reading the answer: unexpected EOF"},
 	} {
-		server := httptest.NewServer(tt.answer)
-		client := server.Client()
-		client.CheckRedirect = stay
-		_, err := idtoken.FromGitHub(idtoken.Request{URL: server.URL + "/?sig=s3cret", Token: secret.New(jobToken), Client: client}, "a")(t.Context())
-		if err == nil || !strings.HasSuffix(err.Error(), ": "+tt.want) || !strings.HasPrefix(err.Error(), "cannot be had: GitHub Actions at 127.0.0.1:") {
-			t.Errorf("%s: %v", name, err)
-		} else if strings.Contains(err.Error(), jobToken) || strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("%s: it leaks: %v", name, err)
-		}
-		server.Close()
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // after trouble it is asked again
+			server := httptest.NewServer(tt.answer)
+			defer server.Close()
+			client := server.Client()
+			client.CheckRedirect = stay
+			_, err := idtoken.FromGitHub(idtoken.Request{URL: server.URL + "/?sig=s3cret", Token: secret.New(jobToken), Client: client}, "a")(t.Context())
+			if err == nil || !strings.HasSuffix(err.Error(), ": "+tt.want) || !strings.HasPrefix(err.Error(), "cannot be had: GitHub Actions at 127.0.0.1:") {
+				t.Errorf("%s: %v", name, err)
+			} else if strings.Contains(err.Error(), jobToken) || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%s: it leaks: %v", name, err)
+			}
+		})
 	}
+}
+
+// ci answers with one status after the other, 0 being no answer.
+type ci struct {
+	statuses []int
+	asked    int
+}
+
+func (c *ci) RoundTrip(r *http.Request) (*http.Response, error) {
+	status := c.statuses[min(c.asked, len(c.statuses)-1)]
+	c.asked++
+	if status == 0 {
+		return nil, syscall.ECONNRESET
+	}
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(`{"value":"tok.en.x"}`)), Request: r}, nil
+}
+
+// TestTroubleOfTheCISystemPasses, and what does not pass is not asked again.
+func TestTroubleOfTheCISystemPasses(t *testing.T) {
+	for _, tt := range []struct {
+		statuses    []int
+		asked       int
+		isTemporary bool
+		isToken     bool
+	}{
+		{[]int{503, 0, 200}, 3, false, true},
+		{[]int{429}, 4, true, false},
+		{[]int{0}, 4, true, false},
+		{[]int{403}, 1, false, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			system := &ci{statuses: tt.statuses}
+			_, err := idtoken.FromGitHub(idtoken.Request{URL: "https://ci.example/", Client: &http.Client{Transport: system}}, "a")(t.Context())
+			failed, isError := errors.AsType[*idtoken.Error](err)
+			if isError == tt.isToken || system.asked != tt.asked || (isError && failed.Temporary != tt.isTemporary) {
+				t.Errorf("%v: %v after %d requests", tt.statuses, err, system.asked)
+			}
+		})
+	}
+}
+
+// TestInterruptedWhileTheCISystemHasTrouble ends at once, and says so.
+func TestInterruptedWhileTheCISystemHasTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Millisecond, cancel)
+		began := time.Now()
+		_, err := idtoken.FromGitHub(idtoken.Request{URL: "https://ci.example/", Client: &http.Client{Transport: &ci{statuses: []int{503}}}}, "a")(ctx)
+		if took := time.Since(began); !errors.Is(err, context.Canceled) || took != time.Millisecond {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
 }
 
 func TestOnlyHTTPSIsAsked(t *testing.T) {

@@ -53,10 +53,11 @@ func New(o Options) *Proof {
 	return &Proof{cfg: o.Config, opts: o}
 }
 
-// InUse is the credential that the settings chose: one of its fields.
+// InUse is the credential that the settings chose: Credential or Elsewhere.
 type InUse struct {
 	Credential entra.Credential
 	Elsewhere  entra.Elsewhere
+	Pair       *keypair.Pair // what a certificate's Credential began with; nil for other kinds
 }
 
 // InUse is what the settings chose. One that cannot be made is tried again when it is
@@ -84,7 +85,7 @@ func (p *Proof) makeCredential() (InUse, error) {
 			return InUse{}, err
 		}
 		p.warnOfEnd(pair.NotAfter)
-		return InUse{Credential: p.renewed(entra.Certificate(pair, p.cfg.OfficeClientCertificateChain))}, nil
+		return InUse{Credential: p.renewed(entra.Certificate(pair, p.cfg.OfficeClientCertificateChain)), Pair: pair}, nil
 	case credential.Federated:
 		p.warnOfEnd(nil)
 		return InUse{Credential: entra.Federated(p.FederatedToken())}, nil
@@ -255,9 +256,14 @@ func (p *Proof) Identity() tokencache.Identity {
 // that stays the same.
 const keyFile = "key"
 
+// keyFileWait is how long another process that makes the file is waited for, which takes
+// milliseconds unless it was stopped.
+const keyFileWait = 5 * time.Second
+
 // KeyMaterial are the octets from which the key of the cache in that directory is made;
 // none when the token stays in this process, as it does without a directory. A token that
-// another program keeps in a file is not kept a second time.
+// another program keeps in a file is not kept a second time. The error is about the key
+// file.
 func (p *Proof) KeyMaterial(cacheDir string) ([]byte, error) {
 	isInFile := p.cfg.Credential.Kind == credential.AccessToken && p.cfg.Credential.Way == credential.File
 	if cacheDir == "" || isInFile {
@@ -275,5 +281,7 @@ func (p *Proof) KeyMaterial(cacheDir string) ([]byte, error) {
 			return nil, nil
 		}
 	}
-	return tokencache.KeyFile(context.Background(), filepath.Join(cacheDir, keyFile))
+	ctx, cancel := context.WithTimeout(context.Background(), keyFileWait)
+	defer cancel()
+	return tokencache.KeyFile(ctx, filepath.Join(cacheDir, keyFile))
 }

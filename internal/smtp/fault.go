@@ -39,6 +39,7 @@ const (
 	FaultCertificateKey        Fault = "certificate-key-mismatch"
 	FaultCertificateKind       Fault = "certificate-not-rsa" // or a short key
 	FaultFederatedToken        Fault = "federated-token-absent"
+	FaultFederatedTrouble      Fault = "federated-token-trouble" // of a CI system, for a while
 	FaultManagedIdentity       Fault = "managed-identity-absent"
 	FaultArcKey                Fault = "arc-key-unreadable"
 	FaultAccessToken           Fault = "access-token-absent"
