@@ -26,7 +26,7 @@ func TestTwoCredentialsAreRefusedByTheirVariables(t *testing.T) {
 	} {
 		o := options(t, ids(tt.set...)...)
 		o.EnvFile = tt.envFile
-		if got := strings.Join(problems(t, o), "\n"); !strings.Contains(got, "give several credentials, keep one: "+tt.want) {
+		if got := strings.Join(problems(t, o), "\n"); !strings.Contains(got, "is one of several credentials, keep one: "+tt.want) {
 			t.Errorf("%v: %s", tt.set, got)
 		}
 	}

@@ -100,7 +100,7 @@ type Given struct {
 }
 
 // ErrSeveral is wrapped by the error of settings that name two kinds.
-var ErrSeveral = errors.New("give several credentials, keep one")
+var ErrSeveral = errors.New("is one of several credentials, keep one")
 
 // Choose returns the credential of the settings, or else of the environment. given
 // returns the value of a setting, by its name without the prefix. The zero Choice says

@@ -56,8 +56,8 @@ func TestChooseRefuses(t *testing.T) {
 		given settings
 		want  string
 	}{
-		"two kinds":            {settings{"OFFICE_CLIENT_SECRET": "", "OFFICE_CLIENT_CERTIFICATE_FILE": "/c"}, "give several credentials, keep one: SMTPSEND_OFFICE_CLIENT_SECRET, SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE"},
-		"two ways of one":      {settings{"OFFICE_FEDERATED_TOKEN_FILE": "/t", "OFFICE_FEDERATED_TOKEN_COMMAND": "c"}, "give several credentials, keep one: SMTPSEND_OFFICE_FEDERATED_TOKEN_FILE, SMTPSEND_OFFICE_FEDERATED_TOKEN_COMMAND"},
+		"two kinds":            {settings{"OFFICE_CLIENT_SECRET": "", "OFFICE_CLIENT_CERTIFICATE_FILE": "/c"}, "is one of several credentials, keep one: SMTPSEND_OFFICE_CLIENT_SECRET, SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE"},
+		"two ways of one":      {settings{"OFFICE_FEDERATED_TOKEN_FILE": "/t", "OFFICE_FEDERATED_TOKEN_COMMAND": "c"}, "is one of several credentials, keep one: SMTPSEND_OFFICE_FEDERATED_TOKEN_FILE, SMTPSEND_OFFICE_FEDERATED_TOKEN_COMMAND"},
 		"an unknown place":     {settings{"OFFICE_FEDERATED_TOKEN_FROM": "gitlab"}, "is not one of github, azure-pipelines, env:NAME"},
 		"a variable not set":   {settings{"OFFICE_FEDERATED_TOKEN_FROM": "env:T"}, "names the environment variable T, which is not set"},
 		"no permission":        {settings{"OFFICE_FEDERATED_TOKEN_FROM": "github"}, "is github, but ACTIONS_ID_TOKEN_REQUEST_URL is not set: give the job permissions: id-token: write"},
