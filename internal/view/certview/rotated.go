@@ -44,7 +44,9 @@ func NewRotation(d certkeeper.Done, clientID string, now time.Time) Rotation {
 	}
 	switch {
 	case finished != nil:
+		place := v.Present // the new pair was read as the next one, and is no longer there
 		v.Outcome, v.Present, v.Kept = Rotated, NewPair(finished.Now, now), finished.Kept
+		v.Present.File, v.Present.KeyFile = place.File, place.KeyFile
 		if finished.Old != nil {
 			v.OldPrint, _ = keypair.Thumbprints(finished.Old.Leaf())
 		}
