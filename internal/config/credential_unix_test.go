@@ -81,6 +81,21 @@ func TestAzurePipelinesNeedsItsServiceConnection(t *testing.T) {
 	}
 }
 
+// TestAzurePipelinesTaskSetsAllThatIsNeeded: AzureCLI@2 and its like name the service
+// connection, its application and its tenant; AZURE_ variables go before them.
+func TestAzurePipelinesTaskSetsAllThatIsNeeded(t *testing.T) {
+	const other = "99999999-2222-3333-4444-555555555555"
+	task := []string{"SMTPSEND_MAIL_SENDER=a@contoso.example", "TF_BUILD=True", "SYSTEM_OIDCREQUESTURI=https://x", "SYSTEM_ACCESSTOKEN=" + hidden,
+		"AZURESUBSCRIPTION_SERVICE_CONNECTION_ID=" + guid, "AZURESUBSCRIPTION_CLIENT_ID=" + guid, "AZURESUBSCRIPTION_TENANT_ID=" + tenant}
+	cfg := load(t, options(t, task...))
+	if cfg.OfficeClientID != guid || cfg.OfficeTenantID != tenant || cfg.OfficeServiceConnectionID != guid {
+		t.Errorf("client %q, tenant %q, connection %q", cfg.OfficeClientID, cfg.OfficeTenantID, cfg.OfficeServiceConnectionID)
+	}
+	if cfg := load(t, options(t, append(task, "AZURE_CLIENT_ID="+other)...)); cfg.OfficeClientID != other {
+		t.Errorf("client %q with AZURE_CLIENT_ID", cfg.OfficeClientID)
+	}
+}
+
 // TestNotifyCommandGetsNoCredential: of no kind, whatever its variable is called.
 func TestNotifyCommandGetsNoCredential(t *testing.T) {
 	into := filepath.Join(t.TempDir(), "environment")

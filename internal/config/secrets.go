@@ -70,9 +70,9 @@ func (search secretSearch) waysOf(s setting.Setting) []way {
 			return ways
 		}
 	}
-	if value := search.from.environ[s.Azure]; s.Azure != "" && value != "" {
-		e := entry{secret.New(value), Origin{Source: SourceAzure, Name: s.Azure}}
-		return []way{plain(s.Azure, e)}
+	if name, value := s.Ambient(search.from.environ); value != "" {
+		e := entry{secret.New(value), Origin{Source: SourceAzure, Name: name}}
+		return []way{plain(name, e)}
 	}
 	return nil
 }

@@ -105,8 +105,8 @@ func (s *sources) resolve(wanted setting.Setting) (entry, bool) {
 	if e, ok := s.lookup(wanted.Name); ok {
 		return e, true
 	}
-	if value := s.environ[wanted.Azure]; wanted.Azure != "" && value != "" {
-		return entry{secret.New(value), Origin{Source: SourceAzure, Name: wanted.Azure}}, true
+	if name, value := wanted.Ambient(s.environ); value != "" {
+		return entry{secret.New(value), Origin{Source: SourceAzure, Name: name}}, true
 	}
 	if value, ok := s.service().Default(wanted.Name); ok {
 		return entry{secret.New(value), Origin{Source: SourceSetting, Name: Prefix + "SERVICE"}}, true

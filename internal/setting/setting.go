@@ -29,6 +29,7 @@ type Setting struct {
 	Registry string // enaio server's registry entry, "" if it has none
 	YAML     string // enaio webclient's key below featureSwitches.sendEmail, "" if it has none
 	Azure    string // AZURE_ variable that is read when it is unset, "" for none
+	Task     string // variable of a task of Azure Pipelines with a service connection, read after Azure, "" for none
 	Default  string // for people; the value itself unless it is in brackets
 	Comment  string // one or more sentences for example file and manual
 	Example  string // a value that it could have
@@ -41,6 +42,17 @@ type Setting struct {
 
 // Variable returns the name of the environment variable.
 func (s Setting) Variable() string { return Prefix + s.Name }
+
+// Ambient is the value that a variable of Azure's has for it, and the variable's name;
+// both are "" when none has one.
+func (s Setting) Ambient(environ map[string]string) (name, value string) {
+	for _, name := range []string{s.Azure, s.Task} {
+		if value := environ[name]; name != "" && value != "" {
+			return name, value
+		}
+	}
+	return "", ""
+}
 
 // EnaioNames are what enaio calls it, its registry entry before the key in YAML; none
 // for a setting of ours.

@@ -94,13 +94,13 @@ const entraEndpoint = "https://" + exchange.Authority + "/" + TenantPlaceholder 
 
 func identitySettings() []Setting {
 	return []Setting{{
-		Name: "OFFICE_CLIENT_ID", Registry: "OfficeClientID", YAML: "oAuthClientId", Azure: "AZURE_CLIENT_ID", Group: groupToken,
-		Default: "(AZURE_CLIENT_ID)", Required: true,
+		Name: "OFFICE_CLIENT_ID", Registry: "OfficeClientID", YAML: "oAuthClientId", Azure: "AZURE_CLIENT_ID", Task: "AZURESUBSCRIPTION_CLIENT_ID", Group: groupToken,
+		Default: "(AZURE_CLIENT_ID, or AZURESUBSCRIPTION_CLIENT_ID in a task of Azure Pipelines)", Required: true,
 		Comment: "Application (client) ID of the app registration.",
 		Example: "11111111-2222-3333-4444-555555555555",
 	}, {
-		Name: "OFFICE_TENANT_ID", Registry: "OfficeTenantID", YAML: "oAuthTenantId", Azure: "AZURE_TENANT_ID", Group: groupToken,
-		Default: "(AZURE_TENANT_ID)", Required: true,
+		Name: "OFFICE_TENANT_ID", Registry: "OfficeTenantID", YAML: "oAuthTenantId", Azure: "AZURE_TENANT_ID", Task: "AZURESUBSCRIPTION_TENANT_ID", Group: groupToken,
+		Default: "(AZURE_TENANT_ID, or AZURESUBSCRIPTION_TENANT_ID in a task of Azure Pipelines)", Required: true,
 		Comment: "Directory (tenant) ID, or a domain of the tenant.",
 		Example: "contoso.onmicrosoft.com",
 	}}

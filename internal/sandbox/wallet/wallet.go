@@ -126,8 +126,11 @@ func (o *Wallet) Env(path, kind string) ([]string, error) {
 		token, err := o.issuer.Token(idissuer.Claims{Subject: idissuer.SubjectGitLab, Life: fileLife})
 		return append(client, "GITLAB_CI=true", "GITLAB_OIDC_TOKEN="+token), err
 	case AzurePipelines:
-		return append(client, "TF_BUILD=True", "SYSTEM_OIDCREQUESTURI="+o.issuer.AzurePipelinesURL(), "SYSTEM_ACCESSTOKEN="+o.issuer.JobToken(),
-			"AZURESUBSCRIPTION_SERVICE_CONNECTION_ID="+o.issuer.ServiceConnection()), nil
+		return []string{ // as AzureCLI@2 does
+			"TF_BUILD=True", "SYSTEM_OIDCREQUESTURI=" + o.issuer.AzurePipelinesURL(), "SYSTEM_ACCESSTOKEN=" + o.issuer.JobToken(),
+			"AZURESUBSCRIPTION_SERVICE_CONNECTION_ID=" + o.issuer.ServiceConnection(),
+			"AZURESUBSCRIPTION_CLIENT_ID=" + o.app.ClientID, "AZURESUBSCRIPTION_TENANT_ID=" + o.tenant,
+		}, nil
 	case IMDS: // a virtual machine sets none: it is asked when it is named
 		return []string{"SMTPSEND_OFFICE_MANAGED_IDENTITY=system", "AZURE_POD_IDENTITY_AUTHORITY_HOST=" + o.plain}, nil
 	case AppService:
