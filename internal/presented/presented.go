@@ -41,7 +41,7 @@ func (p Proof) Note() string {
 		add("The certificate that was used has the thumbprint %s (SHA-1), and %s (SHA-256).", p.Thumbprint, p.ThumbprintSHA256)
 	}
 	if p.Issuer != "" || p.Subject != "" || p.Audience != "" {
-		add("Presented were the issuer %s, the subject %s, the audience %s.", quoted(p.Issuer), quoted(p.Subject), quoted(p.Audience))
+		add("The token has the issuer %s, the subject %s and the audience %s.", quoted(p.Issuer), quoted(p.Subject), quoted(p.Audience))
 	}
 	isOver := !p.Ends.IsZero() && !p.At.IsZero() && p.At.After(p.Ends)
 	if isOver {
