@@ -68,7 +68,7 @@ func TestSettingsHaveARowForEverySetting(t *testing.T) {
 			t.Errorf("row %d: %s", i, line)
 		}
 	}
-	if want := "| `SMTPSEND_SMTP_PORT` | SMTPPort / smtpPort | `587` | Port of the SMTP server. |"; lines[7] != want {
-		t.Errorf("got  %s\nwant %s", lines[7], want)
+	if want := "| `SMTPSEND_SMTP_PORT` | SMTPPort / smtpPort | `587` | Port of the SMTP server. |"; lines[8] != want {
+		t.Errorf("got  %s\nwant %s", lines[8], want)
 	}
 }
