@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/credential"
 	"github.com/smtpsend/smtpsend/internal/hostname"
 	"github.com/smtpsend/smtpsend/internal/setting/choice"
 
@@ -166,7 +167,11 @@ func (c checks) missing() {
 		}
 	}
 	if c.cfg.Credential.Kind == "" && !c.found.bad[setting.ClientSecret] {
-		c.found.problem(SeverityError, setting.ClientSecret, "is not set: Client secret: its Value, not its Secret ID; another credential can take its place: a certificate, a federated token, a managed identity, an access token")
+		what := "is not set: Client secret: its Value, not its Secret ID; another credential can take its place: a certificate, a federated token, a managed identity, an access token"
+		if job := credential.Missing(c.from.environ); job != "" {
+			what += "; " + job
+		}
+		c.found.problem(SeverityError, setting.ClientSecret, what)
 		missing = true
 	}
 	if missing && len(c.looked) > 0 {

@@ -96,6 +96,21 @@ func TestAzurePipelinesTaskSetsAllThatIsNeeded(t *testing.T) {
 	}
 }
 
+// TestJobsWithoutATokenAreTold: a CI system gives a token only to a job that asks for it.
+func TestJobsWithoutATokenAreTold(t *testing.T) {
+	for system, want := range map[string]string{
+		"GITHUB_ACTIONS=true": "give the job the permission id-token: write",
+		"TF_BUILD=True":       "give the task SYSTEM_ACCESSTOKEN: $(System.AccessToken) in env",
+		"GITLAB_CI=true":      "give the job id_tokens with GITLAB_OIDC_TOKEN",
+		"CI=true":             "",
+	} {
+		got := problems(t, options(t, ids(system)...))
+		if len(got) == 0 || !strings.HasPrefix(got[0], "error: SMTPSEND_OFFICE_CLIENT_SECRET is not set: ") || !strings.HasSuffix(got[0], want) {
+			t.Errorf("%s: %q, want %q", system, got, want)
+		}
+	}
+}
+
 // TestNotifyCommandGetsNoCredential: of no kind, whatever its variable is called.
 func TestNotifyCommandGetsNoCredential(t *testing.T) {
 	into := filepath.Join(t.TempDir(), "environment")

@@ -45,6 +45,21 @@ func ambient(environ map[string]string) Choice {
 	return c
 }
 
+// Missing says what the job of a CI system needs so that it gets a token; "" outside of
+// those, and when the job has what it needs.
+func Missing(environ map[string]string) string {
+	has := func(names ...string) bool { return unset(environ, names...) == "" }
+	switch {
+	case has("GITHUB_ACTIONS") && !has(variableGitHubURL, variableGitHubToken):
+		return "in GitHub Actions, give the job the permission id-token: write"
+	case has("TF_BUILD") && !has(variableAzurePipelines, variableAzureJobToken):
+		return "in Azure Pipelines, give the task SYSTEM_ACCESSTOKEN: $(System.AccessToken) in env"
+	case has(variableGitLab) && !has(variableGitLabToken):
+		return "in GitLab, give the job id_tokens with " + variableGitLabToken
+	}
+	return ""
+}
+
 // host is the place whose identity is asked for: one that says so, else a virtual
 // machine.
 func host(environ map[string]string) Way {
