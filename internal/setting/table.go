@@ -216,7 +216,7 @@ func queueSettings() []Setting {
 		Example: "hold",
 	}, {
 		Name: "OPERATOR", Group: groupQueue,
-		Comment: "Address that gets a notice when a message is refused or expired, and when a mailbox is held, is paused for long, or submits again. The notice is sent from a mailbox that works.",
+		Comment: "Address that gets a notice when a message is refused or expired, and when a mailbox is held, is paused for long, or submits again, and when a credential or a certificate ends. The notice is sent from a mailbox that works.",
 		Example: "postmaster@contoso.example",
 	}, {
 		Name: NotifyCommand, Group: groupQueue, Command: true,
