@@ -48,7 +48,7 @@ again; 77 Entra ID, Graph or Exchange refused; 78 settings.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.BoolVar(&q.Finish, "finish", false, "prove the next pair and put it in the place of the present one")
+	flags.BoolVar(&q.Finish, "finish", false, "test the next pair and put it in the place of the present one")
 	flags.BoolVar(&q.Upload, "upload", false, "do it all through Microsoft Graph")
 	flags.IntVar(&q.Within, "within", 0, "begin only if the present certificate ends within `DAYS`, for cron")
 	flags.IntVar(&days, "days", 365, "how many `DAYS` the next certificate is valid")
