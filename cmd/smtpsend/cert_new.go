@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,6 +55,17 @@ func oneFile(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// absolute are files by names that mean the same in each directory: a setting is read by
+// services that start in another one. Without a working directory they stay as they are.
+func absolute(f keypair.Files) keypair.Files {
+	for _, name := range []*string{&f.Certificate, &f.Key} {
+		if full, err := filepath.Abs(*name); *name != "" && err == nil {
+			*name = full
+		}
+	}
+	return f
+}
+
 func runCertNew(ctx context.Context, g *application, args []string, key string, t keypair.Template) error {
 	cfg := g.settingsButSecrets(ctx)
 	files := keypair.Files{Certificate: cfg.Credential.Value, Key: key}
@@ -65,10 +77,11 @@ func runCertNew(ctx context.Context, g *application, args []string, key string, 
 	if files.Certificate == "" {
 		return exit.Usagef("no file: name one, or set %sOFFICE_CLIENT_CERTIFICATE_FILE", config.Prefix)
 	}
-	pair, err := certkeeper.Make(ctx, files, t)
+	pair, err := certkeeper.Make(ctx, absolute(files), t)
 	if err != nil {
 		return certFailed(g, cfg, "", err)
 	}
+	files = pair.Files()
 	upload := certview.NewUpload(certrotation.Public(files.Certificate), cfg.OfficeClientID)
 	g.show(certview.Made{Pair: certview.NewPair(pair, time.Now()), Upload: upload, ExitCode: exit.OK})
 	return nil

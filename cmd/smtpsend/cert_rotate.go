@@ -24,16 +24,17 @@ func newCertRotate(g *application) *cobra.Command {
 		Long: `Replace the certificate of the settings by a new one, without a gap and without Microsoft
 Graph: "cert rotate" makes the next pair beside the present one and says how to upload
 it. From then on each token request takes the next one as soon as Entra ID refuses the
-present one. "cert rotate --finish" proves the next one by a token and a sign-in (no mail
-is sent), puts it in the place of the present one, and keeps that as .old-YYYYMMDD.
+present one. "cert rotate --finish" tests the next one: it gets a token and signs in, and
+sends no mail. Then it puts the next one in the place of the present one, and keeps that as
+.old-YYYYMMDD.
 
 "cert rotate --upload" does it all through Microsoft Graph, without any permission: the
 present certificate signs a proof. The next run of it removes the old certificate from the
-app registration. The object ID of the app registration (App registrations > your app >
-Object ID, not the one of the enterprise application) has to be given once. When the last
-certificate has ended, Microsoft Graph takes no proof any more: rotate before.
+app registration. You have to give the object ID of the app registration once (App
+registrations > your app > Object ID, not the one of the enterprise application). When the
+last certificate has ended, Microsoft Graph accepts no proof: rotate before.
 
-A run that was interrupted is ended by the next one.
+The next run completes a run that was interrupted.
 
 Exit codes: 0 done, or nothing to do; 66 no next pair; 73 a file cannot be replaced; 75 try
 again; 77 Entra ID, Graph or Exchange refused; 78 settings.`,
@@ -47,7 +48,7 @@ again; 77 Entra ID, Graph or Exchange refused; 78 settings.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.BoolVar(&q.Finish, "finish", false, "prove the next pair and put it in the place of the present one")
+	flags.BoolVar(&q.Finish, "finish", false, "test the next pair and put it in the place of the present one")
 	flags.BoolVar(&q.Upload, "upload", false, "do it all through Microsoft Graph")
 	flags.IntVar(&q.Within, "within", 0, "begin only if the present certificate ends within `DAYS`, for cron")
 	flags.IntVar(&days, "days", 365, "how many `DAYS` the next certificate is valid")

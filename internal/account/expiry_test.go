@@ -168,7 +168,6 @@ func TestEndsOfTokens(t *testing.T) {
 		"file":           {[]string{"AZURE_FEDERATED_TOKEN_FILE=" + file}, "federated token"},
 		"variable":       {[]string{"SMTPSEND_OFFICE_FEDERATED_TOKEN_FROM=env:T", "T=" + token}, "federated token"},
 		"access token":   {[]string{"SMTPSEND_OFFICE_ACCESS_TOKEN_FILE=" + file}, "access token"},
-		"not readable":   {[]string{"AZURE_FEDERATED_TOKEN_FILE=" + file + ".no"}, ""},
 		"of a program":   {[]string{"SMTPSEND_OFFICE_FEDERATED_TOKEN_COMMAND=/bin/false"}, ""},
 		"not a JWT":      {[]string{"SMTPSEND_OFFICE_FEDERATED_TOKEN_FROM=env:T", "T=opaque"}, ""},
 		"of a machine":   {[]string{"SMTPSEND_OFFICE_MANAGED_IDENTITY=system"}, ""},
@@ -183,6 +182,9 @@ func TestEndsOfTokens(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
+	}
+	if got := ends(t, other(t, "AZURE_FEDERATED_TOKEN_FILE="+file+".no"), today); !strings.Contains(got, "cannot be read") {
+		t.Errorf("a file that is not there: %q", got)
 	}
 }
 

@@ -32,7 +32,7 @@ func (r *Rotation) Finish(ctx context.Context) (*Finished, error) {
 	next, err := r.next(ctx)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: %s does not exist", ErrNoNext, r.o.Next)
+		return nil, fmt.Errorf("%w: %s does not exist; smtpsend cert rotate makes it", ErrNoNext, r.o.Next)
 	case err != nil:
 		return nil, err
 	}

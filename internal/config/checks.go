@@ -12,13 +12,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/smtpsend/smtpsend/internal/credential"
 	"github.com/smtpsend/smtpsend/internal/hostname"
 	"github.com/smtpsend/smtpsend/internal/setting/choice"
 
 	"github.com/smtpsend/smtpsend/internal/loopback"
 
 	"github.com/smtpsend/smtpsend/internal/certfile"
-	"github.com/smtpsend/smtpsend/internal/credential"
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/lazy"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"

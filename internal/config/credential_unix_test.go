@@ -126,6 +126,21 @@ func TestAzurePipelinesNeedsItsServiceConnection(t *testing.T) {
 	}
 }
 
+// TestJobsWithoutATokenAreTold: a CI system gives a token only to a job that asks for it.
+func TestJobsWithoutATokenAreTold(t *testing.T) {
+	for system, want := range map[string]string{
+		"GITHUB_ACTIONS=true": "in GitHub Actions ACTIONS_ID_TOKEN_REQUEST_URL is not set: give the job permissions: id-token: write",
+		"TF_BUILD=True":       "in Azure Pipelines SYSTEM_ACCESSTOKEN is not set: give the step env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)",
+		"GITLAB_CI=true":      "in GitLab GITLAB_OIDC_TOKEN is not set: give the job id_tokens, or name its variable with SMTPSEND_OFFICE_FEDERATED_TOKEN_FROM=env:NAME",
+		"CI=true":             "",
+	} {
+		got := problems(t, options(t, ids(system)...))
+		if len(got) == 0 || !strings.HasPrefix(got[0], "error: SMTPSEND_OFFICE_CLIENT_SECRET is not set") || !strings.HasSuffix(got[0], want) {
+			t.Errorf("%s: %q, want %q", system, got, want)
+		}
+	}
+}
+
 // TestNotifyCommandGetsNoCredential: of no kind, whatever its variable is called.
 func TestNotifyCommandGetsNoCredential(t *testing.T) {
 	into := filepath.Join(t.TempDir(), "environment")

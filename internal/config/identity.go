@@ -6,7 +6,6 @@ import (
 
 	"github.com/smtpsend/smtpsend/internal/ascii"
 	"github.com/smtpsend/smtpsend/internal/credential"
-
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/loopback"
 	"github.com/smtpsend/smtpsend/internal/setting"

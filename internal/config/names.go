@@ -3,10 +3,9 @@ package config
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/smtpsend/smtpsend/internal/setting"
-	"github.com/smtpsend/smtpsend/internal/spelling"
+	"github.com/smtpsend/smtpsend/internal/setting/misspelt"
 )
 
 // checkNames warns of names that nothing reads, and refuses flags that cannot
@@ -32,32 +31,15 @@ func checkNames(from *sources, found *findings) {
 }
 
 func unknownText(name string) string {
-	if near := nearest(name); near != "" {
+	if near := misspelt.Nearest(name); near != "" {
 		return "is not a setting: did you mean " + Prefix + near + "?"
 	}
 	return "is not a setting"
 }
 
-// foreignName warns of a name in the env file that is nearly one of ours. Other
-// names are left alone, since the file may be shared with another program.
+// foreignName warns of a name in the env file that is nearly one of ours.
 func foreignName(found *findings, name string, origin Origin) {
-	upper := strings.ToUpper(name)
-	short, prefixed := strings.CutPrefix(upper, Prefix)
-	i := strings.IndexByte(upper, '_')
-	switch {
-	case !prefixed && slices.Contains(setting.Names(), upper):
-		short = upper
-	case !prefixed && i > 0 && spelling.Distance(upper[:i+1], Prefix) <= 2:
-		short = upper[i+1:]
-	case !prefixed:
-		return
-	}
-	if near := nearest(short); near != "" {
+	if near := misspelt.Foreign(name); near != "" {
 		found.add(Problem{Variable: name, Severity: SeverityWarning, Text: "is not read: did you mean " + Prefix + near + "?", Source: origin})
 	}
-}
-
-// nearest returns the name of a setting that is most like name.
-func nearest(name string) string {
-	return spelling.Nearest(strings.ToUpper(name), setting.Names())
 }

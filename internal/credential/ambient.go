@@ -12,6 +12,7 @@ import (
 const (
 	variableGitHubURL      = "ACTIONS_ID_TOKEN_REQUEST_URL"
 	variableGitHubToken    = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+	variableAzureBuild     = "TF_BUILD"
 	variableAzurePipelines = "SYSTEM_OIDCREQUESTURI"
 	variableAzureJobToken  = "SYSTEM_ACCESSTOKEN"
 	variableGitLab         = "GITLAB_CI"
@@ -50,10 +51,11 @@ func (c Choice) Client(environ map[string]string) (given []Substitute) {
 func Missing(environ map[string]string) string {
 	is := func(name string) bool { return environ[name] != "" }
 	const none = "is not set, nor another credential: "
+	isAzurePipelines := is(variableAzureBuild) || is(variableAzurePipelines)
 	switch missing := unset(environ, variableGitHubURL, variableGitHubToken); {
 	case is(variableGitHub) && missing != "":
 		return none + "in GitHub Actions " + missing + gitHubFix
-	case is(variableAzurePipelines) && !is(variableAzureJobToken):
+	case isAzurePipelines && !is(variableAzureJobToken):
 		return none + "in Azure Pipelines " + variableAzureJobToken + azureJobFix
 	case is(variableGitLab) && !is(variableGitLabToken):
 		return none + "in GitLab " + variableGitLabToken + " is not set: give the job id_tokens, or name its variable with SMTPSEND_OFFICE_FEDERATED_TOKEN_FROM=env:NAME"

@@ -90,9 +90,8 @@ func oddClaims(o Options, c diagnosis.Claims) []string {
 	if t := o.TenantID; guid.Get().MatchString(t) && c.TenantID != "" && !strings.EqualFold(t, c.TenantID) {
 		odd = append(odd, "the token is from tenant "+c.TenantID+", but the settings name "+t)
 	}
-	isOfSettings := o.Token.Elsewhere == nil // else the application is that of the host, or of the program that fetched it
-	if isOfSettings && c.AppID != "" && !strings.EqualFold(c.AppID, o.Token.ClientID) {
-		odd = append(odd, "the token is for application "+c.AppID+", but the settings name "+o.Token.ClientID)
+	if id := o.Token.ClientID; id != "" && c.AppID != "" && !strings.EqualFold(c.AppID, id) { // a managed identity needs none
+		odd = append(odd, "the token is for application "+c.AppID+", but the settings name "+id)
 	}
 	if c.Scopes != "" {
 		odd = append(odd, "the token has scp ("+c.Scopes+"): it is a user's, and opens that user's mailbox only")

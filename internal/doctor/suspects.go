@@ -20,11 +20,7 @@ func (v verdict) suspects() []Suspect {
 			list = append(list, oddToken(odd))
 		}
 	}
-	client := v.o.Token.ClientID
-	if v.o.Token.Elsewhere != nil {
-		client = cmp.Or(c.AppID, client) // the settings need not name it
-	}
-	s := suspicion{client: client, object: c.ObjectID, tenant: cmp.Or(v.o.TenantID, c.TenantID), mailbox: v.o.Session.Mailbox, graph: v.graph}
+	s := suspicion{client: cmp.Or(v.o.Token.ClientID, c.AppID), object: c.ObjectID, tenant: cmp.Or(v.o.TenantID, c.TenantID), mailbox: v.o.Session.Mailbox, graph: v.graph}
 	switch {
 	case c.HasRole("SMTP.SendAsApp"):
 		return append(list, s.pointer(), s.noRight(), s.roleInTheWay(), s.mailboxName(), s.tooSoon())

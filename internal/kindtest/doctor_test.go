@@ -34,7 +34,7 @@ func TestVerbsNameOneFailure(t *testing.T) {
 	}{
 		"no file":                      {wallet.FederatedFile, "AZURE_FEDERATED_TOKEN_FILE", "/nonexistent/token", absent, 78},
 		"a wrong job":                  {wallet.GitHub, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "x", absent, 78},
-		"no one listens":               {wallet.GitHub, "ACTIONS_ID_TOKEN_REQUEST_URL", "https://127.0.0.1:1/?api-version=2.0", absent, 78},
+		"no one listens":               {wallet.GitHub, "ACTIONS_ID_TOKEN_REQUEST_URL", "https://127.0.0.1:1/?api-version=2.0", "federated-token-trouble", 75},
 		"another service connection":   {wallet.AzurePipelines, "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "11111111-2222-3333-4444-555555555555", absent, 78},
 		"no certificate":               {wallet.Certificate, "AZURE_CLIENT_CERTIFICATE_PATH", "/nonexistent/client.pem", "certificate-unreadable", 78},
 		"no access token":              {wallet.Token, "SMTPSEND_OFFICE_ACCESS_TOKEN_FILE", "/nonexistent/token", "access-token-absent", 78},

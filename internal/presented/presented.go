@@ -42,7 +42,7 @@ func (p Proof) Note() string {
 		add("The certificate that was used has the thumbprint %s (SHA-1), and %s (SHA-256).", p.Thumbprint, p.ThumbprintSHA256)
 	}
 	if p.Issuer != "" || p.Subject != "" || p.Audience != "" {
-		add("Presented were the issuer %s, the subject %s, the audience %s.", quoted(p.Issuer), quoted(p.Subject), quoted(p.Audience))
+		add("The token has the issuer %s, the subject %s and the audience %s.", quoted(p.Issuer), quoted(p.Subject), quoted(p.Audience))
 	}
 	if p.At.Before(p.Starts) && !p.At.IsZero() {
 		add("It is not valid before %s.", p.Starts.UTC().Format(time.RFC3339))

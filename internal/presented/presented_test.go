@@ -19,7 +19,7 @@ func TestNoteSaysWhatWasPresented(t *testing.T) {
 	}{
 		"nothing":           {presented.Proof{}, nil, "."},
 		"both thumbprints":  {presented.Proof{Thumbprint: "AB12", ThumbprintSHA256: "CD34"}, []string{"AB12 (SHA-1), and CD34 (SHA-256)"}, "clock"},
-		"a token":           {presented.Proof{Issuer: "https://i", Subject: "s", Audience: "a"}, []string{"the issuer 'https://i', the subject 's', the audience 'a'"}, "ids of owner"},
+		"a token":           {presented.Proof{Issuer: "https://i", Subject: "s", Audience: "a"}, []string{"the issuer 'https://i', the subject 's' and the audience 'a'"}, "ids of owner"},
 		"without audience":  {presented.Proof{Issuer: "https://i", Subject: "s"}, []string{"the audience (none)"}, ""},
 		"with ids":          {presented.Proof{Issuer: "https://i", Subject: "repo:contoso@1234567/reports@89012345:ref:refs/heads/main"}, []string{"ids of owner and repository"}, ""},
 		"ids with hyphens":  {presented.Proof{Subject: "repo:contoso-1234567/reports-89012345:ref:x"}, []string{"ids of owner and repository"}, ""},

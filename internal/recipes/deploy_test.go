@@ -176,6 +176,34 @@ func TestGitHubAction(t *testing.T) {
 	}
 }
 
+// A job with the permission id-token: write needs no secret, and the runner gives its
+// variables to the action.
+func TestGitHubActionWithoutASecret(t *testing.T) {
+	var action struct {
+		Inputs map[string]struct{ Required bool }
+	}
+	read(t, "ci/github/action.yml", &action)
+	if action.Inputs["client_secret"].Required {
+		t.Error("client_secret is required")
+	}
+	s := newSite(t)
+	if err := s.WriteCredential(s.envFile, "github"); err != nil {
+		t.Fatal(err)
+	}
+	set, err := os.ReadFile(s.envFile + ".credential")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(set)) {
+		s.environ = append(s.environ, strings.ReplaceAll(strings.TrimSpace(line), "'", ""))
+	}
+	r := s.action(t, "FROM=noreply@contoso.example", "TO=a@contoso.example", "SUBJECT=x", "BODY=x",
+		"TENANT_ID="+s.TenantID(), "CLIENT_ID="+s.ClientID(), "CLIENT_SECRET=")
+	if r.code != 0 || len(s.Messages()) != 1 {
+		t.Errorf("%d messages: %v", len(s.Messages()), r)
+	}
+}
+
 func TestGitHubActionRefuses(t *testing.T) {
 	for input, want := range map[string]string{
 		"PASSWORD=hunter2":                         "::error title=smtpsend::password is not taken: smtpsend logs in with OAuth 2",
@@ -403,8 +431,9 @@ func read(t *testing.T, name string, into any) {
 
 // job is a job of a GitLab pipeline.
 type job struct {
-	Script       []string `yaml:"script"`
-	BeforeScript []string `yaml:"before_script"`
+	Script       []string                     `yaml:"script"`
+	BeforeScript []string                     `yaml:"before_script"`
+	IDTokens     map[string]map[string]string `yaml:"id_tokens"`
 }
 
 func gitLabJob(t *testing.T) job {
@@ -429,6 +458,9 @@ func TestGitLabTemplate(t *testing.T) {
 	r := s.run(t, "", "sh", "-c", strings.Join(append(job.BeforeScript, job.Script...), "\n"))
 	if r.code != 0 {
 		t.Fatal(r)
+	}
+	if aud := job.IDTokens["GITLAB_OIDC_TOKEN"]["aud"]; aud != "api://AzureADTokenExchange" {
+		t.Errorf("the job's token is for %q", aud)
 	}
 	text := s.arrived(t, letter{to: []string{"team@contoso.example"}, has: []string{"Auto-Submitted: auto-generated"}})
 	if got := s.Messages()[0].Subject; got != "[group/project] pipeline 42 failed on feature/$(id)" {

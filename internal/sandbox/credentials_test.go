@@ -313,6 +313,9 @@ func TestCredentialsChange(t *testing.T) {
 	if first, next := answers(s.ClientSecret()), answers("the second secret"); first != 0 || next != 0 {
 		t.Errorf("both are registered: %d, %d", first, next)
 	}
+	if status, got := ask(t, s, http.MethodGet, "/api/credentials", nil); status != http.StatusOK || got["registration_id"] != s.Credentials().Application().RegistrationID() {
+		t.Errorf("list: %d %v", status, got)
+	}
 	first := s.Credentials().Keys().Keys()[0].ID
 	if status, _ := ask(t, s, http.MethodPost, "/api/credentials/"+first+"/expire", nil); status != http.StatusNoContent || answers(s.ClientSecret()) != 7000222 {
 		t.Errorf("expired: %d, AADSTS%d", status, answers(s.ClientSecret()))

@@ -62,7 +62,7 @@ func certificateSettings() []Setting {
 	}, {
 		Name: ClientCertificatePassword, Azure: "AZURE_CLIENT_CERTIFICATE_PASSWORD", Group: groupCredential, Secret: true,
 		Default: "(AZURE_CLIENT_CERTIFICATE_PASSWORD)",
-		Comment: "Password of the private key or of the PKCS #12 file. Given in the ways of the client secret.",
+		Comment: "Password of the private key or of the PKCS #12 file. Given in the same ways as the client secret.",
 		Example: "~example~",
 	}, {
 		Name: ClientCertificateNextFile, Group: groupCredential, Path: true,
@@ -95,21 +95,21 @@ func tokenlessSettings() []Setting {
 	}, {
 		Name: FederatedAudience, Group: groupCredential,
 		Default: "(api://AzureADTokenExchange, or that of SMTPSEND_CLOUD)",
-		Comment: "Audience of the token that is asked of GitHub Actions, as the federated credential has it.",
+		Comment: "Audience of the token that GitHub Actions is asked for, the same as in the federated credential.",
 		Example: "api://AzureADTokenExchange",
 	}, {
 		Name: ServiceConnectionID, Azure: "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", Group: groupCredential,
 		Default: "(AZURESUBSCRIPTION_SERVICE_CONNECTION_ID)",
-		Comment: "Service connection whose token is asked of Azure Pipelines.",
+		Comment: "ID of the service connection whose token Azure Pipelines is asked for.",
 		Example: "11111111-2222-3333-4444-555555555555",
 	}, {
 		Name: ManagedIdentity, Group: groupCredential,
-		Comment: "Managed identity of the host in Azure (virtual machine, App Service, Container Apps, Azure Arc): system, or of a user-assigned identity the client ID, " +
-			"object: and the object ID, or the resource ID. A virtual machine is asked only when this is set.",
+		Comment: "Managed identity of the host in Azure (virtual machine, App Service, Container Apps, Azure Arc): system; or, of a user-assigned identity, its client ID, " +
+			"object: and its object ID, or its resource ID. A virtual machine is asked only when this is set.",
 		Example: "system",
 	}, {
 		Name: AccessTokenFile, Group: groupCredential, Path: true,
-		Comment: "File with an access token for Exchange Online that another program keeps new.",
+		Comment: "File with an access token for Exchange Online that another program renews.",
 		Example: "/run/token/access-token",
 	}, {
 		Name: AccessTokenCommand, Group: groupCredential, Command: true,

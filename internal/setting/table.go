@@ -95,12 +95,12 @@ const entraEndpoint = "https://" + exchange.Authority + "/" + TenantPlaceholder 
 func identitySettings() []Setting {
 	return []Setting{{
 		Name: "OFFICE_CLIENT_ID", Registry: "OfficeClientID", YAML: "oAuthClientId", Azure: "AZURE_CLIENT_ID", Group: groupToken,
-		Default: "(AZURE_CLIENT_ID)", Required: true,
+		Default: "(AZURE_CLIENT_ID, or AZURESUBSCRIPTION_CLIENT_ID in a task of Azure Pipelines)", Required: true,
 		Comment: "Application (client) ID of the app registration.",
 		Example: "11111111-2222-3333-4444-555555555555",
 	}, {
 		Name: "OFFICE_TENANT_ID", Registry: "OfficeTenantID", YAML: "oAuthTenantId", Azure: "AZURE_TENANT_ID", Group: groupToken,
-		Default: "(AZURE_TENANT_ID)", Required: true,
+		Default: "(AZURE_TENANT_ID, or AZURESUBSCRIPTION_TENANT_ID in a task of Azure Pipelines)", Required: true,
 		Comment: "Directory (tenant) ID, or a domain of the tenant.",
 		Example: "contoso.onmicrosoft.com",
 	}}
@@ -216,7 +216,7 @@ func queueSettings() []Setting {
 		Example: "hold",
 	}, {
 		Name: "OPERATOR", Group: groupQueue,
-		Comment: "Address that gets a notice when a message is refused or expired, and when a mailbox is held, is paused for long, or submits again. The notice is sent from a mailbox that works.",
+		Comment: "Address that gets a notice when a message is refused or expired, and when a mailbox is held, is paused for long, or submits again, and when a credential or a certificate ends. The notice is sent from a mailbox that works.",
 		Example: "postmaster@contoso.example",
 	}, {
 		Name: NotifyCommand, Group: groupQueue, Command: true,

@@ -11,8 +11,8 @@ fail() {
 is_true() { case ${1:-} in true | True | TRUE | 1) ;; *) return 1 ;; esac }
 
 # Inputs that would weaken or contradict what smtpsend does.
-[ -z "${INPUT_CONNECTION_URL:-}" ] || fail "connection_url is not taken: use server_address, server_port, tenant_id, client_id and client_secret"
-[ -z "${INPUT_PASSWORD:-}" ] || fail "password is not taken: smtpsend logs in with OAuth 2; use tenant_id, client_id and client_secret"
+[ -z "${INPUT_CONNECTION_URL:-}" ] || fail "connection_url is not taken: use server_address, server_port, tenant_id and client_id"
+[ -z "${INPUT_PASSWORD:-}" ] || fail "password is not taken: smtpsend logs in with OAuth 2; use tenant_id and client_id, and client_secret or the permission id-token: write"
 ! is_true "${INPUT_IGNORE_CERT:-}" || fail "ignore_cert is not taken: certificates are always checked; SMTPSEND_CA_FILE adds a root"
 [ -z "${INPUT_ENVELOPE_FROM:-}" ] || fail "envelope_from is not taken: the reverse-path is the mailbox"
 [ -z "${INPUT_ENVELOPE_TO:-}" ] || fail "envelope_to is not taken: recipients are those of to, cc and bcc"

@@ -41,7 +41,7 @@ func (w Watch) All(ctx context.Context) ([]expiry.Item, error) {
 	case credential.Secret:
 		items = w.secretItems()
 	case credential.Federated, credential.AccessToken:
-		items = w.tokenItems(ctx)
+		items, failed = w.tokenItems(ctx)
 	case credential.ManagedIdentity:
 	}
 	relay, err := w.relayItems(ctx)
@@ -90,7 +90,8 @@ func (w Watch) nextItem(ctx context.Context) (next expiry.Item, found bool, err 
 // costs nearly nothing. What cannot be read is said by who needs it.
 func (w Watch) InUse(ctx context.Context, notAfter, now time.Time, within time.Duration) []expiry.Item {
 	if notAfter.IsZero() {
-		return append(w.secretItems(), w.tokenItems(ctx)...)
+		token, _ := w.tokenItems(ctx)
+		return append(w.secretItems(), token...)
 	}
 	first := expiry.Item{Kind: expiry.Certificate, Name: w.First.Certificate, Ends: notAfter}
 	if first.EndsWithin(now, within) {
@@ -102,31 +103,34 @@ func (w Watch) InUse(ctx context.Context, notAfter, now time.Time, within time.D
 }
 
 // tokenItems is a token of another issuer, or of another program, when it is in a file
-// or a variable, and says when it ends. What cannot be read is said by who needs it.
-func (w Watch) tokenItems(ctx context.Context) []expiry.Item {
+// or a variable, and says when it ends. The error says why there is no token.
+func (w Watch) tokenItems(ctx context.Context) ([]expiry.Item, error) {
 	c := w.Config.Credential
 	if c.Kind != credential.Federated && c.Kind != credential.AccessToken {
-		return nil
+		return nil, nil
 	}
 	kind, read := expiry.FederatedToken, idtoken.Fixed(c.Proof)
 	switch {
 	case c.Way == credential.File:
 		read = idtoken.FromFile(c.Value)
 	case c.Way != credential.Variable && c.Way != credential.GitLab:
-		return nil
+		return nil, nil
 	}
 	if c.Kind == credential.AccessToken {
 		kind = expiry.AccessToken
 	}
 	token, err := read(ctx)
+	if err == nil && token.IsZero() {
+		err = fmt.Errorf("is empty: %s", c.Value)
+	}
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("the %s %w", kind, err)
 	}
 	claims, ok := idtoken.ReadClaims(token)
 	if !ok || claims.Expires.IsZero() {
-		return nil
+		return nil, nil
 	}
-	return []expiry.Item{{Kind: kind, Name: c.Value, Ends: claims.Expires}}
+	return []expiry.Item{{Kind: kind, Name: c.Value, Ends: claims.Expires}}, nil
 }
 
 // relayItems are the certificates that the relay's settings file names. Those that the

@@ -33,7 +33,7 @@ func (o *Wallet) Routes() map[string]http.HandlerFunc {
 }
 
 func (o *Wallet) listCredentials(w http.ResponseWriter, _ *http.Request) {
-	respond(w, http.StatusOK, map[string]any{"schema_version": 1, "credentials": o.Keys().Keys()})
+	respond(w, http.StatusOK, map[string]any{"schema_version": 1, "registration_id": o.app.RegistrationID(), "credentials": o.Keys().Keys()})
 }
 
 // registration is a credential to register: one of its members, or subject with

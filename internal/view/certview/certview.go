@@ -7,8 +7,8 @@ import (
 	"crypto/x509"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/certrotation"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -21,13 +21,15 @@ type Pair struct {
 	Subject   string    `json:"subject"`
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
-	DaysLeft  int       `json:"days_left"` // below zero after the end
+	DaysLeft  int       `json:"days_left"` // a begun one counted, as smtpsend expiry does; after the end, minus those that have passed
 	SHA1      string    `json:"sha1"`
 	SHA256    string    `json:"sha256"`
 	KeyBits   int       `json:"key_bits"` // of RSA; 0 for another key
 	KeyFits   bool      `json:"key_fits"`
 	Usable    bool      `json:"usable"`            // Entra ID takes such a pair, once it is uploaded
 	Problem   string    `json:"problem,omitempty"` // why not
+
+	ended bool
 }
 
 // NewPair is the view of a pair at a time. It says what Entra ID would refuse.
@@ -35,7 +37,7 @@ func NewPair(p *keypair.Pair, now time.Time) Pair {
 	leaf, files := p.Leaf(), p.Files()
 	v := Pair{
 		File: files.Certificate, KeyFile: files.Key, Subject: leaf.Subject.String(), NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(),
-		DaysLeft: certrotation.Days(leaf.NotAfter, now), KeyBits: bitsOf(leaf),
+		DaysLeft: expiry.Item{Ends: leaf.NotAfter}.Days(now), KeyBits: bitsOf(leaf), ended: now.After(leaf.NotAfter),
 	}
 	v.SHA1, v.SHA256 = keypair.Thumbprints(leaf)
 	_, _, err := p.Signer()
@@ -43,7 +45,7 @@ func NewPair(p *keypair.Pair, now time.Time) Pair {
 	switch {
 	case err != nil:
 		v.Problem = err.Error()
-	case now.After(leaf.NotAfter):
+	case v.ended:
 		v.Problem = "has ended: Entra ID refuses it"
 	case now.Before(leaf.NotBefore):
 		v.Problem = "is not valid yet: Entra ID refuses it"
@@ -69,7 +71,7 @@ func (v Pair) print(p *stdio.Printer) {
 	}
 	line("subject", "%s", v.Subject)
 	left := view.Counted(v.DaysLeft, "day") + " left"
-	if v.DaysLeft < 0 {
+	if v.ended {
 		left = "ended"
 	}
 	line("valid", "%s to %s (%s)", v.NotBefore.Format(time.DateOnly), v.NotAfter.Format(time.DateOnly), left)
@@ -97,10 +99,12 @@ type Made struct {
 func (v Made) Print(p *stdio.Printer) {
 	v.Pair.print(p)
 	v.Upload.print(p)
-	p.Printf("\nThen set SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE=%s\n", v.File)
+	p.Printf("\nThen set these, and remove the client secret from the settings, because only one credential may be set:\n")
+	p.Printf("  SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE=%s\n", v.File)
 	if v.KeyFile != "" {
-		p.Printf("and SMTPSEND_OFFICE_CLIENT_CERTIFICATE_KEY_FILE=%s\n", v.KeyFile)
+		p.Printf("  SMTPSEND_OFFICE_CLIENT_CERTIFICATE_KEY_FILE=%s\n", v.KeyFile)
 	}
+	p.Printf("\nsmtpsend doctor says whether Entra ID takes it.\n")
 }
 
 // Shown are the pairs that were asked for: that of the settings and the next one, or that of

@@ -26,8 +26,8 @@ type Rotation struct {
 	Upload   *Upload  `json:"upload,omitempty"` // of the next one
 	Kept     string   `json:"kept,omitempty"`   // file of the old pair
 	OldPrint string   `json:"old_sha1,omitempty"`
-	Removed  []string `json:"removed"` // SHA-256 of old certificates that the application no longer has
-	ByHand   []string `json:"by_hand"` // SHA-256 of those that only people can remove
+	Removed  []string `json:"removed"` // SHA-1 of old certificates that the application no longer has
+	ByHand   []string `json:"by_hand"` // SHA-1 of those that only people can remove
 	ExitCode int      `json:"exit_code"`
 }
 
@@ -44,7 +44,9 @@ func NewRotation(d certkeeper.Done, clientID string, now time.Time) Rotation {
 	}
 	switch {
 	case finished != nil:
+		place := v.Present // the new pair was read as the next one, and is no longer there
 		v.Outcome, v.Present, v.Kept = Rotated, NewPair(finished.Now, now), finished.Kept
+		v.Present.File, v.Present.KeyFile = place.File, place.KeyFile
 		if finished.Old != nil {
 			v.OldPrint, _ = keypair.Thumbprints(finished.Old.Leaf())
 		}
@@ -79,7 +81,7 @@ func (v Rotation) Print(p *stdio.Printer) {
 			p.Printf("The app registration no longer has the old certificate %s\n", print)
 		}
 		for _, print := range v.ByHand {
-			p.Printf("Remove the old certificate by hand, because its key ID is not known: %s\n", print)
+			p.Printf("Remove the old certificate by hand, because its key ID is not known: %s (SHA-1, as the portal shows it)\n", print)
 		}
 	case Nothing:
 		p.Printf("nothing to do: %s is valid until %s\n", v.Present.File, v.Present.NotAfter.Format(time.DateOnly))

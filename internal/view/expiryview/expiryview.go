@@ -42,11 +42,17 @@ func New(credential string, items []expiry.Item, now time.Time, within time.Dura
 	return v
 }
 
-// Print writes a line for each item.
-func (v Report) Print(p *stdio.Printer) {
+// PrintItems writes a line for each item. It does not say that nothing ends, so it is right
+// when not everything could be looked at.
+func (v Report) PrintItems(p *stdio.Printer) {
 	for _, f := range v.Expiry {
 		p.Printf("%-9s  %s\n", f.State, f.Text)
 	}
+}
+
+// Print writes a line for each item, and whether nothing ends.
+func (v Report) Print(p *stdio.Printer) {
+	v.PrintItems(p)
 	switch {
 	case len(v.Expiry) == 0:
 		p.Printf("nothing of these settings ends by itself (%s)\n", v.Credential)
