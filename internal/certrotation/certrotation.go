@@ -25,6 +25,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/keypair"
@@ -112,7 +114,33 @@ func Open(o Options) (*Rotation, error) {
 	case !locked:
 		return nil, ErrBusy
 	}
-	return &Rotation{o: o, lock: lock}, nil
+	r := &Rotation{o: o, lock: lock}
+	if err := r.sweep(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// sweep removes the temporary files of a run that was killed while it wrote: they may hold a
+// private key.
+func (r *Rotation) sweep() error {
+	files := []string{r.o.Present.Certificate, r.o.Next}
+	if r.o.Present.Key != "" {
+		files = append(files, r.o.Present.Key)
+	}
+	for _, file := range files {
+		dir, own := filepath.Split(file)
+		if dir == "" {
+			dir = "."
+		}
+		isOurs := func(name string) bool {
+			return slices.Contains([]string{own, Public(own), own + stateSuffix}, name) || strings.HasPrefix(name, own+oldMark)
+		}
+		if err := ownfile.RemoveStrays(dir, isOurs); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close lets others rotate.

@@ -59,12 +59,15 @@ func (r *Rotation) swap(ctx context.Context, present, next *keypair.Pair) (*Fini
 // maxKept is how many old pairs of one day are kept.
 const maxKept = 99
 
+// oldMark is between the name of a file and the day on which it was kept.
+const oldMark = ".old-"
+
 // keep copies the present pair to .old-YYYYMMDD.
 func (r *Rotation) keep(ctx context.Context, present *keypair.Pair) (string, error) {
 	files := r.o.Present
 	day := r.o.Now().Format("20060102")
 	for n := 1; n <= maxKept; n++ {
-		suffix := ".old-" + day
+		suffix := oldMark + day
 		if n > 1 {
 			suffix += fmt.Sprintf("-%d", n)
 		}
@@ -81,7 +84,7 @@ func (r *Rotation) keep(ctx context.Context, present *keypair.Pair) (string, err
 		}
 		return kept.Certificate, r.do("keep-old", func() error { return r.copyPair(ctx, present, kept) })
 	}
-	return "", fmt.Errorf("%s.old-%s and %d more exist: remove some", files.Certificate, day, maxKept-1)
+	return "", fmt.Errorf("%s%s%s and %d more exist: remove some", files.Certificate, oldMark, day, maxKept-1)
 }
 
 // half reports that only the certificate was kept, by a run that was killed before it kept
