@@ -114,19 +114,18 @@ func Open(o Options) (*Rotation, error) {
 	case !locked:
 		return nil, ErrBusy
 	}
-	r := &Rotation{o: o, lock: lock}
-	if err := r.sweep(); err != nil {
-		return nil, errors.Join(err, r.Close())
+	if err := sweep(o); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
 	}
-	return r, nil
+	return &Rotation{o: o, lock: lock}, nil
 }
 
 // sweep removes the temporary files of a run that was killed while it wrote: they may hold a
 // private key.
-func (r *Rotation) sweep() error {
-	files := []string{r.o.Present.Certificate, r.o.Next}
-	if r.o.Present.Key != "" {
-		files = append(files, r.o.Present.Key)
+func sweep(o Options) error {
+	files := []string{o.Present.Certificate, o.Next}
+	if o.Present.Key != "" {
+		files = append(files, o.Present.Key)
 	}
 	for _, file := range files {
 		dir, own := filepath.Split(file)
@@ -157,7 +156,8 @@ type Begun struct {
 }
 
 // Begin makes the next pair, in the form and with the rights of the present one, and the
-// file of its public part. One that is there already is kept. Where a rotation was killed
+// file of its public part. One that is there already is kept, unless it has ended: that one
+// is moved aside, to .old-YYYYMMDD. Where a rotation was killed
 // after its swap, that one is ended, and no other begins.
 func (r *Rotation) Begin(ctx context.Context) (*Begun, error) {
 	present, err := r.present(ctx)
@@ -167,7 +167,7 @@ func (r *Rotation) Begin(ctx context.Context) (*Begun, error) {
 	if r.ended {
 		return &Begun{Present: present, Ended: true}, nil
 	}
-	next, err := r.next(ctx)
+	next, err := r.usableNext(ctx)
 	switch {
 	case err == nil:
 		b := &Begun{Present: present, Next: next, Public: Public(r.o.Next), Existed: true}
@@ -221,6 +221,24 @@ func (r *Rotation) present(ctx context.Context) (*keypair.Pair, error) {
 		return present, r.tidy(next)
 	}
 	return present, nil
+}
+
+// usableNext is the next pair. One that has ended cannot take the place of the present one
+// any more: it is moved aside, and the error is fs.ErrNotExist.
+func (r *Rotation) usableNext(ctx context.Context) (*keypair.Pair, error) {
+	next, err := r.next(ctx)
+	if err != nil || !r.o.Now().After(next.Leaf().NotAfter) || r.o.Chain {
+		return next, err
+	}
+	aside, err := freeSuffix(r.o.Next, r.o.Now(), func(suffix string) bool { return !exists(r.o.Next + suffix) })
+	if err != nil {
+		return nil, err
+	}
+	err = r.do("move-ended", func() error { return os.Rename(r.o.Next, r.o.Next+aside) })
+	if err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s has ended: %w", r.o.Next, fs.ErrNotExist)
 }
 
 // next is the next pair: fs.ErrNotExist when there is none.

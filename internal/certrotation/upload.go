@@ -23,8 +23,8 @@ type Directory interface {
 // removal of the old certificate.
 type Uploaded struct {
 	Finished *Finished // nil: no rotation was done
-	// Removed are the SHA-256 thumbprints of old certificates that the application no
-	// longer has, ByHand those of which Graph did not tell the key ID.
+	// Removed are the SHA-1 thumbprints, which the portal shows, of old certificates that the
+	// application no longer has, ByHand those of which Graph did not tell the key ID.
 	Removed, ByHand []string
 }
 
@@ -92,7 +92,7 @@ func (r *Rotation) add(ctx context.Context, s *state, present, next *keypair.Pai
 	}
 	if key.KeyID == "" {
 		if r.o.Now().After(present.Leaf().NotAfter) {
-			return ErrEnded
+			return fmt.Errorf("%w: %s, then smtpsend cert rotate --finish", ErrEnded, Public(r.o.Next))
 		}
 		if err := r.find(ctx, s, present); err != nil {
 			return err
@@ -171,14 +171,14 @@ func (r *Rotation) removeOld(ctx context.Context, s *state, present *keypair.Pai
 			return nil, err
 		}
 		if id == "" {
-			done.ByHand = append(done.ByHand, old.Thumbprint)
+			done.ByHand = append(done.ByHand, old.Short)
 		} else {
 			err := r.do("remove-key", func() error { return r.o.Directory.RemoveKey(ctx, s.ObjectID, present, id) })
 			gone, ok := errors.AsType[*graph.Error](err)
 			if isGone := ok && gone.Gone(); err != nil && !isGone {
 				return nil, err
 			}
-			done.Removed = append(done.Removed, old.Thumbprint)
+			done.Removed = append(done.Removed, old.Short)
 		}
 		s.forget(old.Thumbprint)
 		if err := r.do("forget", func() error { return r.save(s) }); err != nil {

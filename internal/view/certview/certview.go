@@ -7,8 +7,8 @@ import (
 	"crypto/x509"
 	"time"
 
-	"github.com/smtpsend/smtpsend/internal/certrotation"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/stdio"
 	"github.com/smtpsend/smtpsend/internal/view"
@@ -21,7 +21,7 @@ type Pair struct {
 	Subject   string    `json:"subject"`
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
-	DaysLeft  int       `json:"days_left"` // below zero after the end
+	DaysLeft  int       `json:"days_left"` // a begun one counted; zero or less after the end
 	SHA1      string    `json:"sha1"`
 	SHA256    string    `json:"sha256"`
 	KeyBits   int       `json:"key_bits"` // of RSA; 0 for another key
@@ -35,7 +35,7 @@ func NewPair(p *keypair.Pair, now time.Time) Pair {
 	leaf, files := p.Leaf(), p.Files()
 	v := Pair{
 		File: files.Certificate, KeyFile: files.Key, Subject: leaf.Subject.String(), NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(),
-		DaysLeft: certrotation.Days(leaf.NotAfter, now), KeyBits: bitsOf(leaf),
+		DaysLeft: expiry.Item{Ends: leaf.NotAfter}.Days(now), KeyBits: bitsOf(leaf),
 	}
 	v.SHA1, v.SHA256 = keypair.Thumbprints(leaf)
 	_, _, err := p.Signer()
@@ -69,7 +69,7 @@ func (v Pair) print(p *stdio.Printer) {
 	}
 	line("subject", "%s", v.Subject)
 	left := view.Counted(v.DaysLeft, "day") + " left"
-	if v.DaysLeft < 0 {
+	if v.DaysLeft <= 0 {
 		left = "ended"
 	}
 	line("valid", "%s to %s (%s)", v.NotBefore.Format(time.DateOnly), v.NotAfter.Format(time.DateOnly), left)
