@@ -154,7 +154,7 @@ func Claims(cfg *config.Config, token bearer.Token) *diagnosis.Claims {
 	if err != nil {
 		return nil
 	}
-	claims.Wanted = diagnosis.Resource(cfg.OfficeAccessScopes)
+	claims.Wanted, claims.HVE = diagnosis.Resource(cfg.OfficeAccessScopes), cfg.Service == choice.ServiceHVE
 	return &claims
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/certrotation"
 	"github.com/smtpsend/smtpsend/internal/entra"
 	"github.com/smtpsend/smtpsend/internal/exit"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/graph"
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/ownfile"
@@ -122,7 +123,7 @@ func Rotate(ctx context.Context, a *account.Account, q Request) (done Done, err 
 	if err != nil {
 		return done, err
 	}
-	isEarly := q.Within > 0 && certrotation.Days(done.Present.Leaf().NotAfter, time.Now()) > q.Within
+	isEarly := q.Within > 0 && expiry.Item{Ends: done.Present.Leaf().NotAfter}.Days(time.Now()) > q.Within
 	switch {
 	case q.Finish:
 		done.Finished, err = r.Finish(ctx)

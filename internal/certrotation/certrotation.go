@@ -26,6 +26,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/keypair"
@@ -113,7 +115,32 @@ func Open(o Options) (*Rotation, error) {
 	case !locked:
 		return nil, ErrBusy
 	}
+	if err := sweep(o); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
 	return &Rotation{o: o, lock: lock}, nil
+}
+
+// sweep removes the temporary files of a run that was killed while it wrote: they may hold a
+// private key.
+func sweep(o Options) error {
+	files := []string{o.Present.Certificate, o.Next}
+	if o.Present.Key != "" {
+		files = append(files, o.Present.Key)
+	}
+	for _, file := range files {
+		dir, own := filepath.Split(file)
+		if dir == "" {
+			dir = "."
+		}
+		isOurs := func(name string) bool {
+			return slices.Contains([]string{own, Public(own), own + stateSuffix}, name) || strings.HasPrefix(name, own+oldMark)
+		}
+		if err := ownfile.RemoveStrays(dir, isOurs); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close lets others rotate.
@@ -130,7 +157,8 @@ type Begun struct {
 }
 
 // Begin makes the next pair, in the form and with the rights of the present one, and the
-// file of its public part. One that is there already is kept. Where a rotation was killed
+// file of its public part. One that is there already is kept, unless it has ended: that one
+// is moved aside, to .old-YYYYMMDD. Where a rotation was killed
 // after its swap, that one is ended, and no other begins.
 func (r *Rotation) Begin(ctx context.Context) (*Begun, error) {
 	present, err := r.present(ctx)
@@ -140,7 +168,7 @@ func (r *Rotation) Begin(ctx context.Context) (*Begun, error) {
 	if r.ended {
 		return &Begun{Present: present, Ended: true}, nil
 	}
-	next, err := r.next(ctx)
+	next, err := r.usableNext(ctx)
 	switch {
 	case err == nil:
 		b := &Begun{Present: present, Next: next, Public: Public(r.o.Next), Existed: true}
@@ -158,7 +186,7 @@ func (r *Rotation) Begin(ctx context.Context) (*Begun, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.do("make-next", func() error { return ownfile.WriteLike(r.o.Next, r.like(), []byte(text.Reveal())) }); err != nil {
+	if err := r.do("make-next", func() error { return ownfile.WriteLike(r.o.Next, like(r.o.Present), []byte(text.Reveal())) }); err != nil {
 		return nil, err
 	}
 	if next, err = r.next(ctx); err != nil {
@@ -192,17 +220,35 @@ func (r *Rotation) present(ctx context.Context) (*keypair.Pair, error) {
 	return present, nil
 }
 
+// usableNext is the next pair. One that has ended cannot take the place of the present one
+// any more: it is moved aside, and the error is fs.ErrNotExist.
+func (r *Rotation) usableNext(ctx context.Context) (*keypair.Pair, error) {
+	next, err := r.next(ctx)
+	if err != nil || !r.o.Now().After(next.Leaf().NotAfter) || r.o.Chain {
+		return next, err
+	}
+	aside, err := freeSuffix(r.o.Next, r.o.Now(), func(suffix string) bool { return !exists(r.o.Next + suffix) })
+	if err != nil {
+		return nil, err
+	}
+	err = r.do("move-ended", func() error { return os.Rename(r.o.Next, r.o.Next+aside) })
+	if err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s has ended: %w", r.o.Next, fs.ErrNotExist)
+}
+
 // next is the next pair: fs.ErrNotExist when there is none. One that others have put there
 // is refused: it would be uploaded, and they could sign in as the application.
 func (r *Rotation) next(ctx context.Context) (*keypair.Pair, error) {
-	if err := ownfile.CheckBeside(r.o.Next, r.like()); err != nil {
+	if err := ownfile.CheckBeside(r.o.Next, like(r.o.Present)); err != nil {
 		return nil, err
 	}
 	p, err := keypair.Read(ctx, keypair.Files{Certificate: r.o.Next, Password: r.o.Present.Password})
 	if err != nil {
 		return nil, err
 	}
-	if err := ownfile.CheckBeside(r.o.Next, r.like()); err != nil {
+	if err := ownfile.CheckBeside(r.o.Next, like(r.o.Present)); err != nil {
 		return nil, err
 	}
 	_, _, err = p.Signer()
@@ -210,7 +256,7 @@ func (r *Rotation) next(ctx context.Context) (*keypair.Pair, error) {
 }
 
 // like is the file whose owner and mode the next pair has.
-func (r *Rotation) like() string { return cmp.Or(r.o.Present.Key, r.o.Present.Certificate) }
+func like(present keypair.Files) string { return cmp.Or(present.Key, present.Certificate) }
 
 func (r *Rotation) do(name string, f func() error) error {
 	if err := r.o.Step(name); err != nil {

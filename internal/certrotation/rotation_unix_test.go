@@ -473,3 +473,22 @@ func TestByHand(t *testing.T) {
 		}
 	}
 }
+
+// TestTemporaryFilesOfAKilledRun are removed by the next one: they may hold a private key.
+// Those of other files are not touched.
+func TestTemporaryFilesOfAKilledRun(t *testing.T) {
+	p := newPlace(t, "two files", sandbox.Options{})
+	dir := filepath.Dir(p.Files.Certificate)
+	certificate, key := filepath.Base(p.Files.Certificate), filepath.Base(p.Files.Key)
+	temporary := func(name string) string { return "." + name + ".tmpABCDEFGHIJKLMNOPQRSTUVWXYZ" }
+	for _, name := range []string{certificate, key, certificate + ".next", certificate + ".next.cer", key + ".old-20261130", "other.pem"} {
+		if err := os.WriteFile(filepath.Join(dir, temporary(name)), []byte("left"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.run(t, "begin", 0)
+	left, err := filepath.Glob(dir + "/.*.tmp*")
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != temporary("other.pem") {
+		t.Errorf("left are %q, %v", left, err)
+	}
+}

@@ -86,7 +86,10 @@ func (s *state) forget(thumbprint string) {
 	s.Added = slices.DeleteFunc(s.Added, func(k *record) bool { return k.Thumbprint == thumbprint })
 }
 
-func (r *Rotation) stateFile() string { return r.o.Present.Certificate + ".rotation.json" }
+// stateSuffix is what the state's file is called after the certificate's.
+const stateSuffix = ".rotation.json"
+
+func (r *Rotation) stateFile() string { return r.o.Present.Certificate + stateSuffix }
 
 func (r *Rotation) load(ctx context.Context) (*state, error) {
 	s := &state{Version: stateVersion}

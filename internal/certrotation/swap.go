@@ -59,29 +59,54 @@ func (r *Rotation) swap(ctx context.Context, present, next *keypair.Pair) (*Fini
 // maxKept is how many old pairs of one day are kept.
 const maxKept = 99
 
+// oldMark is between the name of a file and the day on which it was kept.
+const oldMark = ".old-"
+
 // keep copies the present pair to .old-YYYYMMDD.
 func (r *Rotation) keep(ctx context.Context, present *keypair.Pair) (string, error) {
-	files := r.o.Present
-	day := r.o.Now().Format("20060102")
+	isKept := func(kept keypair.Files) bool { // by a run that was killed
+		p, err := keypair.Read(ctx, kept)
+		return err == nil && p.Leaf().Equal(present.Leaf())
+	}
+	suffix, err := freeSuffix(r.o.Present.Certificate, r.o.Now(), func(suffix string) bool {
+		kept := keptAs(r.o.Present, suffix)
+		isTaken := exists(kept.Certificate) && !r.half(kept, present)
+		isKeyTaken := kept.Key != "" && exists(kept.Key) && !exists(kept.Certificate)
+		return isKept(kept) || (!isTaken && !isKeyTaken)
+	})
+	if err != nil {
+		return "", err
+	}
+	kept := keptAs(r.o.Present, suffix)
+	if isKept(kept) {
+		return kept.Certificate, nil
+	}
+	return kept.Certificate, r.do("keep-old", func() error { return r.copyPair(ctx, present, kept) })
+}
+
+// keptAs are the files of an old pair.
+func keptAs(files keypair.Files, suffix string) keypair.Files {
+	kept := keypair.Files{Certificate: files.Certificate + suffix, Password: files.Password}
+	if files.Key != "" {
+		kept.Key = files.Key + suffix
+	}
+	return kept
+}
+
+// freeSuffix is the first suffix for a file on that day, .old-YYYYMMDD or with a number after
+// it, that is free.
+func freeSuffix(file string, day time.Time, isFree func(suffix string) bool) (string, error) {
+	today := oldMark + day.Format("20060102")
 	for n := 1; n <= maxKept; n++ {
-		suffix := ".old-" + day
+		suffix := today
 		if n > 1 {
 			suffix += fmt.Sprintf("-%d", n)
 		}
-		kept := keypair.Files{Certificate: files.Certificate + suffix, Password: files.Password}
-		if files.Key != "" {
-			kept.Key = files.Key + suffix
+		if isFree(suffix) {
+			return suffix, nil
 		}
-		if p, err := keypair.Read(ctx, kept); err == nil && p.Leaf().Equal(present.Leaf()) {
-			return kept.Certificate, nil // by a run that was killed
-		}
-		isTaken := exists(kept.Certificate) && !r.half(kept, present)
-		if isTaken || (kept.Key != "" && exists(kept.Key) && !exists(kept.Certificate)) {
-			continue
-		}
-		return kept.Certificate, r.do("keep-old", func() error { return r.copyPair(ctx, present, kept) })
 	}
-	return "", fmt.Errorf("%s.old-%s and %d more exist: remove some", files.Certificate, day, maxKept-1)
+	return "", fmt.Errorf("%s%s and %d more exist: remove some", file, today, maxKept-1)
 }
 
 // half reports that only the certificate was kept, by a run that was killed before it kept
@@ -163,15 +188,4 @@ func (r *Rotation) tidy(next *keypair.Pair) error {
 		}
 		return ownfile.SyncDir(filepath.Dir(r.o.Next))
 	})
-}
-
-// Days are the days that a certificate is still valid, rounded down; below zero after its
-// end.
-func Days(until, now time.Time) int {
-	left := until.Sub(now)
-	days := int(left / (24 * time.Hour))
-	if left < 0 {
-		days--
-	}
-	return days
 }

@@ -92,7 +92,7 @@ func (r *Rotation) add(ctx context.Context, s *state, present, next *keypair.Pai
 	}
 	if key.KeyID == "" {
 		if r.o.Now().After(present.Leaf().NotAfter) {
-			return ErrEnded
+			return fmt.Errorf("%w: %s, then smtpsend cert rotate --finish", ErrEnded, Public(r.o.Next))
 		}
 		if err := r.find(ctx, s, present); err != nil {
 			return err

@@ -56,6 +56,7 @@ type Claims struct {
 	IDType    string // idtyp: "app" where emitted
 	TokenID   string // uti: names the token in Entra's logs
 	Wanted    string // no claim: host of the resource that was asked for, when known
+	HVE       bool   // no claim: it was shown to High Volume Email
 	Roles     []string
 	IssuedAt  time.Time // iat, zero when absent
 	NotBefore time.Time // nbf

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/lazyregexp"
 	"github.com/smtpsend/smtpsend/internal/presented"
 	"github.com/smtpsend/smtpsend/internal/redact"
@@ -186,7 +187,7 @@ func matchedBy(e Entry, s Symptom) []string {
 
 // conditions on the claims of a token, for "claim:" and "when:", and on a proxy,
 // for "when:".
-var conditions = []string{"proxy-without-basic", "wrong-audience", "other-cloud", "expired", "user-token", "smtp-role", "no-role", "other-role"}
+var conditions = []string{"proxy-without-basic", "wrong-audience", "other-cloud", "expired", "user-token", "smtp-role", "no-role", "other-role", "hve", "hve-without-role"}
 
 // conditionHolds is false without claims: what is not known decides nothing.
 func conditionHolds(name string, c *Claims) bool {
@@ -203,6 +204,10 @@ func conditionHolds(name string, c *Claims) bool {
 		return !c.Expires.IsZero() && !time.Now().Before(c.Expires)
 	case "user-token":
 		return c.Scopes != ""
+	case "hve":
+		return c.HVE && c.fitsService() && c.HasRole(exchange.HVERole)
+	case "hve-without-role":
+		return c.HVE && c.fitsService() && !c.HasRole(exchange.HVERole)
 	case "smtp-role":
 		return smtp
 	case "no-role":
@@ -211,6 +216,12 @@ func conditionHolds(name string, c *Claims) bool {
 		return len(c.Roles) > 0 && !smtp
 	}
 	return false
+}
+
+// fitsService reports that nothing else of the token tells why it is refused.
+func (c Claims) fitsService() bool {
+	others := []string{"wrong-audience", "other-cloud", "expired", "user-token"}
+	return !slices.ContainsFunc(others, func(name string) bool { return conditionHolds(name, &c) })
 }
 
 // orderFixes brings those fixes to the front that the claims, or a proxy's words,

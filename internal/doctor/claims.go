@@ -26,7 +26,7 @@ func (e *endpoint) readClaims(context.Context) {
 		e.record.add(c)
 		return
 	}
-	claims.Wanted = diagnosis.Resource(e.o.Token.Scopes)
+	claims.Wanted, claims.HVE = diagnosis.Resource(e.o.Token.Scopes), e.o.HVE
 	e.record.claims = &claims
 	e.record.facts.ObjectID = claims.ObjectID
 	roles := "no roles"
@@ -36,7 +36,7 @@ func (e *endpoint) readClaims(context.Context) {
 	c.Seen = fmt.Sprintf("for %s, %s", claims.Audience, roles)
 	c.Notes = []string{
 		"appid " + claims.AppID + ": the client id",
-		"oid   " + claims.ObjectID + ": the enterprise application, for New-ServicePrincipal -ObjectId",
+		"oid   " + claims.ObjectID + ": the enterprise application, for " + objectIDUse(e.o),
 		"tid   " + claims.TenantID + ": the tenant",
 		"uti   " + claims.TokenID + ": this token in the logs of Entra",
 	}
@@ -50,6 +50,14 @@ func (e *endpoint) readClaims(context.Context) {
 		c.Notes = append(c.Notes, wayNote(e.o, claims))
 	}
 	e.record.add(c)
+}
+
+// objectIDUse is the command that wants the enterprise application's object id.
+func objectIDUse(o Options) string {
+	if o.HVE {
+		return "Add-HVEAppAccess -AppIds"
+	}
+	return "New-ServicePrincipal -ObjectId"
 }
 
 func credentialNote(acr string) string {

@@ -10,7 +10,8 @@ import (
 // suspects are the causes that remain for a sign-in that Exchange refuses
 // without a reason, the likeliest first. The token's claims give the order: the
 // role SMTP.SendAsApp belongs to the classic way, its absence to App RBAC, or
-// to a classic way without consent.
+// to a classic way without consent. Of High Volume Email the
+// catalogue has the causes.
 func (v verdict) suspects() []Suspect {
 	var c diagnosis.Claims
 	var list []Suspect
@@ -22,6 +23,8 @@ func (v verdict) suspects() []Suspect {
 	}
 	s := suspicion{client: cmp.Or(v.o.Token.ClientID, c.AppID), object: c.ObjectID, tenant: cmp.Or(v.o.TenantID, c.TenantID), mailbox: v.o.Session.Mailbox, graph: v.graph}
 	switch {
+	case v.o.HVE:
+		return list
 	case c.HasRole("SMTP.SendAsApp"):
 		return append(list, s.pointer(), s.noRight(), s.roleInTheWay(), s.mailboxName(), s.tooSoon())
 	case len(c.Roles) > 0, len(v.graph) > 0:

@@ -182,7 +182,10 @@ func (i Item) advice(now time.Time) string {
 		}
 		return "make the next one with smtpsend cert rotate, upload it, then " + finish
 	case NextCertificate:
-		return "it cannot take the place of the present one: make another with smtpsend cert rotate"
+		if ended {
+			return "it cannot take the place of the present one: make another with smtpsend cert rotate"
+		}
+		return "put it in place with smtpsend cert rotate --finish and rotate again, or remove the file and make another with smtpsend cert rotate"
 	case ClientSecret:
 		return i.secretAdvice(ended)
 	case RelayCertificate:

@@ -106,6 +106,9 @@ func CheckBeside(name, like string) error {
 	return nil
 }
 
+// temporaryMark is between the name of a file and the random end of its temporary file's.
+const temporaryMark = ".tmp"
+
 // replace calls prepare for the new file while that is empty.
 func replace(name string, data []byte, perm os.FileMode, prepare func(*os.File) error) (err error) {
 	target, err := find(name, false)
@@ -113,7 +116,7 @@ func replace(name string, data []byte, perm os.FileMode, prepare func(*os.File) 
 		return err
 	}
 	defer target.close()
-	temporary := target.beside("." + target.last + ".tmp" + rand.Text())
+	temporary := target.beside("." + target.last + temporaryMark + rand.Text())
 	f, err := temporary.open(os.O_RDWR | os.O_CREATE | os.O_EXCL)
 	if err != nil {
 		return fmt.Errorf("creating temporary file: %w", err)

@@ -22,9 +22,10 @@ type Rotation struct {
 	stdio.Schema
 	Outcome  string   `json:"outcome"`
 	Present  Pair     `json:"present"`
-	Next     *Pair    `json:"next,omitempty"`   // when it waits
-	Upload   *Upload  `json:"upload,omitempty"` // of the next one
-	Kept     string   `json:"kept,omitempty"`   // file of the old pair
+	Next     *Pair    `json:"next,omitempty"`    // when it waits
+	Upload   *Upload  `json:"upload,omitempty"`  // of the next one
+	Existed  bool     `json:"existed,omitempty"` // the next one was there before this run
+	Kept     string   `json:"kept,omitempty"`    // file of the old pair
 	OldPrint string   `json:"old_sha1,omitempty"`
 	Removed  []string `json:"removed"` // SHA-1 of old certificates that the application no longer has
 	ByHand   []string `json:"by_hand"` // SHA-1 of those that only people can remove
@@ -52,7 +53,7 @@ func NewRotation(d certkeeper.Done, clientID string, now time.Time) Rotation {
 		}
 	case begun != nil:
 		next, upload := NewPair(begun.Next, now), NewUpload(begun.Public, clientID)
-		v.Outcome, v.Next, v.Upload = Waiting, &next, &upload
+		v.Outcome, v.Next, v.Upload, v.Existed = Waiting, &next, &upload, begun.Existed
 	case d.Uploaded != nil:
 		v.Outcome, v.Removed, v.ByHand = Removed, append(v.Removed, d.Uploaded.Removed...), append(v.ByHand, d.Uploaded.ByHand...)
 	default:
@@ -61,11 +62,26 @@ func NewRotation(d certkeeper.Done, clientID string, now time.Time) Rotation {
 	return v
 }
 
+func (v Rotation) begin() string {
+	if v.Existed {
+		return "The next pair is there already."
+	}
+	return "The next pair is made."
+}
+
+// until is what happens before the upload.
+func (v Rotation) until() string {
+	if v.Present.DaysLeft <= 0 {
+		return "no mail is submitted: the present one has ended."
+	}
+	return "the present one is used."
+}
+
 // Print writes what was done, and what is to be done.
 func (v Rotation) Print(p *stdio.Printer) {
 	switch v.Outcome {
 	case Waiting:
-		p.Printf("The next pair is made. Until it is uploaded, the present one is used.\n\n")
+		p.Printf("%s Until it is uploaded, %s\n\n", v.begin(), v.until())
 		v.Next.print(p)
 		v.Upload.print(p)
 		p.Printf("\nThen: smtpsend cert rotate --finish\n")
