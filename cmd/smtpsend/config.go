@@ -42,7 +42,11 @@ func runConfigCheck(ctx context.Context, g *application) error {
 	var found []expiry.Found
 	if err == nil {
 		var unread error
-		if found, unread = endsOf(ctx, g, g.account(cfg)); unread != nil {
+		found, unread = endsOf(ctx, g, g.account(cfg))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if unread != nil {
 			g.out.Warningf("it is not known when all of it ends: %v", unread)
 		}
 	}

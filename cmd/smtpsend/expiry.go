@@ -79,7 +79,7 @@ func runExpiry(ctx context.Context, g *application, e *expiryFlags) error {
 		return exit.Told(code, errors.New(line))
 	}
 	if err != nil {
-		if !g.json {
+		if isWhole := ctx.Err() == nil; isWhole && !g.json {
 			v.PrintItems(g.out)
 		}
 		return exit.With(exit.Config, err)

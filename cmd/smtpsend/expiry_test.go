@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/keypair"
 	"github.com/smtpsend/smtpsend/internal/view/expiryview"
 )
@@ -49,6 +53,22 @@ func TestWithinTakesDaysAndDurations(t *testing.T) {
 		err := s.Set(text)
 		if (want == "") != (err != nil) || (want != "" && s.String() != want) {
 			t.Errorf("%q: %s, %v", text, &s, err)
+		}
+	}
+}
+
+// TestInterruptedWhileItLooksWhatEnds: nothing is said to be right that was not looked at.
+func TestInterruptedWhileItLooksWhatEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // the certificate's file is not read then
+	for _, args := range [][]string{{"config", "check"}, {"expiry"}} {
+		var out, errs bytes.Buffer
+		p := &process{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, environ: []string{
+			"SMTPSEND_MAIL_SENDER=a@contoso.example", "SMTPSEND_OFFICE_CLIENT_ID=11111111-2222-3333-4444-555555555555",
+			"SMTPSEND_OFFICE_TENANT_ID=contoso.example", "SMTPSEND_OFFICE_CLIENT_CERTIFICATE_FILE=/client.pem",
+		}}
+		if code := run(ctx, p, args); code != exit.Interrupted || out.Len() > 0 || errs.String() != "smtpsend: error: interrupted\n" {
+			t.Errorf("%v: exit code %d, output %s, errors %s", args, code, &out, &errs)
 		}
 	}
 }

@@ -33,7 +33,7 @@ var ranks = map[string]int{
 	"internal/seal": 1, "internal/aliases": 1, "internal/owner": 1, "internal/outbox/store": 1, "internal/outbox/queueid": 1,
 	"internal/outbox/mailbox": 2, "internal/outbox/notice": 2, "internal/outbox/spool": 2, "internal/outbox/operator": 4, "internal/outbox/mailmerge": 4,
 	"tokencache": 1, "internal/config": 1, "internal/mailobject": 1, "internal/smtpserver/places": -1, "internal/smtpserver": 1, "internal/relay/users": 1, "internal/relay/certificate": 1, "internal/relay/listener": 1, "internal/diagnosis": 1,
-	"internal/sandbox/accesstoken": 0, "internal/sandbox/keyring": 0, "internal/sandbox/idissuer": 0, "internal/sandbox/assertion": 1, "internal/sandbox/tenant": 1, "internal/sandbox/azurehost": 2, "internal/sandbox/wallet": 3, "internal/sandbox/inbox": 1, "internal/sandbox/fault": 2,
+	"internal/sandbox/accesstoken": 0, "internal/sandbox/jsonanswer": -1, "internal/sandbox/keyring": 0, "internal/sandbox/idissuer": 0, "internal/sandbox/assertion": 1, "internal/sandbox/tenant": 1, "internal/sandbox/azurehost": 2, "internal/sandbox/wallet": 3, "internal/sandbox/inbox": 1, "internal/sandbox/fault": 2,
 	"internal/sandbox/entraid": 3, "internal/sandbox/graph": 3, "internal/sandbox/exchangeonline": 3, "internal/sandbox": 4, "internal/sandbox/flags": 5, "sandboxtest": 5,
 	"internal/entra": 2, "internal/paste": 2, "internal/enaio": 2, "internal/docgen": 2, "internal/mailobject/mailtest": 2, "internal/message": 2, "internal/readymessage": 2, "internal/gomail": 3,
 	"internal/wire": 1, "internal/bearer": 1, "internal/session": 2, "internal/transaction": 3, // the road of a message

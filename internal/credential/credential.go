@@ -76,20 +76,19 @@ func (c Choice) String() string {
 // candidate is a setting that names a kind.
 type candidate struct {
 	setting string // without the prefix
-	kind    Kind
 	way     Way
 }
 
 func candidates() []candidate {
 	return []candidate{
-		{setting.ClientSecret, Secret, ""},
-		{setting.ClientCertificateFile, Certificate, ""},
-		{setting.FederatedTokenFile, Federated, File},
-		{setting.FederatedTokenCommand, Federated, Command},
-		{setting.FederatedTokenFrom, Federated, ""},
-		{setting.ManagedIdentity, ManagedIdentity, ""},
-		{setting.AccessTokenFile, AccessToken, File},
-		{setting.AccessTokenCommand, AccessToken, Command},
+		{setting.ClientSecret, ""},
+		{setting.ClientCertificateFile, ""},
+		{setting.FederatedTokenFile, File},
+		{setting.FederatedTokenCommand, Command},
+		{setting.FederatedTokenFrom, ""},
+		{setting.ManagedIdentity, ""},
+		{setting.AccessTokenFile, File},
+		{setting.AccessTokenCommand, Command},
 	}
 }
 
@@ -97,17 +96,17 @@ func candidates() []candidate {
 // setting of no credential.
 func KindOf(name string) Kind {
 	switch name {
-	case setting.ClientSecretNext, setting.ClientSecretExpires:
+	case setting.ClientSecret, setting.ClientSecretNext, setting.ClientSecretExpires:
 		return Secret
-	case setting.ClientCertificateKeyFile, setting.ClientCertificatePassword, setting.ClientCertificateNextFile, setting.ClientCertificateChain:
+	case setting.ClientCertificateFile, setting.ClientCertificateKeyFile, setting.ClientCertificatePassword,
+		setting.ClientCertificateNextFile, setting.ClientCertificateChain:
 		return Certificate
-	case setting.FederatedAudience, setting.ServiceConnectionID:
+	case setting.FederatedTokenFile, setting.FederatedTokenCommand, setting.FederatedTokenFrom, setting.FederatedAudience, setting.ServiceConnectionID:
 		return Federated
-	}
-	for _, c := range candidates() {
-		if c.setting == name {
-			return c.kind
-		}
+	case setting.ManagedIdentity:
+		return ManagedIdentity
+	case setting.AccessTokenFile, setting.AccessTokenCommand:
+		return AccessToken
 	}
 	return ""
 }
@@ -134,7 +133,7 @@ func Choose(given func(name string) (Given, bool), environ map[string]string) (C
 		if !ok {
 			continue
 		}
-		choice := Choice{Kind: c.kind, Way: c.way, By: g.By, Value: g.Value, Ambient: g.Ambient}
+		choice := Choice{Kind: KindOf(c.setting), Way: c.way, By: g.By, Value: g.Value, Ambient: g.Ambient}
 		switch {
 		case !g.Ambient:
 			named = append(named, choice)

@@ -131,7 +131,7 @@ func (e *Error) RefusesCredential() bool {
 		switch n {
 		case 7000215, 7000222: // wrong, expired secret
 			return true
-		case 700027, 700030, 1000502: // certificate that is not registered, not usable, expired
+		case 700027, 700030, 1000502, 50012: // certificate that is not registered, not usable, expired; of either, in older words
 			return true
 		}
 		return false

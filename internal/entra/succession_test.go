@@ -133,3 +133,17 @@ func TestSuccessionTakesEveryKindOfCredential(t *testing.T) {
 		t.Errorf("told %d times", used)
 	}
 }
+
+// TestRefusalsOfACredential: the numbers that the catalogue of failures has for a secret or
+// a certificate that another one may replace, and those of what no other one helps.
+func TestRefusalsOfACredential(t *testing.T) {
+	for number, want := range map[int]bool{
+		7000215: true, 7000222: true, 700027: true, 700030: true, 1000502: true, 50012: true,
+		700016: false, 7000112: false, 700213: false, 700024: false, 90033: false, 50196: false,
+	} {
+		refused := &entra.Error{HTTPStatus: 401, Code: "invalid_client", AADSTS: []int{number}}
+		if got := refused.RefusesCredential(); got != want {
+			t.Errorf("AADSTS%d: %v", number, got)
+		}
+	}
+}

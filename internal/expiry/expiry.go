@@ -93,11 +93,20 @@ func (i Item) follows(now time.Time) bool {
 // Days are those that are left, a begun one counted; after the end, those that have
 // passed since, as a negative number.
 func (i Item) Days(now time.Time) int {
+	if i.WholeDay { // by the calendar: a day may have 23 or 25 hours
+		return int(dateOf(i.Ends).Sub(dateOf(now.In(i.Ends.Location()))) / Day)
+	}
 	left := i.Ends.Sub(now)
 	if left > 0 {
 		return int(math.Ceil(float64(left) / float64(Day)))
 	}
 	return -int(-left / Day)
+}
+
+// dateOf is the day of a time, in a zone whose days have 24 hours.
+func dateOf(t time.Time) time.Time {
+	year, month, day := t.Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
 // State is how far it is, in a word for programs.

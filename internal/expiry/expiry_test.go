@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // not every machine has it
 
 	"github.com/smtpsend/smtpsend/internal/expiry"
 )
@@ -51,6 +52,28 @@ func TestTheWordsFitTheDay(t *testing.T) {
 		}
 		if got := tt.item.State(tt.now, expiry.Notice); got != tt.state {
 			t.Errorf("%s: state %s", tt.text, got)
+		}
+	}
+}
+
+// TestDaysAreThoseOfTheCalendar: 31 October 2027 has 25 hours in Berlin, 28 March 23.
+func TestDaysAreThoseOfTheCalendar(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(month time.Month, day, hour, minute int) time.Time {
+		return time.Date(2027, month, day, hour, minute, 0, 0, berlin)
+	}
+	for _, tt := range []struct {
+		ends, now time.Time
+		want      int
+	}{
+		{at(11, 1, 0, 0), at(10, 31, 0, 30), 1}, {at(11, 1, 0, 0), at(10, 31, 23, 30), 1}, {at(11, 1, 0, 0), at(10, 2, 0, 30), 30},
+		{at(10, 30, 0, 0), at(11, 1, 0, 30), -2}, {at(3, 27, 0, 0), at(3, 29, 0, 30), -2}, {at(3, 28, 0, 0), at(3, 28, 23, 30), 0},
+	} {
+		if got := (expiry.Item{Ends: tt.ends, WholeDay: true}).Days(tt.now); got != tt.want {
+			t.Errorf("%v at %v: %d days, want %d", tt.ends, tt.now, got, tt.want)
 		}
 	}
 }

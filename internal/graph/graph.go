@@ -11,7 +11,6 @@ package graph
 import (
 	"bytes"
 	"context"
-	"crypto/sha1"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -107,12 +106,6 @@ type Client struct {
 type Key struct {
 	ID         string
 	Thumbprint []byte // SHA-1
-}
-
-// Is reports the key of a certificate.
-func (k Key) Is(c *x509.Certificate) bool {
-	sum := sha1.Sum(c.Raw)
-	return bytes.Equal(k.Thumbprint, sum[:])
 }
 
 // Application is the object ID of the app registration with a client ID, and its keys. It

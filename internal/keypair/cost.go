@@ -173,7 +173,7 @@ func decryptKey(der, password []byte) (key any, err error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w, or in a way that is not read: %w", ErrNotItsWord, err)
+		return nil, fmt.Errorf("%w, or in a way that is not read: %w", ErrWrongPassword, err)
 	}
 	return key, nil
 }

@@ -180,7 +180,7 @@ func TestTornCiphersAreRefused(t *testing.T) {
 		"a short IV": encryptedKey(pbkdf2(1), 5, 64), "no IV": encryptedKey(pbkdf2(1), 0, 64), "half a block": encryptedKey(pbkdf2(1), 16, 65), "nothing": encryptedKey(pbkdf2(1), 16, 0),
 	} {
 		_, err := keypair.Read(t.Context(), keypair.Files{Certificate: w.put("torn", "client.crt", key), Password: secret.New("pw")})
-		if !errors.Is(err, keypair.ErrNotItsWord) {
+		if !errors.Is(err, keypair.ErrWrongPassword) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

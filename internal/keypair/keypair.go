@@ -35,14 +35,14 @@ const minBits = 2048
 
 // The reasons for which a pair cannot be used. They are predicates of a file.
 var (
-	ErrNoKey       = errors.New("does not contain a private key")
-	ErrPassword    = errors.New("is encrypted, and no password is set")
-	ErrNotItsWord  = errors.New("is encrypted with another password")
-	ErrNotRSA      = errors.New("has a key that is not RSA: Entra ID takes RSA keys only")
-	ErrShort       = errors.New("has an RSA key of less than 2048 bits, which Entra ID refuses")
-	ErrNotItsKey   = errors.New("has a private key that belongs to none of its certificates")
-	ErrTorn        = errors.New("has a private key that is not PEM to its end")
-	ErrSeveralKeys = errors.New("contains several private keys")
+	ErrNoKey         = errors.New("does not contain a private key")
+	ErrPassword      = errors.New("is encrypted, and no password is set")
+	ErrWrongPassword = errors.New("is encrypted with another password")
+	ErrNotRSA        = errors.New("has a key that is not RSA: Entra ID takes RSA keys only")
+	ErrShort         = errors.New("has an RSA key of less than 2048 bits, which Entra ID refuses")
+	ErrNotItsKey     = errors.New("has a private key that belongs to none of its certificates")
+	ErrTorn          = errors.New("has a private key that is not PEM to its end")
+	ErrSeveralKeys   = errors.New("contains several private keys")
 )
 
 // Files say where a pair is.

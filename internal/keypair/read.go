@@ -38,7 +38,7 @@ func (p *Pair) readPKCS12(ctx context.Context, data []byte) error {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword) && p.files.Password.IsZero():
 		return &Error{p.files.Certificate, ErrPassword}
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
-		return &Error{p.files.Certificate, ErrNotItsWord}
+		return &Error{p.files.Certificate, ErrWrongPassword}
 	case err != nil:
 		return &Error{p.files.Certificate, fmt.Errorf("is PKCS #12 that cannot be read: %w", err)}
 	}
@@ -216,7 +216,7 @@ func (p *Pair) pkcs8Of(b *pem.Block) ([]byte, error) {
 		//lint:ignore SA1019 people have such keys, and what is wrong with their encryption does not concern who reads them
 		der, err := x509.DecryptPEMBlock(b, password)
 		if err != nil || !isSequence(der) { // one wrong password in 256 has the right padding
-			return nil, ErrNotItsWord
+			return nil, ErrWrongPassword
 		}
 		b.Bytes = der
 	case b.Type == labelEncrypted:

@@ -12,7 +12,6 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/smtpsend/smtpsend/internal/sandbox/jsonanswer"
 	"github.com/smtpsend/smtpsend/internal/sandbox/tenant"
 )
 
@@ -130,9 +130,9 @@ func (h *Host) appService(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case h.troubled(w):
 	case !right:
-		write(w, http.StatusUnauthorized, map[string]any{"statusCode": http.StatusUnauthorized, "message": "The X-IDENTITY-HEADER is missing or wrong."})
+		jsonanswer.Write(w, http.StatusUnauthorized, map[string]any{"statusCode": http.StatusUnauthorized, "message": "The X-IDENTITY-HEADER is missing or wrong."})
 	case q.Get("api-version") == "":
-		write(w, http.StatusBadRequest, map[string]any{"statusCode": http.StatusBadRequest, "message": "The api-version is missing."})
+		jsonanswer.Write(w, http.StatusBadRequest, map[string]any{"statusCode": http.StatusBadRequest, "message": "The api-version is missing."})
 	default:
 		q.Set("object_id", cmp.Or(q.Get("principal_id"), q.Get("object_id")))
 		q.Set("msi_res_id", cmp.Or(q.Get("mi_res_id"), q.Get("msi_res_id")))
@@ -145,7 +145,7 @@ func (h *Host) grant(w http.ResponseWriter, q url.Values, notFound string) {
 	app := h.identity(q)
 	if app == nil {
 		if notFound == "" {
-			write(w, http.StatusBadRequest, map[string]any{
+			jsonanswer.Write(w, http.StatusBadRequest, map[string]any{
 				"statusCode":    http.StatusBadRequest,
 				"message":       "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
 				"correlationId": uuid.NewString(),
@@ -172,7 +172,7 @@ func (h *Host) grant(w http.ResponseWriter, q url.Values, notFound string) {
 			answer[name] = q.Get(name)
 		}
 	}
-	write(w, http.StatusOK, answer)
+	jsonanswer.Write(w, http.StatusOK, answer)
 }
 
 // identity finds the application that a request names, nil when there is none.
@@ -192,17 +192,5 @@ func (h *Host) identity(q url.Values) *tenant.Application {
 }
 
 func refuse(w http.ResponseWriter, status int, code, text string) {
-	write(w, status, map[string]string{"error": code, "error_description": text})
-}
-
-func write(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, "encoding failed", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	jsonanswer.Write(w, status, map[string]string{"error": code, "error_description": text})
 }

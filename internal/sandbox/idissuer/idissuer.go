@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
@@ -21,6 +20,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
+
+	"github.com/smtpsend/smtpsend/internal/sandbox/jsonanswer"
 )
 
 // Audience is that of a token for Entra ID (Microsoft Entra, "Workload identity
@@ -151,7 +152,7 @@ func (i *Issuer) Routes() map[string]http.HandlerFunc {
 }
 
 func (i *Issuer) configuration(w http.ResponseWriter, _ *http.Request) {
-	write(w, http.StatusOK, map[string]any{
+	jsonanswer.Write(w, http.StatusOK, map[string]any{
 		"issuer": i.url, "jwks_uri": i.url + "/keys",
 		"response_types_supported": []string{"id_token"}, "subject_types_supported": []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
@@ -166,7 +167,7 @@ func (i *Issuer) keys(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	encode := base64.RawURLEncoding.EncodeToString
-	write(w, http.StatusOK, map[string]any{"keys": []map[string]string{{
+	jsonanswer.Write(w, http.StatusOK, map[string]any{"keys": []map[string]string{{
 		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid(key),
 		"n": encode(key.N.Bytes()), "e": encode(big.NewInt(int64(key.E)).Bytes()),
 	}}})
@@ -176,7 +177,7 @@ func (i *Issuer) keys(w http.ResponseWriter, _ *http.Request) {
 // job's token and the audience.
 func (i *Issuer) github(w http.ResponseWriter, r *http.Request) {
 	if !i.authorized(r) {
-		write(w, http.StatusUnauthorized, map[string]string{"message": "Unauthorized"})
+		jsonanswer.Write(w, http.StatusUnauthorized, map[string]string{"message": "Unauthorized"})
 		return
 	}
 	token, err := i.Token(Claims{Subject: SubjectGitHub, Audience: r.URL.Query().Get("audience")})
@@ -187,13 +188,13 @@ func (i *Issuer) github(w http.ResponseWriter, r *http.Request) {
 func (i *Issuer) azurePipelines(w http.ResponseWriter, r *http.Request) {
 	switch q := r.URL.Query(); {
 	case !i.authorized(r):
-		write(w, http.StatusUnauthorized, map[string]string{"message": "TF400813: The user is not authorized to access this resource."})
+		jsonanswer.Write(w, http.StatusUnauthorized, map[string]string{"message": "TF400813: The user is not authorized to access this resource."})
 		return
 	case q.Get("api-version") == "":
-		write(w, http.StatusBadRequest, map[string]string{"message": "No api-version was supplied for the request."})
+		jsonanswer.Write(w, http.StatusBadRequest, map[string]string{"message": "No api-version was supplied for the request."})
 		return
 	case q.Get("serviceConnectionId") != i.connID:
-		write(w, http.StatusNotFound, map[string]string{"message": "The service connection does not exist, or this pipeline may not use it."})
+		jsonanswer.Write(w, http.StatusNotFound, map[string]string{"message": "The service connection does not exist, or this pipeline may not use it."})
 		return
 	}
 	token, err := i.Token(Claims{Subject: SubjectAzurePipelines})
@@ -205,7 +206,7 @@ func (i *Issuer) answer(w http.ResponseWriter, body any, err error) {
 		http.Error(w, "no token", http.StatusInternalServerError)
 		return
 	}
-	write(w, http.StatusOK, body)
+	jsonanswer.Write(w, http.StatusOK, body)
 }
 
 // authorized reports the job's token, after "bearer" in any case.
@@ -213,21 +214,6 @@ func (i *Issuer) authorized(r *http.Request) bool {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	return ok && strings.EqualFold(scheme, "bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(i.job)) == 1
 }
-
-func write(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, "encoding failed", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
-}
-
-// ErrNotOurs says that a token is signed by another key.
-var ErrNotOurs = errors.New("idissuer: the signature is not of this issuer")
 
 // Verify checks the signature of a token, and nothing else.
 func (i *Issuer) Verify(token string) error {
@@ -237,7 +223,7 @@ func (i *Issuer) Verify(token string) error {
 	}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation())
 	if _, err := parser.Parse(token, func(*jwt.Token) (any, error) { return key, nil }); err != nil {
-		return ErrNotOurs
+		return errors.New("idissuer: the signature is not of this issuer")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/smtpsend/smtpsend/internal/sandbox/idissuer"
+	"github.com/smtpsend/smtpsend/internal/sandbox/jsonanswer"
 	"github.com/smtpsend/smtpsend/internal/sandbox/keyring"
 )
 
@@ -33,7 +34,7 @@ func (o *Wallet) Routes() map[string]http.HandlerFunc {
 }
 
 func (o *Wallet) listCredentials(w http.ResponseWriter, _ *http.Request) {
-	respond(w, http.StatusOK, map[string]any{"schema_version": 1, "registration_id": o.app.RegistrationID(), "credentials": o.Keys().Keys()})
+	jsonanswer.Write(w, http.StatusOK, map[string]any{"schema_version": 1, "registration_id": o.app.RegistrationID(), "credentials": o.Keys().Keys()})
 }
 
 // registration is a credential to register: one of its members, or subject with
@@ -72,7 +73,7 @@ func (o *Wallet) addCredential(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "secret, certificate, subject and authority, or federated is missing", http.StatusBadRequest)
 		return
 	}
-	respond(w, http.StatusCreated, key)
+	jsonanswer.Write(w, http.StatusCreated, key)
 }
 
 // firstCertificate reads the first certificate of PEM.
@@ -115,7 +116,7 @@ func (o *Wallet) makeIDToken(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "signing failed", http.StatusInternalServerError)
 		return
 	}
-	respond(w, http.StatusOK, map[string]string{"token": token})
+	jsonanswer.Write(w, http.StatusOK, map[string]string{"token": token})
 }
 
 // troubleHost has Azure's hosts answer with a status in place of a token.
@@ -146,16 +147,4 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 		return false
 	}
 	return true
-}
-
-func respond(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, "encoding failed", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n'))
 }
