@@ -80,7 +80,7 @@ func runExpiry(ctx context.Context, g *application, e *expiryFlags) error {
 	}
 	if err != nil {
 		if !g.json {
-			v.Print(g.out)
+			v.PrintFound(g.out)
 		}
 		return exit.With(exit.Config, err)
 	}

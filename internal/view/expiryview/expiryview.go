@@ -44,14 +44,19 @@ func New(credential string, items []expiry.Item, now time.Time, within time.Dura
 
 // Print writes a line for each item.
 func (v Report) Print(p *stdio.Printer) {
-	for _, f := range v.Expiry {
-		p.Printf("%-9s  %s\n", f.State, f.Text)
-	}
+	v.PrintFound(p)
 	switch {
 	case len(v.Expiry) == 0:
 		p.Printf("nothing of these settings ends by itself (%s)\n", v.Credential)
 	case v.Ending == 0:
 		p.Printf("nothing ends within %s\n", spanText(v.within))
+	}
+}
+
+// PrintFound writes what was found, and not that this is all of it.
+func (v Report) PrintFound(p *stdio.Printer) {
+	for _, f := range v.Expiry {
+		p.Printf("%-9s  %s\n", f.State, f.Text)
 	}
 }
 
