@@ -12,6 +12,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/config"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/exit/ending"
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/outbox"
 	"github.com/smtpsend/smtpsend/internal/progress"
 	"github.com/smtpsend/smtpsend/internal/relay"
@@ -106,6 +107,7 @@ func serveRelay(ctx context.Context, g *application, cfg *config.Config, supervi
 			return err
 		}
 	}
+	o.Courier.Ending = func(w *expiry.Warning) { warnOnce(g, w) }
 	o.Courier.Trouble = func(err error) { log.Warn("tried again: " + err.Error()) }
 	o.Courier.Unnotified = func(err error) { log.Warn("the notice could not be sent; it is tried again later: " + err.Error()) }
 	if supervisor.Listens() {

@@ -31,6 +31,7 @@ type application struct {
 	stdinTwice bool   // and a secret was to come from there as well
 
 	silentCommands bool // what a secret's command says is not for whoever called
+	daily          bool // what is true for days is said once a day, as the cache directory remembers it
 	became         *owner.User
 	said           *sync.Map // warnings that were given
 	warn           func(string)

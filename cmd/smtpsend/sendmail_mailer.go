@@ -33,7 +33,7 @@ func (m *mailer) adopt() {
 	if a.Timeout != 0 {
 		g.timeout, g.timeoutGiven = a.Timeout, true
 	}
-	g.silentCommands = true
+	g.silentCommands, g.daily = true, !g.out.Verbose
 	for _, w := range a.Warnings {
 		g.out.Warningf("%s", w)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/exit"
 	"github.com/smtpsend/smtpsend/internal/expiry"
+	"github.com/smtpsend/smtpsend/internal/oncedaily"
 	"github.com/smtpsend/smtpsend/internal/view"
 )
 
@@ -74,7 +75,7 @@ func (g *application) load(ctx context.Context, o config.Options) (*config.Confi
 func (g *application) account(cfg *config.Config) *account.Account {
 	o := account.Options{
 		CacheDir: g.cacheDir(cfg), Logger: g.out.Logger(), Waiting: g.waitingForSlot,
-		Warn: func(err error) { warnOnce(g, err) }, Now: func() time.Time { return clock(g) },
+		Warn: func(err error) { g.warnOf(cfg, err) }, Now: func() time.Time { return clock(g) },
 		Unlimited: func(err error) {
 			g.out.Warningf("the limit of %d connections for a mailbox cannot be kept: %v", exchange.Connections, err)
 		},
@@ -83,6 +84,15 @@ func (g *application) account(cfg *config.Config) *account.Account {
 		o.Trace = func(line string) { g.out.Plainf("%s", line) }
 	}
 	return account.New(cfg, o)
+}
+
+// warnOf warns of what is wrong with an account. Programs call sendmail every minute, and
+// cron mails what it says: that tells once a day what is true for days.
+func (g *application) warnOf(cfg *config.Config, err error) {
+	if g.daily && oncedaily.Said(context.Background(), g.cacheDir(cfg), err, clock(g)) {
+		return
+	}
+	warnOnce(g, err)
 }
 
 // warnOnce warns of an error, unless the same was said before: several accounts may be

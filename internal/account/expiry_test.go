@@ -142,6 +142,21 @@ func TestEndsOfCertificates(t *testing.T) {
 	}
 }
 
+// A next certificate that a setting names is not there between two rotations: then all
+// ends are known, as without the setting.
+func TestANextCertificateThatIsNotThereYet(t *testing.T) {
+	dir := t.TempDir()
+	cfg := withCertificate(t, pairUntil(t, dir, "client.pem", today.AddDate(0, 0, 20)))
+	cfg.OfficeClientCertificateNextFile = filepath.Join(dir, "next.pem")
+	if got := ends(t, cfg, today); got != "client certificate ends soon" {
+		t.Error(got)
+	}
+	pairUntil(t, dir, "next.pem", today.AddDate(1, 0, 0))
+	if got := ends(t, cfg, today); got != "client certificate ends soon, followed, next client certificate valid" {
+		t.Error(got)
+	}
+}
+
 // The key of a certificate may be encrypted: its end is known without the password.
 func TestEndsNeedNoKey(t *testing.T) {
 	dir := t.TempDir()

@@ -74,6 +74,9 @@ type Options struct {
 	// an hour, while there is a road to the operator, who is told 30, 14, 7, 3 and 1 days
 	// before an end and after it, once each. Its error is logged.
 	Ends func(context.Context) ([]expiry.Item, error)
+	// Ending, when set, is told the same in this run, also without a road to the operator:
+	// a process that runs for months has asked for its credential long before the end.
+	Ending func(*expiry.Warning)
 	// Now is the clock by which it is judged what ends; nil: time.Now.
 	Now func() time.Time
 	// Facts, when set, fill the commands in notices about a mailbox.

@@ -2,9 +2,11 @@ package courier
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
+	"github.com/smtpsend/smtpsend/internal/expiry"
 	"github.com/smtpsend/smtpsend/internal/outbox/notice"
 	"github.com/smtpsend/smtpsend/internal/printable"
 )
@@ -16,10 +18,11 @@ const (
 	watchLimit = 10 * time.Second
 )
 
-// watch adds notices of what ends. The outbox remembers them, so that another run does
-// not add them again.
-func (n *notifier) watch(ctx context.Context) error {
-	if n.o.Ends == nil || time.Now().Before(n.watchAfter) {
+// watch adds notices of what ends, where there is a road to the operator. The outbox
+// remembers them, so that another run does not add them again.
+func (n *notifier) watch(ctx context.Context, hasRoad bool) error {
+	isUnheard := !hasRoad && n.o.Ending == nil
+	if n.o.Ends == nil || isUnheard || time.Now().Before(n.watchAfter) {
 		return nil
 	}
 	n.watchAfter = time.Now().Add(watchPause)
@@ -35,6 +38,10 @@ func (n *notifier) watch(ctx context.Context) error {
 		if !due {
 			continue
 		}
+		n.warn(i, step, now)
+		if !hasRoad {
+			continue
+		}
 		about := notice.Notice{Kind: notice.EndsSoon, Text: i.Text(now)}
 		if i.Ended(now) {
 			about.Kind = notice.Ended
@@ -45,6 +52,19 @@ func (n *notifier) watch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// warn tells Options.Ending of a step, unless it was told of it.
+func (n *notifier) warn(i expiry.Item, step int, now time.Time) {
+	thing := fmt.Sprint(i.Kind, " ", i.Name, " ", i.Over().Unix())
+	if last, told := n.ending[thing]; n.o.Ending == nil || (told && last <= step) {
+		return
+	}
+	if n.ending == nil {
+		n.ending = make(map[string]int)
+	}
+	n.ending[thing] = step
+	n.o.Ending(&expiry.Warning{Item: i, At: now})
 }
 
 func isOfAnEnd(about notice.Notice) bool {

@@ -77,3 +77,21 @@ func TestAnEndIsNotForgottenWithoutARoad(t *testing.T) {
 		t.Errorf("told %+v", h.list)
 	}
 }
+
+// A process without a road to the operator warns in its log: it may run for months.
+func TestAnEndIsToldInTheRunItself(t *testing.T) {
+	l := newLab(t, sandbox.Options{}, outbox.Options{})
+	items := []expiry.Item{
+		{Kind: expiry.RelayCertificate, Name: "relay.pem", Ends: time.Now().Add(5 * expiry.Day)},
+		{Kind: expiry.Certificate, Name: "client.pem", Ends: time.Now().Add(50 * expiry.Day)},
+	}
+	var told []string
+	o := courier.Options{
+		Due: true, Ends: func(context.Context) ([]expiry.Item, error) { return items, nil },
+		Ending: func(w *expiry.Warning) { told = append(told, w.Error()) },
+	}
+	l.run(t.Context(), o)
+	if len(told) != 1 || !strings.HasPrefix(told[0], "the relay certificate (relay.pem) ends on ") {
+		t.Errorf("told %q", told)
+	}
+}

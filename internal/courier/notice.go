@@ -33,18 +33,17 @@ type notifier struct {
 	count     int       // how often it ran
 	tellAfter time.Time // and not before
 
-	watchAfter time.Time // when what ends is looked at again
+	watchAfter time.Time      // when what ends is looked at again
+	ending     map[string]int // steps before each end of which Options.Ending was told
 }
 
 // notify sees to the notices of which the operator has not been told yet, by each
 // road that there is.
 func (n *notifier) notify(ctx context.Context) error {
 	mail := !n.o.Operator.IsZero() && !n.o.From.IsZero()
-	if !mail && n.o.Notify == nil {
-		return nil // Purge forgets them
-	}
-	if err := n.watch(ctx); err != nil {
-		return err
+	hasRoad := mail || n.o.Notify != nil
+	if err := n.watch(ctx, hasRoad); err != nil || !hasRoad {
+		return err // Purge forgets the notices
 	}
 	if err := n.tell(ctx); err != nil {
 		return err

@@ -244,6 +244,12 @@ type Warning struct {
 // Error is the item's text.
 func (w *Warning) Error() string { return w.Item.Text(w.At) }
 
+// Topic names the item, its end and whether that has passed; it does not change from day to
+// day.
+func (w *Warning) Topic() string {
+	return fmt.Sprintf("%s %s %d %v", w.Item.Kind, w.Item.Name, w.Item.Ends.Unix(), w.Item.Ended(w.At))
+}
+
 // Within are the items that have ended, or end within that time.
 func Within(items []Item, now time.Time, within time.Duration) []Item {
 	var soon []Item

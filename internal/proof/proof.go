@@ -167,6 +167,9 @@ func (e *NextInUseError) Error() string {
 	return "the credential of " + e.Variable + " is used, because the first was refused: put it in the first one's place (" + e.Refused.Error() + ")"
 }
 
+// Topic names the variable.
+func (e *NextInUseError) Topic() string { return "next " + e.Variable }
+
 // Unwrap returns Refused.
 func (e *NextInUseError) Unwrap() error { return e.Refused }
 

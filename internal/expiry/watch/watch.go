@@ -77,7 +77,7 @@ func (w Watch) certificateItems(ctx context.Context) ([]expiry.Item, error) {
 func (w Watch) nextItem(ctx context.Context) (next expiry.Item, found bool, err error) {
 	chain, err := keypair.Certificates(ctx, w.Next)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && w.Config.OfficeClientCertificateNextFile == "":
+	case errors.Is(err, fs.ErrNotExist): // as it is between two rotations, also where a setting names it
 		return expiry.Item{}, false, nil
 	case err != nil:
 		return expiry.Item{}, false, err
