@@ -11,11 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/oauth2"
 
 	"github.com/smtpsend/smtpsend/internal/loopback"
 	"github.com/smtpsend/smtpsend/internal/secret"
+	"github.com/smtpsend/smtpsend/internal/smtp"
 )
 
 // identityTimeout bounds one request for a managed identity's token: the answer comes
@@ -49,10 +51,26 @@ type ManagedIdentity struct {
 	ArcKeys string
 }
 
+// EndpointError says why the endpoint of a managed identity is not asked.
+type EndpointError struct {
+	Predicate string // of the endpoint
+}
+
+// Error is a sentence.
+func (e *EndpointError) Error() string {
+	return "entra: the endpoint of the managed identity " + e.Predicate
+}
+
+// Fault is what the catalogue of failures calls it.
+func (*EndpointError) Fault() smtp.Fault { return smtp.FaultIdentityEndpoint }
+
 func (m ManagedIdentity) ask(ctx context.Context, client *http.Client, scopes []string) (*oauth2.Token, error) {
 	at, err := m.url(scopes)
 	if err != nil {
 		return nil, err
+	}
+	if strings.ContainsFunc(m.Header.Reveal(), unicode.IsControl) {
+		return nil, &EndpointError{"wants a header with a line break or another control character in it"}
 	}
 	header := http.Header{}
 	if m.Header.IsZero() {
@@ -87,10 +105,10 @@ func (m ManagedIdentity) ask(ctx context.Context, client *http.Client, scopes []
 func (m ManagedIdentity) url(scopes []string) (*url.URL, error) {
 	at, err := url.Parse(m.Endpoint)
 	if err != nil || at.Host == "" {
-		return nil, errors.New("entra: the endpoint of the managed identity is not a URL with a host")
+		return nil, &EndpointError{"is not a URL with a host"}
 	}
 	if at.Scheme != "https" && !(at.Scheme == "http" && nearby(at.Hostname())) {
-		return nil, fmt.Errorf("entra: the endpoint of the managed identity at %s is neither https nor on this host", at.Host)
+		return nil, &EndpointError{"at " + at.Host + " is neither https nor on this host"}
 	}
 	version := versionIMDS
 	switch {

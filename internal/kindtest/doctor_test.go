@@ -39,6 +39,8 @@ func TestVerbsNameOneFailure(t *testing.T) {
 		"no certificate":               {wallet.Certificate, "AZURE_CLIENT_CERTIFICATE_PATH", "/nonexistent/client.pem", "certificate-unreadable", 78},
 		"no access token":              {wallet.Token, "SMTPSEND_OFFICE_ACCESS_TOKEN_FILE", "/nonexistent/token", "access-token-absent", 78},
 		"an access token of two lines": {wallet.Token, "SMTPSEND_OFFICE_ACCESS_TOKEN_FILE", "testdata/lines", "access-token-absent", 78},
+		"an endpoint elsewhere":        {wallet.AppService, "IDENTITY_ENDPOINT", "http://192.0.2.7/msi/token", "managed-identity-endpoint", 78},
+		"a header of two lines":        {wallet.AppService, "IDENTITY_HEADER", "a\nb", "managed-identity-endpoint", 78},
 		"no one gives an identity":     {wallet.IMDS, "AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1", "managed-identity-absent", 75},
 		"another identity of the host": {wallet.IMDS, "SMTPSEND_OFFICE_MANAGED_IDENTITY", "11111111-2222-3333-4444-555555555555", "managed-identity-unknown", 77},
 	} {

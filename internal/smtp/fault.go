@@ -41,6 +41,7 @@ const (
 	FaultFederatedToken        Fault = "federated-token-absent"
 	FaultFederatedTrouble      Fault = "federated-token-trouble" // of a CI system, for a while
 	FaultManagedIdentity       Fault = "managed-identity-absent"
+	FaultIdentityEndpoint      Fault = "managed-identity-endpoint"
 	FaultArcKey                Fault = "arc-key-unreadable"
 	FaultAccessToken           Fault = "access-token-absent"
 	FaultAccessTokenEnded      Fault = "access-token-expired"

@@ -240,7 +240,7 @@ func protocolFault(f smtp.Fault) bool {
 func unreadCredential(f smtp.Fault) bool {
 	switch f {
 	case smtp.FaultCertificateUnreadable, smtp.FaultCertificateKey, smtp.FaultCertificateKind,
-		smtp.FaultFederatedToken, smtp.FaultArcKey, smtp.FaultAccessToken:
+		smtp.FaultFederatedToken, smtp.FaultIdentityEndpoint, smtp.FaultArcKey, smtp.FaultAccessToken:
 		return true
 	}
 	return false
