@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/smtpsend/smtpsend/internal/exchange"
 	"github.com/smtpsend/smtpsend/internal/graph"
 	"github.com/smtpsend/smtpsend/internal/keypair"
+	"github.com/smtpsend/smtpsend/internal/loopback"
 	"github.com/smtpsend/smtpsend/internal/secret"
 	"github.com/smtpsend/smtpsend/internal/session"
 )
@@ -76,6 +78,10 @@ func (byPair) Invalidate(bearer.Token) {}
 // ErrNoGraph says that no address of Microsoft Graph is known in the settings' cloud.
 var ErrNoGraph = errors.New("no address of Microsoft Graph is known for the scope of the settings")
 
+// ErrLocalEndpoint says that the token endpoint is on this machine, as a sandbox's is: its
+// token is not for Microsoft's own Graph.
+var ErrLocalEndpoint = errors.New("the token endpoint is on this machine, as that of a sandbox: name its Microsoft Graph with --graph")
+
 // GraphScope is the scope of Microsoft Graph in the settings' cloud; the error is
 // ErrNoGraph.
 func (p Prover) GraphScope() (string, error) {
@@ -105,6 +111,9 @@ func (d Directory) client(signer *keypair.Pair) (*graph.Client, error) {
 	}
 	base := d.base
 	if base == "" {
+		if endpoint, err := url.Parse(a.cfg.TokenURL()); err == nil && loopback.Host(endpoint.Hostname()) {
+			return nil, ErrLocalEndpoint
+		}
 		base = strings.TrimSuffix(scope, "/.default")
 	}
 	return &graph.Client{

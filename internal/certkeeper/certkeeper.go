@@ -193,7 +193,7 @@ func Code(err error) int {
 		return exit.TryAgain
 	case is(certrotation.ErrNoNext), ofPair && errors.Is(pair, fs.ErrNotExist):
 		return exit.NoInput
-	case is(certrotation.ErrObjectID, certrotation.ErrIssued, certrotation.ErrForm, account.ErrNoGraph), ofPair:
+	case is(certrotation.ErrObjectID, certrotation.ErrIssued, certrotation.ErrForm, account.ErrNoGraph, account.ErrLocalEndpoint), ofPair:
 		return exit.Config
 	case ofGraph && refused.Temporary():
 		return exit.TryAgain
