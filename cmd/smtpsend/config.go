@@ -36,19 +36,23 @@ func newConfigCheck(g *application) *cobra.Command {
 
 func runConfigCheck(ctx context.Context, g *application) error {
 	cfg, err := config.Load(ctx, g.options())
-	if err != nil && !g.json {
-		return err
-	}
 	var found []expiry.Found
 	if err == nil {
 		var unread error
-		found, unread = endsOf(ctx, g, g.account(cfg))
+		acct := g.account(cfg)
+		found, unread = endsOf(ctx, g, acct)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if unusable := acct.Proof().Usable(); unusable != nil {
+			err, unread = config.Unusable(cfg, unusable), nil
 		}
 		if unread != nil {
 			g.out.Warningf("it is not known when all of it ends: %v", unread)
 		}
+	}
+	if err != nil && !g.json {
+		return err
 	}
 	g.show(view.NewSettingsCheck(cfg, err, found))
 	return toldOf(err)

@@ -63,6 +63,12 @@ func (p *Problems) of(s Severity) []Problem {
 	return out
 }
 
+// Unusable is the error of settings that were read, and whose credential cannot be used for
+// the reason why. Their warnings are in it.
+func Unusable(c *Config, why error) *Problems {
+	return &Problems{append(c.Warnings(), Problem{Variable: c.Credential.By, Text: "gives a certificate that cannot be used: " + why.Error(), Severity: SeverityError})}
+}
+
 // Texts are what an error of Load says, one text for each problem that stops the
 // program; of another error they are its text.
 func Texts(err error) []string {

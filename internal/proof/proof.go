@@ -75,6 +75,21 @@ func (p *Proof) InUse() (InUse, error) {
 	return c, err
 }
 
+// Usable says why the certificate of the settings cannot prove the client; nil for other
+// kinds, of which only the place where they are presented knows. The error is a
+// *keypair.Error.
+func (p *Proof) Usable() error {
+	if p.cfg.Credential.Kind != credential.Certificate {
+		return nil
+	}
+	used, err := p.InUse()
+	if err != nil {
+		return err
+	}
+	_, _, err = used.Pair.Signer()
+	return err
+}
+
 // makeCredential makes what the settings chose. Of a certificate it reads the file.
 func (p *Proof) makeCredential() (InUse, error) {
 	c := p.cfg.Credential
