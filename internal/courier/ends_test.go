@@ -63,6 +63,21 @@ func TestTheOperatorIsToldOfAnEndOnceAtEachStep(t *testing.T) {
 	}
 }
 
+// Two settings may use one outbox, and call different secrets alike: each end is told once.
+func TestEndsOfOneNameAreToldOnceEach(t *testing.T) {
+	l := newLab(t, sandbox.Options{}, outbox.Options{})
+	var h heard
+	for range 3 {
+		for _, days := range []time.Duration{5, 20} {
+			items := []expiry.Item{{Kind: expiry.ClientSecret, Name: "SECRET", Ends: time.Now().Truncate(expiry.Day).Add(days * expiry.Day), WholeDay: true}}
+			l.run(t.Context(), courier.Options{Due: true, Notify: h.hear, Ends: func(context.Context) ([]expiry.Item, error) { return items, nil }})
+		}
+	}
+	if len(h.list) != 2 {
+		t.Errorf("told %d times, want 2", len(h.list))
+	}
+}
+
 // Who has named no road is told once there is one.
 func TestAnEndIsNotForgottenWithoutARoad(t *testing.T) {
 	l := newLab(t, sandbox.Options{}, outbox.Options{})

@@ -97,16 +97,14 @@ func (b *Notices) AddStep(ctx context.Context, thing string, ends time.Time, ste
 		if err != nil {
 			return err
 		}
-		var of int64
-		var last int
-		isKnown, _ := fmt.Sscan(told, &of, &last)
-		if isKnown == 2 && of == ends.UnixMilli() && last <= step {
+		steps := readSteps(told)
+		if steps.told(ends, step) {
 			return nil
 		}
 		if err := Add(t, n, 0); err != nil {
 			return err
 		}
-		return t.SetMeta(name, fmt.Sprint(ends.UnixMilli(), " ", step))
+		return t.SetMeta(name, steps.with(ends, step).String())
 	})
 	if err != nil {
 		return fmt.Errorf("adding a notice: %w", err)

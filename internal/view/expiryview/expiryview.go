@@ -126,7 +126,8 @@ func Nagios(state, text string) string {
 }
 
 // performance are the days that are left of each item, with the ranges of warning and
-// critical ("Performance data" of the guidelines).
+// critical ("Performance data" of the guidelines). Of a token that another program renews many
+// times a day there are no ranges.
 func (v Report) performance() string {
 	var b strings.Builder
 	warning := int(math.Ceil(float64(v.within) / float64(expiry.Day)))
@@ -134,7 +135,10 @@ func (v Report) performance() string {
 	for n, f := range v.Expiry {
 		b.WriteString([]string{" |", ""}[min(n, 1)])
 		label := strings.NewReplacer("'", "", "=", "", "|", "", "\n", "").Replace(string(f.What) + " " + f.Name)
-		fmt.Fprintf(&b, " '%s'=%d;%d:;%d:", label, f.Days, warning, critical)
+		fmt.Fprintf(&b, " '%s'=%d", label, f.Days)
+		if isRenewed := f.What == expiry.FederatedToken || f.What == expiry.AccessToken; !isRenewed {
+			fmt.Fprintf(&b, ";%d:;%d:", warning, critical)
+		}
 	}
 	return b.String()
 }
