@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"encoding/pem"
+	"encoding/base64"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -63,25 +63,39 @@ func (p *Pair) NotAfter() time.Time {
 // onlyEnd is the end of the only certificate in PEM. ok is false when there are others,
 // and for what certfile.Read has to look at.
 func onlyEnd(text []byte) (ends time.Time, ok bool) {
-	const begins = "-----BEGIN CERTIFICATE-----"
+	const begins = begin + labelCertificate + "-----"
 	at := bytes.Index(text, []byte(begins))
 	if at < 0 || bytes.Count(text, []byte(begins)) != 1 {
 		return ends, false
 	}
-	block, _ := pem.Decode(text[at:])
+	if ends, ok = endOf(head(text[at+len(begins):])); ok {
+		return ends, true
+	}
+	block, _ := decoded(text[at:], labelCertificate)
 	if block == nil {
 		return ends, false
 	}
 	return endOf(block.Bytes)
 }
 
-// endOf is the end of the validity of a certificate in DER (RFC 5280 4.1).
+// headLength is how much of a certificate in base64 is decoded to find its end, which comes
+// after the issuer.
+const headLength = 512
+
+// head is the beginning of a certificate in DER.
+func head(body []byte) []byte {
+	der := make([]byte, base64.StdEncoding.DecodedLen(headLength))
+	body = bytes.ReplaceAll(body[:min(len(body), headLength)], []byte("\n"), nil)
+	n, _ := base64.StdEncoding.Decode(der, bytes.TrimSpace(body)) // the end may be within four characters
+	return der[:n]
+}
+
+// endOf is the end of the validity of a certificate in DER (RFC 5280 4.1), of which what
+// comes after the validity may be missing.
 func endOf(der []byte) (ends time.Time, ok bool) {
-	var certificate, signed, validity cryptobyte.String
-	outer := cryptobyte.String(der)
-	isRead := outer.ReadASN1(&certificate, asn1.SEQUENCE) &&
-		certificate.ReadASN1(&signed, asn1.SEQUENCE) &&
-		signed.SkipOptionalASN1(asn1.Tag(0).Constructed().ContextSpecific()) && // version
+	var validity cryptobyte.String
+	signed := content(content(der))
+	isRead := signed.SkipOptionalASN1(asn1.Tag(0).Constructed().ContextSpecific()) && // version
 		signed.SkipASN1(asn1.INTEGER) && signed.SkipASN1(asn1.SEQUENCE) && signed.SkipASN1(asn1.SEQUENCE) && // serial number, algorithm, issuer
 		signed.ReadASN1(&validity, asn1.SEQUENCE)
 	if !isRead {
@@ -98,4 +112,15 @@ func endOf(der []byte) (ends time.Time, ok bool) {
 		}
 	}
 	return ends, true
+}
+
+// content is what is in the SEQUENCE that der begins with; der may end early. It is nil
+// for what is not a SEQUENCE.
+func content(der cryptobyte.String) cryptobyte.String {
+	const longForm = 0x80 // of the length, whose octets follow
+	if len(der) < 2 || asn1.Tag(der[0]) != asn1.SEQUENCE {
+		return nil
+	}
+	length := max(0, int(der[1])-longForm)
+	return der[min(2+length, len(der)):]
 }

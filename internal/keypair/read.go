@@ -125,12 +125,14 @@ func (p *Pair) ownFirst(all []*x509.Certificate) {
 	slices.SortStableFunc(all, func(a, b *x509.Certificate) int { return place(a) - place(b) })
 }
 
-// The labels of private keys (RFC 7468 10, 11, and what OpenSSL writes).
+// The labels of private keys, and that of certificates (RFC 7468 10, 11, and what OpenSSL writes).
 const (
 	labelPKCS8     = "PRIVATE KEY"
 	labelEncrypted = "ENCRYPTED PRIVATE KEY"
 	labelRSA       = "RSA PRIVATE KEY"
 	labelEC        = "EC PRIVATE KEY"
+
+	labelCertificate = "CERTIFICATE"
 )
 
 // begin is how a block of PEM begins.
@@ -181,7 +183,7 @@ func decoded(data []byte, label string) (*pem.Block, []byte) {
 	if at < head {
 		return nil, nil
 	}
-	body := data[head:at]
+	body := bytes.ReplaceAll(data[head:at], []byte("\n"), nil) // each line's end would cost package base64 as much as half the line
 	if bytes.IndexByte(body, ':') >= 0 {
 		block, rest := pem.Decode(data)
 		if block == nil || block.Type != label {
